@@ -1,0 +1,28 @@
+//! The command table's row: everything about a command that is not its body.
+//!
+//! A command is declared once, as one row. Lookup, the arity check, routing to shards, locks, ACL categories,
+//! replication and the replies of COMMAND derive from the row; no other code compares command names.
+
+pub mod flags;
+pub mod keys;
+pub mod spec;
+
+pub use keys::{BeginSearch, FindKeys, KeySpec};
+pub use spec::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+
+use crate::args::Args;
+use crate::ctx::Ctx;
+use crate::error::CommandError;
+
+/// The body of a data command. It runs to its end on one shard; on `Err` nothing has been changed and the
+/// caller writes the error, dropping whatever the body had put into the reply.
+pub type Handler = fn(&mut Ctx<'_>, Args<'_>) -> Result<(), CommandError>;
+
+/// A command that works on keys: it runs on the shards that own them and knows nothing of connections.
+#[derive(Debug)]
+pub struct DataCommand {
+    /// What the command is.
+    pub spec: CommandSpec,
+    /// What it does.
+    pub run: Handler,
+}

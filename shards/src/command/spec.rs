@@ -1,0 +1,337 @@
+//! What a command's row holds. See [`super`] for what derives from it.
+
+use super::flags::acl;
+use super::keys::{BeginSearch, FindKeys, KeyPosition, KeySpec};
+use crate::args::Args;
+
+/// A command as COMMAND INFO and COMMAND DOCS describe it, and as routing sees it.
+#[derive(Debug)]
+pub struct CommandSpec {
+    /// Lower case. A subcommand bears its own name only: the full name is `container|name`.
+    pub name: &'static str,
+    /// One sentence (COMMAND DOCS).
+    pub summary: &'static str,
+    /// The Redis version that brought it.
+    pub since: &'static str,
+    /// Time complexity, for people.
+    pub complexity: &'static str,
+    /// The group that it is documented in.
+    pub group: Group,
+    /// How many arguments it takes, its name (and its container's) included.
+    pub arity: Arity,
+    /// Bits of [`super::flags`].
+    pub flags: u64,
+    /// ACL categories besides those that follow from the flags.
+    pub acl: u64,
+    /// Its keys.
+    pub keys: &'static [KeySpec],
+    /// How the command is spread over shards.
+    pub request_policy: Option<RequestPolicy>,
+    /// How the shards' replies become one.
+    pub response_policy: Option<ResponsePolicy>,
+    /// Other command tips, such as `nondeterministic_output`.
+    pub tips: &'static [&'static str],
+    /// Documentation flags, such as `deprecated`.
+    pub doc_flags: &'static [&'static str],
+    /// Since when it is deprecated.
+    pub deprecated_since: Option<&'static str>,
+    /// What to use instead.
+    pub replaced_by: Option<&'static str>,
+    /// Versions and what they changed.
+    pub history: &'static [(&'static str, &'static str)],
+    /// Its arguments as documented.
+    pub args: &'static [Arg],
+}
+
+impl CommandSpec {
+    /// What rows leave out: `..CommandSpec::BASE`.
+    pub const BASE: CommandSpec = CommandSpec {
+        name: "",
+        summary: "",
+        since: "",
+        complexity: "",
+        group: Group::Generic,
+        arity: Arity::Exactly(1),
+        flags: 0,
+        acl: 0,
+        keys: &[],
+        request_policy: None,
+        response_policy: None,
+        tips: &[],
+        doc_flags: &[],
+        deprecated_since: None,
+        replaced_by: None,
+        history: &[],
+        args: &[],
+    };
+
+    /// True when any of the flags in `mask` is set.
+    #[inline]
+    pub const fn has(&self, mask: u64) -> bool {
+        self.flags & mask != 0
+    }
+
+    /// All ACL categories, those that follow from the flags included.
+    pub const fn acl_categories(&self) -> u64 {
+        self.acl | acl::implied(self.flags)
+    }
+
+    /// The index of the key when the command has exactly one, at a fixed place: the fast path of routing.
+    pub const fn single_key(&self) -> Option<usize> {
+        match self.keys {
+            [
+                KeySpec {
+                    begin: BeginSearch::Index(index),
+                    find: FindKeys::Range { last: 0, .. },
+                    ..
+                },
+            ] => Some(*index as usize),
+            _ => None,
+        }
+    }
+
+    /// The keys of a concrete command, in argument order of the specs.
+    pub fn key_positions(&self, args: Args<'_>, found: &mut Vec<KeyPosition>) {
+        for spec in self.keys {
+            spec.positions(args, found);
+        }
+    }
+}
+
+/// How many arguments a command takes, its name included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arity {
+    /// This many.
+    Exactly(u16),
+    /// This many or more.
+    AtLeast(u16),
+}
+
+impl Arity {
+    /// True when `argc` arguments are right.
+    #[inline]
+    pub const fn accepts(self, argc: usize) -> bool {
+        match self {
+            Arity::Exactly(count) => argc == count as usize,
+            Arity::AtLeast(count) => argc >= count as usize,
+        }
+    }
+
+    /// Redis's number: negative for "at least".
+    pub const fn redis_number(self) -> i64 {
+        match self {
+            Arity::Exactly(count) => count as i64,
+            Arity::AtLeast(count) => -(count as i64),
+        }
+    }
+}
+
+/// How a command that concerns several shards is spread over them: Redis's command tip `request_policy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestPolicy {
+    /// To every node: has to reach all of them (Redis: `all_nodes`).
+    AllNodes,
+    /// To every shard.
+    AllShards,
+    /// Split by key; every shard gets the keys it owns.
+    MultiShard,
+    /// By a rule of its own.
+    Special,
+}
+
+/// How the replies of several shards become one: Redis's command tip `response_policy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponsePolicy {
+    /// The first success.
+    OneSucceeded,
+    /// OK when all are.
+    AllSucceeded,
+    /// Logical and of integers.
+    AggLogicalAnd,
+    /// Logical or of integers.
+    AggLogicalOr,
+    /// The smallest integer.
+    AggMin,
+    /// The largest integer.
+    AggMax,
+    /// The sum of integers.
+    AggSum,
+    /// By a rule of its own.
+    Special,
+}
+
+impl RequestPolicy {
+    /// The tip's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RequestPolicy::AllNodes => "all_nodes",
+            RequestPolicy::AllShards => "all_shards",
+            RequestPolicy::MultiShard => "multi_shard",
+            RequestPolicy::Special => "special",
+        }
+    }
+}
+
+impl ResponsePolicy {
+    /// The tip's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ResponsePolicy::OneSucceeded => "one_succeeded",
+            ResponsePolicy::AllSucceeded => "all_succeeded",
+            ResponsePolicy::AggLogicalAnd => "agg_logical_and",
+            ResponsePolicy::AggLogicalOr => "agg_logical_or",
+            ResponsePolicy::AggMin => "agg_min",
+            ResponsePolicy::AggMax => "agg_max",
+            ResponsePolicy::AggSum => "agg_sum",
+            ResponsePolicy::Special => "special",
+        }
+    }
+}
+
+/// The group under which a command is documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Any type.
+    Generic,
+    /// Strings.
+    String,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
+    /// Hashes.
+    Hash,
+    /// Pub/sub.
+    Pubsub,
+    /// MULTI and its kin.
+    Transactions,
+    /// Connections.
+    Connection,
+    /// The server.
+    Server,
+    /// Scripts.
+    Scripting,
+    /// HyperLogLog.
+    Hyperloglog,
+    /// Cluster.
+    Cluster,
+    /// Sentinel.
+    Sentinel,
+    /// Geo.
+    Geo,
+    /// Streams.
+    Stream,
+    /// Bitmaps.
+    Bitmap,
+}
+
+impl Group {
+    /// The name that COMMAND DOCS gives it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Group::Generic => "generic",
+            Group::String => "string",
+            Group::List => "list",
+            Group::Set => "set",
+            Group::SortedSet => "sorted-set",
+            Group::Hash => "hash",
+            Group::Pubsub => "pubsub",
+            Group::Transactions => "transactions",
+            Group::Connection => "connection",
+            Group::Server => "server",
+            Group::Scripting => "scripting",
+            Group::Hyperloglog => "hyperloglog",
+            Group::Cluster => "cluster",
+            Group::Sentinel => "sentinel",
+            Group::Geo => "geo",
+            Group::Stream => "stream",
+            Group::Bitmap => "bitmap",
+        }
+    }
+}
+
+/// A documented argument (COMMAND DOCS `arguments`).
+#[derive(Debug)]
+pub struct Arg {
+    /// Its name.
+    pub name: &'static str,
+    /// What kind of thing it is.
+    pub kind: ArgKind,
+    /// For keys: which of the command's key specs it belongs to.
+    pub key_spec_index: Option<u8>,
+    /// The word that must come before it; empty when there is none.
+    pub token: &'static str,
+    /// A remark; empty when there is none.
+    pub summary: &'static str,
+    /// Since which version; empty when as old as the command.
+    pub since: &'static str,
+    /// Since which version it is deprecated; empty when it is not.
+    pub deprecated_since: &'static str,
+    /// May be left out.
+    pub optional: bool,
+    /// May be repeated.
+    pub multiple: bool,
+    /// The token is repeated with it.
+    pub multiple_token: bool,
+    /// The alternatives of a `OneOf`, the members of a `Block`.
+    pub args: &'static [Arg],
+}
+
+impl Arg {
+    /// What rows leave out: `..Arg::BASE`.
+    pub const BASE: Arg = Arg {
+        name: "",
+        kind: ArgKind::String,
+        key_spec_index: None,
+        token: "",
+        summary: "",
+        since: "",
+        deprecated_since: "",
+        optional: false,
+        multiple: false,
+        multiple_token: false,
+        args: &[],
+    };
+}
+
+/// The kinds of documented arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgKind {
+    /// Any string.
+    String,
+    /// An integer.
+    Integer,
+    /// A double.
+    Double,
+    /// The name of a key.
+    Key,
+    /// A pattern.
+    Pattern,
+    /// Seconds or milliseconds since 1970.
+    UnixTime,
+    /// Only its token.
+    PureToken,
+    /// One of several.
+    OneOf,
+    /// Several together.
+    Block,
+}
+
+impl ArgKind {
+    /// The name that COMMAND DOCS gives it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ArgKind::String => "string",
+            ArgKind::Integer => "integer",
+            ArgKind::Double => "double",
+            ArgKind::Key => "key",
+            ArgKind::Pattern => "pattern",
+            ArgKind::UnixTime => "unix-time",
+            ArgKind::PureToken => "pure-token",
+            ArgKind::OneOf => "oneof",
+            ArgKind::Block => "block",
+        }
+    }
+}

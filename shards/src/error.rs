@@ -1,0 +1,65 @@
+//! Every error that a client can see from a data command, with its wire text in one place.
+//!
+//! The texts are Redis's, byte for byte, because clients compare them.
+
+use std::borrow::Cow;
+
+/// An error reply. The text starts with its code (`ERR`, `WRONGTYPE`, ...) and has no leading `-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// Options that do not fit together or are unknown.
+    Syntax,
+    /// The key holds a value of another type.
+    WrongType,
+    /// Not a signed 64-bit integer.
+    NotAnInteger,
+    /// Not a floating point number.
+    NotAFloat,
+    /// INCR and friends would leave the range of signed 64-bit integers.
+    Overflow,
+    /// INCRBYFLOAT would make NaN or an infinity.
+    NanOrInfinity,
+    /// A string would grow over proto-max-bulk-len.
+    StringTooLong,
+    /// An index or count that is out of its range.
+    OutOfRange,
+    /// A TTL that cannot be: zero, negative where it must not be, or over the range of milliseconds. Holds the
+    /// command's name in lower case.
+    InvalidExpire(&'static str),
+    /// Too few or too many arguments. Holds the command's name in lower case.
+    WrongArity(Cow<'static, str>),
+    /// Any other text, its code included.
+    Other(Cow<'static, str>),
+}
+
+impl CommandError {
+    /// An error with a text of its own; the text starts with its code.
+    pub fn other(text: impl Into<Cow<'static, str>>) -> CommandError {
+        CommandError::Other(text.into())
+    }
+
+    /// The wire text.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            CommandError::Syntax => "ERR syntax error".into(),
+            CommandError::WrongType => {
+                "WRONGTYPE Operation against a key holding the wrong kind of value".into()
+            }
+            CommandError::NotAnInteger => "ERR value is not an integer or out of range".into(),
+            CommandError::NotAFloat => "ERR value is not a valid float".into(),
+            CommandError::Overflow => "ERR increment or decrement would overflow".into(),
+            CommandError::NanOrInfinity => "ERR increment would produce NaN or Infinity".into(),
+            CommandError::StringTooLong => {
+                "ERR string exceeds maximum allowed size (proto-max-bulk-len)".into()
+            }
+            CommandError::OutOfRange => "ERR index out of range".into(),
+            CommandError::InvalidExpire(name) => {
+                format!("ERR invalid expire time in '{name}' command").into()
+            }
+            CommandError::WrongArity(name) => {
+                format!("ERR wrong number of arguments for '{name}' command").into()
+            }
+            CommandError::Other(text) => Cow::Borrowed(text),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What runs inside one shard of shoal.
+//!
+//! A shard is a deterministic, synchronous state machine that owns a set of the 16384 hash slots. It knows no
+//! socket, no clock, no configuration file and no other shard: time and randomness are handed in, so it can be
+//! simulated, fuzzed and replayed. Everything that talks to the world is in the package `shoal`.
+//!
+//! Dependencies point one way: `encoding <- types <- db <- commands`. In reading order:
+
+pub mod args;
+pub mod reply;
+pub mod error;
+pub mod num;
+pub mod command;
+pub mod ctx;
