@@ -251,6 +251,11 @@ impl<'a> Keyspace<'a> {
         self.dbs[self.selected.index()].insert(key, entry, &self.env.hasher);
     }
 
+    /// Adds an entry that was taken out of another shard, its access statistics as they were.
+    pub fn insert_as_is(&mut self, key: &Key<'_>, entry: Entry) {
+        self.dbs[self.selected.index()].insert(key, entry, &self.env.hasher);
+    }
+
     /// Takes a key out; `None` when it is not there or has expired.
     pub fn remove(&mut self, key: &Key<'_>) -> Option<Entry> {
         let place = self.find_alive(key)?;

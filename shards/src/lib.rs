@@ -18,3 +18,4 @@ pub mod reply;
 pub mod shard;
 pub mod slot;
 pub mod table;
+pub mod txn;

@@ -8,6 +8,7 @@ use crate::ctx::Ctx;
 use crate::db::{Db, DbIndex, Env, Keyspace};
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId};
+use crate::txn::participant::TxnState;
 
 /// What a shard is told when it is made.
 #[derive(Clone, Debug)]
@@ -28,6 +29,7 @@ pub struct Shard {
     pub id: ShardId,
     dbs: Vec<Db>,
     env: Env,
+    pub(crate) txn: TxnState,
 }
 
 /// One command as a shard is asked to run it.
@@ -58,7 +60,7 @@ impl Shard {
             expired_keys: 0,
         };
         let dbs = (0..config.databases).map(|_| Db::default()).collect();
-        Shard { id: config.id, dbs, env }
+        Shard { id: config.id, dbs, env, txn: TxnState::default() }
     }
 
     /// Tells the shard the time, in milliseconds since 1970. Called once a turn: all commands of a turn see the same
@@ -82,6 +84,11 @@ impl Shard {
             reply.truncate(mark);
             reply.error(&error);
         }
+    }
+
+    /// The keys as a transaction moves them.
+    pub(crate) fn keyspace(&mut self, db: DbIndex) -> Keyspace<'_> {
+        Keyspace::new(&mut self.dbs, db, &mut self.env, false)
     }
 
     /// The databases.
