@@ -7,8 +7,8 @@
 //! Dependencies point one way: `encoding <- types <- db <- commands`. In reading order:
 
 pub mod args;
-pub mod reply;
-pub mod error;
-pub mod num;
 pub mod command;
 pub mod ctx;
+pub mod error;
+pub mod num;
+pub mod reply;
