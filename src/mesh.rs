@@ -303,14 +303,14 @@ impl Mesh {
         self.peers.iter().any(|peer| !peer.waiting.is_empty())
     }
 
-    /// The next batch of another worker, with its sender.
-    pub fn next_batch(&mut self) -> Option<(ShardId, Box<Batch>)> {
-        for (from, peer) in self.peers.iter_mut().enumerate() {
-            if let Ok(batch) = peer.from.pop() {
-                return Some((ShardId(from as u16), batch));
-            }
-        }
-        None
+    /// The next batch of worker `from`.
+    pub fn next_batch(&mut self, from: ShardId) -> Option<Box<Batch>> {
+        self.peers[from.index()].from.pop().ok()
+    }
+
+    /// True when another worker has sent something.
+    pub fn has_inbox(&self) -> bool {
+        self.peers.iter().any(|peer| !peer.from.is_empty())
     }
 
     /// Keeps an emptied batch for use.

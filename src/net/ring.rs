@@ -6,8 +6,10 @@
 #![expect(unsafe_code, reason = "the kernel reads and writes memory that the ring's entries name")]
 
 use std::io;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -129,17 +131,17 @@ impl ClientRing {
         }
     }
 
-    /// True when completions are waiting to be taken.
+    /// True when completions are waiting to be taken, or will be there after a `submit`.
     pub fn has_completions(&mut self) -> bool {
         let mut completions = self.ring.completion();
         completions.sync();
-        !completions.is_empty()
+        !completions.is_empty() || self.ring.submission().taskrun()
     }
 
     /// Accepts connections on a listener until further notice.
     pub fn accept(&mut self, listener: RawFd, index: u32) {
-        let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-        let entry = opcode::AcceptMulti::new(types::Fd(listener)).flags(flags).build();
+        // Not SOCK_NONBLOCK: on such a socket io_uring answers EAGAIN instead of waiting.
+        let entry = opcode::AcceptMulti::new(types::Fd(listener)).flags(libc::SOCK_CLOEXEC).build();
         self.push(entry, Op::Accept, index);
     }
 
@@ -191,12 +193,6 @@ impl ClientRing {
         self.push(entry, Op::Send, index);
     }
 
-    /// Ends both directions of a connection: what is under way on it completes.
-    pub fn shutdown(&mut self, fd: RawFd) {
-        let entry = opcode::Shutdown::new(types::Fd(fd), libc::SHUT_RDWR).build();
-        self.push(entry, Op::Ignored, 0);
-    }
-
     /// Wakes the worker that waits on another ring.
     pub fn wake(&mut self, ring: RawFd) {
         let entry =
@@ -206,19 +202,15 @@ impl ClientRing {
         self.push(entry.flags(squeue::Flags::SKIP_SUCCESS), Op::Ignored, 0);
     }
 
-    /// The bytes in a provided buffer, until [`ClientRing::give_back`].
-    pub fn buffer(&self, buffer: u16, len: usize) -> &[u8] {
-        self.buffers.bytes(buffer, len)
-    }
-
-    /// The address of a provided buffer, for a caller that changes the ring while it reads the bytes.
-    pub fn buffer_address(&self, buffer: u16) -> *const u8 {
-        self.buffers.bytes(buffer, 0).as_ptr()
+    /// The bytes that a completion has put into a provided buffer.
+    pub fn received(&self, buffer: u16, len: usize) -> Received {
+        assert!(buffer < BUFFERS && len <= BUFFER_BYTES);
+        Received { memory: Rc::clone(&self.buffers.memory), buffer, len }
     }
 
     /// Gives a provided buffer back to the kernel.
-    pub fn give_back(&mut self, buffer: u16) {
-        self.buffers.give_back(buffer);
+    pub fn give_back(&mut self, received: Received) {
+        self.buffers.give_back(received.buffer);
     }
 
     /// Submits what is queued. Waits up to `wait` for a completion; not at all with `None`.
@@ -291,18 +283,33 @@ fn build_ring() -> io::Result<IoUring> {
     }
 }
 
-/// Buffers that the kernel takes from when bytes arrive, so that an idle connection holds none.
-struct BufferRing {
-    /// `BUFFERS` entries, then the buffers themselves; page-aligned, unmapped at drop.
-    memory: NonNull<u8>,
-    tail: u16,
+/// Bytes that have come, in a buffer that belongs to this process until [`ClientRing::give_back`].
+#[derive(Debug)]
+pub struct Received {
+    memory: Rc<Mapping>,
+    buffer: u16,
+    len: usize,
 }
+
+impl Deref for Received {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: inside the mapping, which `self` keeps alive; the kernel does not write to a buffer between its
+        // completion and `give_back`, which consumes `self`.
+        unsafe { std::slice::from_raw_parts(self.memory.buffer(self.buffer), self.len) }
+    }
+}
+
+/// Anonymous memory, page-aligned: `BUFFERS` entries, then the buffers themselves.
+#[derive(Debug)]
+struct Mapping(NonNull<u8>);
 
 const ENTRIES_BYTES: usize = BUFFERS as usize * size_of::<types::BufRingEntry>();
 const MAPPED_BYTES: usize = ENTRIES_BYTES + BUFFERS as usize * BUFFER_BYTES;
 
-impl BufferRing {
-    fn new(ring: &IoUring) -> io::Result<BufferRing> {
+impl Mapping {
+    fn new() -> io::Result<Mapping> {
         // SAFETY: a fresh private mapping; the result is checked.
         let memory = unsafe {
             let protection = libc::PROT_READ | libc::PROT_WRITE;
@@ -312,30 +319,46 @@ impl BufferRing {
         if memory == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let memory = NonNull::new(memory.cast::<u8>()).expect("mmap never returns null here");
+        Ok(Mapping(NonNull::new(memory.cast()).expect("mmap never returns null here")))
+    }
+
+    fn buffer(&self, buffer: u16) -> *mut u8 {
+        assert!(buffer < BUFFERS);
+        // SAFETY: inside the mapping.
+        unsafe { self.0.as_ptr().add(ENTRIES_BYTES + buffer as usize * BUFFER_BYTES) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `new` with this length, and nobody refers to it any more.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), MAPPED_BYTES) };
+    }
+}
+
+/// Buffers that the kernel takes from when bytes arrive, so that an idle connection holds none.
+struct BufferRing {
+    memory: Rc<Mapping>,
+    tail: u16,
+}
+
+impl BufferRing {
+    fn new(ring: &IoUring) -> io::Result<BufferRing> {
+        let memory = Rc::new(Mapping::new()?);
         let mut buffers = BufferRing { memory, tail: 0 };
         // SAFETY: the entries are page-aligned, BUFFERS long and stay mapped as long as the ring: the worker drops
         // both together.
         unsafe {
-            let submitter = ring.submitter();
-            submitter.register_buf_ring_with_flags(memory.as_ptr() as u64, BUFFERS, BUFFER_GROUP, 0)?;
+            let address = buffers.memory.0.as_ptr() as u64;
+            ring.submitter().register_buf_ring_with_flags(address, BUFFERS, BUFFER_GROUP, 0)?;
         }
         (0..BUFFERS).for_each(|buffer| buffers.give_back(buffer));
         Ok(buffers)
     }
 
-    fn bytes(&self, buffer: u16, len: usize) -> &[u8] {
-        assert!(buffer < BUFFERS && len <= BUFFER_BYTES);
-        // SAFETY: inside the mapping; the kernel does not write to a buffer between its completion and `give_back`.
-        unsafe {
-            let at = self.memory.as_ptr().add(ENTRIES_BYTES + buffer as usize * BUFFER_BYTES);
-            std::slice::from_raw_parts(at, len)
-        }
-    }
-
     fn give_back(&mut self, buffer: u16) {
-        let address = self.bytes(buffer, 0).as_ptr() as u64;
-        let entries = self.memory.as_ptr().cast::<types::BufRingEntry>();
+        let address = self.memory.buffer(buffer) as u64;
+        let entries = self.memory.0.as_ptr().cast::<types::BufRingEntry>();
         // SAFETY: the index is under BUFFERS; the kernel reads the entry only after the tail has moved past it.
         unsafe {
             let entry = &mut *entries.add((self.tail & (BUFFERS - 1)) as usize);
@@ -346,12 +369,5 @@ impl BufferRing {
             let tail = types::BufRingEntry::tail(entries).cast::<AtomicU16>();
             (*tail).store(self.tail, Ordering::Release);
         }
-    }
-}
-
-impl Drop for BufferRing {
-    fn drop(&mut self) {
-        // SAFETY: mapped in `new` with this length. A ring that outlives it has no request left that uses it.
-        unsafe { libc::munmap(self.memory.as_ptr().cast(), MAPPED_BYTES) };
     }
 }
