@@ -10,5 +10,6 @@ pub mod args;
 pub mod reply;
 pub mod error;
 pub mod num;
+pub mod encoding;
 pub mod command;
 pub mod ctx;
