@@ -14,6 +14,7 @@ pub mod db;
 pub mod entry;
 pub mod error;
 pub mod num;
+pub mod encoding;
 pub mod reply;
 pub mod shard;
 pub mod slot;
