@@ -1,1 +1,5 @@
 //! Everything of shoal that talks to the world. What runs inside one shard is the crate `shards`.
+
+pub mod commands;
+mod name_table;
+pub mod registry;
