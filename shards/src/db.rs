@@ -7,6 +7,7 @@ use ahash::RandomState;
 
 use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
 use crate::error::CommandError;
+use crate::garbage::Garbage;
 use crate::slot::{SLOT_COUNT, SlotId};
 use crate::table::{Place, Table, Word};
 
@@ -48,6 +49,8 @@ pub struct Env {
     pub keyspace_misses: u64,
     /// Keys that were removed because their time had come.
     pub expired_keys: u64,
+    /// Tables that FLUSHDB ASYNC and FLUSHALL ASYNC have taken away and that are still to be freed.
+    pub garbage: Garbage,
 }
 
 impl Env {
@@ -100,6 +103,16 @@ impl Db {
         *self = Db::default();
     }
 
+    fn flush(&mut self, freeing: Freeing, garbage: &mut Garbage) {
+        match freeing {
+            Freeing::Now => self.clear(),
+            Freeing::InSteps => {
+                let old = std::mem::take(self);
+                garbage.push(old.tables, old.keys);
+            }
+        }
+    }
+
     /// Bytes of the tables and the entries.
     pub fn memory_bytes(&self) -> usize {
         let entries = |table: &Table| table.iter().map(|entry| entry.memory_bytes()).sum::<usize>();
@@ -127,6 +140,15 @@ impl Db {
         self.keys_with_expire -= usize::from(entry.view().expire_ms().is_some());
         entry
     }
+}
+
+/// When the memory of removed keys is given back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Freeing {
+    /// Before the command returns.
+    Now,
+    /// In later turns, a bounded step in each: [`crate::shard::Shard::free_some`].
+    InSteps,
 }
 
 /// The databases of the shard as one command sees them. Handlers reach it as `ctx.keys`.
@@ -193,8 +215,20 @@ impl<'a> Keyspace<'a> {
         Some(self.touched(key, place).entry())
     }
 
-    /// Looks a key up without counting or touching it (Redis: LOOKUP_NOTOUCH with NOSTATS): TYPE, TTL, EXISTS of an
-    /// option, and conditions of writing commands.
+    /// Looks a key up to tell something about it: counts a hit or a miss and leaves the access statistics alone
+    /// (Redis: lookupKeyRead with LOOKUP_NOTOUCH): EXISTS, TYPE, TTL.
+    pub fn read_untouched(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let place = self.find_alive(key);
+        let Some(place) = place else {
+            self.env.keyspace_misses += 1;
+            return None;
+        };
+        self.env.keyspace_hits += 1;
+        Some(self.db().tables[key.slot.index()].word(place).entry())
+    }
+
+    /// Looks a key up without counting or touching it (Redis: LOOKUP_NOTOUCH with NOSTATS): conditions of writing
+    /// commands.
     #[inline]
     pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         let place = self.find_alive(key)?;
@@ -255,6 +289,18 @@ impl<'a> Keyspace<'a> {
     pub fn remove(&mut self, key: &Key<'_>) -> Option<Entry> {
         let place = self.find_alive(key)?;
         Some(self.db().remove(key.slot, place))
+    }
+
+    /// Removes every key of the selected database.
+    pub fn flush_selected(&mut self, freeing: Freeing) {
+        self.dbs[self.selected.index()].flush(freeing, &mut self.env.garbage);
+    }
+
+    /// Removes every key of every database.
+    pub fn flush_all(&mut self, freeing: Freeing) {
+        for db in self.dbs.iter_mut() {
+            db.flush(freeing, &mut self.env.garbage);
+        }
     }
 
     /// A place of a key that has not expired. An expired one is removed.

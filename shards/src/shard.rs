@@ -6,6 +6,7 @@ use crate::args::Args;
 use crate::command::DataCommand;
 use crate::ctx::Ctx;
 use crate::db::{Db, DbIndex, Env, Keyspace};
+use crate::garbage::Garbage;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId};
 
@@ -56,6 +57,7 @@ impl Shard {
             keyspace_hits: 0,
             keyspace_misses: 0,
             expired_keys: 0,
+            garbage: Garbage::default(),
         };
         let dbs = (0..config.databases).map(|_| Db::default()).collect();
         Shard { id: config.id, dbs, env }
@@ -82,6 +84,12 @@ impl Shard {
             reply.truncate(mark);
             reply.error(&error);
         }
+    }
+
+    /// Frees a part of what FLUSHALL ASYNC has removed: about `budget` entries, see [`Garbage::free_some`]. The worker
+    /// calls it once a turn, and does not sleep while it says that more is left.
+    pub fn free_some(&mut self, budget: usize) -> bool {
+        self.env.garbage.free_some(budget)
     }
 
     /// The databases.
