@@ -2,7 +2,11 @@
 //!
 //! One family never calls another.
 
+pub mod expire;
+pub mod generic;
+pub mod keyspace;
+
 use crate::command::DataCommand;
 
 /// All data commands, family by family.
-pub const FAMILIES: &[&[DataCommand]] = &[];
+pub const FAMILIES: &[&[DataCommand]] = &[expire::COMMANDS, generic::COMMANDS, keyspace::COMMANDS];
