@@ -20,3 +20,5 @@ pub mod reply;
 pub mod shard;
 pub mod slot;
 pub mod table;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
