@@ -5,6 +5,7 @@
 
 use ahash::RandomState;
 
+use crate::args::Blob;
 use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
 use crate::error::CommandError;
 use crate::garbage::Garbage;
@@ -235,6 +236,15 @@ impl<'a> Keyspace<'a> {
         Some(self.db().tables[key.slot.index()].word(place).entry())
     }
 
+    /// Looks a key up and leaves no trace, so that several values can be looked at together. An expired key is not
+    /// found and not removed. A command that reads the key calls [`Keyspace::read`] before, for what follows from it.
+    pub fn view(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let db = &self.dbs[self.selected.index()];
+        let place = db.find(key)?;
+        let entry = db.tables[key.slot.index()].word(place).entry();
+        entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms).then_some(entry)
+    }
+
     /// Looks up a string to read it.
     ///
     /// # Errors
@@ -249,11 +259,7 @@ impl<'a> Keyspace<'a> {
     pub fn write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
         let place = self.find_alive(key)?;
         self.touched(key, place);
-        let db = &mut self.dbs[self.selected.index()];
-        Some(EntryMut {
-            word: db.tables[key.slot.index()].word_mut(place),
-            keys_with_expire: &mut db.keys_with_expire,
-        })
+        Some(self.entry_mut(key, place))
     }
 
     /// Looks up a string to change it.
@@ -263,6 +269,27 @@ impl<'a> Keyspace<'a> {
     #[inline]
     pub fn write_string(&mut self, key: &Key<'_>) -> Result<Option<EntryMut<'_>>, CommandError> {
         Ok(self.write(key))
+    }
+
+    /// Looks up a string to change bytes of it in place. It is made when it is not there, and padded with zero bytes
+    /// up to a length of `len_min` when it is shorter. Its value then has its own allocation.
+    ///
+    /// # Errors
+    /// `WrongType` when the key holds another type.
+    pub fn write_padded(&mut self, key: &Key<'_>, len_min: usize) -> Result<EntryMut<'_>, CommandError> {
+        let place = match self.find_alive(key) {
+            Some(place) => {
+                self.touched(key, place);
+                place
+            }
+            None => {
+                let blob = Blob::new(vec![0; len_min]);
+                self.insert_at(key, Entry::new(key.bytes, NewValue::Blob(blob), None))
+            }
+        };
+        let mut entry = self.entry_mut(key, place);
+        entry.with_raw(|bytes| pad(bytes, len_min));
+        Ok(entry)
     }
 
     /// Sets a key to a string, whatever it held before. `Expire::Keep` on a new key means no expire.
@@ -280,9 +307,22 @@ impl<'a> Keyspace<'a> {
     }
 
     /// Adds an entry for a key that is not there.
-    pub fn insert(&mut self, key: &Key<'_>, mut entry: Entry) {
+    pub fn insert(&mut self, key: &Key<'_>, entry: Entry) {
+        self.insert_at(key, entry);
+    }
+
+    fn insert_at(&mut self, key: &Key<'_>, mut entry: Entry) -> Place {
         entry.set_access(self.env.access_now());
-        self.dbs[self.selected.index()].insert(key, entry, &self.env.hasher);
+        self.dbs[self.selected.index()].insert(key, entry, &self.env.hasher)
+    }
+
+    #[inline]
+    fn entry_mut(&mut self, key: &Key<'_>, place: Place) -> EntryMut<'_> {
+        let db = &mut self.dbs[self.selected.index()];
+        EntryMut {
+            word: db.tables[key.slot.index()].word_mut(place),
+            keys_with_expire: &mut db.keys_with_expire,
+        }
     }
 
     /// Takes a key out; `None` when it is not there or has expired.
@@ -328,6 +368,18 @@ impl<'a> Keyspace<'a> {
             word.with_entry(|entry| entry.set_access(access));
         }
         word
+    }
+}
+
+/// Appends zero bytes up to a length of `len_min`. A string that grows a little has room to grow again; one that grows
+/// much moves to zeroed memory, whose pages cost nothing until they are used.
+fn pad(bytes: &mut Vec<u8>, len_min: usize) {
+    if len_min > bytes.capacity() && len_min / 2 > bytes.len() {
+        let mut grown = vec![0; len_min];
+        grown[..bytes.len()].copy_from_slice(bytes);
+        *bytes = grown;
+    } else if len_min > bytes.len() {
+        bytes.resize(len_min, 0);
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! One family never calls another.
 
+pub mod bitfield;
+pub mod bitmap;
 pub mod expire;
 pub mod generic;
 pub mod keyspace;
@@ -9,4 +11,11 @@ pub mod keyspace;
 use crate::command::DataCommand;
 
 /// All data commands, family by family.
-pub const FAMILIES: &[&[DataCommand]] = &[expire::COMMANDS, generic::COMMANDS, keyspace::COMMANDS];
+pub const FAMILIES: &[&[DataCommand]] = &[
+    // One line for each family.
+    bitfield::COMMANDS,
+    bitmap::COMMANDS,
+    expire::COMMANDS,
+    generic::COMMANDS,
+    keyspace::COMMANDS,
+];
