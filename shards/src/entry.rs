@@ -84,7 +84,19 @@ pub enum StrValue<'a> {
     Raw(&'a Blob),
 }
 
-impl StrValue<'_> {
+impl<'a> StrValue<'a> {
+    /// The string's bytes; an integer's text is written to `text`.
+    pub fn bytes<'b>(self, text: &'b mut itoa::Buffer) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match self {
+            StrValue::Int(value) => text.format(value).as_bytes(),
+            StrValue::Inline(bytes) => bytes,
+            StrValue::Raw(blob) => blob,
+        }
+    }
+
     /// Length of the string in bytes.
     pub fn len(&self) -> usize {
         match self {
