@@ -11,6 +11,7 @@ pub mod command;
 pub mod commands;
 pub mod ctx;
 pub mod db;
+pub mod encoding;
 pub mod entry;
 pub mod error;
 pub mod num;
