@@ -2,7 +2,12 @@
 //!
 //! One family never calls another.
 
+mod counter;
+mod string;
+mod string_range;
+mod string_rows;
+
 use crate::command::DataCommand;
 
 /// All data commands, family by family.
-pub const FAMILIES: &[&[DataCommand]] = &[];
+pub const FAMILIES: &[&[DataCommand]] = &[string_rows::COMMANDS, string_range::COMMANDS, counter::COMMANDS];
