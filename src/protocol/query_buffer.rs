@@ -240,10 +240,7 @@ impl Requests<'_> {
                     });
                     mem::swap(&mut partial.argv, self.argv);
                     self.query.partial = Some(partial);
-                    if keep < self.query.unread_bytes() {
-                        self.query.bytes.truncate(start + keep);
-                        self.copied = 0;
-                    }
+                    self.query.bytes.truncate(start + keep);
                     if self.at == self.received.len() {
                         return Next::Incomplete;
                     }
@@ -308,7 +305,7 @@ impl Drop for Requests<'_> {
 mod tests {
     use shards::args::{ArgValue, BLOB_LEN_MIN};
 
-    use super::super::request::BLOB_GROWTH_BYTES_MIN;
+    use super::super::request::{BLOB_GROWTH_BYTES_MIN, LINE_BYTES_MAX};
     use super::*;
 
     const LIMITS: Limits = Limits { bulk_bytes_max: 512 << 20, authenticated: true };
@@ -447,14 +444,48 @@ mod tests {
     }
 
     #[test]
-    fn bytes_dropped_without_a_look_are_kept() {
-        let stream = encode(&[&b"SET"[..], b"key", &[b'v'; 50_000]]);
-        let mut client = Client::default();
-        for packet in stream.chunks(20_000) {
-            drop(client.query.receive(packet, &mut client.argv));
+    fn stopping_after_the_last_request_leaves_no_memory_behind() {
+        let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
+        assert!(matches!(query.receive(b"PI", &mut argv).next(&LIMITS), Next::Incomplete));
+        assert!(matches!(query.receive(b"NG\r\n", &mut argv).next(&LIMITS), Next::Request(_)));
+        assert!(query.is_idle());
+        assert_eq!(query.memory_bytes(), 0);
+    }
+
+    #[test]
+    fn a_line_has_the_same_limit_however_it_is_cut() {
+        for (start, end, error) in [
+            ("ECHO ", "\n", ProtocolError::TooBigInlineRequest),
+            ("*", "\r\n", ProtocolError::TooBigMultibulkCount),
+            ("*1\r\n$", "\r\n", ProtocolError::TooBigBulkCount),
+        ] {
+            for (len, too_long) in [(LINE_BYTES_MAX, false), (LINE_BYTES_MAX + 1, true)] {
+                let mut stream = start.as_bytes().to_vec();
+                stream.resize(start.find('$').unwrap_or(0) + len, b'1');
+                stream.extend(end.as_bytes());
+                for cut in [1, 1000, stream.len()] {
+                    let mut client = Client::default();
+                    let outcome = stream.chunks(cut).try_for_each(|packet| client.send(packet));
+                    assert_eq!(outcome == Err(error), too_long, "{start:?} {len} in packets of {cut}");
+                }
+            }
         }
-        client.send(b"").unwrap();
-        assert_eq!(client.commands[0][2].len(), 50_000);
+    }
+
+    #[test]
+    fn bytes_dropped_without_a_look_are_kept() {
+        let command = [&b"SET"[..], b"key", &[b'v'; 50_000], b"EX", b"10"];
+        for looked_at in [0, 10, 1000] {
+            let mut client = Client::default();
+            let stream = encode(&command);
+            let (first, rest) = stream.split_at(looked_at);
+            client.send(first).unwrap();
+            for packet in rest.chunks(20_000) {
+                drop(client.query.receive(packet, &mut client.argv));
+            }
+            client.send(b"").unwrap();
+            assert!(client.commands == [command], "looked at {looked_at}");
+        }
     }
 
     #[test]
@@ -515,8 +546,7 @@ mod tests {
             let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
             let mut kept = None;
             for packet in stream.chunks(cut) {
-                let mut requests = query.receive(packet, &mut argv);
-                while let Next::Request(args) = requests.next(&LIMITS) {
+                if let Next::Request(args) = query.receive(packet, &mut argv).next(&LIMITS) {
                     let ArgValue::Blob(blob) = args.value(2) else { panic!("long enough for a blob") };
                     assert!(matches!(args.value(3), ArgValue::Bytes(_)));
                     kept = Some(blob.clone());
