@@ -19,7 +19,10 @@ struct Redis {
 
 impl Redis {
     fn start(authenticated: bool) -> Redis {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.local_addr())
+            .expect("a port is free")
+            .port();
         let process = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--requirepass", if authenticated { "" } else { "secret" }])
@@ -37,13 +40,13 @@ impl Redis {
 
     /// All that Redis replies to a client that sends `stream` and no more.
     fn replies(&self, stream: &[u8]) -> Vec<u8> {
-        let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        socket.write_all(stream).unwrap();
+        let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("it listens");
+        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
+        socket.write_all(stream).expect("Redis reads");
         // Fails when Redis has already closed the connection because of an error.
         let _ = socket.shutdown(Shutdown::Write);
         let mut replies = Vec::new();
-        socket.read_to_end(&mut replies).unwrap();
+        socket.read_to_end(&mut replies).expect("Redis replies, then closes");
         replies
     }
 
