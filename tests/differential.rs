@@ -87,6 +87,24 @@ fn a_difference_is_found_and_shrunk_to_the_command_that_shows_it() {
     assert_eq!(stream::redis_cli_lines(&shrunk).to_ascii_uppercase(), "SELECT 15\n");
 }
 
+#[test]
+fn a_server_that_dies_is_a_difference_and_is_started_again() {
+    let dies = Server::builder(Kind::Redis).args(["--rename-command", "SHUTDOWN", "NOSUCHCOMMAND"]);
+    let mut rig = Rig::start(dies, Server::builder(Kind::Redis));
+    let step = |line: &str| Step {
+        connection: 0,
+        pipelined: false,
+        args: line.split(' ').map(|word| word.as_bytes().to_vec()).collect(),
+        row: 0,
+    };
+    let mut steps = vec![step("SET a 1"), step("NOSUCHCOMMAND NOSAVE"), step("GET a")];
+    let difference = rig.run(&steps, &mut Tally::default()).expect("only one server dies");
+    assert_eq!(difference.step, 1);
+    assert!(difference.to_string().contains("but is\n  the connection failed"), "{difference}");
+    steps.remove(1);
+    assert!(rig.run(&steps, &mut Tally::default()).is_none());
+}
+
 /// The smallest list of commands that still shows a difference, and both replies.
 fn shrunk_report(rig: &mut Rig, steps: Vec<Step>) -> String {
     let full = steps.len();

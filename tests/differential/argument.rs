@@ -98,7 +98,7 @@ pub(crate) const SMALL_KEYS: &[&[u8]] = &[
     b"A",
     b"long-key-0123456789-0123456789-0123456789-0123456789-0123456789",
 ];
-const BIG_KEYS: &[&[u8]] = &[b"big", b"{big}2"];
+pub(crate) const BIG_KEYS: &[&[u8]] = &[b"big", b"{big}2"];
 
 /// Arguments that fit nowhere. No whole number between 1 and 2^32 is among them: as a TTL it could end during the run,
 /// as an offset it could make a string of megabytes.

@@ -3,7 +3,7 @@
 
 use testkit::Value;
 
-use crate::argument::{ODD, SMALL_KEYS};
+use crate::argument::{BIG_KEYS, ODD, SMALL_KEYS};
 
 /// Why and how the replies of a command are not compared byte by byte.
 struct Tolerance {
@@ -82,13 +82,7 @@ pub(crate) fn is_same(args: &[Vec<u8>], expected: &Value, got: &Value) -> bool {
 /// A command to send before this one, so that both servers are in the same state; its reply is not compared.
 pub(crate) fn prelude(args: &[Vec<u8>]) -> Option<Vec<&'static [u8]>> {
     match tolerance(args)?.how {
-        How::AfterSweep => Some(
-            [&b"EXISTS"[..]]
-                .into_iter()
-                .chain(SMALL_KEYS.iter().copied())
-                .chain(ODD.iter().copied())
-                .collect(),
-        ),
+        How::AfterSweep => Some([&[&b"EXISTS"[..]], SMALL_KEYS, BIG_KEYS, ODD].concat()),
         How::Within(_) | How::TypeOnly => None,
     }
 }

@@ -93,17 +93,24 @@ impl Side {
         Side { server: builder.clone().start(), builder, clients: Vec::new() }
     }
 
-    /// Empties the server and replaces the connections; starts it again if it has died.
+    /// Empties the server and replaces the connections; starts it again if it has died, is about to, or hangs.
     fn reset(&mut self) {
-        self.clients.clear();
-        if !self.server.is_running() {
+        if self.try_reset().is_err() {
             self.server = self.builder.clone().start();
+            self.try_reset().expect("a server that has just started answers");
         }
-        assert_eq!(self.server.client().cmd(&["FLUSHALL"]), Value::ok());
-        self.clients = (0..CONNECTIONS).map(|_| self.server.client()).collect();
-        for client in &mut self.clients {
+    }
+
+    fn try_reset(&mut self) -> io::Result<()> {
+        self.clients.clear();
+        for _ in 0..CONNECTIONS {
+            let mut client = Client::connect(self.server.addr())?;
             client.set_timeout(REPLY_TIMEOUT);
+            self.clients.push(client);
         }
+        let flushed = self.clients[0].try_cmd(&["FLUSHALL"])?;
+        assert_eq!(flushed, Value::ok());
+        Ok(())
     }
 
     /// Sends a pipeline and returns one reply for each step.

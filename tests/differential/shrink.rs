@@ -61,9 +61,9 @@ fn simplify(steps: &mut Vec<Step>, fails: &mut impl FnMut(&[Step]) -> bool) {
         let mut arg = steps[index].args.len();
         while arg > 1 {
             arg -= 1;
-            for change in [leave_out_argument, empty_argument, halve_argument] {
+            for cut in [Cut::LeaveOut, Cut::Empty, Cut::Halve] {
                 let mut simpler = steps.clone();
-                change(&mut simpler[index].args, arg);
+                cut.apply(&mut simpler[index].args, arg);
                 if simpler != *steps && fails(&simpler) {
                     *steps = simpler;
                     break;
@@ -73,19 +73,25 @@ fn simplify(steps: &mut Vec<Step>, fails: &mut impl FnMut(&[Step]) -> bool) {
     }
 }
 
-fn leave_out_argument(args: &mut Vec<Vec<u8>>, index: usize) {
-    args.remove(index);
+/// What can be done to an argument.
+enum Cut {
+    LeaveOut,
+    Empty,
+    Halve,
 }
 
-fn empty_argument(args: &mut Vec<Vec<u8>>, index: usize) {
-    args[index].clear();
-}
-
-/// Numbers stay whole: half of a long TTL's digits is a TTL that ends during the run.
-fn halve_argument(args: &mut Vec<Vec<u8>>, index: usize) {
-    let arg = &mut args[index];
-    if !arg.iter().all(u8::is_ascii_digit) {
-        arg.truncate(arg.len() / 2);
+impl Cut {
+    fn apply(self, args: &mut Vec<Vec<u8>>, index: usize) {
+        match self {
+            Cut::LeaveOut => drop(args.remove(index)),
+            Cut::Empty => args[index].clear(),
+            // Numbers stay whole: half of a long TTL's digits is a TTL that ends during the run.
+            Cut::Halve if args[index].iter().all(u8::is_ascii_digit) => {}
+            Cut::Halve => {
+                let len = args[index].len() / 2;
+                args[index].truncate(len);
+            }
+        }
     }
 }
 
