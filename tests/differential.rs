@@ -1,0 +1,138 @@
+//! The same random commands sent to shoal and to a redis-server started here: every reply must be equal, on 1, 2 and
+//! 3 shards. A difference is shrunk to the fewest commands that still show it, and printed as redis-cli lines.
+//!
+//! `DIFF_COMMANDS` sets the number of commands in all (default 102 000), `DIFF_SEED` the first seed (a number, or
+//! `random` to look for new differences). Streams have consecutive seeds, so a failing seed can be given as `DIFF_SEED`
+//! and comes first. A command is added by a row in `differential/rows.rs`. This file must not know any command.
+
+#[path = "differential/argument.rs"]
+mod argument;
+#[path = "differential/compare.rs"]
+mod compare;
+#[path = "differential/rig.rs"]
+mod rig;
+#[path = "differential/rows.rs"]
+mod rows;
+#[path = "differential/shrink.rs"]
+mod shrink;
+#[path = "differential/stream.rs"]
+mod stream;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use testkit::{Kind, Server};
+
+use rig::{Rig, Tally};
+use stream::Step;
+
+/// Commands of one stream: long enough that keys meet each other, short enough that shrinking is quick.
+const STREAM_LEN: usize = 600;
+const COMMANDS_DEFAULT: usize = 102_000;
+const SEED_DEFAULT: u64 = 20_260_101;
+/// Shrinking ends after this time even if the list could be shorter.
+const SHRINK_TIME_MAX: Duration = Duration::from_secs(90);
+/// The numbers of shards that the commands are divided between.
+const SHARD_COUNTS: [usize; 3] = [1, 2, 3];
+/// From this many commands on, each row of the table must have had a reply that is no error.
+const COMMANDS_MIN_FOR_COVERAGE: usize = 10_000;
+
+#[test]
+fn replies_equal_those_of_redis_on_1_shard() {
+    replies_equal_those_of_redis(1);
+}
+
+#[test]
+fn replies_equal_those_of_redis_on_2_shards() {
+    replies_equal_those_of_redis(2);
+}
+
+#[test]
+fn replies_equal_those_of_redis_on_3_shards() {
+    replies_equal_those_of_redis(3);
+}
+
+fn replies_equal_those_of_redis(shards: usize) {
+    let mut rig = Rig::start(testkit::shoal!().shards(shards), Server::builder(Kind::Redis));
+    let commands = env_number("DIFF_COMMANDS").map_or(COMMANDS_DEFAULT, |count| count as usize);
+    let streams = commands.div_ceil(SHARD_COUNTS.len() * STREAM_LEN);
+    let seed = first_seed();
+    let mut tally = Tally::default();
+    for seed in seed..seed + streams as u64 {
+        let steps = stream::generate(seed, STREAM_LEN);
+        if rig.run(&steps, &mut tally).is_some() {
+            panic!(
+                "with {shards} shards, seed {seed} (DIFF_SEED={seed}):\n{}",
+                shrunk_report(&mut rig, steps)
+            );
+        }
+    }
+    if streams * STREAM_LEN >= COMMANDS_MIN_FOR_COVERAGE {
+        assert_eq!(tally.rows_without_success(), Vec::<String>::new(), "rows that only ever got errors");
+    }
+}
+
+#[test]
+fn a_difference_is_found_and_shrunk_to_the_command_that_shows_it() {
+    let fewer_databases = Server::builder(Kind::Redis).args(["--databases", "15"]);
+    let mut rig = Rig::start(fewer_databases, Server::builder(Kind::Redis));
+    let mut seeds = 0..100;
+    let steps = seeds
+        .find_map(|seed| {
+            let steps = stream::generate(seed, STREAM_LEN);
+            rig.run(&steps, &mut Tally::default()).map(|_| steps)
+        })
+        .expect("some stream selects database 15");
+    let shrunk =
+        shrink::shrink(steps, SHRINK_TIME_MAX, |steps| rig.run(steps, &mut Tally::default()).is_some());
+    assert_eq!(stream::redis_cli_lines(&shrunk).to_ascii_uppercase(), "SELECT 15\n");
+}
+
+#[test]
+fn a_server_that_dies_is_a_difference_and_is_started_again() {
+    let dies = Server::builder(Kind::Redis).args(["--rename-command", "SHUTDOWN", "NOSUCHCOMMAND"]);
+    let mut rig = Rig::start(dies, Server::builder(Kind::Redis));
+    let step = |line: &str| Step {
+        connection: 0,
+        pipelined: false,
+        args: line.split(' ').map(|word| word.as_bytes().to_vec()).collect(),
+        row: 0,
+    };
+    let mut steps = vec![step("SET a 1"), step("NOSUCHCOMMAND NOSAVE"), step("GET a")];
+    let difference = rig.run(&steps, &mut Tally::default()).expect("only one server dies");
+    assert_eq!(difference.step, 1);
+    assert!(difference.to_string().contains("but is\n  the connection failed"), "{difference}");
+    steps.remove(1);
+    assert!(rig.run(&steps, &mut Tally::default()).is_none());
+}
+
+/// The smallest list of commands that still shows a difference, and both replies.
+fn shrunk_report(rig: &mut Rig, steps: Vec<Step>) -> String {
+    let full = steps.len();
+    let shrunk =
+        shrink::shrink(steps, SHRINK_TIME_MAX, |steps| rig.run(steps, &mut Tally::default()).is_some());
+    match rig.run(&shrunk, &mut Tally::default()) {
+        Some(difference) => format!(
+            "{full} commands shrunk to {}:\n\n{}\n{difference}",
+            shrunk.len(),
+            stream::redis_cli_lines(&shrunk[..=difference.step])
+        ),
+        None => format!(
+            "the difference comes and goes; it was last seen with these {} commands:\n\n{}",
+            shrunk.len(),
+            stream::redis_cli_lines(&shrunk)
+        ),
+    }
+}
+
+fn first_seed() -> u64 {
+    if std::env::var("DIFF_SEED").is_ok_and(|seed| seed == "random") {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+        return u64::from(now.subsec_nanos()) << 20 | (now.as_secs() & 0xf_ffff);
+    }
+    env_number("DIFF_SEED").unwrap_or(SEED_DEFAULT)
+}
+
+fn env_number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
+}

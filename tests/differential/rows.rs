@@ -1,0 +1,126 @@
+//! The commands of the differential test, one row each. A command is added by adding its row; a second row for a
+//! command gives it a second shape. This file must not know how arguments are drawn.
+
+use crate::argument::Arg::{
+    BigKey, BigValue, Bit, BitOffset, ByteOffset, Command, Database, FieldOffset, FieldType, Float, Index,
+    Integer, Key, OneOf, Options, SmallKey, Times, Ttl, Value, Word,
+};
+use crate::argument::Row;
+use crate::argument::Unit::{Millis, Seconds, UnixMillis, UnixSeconds};
+
+type Sequence = &'static [crate::argument::Arg];
+
+const EX: Sequence = &[Word("EX"), Ttl(Seconds)];
+const PX: Sequence = &[Word("PX"), Ttl(Millis)];
+const EXAT: Sequence = &[Word("EXAT"), Ttl(UnixSeconds)];
+const PXAT: Sequence = &[Word("PXAT"), Ttl(UnixMillis)];
+const EXPIRE_CONDITIONS: &[Sequence] = &[&[Word("NX")], &[Word("XX")], &[Word("GT")], &[Word("LT")]];
+const FLUSH_MODES: &[Sequence] = &[&[Word("ASYNC")], &[Word("SYNC")]];
+const LCS_OPTIONS: &[Sequence] =
+    &[&[Word("LEN")], &[Word("IDX")], &[Word("IDX"), Word("WITHMATCHLEN")], &[Word("MINMATCHLEN"), Index]];
+/// The end of a range with its unit, or none: BITCOUNT refuses a start without an end.
+const BIT_RANGE: &[Sequence] = &[
+    &[],
+    &[Index, Index],
+    &[Index, Index, Word("BYTE")],
+    &[Index, Index, Word("BIT")],
+    &[Index],
+    &[Index, Index, Value],
+];
+const FIELD_GET: Sequence = &[Word("GET"), FieldType, FieldOffset];
+const FIELD_SET: Sequence = &[Word("SET"), FieldType, FieldOffset, Integer];
+const FIELD_INCRBY: Sequence = &[Word("INCRBY"), FieldType, FieldOffset, Integer];
+const FIELD_OVERFLOW: Sequence =
+    &[Word("OVERFLOW"), OneOf(&[&[Word("WRAP")], &[Word("SAT")], &[Word("FAIL")], &[Value]])];
+
+/// All rows.
+#[rustfmt::skip]
+pub(crate) const ROWS: &[Row] = &[
+    // Strings.
+    Row { name: "APPEND", weight: 20, args: &[Key, Value] },
+    Row { name: "DECR", weight: 12, args: &[Key] },
+    Row { name: "DECRBY", weight: 12, args: &[Key, Integer] },
+    Row { name: "GET", weight: 40, args: &[Key] },
+    Row { name: "GETDEL", weight: 10, args: &[Key] },
+    Row { name: "GETEX", weight: 20, args: &[Key, Options(&[EX, PX, EXAT, PXAT, &[Word("PERSIST")]])] },
+    Row { name: "GETRANGE", weight: 20, args: &[Key, Index, Index] },
+    Row { name: "GETSET", weight: 10, args: &[Key, Value] },
+    Row { name: "INCR", weight: 15, args: &[Key] },
+    Row { name: "INCRBY", weight: 15, args: &[Key, Integer] },
+    Row { name: "INCRBYFLOAT", weight: 40, args: &[Key, Float] },
+    Row { name: "LCS", weight: 12, args: &[SmallKey, SmallKey, Options(LCS_OPTIONS)] },
+    Row { name: "MGET", weight: 20, args: &[Times(1, 6, &[Key])] },
+    Row { name: "MSET", weight: 20, args: &[Times(1, 5, &[Key, Value])] },
+    Row { name: "MSETNX", weight: 20, args: &[Times(1, 4, &[Key, Value])] },
+    Row { name: "PSETEX", weight: 8, args: &[Key, Ttl(Millis), Value] },
+    Row { name: "SET", weight: 40, args: &[Key, Value] },
+    Row { name: "SET", weight: 40, args: &[Key, Value, Options(&[
+        EX, PX, EXAT, PXAT, &[Word("NX")], &[Word("XX")], &[Word("GET")], &[Word("KEEPTTL")],
+        &[Word("NX"), Word("GET")], &[Word("XX"), Word("GET")],
+    ])] },
+    Row { name: "SET", weight: 3, args: &[BigKey, BigValue] },
+    Row { name: "SETEX", weight: 8, args: &[Key, Ttl(Seconds), Value] },
+    Row { name: "SETNX", weight: 10, args: &[Key, Value] },
+    Row { name: "SETRANGE", weight: 15, args: &[Key, ByteOffset, Value] },
+    Row { name: "STRLEN", weight: 12, args: &[Key] },
+    Row { name: "SUBSTR", weight: 8, args: &[Key, Index, Index] },
+    // Bitmaps.
+    Row { name: "BITCOUNT", weight: 15, args: &[Key, OneOf(BIT_RANGE)] },
+    Row { name: "BITFIELD", weight: 25, args: &[
+        Key, Times(0, 4, &[OneOf(&[FIELD_GET, FIELD_SET, FIELD_INCRBY, FIELD_INCRBY, FIELD_OVERFLOW])]),
+    ] },
+    Row { name: "BITFIELD_RO", weight: 8, args: &[Key, Times(0, 3, &[OneOf(&[FIELD_GET, FIELD_GET, FIELD_GET, FIELD_SET])])] },
+    Row { name: "BITOP", weight: 20, args: &[
+        OneOf(&[&[Word("AND")], &[Word("OR")], &[Word("XOR")]]), SmallKey, Times(1, 4, &[SmallKey]),
+    ] },
+    Row { name: "BITOP", weight: 8, args: &[OneOf(&[&[Word("NOT")], &[Value]]), SmallKey, Times(1, 2, &[SmallKey])] },
+    Row { name: "BITOP", weight: 2, args: &[
+        OneOf(&[&[Word("AND")], &[Word("OR")], &[Word("XOR")]]), BigKey, Times(1, 3, &[Key]),
+    ] },
+    Row { name: "BITPOS", weight: 15, args: &[Key, Bit, OneOf(BIT_RANGE)] },
+    Row { name: "GETBIT", weight: 10, args: &[Key, BitOffset] },
+    Row { name: "SETBIT", weight: 15, args: &[Key, BitOffset, Bit] },
+    // Keys.
+    Row { name: "DEL", weight: 12, args: &[Times(1, 5, &[Key])] },
+    Row { name: "EXISTS", weight: 12, args: &[Times(1, 5, &[Key])] },
+    Row { name: "EXPIRE", weight: 15, args: &[Key, Ttl(Seconds), Options(EXPIRE_CONDITIONS)] },
+    Row { name: "PERSIST", weight: 8, args: &[Key] },
+    Row { name: "PEXPIRE", weight: 15, args: &[Key, Ttl(Millis), Options(EXPIRE_CONDITIONS)] },
+    Row { name: "PTTL", weight: 12, args: &[Key] },
+    Row { name: "TOUCH", weight: 8, args: &[Times(1, 5, &[Key])] },
+    Row { name: "TTL", weight: 12, args: &[Key] },
+    Row { name: "TYPE", weight: 8, args: &[Key] },
+    Row { name: "UNLINK", weight: 8, args: &[Times(1, 5, &[Key])] },
+    // Databases.
+    Row { name: "DBSIZE", weight: 8, args: &[] },
+    Row { name: "FLUSHALL", weight: 1, args: &[Options(FLUSH_MODES)] },
+    Row { name: "FLUSHDB", weight: 2, args: &[Options(FLUSH_MODES)] },
+    Row { name: "SELECT", weight: 10, args: &[Database] },
+    // Connections. AUTH and HELLO meet a server without a password.
+    Row { name: "AUTH", weight: 1, args: &[OneOf(&[&[Value], &[Word("default"), Value], &[Value, Value]])] },
+    Row { name: "CLIENT", weight: 1, args: &[Word("GETNAME")] },
+    Row { name: "CLIENT", weight: 1, args: &[Word("SETNAME"), Value] },
+    Row { name: "CLIENT", weight: 1, args: &[Word("NO-EVICT"), OneOf(&[&[Word("ON")], &[Word("OFF")], &[Value]])] },
+    Row { name: "ECHO", weight: 4, args: &[Value] },
+    Row { name: "HELLO", weight: 3, args: &[
+        OneOf(&[&[Word("2")], &[Word("3")], &[Value]]),
+        Options(&[&[Word("SETNAME"), Value], &[Word("AUTH"), Word("default"), Value]]),
+    ] },
+    Row { name: "PING", weight: 4, args: &[Options(&[&[Value]])] },
+    Row { name: "RESET", weight: 1, args: &[] },
+    // The server about commands.
+    Row { name: "COMMAND", weight: 12, args: &[Word("GETKEYS"), Command] },
+    Row { name: "COMMAND", weight: 8, args: &[Word("GETKEYSANDFLAGS"), Command] },
+    // What is no command.
+    Row { name: "NOSUCHCOMMAND", weight: 2, args: &[Times(0, 3, &[Value])] },
+    Row { name: "", weight: 1, args: &[Times(0, 2, &[Value])] },
+    Row { name: "CLIENT", weight: 1, args: &[Word("NOSUCHSUBCOMMAND"), Times(0, 2, &[Value])] },
+    Row { name: "COMMAND", weight: 1, args: &[Word("NOSUCHSUBCOMMAND"), Times(0, 2, &[Value])] },
+];
+
+/// Rows whose replies are errors by design.
+pub(crate) fn is_always_an_error(row: &Row) -> bool {
+    row.name.is_empty()
+        || row.name == "NOSUCHCOMMAND"
+        || matches!(row.args.first(), Some(Word("NOSUCHSUBCOMMAND")))
+}

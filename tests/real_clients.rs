@@ -1,0 +1,14 @@
+//! The clients that people use, against the real binary, with several workers: redis-cli, redis-benchmark, redis-py and
+//! the crate `redis`, in RESP2 and RESP3. Each test asserts what the client got, not only that it ended well.
+//! redis-cli and redis-benchmark are those of the PATH; redis-py is installed by `tests/real_clients/install.sh`.
+
+#[path = "real_clients/program.rs"]
+mod program;
+#[path = "real_clients/redis_benchmark.rs"]
+mod redis_benchmark;
+#[path = "real_clients/redis_cli.rs"]
+mod redis_cli;
+#[path = "real_clients/redis_py.rs"]
+mod redis_py;
+#[path = "real_clients/rust_redis.rs"]
+mod rust_redis;

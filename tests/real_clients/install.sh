@@ -1,0 +1,40 @@
+#!/bin/sh
+# Makes .venv-tests in the root of the workspace with the Python client of requirements.txt, if it is not there yet.
+# When nothing is to be done, this takes one start of Python and no network.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+venv=$(cd "$here/../.." && pwd)/.venv-tests
+wanted=$(sed -n 's/^redis==//p' "$here/requirements.txt")
+
+is_installed() {
+    [ -x "$venv/bin/python" ] &&
+        [ "$("$venv/bin/python" -c 'import redis; print(redis.__version__)' 2>/dev/null)" = "$wanted" ]
+}
+
+fail() {
+    echo "tests/real_clients/install.sh: $1" >&2
+    exit 1
+}
+
+is_installed && exit 0
+
+command -v python3 >/dev/null ||
+    fail "The tests with redis-py need python3: install the packages python3 and python3-venv (apt-get install python3-venv)."
+
+# Debian splits the module venv from Python; what remains without it is a folder without pip.
+if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    if [ "$(id -u)" = 0 ]; then
+        apt-get install -y python3-venv || fail "The package python3-venv cannot be installed by apt-get."
+    elif command -v sudo >/dev/null; then
+        sudo apt-get install -y python3-venv || fail "The package python3-venv cannot be installed by sudo apt-get."
+    else
+        fail "The tests with redis-py need the package python3-venv: install it as root (apt-get install python3-venv)."
+    fi
+fi
+
+rm -rf "$venv"
+python3 -m venv "$venv" || fail "python3 -m venv cannot make $venv."
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" ||
+    fail "pip cannot install redis==$wanted into $venv: is the Python package index reachable?"
+is_installed || fail "redis==$wanted was installed into $venv but cannot be imported."
