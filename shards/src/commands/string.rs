@@ -425,6 +425,7 @@ mod tests {
     #[test]
     fn plain_set_removes_the_expire_and_keepttl_keeps_it() {
         check("SET a 1 EX 1 | SET a 2 | PROBE.EXPIRE a", "OK | OK | -1");
+        check("SET a 1 EX 1 | SET a 2 XX | PROBE.EXPIRE a", "OK | OK | -1");
         check("SET a 1 EX 1 | SET a two KEEPTTL | PROBE.EXPIRE a | GET a", "OK | OK | 1001000 | two");
         check("SET a 1 KEEPTTL keepttl | PROBE.EXPIRE a", "OK | -1");
     }
