@@ -4,7 +4,7 @@
 //! its keys are comes from its row.
 
 use shards::args::Args;
-use shards::command::DataCommand;
+use shards::command::{DataCommand, flags};
 use shards::error::CommandError;
 use shards::shard::Call;
 use shards::slot::{ShardId, SlotId};
@@ -12,14 +12,12 @@ use shards::txn::coordinator::Method;
 use shards::txn::{OwnedCall, Ticket};
 
 use crate::inquiry::{Finish, Inquiry, Question};
-use crate::mesh::{RemoteCommand};
+use crate::mesh::RemoteCommand;
 use crate::net::connection::{Closing, Connection, Waiting};
-use crate::registry::{Command, Entry, Plan, SessionCommand};
+use crate::registry::{Command, Entry, Plan, Registry, SessionCommand};
 use crate::session::ReplyMode;
 use crate::session_ctx::{Flow, SessionCtx};
 use crate::worker::{Worker, barrier};
-
-use shards::command::flags;
 
 impl Worker {
     /// Executes one request of a connection, or starts it: the reply may come later.
@@ -30,9 +28,7 @@ impl Worker {
         if connection.session.reply_mode == ReplyMode::SkipNext {
             connection.session.reply_mode = ReplyMode::SkipThis;
         }
-        // The table lives as long as the process, but behind an `Arc`: a clone of it is kept on the stack.
-        let node = std::sync::Arc::clone(&self.node);
-        match self.admit(&node.registry, connection, args) {
+        match self.admit(&self.node.registry, connection, args) {
             Ok(entry) => match entry.command {
                 Command::Data(command) => self.route(connection, entry, command, args),
                 Command::Session(command) => self.run_session(connection, command, args),
@@ -41,6 +37,206 @@ impl Worker {
         }
         if connection.session.reply_mode == ReplyMode::SkipThis {
             connection.session.reply_mode = ReplyMode::On;
+        }
+    }
+}
+
+impl Worker {
+    /// The admission checks, in Redis's order.
+    fn admit(
+        &self,
+        registry: &'static Registry,
+        connection: &mut Connection,
+        args: Args<'_>,
+    ) -> Result<&'static Entry, CommandError> {
+        let Some(entry) = registry.called(args) else { return Err(registry.unknown(args)) };
+        let spec = entry.spec();
+        if !spec.arity.accepts(args.len()) {
+            return Err(CommandError::WrongArity(entry.full_name.clone().into()));
+        }
+        connection.session.last_command = Some(&entry.full_name);
+        if !connection.session.authenticated && !spec.has(flags::NO_AUTH) {
+            return Err(CommandError::other("NOAUTH Authentication required."));
+        }
+        Ok(entry)
+    }
+
+    fn reply_error(&mut self, connection: &mut Connection, error: &CommandError) {
+        if connection.session.reply_mode == ReplyMode::On {
+            connection.replies.writer().error(error);
+        }
+    }
+
+    /// Sends a data command to where its keys are.
+    #[inline]
+    fn route(
+        &mut self,
+        connection: &mut Connection,
+        entry: &'static Entry,
+        command: &'static DataCommand,
+        args: Args<'_>,
+    ) {
+        match entry.plan {
+            Plan::SingleKey(index) => {
+                let slot = SlotId::of(args.get(index));
+                self.run_on_shard(connection, self.slots.owner(slot), entry, command, Some(slot), args);
+            }
+            Plan::NoKeys => self.run_on_shard(connection, self.id, entry, command, None, args),
+            Plan::Split | Plan::Gather => self.route_several(connection, entry, command, args),
+            Plan::AllShards => self.start_txn(connection, Method::All, command, args),
+        }
+    }
+
+    /// Several keys: an ordinary command if one shard owns them all, else a transaction.
+    fn route_several(
+        &mut self,
+        connection: &mut Connection,
+        entry: &'static Entry,
+        command: &'static DataCommand,
+        args: Args<'_>,
+    ) {
+        let mut positions = std::mem::take(&mut self.positions);
+        positions.clear();
+        entry.spec().key_positions(args, &mut positions);
+        let mut owners = positions.iter().map(|key| self.slots.owner(SlotId::of(args.get(key.index))));
+        // A command whose keys cannot be found is one with a syntax error, which its handler reports.
+        let first = owners.next().unwrap_or(self.id);
+        let together = owners.all(|owner| owner == first);
+        self.positions = positions;
+        if !together {
+            let method = if entry.plan == Plan::Split { Method::Split } else { Method::Gather };
+            self.start_txn(connection, method, command, args);
+        } else if connection.replies.awaited() > 0 {
+            connection.waiting = barrier(args);
+        } else {
+            self.run_on_shard(connection, first, entry, command, None, args);
+        }
+    }
+
+    /// Runs a command on the one shard that has its keys: at once here, or by a hop.
+    #[inline]
+    fn run_on_shard(
+        &mut self,
+        connection: &mut Connection,
+        shard: ShardId,
+        entry: &'static Entry,
+        command: &'static DataCommand,
+        slot: Option<SlotId>,
+        args: Args<'_>,
+    ) {
+        let Connection { ref session, ref mut replies, index, .. } = *connection;
+        let (db, touch, wanted) = (session.db, !session.no_touch, session.reply_mode == ReplyMode::On);
+        let call = Call { command, db, slot, touch, args };
+        if shard == self.id && wanted && self.shard.has_no_locks() {
+            self.shard.execute(call, replies.writer());
+        } else if shard == self.id && self.shard.has_no_locks() {
+            self.shard.execute(call, &mut self.scratch);
+            self.scratch.clear();
+        } else if shard == self.id {
+            // A place behind the replies that are there; it is given up when the command runs at once.
+            replies.writer();
+            let ticket = Ticket { worker: self.id, connection: index, seq: replies.next_seq() };
+            self.scratch.set_resp3(session.resp3);
+            if self.shard.submit(call, || ticket, &mut self.scratch) {
+                if wanted {
+                    replies.writer().append(self.scratch.bytes(), self.scratch.blobs());
+                }
+                self.scratch.clear();
+            } else {
+                replies.reserve(wanted);
+            }
+        } else {
+            self.stats.remote_commands += 1;
+            let seq = replies.reserve(wanted);
+            let ticket = Ticket { worker: self.id, connection: index, seq };
+            let remote = RemoteCommand::new(ticket, entry.id, db, slot, session.resp3, touch);
+            self.mesh.command(shard, remote, args);
+        }
+        if self.config.pipeline_order_strict && connection.replies.awaited() > 0 {
+            connection.waiting = Waiting::Reply;
+        }
+    }
+
+    /// Starts a transaction over several shards. It waits for all commands before it, and the connection for it.
+    fn start_txn(
+        &mut self,
+        connection: &mut Connection,
+        method: Method,
+        command: &'static DataCommand,
+        args: Args<'_>,
+    ) {
+        if connection.replies.awaited() > 0 {
+            connection.waiting = barrier(args);
+            return;
+        }
+        self.stats.transactions += 1;
+        let session = &connection.session;
+        let (db, touch, resp3) = (session.db, !session.no_touch, session.resp3);
+        let call = OwnedCall { command, db, slot: None, touch, resp3, args: args.to_owned() };
+        let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
+        let ticket = Ticket { worker: self.id, connection: connection.index, seq };
+        connection.waiting = Waiting::Reply;
+        let (shards, slots) = (self.mesh.workers(), self.slots.clone());
+        let owner = |slot| slots.owner(slot);
+        self.coordinator.start(method, call, ticket, shards, owner, &self.shard, &mut self.outbox);
+        // The connection is in our hands: a reply that is there at once goes to it directly.
+        if let Some(reply) = self.send_outbox_for(ticket) {
+            connection.replies.fill(seq, reply.bytes(), reply.blobs());
+            self.mark_dirty(connection);
+        }
+    }
+
+    /// Runs a command of the connection or the server.
+    fn run_session(&mut self, connection: &mut Connection, command: &'static SessionCommand, args: Args<'_>) {
+        let mut reply = std::mem::take(&mut self.scratch);
+        reply.set_resp3(connection.session.resp3);
+        let mut ctx = SessionCtx {
+            reply: &mut reply,
+            connection,
+            node: self.node,
+            config: &self.config,
+            now_ms: self.now_ms,
+        };
+        let flow = (command.run)(&mut ctx, args);
+        let wanted = connection.session.reply_mode == ReplyMode::On;
+        match flow {
+            Ok(Flow::Done) => {}
+            Ok(Flow::Close) => connection.closing = Some(Closing::AfterReplies),
+            Ok(Flow::Ask(question, finish)) => self.ask_for(connection, &question, finish),
+            Err(error) => {
+                reply.clear();
+                reply.error(&error);
+            }
+        }
+        if wanted && !reply.is_empty() {
+            connection.replies.writer().append(reply.bytes(), reply.blobs());
+        }
+        connection.replies.set_resp3(connection.session.resp3);
+        reply.clear();
+        self.scratch = reply;
+    }
+
+    /// Asks all workers on behalf of a connection, which waits for the answer.
+    fn ask_for(&mut self, connection: &mut Connection, question: &Question, finish: Finish) {
+        let wanted = connection.session.reply_mode == ReplyMode::On;
+        let seq = connection.replies.reserve(wanted);
+        let ticket = Ticket { worker: self.id, connection: connection.index, seq };
+        connection.waiting = Waiting::Reply;
+        let inquiry = Inquiry::new(self.mesh.workers(), connection.session.resp3, finish);
+        let own = self.answer_with(question, ticket, connection);
+        if let Some(reply) = self.ask(ticket, question, inquiry, own) {
+            connection.replies.fill(seq, reply.bytes(), reply.blobs());
+            self.mark_dirty(connection);
+        }
+    }
+
+    /// Executes a command of another worker's connection; its reply goes into the batch for that worker.
+    pub(crate) fn execute_remote(&mut self, remote: &RemoteCommand, args: Args<'_>) {
+        let Command::Data(command) = self.node.registry.get(remote.command).command else { return };
+        let RemoteCommand { ticket, db, slot, resp3, touch, .. } = *remote;
+        let reply = self.mesh.reply_buffer(ticket.worker, resp3);
+        if self.shard.submit(Call { command, db, slot, touch, args }, || ticket, reply) {
+            self.mesh.end_reply(ticket);
         }
     }
 }

@@ -10,12 +10,12 @@ use shards::command::{
     Arity, BeginSearch, CommandSpec, DataCommand, FindKeys, KeySpec, RequestPolicy, flags, keys,
 };
 use shards::error::CommandError;
-use shards::reply::Reply;
 
 use crate::name_table::NameTable;
+use crate::session_ctx::{Flow, SessionCtx};
 
 /// The body of a session command.
-pub type SessionHandler = fn(&Registry, Args<'_>, &mut Reply) -> Result<(), CommandError>;
+pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>;
 
 /// A command that works on the connection, the server or this table: it runs on the connection's own worker.
 #[derive(Debug)]

@@ -541,42 +541,73 @@ impl Worker {
     }
 
     fn take_txn(&mut self, from: ShardId, message: TxnMessage) {
-        self.handle_txn(from, message);
+        let mut replies = Vec::new();
+        self.handle_txn(from, message, &mut replies);
+        for (ticket, reply) in replies {
+            self.deliver(ticket, &reply);
+        }
         self.send_outbox();
     }
 
-    /// Sends the messages of transactions, handling those to this worker at once.
-    pub(crate) fn send_outbox(&mut self) {
+    fn send_outbox(&mut self) {
+        for (ticket, reply) in self.drain_outbox() {
+            self.deliver(ticket, &reply);
+        }
+    }
+
+    /// The same when a connection is taken out: returns the reply for its ticket, if it is there already.
+    pub(crate) fn send_outbox_for(&mut self, own: Ticket) -> Option<Reply> {
+        let mut found = None;
+        for (ticket, reply) in self.drain_outbox() {
+            if ticket == own {
+                found = Some(reply);
+            } else {
+                self.deliver(ticket, &reply);
+            }
+        }
+        found
+    }
+
+    /// Sends the messages of transactions, handling those to this worker at once. Returns replies that came of it.
+    fn drain_outbox(&mut self) -> Vec<(Ticket, Reply)> {
+        let mut replies = Vec::new();
         while !self.outbox.is_empty() {
             for (to, message) in std::mem::take(&mut self.outbox) {
                 if to == self.id {
-                    self.handle_txn(to, message);
+                    self.handle_txn(to, message, &mut replies);
                 } else {
                     self.mesh.send(to, Hop::Txn(Box::new(message)));
                 }
             }
         }
+        replies
     }
 
-    fn handle_txn(&mut self, from: ShardId, message: TxnMessage) {
+    fn handle_txn(&mut self, from: ShardId, message: TxnMessage, replies: &mut Vec<(Ticket, Reply)>) {
         match message {
             TxnMessage::Lock(..) | TxnMessage::Cancel(..) | TxnMessage::Run(..) | TxnMessage::Restore(..) => {
                 self.shard.handle_txn(from, message, &mut self.outbox);
-                for (ticket, reply) in self.shard.take_completed() {
-                    self.deliver(ticket, &reply);
-                }
+                replies.append(&mut self.shard.take_completed());
             }
             TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..) => {
                 let finished = self.coordinator.handle(from, message, &mut self.shard, &mut self.outbox);
-                if let Some((ticket, reply)) = finished {
-                    self.deliver(ticket, &reply);
-                }
+                replies.extend(finished);
             }
         }
     }
 
     /// Asks all workers, this one included.
-    pub(crate) fn ask(&mut self, ticket: Ticket, question: &Question, inquiry: Inquiry, own: Answer) {
+    /// Returns the reply if no other worker has to be waited for.
+    pub(crate) fn ask(
+        &mut self,
+        ticket: Ticket,
+        question: &Question,
+        mut inquiry: Inquiry,
+        own: Answer,
+    ) -> Option<Reply> {
+        if inquiry.answered(self.id, own) {
+            return Some(inquiry.finish());
+        }
         self.inquiries.insert(ticket, inquiry);
         for peer in 0..self.mesh.workers() {
             let peer = ShardId(peer as u16);
@@ -584,7 +615,7 @@ impl Worker {
                 self.mesh.send(peer, Hop::Ask(ticket, Box::new(question.clone())));
             }
         }
-        self.take_answer(self.id, ticket, own);
+        None
     }
 
     fn take_answer(&mut self, from: ShardId, ticket: Ticket, answer: Answer) {
@@ -597,7 +628,26 @@ impl Worker {
         }
     }
 
-    /// Answers a question. The asking connection is not in the list while it is being worked on: `dispatch` adds it.
+    /// Answers a question of a connection of this worker, which is taken out while it is worked on: it is put back for
+    /// the answer.
+    pub(crate) fn answer_with(&mut self, question: &Question, ticket: Ticket, asking: &mut Connection) -> Answer {
+        let mut answer = self.answer(question, ticket);
+        match (question, &mut answer) {
+            (Question::ClientList(filter), Answer::Clients(clients)) if filter.matches(asking) => {
+                clients.push((asking.session.id, asking.line(self.now_ms)));
+            }
+            (Question::ClientKill(filter), Answer::Killed(killed))
+                if !filter.skip_me && filter.matches(asking) =>
+            {
+                *killed += 1;
+                asking.closing = Some(Closing::AfterReplies);
+            }
+            _ => {}
+        }
+        answer
+    }
+
+    /// Answers a question.
     pub(crate) fn answer(&mut self, question: &Question, asking: Ticket) -> Answer {
         match question {
             Question::ClientList(filter) => {

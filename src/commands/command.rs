@@ -12,10 +12,11 @@ use shards::glob;
 use shards::reply::Reply;
 
 use crate::registry::{Entry, Registry, SessionCommand};
+use crate::session_ctx::{Flow, SessionCtx};
 
 /// The rows of COMMAND and its subcommands.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
-    run: command,
+    run: |ctx, args| told(ctx, args, command),
     spec: CommandSpec {
         name: "command",
         summary: "Get array of Redis command details",
@@ -30,7 +31,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
     },
     subcommands: &[
         SessionCommand {
-            run: count,
+            run: |ctx, args| told(ctx, args, count),
             spec: CommandSpec {
                 name: "count",
                 summary: "Get total number of Redis commands",
@@ -45,7 +46,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
             subcommands: &[],
         },
         SessionCommand {
-            run: docs,
+            run: |ctx, args| told(ctx, args, docs),
             spec: CommandSpec {
                 name: "docs",
                 summary: "Get array of specific Redis command documentation",
@@ -62,7 +63,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
             subcommands: &[],
         },
         SessionCommand {
-            run: getkeys,
+            run: |ctx, args| told(ctx, args, getkeys),
             spec: CommandSpec {
                 name: "getkeys",
                 summary: "Extract keys given a full Redis command",
@@ -77,7 +78,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
             subcommands: &[],
         },
         SessionCommand {
-            run: getkeysandflags,
+            run: |ctx, args| told(ctx, args, getkeysandflags),
             spec: CommandSpec {
                 name: "getkeysandflags",
                 summary: "Extract keys and access flags given a full Redis command",
@@ -92,7 +93,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
             subcommands: &[],
         },
         SessionCommand {
-            run: help,
+            run: |ctx, args| told(ctx, args, help),
             spec: CommandSpec {
                 name: "help",
                 summary: "Show helpful text about the different subcommands",
@@ -107,7 +108,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
             subcommands: &[],
         },
         SessionCommand {
-            run: info,
+            run: |ctx, args| told(ctx, args, info),
             spec: CommandSpec {
                 name: "info",
                 summary: "Get array of specific Redis command details, or all when no argument is given.",
@@ -125,7 +126,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
             subcommands: &[],
         },
         SessionCommand {
-            run: list,
+            run: |ctx, args| told(ctx, args, list),
             spec: CommandSpec {
                 name: "list",
                 summary: "Get an array of Redis command names",
@@ -158,6 +159,14 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
 type Done = Result<(), CommandError>;
 
 /// COMMAND.
+/// The body of a command that only reads the table.
+type Body = fn(&Registry, Args<'_>, &mut Reply) -> Done;
+
+fn told(ctx: &mut SessionCtx<'_>, args: Args<'_>, body: Body) -> Result<Flow, CommandError> {
+    body(&ctx.node.registry, args, ctx.reply)?;
+    Ok(Flow::Done)
+}
+
 fn command(registry: &Registry, _args: Args<'_>, reply: &mut Reply) -> Done {
     reply.array(registry.commands().len());
     for entry in registry.commands() {

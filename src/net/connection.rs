@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 
 use shards::args::{Blob, OwnedArgs};
-use socket2::SockRef;
+use socket2::{Domain, SockRef};
 
 use super::reply_queue::ReplyQueue;
 use super::ring::ClientRing;
@@ -134,6 +134,11 @@ impl Connection {
     /// The socket's number, as CLIENT LIST shows it.
     pub fn fd_number(&self) -> i32 {
         self.fd.as_raw_fd()
+    }
+
+    /// True for a client of the Unix socket.
+    pub fn is_unix(&self) -> bool {
+        SockRef::from(&self.fd).domain().is_ok_and(|domain| domain == Domain::UNIX)
     }
 
     /// True when the next request must not be executed yet.

@@ -1,0 +1,13 @@
+//! The one reader of time in this crate.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The time since 1970. A clock before 1970 counts as 1970.
+pub fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The time in milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    now().as_millis() as u64
+}

@@ -1,0 +1,177 @@
+//! CONFIG: GET SET RESETSTAT REWRITE.
+//!
+//! What a directive is called and how its value is written is known to `config`.
+
+use shards::args::Args;
+use shards::command::flags::{self, acl};
+use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::error::CommandError;
+
+use crate::registry::SessionCommand;
+use crate::session_ctx::{Flow, SessionCtx};
+use std::sync::Arc;
+
+use crate::config;
+use crate::inquiry::Question;
+
+/// The rows.
+pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
+    run: config,
+    spec: CommandSpec {
+        name: "config",
+        summary: "A container for server configuration commands",
+        since: "2.0.0",
+        complexity: "Depends on subcommand.",
+        group: Group::Server,
+        arity: Arity::AtLeast(2),
+        ..CommandSpec::BASE
+    },
+    subcommands: &[
+        SessionCommand {
+            run: config_get,
+            spec: CommandSpec {
+                name: "get",
+                summary: "Get the values of configuration parameters",
+                since: "2.0.0",
+                complexity: "O(N) when N is the number of configuration parameters provided",
+                group: Group::Server,
+                arity: Arity::AtLeast(3),
+                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                history: &[("7.0.0", "Added the ability to pass multiple pattern parameters in one call")],
+                args: &[Arg {
+                    name: "parameter",
+                    kind: ArgKind::Block,
+                    multiple: true,
+                    args: &[Arg { name: "parameter", ..Arg::BASE }],
+                    ..Arg::BASE
+                }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: config_set,
+            spec: CommandSpec {
+                name: "set",
+                summary: "Set configuration parameters to the given values",
+                since: "2.0.0",
+                complexity: "O(N) when N is the number of configuration parameters provided",
+                group: Group::Server,
+                arity: Arity::AtLeast(4),
+                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                request_policy: Some(RequestPolicy::AllNodes),
+                response_policy: Some(ResponsePolicy::AllSucceeded),
+                history: &[("7.0.0", "Added the ability to set multiple parameters in one call.")],
+                args: &[Arg {
+                    name: "parameter_value",
+                    kind: ArgKind::Block,
+                    multiple: true,
+                    args: &[Arg { name: "parameter", ..Arg::BASE }, Arg { name: "value", ..Arg::BASE }],
+                    ..Arg::BASE
+                }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: config_resetstat,
+            spec: CommandSpec {
+                name: "resetstat",
+                summary: "Reset the stats returned by INFO",
+                since: "2.0.0",
+                complexity: "O(1)",
+                group: Group::Server,
+                arity: Arity::Exactly(2),
+                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: config_rewrite,
+            spec: CommandSpec {
+                name: "rewrite",
+                summary: "Rewrite the configuration file with the in memory configuration",
+                since: "2.8.0",
+                complexity: "O(1)",
+                group: Group::Server,
+                arity: Arity::Exactly(2),
+                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: config_help,
+            spec: CommandSpec {
+                name: "help",
+                summary: "Show helpful text about the different subcommands",
+                since: "5.0.0",
+                complexity: "O(1)",
+                group: Group::Server,
+                arity: Arity::Exactly(2),
+                flags: flags::LOADING | flags::STALE,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+    ],
+}];
+
+/// Never reached: the arity asks for a subcommand.
+fn config(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Err(CommandError::WrongArity("config".into()))
+}
+
+fn config_get(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let found = config::get(ctx.config, args.skip(2));
+    ctx.reply.map(found.len());
+    for (name, value) in found {
+        ctx.reply.bulk(name.as_bytes());
+        ctx.reply.bulk(value.as_bytes());
+    }
+    Ok(Flow::Done)
+}
+
+fn config_set(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let new = Arc::new(config::set(ctx.config, args.skip(2))?);
+    crate::log::set_level(new.loglevel);
+    Ok(Flow::Ask(Question::SetConfig(new), Box::new(|_, reply| reply.ok())))
+}
+
+fn config_resetstat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Ok(Flow::Ask(Question::ResetStats, Box::new(|_, reply| reply.ok())))
+}
+
+fn config_rewrite(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    let Some(path) = &ctx.node.config_file else {
+        return Err(CommandError::other("ERR The server is running without a config file"));
+    };
+    if let Err(error) = config::rewrite(ctx.config, path) {
+        log::warn!("CONFIG REWRITE failed: {error}");
+        return Err(CommandError::other(format!("ERR Rewriting config file: {error}")));
+    }
+    log::info!("CONFIG REWRITE executed with success.");
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+fn config_help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.reply.array(HELP.len());
+    HELP.iter().for_each(|line| ctx.reply.simple(line));
+    Ok(Flow::Done)
+}
+
+const HELP: &[&str] = &[
+    "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GET <pattern>",
+    "    Return parameters matching the glob-like <pattern> and their values.",
+    "SET <directive> <value>",
+    "    Set the configuration <directive> to <value>.",
+    "RESETSTAT",
+    "    Reset statistics reported by the INFO command.",
+    "REWRITE",
+    "    Rewrite the configuration file.",
+    "HELP",
+    "    Prints this help.",
+];

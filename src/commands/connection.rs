@@ -1,0 +1,320 @@
+//! Commands about the connection itself: AUTH ECHO HELLO PING QUIT RESET SELECT.
+//!
+//! This file must not know keys or other connections.
+
+use shards::args::Args;
+use shards::command::flags::{self, acl};
+use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::error::CommandError;
+
+use crate::registry::SessionCommand;
+use crate::session_ctx::{Flow, SessionCtx};
+use crate::config::Config;
+use crate::node::REDIS_VERSION;
+use crate::session::Session;
+
+/// The rows.
+pub static COMMANDS: &[SessionCommand] = &[
+    SessionCommand {
+        run: auth,
+        spec: CommandSpec {
+            name: "auth",
+            summary: "Authenticate to the server",
+            since: "1.0.0",
+            complexity: "O(N) where N is the number of passwords defined for the user",
+            group: Group::Connection,
+            arity: Arity::AtLeast(2),
+            flags: flags::NOSCRIPT
+                | flags::LOADING
+                | flags::STALE
+                | flags::FAST
+                | flags::NO_AUTH
+                | flags::ALLOW_BUSY,
+            acl: acl::CONNECTION,
+            history: &[("6.0.0", "Added ACL style (username and password).")],
+            args: &[
+                Arg { name: "username", since: "6.0.0", optional: true, ..Arg::BASE },
+                Arg { name: "password", ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: echo,
+        spec: CommandSpec {
+            name: "echo",
+            summary: "Echo the given string",
+            since: "1.0.0",
+            complexity: "O(1)",
+            group: Group::Connection,
+            arity: Arity::Exactly(2),
+            flags: flags::LOADING | flags::STALE | flags::FAST,
+            acl: acl::CONNECTION,
+            args: &[Arg { name: "message", ..Arg::BASE }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: hello,
+        spec: CommandSpec {
+            name: "hello",
+            summary: "Handshake with Redis",
+            since: "6.0.0",
+            complexity: "O(1)",
+            group: Group::Connection,
+            arity: Arity::AtLeast(1),
+            flags: flags::NOSCRIPT
+                | flags::LOADING
+                | flags::STALE
+                | flags::FAST
+                | flags::NO_AUTH
+                | flags::ALLOW_BUSY,
+            acl: acl::CONNECTION,
+            history: &[(
+                "6.2.0",
+                "`protover` made optional; when called without arguments the command reports the current \
+                    connection's context.",
+            )],
+            args: &[Arg {
+                name: "arguments",
+                kind: ArgKind::Block,
+                optional: true,
+                args: &[
+                    Arg { name: "protover", kind: ArgKind::Integer, ..Arg::BASE },
+                    Arg {
+                        name: "username_password",
+                        kind: ArgKind::Block,
+                        token: "AUTH",
+                        optional: true,
+                        args: &[Arg { name: "username", ..Arg::BASE }, Arg { name: "password", ..Arg::BASE }],
+                        ..Arg::BASE
+                    },
+                    Arg { name: "clientname", token: "SETNAME", optional: true, ..Arg::BASE },
+                ],
+                ..Arg::BASE
+            }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: ping,
+        spec: CommandSpec {
+            name: "ping",
+            summary: "Ping the server",
+            since: "1.0.0",
+            complexity: "O(1)",
+            group: Group::Connection,
+            arity: Arity::AtLeast(1),
+            flags: flags::FAST,
+            acl: acl::CONNECTION,
+            request_policy: Some(RequestPolicy::AllShards),
+            response_policy: Some(ResponsePolicy::AllSucceeded),
+            args: &[Arg { name: "message", optional: true, ..Arg::BASE }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: quit,
+        spec: CommandSpec {
+            name: "quit",
+            summary: "Close the connection",
+            since: "1.0.0",
+            complexity: "O(1)",
+            group: Group::Connection,
+            arity: Arity::AtLeast(1),
+            flags: flags::NOSCRIPT
+                | flags::LOADING
+                | flags::STALE
+                | flags::FAST
+                | flags::NO_AUTH
+                | flags::ALLOW_BUSY,
+            acl: acl::CONNECTION,
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: reset,
+        spec: CommandSpec {
+            name: "reset",
+            summary: "Reset the connection",
+            since: "6.2.0",
+            complexity: "O(1)",
+            group: Group::Connection,
+            flags: flags::NOSCRIPT
+                | flags::LOADING
+                | flags::STALE
+                | flags::FAST
+                | flags::NO_AUTH
+                | flags::ALLOW_BUSY,
+            acl: acl::CONNECTION,
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: select,
+        spec: CommandSpec {
+            name: "select",
+            summary: "Change the selected database for the current connection",
+            since: "1.0.0",
+            complexity: "O(1)",
+            group: Group::Connection,
+            arity: Arity::Exactly(2),
+            flags: flags::LOADING | flags::STALE | flags::FAST,
+            acl: acl::CONNECTION,
+            args: &[Arg { name: "index", kind: ArgKind::Integer, ..Arg::BASE }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+];
+
+fn auth(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let (user, password) = match args.len() {
+        2 => {
+            if ctx.config.requirepass.is_empty() {
+                return Err(CommandError::other(
+                    "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+                ));
+            }
+            (&b"default"[..], args.get(1))
+        }
+        3 => (args.get(1), args.get(2)),
+        _ => return Err(CommandError::Syntax),
+    };
+    log_in(ctx.config, &mut ctx.connection.session, user, password)?;
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+/// Checks a name and a password. Until there are ACLs, the only user is `default`; without a password it accepts any.
+fn log_in(
+    config: &Config,
+    session: &mut Session,
+    user: &[u8],
+    password: &[u8],
+) -> Result<(), CommandError> {
+    let right = config.requirepass.is_empty() || same_bytes(password, &config.requirepass);
+    if user != b"default" || !right {
+        return Err(CommandError::other("WRONGPASS invalid username-password pair or user is disabled."));
+    }
+    session.authenticated = true;
+    Ok(())
+}
+
+/// Compares without telling by its duration how much is right (Redis: time_independent_strcmp).
+fn same_bytes(given: &[u8], secret: &[u8]) -> bool {
+    let byte = |bytes: &[u8], index: usize| bytes.get(index).copied().unwrap_or(0);
+    let len = given.len().max(secret.len());
+    let difference = (0..len).fold(0, |found, index| found | (byte(given, index) ^ byte(secret, index)));
+    std::hint::black_box(difference) == 0 && given.len() == secret.len()
+}
+
+fn echo(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.reply.bulk(args.get(1));
+    Ok(Flow::Done)
+}
+
+fn ping(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    match args.len() {
+        1 => ctx.reply.simple("PONG"),
+        2 => ctx.reply.bulk(args.get(1)),
+        _ => return Err(CommandError::WrongArity("ping".into())),
+    }
+    Ok(Flow::Done)
+}
+
+fn quit(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.reply.ok();
+    Ok(Flow::Close)
+}
+
+fn reset(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.connection.session.reset(ctx.config.requirepass.is_empty());
+    ctx.reply.simple("RESET");
+    Ok(Flow::Done)
+}
+
+fn select(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let index = shards::num::parse_i64(args.get(1)).ok_or(CommandError::NotAnInteger)?;
+    let index = u16::try_from(index).ok().filter(|&index| index < ctx.config.databases);
+    let index = index.ok_or_else(|| CommandError::other("ERR DB index is out of range"))?;
+    ctx.connection.session.db = shards::db::DbIndex(index);
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let mut version = None;
+    if args.len() > 1 {
+        let given = shards::num::parse_i64(args.get(1)).ok_or_else(|| {
+            CommandError::other("ERR Protocol version is not an integer or out of range")
+        })?;
+        if !(2..=3).contains(&given) {
+            return Err(CommandError::other("NOPROTO unsupported protocol version"));
+        }
+        version = Some(given);
+    }
+    let mut name = None;
+    let mut at = 2;
+    while at < args.len() {
+        let option = args.get(at);
+        let operands = args.len() - 1 - at;
+        if option.eq_ignore_ascii_case(b"auth") && operands >= 2 {
+            log_in(ctx.config, &mut ctx.connection.session, args.get(at + 1), args.get(at + 2))?;
+            at += 3;
+        } else if option.eq_ignore_ascii_case(b"setname") && operands >= 1 {
+            name = Some(valid_name(args.get(at + 1))?);
+            at += 2;
+        } else {
+            let option = String::from_utf8_lossy(option);
+            return Err(CommandError::other(format!("ERR Syntax error in HELLO option '{option}'")));
+        }
+    }
+    let session = &mut ctx.connection.session;
+    if !session.authenticated {
+        return Err(CommandError::other(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+        ));
+    }
+    if let Some(name) = name {
+        session.name = name;
+    }
+    if let Some(version) = version {
+        session.resp3 = version == 3;
+    }
+    let reply = &mut *ctx.reply;
+    reply.set_resp3(session.resp3);
+    reply.map(7);
+    reply.bulk(b"server");
+    reply.bulk(b"redis");
+    reply.bulk(b"version");
+    reply.bulk(REDIS_VERSION.as_bytes());
+    reply.bulk(b"proto");
+    reply.int(if session.resp3 { 3 } else { 2 });
+    reply.bulk(b"id");
+    reply.int(session.id as i64);
+    reply.bulk(b"mode");
+    reply.bulk(b"standalone");
+    reply.bulk(b"role");
+    reply.bulk(b"master");
+    reply.bulk(b"modules");
+    reply.array(0);
+    Ok(Flow::Done)
+}
+
+/// A name for CLIENT SETNAME and its like: no blanks, line ends or control characters.
+///
+/// # Errors
+/// Redis's text when there are any.
+pub(super) fn valid_name(name: &[u8]) -> Result<Vec<u8>, CommandError> {
+    if name.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
+        return Ok(name.to_vec());
+    }
+    Err(CommandError::other("ERR Client names cannot contain spaces, newlines or special characters."))
+}

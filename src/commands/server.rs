@@ -1,0 +1,249 @@
+//! Commands about the server as a whole: INFO TIME.
+//!
+//! INFO adds up what all workers report.
+
+use shards::args::Args;
+use shards::command::flags::{self, acl};
+use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::error::CommandError;
+
+use crate::registry::SessionCommand;
+use crate::session_ctx::{Flow, SessionCtx};
+use crate::inquiry::{Answer, Question, Report};
+use crate::node::{Node, REDIS_VERSION, SHOAL_VERSION};
+
+/// The rows.
+pub static COMMANDS: &[SessionCommand] = &[
+    SessionCommand {
+    run: info,
+    spec: CommandSpec {
+        name: "info",
+        summary: "Get information and statistics about the server",
+        since: "1.0.0",
+        complexity: "O(1)",
+        group: Group::Server,
+        arity: Arity::AtLeast(1),
+        flags: flags::LOADING | flags::STALE,
+        acl: acl::DANGEROUS,
+        request_policy: Some(RequestPolicy::AllShards),
+        response_policy: Some(ResponsePolicy::Special),
+        tips: &["nondeterministic_output"],
+        history: &[("7.0.0", "Added support for taking multiple section arguments.")],
+        args: &[Arg { name: "section", optional: true, multiple: true, ..Arg::BASE }],
+        ..CommandSpec::BASE
+    },
+    subcommands: &[],
+},
+    SessionCommand {
+    run: time,
+    spec: CommandSpec {
+        name: "time",
+        summary: "Return the current server time",
+        since: "2.6.0",
+        complexity: "O(1)",
+        group: Group::Server,
+        flags: flags::LOADING | flags::STALE | flags::FAST,
+        tips: &["nondeterministic_output"],
+        ..CommandSpec::BASE
+    },
+    subcommands: &[],
+},
+];
+
+fn time(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    let now = crate::clock::now();
+    ctx.reply.array(2);
+    ctx.reply.bulk_int(now.as_secs() as i64);
+    ctx.reply.bulk_int(i64::from(now.subsec_micros()));
+    Ok(Flow::Done)
+}
+
+fn info(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let wanted: Vec<String> =
+        args.iter_from(1).map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();
+    let all = wanted.is_empty() || wanted.iter().any(|name| ["all", "default", "everything"].contains(&&**name));
+    let (node, config, now_ms) = (ctx.node, std::sync::Arc::clone(ctx.config), ctx.now_ms);
+    Ok(Flow::Ask(
+        Question::Report,
+        Box::new(move |answers, reply| {
+            let reports: Vec<Report> = answers
+                .into_iter()
+                .filter_map(|answer| match answer {
+                    Answer::Report(report) => Some(*report),
+                    _ => None,
+                })
+                .collect();
+            let whole = Whole { node, now_ms, maxclients: config.maxclients, reports: &reports };
+            let mut text = String::new();
+            for (name, write) in SECTIONS {
+                if all || wanted.iter().any(|wanted| wanted == name) {
+                    if !text.is_empty() {
+                        text.push_str("\r\n");
+                    }
+                    write(&whole, &mut text);
+                }
+            }
+            reply.verbatim("txt", text.as_bytes());
+        }),
+    ))
+}
+
+/// What the sections are made of.
+struct Whole<'a> {
+    node: &'static Node,
+    now_ms: u64,
+    maxclients: u32,
+    reports: &'a [Report],
+}
+
+impl Whole<'_> {
+    fn sum(&self, value: impl Fn(&Report) -> u64) -> u64 {
+        self.reports.iter().map(value).sum()
+    }
+
+    fn max(&self, value: impl Fn(&Report) -> usize) -> usize {
+        self.reports.iter().map(value).max().unwrap_or(0)
+    }
+}
+
+type Section = fn(&Whole<'_>, &mut String);
+
+/// The sections in Redis's order, with their names in lower case.
+const SECTIONS: &[(&str, Section)] = &[
+    ("server", server),
+    ("clients", clients),
+    ("memory", memory),
+    ("stats", stats),
+    ("replication", replication),
+    ("cpu", cpu),
+    ("cluster", cluster),
+    ("keyspace", keyspace),
+];
+
+fn lines(title: &str, fields: &[(&str, String)], text: &mut String) {
+    text.push_str(&format!("# {title}\r\n"));
+    for (name, value) in fields {
+        text.push_str(&format!("{name}:{value}\r\n"));
+    }
+}
+
+fn server(whole: &Whole<'_>, text: &mut String) {
+    let uptime_s = whole.now_ms.saturating_sub(whole.node.started_ms) / 1000;
+    let file = whole.node.config_file.as_ref().map(|path| path.display().to_string());
+    let executable = std::env::current_exe().map(|path| path.display().to_string());
+    let fields = [
+        ("redis_version", REDIS_VERSION.to_owned()),
+        ("server_name", "shoal".to_owned()),
+        ("shoal_version", SHOAL_VERSION.to_owned()),
+        ("redis_git_sha1", "00000000".to_owned()),
+        ("redis_git_dirty", "0".to_owned()),
+        ("redis_mode", "standalone".to_owned()),
+        ("os", crate::sys::os_name()),
+        ("arch_bits", usize::BITS.to_string()),
+        ("multiplexing_api", "io_uring".to_owned()),
+        ("process_id", std::process::id().to_string()),
+        ("run_id", whole.node.run_id.clone()),
+        ("tcp_port", whole.node.port.to_string()),
+        ("server_time_usec", crate::clock::now().as_micros().to_string()),
+        ("uptime_in_seconds", uptime_s.to_string()),
+        ("uptime_in_days", (uptime_s / 86400).to_string()),
+        ("hz", "10".to_owned()),
+        ("configured_hz", "10".to_owned()),
+        ("executable", executable.unwrap_or_default()),
+        ("config_file", file.unwrap_or_default()),
+        ("shards", whole.reports.len().to_string()),
+    ];
+    lines("Server", &fields, text);
+}
+
+fn clients(whole: &Whole<'_>, text: &mut String) {
+    let fields = [
+        ("connected_clients", whole.sum(|report| report.clients as u64).to_string()),
+        ("cluster_connections", "0".to_owned()),
+        ("maxclients", whole.maxclients.to_string()),
+        ("client_recent_max_input_buffer", whole.max(|report| report.input_bytes_max).to_string()),
+        ("client_recent_max_output_buffer", whole.max(|report| report.output_bytes_max).to_string()),
+        ("blocked_clients", "0".to_owned()),
+    ];
+    lines("Clients", &fields, text);
+}
+
+fn memory(_whole: &Whole<'_>, text: &mut String) {
+    let resident = crate::sys::resident_bytes();
+    let fields = [
+        ("used_memory", resident.to_string()),
+        ("used_memory_human", human(resident)),
+        ("used_memory_rss", resident.to_string()),
+        ("used_memory_rss_human", human(resident)),
+        ("mem_allocator", "mimalloc".to_owned()),
+    ];
+    lines("Memory", &fields, text);
+}
+
+/// Bytes with a unit, as Redis prints them.
+fn human(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    match bytes {
+        _ if bytes < 1024.0 => format!("{bytes}B"),
+        _ if bytes < 1024.0 * 1024.0 => format!("{:.2}K", bytes / 1024.0),
+        _ if bytes < 1024.0 * 1024.0 * 1024.0 => format!("{:.2}M", bytes / (1024.0 * 1024.0)),
+        _ => format!("{:.2}G", bytes / (1024.0 * 1024.0 * 1024.0)),
+    }
+}
+
+fn stats(whole: &Whole<'_>, text: &mut String) {
+    let fields = [
+        ("total_connections_received", whole.sum(|report| report.stats.connections).to_string()),
+        ("total_commands_processed", whole.sum(|report| report.stats.commands).to_string()),
+        ("total_net_input_bytes", whole.sum(|report| report.stats.input_bytes).to_string()),
+        ("total_net_output_bytes", whole.sum(|report| report.stats.output_bytes).to_string()),
+        ("rejected_connections", whole.sum(|report| report.stats.rejected).to_string()),
+        ("expired_keys", whole.sum(|report| report.expired_keys).to_string()),
+        ("keyspace_hits", whole.sum(|report| report.keyspace_hits).to_string()),
+        ("keyspace_misses", whole.sum(|report| report.keyspace_misses).to_string()),
+        (
+            "client_query_buffer_limit_disconnections",
+            whole.sum(|report| report.stats.query_limit_closed).to_string(),
+        ),
+        (
+            "client_output_buffer_limit_disconnections",
+            whole.sum(|report| report.stats.output_limit_closed).to_string(),
+        ),
+        ("shoal_remote_commands", whole.sum(|report| report.stats.remote_commands).to_string()),
+        ("shoal_cross_shard_transactions", whole.sum(|report| report.stats.transactions).to_string()),
+    ];
+    lines("Stats", &fields, text);
+}
+
+fn replication(whole: &Whole<'_>, text: &mut String) {
+    let fields = [
+        ("role", "master".to_owned()),
+        ("connected_slaves", "0".to_owned()),
+        ("master_replid", whole.node.run_id.clone()),
+        ("master_repl_offset", "0".to_owned()),
+    ];
+    lines("Replication", &fields, text);
+}
+
+fn cpu(_whole: &Whole<'_>, text: &mut String) {
+    let (user, system) = crate::sys::cpu_time();
+    let seconds = |time: std::time::Duration| format!("{:.6}", time.as_secs_f64());
+    let fields = [("used_cpu_sys", seconds(system)), ("used_cpu_user", seconds(user))];
+    lines("CPU", &fields, text);
+}
+
+fn cluster(_whole: &Whole<'_>, text: &mut String) {
+    lines("Cluster", &[("cluster_enabled", "0".to_owned())], text);
+}
+
+fn keyspace(whole: &Whole<'_>, text: &mut String) {
+    let databases = whole.reports.first().map_or(0, |report| report.keyspace.len());
+    text.push_str("# Keyspace\r\n");
+    for db in 0..databases {
+        let keys = whole.sum(|report| report.keyspace[db].0 as u64);
+        let expires = whole.sum(|report| report.keyspace[db].1 as u64);
+        if keys > 0 {
+            text.push_str(&format!("db{db}:keys={keys},expires={expires},avg_ttl=0\r\n"));
+        }
+    }
+}
