@@ -98,12 +98,18 @@ impl Worker {
         let mut positions = std::mem::take(&mut self.positions);
         positions.clear();
         entry.spec().key_positions(args, &mut positions);
+        // MSET with a key that lacks its value: the handler says so, wherever it runs.
+        let stride = match positions[..] {
+            [first, second, ..] => second.index - first.index,
+            _ => 1,
+        };
+        let incomplete = positions.first().is_some_and(|first| (args.len() - first.index) % stride != 0);
         let mut owners = positions.iter().map(|key| self.slots.owner(SlotId::of(args.get(key.index))));
         // A command whose keys cannot be found is one with a syntax error, which its handler reports.
         let first = owners.next().unwrap_or(self.id);
         let together = owners.all(|owner| owner == first);
         self.positions = positions;
-        if !together {
+        if !together && !(incomplete && entry.plan == Plan::Split) {
             let method = if entry.plan == Plan::Split { Method::Split } else { Method::Gather };
             self.start_txn(connection, method, command, args);
         } else if connection.replies.awaited() > 0 {

@@ -1,6 +1,23 @@
 //! Everything of shoal that talks to the world. What runs inside one shard is the crate `shards`.
+//!
+//! In reading order: `main` reads the configuration and starts `server`, which starts one `worker` for each core. A
+//! worker takes bytes from its clients (`net`), requests out of them (`protocol`), and executes them (`dispatch`): on
+//! its own shard, or by a hop (`mesh`) on another.
 
-mod name_table;
+pub mod clock;
 pub mod commands;
+pub mod config;
+mod dispatch;
+pub mod inquiry;
+pub mod log;
+pub mod mesh;
+mod name_table;
+pub mod net;
+pub mod node;
 pub mod protocol;
 pub mod registry;
+pub mod server;
+pub mod session;
+pub mod session_ctx;
+pub mod sys;
+pub mod worker;

@@ -475,10 +475,13 @@ impl Worker {
         {
             connection.closing = Some(Closing::AfterReplies);
         }
-        match connection.closing {
-            Some(Closing::Now) => connection.shut_down(),
-            Some(Closing::AfterReplies) if connection.is_drained() => connection.shut_down(),
-            _ => {}
+        let due = match connection.closing {
+            Some(Closing::Now) => true,
+            Some(Closing::AfterReplies) => connection.is_drained(),
+            None => false,
+        };
+        if due {
+            connection.shut_down();
         }
     }
 
@@ -495,6 +498,8 @@ impl Worker {
             let from = ShardId(peer as u16);
             for _ in 0..BATCHES_PER_TURN {
                 let Some(mut batch) = self.mesh.next_batch(from) else { break };
+                // What came by another worker was sent after this turn had begun: an expire must not be seen late.
+                self.tell_time();
                 self.take_batch(from, &mut batch);
                 self.mesh.recycle(batch);
             }

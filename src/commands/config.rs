@@ -3,7 +3,7 @@
 //! What a directive is called and how its value is written is known to `config`.
 
 use shards::args::Args;
-use shards::command::flags::{self, acl};
+use shards::command::flags;
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 

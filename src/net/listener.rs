@@ -31,17 +31,17 @@ pub fn addresses(config: &Config) -> Result<Vec<(SocketAddr, bool)>, String> {
         let optional = address.starts_with('-');
         let name = address.trim_start_matches('-');
         let ip = match name {
-            "*" => Ok(IpAddr::from([0, 0, 0, 0])),
-            "::*" => Ok(IpAddr::from([0u16; 8])),
-            name => name.parse::<IpAddr>().or_else(|error| {
-                let mut resolved = (name, config.port).to_socket_addrs().map_err(|_| error)?;
-                resolved.next().map(|address| address.ip()).ok_or(error)
+            "*" => Some(IpAddr::from([0, 0, 0, 0])),
+            "::*" => Some(IpAddr::from([0u16; 8])),
+            name => name.parse().ok().or_else(|| {
+                let mut resolved = (name, config.port).to_socket_addrs().ok()?;
+                resolved.next().map(|address| address.ip())
             }),
         };
         match ip {
-            Ok(ip) => found.push((SocketAddr::new(ip, config.port), optional)),
-            Err(_) if optional => {}
-            Err(_) => return Err(format!("Could not resolve the bind address '{name}'")),
+            Some(ip) => found.push((SocketAddr::new(ip, config.port), optional)),
+            None if optional => {}
+            None => return Err(format!("Could not resolve the bind address '{name}'")),
         }
     }
     Ok(found)

@@ -135,7 +135,9 @@ impl ClientRing {
     pub fn has_completions(&mut self) -> bool {
         let mut completions = self.ring.completion();
         completions.sync();
-        !completions.is_empty() || self.ring.submission().taskrun()
+        let waiting = !completions.is_empty();
+        drop(completions);
+        waiting || self.ring.submission().taskrun()
     }
 
     /// Accepts connections on a listener until further notice.
