@@ -91,16 +91,20 @@ impl Sandbox {
 
     /// Runs one command as dispatch does and returns the bytes that its client receives.
     pub fn execute(&mut self, args: Args<'_>) -> Vec<u8> {
-        let command = lookup(&args[0]);
         let mut reply = Reply::new(self.resp3);
-        if command.spec.arity.accepts(args.len()) {
-            let slot = command.spec.single_key().map(|index| SlotId::of(&args[index]));
-            self.shard.set_now(self.now_ms);
-            self.shard.execute(Call { command, db: DbIndex(0), slot, touch: true, args }, &mut reply);
-        } else {
-            reply.error(&CommandError::WrongArity(command.spec.name.into()));
-        }
+        self.execute_into(args, &mut reply);
         on_the_wire(&reply)
+    }
+
+    /// Runs one command as dispatch does and appends its reply.
+    pub fn execute_into(&mut self, args: Args<'_>, reply: &mut Reply) {
+        let command = lookup(&args[0]);
+        if !command.spec.arity.accepts(args.len()) {
+            return reply.error(&CommandError::WrongArity(command.spec.name.into()));
+        }
+        let slot = command.spec.single_key().map(|index| SlotId::of(&args[index]));
+        self.shard.set_now(self.now_ms);
+        self.shard.execute(Call { command, db: DbIndex(0), slot, touch: true, args }, reply);
     }
 
     /// Advances the clock by `by_ms` milliseconds.

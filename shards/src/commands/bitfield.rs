@@ -49,7 +49,7 @@ const WRITE_OPERATION: Arg = Arg {
 };
 
 /// The rows of this family.
-pub static COMMANDS: &[DataCommand] = &[
+pub(super) static COMMANDS: &[DataCommand] = &[
     DataCommand {
         run: bitfield,
         spec: CommandSpec {

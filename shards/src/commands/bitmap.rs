@@ -25,7 +25,7 @@ const INDEX_UNIT: Arg = Arg {
 };
 
 /// The rows of this family.
-pub static COMMANDS: &[DataCommand] = &[
+pub(super) static COMMANDS: &[DataCommand] = &[
     DataCommand {
         run: bitcount,
         spec: CommandSpec {

@@ -24,7 +24,7 @@ const CONDITION: Arg = Arg {
 };
 
 /// The rows of this family.
-pub static COMMANDS: &[DataCommand] = &[
+pub(super) static COMMANDS: &[DataCommand] = &[
     DataCommand {
         run: expire,
         spec: CommandSpec {

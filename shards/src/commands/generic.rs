@@ -14,7 +14,7 @@ const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0),
 const KEYS: Arg = Arg { multiple: true, ..KEY };
 
 /// The rows of this family.
-pub static COMMANDS: &[DataCommand] = &[
+pub(super) static COMMANDS: &[DataCommand] = &[
     DataCommand {
         run: del,
         spec: CommandSpec {

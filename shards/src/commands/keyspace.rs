@@ -21,7 +21,7 @@ const FREEING: Arg = Arg {
 };
 
 /// The rows of this family.
-pub static COMMANDS: &[DataCommand] = &[
+pub(super) static COMMANDS: &[DataCommand] = &[
     DataCommand {
         run: dbsize,
         spec: CommandSpec {

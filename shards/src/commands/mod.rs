@@ -2,11 +2,15 @@
 //!
 //! One family never calls another.
 
-pub mod bitfield;
-pub mod bitmap;
-pub mod expire;
-pub mod generic;
-pub mod keyspace;
+mod bitfield;
+mod bitmap;
+mod counter;
+mod expire;
+mod generic;
+mod keyspace;
+mod string;
+mod string_range;
+mod string_rows;
 
 use crate::command::DataCommand;
 
@@ -15,7 +19,10 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     // One line for each family.
     bitfield::COMMANDS,
     bitmap::COMMANDS,
+    counter::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
     keyspace::COMMANDS,
+    string_range::COMMANDS,
+    string_rows::COMMANDS,
 ];

@@ -115,7 +115,8 @@ impl LongDouble {
         };
         // At most 64 + 57 bits.
         let scaled = shift_right_rounding(u128::from(below_one) * FRACTION_SCALE, fraction_bits, false);
-        let (whole, fraction) = if scaled == FRACTION_SCALE { (whole + 1, 0) } else { (whole, scaled) };
+        let (whole, fraction) =
+            if scaled == FRACTION_SCALE { (whole + 1, 0) } else { (whole, scaled as u64) };
         match (whole, fraction) {
             (0, 0) => "0".to_owned(),
             (_, 0) => format!("{sign}{whole}"),
@@ -278,7 +279,8 @@ impl Decimal {
             let shift = digits.leading_zeros();
             let dividend = digits << shift;
             let exponent = self.exponent - i64::from(shift);
-            return LongDouble::rounded(negative, dividend / five, exponent, dividend % five != 0);
+            let quotient = dividend / five;
+            return LongDouble::rounded(negative, quotient, exponent, quotient * five != dividend);
         }
         let mut digits = BigUint::from_digits(&self.digits);
         if self.exponent >= 0 {
