@@ -374,7 +374,7 @@ mod tests {
             "PEXPIREAT a 1000000",
             "PEXPIREAT a -1",
         ] {
-            check(&format!("SET a 1 | {command} | EXISTS a | DBSIZE"), "OK | :1 | :0 | :0");
+            check(&format!("SET a 1 | {command} | DBSIZE | EXISTS a"), "OK | :1 | :0 | :0");
         }
         check("SET a 1 | PEXPIREAT a 1000001 | EXISTS a", "OK | :1 | :1");
     }
