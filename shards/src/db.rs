@@ -295,10 +295,14 @@ impl<'a> Keyspace<'a> {
     /// Sets a key to a string, whatever it held before. `Expire::Keep` on a new key means no expire.
     #[inline]
     pub fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, expire: Expire) {
-        if let Some(mut entry) = self.write(key) {
-            entry.replace(value, expire);
-            return;
+        match self.write(key) {
+            Some(mut entry) => entry.replace(value, expire),
+            None => self.add(key, value, expire),
         }
+    }
+
+    /// Adds a string for a key that is not there: what [`Keyspace::set`] does, without looking again.
+    pub fn add(&mut self, key: &Key<'_>, value: NewValue<'_>, expire: Expire) {
         let expire_ms = match expire {
             Expire::At(at_ms) => Some(at_ms),
             Expire::Keep | Expire::Clear => None,

@@ -6,7 +6,7 @@ use crate::args::Args;
 use crate::command::flags::{self, acl};
 use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::ctx::Ctx;
-use crate::entry::{Entry, Expire, NewValue, StrValue};
+use crate::entry::{Expire, NewValue, StrValue};
 use crate::error::CommandError;
 use crate::num::{self, LongDouble};
 
@@ -131,7 +131,7 @@ fn decrby(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 fn add(ctx: &mut Ctx<'_>, args: Args<'_>, increment: i64) -> Done {
     let key = ctx.only_key(args, 1);
     let Some(mut entry) = ctx.keys.write_string(&key)? else {
-        ctx.keys.insert(&key, Entry::new(key.bytes, NewValue::Int(increment), None));
+        ctx.keys.add(&key, NewValue::Int(increment), Expire::Clear);
         ctx.reply.int(increment);
         return Ok(());
     };
@@ -169,7 +169,7 @@ fn incrbyfloat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let value = NewValue::Bytes(text.as_bytes());
     match entry {
         Some(mut entry) => entry.replace(value, Expire::Keep),
-        None => ctx.keys.insert(&key, Entry::new(key.bytes, value, None)),
+        None => ctx.keys.add(&key, value, Expire::Clear),
     }
     ctx.reply.bulk(text.as_bytes());
     Ok(())

@@ -57,16 +57,6 @@ enum Condition {
     IfPresent,
 }
 
-impl Condition {
-    fn holds(self, key_present: bool) -> bool {
-        match self {
-            Condition::Always => true,
-            Condition::IfMissing => !key_present,
-            Condition::IfPresent => key_present,
-        }
-    }
-}
-
 fn set_with_options(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let mut condition = Condition::Always;
     let mut reply_old = false;
@@ -120,11 +110,12 @@ fn set_if(
     expire: Expire,
 ) -> bool {
     let key = ctx.only_key(args, 1);
-    let holds = condition == Condition::Always || condition.holds(ctx.keys.write(&key).is_some());
-    if holds {
-        ctx.keys.set(&key, value, expire);
+    match (condition, ctx.keys.write(&key)) {
+        (Condition::IfMissing, Some(_)) | (Condition::IfPresent, None) => return false,
+        (_, Some(mut entry)) => entry.replace(value, expire),
+        (_, None) => ctx.keys.add(&key, value, expire),
     }
-    holds
+    true
 }
 
 /// How a command words the time at which a key shall expire.
@@ -434,6 +425,7 @@ mod tests {
     #[test]
     fn plain_set_removes_the_expire_and_keepttl_keeps_it() {
         check("SET a 1 EX 1 | SET a 2 | PROBE.EXPIRE a", "OK | OK | -1");
+        check("SET a 1 EX 1 | SET a 2 XX | PROBE.EXPIRE a", "OK | OK | -1");
         check("SET a 1 EX 1 | SET a two KEEPTTL | PROBE.EXPIRE a | GET a", "OK | OK | 1001000 | two");
         check("SET a 1 KEEPTTL keepttl | PROBE.EXPIRE a", "OK | -1");
     }

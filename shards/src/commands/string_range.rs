@@ -8,7 +8,7 @@ use crate::command::flags::{self, acl};
 use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::encoding::lcs::{self, LcsError, Match};
-use crate::entry::{Entry, NewValue};
+use crate::entry::{Expire, NewValue};
 use crate::error::CommandError;
 use crate::num;
 use crate::reply::Reply;
@@ -178,7 +178,7 @@ fn append(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         });
         ctx.reply.len_int(len);
     } else {
-        ctx.keys.insert(&key, Entry::new(key.bytes, NewValue::encoded(args.value(2)), None));
+        ctx.keys.add(&key, NewValue::encoded(args.value(2)), Expire::Clear);
         ctx.reply.len_int(tail.len());
     }
     Ok(())
@@ -243,7 +243,7 @@ fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let len = grown_len(offset, patch.len(), len_max)?;
     let mut bytes = vec![0; len];
     bytes[offset..].copy_from_slice(patch);
-    ctx.keys.insert(&key, Entry::new(key.bytes, NewValue::Blob(Blob::new(bytes)), None));
+    ctx.keys.add(&key, NewValue::Blob(Blob::new(bytes)), Expire::Clear);
     ctx.reply.len_int(len);
     Ok(())
 }
@@ -418,6 +418,7 @@ mod tests {
             ("0 100", "\"Hello World\""),
             ("-100 4", "Hello"),
             ("-100 -100", "H"),
+            ("-100 -101", "\"\""),
             ("0 -100", "H"),
             ("11 11", "\"\""),
             ("10 -1", "d"),
