@@ -9,9 +9,9 @@ use std::fmt;
 
 use crate::table::{IntoEntries, Table};
 
-/// A value of this many bytes costs one unit of the budget more: giving its pages back takes about as long as freeing
-/// a small entry.
-const BYTES_PER_UNIT: usize = 16 * 1024;
+/// A value of this many bytes costs one unit of the budget more: giving a page back to the system takes about as long
+/// as freeing a small entry, something under a microsecond.
+const BYTES_PER_UNIT: usize = 4096;
 
 /// What is to be freed. One per shard.
 #[derive(Default)]

@@ -49,7 +49,7 @@ const WRITE_OPERATION: Arg = Arg {
 };
 
 /// The rows of this family.
-pub static COMMANDS: &[DataCommand] = &[
+pub(super) static COMMANDS: &[DataCommand] = &[
     DataCommand {
         run: bitfield,
         spec: CommandSpec {
@@ -282,6 +282,180 @@ impl Operation {
                 reply.int(shown);
             }
             _ => reply.null(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Sandbox, check, check_in};
+
+    #[test]
+    fn fields_of_any_width_are_read_where_their_bits_lie() {
+        let string = r#"SET a "\x12\x34\x56\x78\x9a\xbc\xde\xf0\x11""#;
+        for (get, reply) in [
+            ("u4 0", ":1"),
+            ("u8 0", ":18"),
+            ("u8 4", ":35"),
+            ("u1 3", ":1"),
+            ("i1 3", ":-1"),
+            ("i8 32", ":-102"),
+            ("u8 32", ":154"),
+            ("u63 1", ":1311768467463790320"),
+            ("i64 0", ":1311768467463790320"),
+            ("i64 4", ":2541551405711093505"),
+            ("u8 #1", ":52"),
+            ("u4 #3", ":4"),
+            ("u16 64", ":4352"),
+            ("u8 72", ":0"),
+            ("u8 4294967295", ":0"),
+        ] {
+            check(&format!("{string} | BITFIELD a GET {get}"), &format!("OK | [{reply}]"));
+            check(&format!("{string} | BITFIELD_RO a get {get}"), &format!("OK | [{reply}]"));
+        }
+    }
+
+    #[test]
+    fn reading_makes_no_key() {
+        check("BITFIELD a GET u8 0 GET i5 99 | BITFIELD_RO a GET u8 0 | EXISTS a", "[:0 :0] | [:0] | :0");
+        check("BITFIELD a | BITFIELD_RO a | BITFIELD a OVERFLOW SAT | EXISTS a", "[] | [] | [] | :0");
+    }
+
+    #[test]
+    fn set_replies_with_the_old_number_and_incrby_with_the_new_one() {
+        check("BITFIELD a SET u8 0 200 SET u8 0 7 INCRBY u8 0 3 GET u8 0", "[:0 :200 :10 :10]");
+        check("BITFIELD a SET i8 #2 -3 INCRBY i8 #2 -5 | GET a", r#"[:0 :-8] | "\x00\x00\xf8""#);
+        check("SET a 12 | BITFIELD a SET u4 4 9 | GET a", "OK | [:1] | 92");
+    }
+
+    #[test]
+    fn a_field_leaves_its_neighbours_alone() {
+        check(
+            r#"SET a "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" | BITFIELD a SET i64 3 0 | GET a"#,
+            r#"OK | [:-1] | "\xe0\x00\x00\x00\x00\x00\x00\x00\x1f\xff""#,
+        );
+        check(r#"BITFIELD a SET u5 6 31 | GET a"#, r#"[:0] | "\x03\xe0""#);
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_wrap_saturate_or_fail() {
+        for (action, wrap, saturate) in [
+            ("SET u8 0 256", 0, 255),
+            ("SET u8 0 -1", 255, 255),
+            ("SET i8 0 128", -128, 127),
+            ("SET i8 0 -129", 127, -128),
+            ("INCRBY u8 0 300", 44, 255),
+            ("INCRBY u8 0 -1", 255, 0),
+            ("INCRBY i8 0 200", -56, 127),
+            ("INCRBY i8 0 -200", 56, -128),
+            ("INCRBY i8 0 9223372036854775807", -1, 127),
+            ("INCRBY u63 0 -1", i64::MAX, 0),
+        ] {
+            let field = action.split(' ').nth(1).unwrap();
+            for (overflow, stored) in [("", wrap), ("OVERFLOW WRAP", wrap), ("overflow Sat", saturate)] {
+                let mut sandbox = Sandbox::new();
+                sandbox.run(&format!("BITFIELD a {overflow} {action}"));
+                check_in(&mut sandbox, &format!("BITFIELD a GET {field} 0"), &format!("[:{stored}]"));
+            }
+            check(
+                &format!("BITFIELD a OVERFLOW FAIL {action} GET {field} 0 | GETBIT a 0"),
+                "[(nil) :0] | :0",
+            );
+        }
+        let at_the_end = "BITFIELD a SET i64 0 9223372036854775807";
+        check(&format!("{at_the_end} INCRBY i64 0 1"), "[:0 :-9223372036854775808]");
+        check(&format!("{at_the_end} OVERFLOW SAT INCRBY i64 0 1"), "[:0 :9223372036854775807]");
+    }
+
+    #[test]
+    fn overflow_holds_for_what_comes_after_it() {
+        check(
+            "BITFIELD a INCRBY u2 0 5 OVERFLOW SAT INCRBY u2 2 5 OVERFLOW FAIL INCRBY u2 4 5 INCRBY u2 6 2",
+            "[:1 :3 (nil) :2]",
+        );
+        check("RESP 3 | BITFIELD a OVERFLOW FAIL INCRBY u2 0 5", "[(nil)]");
+    }
+
+    #[test]
+    fn a_writing_command_pads_the_string_even_when_it_fails() {
+        check("BITFIELD a OVERFLOW FAIL INCRBY u2 20 5 | STRLEN a", "[(nil)] | :3");
+        check("BITFIELD a SET u8 4 0 GET u8 900 | STRLEN a | PROBE.KIND a", "[:0 :0] | :2 | raw");
+    }
+
+    #[test]
+    fn bitfield_keeps_the_expire() {
+        check("SET a x | PEXPIRE a 10 | BITFIELD a SET u8 80 1 | PTTL a", "OK | :1 | [:0] | :10");
+    }
+
+    #[test]
+    fn a_wrong_subcommand_keeps_the_others_from_running() {
+        let invalid_type = "-ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+        let bit_offset = "-ERR bit offset is not an integer or out of range";
+        let not_an_integer = "-ERR value is not an integer or out of range";
+        let syntax = "-ERR syntax error";
+        for (args, reply) in [
+            ("GET u64 0", invalid_type),
+            ("GET i65 0", invalid_type),
+            ("GET u0 0", invalid_type),
+            ("GET i-1 0", invalid_type),
+            ("GET U8 0", invalid_type),
+            ("GET u08 0", invalid_type),
+            ("GET \"\" 0", invalid_type),
+            ("SET x8 x x", invalid_type),
+            ("GET u8 -1", bit_offset),
+            ("GET u8 #-1", bit_offset),
+            ("GET u8 #", bit_offset),
+            ("GET u8 x", bit_offset),
+            ("GET u8 4294967296", bit_offset),
+            ("GET u8 #536870912", bit_offset),
+            ("SET u8 x x", bit_offset),
+            ("SET u8 0 x", not_an_integer),
+            ("INCRBY u8 0 9223372036854775808", not_an_integer),
+            ("GET u8", syntax),
+            ("SET u8 0", syntax),
+            ("INCRBY u8 0", syntax),
+            ("OVERFLOW", syntax),
+            ("FOO u8 0", syntax),
+            ("OVERFLOW FOO", "-ERR Invalid OVERFLOW type specified"),
+        ] {
+            check(&format!("BITFIELD a SET u8 0 1 {args} | EXISTS a"), &format!("{reply} | :0"));
+        }
+    }
+
+    #[test]
+    fn an_offset_in_fields_wraps_around_as_in_redis() {
+        check("SET a b | BITFIELD a GET u8 #2305843009213693952", "OK | [:98]");
+    }
+
+    #[test]
+    fn fields_begin_within_the_longest_string_allowed() {
+        let mut sandbox = Sandbox::with_string_len_max(4);
+        check_in(&mut sandbox, "BITFIELD a SET u8 31 255 | STRLEN a", "[:0] | :5");
+        check_in(&mut sandbox, "BITFIELD a GET u8 32", "-ERR bit offset is not an integer or out of range");
+    }
+
+    #[test]
+    fn the_read_only_variant_refuses_to_write_after_all_other_checks() {
+        let refused = "-ERR BITFIELD_RO only supports the GET subcommand";
+        check("BITFIELD_RO a GET u8 0 SET u8 0 1", refused);
+        check("BITFIELD_RO a INCRBY u8 0 1", refused);
+        check("BITFIELD_RO a SET u8 0 x", "-ERR value is not an integer or out of range");
+        check("BITFIELD_RO a SET u8 0 1 FOO", "-ERR syntax error");
+        check("SET a b | BITFIELD_RO a OVERFLOW SAT GET u8 0", "OK | [:98]");
+    }
+
+    #[test]
+    fn only_reading_fields_counts_as_hit_or_miss() {
+        for (command, hits, misses) in [
+            ("BITFIELD a GET u8 0", 1, 0),
+            ("BITFIELD_RO b GET u8 0", 0, 1),
+            ("BITFIELD a GET u8 0 SET u8 0 1", 0, 0),
+        ] {
+            let mut sandbox = Sandbox::new();
+            sandbox.run("SET a 1");
+            sandbox.run(command);
+            let env = sandbox.shard().env();
+            assert_eq!((env.keyspace_hits, env.keyspace_misses), (hits, misses), "{command}");
         }
     }
 }

@@ -14,7 +14,7 @@ const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0),
 const KEYS: Arg = Arg { multiple: true, ..KEY };
 
 /// The rows of this family.
-pub static COMMANDS: &[DataCommand] = &[
+pub(super) static COMMANDS: &[DataCommand] = &[
     DataCommand {
         run: del,
         spec: CommandSpec {
@@ -151,4 +151,67 @@ fn reply_count(
     }
     ctx.reply.len_int(count);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Sandbox, check, check_in};
+
+    #[test]
+    fn del_and_unlink_count_the_keys_that_were_there() {
+        check("SET a 1 | SET b xyz | DEL a b c a | EXISTS a b", "OK | OK | :2 | :0");
+        check("SET a 1 | SET b \"v\"*100000 | UNLINK b a b | DBSIZE", "OK | OK | :2 | :0");
+    }
+
+    #[test]
+    fn exists_counts_a_key_as_often_as_it_is_named() {
+        check("SET a 1 | EXISTS a b a | EXISTS b", "OK | :2 | :0");
+    }
+
+    #[test]
+    fn an_expired_key_is_there_for_nobody() {
+        let past = "SET a 1 | SET b 1 | PEXPIRE a 5 | SLEEP 5";
+        for (command, reply) in [
+            ("DEL a b", ":1"),
+            ("UNLINK a b", ":1"),
+            ("EXISTS a b", ":1"),
+            ("TOUCH a b", ":1"),
+            ("TYPE a", "none"),
+        ] {
+            check(&format!("{past} | {command}"), &format!("OK | OK | :1 | {reply}"));
+        }
+    }
+
+    #[test]
+    fn type_names_what_a_key_holds() {
+        check("SET a 1 | SET b x | TYPE a | TYPE b | TYPE c", "OK | OK | string | string | none");
+    }
+
+    #[test]
+    fn looking_at_keys_counts_as_hit_or_miss() {
+        for (command, hits, misses) in [
+            ("EXISTS a a b", 2, 1),
+            ("TYPE a", 1, 0),
+            ("TYPE b", 0, 1),
+            ("TOUCH a b", 1, 1),
+            ("DEL a b", 0, 0),
+            ("UNLINK a b", 0, 0),
+        ] {
+            let mut sandbox = Sandbox::new();
+            sandbox.run("SET a 1");
+            sandbox.run(command);
+            let env = sandbox.shard().env();
+            assert_eq!((env.keyspace_hits, env.keyspace_misses), (hits, misses), "{command}");
+        }
+    }
+
+    #[test]
+    fn wrong_numbers_of_arguments_are_refused() {
+        let mut sandbox = Sandbox::new();
+        for name in ["del", "unlink", "exists", "type", "touch"] {
+            let error = format!("-ERR wrong number of arguments for '{name}' command");
+            check_in(&mut sandbox, name, &error);
+        }
+        check_in(&mut sandbox, "TYPE a b", "-ERR wrong number of arguments for 'type' command");
+    }
 }

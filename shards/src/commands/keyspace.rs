@@ -21,7 +21,7 @@ const FREEING: Arg = Arg {
 };
 
 /// The rows of this family.
-pub static COMMANDS: &[DataCommand] = &[
+pub(super) static COMMANDS: &[DataCommand] = &[
     DataCommand {
         run: dbsize,
         spec: CommandSpec {
@@ -108,5 +108,67 @@ fn freeing(args: Args<'_>) -> Result<Freeing, CommandError> {
         2 if args[1].eq_ignore_ascii_case(b"sync") => Ok(Freeing::Now),
         2 if args[1].eq_ignore_ascii_case(b"async") => Ok(Freeing::InSteps),
         _ => Err(CommandError::Syntax),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Sandbox, check, check_in};
+
+    #[test]
+    fn dbsize_counts_keys_and_those_that_have_expired_unnoticed() {
+        check("DBSIZE | SET a 1 | SET b 1 | SET a 2 | DBSIZE", ":0 | OK | OK | OK | :2");
+        check("SET a 1 | PEXPIRE a 5 | SLEEP 5 | DBSIZE | GET a | DBSIZE", "OK | :1 | :1 | (nil) | :0");
+        check("DBSIZE a", "-ERR wrong number of arguments for 'dbsize' command");
+    }
+
+    #[test]
+    fn flushing_removes_every_key_however_it_frees_them() {
+        for command in ["FLUSHDB", "FLUSHALL"] {
+            for option in ["", "SYNC", "sync", "ASYNC", "aSync"] {
+                check(
+                    &format!(
+                        "SET a 1 | SET b 2 | PEXPIRE b 9 | {command} {option} | DBSIZE | GET a | SET a 3 | GET a"
+                    ),
+                    "OK | OK | :1 | OK | :0 | (nil) | OK | 3",
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_flushing_asynchronously_leaves_garbage() {
+        for (command, garbage) in [
+            ("FLUSHDB", 0),
+            ("FLUSHDB SYNC", 0),
+            ("FLUSHDB ASYNC", 2),
+            ("FLUSHALL", 0),
+            ("FLUSHALL SYNC", 0),
+            ("FLUSHALL ASYNC", 2),
+        ] {
+            let mut sandbox = Sandbox::new();
+            sandbox.run("SET a 1 | SET b 2");
+            sandbox.run(command);
+            assert_eq!(sandbox.shard().env().garbage.len(), garbage, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_was_flushed_has_no_keys_with_expire() {
+        let mut sandbox = Sandbox::new();
+        sandbox.run("SET a 1 | PEXPIRE a 9 | FLUSHDB ASYNC");
+        assert_eq!(sandbox.shard().dbs()[0].keys_with_expire(), 0);
+    }
+
+    #[test]
+    fn a_wrong_option_flushes_nothing() {
+        let mut sandbox = Sandbox::new();
+        sandbox.run("SET a 1");
+        for command in
+            ["FLUSHDB now", "FLUSHDB ASYNC SYNC", "FLUSHALL now", "FLUSHALL SYNC 1", "FLUSHALL \"\""]
+        {
+            check_in(&mut sandbox, command, "-ERR syntax error");
+        }
+        check_in(&mut sandbox, "DBSIZE", ":1");
     }
 }
