@@ -340,8 +340,10 @@ fn bitop_and_lcs_take_keys_from_different_shards() {
             let ask = |line: &str| line.replace("A", &a).replace("B", &b).replace("C", &c).replace("D", &d);
             assert_eq!(client.cmd(&["MSET", &a, "abcdef", &b, "abxdeg", &c, "\x0f"]), Value::ok());
             let mut check = |words: &[&str], expected: &str| {
-                let args: Vec<String> =
-                    words.iter().map(|word| if word.len() == 1 { ask(word) } else { (*word).into() }).collect();
+                let args: Vec<String> = words
+                    .iter()
+                    .map(|word| if word.len() == 1 { ask(word) } else { (*word).into() })
+                    .collect();
                 assert_eq!(client.cmd(&args).to_string(), expected, "{args:?}");
             };
             check(&["bitop", "and", "D", "A", "B"], "(integer) 6");

@@ -2,7 +2,7 @@
 
 use testkit::{Client, Value};
 
-use crate::scene::{dialogue, is_oracle, last_words, start, with_shards};
+use crate::scene::{dialogue, is_oracle, is_redis_70, last_words, start, with_shards};
 
 const NOAUTH: &str = "(error) NOAUTH Authentication required.";
 const WRONGPASS: &str = "(error) WRONGPASS invalid username-password pair or user is disabled.";
@@ -88,9 +88,7 @@ fn hello_field(reply: &Value, name: &str) -> Value {
     let name = Value::bulk(name);
     let found = match reply {
         Value::Map(pairs) => pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value),
-        Value::Array(values) => {
-            values.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| &pair[1])
-        }
+        Value::Array(values) => values.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| &pair[1]),
         _ => None,
     };
     found.unwrap_or_else(|| panic!("no {name} in {reply}")).clone()
@@ -101,10 +99,7 @@ fn hello_authenticates_names_and_switches_at_once() {
     with_shards(&[1, 3], |shards| {
         let server = start(shards, "--requirepass secret");
         let mut client = server.client();
-        dialogue(
-            &mut client,
-            &[("HELLO 3 AUTH default bad SETNAME me", WRONGPASS), ("PING", NOAUTH)],
-        );
+        dialogue(&mut client, &[("HELLO 3 AUTH default bad SETNAME me", WRONGPASS), ("PING", NOAUTH)]);
         let hello = client.ask("HELLO 3 AUTH default secret SETNAME me");
         assert_eq!(hello_field(&hello, "proto"), Value::Int(3));
         assert_eq!(client.ask("CLIENT GETNAME"), Value::bulk("me"));
@@ -161,10 +156,11 @@ fn hello_refuses_with_redis_s_texts_and_changes_nothing() {
             ("PING", NOAUTH),
         ],
     );
-    // As in Redis, the password counts although the name after it is refused.
     let reply = client.cmd(&["HELLO", "3", "AUTH", "default", "secret", "SETNAME", "a b"]);
     assert_eq!(reply.to_string(), name);
-    assert_eq!(client.ask("GET none"), Value::NullBulk, "authenticated, but still RESP2");
+    // Redis 7.0 still let the password count, Redis 7.2 reads all options first.
+    let reply = if is_redis_70() { "(nil) as a bulk string" } else { NOAUTH };
+    dialogue(&mut client, &[("GET none", reply)]);
 }
 
 #[test]
@@ -211,7 +207,9 @@ fn a_pipeline_is_judged_command_by_command() {
     with_shards(&[1, 3], |shards| {
         let server = start(shards, "--requirepass secret");
         let mut client: Client = server.client();
-        client.send_raw("SET a 1\r\nAUTH secret\r\nSET a 2\r\nSET b 3\r\nMGET a b\r\nRESET\r\nGET a\r\nQUIT\r\n");
+        client.send_raw(
+            "SET a 1\r\nAUTH secret\r\nSET a 2\r\nSET b 3\r\nMGET a b\r\nRESET\r\nGET a\r\nQUIT\r\n",
+        );
         let expected = "-NOAUTH Authentication required.\r\n+OK\r\n+OK\r\n+OK\r\n*2\r\n$1\r\n2\r\n$1\r\n3\r\n+RESET\r\n\
                         -NOAUTH Authentication required.\r\n+OK\r\n";
         assert_eq!(last_words(&mut client), expected);

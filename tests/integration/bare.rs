@@ -56,14 +56,15 @@ impl Bare {
         self.child.id()
     }
 
-    /// Waits until the process has printed `text`.
+    /// Waits until the process has printed that it is ready.
     #[track_caller]
-    pub(crate) fn wait_for(&mut self, text: &str) {
-        eventually(text, || {
+    pub(crate) fn wait_until_ready(&mut self) {
+        eventually("the server is ready", || {
             let log = self.log();
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "it ended with {ended:?}: {log}");
-            log.contains(text)
+            // Redis 7.0 has two texts, one for TCP and one for a unix socket.
+            log.to_lowercase().contains("ready to accept connections")
         });
     }
 

@@ -112,7 +112,19 @@ fn a_line_has_the_fields_of_redis_72_in_their_order() {
         ] {
             assert_eq!(field(&info, name), value, "{name} in {info}");
         }
-        for name in ["fd", "qbuf", "qbuf-free", "argv-mem", "multi-mem", "rbs", "rbp", "obl", "oll", "omem", "tot-mem"] {
+        for name in [
+            "fd",
+            "qbuf",
+            "qbuf-free",
+            "argv-mem",
+            "multi-mem",
+            "rbs",
+            "rbp",
+            "obl",
+            "oll",
+            "omem",
+            "tot-mem",
+        ] {
             assert!(field(&info, name).parse::<u64>().is_ok(), "{name} in {info}");
         }
         assert_eq!(field(&client.ask("CLIENT LIST").text(), "cmd"), "client|list");
@@ -135,13 +147,13 @@ fn a_line_tells_what_each_client_did_last() {
         let list = server.client().ask("CLIENT LIST TYPE normal").text();
         for line in list.lines().filter(|line| !field(line, "name").is_empty()) {
             let index: usize = field(line, "name")["name:".len()..].parse().unwrap();
-            let (cmd, db, resp) = [
-                ("select", "3", "2"),
-                ("set", "0", "2"),
-                ("hello", "0", "3"),
-                ("get", "0", "2"),
-            ][index % 4];
-            assert_eq!([field(line, "cmd"), field(line, "db"), field(line, "resp")], [cmd, db, resp], "{line}");
+            let (cmd, db, resp) =
+                [("select", "3", "2"), ("set", "0", "2"), ("hello", "0", "3"), ("get", "0", "2")][index % 4];
+            assert_eq!(
+                [field(line, "cmd"), field(line, "db"), field(line, "resp")],
+                [cmd, db, resp],
+                "{line}"
+            );
         }
     });
 }
@@ -218,7 +230,10 @@ fn setinfo_tells_the_library() {
                 ("CLIENT SETINFO LIB-NAME redis-py", "OK"),
                 ("CLIENT SETINFO lib-ver 5.0.1", "OK"),
                 ("CLIENT SETINFO nosuch x", "(error) ERR Unrecognized option 'nosuch'"),
-                ("CLIENT SETINFO LIB-NAME", "(error) ERR wrong number of arguments for 'client|setinfo' command"),
+                (
+                    "CLIENT SETINFO LIB-NAME",
+                    "(error) ERR wrong number of arguments for 'client|setinfo' command",
+                ),
             ],
         );
         let refused = |what: &str| {
@@ -242,10 +257,19 @@ fn reply_off_skip_and_on() {
         let server = start(shards, "");
         for (request, replies) in [
             ("CLIENT REPLY ON\r\n", "+OK\r\n"),
-            ("CLIENT REPLY OFF\r\nSET a 1\r\nGET a\r\nnosuch\r\nMGET a b c\r\nCLIENT REPLY ON\r\nGET a\r\n", "+OK\r\n$1\r\n1\r\n"),
+            (
+                "CLIENT REPLY OFF\r\nSET a 1\r\nGET a\r\nnosuch\r\nMGET a b c\r\nCLIENT REPLY ON\r\nGET a\r\n",
+                "+OK\r\n$1\r\n1\r\n",
+            ),
             ("CLIENT REPLY SKIP\r\nSET b 1\r\nGET b\r\n", "$1\r\n1\r\n"),
-            ("CLIENT REPLY SKIP\r\nnosuch\r\nECHO x\r\nCLIENT REPLY SKIP\r\nGET\r\nECHO y\r\n", "$1\r\nx\r\n$1\r\ny\r\n"),
-            ("CLIENT REPLY SKIP\r\nMSET c 1 d 2 e 3\r\nMGET c d e\r\n", "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"),
+            (
+                "CLIENT REPLY SKIP\r\nnosuch\r\nECHO x\r\nCLIENT REPLY SKIP\r\nGET\r\nECHO y\r\n",
+                "$1\r\nx\r\n$1\r\ny\r\n",
+            ),
+            (
+                "CLIENT REPLY SKIP\r\nMSET c 1 d 2 e 3\r\nMGET c d e\r\n",
+                "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n",
+            ),
             ("CLIENT REPLY SKIP\r\nCLIENT REPLY ON\r\nECHO y\r\n", "+OK\r\n$1\r\ny\r\n"),
             ("CLIENT REPLY OFF\r\nCLIENT REPLY SKIP\r\nECHO y\r\nECHO z\r\nCLIENT REPLY ON\r\n", "+OK\r\n"),
             ("CLIENT REPLY nosuch\r\n", "-ERR syntax error\r\n"),
@@ -255,7 +279,8 @@ fn reply_off_skip_and_on() {
             assert_eq!(last_words(&mut client), format!("{replies}+OK\r\n"), "{request:?}");
         }
         let mut client = server.client();
-        client.send_raw("CLIENT REPLY OFF\r\nSET last 1\r\nQUIT\r\n");
+        client.send_raw("CLIENT REPLY OFF\r\nSET last 1\r\n");
+        client.shutdown_write();
         assert_eq!(last_words(&mut client), "");
         assert_eq!(server.client().ask("GET last"), Value::bulk("1"));
     });

@@ -102,7 +102,8 @@ fn kill_by_type_laddr_and_user_spares_the_asker_unless_told_otherwise() {
         let mut killer = server.client();
         wait_until_alone(&mut killer);
         let laddr = format!("CLIENT KILL LADDR {}", server.addr());
-        for kill in ["CLIENT KILL TYPE normal", &laddr, "CLIENT KILL USER default", "CLIENT KILL SKIPME yes"] {
+        for kill in ["CLIENT KILL TYPE normal", &laddr, "CLIENT KILL USER default", "CLIENT KILL SKIPME yes"]
+        {
             let victims = clients(&server, 20);
             assert_eq!(killer.ask(kill), Value::Int(20), "{kill}");
             for mut victim in victims {

@@ -30,7 +30,11 @@ fn a_mistake_in_a_directive_is_shown_with_its_reason() {
         (&["--timeout", "-1"], "timeout \"-1\"", "argument must be between 0 and 2147483647 inclusive"),
         (&["--databases", "0"], "databases \"0\"", "argument must be between 1 and 2147483647 inclusive"),
         (&["--protected-mode", "maybe"], "protected-mode \"maybe\"", "argument must be 'yes' or 'no'"),
-        (&["--unixsocketperm", "999"], "unixsocketperm \"999\"", "argument couldn't be parsed as an octal number"),
+        (
+            &["--unixsocketperm", "999"],
+            "unixsocketperm \"999\"",
+            "argument couldn't be parsed as an octal number",
+        ),
         (
             &["--proto-max-bulk-len", "1"],
             "proto-max-bulk-len \"1\"",
@@ -74,7 +78,12 @@ fn a_mistake_in_a_file_is_shown_with_its_line() {
     for (text, line, shown, reason) in [
         ("# comment\nport 0\n\nnosuch 12\n", 4, "nosuch 12", "Bad directive or wrong number of arguments"),
         ("port 0\nmaxclients abc\n", 2, "maxclients abc", "argument couldn't be parsed into an integer"),
-        ("port 0\n\n\nlogfile \"abc\ntimeout 1\n", 4, "logfile \"abc", "Unbalanced quotes in configuration line"),
+        (
+            "port 0\n\n\nlogfile \"abc\ntimeout 1\n",
+            4,
+            "logfile \"abc",
+            "Unbalanced quotes in configuration line",
+        ),
         ("timeout 1 2\nport 0\n", 1, "timeout 1 2", "wrong number of arguments"),
     ] {
         let (code, output) = Bare::run(with_config("my.conf", text), &["my.conf"]);
@@ -115,7 +124,7 @@ fn a_file_is_read_and_the_command_line_overrides_it() {
         if is_oracle() { "save \"\"\n" } else { "shards 2\n" }
     );
     let mut server = Bare::spawn(with_config("my.conf", &text), &["my.conf", "--maxclients", "45"]);
-    server.wait_for("Ready to accept connections");
+    server.wait_until_ready();
     let mut client = Client::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     assert_eq!(client.cmd(&["AUTH", "a \"b\" c"]), Value::ok());
     let limits = "1) \"client-output-buffer-limit\"\n2) \"normal 1048576 2048 3 slave 268435456 67108864 60 pubsub \

@@ -17,7 +17,10 @@ fn ten_thousand_idle_connections_leave_the_server_responsive_and_are_forgotten()
     let _alone = alone();
     // The test and the server each need a descriptor per connection, and some for themselves.
     let possible = (sys::raise_descriptor_limit() as usize).saturating_sub(1_000);
-    skip_if(possible < 10_000, &format!("only {possible} connections of 10000, the hard limit of open files"));
+    skip_if(
+        possible < 10_000,
+        &format!("only {possible} connections of 10000, the hard limit of open files"),
+    );
     let count = possible.min(10_000);
     with_shards(&[1, 2], |shards| {
         let server = start(shards, &format!("--maxclients {}", count + 100));

@@ -27,7 +27,9 @@ fn a_key_is_there_before_its_time_and_never_after() {
                 let value = client.cmd(&["GET", &key]);
                 let answered = server_time_ms(&mut client);
                 match &value {
-                    Value::Bulk(_) => assert!(asked <= after + ttl_ms, "seen {} ms late", asked - after - ttl_ms),
+                    Value::Bulk(_) => {
+                        assert!(asked <= after + ttl_ms, "seen {} ms late", asked - after - ttl_ms)
+                    }
                     Value::NullBulk => assert!(answered >= before + ttl_ms, "gone before its time"),
                     other => panic!("GET: {other}"),
                 }

@@ -153,21 +153,6 @@ fn a_command_over_the_query_buffer_limit_closes_the_connection() {
 }
 
 #[test]
-fn many_small_arguments_over_the_query_buffer_limit_close_the_connection() {
-    with_shards(&[1, 2], |shards| {
-        let server = start(shards, "--client-query-buffer-limit 1mb");
-        let mut stream = TcpStream::connect(server.addr()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        // One command of a hundred thousand arguments that never becomes whole.
-        stream.write_all(b"*200000\r\n$3\r\nDEL\r\n").unwrap();
-        let pieces = format!("$20\r\n{}\r\n", "k".repeat(20)).repeat(1_000);
-        write_pieces(&mut stream, pieces.as_bytes(), 100);
-        assert_eq!(bytes_until_end(&mut stream), 0);
-        assert_eq!(server.client().ask("PING"), Value::simple("PONG"));
-    });
-}
-
-#[test]
 fn a_pipeline_longer_than_the_query_buffer_limit_is_served() {
     with_shards(&[1, 2], |shards| {
         let server = start(shards, "--client-query-buffer-limit 1mb");

@@ -115,7 +115,7 @@ fn a_port_in_use_is_an_error() {
         let exit = shoal(shards).args(["--port", &port]).spawn_expecting_failure();
         assert!(!exit.status.success());
         assert!(exit.output.contains("Address already in use"), "{}", exit.output);
-        assert!(exit.output.contains(&format!("Failed listening on port {port} (TCP), aborting.")));
+        assert!(exit.output.contains(&format!("Failed listening on port {port} (")), "{}", exit.output);
     });
 }
 
@@ -141,7 +141,7 @@ fn a_port_can_be_used_again_at_once_after_a_stop() {
         for _ in 0..3 {
             let folder = TempDir::new().unwrap();
             let mut server = Bare::spawn(folder, &words(shards, &["--port", &port, "--bind", "127.0.0.1"]));
-            server.wait_for("Ready to accept connections");
+            server.wait_until_ready();
             let mut client = Client::connect((Ipv4Addr::LOCALHOST, lease.port())).unwrap();
             assert_eq!(client.ask("PING"), Value::simple("PONG"));
             // The server closes first, so its end of the connection stays in TIME_WAIT.
@@ -169,7 +169,7 @@ fn a_unix_socket_alone_is_served_with_its_permissions() {
         let path = folder.path().join("socket");
         let args = ["--port", "0", "--unixsocket", path.to_str().unwrap(), "--unixsocketperm", "700"];
         let mut server = Bare::spawn(folder, &words(shards, &args));
-        server.wait_for("ready to accept connections at");
+        server.wait_until_ready();
         let metadata = std::fs::metadata(&path).unwrap();
         assert!(metadata.file_type().is_socket());
         assert_eq!(metadata.permissions().mode() & 0o777, 0o700);

@@ -39,13 +39,16 @@ fn commands_split_at_every_place_are_read_alike() {
     with_shards(&[1, 2], |shards| {
         let server = start(shards, "");
         let mut client = server.client();
+        let mut witnesses: Vec<Client> = (0..4).map(|_| server.client()).collect();
         let mut commands = encode(&["SET", "key", "a\r\nb"]);
         commands.extend_from_slice(b"GET key\r\n");
         commands.extend(encode(&["STRLEN", "key"]));
         for cut in 1..commands.len() {
             client.send_raw(&commands[..cut]);
-            // The first part is with the server before the rest leaves: another client's reply proves nothing about
-            // this one, but both parts in one packet are the case that all other tests have.
+            // A reply to a later request on the same worker tells that the first part has been read alone.
+            for witness in &mut witnesses {
+                assert_eq!(witness.ask("PING"), Value::simple("PONG"));
+            }
             client.send_raw(&commands[cut..]);
             let replies = [client.recv(), client.recv(), client.recv()];
             assert_eq!(replies, [Value::ok(), Value::bulk("a\r\nb"), Value::Int(4)], "cut at {cut}");

@@ -54,10 +54,7 @@ fn what_follows_a_protocol_error_is_not_executed() {
         let mut client = server.client();
         client.send_raw("SET before 1\r\n*1\r\n+X\r\nSET after 1\r\n");
         assert_eq!(last_words(&mut client), "+OK\r\n-ERR Protocol error: expected '$', got '+'\r\n");
-        dialogue(
-            &mut server.client(),
-            &[("EXISTS before", "(integer) 1"), ("EXISTS after", "(integer) 0")],
-        );
+        dialogue(&mut server.client(), &[("EXISTS before", "(integer) 1"), ("EXISTS after", "(integer) 0")]);
     });
 }
 

@@ -106,9 +106,11 @@ fn the_log_says_what_operators_look_for() {
     let mut server = start(2, "");
     stop_in_order(&mut server, StopSignal::Term);
     let log = server.log();
-    for text in
-        ["Received SIGTERM scheduling shutdown...", "User requested shutdown...", "is now ready to exit, bye bye..."]
-    {
+    for text in [
+        "Received SIGTERM scheduling shutdown...",
+        "User requested shutdown...",
+        "is now ready to exit, bye bye...",
+    ] {
         assert!(log.contains(text), "{text:?} in {log}");
     }
     let mut server = start(2, "");
