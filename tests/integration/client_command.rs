@@ -96,8 +96,6 @@ fn a_line_has_the_fields_of_redis_72_in_their_order() {
         }
         for (name, value) in [
             ("name", ""),
-            ("age", "0"),
-            ("idle", "0"),
             ("flags", "N"),
             ("db", "0"),
             ("sub", "0"),
@@ -114,6 +112,8 @@ fn a_line_has_the_fields_of_redis_72_in_their_order() {
         }
         for name in [
             "fd",
+            "age",
+            "idle",
             "qbuf",
             "qbuf-free",
             "argv-mem",

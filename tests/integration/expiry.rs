@@ -83,44 +83,65 @@ fn expired_keys_leave_the_database_without_being_touched() {
     });
 }
 
+/// Asserts a TTL that counts down from `seconds`; half a minute may have passed on a busy machine.
+#[track_caller]
+fn assert_ttl(client: &mut Client, key: &str, seconds: i64) {
+    let ttl = client.cmd(&["TTL", key]).as_int().expect("TTL is an integer");
+    assert!((seconds - 30..=seconds).contains(&ttl), "{ttl} for {seconds}");
+    let pttl = client.cmd(&["PTTL", key]).as_int().expect("PTTL is an integer");
+    assert!((seconds * 1_000 - 30_000..=seconds * 1_000).contains(&pttl), "{pttl} for {seconds} s");
+}
+
+/// Sends each line for `key` and compares its integer reply.
+#[track_caller]
+fn steps(client: &mut Client, key: &str, lines: &[(&str, i64)]) {
+    for (line, expected) in lines {
+        assert_eq!(client.ask(&line.replace("KEY", key)), Value::Int(*expected), "{line}");
+    }
+}
+
 #[test]
 fn times_are_set_changed_and_taken_away() {
     with_shards(&[1, 3], |shards| {
         let server = start(shards, "");
         let mut client = server.client();
         for key in ["a", "b", "c", "d"] {
-            let line = |text: &str| text.replace("KEY", key);
-            dialogue(
+            steps(&mut client, key, &[("TTL KEY", -2), ("EXPIRE KEY 100", 0), ("APPEND KEY v", 1)]);
+            steps(&mut client, key, &[("TTL KEY", -1), ("PTTL KEY", -1), ("EXPIRE KEY 100", 1)]);
+            assert_ttl(&mut client, key, 100);
+            steps(
                 &mut client,
-                &[
-                    (&line("TTL KEY"), "(integer) -2"),
-                    (&line("EXPIRE KEY 100"), "(integer) 0"),
-                    (&line("SET KEY v"), "OK"),
-                    (&line("TTL KEY"), "(integer) -1"),
-                    (&line("EXPIRE KEY 100"), "(integer) 1"),
-                    (&line("TTL KEY"), "(integer) 100"),
-                    (&line("EXPIRE KEY 200 NX"), "(integer) 0"),
-                    (&line("EXPIRE KEY 50 GT"), "(integer) 0"),
-                    (&line("EXPIRE KEY 200 GT"), "(integer) 1"),
-                    (&line("EXPIRE KEY 300 LT"), "(integer) 0"),
-                    (&line("PEXPIRE KEY 50000 XX"), "(integer) 1"),
-                    (&line("TTL KEY"), "(integer) 50"),
-                    (&line("PERSIST KEY"), "(integer) 1"),
-                    (&line("PERSIST KEY"), "(integer) 0"),
-                    (&line("EXPIRE KEY abc"), "(error) ERR value is not an integer or out of range"),
-                    (
-                        &line("EXPIRE KEY 9223372036854775807"),
-                        "(error) ERR invalid expire time in 'expire' command",
-                    ),
-                    (
-                        &line("EXPIRE KEY 1 NX XX"),
-                        "(error) ERR NX and XX, GT or LT options at the same time are not compatible",
-                    ),
-                    (&line("EXPIRE KEY 1 nosuch"), "(error) ERR Unsupported option nosuch"),
-                    (&line("EXPIRE KEY 0"), "(integer) 1"),
-                    (&line("EXISTS KEY"), "(integer) 0"),
-                ],
+                key,
+                &[("EXPIRE KEY 200 NX", 0), ("EXPIRE KEY 50 GT", 0), ("EXPIRE KEY 500 GT", 1)],
             );
+            assert_ttl(&mut client, key, 500);
+            steps(&mut client, key, &[("EXPIRE KEY 900 LT", 0), ("PEXPIRE KEY 200000 XX", 1)]);
+            assert_ttl(&mut client, key, 200);
+            steps(&mut client, key, &[("PERSIST KEY", 1), ("PERSIST KEY", 0), ("TTL KEY", -1)]);
+            steps(&mut client, key, &[("EXPIRE KEY 0", 1), ("EXISTS KEY", 0), ("TTL KEY", -2)]);
+            steps(&mut client, key, &[("APPEND KEY v", 1), ("PEXPIRE KEY -5", 1), ("EXISTS KEY", 0)]);
         }
     });
+}
+
+#[test]
+fn wrong_times_and_options_are_refused() {
+    let server = start(2, "");
+    dialogue(
+        &mut server.client(),
+        &[
+            ("SET key v", "OK"),
+            ("EXPIRE key abc", "(error) ERR value is not an integer or out of range"),
+            ("EXPIRE key 9223372036854775807", "(error) ERR invalid expire time in 'expire' command"),
+            ("PEXPIRE key 9223372036854775807", "(error) ERR invalid expire time in 'pexpire' command"),
+            ("SET key v EX 0", "(error) ERR invalid expire time in 'set' command"),
+            (
+                "EXPIRE key 1 NX XX",
+                "(error) ERR NX and XX, GT or LT options at the same time are not compatible",
+            ),
+            ("EXPIRE key 1 GT LT", "(error) ERR GT and LT options at the same time are not compatible"),
+            ("EXPIRE key 1 nosuch", "(error) ERR Unsupported option nosuch"),
+            ("TTL key", "(integer) -1"),
+        ],
+    );
 }
