@@ -8,7 +8,8 @@ use testkit::client::encode_into;
 use testkit::{Server, Value};
 
 use crate::scene::{
-    PATIENCE, alone, client_count, dialogue, eventually, last_words, shoal, start, with_shards,
+    PATIENCE, alone, client_count, dialogue, eventually, is_oracle, last_words, shoal, skip_if, start,
+    with_shards,
 };
 
 /// Bytes of a value of which a few replies exceed any limit of these tests.
@@ -114,6 +115,55 @@ fn without_a_limit_a_client_that_does_not_read_holds_up_nobody_and_loses_nothing
             }
             assert_eq!(client.ask("PING"), Value::simple("PONG"));
         }
+    });
+}
+
+/// The most memory that a server ever had resident, in bytes (VmHWM).
+fn peak_bytes(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn a_client_that_stops_reading_stops_being_read() {
+    if skip_if(is_oracle(), "Redis executes on and keeps all replies in memory") {
+        return;
+    }
+    // Replies of 400 MB in all, each too short to be shared with the value in the keyspace.
+    const REPLIES: usize = 40_000;
+    const BYTES_MAX: u64 = 128 << 20;
+    let _alone = alone();
+    with_shards(&[1, 2], |shards| {
+        let server = server_with_output_limit(shards, "normal 0 0 0");
+        let mut other = server.client();
+        let value = "v".repeat(10_000);
+        let mut commands = Vec::new();
+        for index in 0..4 {
+            assert_eq!(other.cmd(&["SET", &format!("short:{index}"), &value]), Value::ok());
+        }
+        for index in 0..REPLIES {
+            encode_into(&mut commands, &["GET", &format!("short:{}", index % 4)]);
+        }
+        let before = peak_bytes(&server);
+        let mut stream = TcpStream::connect(server.addr()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut writer = stream.try_clone().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || writer.write_all(&commands).unwrap());
+            // Long enough for a server without a bound to execute everything that has arrived.
+            for _ in 0..20_000 {
+                assert_eq!(other.ask("PING"), Value::simple("PONG"));
+            }
+            let reply = format!("$10000\r\n{value}\r\n");
+            let mut received = vec![0; reply.len()];
+            for index in 0..REPLIES {
+                stream.read_exact(&mut received).unwrap();
+                assert!(received == reply.as_bytes(), "reply {index}");
+            }
+        });
+        let growth = peak_bytes(&server) - before;
+        assert!(growth < BYTES_MAX, "{growth} bytes of replies were held for one client");
     });
 }
 

@@ -186,6 +186,10 @@ fn a_unix_socket_alone_is_served_with_its_permissions() {
         let path = path.display();
         assert!(info.contains(&format!(" addr={path}:0 laddr={path}:0 ")), "{info}");
         assert!(info.contains(" flags=U "), "{info}");
+        // All connections of a unix socket have the same address; the asker spares itself.
+        let kill = ["CLIENT", "KILL", "ADDR", &format!("{path}:0")];
+        assert_eq!(clients[0].cmd(&kill), Value::Int(9));
+        assert_eq!(clients[0].ask("PING"), Value::simple("PONG"));
     });
 }
 
