@@ -1,0 +1,147 @@
+//! Expiry as a client sees it: by the server's own clock, a key is gone from its millisecond on, for every command.
+
+use testkit::{Client, Value};
+
+use crate::scene::{dialogue, eventually, start, with_shards};
+
+/// The server's clock in milliseconds.
+fn server_time_ms(client: &mut Client) -> i64 {
+    let time = client.ask("TIME");
+    let parts: Vec<i64> = time.as_slice().unwrap().iter().map(|part| part.text().parse().unwrap()).collect();
+    parts[0] * 1_000 + parts[1] / 1_000
+}
+
+#[test]
+fn a_key_is_there_before_its_time_and_never_after() {
+    with_shards(&[1, 3], |shards| {
+        let server = start(shards, "");
+        let mut client = server.client();
+        for ttl_ms in 1..=50 {
+            let key = format!("key:{ttl_ms}");
+            let before = server_time_ms(&mut client);
+            assert_eq!(client.cmd(&["SET", &key, "v"]), Value::ok());
+            assert_eq!(client.cmd(&["PEXPIRE", &key, &ttl_ms.to_string()]), Value::Int(1));
+            let after = server_time_ms(&mut client);
+            eventually("the key expires", || {
+                let asked = server_time_ms(&mut client);
+                let value = client.cmd(&["GET", &key]);
+                let answered = server_time_ms(&mut client);
+                match &value {
+                    Value::Bulk(_) => {
+                        assert!(asked <= after + ttl_ms, "seen {} ms late", asked - after - ttl_ms)
+                    }
+                    Value::NullBulk => assert!(answered >= before + ttl_ms, "gone before its time"),
+                    other => panic!("GET: {other}"),
+                }
+                value.is_null()
+            });
+        }
+    });
+}
+
+#[test]
+fn an_expired_key_is_nowhere() {
+    with_shards(&[1, 3], |shards| {
+        let server = start(shards, "");
+        let mut client = server.client();
+        for round in 0..10 {
+            let key = format!("key:{round}");
+            assert_eq!(client.cmd(&["SET", &key, "v", "PX", "5"]), Value::ok());
+            let over = server_time_ms(&mut client) + 5;
+            eventually("its time is over", || server_time_ms(&mut client) > over);
+            let line = |text: &str| text.replace("KEY", &key);
+            dialogue(
+                &mut client,
+                &[
+                    (&line("EXISTS KEY KEY"), "(integer) 0"),
+                    (&line("TTL KEY"), "(integer) -2"),
+                    (&line("PTTL KEY"), "(integer) -2"),
+                    (&line("TYPE KEY"), "none"),
+                    (&line("STRLEN KEY"), "(integer) 0"),
+                    (&line("TOUCH KEY"), "(integer) 0"),
+                    (&line("DEL KEY"), "(integer) 0"),
+                    (&line("PERSIST KEY"), "(integer) 0"),
+                    (&line("EXPIRE KEY 100"), "(integer) 0"),
+                    (&line("MSETNX KEY 1 other:KEY 1"), "(integer) 1"),
+                    (&line("TTL KEY"), "(integer) -1"),
+                ],
+            );
+        }
+    });
+}
+
+#[test]
+fn expired_keys_leave_the_database_without_being_touched() {
+    with_shards(&[1, 3], |shards| {
+        let server = start(shards, "");
+        let mut client = server.client();
+        for index in 0..500 {
+            assert_eq!(client.cmd(&["SET", &format!("key:{index}"), "v", "PX", "30"]), Value::ok());
+        }
+        assert_eq!(client.ask("SET stays v"), Value::ok());
+        eventually("only one key is left", || client.ask("DBSIZE") == Value::Int(1));
+    });
+}
+
+/// Asserts a TTL that counts down from `seconds`; half a minute may have passed on a busy machine.
+#[track_caller]
+fn assert_ttl(client: &mut Client, key: &str, seconds: i64) {
+    let ttl = client.cmd(&["TTL", key]).as_int().expect("TTL is an integer");
+    assert!((seconds - 30..=seconds).contains(&ttl), "{ttl} for {seconds}");
+    let pttl = client.cmd(&["PTTL", key]).as_int().expect("PTTL is an integer");
+    assert!((seconds * 1_000 - 30_000..=seconds * 1_000).contains(&pttl), "{pttl} for {seconds} s");
+}
+
+/// Sends each line for `key` and compares its integer reply.
+#[track_caller]
+fn steps(client: &mut Client, key: &str, lines: &[(&str, i64)]) {
+    for (line, expected) in lines {
+        assert_eq!(client.ask(&line.replace("KEY", key)), Value::Int(*expected), "{line}");
+    }
+}
+
+#[test]
+fn times_are_set_changed_and_taken_away() {
+    with_shards(&[1, 3], |shards| {
+        let server = start(shards, "");
+        let mut client = server.client();
+        for key in ["a", "b", "c", "d"] {
+            steps(&mut client, key, &[("TTL KEY", -2), ("EXPIRE KEY 100", 0), ("APPEND KEY v", 1)]);
+            steps(&mut client, key, &[("TTL KEY", -1), ("PTTL KEY", -1), ("EXPIRE KEY 100", 1)]);
+            assert_ttl(&mut client, key, 100);
+            steps(
+                &mut client,
+                key,
+                &[("EXPIRE KEY 200 NX", 0), ("EXPIRE KEY 50 GT", 0), ("EXPIRE KEY 500 GT", 1)],
+            );
+            assert_ttl(&mut client, key, 500);
+            steps(&mut client, key, &[("EXPIRE KEY 900 LT", 0), ("PEXPIRE KEY 200000 XX", 1)]);
+            assert_ttl(&mut client, key, 200);
+            steps(&mut client, key, &[("PERSIST KEY", 1), ("PERSIST KEY", 0), ("TTL KEY", -1)]);
+            steps(&mut client, key, &[("EXPIRE KEY 0", 1), ("EXISTS KEY", 0), ("TTL KEY", -2)]);
+            steps(&mut client, key, &[("APPEND KEY v", 1), ("PEXPIRE KEY -5", 1), ("EXISTS KEY", 0)]);
+        }
+    });
+}
+
+#[test]
+fn wrong_times_and_options_are_refused() {
+    let server = start(2, "");
+    dialogue(
+        &mut server.client(),
+        &[
+            ("SET key v", "OK"),
+            ("EXPIRE key abc", "(error) ERR value is not an integer or out of range"),
+            ("EXPIRE key 9223372036854775807", "(error) ERR invalid expire time in 'expire' command"),
+            ("PEXPIRE key 9223372036854775807", "(error) ERR invalid expire time in 'pexpire' command"),
+            ("SET key v EX 0", "(error) ERR invalid expire time in 'set' command"),
+            (
+                "EXPIRE key 1 NX XX",
+                "(error) ERR NX and XX, GT or LT options at the same time are not compatible",
+            ),
+            ("EXPIRE key 1 GT LT", "(error) ERR GT and LT options at the same time are not compatible"),
+            ("EXPIRE key 1 nosuch", "(error) ERR Unsupported option nosuch"),
+            ("TTL key", "(integer) -1"),
+        ],
+    );
+}

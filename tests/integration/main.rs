@@ -1,0 +1,25 @@
+//! Black-box tests of the server's edges: the real binary, real sockets, exact texts. `SHOAL_BIN=redis-server` runs
+//! them against Redis 7.0, where everything that Redis defines must hold as well.
+#![expect(clippy::unwrap_used, reason = "a test ends where something does not hold")]
+
+mod bare;
+mod scene;
+mod sys;
+
+mod announced;
+mod atomicity;
+mod auth;
+mod big_values;
+mod client_command;
+mod client_kill;
+mod command_line;
+mod connection_commands;
+mod crowd;
+mod disconnects;
+mod expiry;
+mod limits;
+mod listening;
+mod pipelines;
+mod privileges;
+mod protocol;
+mod shutdown;
