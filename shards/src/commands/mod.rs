@@ -2,21 +2,13 @@
 //!
 //! One family never calls another.
 
-mod bitfield;
-mod bitmap;
-mod counter;
-mod expire;
-mod generic;
-mod keyspace;
-mod string;
-mod string_range;
-mod string_rows;
 pub mod bitfield;
 pub mod bitmap;
 pub mod counter;
 pub mod expire;
 pub mod generic;
 pub mod keyspace;
+mod string;
 pub mod string_range;
 pub mod string_rows;
 
