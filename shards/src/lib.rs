@@ -13,6 +13,7 @@ pub mod ctx;
 pub mod db;
 pub mod entry;
 pub mod error;
+pub mod glob;
 pub mod num;
 pub mod reply;
 pub mod shard;
