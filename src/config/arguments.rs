@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 
-use super::file::{Action, ConfigError, Loader, Place};
+use super::file::{Action, ConfigError, Loader, Split};
 use super::{special, words};
 
 /// One directive of the command line.
@@ -17,7 +17,7 @@ struct GivenDirective {
     /// As the operator wrote it.
     line: String,
     /// Its name and values, unless quotes are open.
-    words: Result<Vec<Vec<u8>>, words::UnbalancedQuotes>,
+    words: Split,
 }
 
 /// Reads the configuration that the arguments (without the program's name) ask for. Reads files and, when `-` is the
@@ -28,9 +28,9 @@ pub fn load(args: impl Iterator<Item = OsString>) -> Result<Action, ConfigError>
 
 fn load_from(args: impl Iterator<Item = OsString>, stdin: impl Read) -> Result<Action, ConfigError> {
     let args: Vec<Vec<u8>> = args.map(OsString::into_vec).collect();
-    match args.as_slice() {
-        [only] if only == b"-v" || only == b"--version" => return Ok(Action::PrintVersion),
-        [only] if only == b"-h" || only == b"--help" => return Ok(Action::PrintHelp),
+    match args.first().map(Vec::as_slice) {
+        Some(b"-v" | b"--version") => return Ok(Action::PrintVersion),
+        Some(b"-h" | b"--help") => return Ok(Action::PrintHelp),
         _ => {}
     }
     let mut loader = Loader::new(args.iter().any(|arg| arg == b"--sentinel"));
@@ -50,15 +50,7 @@ fn load_from(args: impl Iterator<Item = OsString>, stdin: impl Read) -> Result<A
     }
     let options = (first..args.len()).filter(|&index| !is_stdin(index));
     for option in split_options(options.map(|index| (index + 1, args[index].as_slice()))) {
-        let done = match &option.words {
-            Ok(words) => loader.directive(words),
-            Err(words::UnbalancedQuotes) => Err("Unbalanced quotes in configuration line".into()),
-        };
-        done.map_err(|reason| ConfigError::Line {
-            place: Place::CommandLine(option.argument),
-            line: option.line,
-            reason: reason.into_owned(),
-        })?;
+        loader.option(option.argument, &option.line, option.words)?;
     }
     Ok(Action::Run(Box::new(loader.finish(file)?)))
 }
@@ -179,12 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn version_and_help_are_printed_only_when_alone() {
+    fn version_and_help_are_printed_when_they_come_first() {
         let action = |args: &[&str]| load_from(args.iter().map(OsString::from), std::io::empty());
         assert!(matches!(action(&["-v"]), Ok(Action::PrintVersion)));
         assert!(matches!(action(&["--version"]), Ok(Action::PrintVersion)));
         assert!(matches!(action(&["--help"]), Ok(Action::PrintHelp)));
-        assert!(action(&["--help", "--port", "1"]).is_err());
+        assert!(matches!(action(&["--help", "--port", "1"]), Ok(Action::PrintHelp)));
+        assert!(action(&["--port", "1", "--help"]).is_err());
     }
 
     #[test]
@@ -219,6 +212,13 @@ mod tests {
         assert_eq!((config.port, config.maxclients, config.timeout_s), (1, 2, 3));
         assert_eq!(loaded.file, Some(PathBuf::from(&path)));
         assert_eq!(run(&["-", "--timeout", "3"], "port 5").unwrap().config.port, 5);
+    }
+
+    #[test]
+    fn include_is_an_option_too() {
+        let (_home, path) = file("port 5\ntimeout 5\n");
+        let config = config(&["--timeout", "1", "--include", &path, "--port", "6"]);
+        assert_eq!((config.port, config.timeout_s), (6, 5));
     }
 
     #[test]

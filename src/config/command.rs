@@ -1,13 +1,16 @@
-//! CONFIG GET and CONFIG SET as functions from configuration to reply or to a new configuration.
+//! CONFIG GET, SET and REWRITE as functions of the configuration, with the errors that the client sees.
 //!
 //! Semantics and texts are those of Redis 7, byte for byte. This file must not know connections or workers: who
 //! calls [`set`] makes the new configuration effective, or refuses it.
+
+use std::path::Path;
 
 use shards::args::Args;
 use shards::error::CommandError;
 use shards::glob;
 
 use super::Config;
+use super::file::error_text;
 use super::params::{self, DIRECTIVES, Directive};
 
 /// CONFIG GET: names and values of the directives that at least one of `patterns` fits, in the table's order and
@@ -62,6 +65,15 @@ pub fn set(config: &Config, pairs: Args<'_>, client_is_local: bool) -> Result<Co
         directive.set(&mut new, &words).map_err(|reason| refusal(name.as_bytes(), &reason))?;
     }
     Ok(new)
+}
+
+/// CONFIG REWRITE: writes the configuration into the file that the server was started with, if there was one.
+pub fn rewrite_file(config: &Config, file: Option<&Path>) -> Result<(), CommandError> {
+    let Some(file) = file else {
+        return Err(CommandError::other("ERR The server is running without a config file"));
+    };
+    super::rewrite(config, file)
+        .map_err(|error| CommandError::other(format!("ERR Rewriting config file: {}", error_text(&error))))
 }
 
 /// Looks up the names of all pairs and checks that these may be set. An unknown name comes before all other errors
@@ -213,6 +225,17 @@ mod tests {
         assert!(set(&config, pairs.as_args(), false).is_err());
         directive.set(&mut config, &[b"yes"]).unwrap();
         assert!(set(&config, pairs.as_args(), false).is_ok());
+    }
+
+    #[test]
+    fn rewrite_needs_a_file_that_can_be_written() {
+        let refused = |file: Option<&str>| {
+            let file = file.map(Path::new);
+            rewrite_file(&Config::default(), file).unwrap_err().text().into_owned()
+        };
+        assert_eq!(refused(None), "ERR The server is running without a config file");
+        let text = refused(Some("/nonexistent/shoal.conf"));
+        assert_eq!(text, "ERR Rewriting config file: No such file or directory");
     }
 
     #[test]

@@ -112,6 +112,9 @@ pub(super) fn error_text(error: &io::Error) -> String {
     }
 }
 
+/// The words of a line, unless its quotes are not closed.
+pub(super) type Split = Result<Vec<Vec<u8>>, words::UnbalancedQuotes>;
+
 /// Collects directives from all sources, in order. One per start of the server.
 pub(super) struct Loader {
     config: Config,
@@ -145,29 +148,34 @@ impl Loader {
     fn text(&mut self, text: &[u8], place: impl Fn(usize) -> Place, depth: usize) -> Result<(), ConfigError> {
         for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let line = line.trim_ascii();
-            if line.is_empty() || line[0] == b'#' {
-                continue;
+            if !line.is_empty() && line[0] != b'#' {
+                let shown = String::from_utf8_lossy(line);
+                self.line(place(index + 1), &shown, words::split(line), depth)?;
             }
-            let words = words::split(line).map_err(|_| "Unbalanced quotes in configuration line".into());
-            let done = match words.as_deref() {
-                Ok([name, pattern]) if name.eq_ignore_ascii_case(b"include") => {
-                    if depth < INCLUDE_DEPTH_MAX {
-                        self.include(pattern, depth + 1)?;
-                        Ok(())
-                    } else {
-                        Err("include is nested too deeply".into())
-                    }
-                }
-                Ok(words) => self.directive(words),
-                Err(reason) => Err(Reason::clone(reason)),
-            };
-            done.map_err(|reason| ConfigError::Line {
-                place: place(index + 1),
-                line: String::from_utf8_lossy(line).into_owned(),
-                reason: reason.into_owned(),
-            })?;
         }
         Ok(())
+    }
+
+    /// Executes one directive of the command line. `shown` is what the operator wrote.
+    pub(super) fn option(&mut self, argument: usize, shown: &str, words: Split) -> Result<(), ConfigError> {
+        self.line(Place::CommandLine(argument), shown, words, 0)
+    }
+
+    /// Executes one line. `depth` counts the files that include the one where it stands.
+    fn line(&mut self, place: Place, shown: &str, words: Split, depth: usize) -> Result<(), ConfigError> {
+        let done = match words.as_deref() {
+            Ok([name, pattern]) if name.eq_ignore_ascii_case(b"include") => {
+                if depth < INCLUDE_DEPTH_MAX {
+                    return self.include(pattern, depth + 1);
+                }
+                Err("include is nested too deeply".into())
+            }
+            Ok(words) => self.directive(words),
+            Err(words::UnbalancedQuotes) => Err("Unbalanced quotes in configuration line".into()),
+        };
+        let refused =
+            |reason: Reason| ConfigError::Line { place, line: shown.to_owned(), reason: reason.into_owned() };
+        done.map_err(refused)
     }
 
     /// Reads the files that fit a pattern, in the order of their names. No file at all is an error only when there
@@ -188,8 +196,8 @@ impl Loader {
         Ok(())
     }
 
-    /// Executes one directive: its name and its values.
-    pub(super) fn directive(&mut self, words: &[Vec<u8>]) -> Result<(), Reason> {
+    /// Sets one directive: its name and its values.
+    fn directive(&mut self, words: &[Vec<u8>]) -> Result<(), Reason> {
         let Some((name, values)) = words.split_first() else {
             return Ok(());
         };
@@ -424,5 +432,31 @@ mod tests {
     fn a_replica_in_a_cluster_is_a_conflict() {
         let error = load("cluster-enabled yes\nreplicaof 10.0.0.1 6379").unwrap_err();
         assert!(error.ends_with("***\nreplicaof directive not allowed in cluster mode"));
+    }
+
+    /// The sample without lines of prose: directives and, after `#`, those that are off by default.
+    fn sample_words(line: &str) -> (bool, Vec<String>) {
+        let (active, line) = match line.strip_prefix("# ") {
+            Some(line) => (false, line),
+            None => (true, line),
+        };
+        let words = words::split(line.as_bytes()).unwrap_or_default();
+        (active, words.into_iter().map(|word| String::from_utf8_lossy(&word).into_owned()).collect())
+    }
+
+    #[test]
+    fn the_sample_file_holds_every_live_directive_with_its_default() {
+        let sample = include_str!("../../conf/shoal.conf");
+        let loaded = load(sample).unwrap();
+        assert_eq!(loaded.config, Config::default());
+        assert_eq!(loaded.warnings, [""; 0]);
+        let lines: Vec<_> = sample.lines().map(sample_words).collect();
+        for directive in DIRECTIVES.iter().filter(|directive| directive.class == Class::Live) {
+            let is_there = lines.iter().any(|(active, words)| {
+                let named = words.first().is_some_and(|name| name == directive.name);
+                named && (*active || directive.default.is_empty() && words.len() == 2)
+            });
+            assert!(is_there, "conf/shoal.conf lacks {}", directive.name);
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Names, defaults and units are those of redis.conf 7.2 unless a field says otherwise. This file must not know
 //! how directives are written in files or replies.
 //!
-//! [`load`] makes it from the command line and the file, [`get`], [`set`] and [`rewrite`] are what the command
+//! [`load`] makes it from the command line and the file; [`get`], [`set`] and [`rewrite_file`] are what the command
 //! CONFIG needs. The table of all directives is in `params`.
 
 mod arguments;
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use arguments::{help_text, load, version_text};
-pub use command::{get, set};
+pub use command::{get, rewrite_file, set};
 pub use file::{Action, ConfigError, Loaded, Place};
 pub use rewrite::rewrite;
 

@@ -5,7 +5,6 @@
 //! command line, CONFIG GET, SET and REWRITE) is derived from this table. It must not know where words come from.
 
 use std::fmt::Display;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::kind::{Kind, Reason};
@@ -321,7 +320,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     ),
     later("maxmemory-clients", Kind::MemoryOrPercent, "0"),
     later("bind-source-addr", TEXT, ""),
-    later("socket-mark-id", int(0, u32::MAX as i64), "0"),
+    later("socket-mark-id", int(0, u32::MAX as i64), "0").immutable(),
     later("tracking-table-max-keys", LONG, "1000000"),
     // The process.
     live("databases", int(1, u16::MAX as i64), "16", number!(databases)).immutable(),
@@ -508,12 +507,9 @@ pub(super) static DIRECTIVES: &[Directive] = &[
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::path::PathBuf;
 
     use super::*;
-
-    fn name_of(directive: &Directive) -> &str {
-        directive.name
-    }
 
     #[test]
     fn every_name_and_alias_is_there_once() {
@@ -538,7 +534,7 @@ mod tests {
             // `save` adds to what is there, `replicaof` has no spelling for its default.
             if !["save", "replicaof"].contains(&directive.name) {
                 let parsed = directive.kind.parse(default, &words);
-                assert_eq!(parsed.as_deref(), Ok(default), "{}", name_of(directive));
+                assert_eq!(parsed.as_deref(), Ok(default), "{}", directive.name);
             }
         }
     }

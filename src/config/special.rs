@@ -256,11 +256,15 @@ pub(super) fn announced_nodename(_: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, R
     Ok(words[0].to_vec())
 }
 
-/// `proc-title-template`: text with known variables in braces; two opening braces are one literal.
+/// `proc-title-template`: text with known variables in braces, not empty; two opening braces are one literal.
 pub(super) fn proc_title_template(_: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
     const VARIABLES: [&[u8]; 7] =
         [b"title", b"listen-addr", b"server-mode", b"port", b"tls-port", b"unixsocket", b"config-file"];
+    const REASON: &str = "template format is invalid or contains unknown variables";
     let mut rest = words[0];
+    if rest.is_empty() {
+        return Err(REASON.into());
+    }
     while let Some(open) = rest.iter().position(|&byte| byte == b'{') {
         rest = &rest[open + 1..];
         if let Some(after) = rest.strip_prefix(b"{") {
@@ -270,7 +274,7 @@ pub(super) fn proc_title_template(_: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, 
         let close = rest.iter().position(|&byte| byte == b'}');
         match close.filter(|&close| VARIABLES.contains(&&rest[..close])) {
             Some(close) => rest = &rest[close + 1..],
-            None => return Err("template format is invalid or contains unknown variables".into()),
+            None => return Err(REASON.into()),
         }
     }
     Ok(words[0].to_vec())
@@ -405,6 +409,7 @@ mod tests {
         let reason = "template format is invalid or contains unknown variables";
         check(proc_title_template, "", &["{foo}"], Err(reason));
         check(proc_title_template, "", &["{title"], Err(reason));
+        check(proc_title_template, "", &[""], Err(reason));
     }
 
     #[test]
