@@ -267,13 +267,13 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (target, link) = (home.path().join("target"), home.path().join("link"));
         std::fs::write(&target, "port 1\n").unwrap();
-        std::fs::set_permissions(&target, Permissions::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(&target, Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
         let mut config = read(&link);
         set(&mut config, "port", &["2"]);
         rewrite(&config, &link).unwrap();
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "port 2\n");
-        assert_eq!(target.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(target.metadata().unwrap().permissions().mode() & 0o777, 0o640);
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 2);
     }
