@@ -2,8 +2,26 @@
 //!
 //! Names, defaults and units are those of redis.conf 7.2 unless a field says otherwise. This file must not know
 //! how directives are written in files or replies.
+//!
+//! [`load`] makes it from the command line and the file; [`get`], [`set`] and [`rewrite_file`] are what the command
+//! CONFIG needs. The table of all directives is in `params`.
 
+mod arguments;
+mod command;
+mod file;
+mod kind;
+mod params;
+mod rewrite;
+mod special;
+mod words;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+pub use arguments::{help_text, load, version_text};
+pub use command::{get, rewrite_file, set};
+pub use file::{Action, ConfigError, Loaded, Place};
+pub use rewrite::rewrite;
 
 /// When a client that does not read is closed (directive client-output-buffer-limit). Zero means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +73,13 @@ pub struct Config {
     pub loglevel: LogLevel,
     /// The log's file; standard output when empty.
     pub logfile: PathBuf,
+    /// Where dumps and append-only files lie; empty means the working directory of the process.
+    pub dir: PathBuf,
+    /// Directives of Redis that this server accepts and does not use: name and value as CONFIG GET shows it. One
+    /// that is not here has its default.
+    pub(crate) kept: BTreeMap<&'static str, Vec<u8>>,
+    /// Lines that only a file can hold (`user`, `rename-command`, `loadmodule`, `sentinel`), in order, as words.
+    pub file_only: Vec<Vec<Vec<u8>>>,
 }
 
 /// Redis's log levels.
@@ -98,6 +123,9 @@ impl Default for Config {
             pipeline_order_strict: false,
             loglevel: LogLevel::Notice,
             logfile: PathBuf::new(),
+            dir: PathBuf::new(),
+            kept: BTreeMap::new(),
+            file_only: Vec::new(),
         }
     }
 }

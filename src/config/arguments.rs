@@ -1,0 +1,271 @@
+//! The command line, as redis-server takes it: `[file|-] [--directive value ...] [-] [--sentinel]`.
+//!
+//! Sources are read in the order file, standard input, arguments; the last value of a directive wins. This file
+//! must not know any directive but `save` and `sentinel`, which may stand without a value.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
+
+use super::file::{Action, ConfigError, Loader, Split};
+use super::{special, words};
+
+/// One directive of the command line.
+struct GivenDirective {
+    /// The number of the argument that names it.
+    argument: usize,
+    /// As the operator wrote it.
+    line: String,
+    /// Its name and values, unless quotes are open.
+    words: Split,
+}
+
+/// Reads the configuration that the arguments (without the program's name) ask for. Reads files and, when `-` is the
+/// first or last argument, the standard input; changes nothing in the process.
+pub fn load(args: impl Iterator<Item = OsString>) -> Result<Action, ConfigError> {
+    load_from(args, std::io::stdin())
+}
+
+fn load_from(args: impl Iterator<Item = OsString>, stdin: impl Read) -> Result<Action, ConfigError> {
+    let args: Vec<Vec<u8>> = args.map(OsString::into_vec).collect();
+    match args.first().map(Vec::as_slice) {
+        Some(b"-v" | b"--version") => return Ok(Action::PrintVersion),
+        Some(b"-h" | b"--help") => return Ok(Action::PrintHelp),
+        _ => {}
+    }
+    let mut loader = Loader::new(args.iter().any(|arg| arg == b"--sentinel"));
+    let mut first = 0;
+    let mut file = None;
+    if let Some(path) = args.first().filter(|arg| !arg.starts_with(b"-")) {
+        let path = special::path_from(path);
+        let path = std::path::absolute(&path).map_err(|error| ConfigError::Open(path, error))?;
+        loader.file(&path)?;
+        file = Some(path);
+        first = 1;
+    }
+    let last = args.len().saturating_sub(1);
+    let is_stdin = |index: usize| args[index] == b"-" && (index == 0 || index == last);
+    if (0..args.len()).any(is_stdin) {
+        loader.stdin(stdin)?;
+    }
+    let options = (first..args.len()).filter(|&index| !is_stdin(index));
+    for option in split_options(options.map(|index| (index + 1, args[index].as_slice()))) {
+        loader.option(option.argument, &option.line, option.words)?;
+    }
+    Ok(Action::Run(Box::new(loader.finish(file)?)))
+}
+
+/// Groups arguments into directives. An argument that starts with `--` begins one, unless the directive before it
+/// has no value yet: then it is that value, but not for `--save` and `--sentinel`. One argument may hold a name
+/// and its values, split like a line of a file.
+fn split_options<'a>(args: impl Iterator<Item = (usize, &'a [u8])>) -> Vec<GivenDirective> {
+    let mut options: Vec<GivenDirective> = Vec::new();
+    let mut wants_value = false;
+    let finish = |option: Option<&mut GivenDirective>| {
+        if let Some(GivenDirective { words: Ok(words), .. }) = option
+            && matches!(words.as_slice(), [name] if name.eq_ignore_ascii_case(b"save"))
+        {
+            words.push(Vec::new());
+        }
+    };
+    for (argument, text) in args {
+        let line = String::from_utf8_lossy(text);
+        let may_stand_alone = options.last().is_some_and(|option| {
+            ["--save", "--sentinel"].iter().any(|name| option.line.eq_ignore_ascii_case(name))
+        });
+        match (text.strip_prefix(b"--"), options.last_mut()) {
+            (Some(directive), previous) if !wants_value || may_stand_alone => {
+                finish(previous);
+                let words = words::split(directive);
+                wants_value = words.as_ref().is_ok_and(|words| words.len() == 1);
+                options.push(GivenDirective { argument, line: line.into_owned(), words });
+            }
+            (_, Some(option)) => {
+                wants_value = false;
+                option.line.push(' ');
+                option.line.push_str(&line);
+                if let Ok(words) = &mut option.words {
+                    words.push(text.to_vec());
+                }
+            }
+            (_, None) => {
+                options.push(GivenDirective {
+                    argument,
+                    line: line.into_owned(),
+                    words: Ok(vec![text.to_vec()]),
+                });
+            }
+        }
+    }
+    finish(options.last_mut());
+    options
+}
+
+/// What `--version` prints.
+pub fn version_text() -> &'static str {
+    concat!("Shoal server v=", env!("CARGO_PKG_VERSION"), " bits=64")
+}
+
+/// What `--help` prints.
+pub fn help_text() -> &'static str {
+    "Usage: shoal [/path/to/shoal.conf] [options] [-]
+       shoal - (read config from stdin)
+       shoal -v or --version
+       shoal -h or --help
+
+Every directive of the configuration file is an option too. The file is read first, then the
+standard input, then the options; the last value of a directive counts.
+
+Examples:
+       shoal (run the server with default conf)
+       echo 'maxmemory 128mb' | shoal -
+       shoal /etc/shoal/6379.conf
+       shoal --port 7777 --shards 2
+       shoal --port 7777 --bind 127.0.0.1 -::1
+       shoal /etc/shoal.conf --loglevel verbose -
+       shoal /etc/shoal.conf --loglevel verbose
+
+Sentinel mode:
+       shoal /etc/sentinel.conf --sentinel"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::{Config, Loaded};
+    use super::*;
+
+    /// The outcome for arguments and a standard input, with the error as the operator sees it.
+    fn run(args: &[&str], stdin: &str) -> Result<Loaded, String> {
+        let args = args.iter().map(OsString::from);
+        match load_from(args, stdin.as_bytes()).map_err(|error| error.to_string())? {
+            Action::Run(loaded) => Ok(*loaded),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn config(args: &[&str]) -> Config {
+        run(args, "").unwrap().config
+    }
+
+    /// The text of a directive's value.
+    fn value(config: &Config, name: &str) -> String {
+        let (directive, _) = super::super::params::lookup(name.as_bytes()).unwrap();
+        String::from_utf8(directive.get(config)).unwrap()
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, String) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("shoal.conf");
+        std::fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        (home, path)
+    }
+
+    #[test]
+    fn without_arguments_there_are_the_defaults() {
+        let loaded = run(&[], "port 1").unwrap();
+        assert_eq!(loaded.config, Config::default());
+        assert!(loaded.file.is_none() && loaded.warnings.is_empty() && !loaded.sentinel);
+    }
+
+    #[test]
+    fn version_and_help_are_printed_when_they_come_first() {
+        let action = |args: &[&str]| load_from(args.iter().map(OsString::from), std::io::empty());
+        assert!(matches!(action(&["-v"]), Ok(Action::PrintVersion)));
+        assert!(matches!(action(&["--version"]), Ok(Action::PrintVersion)));
+        assert!(matches!(action(&["--help"]), Ok(Action::PrintHelp)));
+        assert!(matches!(action(&["--help", "--port", "1"]), Ok(Action::PrintHelp)));
+        assert!(action(&["--port", "1", "--help"]).is_err());
+    }
+
+    #[test]
+    fn options_take_one_value_or_several() {
+        let config =
+            config(&["--PORT", "7777", "--bind", "127.0.0.1", "-::1", "--shards 3", "--timeout", "9"]);
+        assert_eq!((config.port, config.shards, config.timeout_s), (7777, 3, 9));
+        assert_eq!(config.bind, ["127.0.0.1", "-::1"]);
+    }
+
+    #[test]
+    fn an_option_without_value_takes_the_next_option_for_its_value() {
+        let config = config(&["--requirepass", "--port", "--timeout", "9"]);
+        assert_eq!((config.requirepass.as_slice(), config.timeout_s), (&b"--port"[..], 9));
+    }
+
+    #[test]
+    fn save_may_stand_without_a_value() {
+        assert_eq!(value(&config(&["--save", "--port", "1"]), "save"), "");
+        assert_eq!(value(&config(&["--save"]), "save"), "");
+        assert_eq!(value(&config(&["--save", ""]), "save"), "");
+        assert_eq!(value(&config(&["--save", "3600", "1", "300", "100"]), "save"), "3600 1 300 100");
+        assert_eq!(value(&config(&["--save", "60 1"]), "save"), "60 1");
+        assert_eq!(value(&config(&["--save 60 1", "--save 30 2"]), "save"), "60 1 30 2");
+    }
+
+    #[test]
+    fn sources_follow_each_other_as_file_standard_input_options() {
+        let (_home, path) = file("port 1\ntimeout 1\nmaxclients 1\n");
+        let loaded = run(&[&path, "--timeout", "3", "-"], "timeout 2\nmaxclients 2").unwrap();
+        let config = loaded.config;
+        assert_eq!((config.port, config.maxclients, config.timeout_s), (1, 2, 3));
+        assert_eq!(loaded.file, Some(PathBuf::from(&path)));
+        assert_eq!(run(&["-", "--timeout", "3"], "port 5").unwrap().config.port, 5);
+    }
+
+    #[test]
+    fn include_is_an_option_too() {
+        let (_home, path) = file("port 5\ntimeout 5\n");
+        let config = config(&["--timeout", "1", "--include", &path, "--port", "6"]);
+        assert_eq!((config.port, config.timeout_s), (6, 5));
+    }
+
+    #[test]
+    fn a_relative_file_is_reported_with_its_absolute_path() {
+        let error = run(&["missing.conf"], "").unwrap_err();
+        let path = std::env::current_dir().unwrap().join("missing.conf");
+        let path = path.display();
+        assert_eq!(error, format!("Fatal error, can't open config file '{path}': No such file or directory"));
+    }
+
+    #[test]
+    fn sentinel_mode_is_an_argument_and_opens_its_directives() {
+        let (_home, path) = file("sentinel monitor a 127.0.0.1 6379 2\n");
+        let loaded = run(&[&path, "--sentinel"], "").unwrap();
+        assert!(loaded.sentinel);
+        assert_eq!(loaded.config.file_only[0][1], b"monitor");
+        assert!(run(&[&path, "--sentinel", "--port", "26379"], "").unwrap().config.port == 26379);
+        assert!(run(&[&path], "").unwrap_err().ends_with("sentinel directive while not in sentinel mode"));
+    }
+
+    #[test]
+    fn errors_of_the_command_line_name_the_argument() {
+        let title = format!("\n*** FATAL CONFIG FILE ERROR (shoal {}) ***\n", env!("CARGO_PKG_VERSION"));
+        for (args, expected) in [
+            (
+                &["--timeout", "1", "--port", "abc"][..],
+                "Reading the command line, at argument 3\n>>> '--port abc'\n\
+                 argument couldn't be parsed into an integer",
+            ),
+            (&["--port"], "Reading the command line, at argument 1\n>>> '--port'\nwrong number of arguments"),
+            (
+                &["--foo", "1"],
+                "Reading the command line, at argument 1\n>>> '--foo 1'\n\
+                 Bad directive or wrong number of arguments",
+            ),
+            (
+                &["-p", "1"],
+                "Reading the command line, at argument 1\n>>> '-p 1'\n\
+                 Bad directive or wrong number of arguments",
+            ),
+            (
+                &["--bind \"a"],
+                "Reading the command line, at argument 1\n>>> '--bind \"a'\n\
+                 Unbalanced quotes in configuration line",
+            ),
+        ] {
+            assert_eq!(run(args, "").unwrap_err(), format!("{title}{expected}"));
+        }
+    }
+}
