@@ -197,7 +197,7 @@ impl OwnedArgs {
     }
 }
 
-impl<'a, A: AsRef<[u8]> + 'a> FromIterator<A> for OwnedArgs {
+impl<A: AsRef<[u8]>> FromIterator<A> for OwnedArgs {
     fn from_iter<I: IntoIterator<Item = A>>(args: I) -> OwnedArgs {
         let mut owned = OwnedArgs::default();
         for arg in args {

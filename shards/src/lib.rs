@@ -7,8 +7,15 @@
 //! Dependencies point one way: `encoding <- types <- db <- commands`. In reading order:
 
 pub mod args;
-pub mod reply;
+pub mod command;
+pub mod commands;
+pub mod ctx;
+pub mod db;
+pub mod entry;
 pub mod error;
 pub mod num;
-pub mod command;
-pub mod ctx;
+pub mod reply;
+pub mod shard;
+pub mod slot;
+pub mod table;
+pub mod txn;

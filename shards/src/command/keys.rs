@@ -126,11 +126,8 @@ impl KeySpec {
         let first = match self.begin {
             BeginSearch::Index(index) => index,
             BeginSearch::Keyword { keyword, start_from } => {
-                let (start, end, step) = if start_from > 0 {
-                    (start_from, argc - 1, 1)
-                } else {
-                    (argc + start_from, 1, -1)
-                };
+                let (start, end, step) =
+                    if start_from > 0 { (start_from, argc - 1, 1) } else { (argc + start_from, 1, -1) };
                 let mut at = start;
                 loop {
                     if (step > 0 && at > end) || (step < 0 && at < end) || at >= argc || at < 1 {

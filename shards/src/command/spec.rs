@@ -79,13 +79,9 @@ impl CommandSpec {
     /// The index of the key when the command has exactly one, at a fixed place: the fast path of routing.
     pub const fn single_key(&self) -> Option<usize> {
         match self.keys {
-            [
-                KeySpec {
-                    begin: BeginSearch::Index(index),
-                    find: FindKeys::Range { last: 0, .. },
-                    ..
-                },
-            ] => Some(*index as usize),
+            [KeySpec { begin: BeginSearch::Index(index), find: FindKeys::Range { last: 0, .. }, .. }] => {
+                Some(*index as usize)
+            }
             _ => None,
         }
     }

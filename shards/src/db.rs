@@ -1,0 +1,341 @@
+//! The keyspace of one shard: its databases, and the lookups that every handler goes through.
+//!
+//! Expiry is lazy here: a lookup that meets an expired key removes it and finds nothing, exact to the
+//! millisecond. This file must not know arguments, replies or commands.
+
+use ahash::RandomState;
+
+use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
+use crate::error::CommandError;
+use crate::slot::{SLOT_COUNT, SlotId};
+use crate::table::{Place, Table, Word};
+
+/// The number of a database, 0 to `databases` - 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct DbIndex(pub u16);
+
+impl DbIndex {
+    /// As an index into the list of databases.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A key with the two hashes that lookups need, computed once for each command.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    /// The key itself.
+    pub bytes: &'a [u8],
+    /// Its hash slot.
+    pub slot: SlotId,
+    /// Its keyed hash, for the slot's table.
+    pub hash: u64,
+}
+
+/// What all databases of a shard share. One per shard.
+#[derive(Debug)]
+pub struct Env {
+    /// The time of this turn, in milliseconds since 1970. It does not move while a command runs.
+    pub now_ms: u64,
+    /// The keyed hash of this process: the same in all shards, so that a slot's tables can change hands.
+    pub hasher: RandomState,
+    /// proto-max-bulk-len: the longest string that a command may make, in bytes.
+    pub string_len_max: usize,
+    /// Lookups by reading commands that found their key.
+    pub keyspace_hits: u64,
+    /// Lookups by reading commands that did not.
+    pub keyspace_misses: u64,
+    /// Keys that were removed because their time had come.
+    pub expired_keys: u64,
+}
+
+impl Env {
+    /// Hashes a key for lookups.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.key_in_slot(bytes, SlotId::of(bytes))
+    }
+
+    /// The same when the slot is known already.
+    #[inline]
+    pub fn key_in_slot<'k>(&self, bytes: &'k [u8], slot: SlotId) -> Key<'k> {
+        Key { bytes, slot, hash: self.hasher.hash_one(bytes) }
+    }
+
+    /// The access statistics of an entry that is used now: seconds, modulo 2^24 (Redis: LRU_CLOCK).
+    #[inline]
+    fn access_now(&self) -> u32 {
+        (self.now_ms / 1000) as u32 & 0xff_ffff
+    }
+}
+
+/// One database of one shard: a table for each hash slot. Empty until its first key.
+#[derive(Default)]
+pub struct Db {
+    /// Either empty or `SLOT_COUNT` tables.
+    tables: Vec<Table>,
+    keys: usize,
+    keys_with_expire: usize,
+}
+
+impl Db {
+    /// The number of keys, expired ones that nobody has looked at included (as DBSIZE counts).
+    pub fn len(&self) -> usize {
+        self.keys
+    }
+
+    /// No key at all.
+    pub fn is_empty(&self) -> bool {
+        self.keys == 0
+    }
+
+    /// The number of keys that have an expire.
+    pub fn keys_with_expire(&self) -> usize {
+        self.keys_with_expire
+    }
+
+    /// Removes every key and gives the memory back.
+    pub fn clear(&mut self) {
+        *self = Db::default();
+    }
+
+    /// Bytes of the tables and the entries.
+    pub fn memory_bytes(&self) -> usize {
+        let entries = |table: &Table| table.iter().map(|entry| entry.memory_bytes()).sum::<usize>();
+        let tables = self.tables.iter().map(|table| table.memory_bytes() + entries(table));
+        tables.sum::<usize>() + self.tables.capacity() * size_of::<Table>()
+    }
+
+    #[inline]
+    fn find(&self, key: &Key<'_>) -> Option<Place> {
+        self.tables.get(key.slot.index())?.find(key.hash, key.bytes)
+    }
+
+    fn insert(&mut self, key: &Key<'_>, entry: Entry, hasher: &RandomState) -> Place {
+        if self.tables.is_empty() {
+            self.tables.resize_with(SLOT_COUNT, Table::default);
+        }
+        self.keys += 1;
+        self.keys_with_expire += usize::from(entry.view().expire_ms().is_some());
+        self.tables[key.slot.index()].insert(key.hash, entry, |bytes| hasher.hash_one(bytes))
+    }
+
+    fn remove(&mut self, slot: SlotId, place: Place) -> Entry {
+        let entry = self.tables[slot.index()].remove(place);
+        self.keys -= 1;
+        self.keys_with_expire -= usize::from(entry.view().expire_ms().is_some());
+        entry
+    }
+}
+
+/// The databases of the shard as one command sees them. Handlers reach it as `ctx.keys`.
+pub struct Keyspace<'a> {
+    dbs: &'a mut [Db],
+    selected: DbIndex,
+    env: &'a mut Env,
+    /// False for a client that asked for CLIENT NO-TOUCH: its lookups leave no trace in LRU and LFU.
+    touch: bool,
+}
+
+impl<'a> Keyspace<'a> {
+    /// A view with `selected` as the current database.
+    #[inline]
+    pub fn new(dbs: &'a mut [Db], selected: DbIndex, env: &'a mut Env, touch: bool) -> Keyspace<'a> {
+        Keyspace { dbs, selected, env, touch }
+    }
+
+    /// The time of this turn, in milliseconds since 1970.
+    #[inline]
+    pub fn now_ms(&self) -> u64 {
+        self.env.now_ms
+    }
+
+    /// The longest string that a command may make, in bytes (proto-max-bulk-len).
+    #[inline]
+    pub fn string_len_max(&self) -> usize {
+        self.env.string_len_max
+    }
+
+    /// Hashes a key.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.env.key(bytes)
+    }
+
+    /// Hashes a key whose slot is known.
+    #[inline]
+    pub fn key_in_slot<'k>(&self, bytes: &'k [u8], slot: SlotId) -> Key<'k> {
+        self.env.key_in_slot(bytes, slot)
+    }
+
+    /// The selected database.
+    #[inline]
+    pub fn db(&mut self) -> &mut Db {
+        &mut self.dbs[self.selected.index()]
+    }
+
+    /// All databases.
+    pub fn dbs(&mut self) -> &mut [Db] {
+        self.dbs
+    }
+
+    /// Looks a key up to read its value: counts a hit or a miss and touches the access statistics
+    /// (Redis: lookupKeyRead).
+    #[inline]
+    pub fn read(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let place = self.find_alive(key);
+        let Some(place) = place else {
+            self.env.keyspace_misses += 1;
+            return None;
+        };
+        self.env.keyspace_hits += 1;
+        Some(self.touched(key, place).entry())
+    }
+
+    /// Looks a key up without counting or touching it (Redis: LOOKUP_NOTOUCH with NOSTATS): TYPE, TTL, EXISTS of an
+    /// option, and conditions of writing commands.
+    #[inline]
+    pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let place = self.find_alive(key)?;
+        Some(self.db().tables[key.slot.index()].word(place).entry())
+    }
+
+    /// Looks up a string to read it.
+    ///
+    /// # Errors
+    /// `WrongType` when the key holds another type.
+    #[inline]
+    pub fn read_string(&mut self, key: &Key<'_>) -> Result<Option<StrValue<'_>>, CommandError> {
+        Ok(self.read(key).map(|entry| entry.string()))
+    }
+
+    /// Looks a key up to change its value (Redis: lookupKeyWrite). It counts neither a hit nor a miss.
+    #[inline]
+    pub fn write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
+        let place = self.find_alive(key)?;
+        self.touched(key, place);
+        let db = &mut self.dbs[self.selected.index()];
+        Some(EntryMut {
+            word: db.tables[key.slot.index()].word_mut(place),
+            keys_with_expire: &mut db.keys_with_expire,
+        })
+    }
+
+    /// Looks up a string to change it.
+    ///
+    /// # Errors
+    /// `WrongType` when the key holds another type.
+    #[inline]
+    pub fn write_string(&mut self, key: &Key<'_>) -> Result<Option<EntryMut<'_>>, CommandError> {
+        Ok(self.write(key))
+    }
+
+    /// Sets a key to a string, whatever it held before. `Expire::Keep` on a new key means no expire.
+    #[inline]
+    pub fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, expire: Expire) {
+        if let Some(mut entry) = self.write(key) {
+            entry.replace(value, expire);
+            return;
+        }
+        let expire_ms = match expire {
+            Expire::At(at_ms) => Some(at_ms),
+            Expire::Keep | Expire::Clear => None,
+        };
+        self.insert(key, Entry::new(key.bytes, value, expire_ms));
+    }
+
+    /// Adds an entry for a key that is not there.
+    pub fn insert(&mut self, key: &Key<'_>, mut entry: Entry) {
+        entry.set_access(self.env.access_now());
+        self.dbs[self.selected.index()].insert(key, entry, &self.env.hasher);
+    }
+
+    /// Adds an entry that was taken out of another shard, its access statistics as they were.
+    pub fn insert_as_is(&mut self, key: &Key<'_>, entry: Entry) {
+        self.dbs[self.selected.index()].insert(key, entry, &self.env.hasher);
+    }
+
+    /// Takes a key out; `None` when it is not there or has expired.
+    pub fn remove(&mut self, key: &Key<'_>) -> Option<Entry> {
+        let place = self.find_alive(key)?;
+        Some(self.db().remove(key.slot, place))
+    }
+
+    /// A place of a key that has not expired. An expired one is removed.
+    #[inline]
+    fn find_alive(&mut self, key: &Key<'_>) -> Option<Place> {
+        let db = &mut self.dbs[self.selected.index()];
+        let place = db.find(key)?;
+        let entry = db.tables[key.slot.index()].word(place).entry();
+        match entry.expire_ms() {
+            Some(at_ms) if at_ms <= self.env.now_ms => {
+                db.remove(key.slot, place);
+                self.env.expired_keys += 1;
+                None
+            }
+            _ => Some(place),
+        }
+    }
+
+    #[inline]
+    fn touched(&mut self, key: &Key<'_>, place: Place) -> &Word {
+        let access = self.env.access_now();
+        let table = &mut self.dbs[self.selected.index()].tables[key.slot.index()];
+        let word = table.word_mut(place);
+        if self.touch && word.entry().access() != access {
+            word.with_entry(|entry| entry.set_access(access));
+        }
+        word
+    }
+}
+
+/// An entry that may be changed.
+pub struct EntryMut<'a> {
+    word: &'a mut Word,
+    keys_with_expire: &'a mut usize,
+}
+
+impl EntryMut<'_> {
+    /// The entry as readers see it.
+    #[inline]
+    pub fn view(&self) -> EntryRef<'_> {
+        self.word.entry()
+    }
+
+    /// The string value.
+    #[inline]
+    pub fn string(&self) -> StrValue<'_> {
+        self.view().string()
+    }
+
+    /// Changes the value and the expire.
+    #[inline]
+    pub fn replace(&mut self, value: NewValue<'_>, expire: Expire) {
+        self.counting_expires(|word| word.with_entry(|entry| entry.replace(value, expire)));
+    }
+
+    /// Sets or removes the expire, in milliseconds since 1970.
+    pub fn set_expire(&mut self, expire_ms: Option<u64>) {
+        self.counting_expires(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
+    }
+
+    /// Overwrites an integer value in place. The kind must be `Kind::Int`.
+    #[inline]
+    pub fn set_int(&mut self, value: i64) {
+        self.word.with_entry(|entry| entry.set_int(value));
+    }
+
+    /// Changes the string's bytes in place; see [`Entry::raw_mut`].
+    pub fn with_raw<R>(&mut self, change: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        self.word.with_entry(|entry| change(entry.raw_mut()))
+    }
+
+    #[inline]
+    fn counting_expires(&mut self, change: impl FnOnce(&mut Word)) {
+        let had = self.view().expire_ms().is_some();
+        change(self.word);
+        let has = self.view().expire_ms().is_some();
+        *self.keys_with_expire = *self.keys_with_expire + usize::from(has) - usize::from(had);
+    }
+}

@@ -1,0 +1,505 @@
+//! An entry: one key and its value in one allocation.
+//!
+//! ```text
+//!  0        4         8        16           16 or 24      + key length
+//!  | meta   | key len | value  | expire ms  | key bytes   | inline value bytes
+//! ```
+//!
+//! `meta` holds 24 bits of access statistics (LRU clock or LFU counter), the kind of the value and whether there
+//! is an expire. `value` is the integer, the length of the inline value, or a pointer. A 16-byte key with a
+//! 64-byte value takes 96 bytes. This file must not know tables, slots or commands.
+#![expect(unsafe_code, reason = "an entry is laid out by hand to be one allocation of the exact size")]
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+
+use crate::args::Blob;
+
+/// String values up to this length, in bytes, lie inside their entry. Longer ones have their own allocation.
+pub const INLINE_LEN_MAX: usize = 4096;
+
+const ACCESS_MASK: u32 = (1 << 24) - 1;
+const KIND_SHIFT: u32 = 24;
+const KIND_MASK: u32 = 0xf << KIND_SHIFT;
+const HAS_EXPIRE: u32 = 1 << 28;
+const ENTRY_ALIGN: usize = 8;
+
+/// How a value is stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// A string that is a signed 64-bit integer.
+    Int = 0,
+    /// A string inside the entry.
+    Inline = 1,
+    /// A string in its own allocation: long, or changed in place before.
+    Raw = 2,
+}
+
+/// Which member is valid follows from the kind in `meta`.
+#[repr(C)]
+union Word {
+    /// `Kind::Int`: the value. `Kind::Inline`: the length of the inline value in bytes.
+    number: i64,
+    /// `Kind::Raw`.
+    blob: ManuallyDrop<Blob>,
+}
+
+impl Word {
+    fn blob(blob: Blob) -> Word {
+        Word { blob: ManuallyDrop::new(blob) }
+    }
+}
+
+#[repr(C)]
+struct Header {
+    meta: u32,
+    key_len: u32,
+    value: Word,
+}
+
+const HEADER_LEN: usize = size_of::<Header>();
+
+/// A value on its way into an entry.
+#[derive(Debug)]
+pub enum NewValue<'a> {
+    /// An integer.
+    Int(i64),
+    /// A string to be copied.
+    Bytes(&'a [u8]),
+    /// A string that is kept as it is.
+    Blob(Blob),
+}
+
+/// A string value as readers see it.
+#[derive(Clone, Copy, Debug)]
+pub enum StrValue<'a> {
+    /// An integer: its text is the value.
+    Int(i64),
+    /// Bytes inside the entry.
+    Inline(&'a [u8]),
+    /// Bytes in their own allocation.
+    Raw(&'a Blob),
+}
+
+impl StrValue<'_> {
+    /// Length of the string in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            StrValue::Int(value) => itoa::Buffer::new().format(*value).len(),
+            StrValue::Inline(bytes) => bytes.len(),
+            StrValue::Raw(blob) => blob.len(),
+        }
+    }
+
+    /// True for the empty string.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// An owned entry. The keyspace's tables keep it as a bare pointer; see [`Entry::into_raw`].
+pub struct Entry {
+    header: NonNull<Header>,
+}
+
+// SAFETY: an entry owns all it points to; a `Blob` is an `Arc<Vec<u8>>`, which is `Send`.
+unsafe impl Send for Entry {}
+
+impl Entry {
+    /// An entry for `key`, without an expire when `expire_ms` is `None`. Times are milliseconds since 1970.
+    pub fn new(key: &[u8], value: NewValue<'_>, expire_ms: Option<u64>) -> Entry {
+        let value = value.settled();
+        let (kind, word, inline): (Kind, Word, &[u8]) = match value {
+            NewValue::Int(int) => (Kind::Int, Word { number: int }, &[]),
+            NewValue::Bytes(bytes) => (Kind::Inline, Word { number: bytes.len() as i64 }, bytes),
+            NewValue::Blob(blob) => (Kind::Raw, Word::blob(blob), &[]),
+        };
+        let layout = layout(key.len(), inline.len(), expire_ms.is_some());
+        // SAFETY: the layout's size is at least HEADER_LEN, never zero.
+        let memory = unsafe { alloc(layout) };
+        let Some(header) = NonNull::new(memory.cast::<Header>()) else { handle_alloc_error(layout) };
+        let expire_flag = if expire_ms.is_some() { HAS_EXPIRE } else { 0 };
+        let meta = ((kind as u32) << KIND_SHIFT) | expire_flag;
+        // SAFETY: `memory` has room for the header, the expire, the key and the inline value, as `layout` says.
+        unsafe {
+            header.write(Header { meta, key_len: key.len() as u32, value: word });
+            if let Some(at_ms) = expire_ms {
+                memory.add(HEADER_LEN).cast::<u64>().write(at_ms);
+            }
+            let key_at = memory.add(key_offset(meta));
+            key_at.copy_from_nonoverlapping(key.as_ptr(), key.len());
+            key_at.add(key.len()).copy_from_nonoverlapping(inline.as_ptr(), inline.len());
+        }
+        Entry { header }
+    }
+
+    /// Gives the entry up as a pointer, to be taken back by [`Entry::from_raw`]. The pointer fits in 48 bits.
+    pub fn into_raw(self) -> u64 {
+        let raw = self.header.as_ptr() as u64;
+        std::mem::forget(self);
+        debug_assert!(raw >> 48 == 0);
+        raw
+    }
+
+    /// The entry that [`Entry::into_raw`] gave up.
+    ///
+    /// # Safety
+    /// `raw` comes from `into_raw` and is taken back only once.
+    pub unsafe fn from_raw(raw: u64) -> Entry {
+        // SAFETY: by this function's contract `raw` was a non-null header pointer.
+        Entry { header: unsafe { NonNull::new_unchecked(raw as *mut Header) } }
+    }
+
+    /// A reader's view.
+    pub fn view(&self) -> EntryRef<'_> {
+        EntryRef { header: self.header, lifetime: PhantomData }
+    }
+
+    /// Changes the value; the key stays, and the expire stays when `expire` says so. Keeps the allocation when the
+    /// new content has the same size.
+    pub fn replace(&mut self, value: NewValue<'_>, expire: Expire) {
+        let value = value.settled();
+        let view = self.view();
+        let expire_ms = match expire {
+            Expire::Keep => view.expire_ms(),
+            Expire::Clear => None,
+            Expire::At(at_ms) => Some(at_ms),
+        };
+        let inline_len = match value {
+            NewValue::Bytes(bytes) => bytes.len(),
+            _ => 0,
+        };
+        let new_layout = layout(view.key().len(), inline_len, expire_ms.is_some());
+        let same_shape =
+            expire_ms.is_some() == view.expire_ms().is_some() && new_layout.size() == view.layout().size();
+        if !same_shape {
+            let access = view.access();
+            let mut entry = Entry::new(view.key(), value, expire_ms);
+            entry.set_access(access);
+            *self = entry;
+            return;
+        }
+        self.drop_value();
+        // SAFETY: the allocation has the size that the new value needs, so the inline bytes fit behind the key.
+        unsafe {
+            let header = self.header.as_ref();
+            let (kind, word) = match value {
+                NewValue::Int(int) => (Kind::Int, Word { number: int }),
+                NewValue::Blob(blob) => (Kind::Raw, Word::blob(blob)),
+                NewValue::Bytes(bytes) => {
+                    let at = key_offset(header.meta) + header.key_len as usize;
+                    let memory = self.header.as_ptr().cast::<u8>().add(at);
+                    memory.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+                    (Kind::Inline, Word { number: bytes.len() as i64 })
+                }
+            };
+            let header = self.header.as_mut();
+            header.meta = (header.meta & !KIND_MASK) | ((kind as u32) << KIND_SHIFT);
+            header.value = word;
+            if let Some(at_ms) = expire_ms {
+                self.header.as_ptr().cast::<u8>().add(HEADER_LEN).cast::<u64>().write(at_ms);
+            }
+        }
+    }
+
+    /// Sets or removes the expire, in milliseconds since 1970.
+    pub fn set_expire(&mut self, expire_ms: Option<u64>) {
+        let had = self.view().expire_ms();
+        match (had, expire_ms) {
+            (None, None) => {}
+            (Some(_), Some(at_ms)) => {
+                // SAFETY: HAS_EXPIRE is set, so the word behind the header is the expire.
+                unsafe { self.header.as_ptr().cast::<u8>().add(HEADER_LEN).cast::<u64>().write(at_ms) }
+            }
+            _ => {
+                let access = self.view().access();
+                let view = self.view();
+                let value = match view.string() {
+                    StrValue::Int(int) => NewValue::Int(int),
+                    StrValue::Inline(bytes) => NewValue::Bytes(bytes),
+                    StrValue::Raw(blob) => NewValue::Blob(Blob::clone(blob)),
+                };
+                let mut entry = Entry::new(view.key(), value, expire_ms);
+                entry.set_access(access);
+                *self = entry;
+            }
+        }
+    }
+
+    /// The string's bytes, to be changed in place. An integer or inline value moves to its own allocation first
+    /// (Redis shows such a value as `raw`); a blob that a reply is still sending is copied.
+    pub fn raw_mut(&mut self) -> &mut Vec<u8> {
+        let moved = match self.view().string() {
+            StrValue::Raw(_) => None,
+            StrValue::Int(int) => Some(itoa::Buffer::new().format(int).as_bytes().to_vec()),
+            StrValue::Inline(bytes) => Some(bytes.to_vec()),
+        };
+        if let Some(bytes) = moved {
+            self.replace(NewValue::Blob(Blob::new(bytes)), Expire::Keep);
+        }
+        // SAFETY: the kind is Raw, so the blob is the valid member; it is only reachable through `self`.
+        Blob::make_mut(unsafe { &mut self.header.as_mut().value.blob })
+    }
+
+    /// Overwrites an integer value in place. The kind must be `Int`.
+    #[inline]
+    pub fn set_int(&mut self, value: i64) {
+        debug_assert_eq!(self.view().kind(), Kind::Int);
+        // SAFETY: the header is valid while the entry is.
+        unsafe { self.header.as_mut().value.number = value }
+    }
+
+    /// Sets the 24 bits of access statistics.
+    #[inline]
+    pub fn set_access(&mut self, access: u32) {
+        // SAFETY: the header is valid while the entry is.
+        let header = unsafe { self.header.as_mut() };
+        header.meta = (header.meta & !ACCESS_MASK) | (access & ACCESS_MASK);
+    }
+
+    fn drop_value(&mut self) {
+        // SAFETY: the header is valid while the entry is.
+        let header = unsafe { self.header.as_mut() };
+        if header.meta & KIND_MASK == (Kind::Raw as u32) << KIND_SHIFT {
+            // SAFETY: the kind is Raw; it changes to Int below, so the blob is dropped only once.
+            unsafe { ManuallyDrop::drop(&mut header.value.blob) };
+        }
+        header.meta &= !KIND_MASK;
+        header.value = Word { number: 0 };
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let layout = self.view().layout();
+        self.drop_value();
+        // SAFETY: allocated in `Entry::new` with this very layout: key length and expire flag never change, and
+        // an inline value is only replaced in place by one that needs the same size.
+        unsafe { dealloc(self.header.as_ptr().cast::<u8>(), layout) }
+    }
+}
+
+/// A reader's view of an entry.
+#[derive(Clone, Copy)]
+pub struct EntryRef<'a> {
+    header: NonNull<Header>,
+    lifetime: PhantomData<&'a Entry>,
+}
+
+impl<'a> EntryRef<'a> {
+    /// A view of the entry behind a pointer of [`Entry::into_raw`].
+    ///
+    /// # Safety
+    /// The entry is alive and not changed for the lifetime `'a`.
+    #[inline]
+    pub unsafe fn from_raw(raw: u64) -> EntryRef<'a> {
+        // SAFETY: by this function's contract `raw` is a non-null header pointer.
+        EntryRef { header: unsafe { NonNull::new_unchecked(raw as *mut Header) }, lifetime: PhantomData }
+    }
+
+    #[inline]
+    fn header(&self) -> &'a Header {
+        // SAFETY: the entry outlives `'a`.
+        unsafe { self.header.as_ref() }
+    }
+
+    /// The key.
+    #[inline]
+    pub fn key(&self) -> &'a [u8] {
+        let header = self.header();
+        // SAFETY: the key's bytes lie at this offset of the same allocation.
+        unsafe {
+            let at = self.header.as_ptr().cast::<u8>().add(key_offset(header.meta));
+            std::slice::from_raw_parts(at, header.key_len as usize)
+        }
+    }
+
+    /// How the value is stored.
+    #[inline]
+    pub fn kind(&self) -> Kind {
+        match (self.header().meta & KIND_MASK) >> KIND_SHIFT {
+            0 => Kind::Int,
+            1 => Kind::Inline,
+            _ => Kind::Raw,
+        }
+    }
+
+    /// The string value.
+    #[inline]
+    pub fn string(&self) -> StrValue<'a> {
+        let header = self.header();
+        match self.kind() {
+            // SAFETY: the kind says which member is valid.
+            Kind::Int => StrValue::Int(unsafe { header.value.number }),
+            Kind::Inline => {
+                let at = key_offset(header.meta) + header.key_len as usize;
+                // SAFETY: the inline bytes lie behind the key; `number` counts them.
+                StrValue::Inline(unsafe {
+                    let memory = self.header.as_ptr().cast::<u8>().add(at);
+                    std::slice::from_raw_parts(memory, header.value.number as usize)
+                })
+            }
+            // SAFETY: the kind says which member is valid.
+            Kind::Raw => StrValue::Raw(unsafe { &header.value.blob }),
+        }
+    }
+
+    /// When the key expires, in milliseconds since 1970.
+    #[inline]
+    pub fn expire_ms(&self) -> Option<u64> {
+        if self.header().meta & HAS_EXPIRE == 0 {
+            return None;
+        }
+        // SAFETY: HAS_EXPIRE says that the word behind the header is the expire.
+        Some(unsafe { self.header.as_ptr().cast::<u8>().add(HEADER_LEN).cast::<u64>().read() })
+    }
+
+    /// The 24 bits of access statistics.
+    #[inline]
+    pub fn access(&self) -> u32 {
+        self.header().meta & ACCESS_MASK
+    }
+
+    /// Bytes of memory that the entry holds, its blob included.
+    pub fn memory_bytes(&self) -> usize {
+        let blob = match self.string() {
+            StrValue::Raw(blob) => blob.capacity() + 40,
+            _ => 0,
+        };
+        self.layout().size() + blob
+    }
+
+    fn layout(&self) -> Layout {
+        let header = self.header();
+        let inline_len = match self.string() {
+            StrValue::Inline(bytes) => bytes.len(),
+            _ => 0,
+        };
+        layout(header.key_len as usize, inline_len, header.meta & HAS_EXPIRE != 0)
+    }
+}
+
+/// What becomes of a key's expire when its value is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expire {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Clear,
+    /// It becomes this time, in milliseconds since 1970.
+    At(u64),
+}
+
+impl<'a> NewValue<'a> {
+    /// The value in the form in which entries keep it: a long string becomes a blob, a short blob is copied.
+    fn settled(self) -> NewValue<'a> {
+        match self {
+            NewValue::Bytes(bytes) if bytes.len() > INLINE_LEN_MAX => {
+                NewValue::Blob(Blob::new(bytes.to_vec()))
+            }
+            other => other,
+        }
+    }
+}
+
+#[inline]
+fn key_offset(meta: u32) -> usize {
+    if meta & HAS_EXPIRE != 0 { HEADER_LEN + 8 } else { HEADER_LEN }
+}
+
+/// Allocation of an entry. Sizes are rounded up to 16 bytes above 64, since allocators do so anyway and more
+/// values can then be overwritten in place.
+#[inline]
+fn layout(key_len: usize, inline_len: usize, has_expire: bool) -> Layout {
+    let expire_len = if has_expire { 8 } else { 0 };
+    let len = HEADER_LEN + expire_len + key_len + inline_len;
+    let len = if len <= 64 { len.next_multiple_of(8) } else { len.next_multiple_of(16) };
+    Layout::from_size_align(len, ENTRY_ALIGN).expect("a key and an inline value are far under isize::MAX")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(entry: &Entry) -> String {
+        match entry.view().string() {
+            StrValue::Int(int) => int.to_string(),
+            StrValue::Inline(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            StrValue::Raw(blob) => String::from_utf8(blob.to_vec()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_small_entry_takes_the_bytes_that_the_memory_goal_counts_on() {
+        let entry = Entry::new(&[b'k'; 16], NewValue::Bytes(&[b'v'; 64]), None);
+        assert_eq!(entry.view().memory_bytes(), 96);
+    }
+
+    #[test]
+    fn every_kind_can_become_every_other_with_and_without_expire() {
+        let long = "l".repeat(INLINE_LEN_MAX + 1);
+        let values = ["7", "a", "bcdefghij", "0123456789abcdef0123456789abcdef", &long];
+        let new = |text: &'static str| match text.parse() {
+            Ok(int) => NewValue::Int(int),
+            Err(_) => NewValue::Bytes(text.as_bytes()),
+        };
+        for from in values {
+            for to in values {
+                for (had, expire, has) in [
+                    (None, Expire::Keep, None),
+                    (None, Expire::At(5), Some(5)),
+                    (Some(4), Expire::Keep, Some(4)),
+                    (Some(4), Expire::Clear, None),
+                    (Some(4), Expire::At(9), Some(9)),
+                ] {
+                    let mut entry = Entry::new(b"key", new(from.to_owned().leak()), had);
+                    entry.set_access(77);
+                    entry.replace(new(to.to_owned().leak()), expire);
+                    assert_eq!((text(&entry), entry.view().expire_ms()), (to.to_owned(), has));
+                    assert_eq!((entry.view().key(), entry.view().access()), (&b"key"[..], 77));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn setting_and_removing_an_expire_keeps_the_value() {
+        for value in [NewValue::Int(-3), NewValue::Bytes(b"x"), NewValue::Blob(Blob::new(vec![b'y'; 9000]))] {
+            let mut entry = Entry::new(b"key", value, None);
+            let before = text(&entry);
+            for expire in [Some(1), Some(u64::MAX), None, None] {
+                entry.set_expire(expire);
+                assert_eq!((text(&entry), entry.view().expire_ms()), (before.clone(), expire));
+            }
+        }
+    }
+
+    #[test]
+    fn changing_a_blob_does_not_change_what_a_reply_still_holds() {
+        let mut entry = Entry::new(b"key", NewValue::Bytes(b"ab"), None);
+        entry.raw_mut().push(b'c');
+        let StrValue::Raw(blob) = entry.view().string() else { panic!("raw_mut makes it raw") };
+        let held = Blob::clone(blob);
+        entry.raw_mut().push(b'd');
+        assert_eq!((&held[..], text(&entry)), (&b"abc"[..], "abcd".to_owned()));
+        let sent = Entry::from_blob_for_test(held);
+        assert_eq!(text(&sent), "abc");
+    }
+
+    impl Entry {
+        fn from_blob_for_test(blob: Blob) -> Entry {
+            Entry::new(b"k", NewValue::Blob(blob), Some(3))
+        }
+    }
+
+    #[test]
+    fn a_pointer_survives_the_way_through_a_table() {
+        let raw = Entry::new(b"key", NewValue::Bytes(b"value"), Some(1)).into_raw();
+        // SAFETY: `raw` has just been given up and is taken back once.
+        let entry = unsafe { Entry::from_raw(raw) };
+        assert_eq!(text(&entry), "value");
+    }
+}

@@ -1,0 +1,103 @@
+//! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
+
+use ahash::RandomState;
+
+use crate::args::Args;
+use crate::command::DataCommand;
+use crate::ctx::Ctx;
+use crate::db::{Db, DbIndex, Env, Keyspace};
+use crate::reply::Reply;
+use crate::slot::{ShardId, SlotId};
+use crate::txn::participant::TxnState;
+
+/// What a shard is told when it is made.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// Its number.
+    pub id: ShardId,
+    /// The number of databases (directive `databases`).
+    pub databases: u16,
+    /// Seeds of the keyed hash; the same for all shards of a process, and unknown to clients.
+    pub hash_seeds: [u64; 4],
+    /// proto-max-bulk-len in bytes.
+    pub string_len_max: usize,
+}
+
+/// One per core: the data of the slots that the core owns, and the commands on them.
+pub struct Shard {
+    /// Its number.
+    pub id: ShardId,
+    dbs: Vec<Db>,
+    env: Env,
+    pub(crate) txn: TxnState,
+}
+
+/// One command as a shard is asked to run it.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The command's row.
+    pub command: &'static DataCommand,
+    /// The client's database.
+    pub db: DbIndex,
+    /// The slot of the command's only key, when it has one.
+    pub slot: Option<SlotId>,
+    /// False under CLIENT NO-TOUCH.
+    pub touch: bool,
+    /// The arguments.
+    pub args: Args<'a>,
+}
+
+impl Shard {
+    /// An empty shard.
+    pub fn new(config: &ShardConfig) -> Shard {
+        let [a, b, c, d] = config.hash_seeds;
+        let env = Env {
+            now_ms: 0,
+            hasher: RandomState::with_seeds(a, b, c, d),
+            string_len_max: config.string_len_max,
+            keyspace_hits: 0,
+            keyspace_misses: 0,
+            expired_keys: 0,
+        };
+        let dbs = (0..config.databases).map(|_| Db::default()).collect();
+        Shard { id: config.id, dbs, env, txn: TxnState::default() }
+    }
+
+    /// Tells the shard the time, in milliseconds since 1970. Called once a turn: all commands of a turn see the same
+    /// time. The clock of the host may step back; the shard follows it, as Redis does.
+    pub fn set_now(&mut self, now_ms: u64) {
+        self.env.now_ms = now_ms;
+    }
+
+    /// The time, in milliseconds since 1970.
+    pub fn now_ms(&self) -> u64 {
+        self.env.now_ms
+    }
+
+    /// Runs one command to its end. An error becomes the reply.
+    #[inline]
+    pub fn execute(&mut self, call: Call<'_>, reply: &mut Reply) {
+        let mark = reply.mark();
+        let keys = Keyspace::new(&mut self.dbs, call.db, &mut self.env, call.touch);
+        let mut ctx = Ctx { reply, keys, slot: call.slot };
+        if let Err(error) = (call.command.run)(&mut ctx, call.args) {
+            reply.truncate(mark);
+            reply.error(&error);
+        }
+    }
+
+    /// The keys as a transaction moves them.
+    pub(crate) fn keyspace(&mut self, db: DbIndex) -> Keyspace<'_> {
+        Keyspace::new(&mut self.dbs, db, &mut self.env, false)
+    }
+
+    /// The databases.
+    pub fn dbs(&self) -> &[Db] {
+        &self.dbs
+    }
+
+    /// Counters and what the databases share.
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+}

@@ -1,0 +1,486 @@
+//! The hash table of one (database, slot): entries in the order of their hashes, with gaps.
+//!
+//! Why not an ordinary table: a node has 16384 of these for each database, most of them small. A table must cost
+//! almost nothing when empty, grow by small steps without touching the entries, and offer a SCAN cursor that
+//! survives any resize.
+//!
+//! How it works. An entry's hash gives a 16-bit *tag*. A table is an array of 8-byte words, each a tag and a 48-bit
+//! pointer, sorted by tag, with gaps between them: an entry's *home* is `tag * homes / 65536`, and it lies there or
+//! a few words behind (linear probing that keeps the order, as in Robin Hood hashing; Celis 1986). A lookup starts
+//! at home and stops at a gap or at a larger tag, so a miss is as cheap as a hit. Because the order does not depend
+//! on the array's size, a resize is one sequential pass over the words and a scan cursor is simply a tag.
+//!
+//! A table that would exceed [`PART_ENTRIES_MAX`] is split in two by the next low bit of the hashes, and again
+//! (extendible hashing; Fagin et al., TODS 1979), so the longest step of growth is one part's rehash, some hundred
+//! microseconds, however large the slot.
+//!
+//! This file must not know what a value is, nor any command.
+#![expect(unsafe_code, reason = "words pack a tag and an owned pointer, which only this file takes apart")]
+
+use crate::entry::{Entry, EntryRef};
+
+/// A part with more entries than this is split. Bounds the longest pause of growth.
+pub const PART_ENTRIES_MAX: usize = 4096;
+
+/// Up to this capacity a part is a plain sorted list: one cache line.
+const LIST_CAPACITY_MAX: usize = 8;
+
+const POINTER_MASK: u64 = (1 << 48) - 1;
+
+/// A word of a table that is in use. Only [`Table`] makes them.
+#[repr(transparent)]
+pub struct Word(u64);
+
+impl Word {
+    /// The entry in this word.
+    #[inline]
+    pub fn entry(&self) -> EntryRef<'_> {
+        // SAFETY: a word in use holds a pointer of Entry::into_raw, owned by the table that `self` borrows from.
+        unsafe { EntryRef::from_raw(self.0 & POINTER_MASK) }
+    }
+
+    /// Changes the entry, which may move in memory. Its key must stay the same.
+    #[inline]
+    pub fn with_entry<R>(&mut self, change: impl FnOnce(&mut Entry) -> R) -> R {
+        // SAFETY: the pointer is taken back here and given up again below; `&mut self` excludes other users. Should
+        // `change` panic, the process ends (panic = abort) or the test fails with the entry leaked.
+        let mut entry = std::mem::ManuallyDrop::new(unsafe { Entry::from_raw(self.0 & POINTER_MASK) });
+        let result = change(&mut entry);
+        self.0 = (self.0 & !POINTER_MASK) | std::mem::ManuallyDrop::into_inner(entry).into_raw();
+        result
+    }
+}
+
+/// Entries of one slot of one database. Owned by one shard at a time; 24 bytes when empty.
+pub struct Table {
+    root: Root,
+}
+
+enum Root {
+    Part(Part),
+    Split(Box<Directory>),
+}
+
+/// Parts of a split table. Part `p` of depth `d` holds the hashes whose `d` low bits are those that lead to it.
+struct Directory {
+    /// The longest depth: the directory has `1 << bits` elements.
+    bits: u32,
+    /// From the `bits` low bits of a hash to the index of its part.
+    part_of: Vec<u32>,
+    parts: Vec<(u32, Part)>,
+    len: usize,
+}
+
+struct Part {
+    words: Box<[u64]>,
+    len: u32,
+}
+
+#[inline]
+fn tag_of(hash: u64) -> u16 {
+    (hash >> 48) as u16
+}
+
+#[inline]
+fn word_tag(word: u64) -> u16 {
+    (word >> 48) as u16
+}
+
+/// The number of homes among `capacity` words: the rest takes what overflows behind the last home.
+#[inline]
+fn homes(capacity: usize) -> usize {
+    if capacity <= LIST_CAPACITY_MAX { 1 } else { capacity - capacity / 16 - 2 }
+}
+
+/// Where the search for a tag begins.
+#[inline]
+fn home(tag: u16, capacity: usize) -> usize {
+    (tag as usize * homes(capacity)) >> 16
+}
+
+/// The next larger capacity. The steps are allocators' size classes, four in a doubling.
+fn larger(capacity: usize) -> usize {
+    match capacity {
+        0 => 1,
+        1 => 2,
+        2..8 => capacity + 2 - capacity % 2,
+        _ => capacity + (1 << capacity.ilog2()) / 4,
+    }
+}
+
+impl Part {
+    fn with_capacity(capacity: usize) -> Part {
+        Part { words: vec![0; capacity].into_boxed_slice(), len: 0 }
+    }
+
+    #[inline]
+    fn home(&self, tag: u16) -> usize {
+        home(tag, self.words.len())
+    }
+
+    #[inline]
+    fn find(&self, tag: u16, key: &[u8]) -> Option<usize> {
+        let mut at = self.home(tag);
+        while let Some(&word) = self.words.get(at) {
+            if word == 0 || word_tag(word) > tag {
+                return None;
+            }
+            // SAFETY: a non-zero word holds a pointer of Entry::into_raw that this part owns.
+            if word_tag(word) == tag && unsafe { EntryRef::from_raw(word & POINTER_MASK) }.key() == key {
+                return Some(at);
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// True when one more entry fits without making clusters too long.
+    fn has_room(&self) -> bool {
+        let (len, capacity) = (self.len as usize, self.words.len());
+        if capacity <= LIST_CAPACITY_MAX { len < capacity } else { len < capacity - capacity / 8 }
+    }
+
+    /// Puts a word in its place; gives it back when the array's end is in the way.
+    fn place(&mut self, word: u64) -> Result<usize, u64> {
+        let tag = word_tag(word);
+        let mut at = self.home(tag);
+        loop {
+            match self.words.get(at) {
+                None => return Err(word),
+                Some(&present) if present == 0 || word_tag(present) > tag => break,
+                Some(_) => at += 1,
+            }
+        }
+        let Some(gap) = self.words[at..].iter().position(|&word| word == 0) else { return Err(word) };
+        self.words.copy_within(at..at + gap, at + 1);
+        self.words[at] = word;
+        self.len += 1;
+        Ok(at)
+    }
+
+    fn insert(&mut self, word: u64) -> usize {
+        let mut word = word;
+        if self.has_room() {
+            match self.place(word) {
+                Ok(at) => return at,
+                Err(back) => word = back,
+            }
+        }
+        self.resize(larger(self.words.len()));
+        self.insert(word)
+    }
+
+    /// Moves all words to an array of at least `capacity` words. The words are in order, so each goes to its new
+    /// home or right behind the one before it.
+    fn resize(&mut self, capacity: usize) {
+        let mut capacity = capacity;
+        'retry: loop {
+            let mut words = vec![0; capacity].into_boxed_slice();
+            let mut next = 0;
+            for &word in self.words.iter().filter(|&&word| word != 0) {
+                let at = home(word_tag(word), capacity).max(next);
+                if at >= capacity {
+                    capacity = larger(capacity);
+                    continue 'retry;
+                }
+                words[at] = word;
+                next = at + 1;
+            }
+            self.words = words;
+            return;
+        }
+    }
+
+    fn remove(&mut self, at: usize) -> u64 {
+        let word = self.words[at];
+        let mut hole = at;
+        while let Some(&next) = self.words.get(hole + 1) {
+            if next == 0 || self.home(word_tag(next)) == hole + 1 {
+                break;
+            }
+            self.words[hole] = next;
+            hole += 1;
+        }
+        self.words[hole] = 0;
+        self.len -= 1;
+        let capacity = self.words.len();
+        if self.len == 0 {
+            self.words = Box::default();
+        } else if capacity > LIST_CAPACITY_MAX && (self.len as usize) < capacity / 4 {
+            self.resize(larger(capacity / 2 - capacity / 8));
+        }
+        word
+    }
+
+    fn drain(&mut self) -> impl Iterator<Item = u64> + use<> {
+        let words = std::mem::take(&mut self.words);
+        self.len = 0;
+        words.into_vec().into_iter().filter(|&word| word != 0)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        for word in self.drain() {
+            // SAFETY: every non-zero word owns its entry, and the array has just been emptied.
+            drop(unsafe { Entry::from_raw(word & POINTER_MASK) });
+        }
+    }
+}
+
+impl Directory {
+    #[inline]
+    fn part_index(&self, hash: u64) -> usize {
+        self.part_of[(hash as usize) & (self.part_of.len() - 1)] as usize
+    }
+
+    /// Splits part `index` by its next hash bit.
+    fn split(&mut self, index: usize, hash_of: impl Fn(&[u8]) -> u64) {
+        let depth = self.parts[index].0;
+        if depth == self.bits {
+            self.part_of.extend_from_within(..);
+            self.bits += 1;
+        }
+        let capacity = self.parts[index].1.words.len() / 2;
+        let mut old = std::mem::replace(&mut self.parts[index].1, Part::with_capacity(capacity));
+        let mut sibling = Part::with_capacity(capacity);
+        for word in old.drain() {
+            // SAFETY: the word came out of a part that owned it.
+            let hash = hash_of(unsafe { EntryRef::from_raw(word & POINTER_MASK) }.key());
+            let target = if hash >> depth & 1 == 0 { &mut self.parts[index].1 } else { &mut sibling };
+            target.insert(word);
+        }
+        self.parts[index].0 = depth + 1;
+        let sibling_index = self.parts.len() as u32;
+        self.parts.push((depth + 1, sibling));
+        for (low_bits, part) in self.part_of.iter_mut().enumerate() {
+            if *part == index as u32 && low_bits >> depth & 1 == 1 {
+                *part = sibling_index;
+            }
+        }
+    }
+}
+
+/// Where an entry lies. Valid until the table changes.
+#[derive(Clone, Copy)]
+pub struct Place {
+    part: u32,
+    at: u32,
+}
+
+impl Default for Table {
+    fn default() -> Table {
+        Table { root: Root::Part(Part::with_capacity(0)) }
+    }
+}
+
+impl Table {
+    /// The number of entries.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match &self.root {
+            Root::Part(part) => part.len as usize,
+            Root::Split(directory) => directory.len,
+        }
+    }
+
+    /// No entry at all.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Finds a key. `hash` is the keyed hash that all tables of a process share.
+    #[inline]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
+        let (part_index, part) = match &self.root {
+            Root::Part(part) => (0, part),
+            Root::Split(directory) => {
+                let index = directory.part_index(hash);
+                (index, &directory.parts[index].1)
+            }
+        };
+        part.find(tag_of(hash), key).map(|at| Place { part: part_index as u32, at: at as u32 })
+    }
+
+    /// The word at a place.
+    #[inline]
+    pub fn word(&self, place: Place) -> &Word {
+        let word = &self.part(place).words[place.at as usize];
+        // SAFETY: `Word` is a transparent wrapper of the word, and a place names a word in use.
+        unsafe { &*std::ptr::from_ref(word).cast::<Word>() }
+    }
+
+    /// The word at a place, to be changed.
+    #[inline]
+    pub fn word_mut(&mut self, place: Place) -> &mut Word {
+        let part = match &mut self.root {
+            Root::Part(part) => part,
+            Root::Split(directory) => &mut directory.parts[place.part as usize].1,
+        };
+        let word = &mut part.words[place.at as usize];
+        // SAFETY: `Word` is a transparent wrapper of the word, and a place names a word in use.
+        unsafe { &mut *std::ptr::from_mut(word).cast::<Word>() }
+    }
+
+    /// Adds an entry whose key is not in the table.
+    pub fn insert(&mut self, hash: u64, entry: Entry, hash_of: impl Fn(&[u8]) -> u64) -> Place {
+        let word = (hash & !POINTER_MASK) | entry.into_raw();
+        if let Root::Part(part) = &mut self.root {
+            if (part.len as usize) < PART_ENTRIES_MAX {
+                return Place { part: 0, at: part.insert(word) as u32 };
+            }
+            let part = std::mem::replace(part, Part::with_capacity(0));
+            let len = part.len as usize;
+            let directory = Directory { bits: 0, part_of: vec![0], parts: vec![(0, part)], len };
+            self.root = Root::Split(Box::new(directory));
+        }
+        let Root::Split(directory) = &mut self.root else { unreachable!("made above") };
+        directory.len += 1;
+        let mut index = directory.part_index(hash);
+        // Chosen keys cannot make one part hold all of them: the hash is keyed. Depth 32 is only a last bound.
+        while directory.parts[index].1.len as usize >= PART_ENTRIES_MAX && directory.parts[index].0 < 32 {
+            directory.split(index, &hash_of);
+            index = directory.part_index(hash);
+        }
+        Place { part: index as u32, at: directory.parts[index].1.insert(word) as u32 }
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, place: Place) -> Entry {
+        let word = match &mut self.root {
+            Root::Part(part) => part.remove(place.at as usize),
+            Root::Split(directory) => {
+                directory.len -= 1;
+                let word = directory.parts[place.part as usize].1.remove(place.at as usize);
+                if directory.len == 0 {
+                    self.root = Root::Part(Part::with_capacity(0));
+                }
+                word
+            }
+        };
+        // SAFETY: the word was in use, and it is in the table no more.
+        unsafe { Entry::from_raw(word & POINTER_MASK) }
+    }
+
+    /// All entries, in no order that a caller may rely on.
+    pub fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        let (one, many) = match &self.root {
+            Root::Part(part) => (Some(part), None),
+            Root::Split(directory) => (None, Some(directory.parts.iter().map(|(_, part)| part))),
+        };
+        one.into_iter().chain(many.into_iter().flatten()).flat_map(|part| {
+            part.words.iter().filter(|&&word| word != 0).map(|&word| {
+                // SAFETY: a non-zero word holds an entry that the table owns for the lifetime of the borrow.
+                unsafe { EntryRef::from_raw(word & POINTER_MASK) }
+            })
+        })
+    }
+
+    /// Bytes of memory of the table itself, entries left out.
+    pub fn memory_bytes(&self) -> usize {
+        match &self.root {
+            Root::Part(part) => part.words.len() * 8,
+            Root::Split(directory) => {
+                let parts = directory.parts.iter().map(|(_, part)| 24 + part.words.len() * 8);
+                parts.sum::<usize>() + directory.part_of.len() * 4 + size_of::<Directory>()
+            }
+        }
+    }
+
+    fn part(&self, place: Place) -> &Part {
+        match &self.root {
+            Root::Part(part) => part,
+            Root::Split(directory) => &directory.parts[place.part as usize].1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::NewValue;
+    use std::collections::BTreeMap;
+
+    /// A weak hash, so that equal tags and long clusters happen.
+    fn weak(key: &[u8]) -> u64 {
+        key.iter().fold(5, |hash: u64, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    fn strong(key: &[u8]) -> u64 {
+        let hash = weak(key);
+        (hash ^ hash >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) ^ hash >> 32
+    }
+
+    fn random_work(steps: u64, keys: u64, hash_of: fn(&[u8]) -> u64) {
+        let mut table = Table::default();
+        let mut model = BTreeMap::new();
+        let mut state = 1u64;
+        for step in 0..steps {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let key = format!("key:{}", (state >> 33) % keys);
+            let hash = hash_of(key.as_bytes());
+            let place = table.find(hash, key.as_bytes());
+            assert_eq!(place.is_some(), model.contains_key(&key), "{key}");
+            // Grow in the first half, shrink in the second.
+            let grow = (state >> 20) % 10 < if step < steps / 2 { 7 } else { 3 };
+            match place {
+                None if grow => {
+                    let entry = Entry::new(key.as_bytes(), NewValue::Int(step as i64), None);
+                    let place = table.insert(hash, entry, hash_of);
+                    assert_eq!(table.word(place).entry().key(), key.as_bytes());
+                    model.insert(key, step);
+                }
+                Some(place) if !grow => {
+                    assert_eq!(table.remove(place).view().key(), key.as_bytes());
+                    model.remove(&key);
+                }
+                _ => {}
+            }
+            assert_eq!(table.len(), model.len());
+        }
+        let mut seen: Vec<_> = table.iter().map(|entry| entry.key().to_vec()).collect();
+        seen.sort();
+        assert!(seen.iter().map(Vec::as_slice).eq(model.keys().map(String::as_bytes)));
+    }
+
+    #[test]
+    fn a_table_agrees_with_a_model_while_it_grows_and_shrinks() {
+        let scale = if cfg!(miri) { 100 } else { 1 };
+        random_work(40_000 / scale, 40, weak);
+        random_work(60_000 / scale, 3_000, strong);
+        random_work(400_000 / scale, 60_000, strong);
+    }
+
+    #[test]
+    fn equal_hashes_are_told_apart_by_the_key() {
+        random_work(if cfg!(miri) { 200 } else { 4_000 }, 60, |_| u64::MAX);
+    }
+
+    #[test]
+    fn an_empty_table_is_three_words_and_holds_no_memory() {
+        assert!(size_of::<Table>() <= 24);
+        assert_eq!(Table::default().memory_bytes(), 0);
+    }
+
+    #[test]
+    fn tables_stay_dense() {
+        // 16384 slots and a million keys: 61 in a slot, more or less.
+        for keys in [61u64, 1000, 6000] {
+            let mut bytes = 0;
+            let mut entries = 0;
+            for table_index in 0..if cfg!(miri) { 1 } else { 50u64 } {
+                let mut table = Table::default();
+                for index in 0..keys + table_index % 20 {
+                    let key = format!("{table_index}:{index}");
+                    let entry = Entry::new(key.as_bytes(), NewValue::Int(0), None);
+                    table.insert(strong(key.as_bytes()), entry, strong);
+                }
+                bytes += table.memory_bytes();
+                entries += table.len();
+            }
+            let per_key = bytes as f64 / entries as f64;
+            assert!(per_key < 13.0, "{keys} keys: {per_key} bytes of table for each");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! How the replies of several participants become the one that the client expects.
+//!
+//! Source: the response policies of Redis's command tips. Without a policy the elements of the parts' arrays come
+//! back in the order of the command's keys (MGET).
+
+use crate::command::ResponsePolicy;
+use crate::reply::Reply;
+
+/// The replies of the parts, and for each key of the command, in order, the part that had it.
+pub(super) struct Parts<'a> {
+    pub(super) replies: &'a [Reply],
+    pub(super) part_of_key: &'a [usize],
+}
+
+/// Writes the merged reply. The first error among the parts becomes the whole reply.
+pub(super) fn merge(policy: Option<ResponsePolicy>, parts: &Parts<'_>, reply: &mut Reply) {
+    if let Some(error) = parts.replies.iter().find(|part| part.bytes().first() == Some(&b'-')) {
+        return reply.append(error.bytes(), error.blobs());
+    }
+    let integers = || parts.replies.iter().map(|part| integer(part.bytes()));
+    match policy {
+        Some(ResponsePolicy::AggSum) => reply.int(integers().sum()),
+        Some(ResponsePolicy::AggMin) => reply.int(integers().min().unwrap_or(0)),
+        Some(ResponsePolicy::AggMax) => reply.int(integers().max().unwrap_or(0)),
+        Some(ResponsePolicy::AggLogicalAnd) => reply.int(i64::from(integers().all(|value| value != 0))),
+        Some(ResponsePolicy::AggLogicalOr) => reply.int(i64::from(integers().any(|value| value != 0))),
+        Some(ResponsePolicy::AllSucceeded | ResponsePolicy::OneSucceeded | ResponsePolicy::Special) => {
+            if let Some(first) = parts.replies.first() {
+                reply.append(first.bytes(), first.blobs());
+            }
+        }
+        None => in_key_order(parts, reply),
+    }
+}
+
+/// The integer of an integer reply; 0 for anything else, which no handler with an integer policy writes.
+fn integer(reply: &[u8]) -> i64 {
+    match reply {
+        [b':', digits @ .., b'\r', b'\n'] => crate::num::parse_i64(digits).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn in_key_order(parts: &Parts<'_>, reply: &mut Reply) {
+    let mut cursors: Vec<Cursor<'_>> = parts.replies.iter().map(Cursor::behind_array_header).collect();
+    reply.array(parts.part_of_key.len());
+    for &part in parts.part_of_key {
+        cursors[part].copy_element(reply);
+    }
+}
+
+/// Walks over the elements of an array reply; elements are bulk strings or nulls.
+struct Cursor<'a> {
+    reply: &'a Reply,
+    at: usize,
+    blob: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn behind_array_header(reply: &'a Reply) -> Cursor<'a> {
+        Cursor { reply, at: line_len(reply.bytes()), blob: 0 }
+    }
+
+    fn copy_element(&mut self, to: &mut Reply) {
+        let rest = &self.reply.bytes()[self.at..];
+        let header_len = line_len(rest);
+        let value_len = match rest {
+            [b'$', digits @ ..] => crate::num::parse_i64(&digits[..header_len - 3]).unwrap_or(-1),
+            _ => -1,
+        };
+        let Ok(value_len) = usize::try_from(value_len) else {
+            to.raw(&rest[..header_len]);
+            self.at += header_len;
+            return;
+        };
+        if let Some((offset, blob)) = self.reply.blobs().get(self.blob)
+            && *offset == self.at + header_len
+        {
+            to.bulk_blob(blob);
+            self.blob += 1;
+            self.at += header_len + 2;
+            return;
+        }
+        let len = header_len + value_len + 2;
+        to.raw(&rest[..len]);
+        self.at += len;
+    }
+}
+
+/// Length of the first line, CR LF included.
+fn line_len(bytes: &[u8]) -> usize {
+    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{BLOB_LEN_MIN, Blob};
+
+    fn part(write: impl Fn(&mut Reply)) -> Reply {
+        let mut reply = Reply::default();
+        write(&mut reply);
+        reply
+    }
+
+    fn merged(policy: Option<ResponsePolicy>, replies: &[Reply], part_of_key: &[usize]) -> Reply {
+        let mut reply = Reply::default();
+        merge(policy, &Parts { replies, part_of_key }, &mut reply);
+        reply
+    }
+
+    #[test]
+    fn elements_come_in_the_order_of_the_keys() {
+        let blob = Blob::new(vec![b'x'; BLOB_LEN_MIN]);
+        let first = part(|reply| {
+            reply.array(2);
+            reply.bulk(b"a\r\nb");
+            reply.bulk_blob(&blob);
+        });
+        let second = part(|reply| {
+            reply.array(2);
+            reply.null();
+            reply.bulk(b"");
+        });
+        let reply = merged(None, &[first, second], &[1, 0, 0, 1]);
+        assert_eq!(reply.bytes(), b"*4\r\n$-1\r\n$4\r\na\r\nb\r\n$32768\r\n\r\n$0\r\n\r\n");
+        assert_eq!(reply.blobs().len(), 1);
+        assert_eq!(&reply.bytes()[..reply.blobs()[0].0], b"*4\r\n$-1\r\n$4\r\na\r\nb\r\n$32768\r\n");
+    }
+
+    #[test]
+    fn integers_are_summed_and_an_error_wins() {
+        let two = || part(|reply| reply.int(2));
+        let five = || part(|reply| reply.int(5));
+        let bad = || part(|reply| reply.raw(b"-ERR bad\r\n"));
+        let sum = Some(ResponsePolicy::AggSum);
+        assert_eq!(merged(sum, &[two(), five()], &[0, 1]).bytes(), b":7\r\n");
+        assert_eq!(merged(sum, &[two(), bad()], &[0, 1]).bytes(), b"-ERR bad\r\n");
+        assert_eq!(merged(Some(ResponsePolicy::AggMin), &[two(), five()], &[0, 1]).bytes(), b":2\r\n");
+    }
+}

@@ -1,0 +1,112 @@
+//! Transactions over several shards: strictly serialisable, all or nothing, without deadlock.
+//!
+//! A command whose keys lie on several shards is a transaction. The worker that received it is its *coordinator*;
+//! every shard that owns one of its keys is a *participant*.
+//!
+//! 1. The coordinator sends `Lock` to all participants at once. A participant grants it as soon as no earlier
+//!    transaction holds or awaits a key in conflict ([`locks`]).
+//! 2. When all have granted, and not before, the coordinator lets it run. The commands that split by key (MSET, MGET,
+//!    DEL, ...) run where the keys are: `Run`, answered by `Done`. All others are *gathered*: with its grant a
+//!    participant lends the entries themselves, by pointer; the coordinator's shard runs the ordinary handler on
+//!    them, in one go, and gives them back with `Restore`. So a handler never knows that a key came from elsewhere.
+//! 3. A participant releases the locks when its part has run or the entries are back.
+//!
+//! Why it is serialisable: every key is locked on every shard before anything runs on any (strong strict two-phase
+//! locking), and single-key commands wait while their key is locked. Why it cannot deadlock: a transaction only
+//! ever waits for one with a smaller number. One that would have to wait for a larger number is refused; its
+//! coordinator cancels it everywhere and starts again with a larger number, which no client notices. The
+//! alternative, one worker that puts all transactions in order (Calvin; Thomson et al., SIGMOD 2012), needs no
+//! refusal but one more hop for each transaction, and makes one core a bottleneck.
+//!
+//! Everything here is deterministic and does no I/O: messages come in, messages go out, in order for each pair of
+//! shards. Numbers are Lamport clocks with the shard's number below, so they need no shared counter.
+
+pub mod coordinator;
+pub mod locks;
+mod merge;
+pub mod participant;
+
+use crate::args::OwnedArgs;
+use crate::command::DataCommand;
+use crate::db::DbIndex;
+use crate::entry::Entry;
+use crate::reply::Reply;
+use crate::slot::{ShardId, SlotId};
+
+/// The number of a transaction: a Lamport clock, and the coordinator's shard in the low 16 bits. Unique in a node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct TxId(pub u64);
+
+/// Whose reply it is: a place in the reply queue of a connection of a worker.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Ticket {
+    /// The worker that has the connection.
+    pub worker: ShardId,
+    /// The connection's number on that worker.
+    pub connection: u32,
+    /// The place in its reply queue.
+    pub seq: u32,
+}
+
+/// A command with its own copy of the arguments.
+#[derive(Clone, Debug)]
+pub struct OwnedCall {
+    /// The command's row.
+    pub command: &'static DataCommand,
+    /// The client's database.
+    pub db: DbIndex,
+    /// The slot of its only key, when it has one.
+    pub slot: Option<SlotId>,
+    /// False under CLIENT NO-TOUCH.
+    pub touch: bool,
+    /// True when the client speaks RESP3.
+    pub resp3: bool,
+    /// The arguments.
+    pub args: OwnedArgs,
+}
+
+/// A key that a transaction needs, on the shard that owns it.
+#[derive(Clone, Debug)]
+pub struct TxnKey {
+    /// Its database.
+    pub db: DbIndex,
+    /// The key.
+    pub bytes: Vec<u8>,
+    /// True when the transaction may change it.
+    pub write: bool,
+}
+
+/// What a participant locks, and what it does once all have granted.
+#[derive(Debug)]
+pub enum Part {
+    /// Lock the keys of this command, then run it here.
+    Run(Vec<TxnKey>, OwnedCall),
+    /// Lock these keys and lend their entries to the coordinator.
+    Lend(Vec<TxnKey>),
+    /// Lock the whole shard, then run this here.
+    Whole(OwnedCall),
+}
+
+/// An entry that is away from its shard. `None` when the key does not exist.
+pub type Lent = Vec<Option<Entry>>;
+
+/// What coordinators and participants tell each other. Delivered in order for each pair of shards.
+pub enum TxnMessage {
+    /// To a participant: lock this part; answered by `Granted` or `Refused`.
+    Lock(TxId, Part),
+    /// To the coordinator: the part is locked. Holds the entries of a `Part::Lend`, in the order of its keys.
+    Granted(TxId, Lent),
+    /// To the coordinator: a later transaction holds a key. Holds the largest number seen, to be exceeded.
+    Refused(TxId, TxId),
+    /// To a participant: forget it; lent entries come back.
+    Cancel(TxId, Lent),
+    /// To a participant: run the part, answer `Done`, release.
+    Run(TxId),
+    /// To the coordinator: the part has run; its reply.
+    Done(TxId, Reply),
+    /// To a participant: the lent entries come back; release.
+    Restore(TxId, Lent),
+}
+
+/// Messages on their way out, each with its receiver.
+pub type Outbox = Vec<(ShardId, TxnMessage)>;

@@ -1,0 +1,19 @@
+//! Runs the inputs that fuzzing has found worth keeping, so that a regression shows without a fuzzer.
+
+use std::{fs, path::Path};
+
+#[path = "fuzz/request_check.rs"]
+mod request_check;
+
+#[test]
+fn requests_do_not_depend_on_packets_and_memory_is_bounded_by_what_was_sent() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/request");
+    let mut inputs = 0;
+    for entry in fs::read_dir(corpus).unwrap() {
+        let path = entry.unwrap().path();
+        eprintln!("{}", path.display()); // names the input at fault when one fails
+        request_check::check(&fs::read(path).unwrap());
+        inputs += 1;
+    }
+    assert!(inputs >= 20, "the corpus has only {inputs} inputs");
+}
