@@ -26,9 +26,6 @@ use crate::measure::{Machine, Timing};
 use crate::report::RowFigures;
 use crate::rows::{ROWS, Row, SERVERS, Work, server_name};
 
-/// A figure gets a note when other processes took more than this share of a core meanwhile.
-const DISTURBED: f64 = 0.1;
-
 /// Measures shoal beside redis-server and, where it is installed, Valkey.
 ///
 /// The environment variables SHOAL_BIN, REDIS_SERVER and VALKEY_SERVER name other binaries by absolute path.
@@ -103,8 +100,8 @@ fn compare(options: &Options) -> io::Result<Vec<String>> {
         notes.push("--quick: one short round; do not quote these figures.".to_owned());
     }
     let head = environment::describe(&servers, &machine.cores, options.rounds());
-    let Outcome { figures, failures, disturbances } = measure_all(options, &rows, &servers, &machine);
-    notes.extend(failures.iter().chain(&disturbances).cloned());
+    let (figures, failures) = measure_all(options, &rows, &servers, &machine);
+    notes.extend(failures.iter().cloned());
 
     let mut tables = report::figure_tables(&figures);
     tables.push(report::goals_table(&figures));
@@ -167,38 +164,28 @@ fn notes_on_machine(rows: &[Row], machine: &Machine) -> Vec<String> {
     notes
 }
 
-/// What came of all rounds.
-#[derive(Default)]
-struct Outcome {
-    figures: Vec<RowFigures>,
-    failures: Vec<String>,
-    disturbances: Vec<String>,
-}
-
-fn measure_all(options: &Options, rows: &[Row], servers: &[Kind], machine: &Machine) -> Outcome {
-    let figures = rows.iter().map(|row| RowFigures::new(*row, servers)).collect();
-    let mut outcome = Outcome { figures, ..Outcome::default() };
+/// The figures of all rounds, and what failed.
+fn measure_all(
+    options: &Options,
+    rows: &[Row],
+    servers: &[Kind],
+    machine: &Machine,
+) -> (Vec<RowFigures>, Vec<String>) {
+    let mut figures: Vec<RowFigures> = rows.iter().map(|row| RowFigures::new(*row, servers)).collect();
+    let mut failures = Vec::new();
     for round in 1..=options.rounds() {
-        for row in &mut outcome.figures {
+        for row in &mut figures {
             for &kind in servers {
                 let place = format!("round {round}: {}: {}", row.row.name, server_name(kind));
                 eprintln!("{place}");
-                match measure::measure(&row.row, kind, machine, options.timing()) {
-                    Ok(measured) => {
-                        row.push(kind, Some(measured.figures));
-                        if let Some(others) = measured.others.filter(|&others| others > DISTURBED) {
-                            let share = format!("other processes took {:.0} % of a core", others * 100.0);
-                            outcome.disturbances.push(format!("{place}: {share}"));
-                        }
-                    }
-                    Err(error) => {
-                        eprintln!("FAILED {place}: {error}");
-                        outcome.failures.push(format!("FAILED {place}: {error}"));
-                        row.push(kind, None);
-                    }
+                let measured = measure::measure(&row.row, kind, machine, options.timing());
+                if let Err(error) = &measured {
+                    eprintln!("FAILED {place}: {error}");
+                    failures.push(format!("FAILED {place}: {error}"));
                 }
+                row.push(kind, measured.ok());
             }
         }
     }
-    outcome
+    (figures, failures)
 }

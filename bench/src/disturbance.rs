@@ -2,6 +2,7 @@
 //! that was much. It must not know what was measured.
 
 use std::fs;
+use std::io;
 use std::time::Instant;
 
 use testkit::Server;
@@ -18,23 +19,38 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch; none where /proc does not tell.
-    pub(crate) fn begin(server: &Server) -> Option<Watch> {
-        let all_ticks = all_ticks(&fs::read_to_string("/proc/stat").ok()?)?;
-        Some(Watch { begin: Instant::now(), all_ticks, ours_ticks: ours_ticks(server)? })
+    /// Begins to watch.
+    ///
+    /// # Errors
+    /// When /proc does not tell.
+    pub(crate) fn begin(server: &Server) -> io::Result<Watch> {
+        Ok(Watch {
+            begin: Instant::now(),
+            all_ticks: read("/proc/stat", all_ticks)?,
+            ours_ticks: ours(server)?,
+        })
     }
 
     /// The share of one core that all other processes took since the beginning; 1.0 is a whole core.
-    pub(crate) fn others(&self, server: &Server) -> Option<f64> {
-        let all = all_ticks(&fs::read_to_string("/proc/stat").ok()?)?.saturating_sub(self.all_ticks);
-        let ours = ours_ticks(server)?.saturating_sub(self.ours_ticks);
-        Some(all.saturating_sub(ours) as f64 / TICKS_PER_S / self.begin.elapsed().as_secs_f64())
+    ///
+    /// # Errors
+    /// When /proc does not tell.
+    pub(crate) fn others(&self, server: &Server) -> io::Result<f64> {
+        let all = read("/proc/stat", all_ticks)?.saturating_sub(self.all_ticks);
+        let ours = ours(server)?.saturating_sub(self.ours_ticks);
+        Ok(all.saturating_sub(ours) as f64 / TICKS_PER_S / self.begin.elapsed().as_secs_f64())
     }
 }
 
-fn ours_ticks(server: &Server) -> Option<u64> {
+fn ours(server: &Server) -> io::Result<u64> {
     let server_ticks = (server.cpu_time().as_secs_f64() * TICKS_PER_S).round() as u64;
-    Some(server_ticks + own_ticks(&fs::read_to_string("/proc/self/stat").ok()?)?)
+    Ok(server_ticks + read("/proc/self/stat", own_ticks)?)
+}
+
+fn read(path: &str, ticks: fn(&str) -> Option<u64>) -> io::Result<u64> {
+    let text = fs::read_to_string(path)?;
+    ticks(&text)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{path} is not understood")))
 }
 
 /// Fields 14 to 17 of proc_pid_stat(5): user and system time of the process and of its children that have ended.

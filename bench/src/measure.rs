@@ -57,26 +57,18 @@ impl Machine {
     }
 }
 
-/// What one row gave on one server.
-#[derive(Clone, Debug)]
-pub(crate) struct Measured {
-    /// One figure for each of the row's columns, in their order.
-    pub(crate) figures: Vec<f64>,
-    /// The share of a core that processes which have nothing to do with this took meanwhile, where it is known.
-    pub(crate) others: Option<f64>,
-}
-
-/// Measures a row on a server.
+/// Measures a row on a server: one figure for each of the row's columns, in their order.
 ///
 /// # Errors
 /// When the server does not start, refuses a command, or the generator fails.
-pub(crate) fn measure(row: &Row, kind: Kind, machine: &Machine, timing: Timing) -> io::Result<Measured> {
+pub(crate) fn measure(row: &Row, kind: Kind, machine: &Machine, timing: Timing) -> io::Result<Vec<f64>> {
     let placement = cores::place(&machine.cores, row.shards);
     cores::pin_this_thread(&placement.generator)?;
     let server = start(row, kind, machine, &placement)?;
-    let watch = Watch::begin(&server);
-    let figures = figures(row, &server, machine, timing, placement.is_apart())?;
-    Ok(Measured { figures, others: watch.and_then(|watch| watch.others(&server)) })
+    let watch = Watch::begin(&server)?;
+    let mut figures = figures(row, &server, machine, timing, placement.is_apart())?;
+    figures.push(100.0 * watch.others(&server)?);
+    Ok(figures)
 }
 
 fn figures(

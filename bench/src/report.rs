@@ -126,8 +126,8 @@ mod tests {
         let row = *ROWS.iter().find(|row| row.name == "1 shard, P=1, GET").unwrap();
         let mut figures = RowFigures::new(row, &[Kind::Shoal, Kind::Redis]);
         for (&ours, &theirs) in ours.iter().zip(theirs) {
-            figures.push(Kind::Shoal, Some(vec![1.0, 1.0, 1.0, ours]));
-            figures.push(Kind::Redis, Some(vec![2.0, 1.0, 1.0, theirs]));
+            figures.push(Kind::Shoal, Some(vec![1.0, 1.0, 1.0, ours, 0.0]));
+            figures.push(Kind::Redis, Some(vec![2.0, 1.0, 1.0, theirs, 0.0]));
         }
         figures
     }

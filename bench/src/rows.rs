@@ -91,8 +91,12 @@ const RESIDENT: Column = compared("resident MB", 1);
 const KEY_BYTES: Column = compared("bytes/key", 1);
 const CONNECTION_BYTES: Column = compared("bytes/connection", 0);
 
+/// What processes that have nothing to do with the measurement took of the machine meanwhile. The last column of
+/// every row.
+const OTHERS: Column = figure("others, % of a core", 0);
+
 const CLOSED_LOOP_COLUMNS: &[Column] =
-    &[compared("requests/s", 0), figure("p50 us", 0), figure("p99 us", 0), CPU_US];
+    &[compared("requests/s", 0), figure("p50 us", 0), figure("p99 us", 0), CPU_US, OTHERS];
 const OPEN_LOOP_COLUMNS: &[Column] = &[
     figure("replies/s", 0),
     figure("p50 us", 0),
@@ -100,6 +104,7 @@ const OPEN_LOOP_COLUMNS: &[Column] = &[
     compared("p99.9 us", 0),
     CPU_US,
     figure("sent late, p99 us", 0),
+    OTHERS,
 ];
 
 impl Work {
@@ -108,9 +113,9 @@ impl Work {
         match self {
             Work::ClosedLoop { .. } => CLOSED_LOOP_COLUMNS,
             Work::OpenLoop { .. } => OPEN_LOOP_COLUMNS,
-            Work::BytesPerKey { .. } => &[KEY_BYTES],
-            Work::IdleNode => &[IDLE_CPU, RESIDENT],
-            Work::IdleConnections { .. } => &[CONNECTION_BYTES],
+            Work::BytesPerKey { .. } => &[KEY_BYTES, OTHERS],
+            Work::IdleNode => &[IDLE_CPU, RESIDENT, OTHERS],
+            Work::IdleConnections { .. } => &[CONNECTION_BYTES, OTHERS],
         }
     }
 
