@@ -5,8 +5,10 @@
 
 use ahash::RandomState;
 
+use crate::args::Blob;
 use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
 use crate::error::CommandError;
+use crate::garbage::Garbage;
 use crate::slot::{SLOT_COUNT, SlotId};
 use crate::table::{Place, Table, Word};
 
@@ -48,6 +50,8 @@ pub struct Env {
     pub keyspace_misses: u64,
     /// Keys that were removed because their time had come.
     pub expired_keys: u64,
+    /// Tables that FLUSHDB ASYNC and FLUSHALL ASYNC have taken away and that are still to be freed.
+    pub garbage: Garbage,
 }
 
 impl Env {
@@ -100,6 +104,16 @@ impl Db {
         *self = Db::default();
     }
 
+    fn flush(&mut self, freeing: Freeing, garbage: &mut Garbage) {
+        match freeing {
+            Freeing::Now => self.clear(),
+            Freeing::InSteps => {
+                let old = std::mem::take(self);
+                garbage.push(old.tables, old.keys);
+            }
+        }
+    }
+
     /// Bytes of the tables and the entries.
     pub fn memory_bytes(&self) -> usize {
         let entries = |table: &Table| table.iter().map(|entry| entry.memory_bytes()).sum::<usize>();
@@ -127,6 +141,15 @@ impl Db {
         self.keys_with_expire -= usize::from(entry.view().expire_ms().is_some());
         entry
     }
+}
+
+/// When the memory of removed keys is given back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Freeing {
+    /// Before the command returns.
+    Now,
+    /// In later turns, a bounded step in each: [`crate::shard::Shard::free_some`].
+    InSteps,
 }
 
 /// The databases of the shard as one command sees them. Handlers reach it as `ctx.keys`.
@@ -193,12 +216,33 @@ impl<'a> Keyspace<'a> {
         Some(self.touched(key, place).entry())
     }
 
-    /// Looks a key up without counting or touching it (Redis: LOOKUP_NOTOUCH with NOSTATS): TYPE, TTL, EXISTS of an
-    /// option, and conditions of writing commands.
+    /// Looks a key up to tell something about it: counts a hit or a miss and leaves the access statistics alone
+    /// (Redis: lookupKeyRead with LOOKUP_NOTOUCH): EXISTS, TYPE, TTL.
+    pub fn read_untouched(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let place = self.find_alive(key);
+        let Some(place) = place else {
+            self.env.keyspace_misses += 1;
+            return None;
+        };
+        self.env.keyspace_hits += 1;
+        Some(self.db().tables[key.slot.index()].word(place).entry())
+    }
+
+    /// Looks a key up without counting or touching it (Redis: LOOKUP_NOTOUCH with NOSTATS): conditions of writing
+    /// commands.
     #[inline]
     pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         let place = self.find_alive(key)?;
         Some(self.db().tables[key.slot.index()].word(place).entry())
+    }
+
+    /// Looks a key up and leaves no trace, so that several values can be looked at together. An expired key is not
+    /// found and not removed. A command that reads the key calls [`Keyspace::read`] before, for what follows from it.
+    pub fn view(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let db = &self.dbs[self.selected.index()];
+        let place = db.find(key)?;
+        let entry = db.tables[key.slot.index()].word(place).entry();
+        entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms).then_some(entry)
     }
 
     /// Looks up a string to read it.
@@ -215,11 +259,7 @@ impl<'a> Keyspace<'a> {
     pub fn write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
         let place = self.find_alive(key)?;
         self.touched(key, place);
-        let db = &mut self.dbs[self.selected.index()];
-        Some(EntryMut {
-            word: db.tables[key.slot.index()].word_mut(place),
-            keys_with_expire: &mut db.keys_with_expire,
-        })
+        Some(self.entry_mut(key, place))
     }
 
     /// Looks up a string to change it.
@@ -229,6 +269,27 @@ impl<'a> Keyspace<'a> {
     #[inline]
     pub fn write_string(&mut self, key: &Key<'_>) -> Result<Option<EntryMut<'_>>, CommandError> {
         Ok(self.write(key))
+    }
+
+    /// Looks up a string to change bytes of it in place. It is made when it is not there, and padded with zero bytes
+    /// up to a length of `len_min` when it is shorter. Its value then has its own allocation.
+    ///
+    /// # Errors
+    /// `WrongType` when the key holds another type.
+    pub fn write_padded(&mut self, key: &Key<'_>, len_min: usize) -> Result<EntryMut<'_>, CommandError> {
+        let place = match self.find_alive(key) {
+            Some(place) => {
+                self.touched(key, place);
+                place
+            }
+            None => {
+                let blob = Blob::new(vec![0; len_min]);
+                self.insert_at(key, Entry::new(key.bytes, NewValue::Blob(blob), None))
+            }
+        };
+        let mut entry = self.entry_mut(key, place);
+        entry.with_raw(|bytes| pad(bytes, len_min));
+        Ok(entry)
     }
 
     /// Sets a key to a string, whatever it held before. `Expire::Keep` on a new key means no expire.
@@ -246,9 +307,22 @@ impl<'a> Keyspace<'a> {
     }
 
     /// Adds an entry for a key that is not there.
-    pub fn insert(&mut self, key: &Key<'_>, mut entry: Entry) {
+    pub fn insert(&mut self, key: &Key<'_>, entry: Entry) {
+        self.insert_at(key, entry);
+    }
+
+    fn insert_at(&mut self, key: &Key<'_>, mut entry: Entry) -> Place {
         entry.set_access(self.env.access_now());
-        self.dbs[self.selected.index()].insert(key, entry, &self.env.hasher);
+        self.dbs[self.selected.index()].insert(key, entry, &self.env.hasher)
+    }
+
+    #[inline]
+    fn entry_mut(&mut self, key: &Key<'_>, place: Place) -> EntryMut<'_> {
+        let db = &mut self.dbs[self.selected.index()];
+        EntryMut {
+            word: db.tables[key.slot.index()].word_mut(place),
+            keys_with_expire: &mut db.keys_with_expire,
+        }
     }
 
     /// Adds an entry that was taken out of another shard, its access statistics as they were.
@@ -260,6 +334,18 @@ impl<'a> Keyspace<'a> {
     pub fn remove(&mut self, key: &Key<'_>) -> Option<Entry> {
         let place = self.find_alive(key)?;
         Some(self.db().remove(key.slot, place))
+    }
+
+    /// Removes every key of the selected database.
+    pub fn flush_selected(&mut self, freeing: Freeing) {
+        self.dbs[self.selected.index()].flush(freeing, &mut self.env.garbage);
+    }
+
+    /// Removes every key of every database.
+    pub fn flush_all(&mut self, freeing: Freeing) {
+        for db in self.dbs.iter_mut() {
+            db.flush(freeing, &mut self.env.garbage);
+        }
     }
 
     /// A place of a key that has not expired. An expired one is removed.
@@ -287,6 +373,18 @@ impl<'a> Keyspace<'a> {
             word.with_entry(|entry| entry.set_access(access));
         }
         word
+    }
+}
+
+/// Appends zero bytes up to a length of `len_min`. A string that grows a little has room to grow again; one that grows
+/// much moves to zeroed memory, whose pages cost nothing until they are used.
+fn pad(bytes: &mut Vec<u8>, len_min: usize) {
+    if len_min > bytes.capacity() && len_min / 2 > bytes.len() {
+        let mut grown = vec![0; len_min];
+        grown[..bytes.len()].copy_from_slice(bytes);
+        *bytes = grown;
+    } else if len_min > bytes.len() {
+        bytes.resize(len_min, 0);
     }
 }
 

@@ -15,7 +15,8 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
-use crate::args::Blob;
+use crate::args::{ArgValue, Blob};
+use crate::num;
 
 /// String values up to this length, in bytes, lie inside their entry. Longer ones have their own allocation.
 pub const INLINE_LEN_MAX: usize = 4096;
@@ -84,7 +85,19 @@ pub enum StrValue<'a> {
     Raw(&'a Blob),
 }
 
-impl StrValue<'_> {
+impl<'a> StrValue<'a> {
+    /// The string's bytes; an integer's text is written to `text`.
+    pub fn bytes<'b>(self, text: &'b mut itoa::Buffer) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match self {
+            StrValue::Int(value) => text.format(value).as_bytes(),
+            StrValue::Inline(bytes) => bytes,
+            StrValue::Raw(blob) => blob,
+        }
+    }
+
     /// Length of the string in bytes.
     pub fn len(&self) -> usize {
         match self {
@@ -394,7 +407,21 @@ pub enum Expire {
 }
 
 impl<'a> NewValue<'a> {
-    /// The value in the form in which entries keep it: a long string becomes a blob, a short blob is copied.
+    /// An argument as the string commands store it: an integer when its text is one, a blob without copying it
+    /// (Redis: tryObjectEncoding).
+    #[inline]
+    pub fn encoded(arg: ArgValue<'a>) -> NewValue<'a> {
+        match arg {
+            ArgValue::Bytes(bytes) => match num::parse_i64(bytes) {
+                Some(int) => NewValue::Int(int),
+                None => NewValue::Bytes(bytes),
+            },
+            ArgValue::Blob(blob) => NewValue::Blob(Blob::clone(blob)),
+        }
+    }
+
+    /// The value in the form in which entries keep it: a long string becomes a blob. A blob stays one however short,
+    /// since it is what changes in place.
     fn settled(self) -> NewValue<'a> {
         match self {
             NewValue::Bytes(bytes) if bytes.len() > INLINE_LEN_MAX => {

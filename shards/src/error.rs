@@ -23,6 +23,8 @@ pub enum CommandError {
     StringTooLong,
     /// An index or count that is out of its range.
     OutOfRange,
+    /// The offset of a bit that is no integer, negative, or behind the longest string that is allowed.
+    BitOffset,
     /// A TTL that cannot be: zero, negative where it must not be, or over the range of milliseconds. Holds the
     /// command's name in lower case.
     InvalidExpire(&'static str),
@@ -53,6 +55,7 @@ impl CommandError {
                 "ERR string exceeds maximum allowed size (proto-max-bulk-len)".into()
             }
             CommandError::OutOfRange => "ERR index out of range".into(),
+            CommandError::BitOffset => "ERR bit offset is not an integer or out of range".into(),
             CommandError::InvalidExpire(name) => {
                 format!("ERR invalid expire time in '{name}' command").into()
             }

@@ -11,11 +11,16 @@ pub mod command;
 pub mod commands;
 pub mod ctx;
 pub mod db;
+pub mod encoding;
 pub mod entry;
 pub mod error;
+pub mod garbage;
+pub mod glob;
 pub mod num;
 pub mod reply;
 pub mod shard;
 pub mod slot;
 pub mod table;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod txn;

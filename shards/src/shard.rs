@@ -6,6 +6,7 @@ use crate::args::Args;
 use crate::command::DataCommand;
 use crate::ctx::Ctx;
 use crate::db::{Db, DbIndex, Env, Keyspace};
+use crate::garbage::Garbage;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId};
 use crate::txn::participant::TxnState;
@@ -58,6 +59,7 @@ impl Shard {
             keyspace_hits: 0,
             keyspace_misses: 0,
             expired_keys: 0,
+            garbage: Garbage::default(),
         };
         let dbs = (0..config.databases).map(|_| Db::default()).collect();
         Shard { id: config.id, dbs, env, txn: TxnState::default() }
@@ -89,6 +91,30 @@ impl Shard {
     /// The keys as a transaction moves them.
     pub(crate) fn keyspace(&mut self, db: DbIndex) -> Keyspace<'_> {
         Keyspace::new(&mut self.dbs, db, &mut self.env, false)
+    }
+
+    /// Frees a part of what FLUSHALL ASYNC has removed: about `budget` entries, see [`Garbage::free_some`]. The worker
+    /// calls it once a turn, and does not sleep while it says that more is left.
+    pub fn free_some(&mut self, budget: usize) -> bool {
+        self.env.garbage.free_some(budget)
+    }
+
+    /// True while [`Shard::free_some`] has work.
+    #[inline]
+    pub fn has_garbage(&self) -> bool {
+        !self.env.garbage.is_empty()
+    }
+
+    /// Changes proto-max-bulk-len, in bytes.
+    pub fn set_string_len_max(&mut self, bytes: usize) {
+        self.env.string_len_max = bytes;
+    }
+
+    /// Sets the counters to zero (CONFIG RESETSTAT).
+    pub fn reset_stats(&mut self) {
+        self.env.keyspace_hits = 0;
+        self.env.keyspace_misses = 0;
+        self.env.expired_keys = 0;
     }
 
     /// The databases.

@@ -377,6 +377,15 @@ impl Table {
         })
     }
 
+    /// Takes the table apart, so that a large one can be freed in steps.
+    pub fn into_entries(self) -> IntoEntries {
+        let parts = match self.root {
+            Root::Part(part) => vec![(0, part)],
+            Root::Split(directory) => directory.parts,
+        };
+        IntoEntries { words: Vec::new().into_iter(), parts: parts.into_iter() }
+    }
+
     /// Bytes of memory of the table itself, entries left out.
     pub fn memory_bytes(&self) -> usize {
         match &self.root {
@@ -393,6 +402,34 @@ impl Table {
             Root::Part(part) => part,
             Root::Split(directory) => &directory.parts[place.part as usize].1,
         }
+    }
+}
+
+/// The entries of a table that is no more; see [`Table::into_entries`]. Owns those that it has not given out.
+pub struct IntoEntries {
+    /// What is left of the part that has been emptied into this array.
+    words: std::vec::IntoIter<u64>,
+    parts: std::vec::IntoIter<(u32, Part)>,
+}
+
+impl Iterator for IntoEntries {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        loop {
+            if let Some(word) = self.words.find(|&word| word != 0) {
+                // SAFETY: the word came out of a part that owned its entry, and is given out once.
+                return Some(unsafe { Entry::from_raw(word & POINTER_MASK) });
+            }
+            let (_, mut part) = self.parts.next()?;
+            self.words = std::mem::take(&mut part.words).into_vec().into_iter();
+        }
+    }
+}
+
+impl Drop for IntoEntries {
+    fn drop(&mut self) {
+        self.for_each(drop);
     }
 }
 
@@ -442,6 +479,9 @@ mod tests {
         let mut seen: Vec<_> = table.iter().map(|entry| entry.key().to_vec()).collect();
         seen.sort();
         assert!(seen.iter().map(Vec::as_slice).eq(model.keys().map(String::as_bytes)));
+        let mut taken: Vec<_> = table.into_entries().map(|entry| entry.view().key().to_vec()).collect();
+        taken.sort();
+        assert_eq!(taken, seen);
     }
 
     #[test]

@@ -38,14 +38,14 @@ pub const NO_MULTI: u64 = 1 << 15;
 pub const MOVABLE_KEYS: u64 = 1 << 16;
 /// Allowed while the node is busy with a script (Redis: `allow_busy`).
 pub const ALLOW_BUSY: u64 = 1 << 17;
-/// Refused asynchronously when the node does not accept writes (Redis: `no_async_loading`).
+/// Refused while a replica loads a data set beside the old one that it still serves (Redis: async loading).
 pub const NO_ASYNC_LOADING: u64 = 1 << 18;
-/// Not allowed from modules or scripts that forbid it (Redis: `no_mandatory_keys`).
+/// Takes keys but may be called without any, as EVAL with 0 keys.
 pub const NO_MANDATORY_KEYS: u64 = 1 << 19;
-/// Never propagated by itself. Not printed by COMMAND INFO.
+/// Refused unless the configuration enables it, as DEBUG. Not printed by COMMAND INFO.
 pub const PROTECTED: u64 = 1 << 20;
 
-/// Flag bits and the names that COMMAND INFO gives them, in Redis's order.
+/// Flag bits and the names that COMMAND INFO gives them, in Redis's order. Redis hides `may_replicate`.
 pub const NAMES: &[(u64, &str)] = &[
     (WRITE, "write"),
     (READONLY, "readonly"),
@@ -61,12 +61,11 @@ pub const NAMES: &[(u64, &str)] = &[
     (ASKING, "asking"),
     (FAST, "fast"),
     (NO_AUTH, "no_auth"),
-    (MAY_REPLICATE, "may_replicate"),
+    (NO_MANDATORY_KEYS, "no_mandatory_keys"),
+    (NO_ASYNC_LOADING, "no_async_loading"),
     (NO_MULTI, "no_multi"),
     (MOVABLE_KEYS, "movablekeys"),
     (ALLOW_BUSY, "allow_busy"),
-    (NO_ASYNC_LOADING, "no_async_loading"),
-    (NO_MANDATORY_KEYS, "no_mandatory_keys"),
 ];
 
 /// ACL categories, in the order in which Redis 7 prints them.
@@ -139,13 +138,14 @@ pub mod acl {
         (SCRIPTING, "scripting"),
     ];
 
-    /// The categories that follow from the command's flags (Redis: setImplicitACLCategories).
-    pub const fn implied(flags: u64) -> u64 {
+    /// The categories that follow from the command's flags, given its `explicit` ones: what scripts do to keys is
+    /// not known from the command (Redis: setImplicitACLCategories).
+    pub const fn implied(flags: u64, explicit: u64) -> u64 {
         let mut categories = 0;
-        if flags & super::WRITE != 0 {
+        if flags & super::WRITE != 0 && explicit & SCRIPTING == 0 {
             categories |= WRITE;
         }
-        if flags & super::READONLY != 0 {
+        if flags & super::READONLY != 0 && explicit & SCRIPTING == 0 {
             categories |= READ;
         }
         if flags & super::ADMIN != 0 {

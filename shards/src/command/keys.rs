@@ -119,9 +119,9 @@ impl KeySpec {
         KeySpec { flags, begin: BeginSearch::Index(first), find, notes: "" }
     }
 
-    /// Appends the keys that this spec finds in `args`. An argument list that does not fit (a bad number of keys,
-    /// a missing keyword) gives no keys; the handler then reports the error (Redis: getKeysUsingKeySpecs).
-    pub fn positions(&self, args: Args<'_>, found: &mut Vec<KeyPosition>) {
+    /// Appends the keys that this spec finds in `args`. False when they cannot be all: a bad number of keys, a missing
+    /// keyword, a place that no rule finds, a spec that is marked [`INCOMPLETE`].
+    pub fn positions(&self, args: Args<'_>, found: &mut Vec<KeyPosition>) -> bool {
         let argc = args.len() as i32;
         let first = match self.begin {
             BeginSearch::Index(index) => index,
@@ -131,7 +131,7 @@ impl KeySpec {
                 let mut at = start;
                 loop {
                     if (step > 0 && at > end) || (step < 0 && at < end) || at >= argc || at < 1 {
-                        return;
+                        return false;
                     }
                     if args.get(at as usize).eq_ignore_ascii_case(keyword.as_bytes()) {
                         break at + 1;
@@ -139,9 +139,12 @@ impl KeySpec {
                     at += step;
                 }
             }
-            BeginSearch::Unknown => return,
+            BeginSearch::Unknown => return false,
         };
         let (first, last, step) = match self.find {
+            // An open range may be empty, as a destination's sources. Redis then finds no keys at all, not even the
+            // destination; we could not route the command.
+            FindKeys::Range { last: ..0, .. } if first == argc => return true,
             FindKeys::Range { last, step, limit } => {
                 let last = if last >= 0 {
                     first + last
@@ -155,24 +158,25 @@ impl KeySpec {
             FindKeys::KeyNum { keynum, first: first_key, step } => {
                 let at = first + keynum;
                 if at < 0 || at >= argc {
-                    return;
+                    return false;
                 }
-                let Some(count) = crate::num::parse_i64(args.get(at as usize)) else { return };
+                let Some(count) = crate::num::parse_i64(args.get(at as usize)) else { return false };
                 if count < 0 || count > i64::from(argc) {
-                    return;
+                    return false;
                 }
                 let first_key = first + first_key;
                 (first_key, first_key + (count as i32 - 1) * step, step)
             }
-            FindKeys::Unknown => return,
+            FindKeys::Unknown => return false,
         };
-        if first < 1 || last >= argc {
-            return;
+        if first < 1 || first > last || last >= argc {
+            return false;
         }
         let mut index = first;
         while index <= last {
             found.push(KeyPosition { index: index as usize, flags: self.flags });
             index += step.max(1);
         }
+        self.flags & INCOMPLETE == 0
     }
 }

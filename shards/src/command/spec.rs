@@ -1,8 +1,11 @@
 //! What a command's row holds. See [`super`] for what derives from it.
 
 use super::flags::acl;
-use super::keys::{BeginSearch, FindKeys, KeyPosition, KeySpec};
+use super::keys::{self, BeginSearch, FindKeys, KeyPosition, KeySpec};
 use crate::args::Args;
+
+/// Appends the keys of a concrete command, or none when the arguments make no sense.
+pub type KeyFinder = fn(Args<'_>, &mut Vec<KeyPosition>);
 
 /// A command as COMMAND INFO and COMMAND DOCS describe it, and as routing sees it.
 #[derive(Debug)]
@@ -25,6 +28,9 @@ pub struct CommandSpec {
     pub acl: u64,
     /// Its keys.
     pub keys: &'static [KeySpec],
+    /// Finds the keys of a concrete command where `keys` cannot say it all: their places depend on options (SORT), or
+    /// what is done with them does (SET reads only with GET).
+    pub find_keys: Option<KeyFinder>,
     /// How the command is spread over shards.
     pub request_policy: Option<RequestPolicy>,
     /// How the shards' replies become one.
@@ -55,6 +61,7 @@ impl CommandSpec {
         flags: 0,
         acl: 0,
         keys: &[],
+        find_keys: None,
         request_policy: None,
         response_policy: None,
         tips: &[],
@@ -73,7 +80,7 @@ impl CommandSpec {
 
     /// All ACL categories, those that follow from the flags included.
     pub const fn acl_categories(&self) -> u64 {
-        self.acl | acl::implied(self.flags)
+        self.acl | acl::implied(self.flags, self.acl)
     }
 
     /// The index of the key when the command has exactly one, at a fixed place: the fast path of routing.
@@ -86,11 +93,47 @@ impl CommandSpec {
         }
     }
 
-    /// The keys of a concrete command, in argument order of the specs.
+    /// Appends the keys of a concrete command, spec by spec. When one spec does not fit the arguments there are no
+    /// keys at all: the handler will report a syntax error (Redis: getKeysFromCommandWithSpecs).
     pub fn key_positions(&self, args: Args<'_>, found: &mut Vec<KeyPosition>) {
-        for spec in self.keys {
-            spec.positions(args, found);
+        if let Some(find_keys) = self.find_keys {
+            return find_keys(args, found);
         }
+        let before = found.len();
+        for spec in self.keys {
+            if spec.flags & keys::NOT_KEY == 0 && !spec.positions(args, found) {
+                found.truncate(before);
+                return;
+            }
+        }
+    }
+
+    /// True when some of its arguments are keys; channels of sharded pub/sub are none.
+    pub fn has_keys(&self) -> bool {
+        self.find_keys.is_some() || self.keys.iter().any(|spec| spec.flags & keys::NOT_KEY == 0)
+    }
+
+    /// First key, last key and step as they were before key specs: `(0, 0, 0)` when there are no keys at fixed
+    /// places; a negative last key counts from the end (Redis: populateCommandLegacyRangeSpec).
+    pub fn legacy_range(&self) -> (i32, i32, i32) {
+        let fixed = |spec: &KeySpec| match (spec.begin, spec.find) {
+            (BeginSearch::Index(first), FindKeys::Range { last, step, .. }) => {
+                Some((first, if last >= 0 { first + last } else { last }, step))
+            }
+            _ => None,
+        };
+        if let [only] = self.keys {
+            return fixed(only).unwrap_or((0, 0, 0));
+        }
+        let mut whole: Option<(i32, i32)> = None;
+        for (first, last, step) in self.keys.iter().filter_map(fixed) {
+            whole = match whole {
+                None if step == 1 => Some((first, last)),
+                Some((start, end)) if step == 1 && end == first - 1 => Some((start, last)),
+                unchanged => unchanged,
+            };
+        }
+        whole.map_or((0, 0, 0), |(first, last)| (first, last, 1))
     }
 }
 

@@ -1,0 +1,4 @@
+//! Byte-level algorithms under the data types. They see bytes and numbers only: no key, no argument, no reply.
+
+pub mod bitops;
+pub mod lcs;

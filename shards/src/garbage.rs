@@ -1,0 +1,142 @@
+//! Removed tables whose memory is given back in bounded steps, so that FLUSHALL ASYNC of a huge keyspace does not
+//! stall its worker.
+//!
+//! Redis frees in a background thread. A shard shares no memory with another thread, so it frees between commands
+//! instead. This file must not know databases, commands or time.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use crate::table::{IntoEntries, Table};
+
+/// A value of this many bytes costs one unit of the budget more: giving its pages back takes about as long as freeing
+/// a small entry.
+const BYTES_PER_UNIT: usize = 16 * 1024;
+
+/// What is to be freed. One per shard.
+#[derive(Default)]
+pub struct Garbage {
+    tables: VecDeque<std::vec::IntoIter<Table>>,
+    /// What is left of the table that is being freed.
+    entries: Option<IntoEntries>,
+    len: usize,
+}
+
+impl Garbage {
+    /// Takes tables with `len` entries in all. Constant time.
+    pub fn push(&mut self, tables: Vec<Table>, len: usize) {
+        if !tables.is_empty() {
+            self.tables.push_back(tables.into_iter());
+            self.len += len;
+        }
+    }
+
+    /// Entries that are still to be freed (INFO: lazyfree_pending_objects).
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Nothing is left to be freed.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_none() && self.tables.is_empty()
+    }
+
+    /// Frees until `budget` units are used up, and says whether anything is left. A unit is an entry, a table, or
+    /// [`BYTES_PER_UNIT`] of a value; the last entry may exceed the budget by its own size.
+    pub fn free_some(&mut self, budget: usize) -> bool {
+        let mut used = 0;
+        while used < budget {
+            let entry = self.entries.as_mut().and_then(Iterator::next);
+            match entry {
+                Some(entry) => {
+                    used += 1 + entry.view().memory_bytes() / BYTES_PER_UNIT;
+                    self.len -= 1;
+                }
+                None => {
+                    self.entries = self.next_table().map(Table::into_entries);
+                    if self.entries.is_none() {
+                        break;
+                    }
+                    used += 1;
+                }
+            }
+        }
+        !self.is_empty()
+    }
+
+    /// The next table that is not empty. Empty ones are skipped at no cost worth counting.
+    fn next_table(&mut self) -> Option<Table> {
+        while let Some(tables) = self.tables.front_mut() {
+            if let Some(table) = tables.find(|table| !table.is_empty()) {
+                return Some(table);
+            }
+            self.tables.pop_front();
+        }
+        None
+    }
+}
+
+impl fmt::Debug for Garbage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Garbage").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Blob;
+    use crate::entry::{Entry, NewValue};
+
+    fn hash_of(key: &[u8]) -> u64 {
+        key.iter().fold(5, |hash: u64, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    fn table(len: usize, value: NewValue<'_>) -> Table {
+        let mut table = Table::default();
+        for index in 0..len {
+            let key = index.to_le_bytes();
+            let value = match &value {
+                NewValue::Blob(blob) => NewValue::Blob(Blob::clone(blob)),
+                NewValue::Int(int) => NewValue::Int(*int),
+                NewValue::Bytes(bytes) => NewValue::Bytes(bytes),
+            };
+            table.insert(hash_of(&key), Entry::new(&key, value, None), hash_of);
+        }
+        table
+    }
+
+    #[test]
+    fn a_step_frees_no_more_than_its_budget() {
+        let mut garbage = Garbage::default();
+        assert!(!garbage.free_some(10));
+        let tables = vec![Table::default(), table(5000, NewValue::Int(1)), table(3, NewValue::Bytes(b"v"))];
+        garbage.push(tables, 5003);
+        assert!(garbage.free_some(1001));
+        assert_eq!(garbage.len(), 4003, "one unit is for the table");
+        while garbage.free_some(1000) {}
+        assert!(garbage.is_empty());
+        assert_eq!(garbage.len(), 0);
+    }
+
+    #[test]
+    fn a_big_value_uses_up_the_budget_by_its_size_and_is_freed() {
+        let blob = Blob::new(vec![1; 50 * BYTES_PER_UNIT]);
+        let mut garbage = Garbage::default();
+        garbage.push(vec![table(4, NewValue::Blob(Blob::clone(&blob)))], 4);
+        assert!(garbage.free_some(60));
+        assert_eq!(Blob::strong_count(&blob), 1 + 2, "the second value exceeds the budget");
+        garbage.free_some(usize::MAX);
+        assert_eq!(Blob::strong_count(&blob), 1);
+    }
+
+    #[test]
+    fn garbage_that_is_dropped_gives_its_entries_back() {
+        let blob = Blob::new(vec![1; 9000]);
+        let mut garbage = Garbage::default();
+        garbage.push(vec![table(4, NewValue::Blob(Blob::clone(&blob)))], 4);
+        garbage.free_some(2);
+        drop(garbage);
+        assert_eq!(Blob::strong_count(&blob), 1);
+    }
+}

@@ -1,0 +1,14 @@
+//! Numbers to and from text, exactly as Redis prints and accepts them.
+//!
+//! Three kinds: [`int`] (keys' integer values, counts, stream ids), [`float`] (scores: 64-bit doubles) and
+//! [`long_double`] (INCRBYFLOAT: the 80-bit type that Redis computes with). This module must not know any command,
+//! any argument vector or any error text: whoever calls it turns `None` into the command's error.
+
+mod big_uint;
+pub mod float;
+pub mod int;
+pub mod long_double;
+
+pub use float::{format_double, parse_f64};
+pub use int::{digits10, digits10_i64, format_i64, parse_i64, parse_u64, write_i64};
+pub use long_double::LongDouble;

@@ -1,0 +1,550 @@
+//! COMMAND: the table of commands, told to clients.
+//!
+//! Source of the replies: redis-server 7.0.15, byte for byte, except for the order of commands, which is that of the
+//! rows where Redis has the order of a hash table. This file must not know any other command by name.
+
+use shards::args::Args;
+use shards::command::flags::{self, acl};
+use shards::command::keys::{self, KeyPosition};
+use shards::command::{Arg, ArgKind, Arity, BeginSearch, CommandSpec, FindKeys, Group, KeySpec};
+use shards::error::CommandError;
+use shards::glob;
+use shards::reply::Reply;
+
+use crate::registry::{Entry, Registry, SessionCommand};
+
+/// The rows of COMMAND and its subcommands.
+pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
+    run: command,
+    spec: CommandSpec {
+        name: "command",
+        summary: "Get array of Redis command details",
+        since: "2.8.13",
+        complexity: "O(N) where N is the total number of Redis commands",
+        group: Group::Server,
+        arity: Arity::AtLeast(1),
+        flags: flags::LOADING | flags::STALE,
+        acl: acl::CONNECTION,
+        tips: &["nondeterministic_output_order"],
+        ..CommandSpec::BASE
+    },
+    subcommands: &[
+        SessionCommand {
+            run: count,
+            spec: CommandSpec {
+                name: "count",
+                summary: "Get total number of Redis commands",
+                since: "2.8.13",
+                complexity: "O(1)",
+                group: Group::Server,
+                arity: Arity::Exactly(2),
+                flags: flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: docs,
+            spec: CommandSpec {
+                name: "docs",
+                summary: "Get array of specific Redis command documentation",
+                since: "7.0.0",
+                complexity: "O(N) where N is the number of commands to look up",
+                group: Group::Server,
+                arity: Arity::AtLeast(2),
+                flags: flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                tips: &["nondeterministic_output_order"],
+                args: &[Arg { name: "command-name", optional: true, multiple: true, ..Arg::BASE }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: getkeys,
+            spec: CommandSpec {
+                name: "getkeys",
+                summary: "Extract keys given a full Redis command",
+                since: "2.8.13",
+                complexity: "O(N) where N is the number of arguments to the command",
+                group: Group::Server,
+                arity: Arity::AtLeast(4),
+                flags: flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: getkeysandflags,
+            spec: CommandSpec {
+                name: "getkeysandflags",
+                summary: "Extract keys and access flags given a full Redis command",
+                since: "7.0.0",
+                complexity: "O(N) where N is the number of arguments to the command",
+                group: Group::Server,
+                arity: Arity::AtLeast(4),
+                flags: flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: help,
+            spec: CommandSpec {
+                name: "help",
+                summary: "Show helpful text about the different subcommands",
+                since: "5.0.0",
+                complexity: "O(1)",
+                group: Group::Server,
+                arity: Arity::Exactly(2),
+                flags: flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: info,
+            spec: CommandSpec {
+                name: "info",
+                summary: "Get array of specific Redis command details, or all when no argument is given.",
+                since: "2.8.13",
+                complexity: "O(N) where N is the number of commands to look up",
+                group: Group::Server,
+                arity: Arity::AtLeast(2),
+                flags: flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                tips: &["nondeterministic_output_order"],
+                history: &[("7.0.0", "Allowed to be called with no argument to get info on all commands.")],
+                args: &[Arg { name: "command-name", optional: true, multiple: true, ..Arg::BASE }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: list,
+            spec: CommandSpec {
+                name: "list",
+                summary: "Get an array of Redis command names",
+                since: "7.0.0",
+                complexity: "O(N) where N is the total number of Redis commands",
+                group: Group::Server,
+                arity: Arity::AtLeast(2),
+                flags: flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                tips: &["nondeterministic_output_order"],
+                args: &[Arg {
+                    name: "filterby",
+                    kind: ArgKind::OneOf,
+                    token: "FILTERBY",
+                    optional: true,
+                    args: &[
+                        Arg { name: "module-name", token: "MODULE", ..Arg::BASE },
+                        Arg { name: "category", token: "ACLCAT", ..Arg::BASE },
+                        Arg { name: "pattern", kind: ArgKind::Pattern, token: "PATTERN", ..Arg::BASE },
+                    ],
+                    ..Arg::BASE
+                }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+    ],
+}];
+
+type Done = Result<(), CommandError>;
+
+/// COMMAND.
+fn command(registry: &Registry, _args: Args<'_>, reply: &mut Reply) -> Done {
+    reply.array(registry.commands().len());
+    for entry in registry.commands() {
+        info_of(registry, entry, reply);
+    }
+    Ok(())
+}
+
+/// COMMAND COUNT.
+fn count(registry: &Registry, _args: Args<'_>, reply: &mut Reply) -> Done {
+    reply.len_int(registry.commands().len());
+    Ok(())
+}
+
+/// COMMAND INFO [name ...]: an unknown name gives a null.
+fn info(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
+    if args.len() == 2 {
+        return command(registry, args, reply);
+    }
+    reply.array(args.len() - 2);
+    for name in args.iter_from(2) {
+        match registry.find(name) {
+            Some(entry) => info_of(registry, entry, reply),
+            None => reply.null(),
+        }
+    }
+    Ok(())
+}
+
+/// COMMAND DOCS [name ...]: an unknown name is left out.
+fn docs(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
+    if args.len() == 2 {
+        docs_of_all(registry, registry.commands().iter(), reply);
+    } else {
+        let found: Vec<&Entry> = args.iter_from(2).filter_map(|name| registry.find(name)).collect();
+        docs_of_all(registry, found.into_iter(), reply);
+    }
+    Ok(())
+}
+
+/// COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]: full names, subcommands included.
+fn list(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
+    let mut filter = Filter::Any;
+    if args.len() > 2 {
+        let is_filter = args.len() == 5 && args[2].eq_ignore_ascii_case(b"filterby");
+        filter = is_filter
+            .then(|| Filter::parse(args.get(3), args.get(4)))
+            .flatten()
+            .ok_or(CommandError::Syntax)?;
+    }
+    let fits = |entry: &&Entry| filter.fits(entry);
+    let families = || {
+        registry.commands().iter().flat_map(|entry| std::iter::once(entry).chain(registry.subcommands(entry)))
+    };
+    reply.array(families().filter(fits).count());
+    for entry in families().filter(fits) {
+        reply.bulk(entry.full_name.as_bytes());
+    }
+    Ok(())
+}
+
+/// What COMMAND LIST may be narrowed to.
+enum Filter<'a> {
+    Any,
+    /// No command: there are no modules.
+    Module,
+    /// The bit of an ACL category; 0 for an unknown one.
+    Category(u64),
+    Pattern(&'a [u8]),
+}
+
+impl<'a> Filter<'a> {
+    fn parse(kind: &[u8], operand: &'a [u8]) -> Option<Filter<'a>> {
+        if kind.eq_ignore_ascii_case(b"module") {
+            return Some(Filter::Module);
+        }
+        if kind.eq_ignore_ascii_case(b"aclcat") {
+            let named = |&&(_, name): &&(u64, &str)| operand.eq_ignore_ascii_case(name.as_bytes());
+            return Some(Filter::Category(acl::NAMES.iter().find(named).map_or(0, |&(bit, _)| bit)));
+        }
+        kind.eq_ignore_ascii_case(b"pattern").then_some(Filter::Pattern(operand))
+    }
+
+    fn fits(&self, entry: &Entry) -> bool {
+        match self {
+            Filter::Any => true,
+            Filter::Module => false,
+            Filter::Category(bit) => entry.spec().acl_categories() & bit != 0,
+            Filter::Pattern(pattern) => glob::matches_nocase(pattern, entry.full_name.as_bytes()),
+        }
+    }
+}
+
+/// COMMAND GETKEYS command [arg ...].
+fn getkeys(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
+    let called = args.skip(2);
+    let found = keys_of(registry, called)?;
+    reply.array(found.len());
+    for key in found {
+        reply.bulk(called.get(key.index));
+    }
+    Ok(())
+}
+
+/// COMMAND GETKEYSANDFLAGS command [arg ...].
+fn getkeysandflags(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
+    let called = args.skip(2);
+    let found = keys_of(registry, called)?;
+    reply.array(found.len());
+    for key in found {
+        reply.array(2);
+        reply.bulk(called.get(key.index));
+        key_flags(key.flags, reply);
+    }
+    Ok(())
+}
+
+/// The keys of a whole command (Redis: getKeysSubcommandImpl).
+fn keys_of(registry: &Registry, called: Args<'_>) -> Result<Vec<KeyPosition>, CommandError> {
+    let entry = registry.called(called).ok_or(CommandError::other("ERR Invalid command specified"))?;
+    let spec = entry.spec();
+    if !spec.has_keys() {
+        return Err(CommandError::other("ERR The command has no key arguments"));
+    }
+    if !spec.arity.accepts(called.len()) {
+        return Err(CommandError::other("ERR Invalid number of arguments specified for command"));
+    }
+    let mut found = Vec::new();
+    spec.key_positions(called, &mut found);
+    if found.is_empty() && !spec.has(flags::NO_MANDATORY_KEYS) {
+        return Err(CommandError::other("ERR Invalid arguments specified for command"));
+    }
+    Ok(found)
+}
+
+/// COMMAND HELP.
+fn help(_registry: &Registry, _args: Args<'_>, reply: &mut Reply) -> Done {
+    reply.array(HELP.len());
+    for line in HELP {
+        reply.simple(line);
+    }
+    Ok(())
+}
+
+const HELP: &[&str] = &[
+    "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "(no subcommand)",
+    "    Return details about all Redis commands.",
+    "COUNT",
+    "    Return the total number of commands in this Redis server.",
+    "LIST",
+    "    Return a list of all commands in this Redis server.",
+    "INFO [<command-name> ...]",
+    "    Return details about multiple Redis commands.",
+    "    If no command names are given, documentation details for all",
+    "    commands are returned.",
+    "DOCS [<command-name> ...]",
+    "    Return documentation details about multiple Redis commands.",
+    "    If no command names are given, documentation details for all",
+    "    commands are returned.",
+    "GETKEYS <full-command>",
+    "    Return the keys from a full Redis command.",
+    "GETKEYSANDFLAGS <full-command>",
+    "    Return the keys and the access flags from a full Redis command.",
+    "HELP",
+    "    Prints this help.",
+];
+
+/// One element of COMMAND INFO (Redis: addReplyCommandInfo).
+fn info_of(registry: &Registry, entry: &Entry, reply: &mut Reply) {
+    let spec = entry.spec();
+    reply.array(10);
+    reply.bulk(entry.full_name.as_bytes());
+    reply.int(spec.arity.redis_number());
+    named_bits(spec.flags, flags::NAMES, "", reply);
+    let (first, last, step) = spec.legacy_range();
+    for position in [first, last, step] {
+        reply.int(i64::from(position));
+    }
+    named_bits(spec.acl_categories(), acl::NAMES, "@", reply);
+    tips(spec, reply);
+    reply.set(spec.keys.len());
+    for key in spec.keys {
+        key_spec(key, reply);
+    }
+    let subcommands = registry.subcommands(entry);
+    if subcommands.is_empty() {
+        reply.set(0);
+    } else {
+        reply.array(subcommands.len());
+    }
+    for subcommand in subcommands {
+        info_of(registry, subcommand, reply);
+    }
+}
+
+/// A set of the names of the bits that are set.
+fn named_bits(bits: u64, names: &[(u64, &str)], prefix: &str, reply: &mut Reply) {
+    let set = || names.iter().filter(|&&(bit, _)| bits & bit != 0);
+    reply.set(set().count());
+    for (_, name) in set() {
+        reply.simple(&format!("{prefix}{name}"));
+    }
+}
+
+fn key_flags(bits: u32, reply: &mut Reply) {
+    let set = || keys::NAMES.iter().filter(|&&(bit, _)| bits & bit != 0);
+    reply.set(set().count());
+    for (_, name) in set() {
+        reply.simple(name);
+    }
+}
+
+fn tips(spec: &CommandSpec, reply: &mut Reply) {
+    let request = spec.request_policy.map(|policy| format!("request_policy:{}", policy.name()));
+    let response = spec.response_policy.map(|policy| format!("response_policy:{}", policy.name()));
+    reply.set(spec.tips.len() + usize::from(request.is_some()) + usize::from(response.is_some()));
+    for tip in spec.tips {
+        reply.bulk(tip.as_bytes());
+    }
+    for tip in request.iter().chain(&response) {
+        reply.bulk(tip.as_bytes());
+    }
+}
+
+fn key_spec(key: &KeySpec, reply: &mut Reply) {
+    reply.map(if key.notes.is_empty() { 3 } else { 4 });
+    if !key.notes.is_empty() {
+        field("notes", key.notes, reply);
+    }
+    reply.bulk(b"flags");
+    key_flags(key.flags, reply);
+
+    reply.bulk(b"begin_search");
+    match key.begin {
+        BeginSearch::Index(index) => rule("index", &[("index", index)], reply),
+        BeginSearch::Keyword { keyword, start_from } => {
+            rule_header("keyword", 2, reply);
+            field("keyword", keyword, reply);
+            reply.bulk(b"startfrom");
+            reply.int(i64::from(start_from));
+        }
+        BeginSearch::Unknown => rule("unknown", &[], reply),
+    }
+
+    reply.bulk(b"find_keys");
+    match key.find {
+        FindKeys::Range { last, step, limit } => {
+            rule("range", &[("lastkey", last), ("keystep", step), ("limit", limit)], reply);
+        }
+        FindKeys::KeyNum { keynum, first, step } => {
+            rule("keynum", &[("keynumidx", keynum), ("firstkey", first), ("keystep", step)], reply);
+        }
+        FindKeys::Unknown => rule("unknown", &[], reply),
+    }
+}
+
+/// A rule of a key spec whose parameters are all numbers.
+fn rule(kind: &str, parameters: &[(&str, i32)], reply: &mut Reply) {
+    rule_header(kind, parameters.len(), reply);
+    for &(name, value) in parameters {
+        reply.bulk(name.as_bytes());
+        reply.int(i64::from(value));
+    }
+}
+
+fn rule_header(kind: &str, parameter_count: usize, reply: &mut Reply) {
+    reply.map(2);
+    field("type", kind, reply);
+    reply.bulk(b"spec");
+    reply.map(parameter_count);
+}
+
+fn field(name: &str, text: &str, reply: &mut Reply) {
+    reply.bulk(name.as_bytes());
+    reply.bulk(text.as_bytes());
+}
+
+/// A map from full names to documentation.
+fn docs_of_all<'a>(
+    registry: &Registry,
+    entries: impl ExactSizeIterator<Item = &'a Entry>,
+    reply: &mut Reply,
+) {
+    reply.map(entries.len());
+    for entry in entries {
+        reply.bulk(entry.full_name.as_bytes());
+        docs_of(registry, entry, reply);
+    }
+}
+
+/// The documentation of one command (Redis: addReplyCommandDocs). What is empty is left out.
+fn docs_of(registry: &Registry, entry: &Entry, reply: &mut Reply) {
+    let spec = entry.spec();
+    let texts = [
+        ("summary", Some(spec.summary)),
+        ("since", Some(spec.since)),
+        ("group", Some(spec.group.name())),
+        ("complexity", Some(spec.complexity).filter(|text| !text.is_empty())),
+    ];
+    let replacement = [("deprecated_since", spec.deprecated_since), ("replaced_by", spec.replaced_by)];
+    let subcommands = registry.subcommands(entry);
+    let present = texts.iter().chain(&replacement).filter(|(_, text)| text.is_some()).count();
+    let lists = [
+        !spec.doc_flags.is_empty(),
+        !spec.history.is_empty(),
+        !spec.args.is_empty(),
+        !subcommands.is_empty(),
+    ];
+    reply.map(present + lists.into_iter().filter(|&present| present).count());
+
+    optional_fields(&texts, reply);
+    if !spec.doc_flags.is_empty() {
+        reply.bulk(b"doc_flags");
+        reply.set(spec.doc_flags.len());
+        for flag in spec.doc_flags {
+            reply.simple(flag);
+        }
+    }
+    optional_fields(&replacement, reply);
+    if !spec.history.is_empty() {
+        reply.bulk(b"history");
+        reply.set(spec.history.len());
+        for (version, change) in spec.history {
+            reply.array(2);
+            reply.bulk(version.as_bytes());
+            reply.bulk(change.as_bytes());
+        }
+    }
+    if !spec.args.is_empty() {
+        reply.bulk(b"arguments");
+        docs_of_args(spec.args, reply);
+    }
+    if !subcommands.is_empty() {
+        reply.bulk(b"subcommands");
+        docs_of_all(registry, subcommands.iter(), reply);
+    }
+}
+
+fn optional_fields(fields: &[(&str, Option<&str>)], reply: &mut Reply) {
+    for (name, text) in fields {
+        if let Some(text) = text {
+            field(name, text, reply);
+        }
+    }
+}
+
+fn docs_of_args(args: &[Arg], reply: &mut Reply) {
+    reply.array(args.len());
+    for arg in args {
+        docs_of_arg(arg, reply);
+    }
+}
+
+/// One documented argument (Redis: addReplyCommandArgList). What is empty is left out.
+fn docs_of_arg(arg: &Arg, reply: &mut Reply) {
+    let texts = [
+        ("token", arg.token),
+        ("summary", arg.summary),
+        ("since", arg.since),
+        ("deprecated_since", arg.deprecated_since),
+    ];
+    let texts = || texts.into_iter().filter(|(_, text)| !text.is_empty());
+    let traits =
+        [("optional", arg.optional), ("multiple", arg.multiple), ("multiple_token", arg.multiple_token)];
+    let traits = || traits.into_iter().filter(|&(_, present)| present);
+    let others = [arg.key_spec_index.is_some(), traits().next().is_some(), !arg.args.is_empty()];
+    reply.map(2 + texts().count() + others.into_iter().filter(|&present| present).count());
+
+    field("name", arg.name, reply);
+    field("type", arg.kind.name(), reply);
+    if let Some(index) = arg.key_spec_index {
+        reply.bulk(b"key_spec_index");
+        reply.int(i64::from(index));
+    }
+    for (name, text) in texts() {
+        field(name, text, reply);
+    }
+    if traits().next().is_some() {
+        reply.bulk(b"flags");
+        reply.set(traits().count());
+        for (name, _) in traits() {
+            reply.simple(name);
+        }
+    }
+    if !arg.args.is_empty() {
+        reply.bulk(b"arguments");
+        docs_of_args(arg.args, reply);
+    }
+}

@@ -1,0 +1,92 @@
+//! Questions that concern every worker, and their answers: CLIENT LIST and KILL, CONFIG SET, INFO.
+//!
+//! The worker of the asking connection sends the question to all workers, itself included, collects the answers in
+//! the order of the workers, and writes the reply.
+
+use std::sync::Arc;
+
+use shards::reply::Reply;
+use shards::slot::ShardId;
+
+use crate::commands::client::ClientFilter;
+use crate::config::Config;
+use crate::worker::Stats;
+
+/// What a worker can be asked.
+#[derive(Clone)]
+pub enum Question {
+    /// Your clients that match, as CLIENT LIST lines.
+    ClientList(ClientFilter),
+    /// Close your clients that match.
+    ClientKill(ClientFilter),
+    /// Use this configuration from now on.
+    SetConfig(Arc<Config>),
+    /// Your counters.
+    Report,
+    /// Set your counters to zero (CONFIG RESETSTAT).
+    ResetStats,
+}
+
+/// What a worker answers.
+pub enum Answer {
+    /// Ids of clients and their CLIENT LIST lines.
+    Clients(Vec<(u64, String)>),
+    /// How many clients were closed.
+    Killed(i64),
+    /// Counters.
+    Report(Box<Report>),
+    /// Done.
+    Done,
+}
+
+/// One worker's share of INFO.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Counters since the start or CONFIG RESETSTAT.
+    pub stats: Stats,
+    /// Connected clients.
+    pub clients: usize,
+    /// The longest output that waits for one client, in bytes.
+    pub output_bytes_max: usize,
+    /// The longest input that waits for one client, in bytes.
+    pub input_bytes_max: usize,
+    /// For each database: keys, and those with an expire.
+    pub keyspace: Vec<(usize, usize)>,
+    /// Lookups that found their key.
+    pub keyspace_hits: u64,
+    /// Lookups that did not.
+    pub keyspace_misses: u64,
+    /// Keys removed because their time had come.
+    pub expired_keys: u64,
+}
+
+/// Writes the reply from all answers, in the order of the workers.
+pub type Finish = Box<dyn FnOnce(Vec<Answer>, &mut Reply)>;
+
+/// A question whose answers are still coming in.
+pub struct Inquiry {
+    answers: Vec<Option<Answer>>,
+    finish: Finish,
+    /// The asking client speaks RESP3.
+    resp3: bool,
+}
+
+impl Inquiry {
+    /// A question to so many workers.
+    pub fn new(workers: usize, resp3: bool, finish: Finish) -> Inquiry {
+        Inquiry { answers: (0..workers).map(|_| None).collect(), finish, resp3 }
+    }
+
+    /// Takes an answer in; true when it was the last.
+    pub fn answered(&mut self, from: ShardId, answer: Answer) -> bool {
+        self.answers[from.index()] = Some(answer);
+        self.answers.iter().all(Option::is_some)
+    }
+
+    /// The reply, once all have answered.
+    pub fn finish(self) -> Reply {
+        let mut reply = Reply::new(self.resp3);
+        (self.finish)(self.answers.into_iter().flatten().collect(), &mut reply);
+        reply
+    }
+}

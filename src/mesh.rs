@@ -1,0 +1,374 @@
+//! The only way from one worker to another: batches of hops through bounded queues.
+//!
+//! For each ordered pair of workers there is one single-producer single-consumer queue. All that a worker has for
+//! another in one turn travels as one batch; a batch is woken for at most once, and only if the receiver has
+//! declared itself parked (store parked, full fence, look at the inboxes once more, then sleep). A full queue does
+//! not block: the batch stays with the sender, grows, and makes the sender stop reading from its clients
+//! ([`Mesh::is_congested`]); replies go on flowing, so two full queues cannot wait for each other.
+//!
+//! Order: the hops of one worker to another arrive in the order in which they were sent. This file must not know
+//! what commands do.
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
+
+use rtrb::{Consumer, Producer, RingBuffer};
+use shards::args::{ArgValue, Args, Blob, Span};
+use shards::db::DbIndex;
+use shards::reply::Reply;
+use shards::slot::{ShardId, SlotId};
+use shards::txn::{Ticket, TxnMessage};
+
+use crate::inquiry::{Answer, Question};
+use crate::net::ring::ClientRing;
+use crate::registry::CommandId;
+
+/// Batches that may wait between two workers.
+const QUEUE_BATCHES: usize = 64;
+/// Hops that may wait at a sender before it stops reading from clients. With the batches in the queue this bounds
+/// what two workers can owe each other.
+const WAITING_HOPS_MAX: usize = 8192;
+/// Bytes of commands that may wait at a sender before it stops reading from clients.
+const WAITING_BYTES_MAX: usize = 16 << 20;
+/// Empty batches that a worker keeps for use.
+const SPARE_BATCHES_MAX: usize = 16;
+/// A batch with more memory than this is not kept for use, in bytes.
+const SPARE_BATCH_BYTES_MAX: usize = 1 << 20;
+
+/// A hop: what one worker asks of another, or answers.
+pub enum Hop {
+    /// Run a command on your shard and send its reply for this ticket.
+    Command(RemoteCommand),
+    /// The reply for a ticket: so many bytes and blobs of the batch's replies.
+    Reply {
+        /// Whose reply it is.
+        ticket: Ticket,
+        /// End of its bytes in the batch's replies.
+        end: usize,
+        /// End of its blobs in the batch's replies.
+        blobs_end: usize,
+    },
+    /// A transaction's message.
+    Txn(Box<TxnMessage>),
+    /// A question to the worker; the answer is for this ticket.
+    Ask(Ticket, Box<Question>),
+    /// An answer.
+    Answer(Ticket, Box<Answer>),
+}
+
+/// A command in a batch. Its arguments lie in the batch's arrays, from the end of the command before it.
+#[derive(Clone, Copy)]
+pub struct RemoteCommand {
+    /// Where the reply goes.
+    pub ticket: Ticket,
+    /// Which command.
+    pub command: CommandId,
+    /// The client's database.
+    pub db: DbIndex,
+    /// The slot of its only key, when it has one.
+    pub slot: Option<SlotId>,
+    /// The client speaks RESP3.
+    pub resp3: bool,
+    /// False under CLIENT NO-TOUCH.
+    pub touch: bool,
+    spans_end: u32,
+    bytes_end: u32,
+    blobs_end: u32,
+}
+
+/// What a worker has for another in one turn.
+#[derive(Default)]
+pub struct Batch {
+    hops: Vec<Hop>,
+    spans: Vec<Span>,
+    bytes: Vec<u8>,
+    blobs: Vec<Blob>,
+    replies: Reply,
+}
+
+/// What [`Batch::take`] hands out, one after the other.
+pub enum Delivery<'a> {
+    /// Run this command.
+    Command(RemoteCommand, Args<'a>),
+    /// Deliver this reply.
+    Reply(Ticket, &'a [u8], &'a [(usize, Blob)]),
+    /// Anything else.
+    Other(Hop),
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.hops.is_empty()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.hops.capacity() * size_of::<Hop>()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.bytes.capacity()
+            + self.replies.bytes().len()
+    }
+
+    /// Hands out the content in order and leaves the batch empty.
+    pub fn take(&mut self, mut deliver: impl FnMut(Delivery<'_>)) {
+        let (mut span, mut byte, mut blob) = (0, 0, 0);
+        let (mut reply_byte, mut reply_blob) = (0, 0);
+        for hop in self.hops.drain(..) {
+            match hop {
+                Hop::Command(remote) => {
+                    let spans = &self.spans[span..remote.spans_end as usize];
+                    let bytes = &self.bytes[byte..remote.bytes_end as usize];
+                    let blobs = &self.blobs[blob..remote.blobs_end as usize];
+                    span = remote.spans_end as usize;
+                    byte = remote.bytes_end as usize;
+                    blob = remote.blobs_end as usize;
+                    deliver(Delivery::Command(remote, Args::new(bytes, spans, blobs)));
+                }
+                Hop::Reply { ticket, end, blobs_end } => {
+                    let bytes = &self.replies.bytes()[reply_byte..end];
+                    let blobs = &self.replies.blobs()[reply_blob..blobs_end];
+                    let relative: Vec<(usize, Blob)>;
+                    let blobs = if blobs.is_empty() {
+                        blobs
+                    } else {
+                        let moved = |(at, blob): &(usize, Blob)| (at - reply_byte, Blob::clone(blob));
+                        relative = blobs.iter().map(moved).collect();
+                        &relative
+                    };
+                    deliver(Delivery::Reply(ticket, bytes, blobs));
+                    reply_byte = end;
+                    reply_blob = blobs_end;
+                }
+                other => deliver(Delivery::Other(other)),
+            }
+        }
+        self.spans.clear();
+        self.bytes.clear();
+        self.blobs.clear();
+        self.replies.clear();
+    }
+}
+
+/// What all workers share to wake each other. The only shared state of the mesh besides the queues.
+struct Bells {
+    /// True while the worker sleeps or is about to.
+    parked: Vec<AtomicBool>,
+    /// The workers' rings; -1 until they exist.
+    rings: Vec<AtomicI32>,
+}
+
+/// One worker's end of the mesh. One per worker.
+pub struct Mesh {
+    me: ShardId,
+    peers: Vec<Peer>,
+    bells: Arc<Bells>,
+    spare: Vec<Box<Batch>>,
+}
+
+/// What leads to and from one other worker. The element for the worker itself stays unused.
+struct Peer {
+    to: Producer<Box<Batch>>,
+    from: Consumer<Box<Batch>>,
+    /// What the current turn, or a full queue, holds back.
+    waiting: Box<Batch>,
+}
+
+impl Mesh {
+    /// The ends of a mesh of `count` workers, in the order of their numbers.
+    pub fn new(count: usize) -> Vec<Mesh> {
+        let bells = Arc::new(Bells {
+            parked: (0..count).map(|_| AtomicBool::new(false)).collect(),
+            rings: (0..count).map(|_| AtomicI32::new(-1)).collect(),
+        });
+        let mut producers: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
+        let mut consumers: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
+        for from in &mut producers {
+            for to in &mut consumers {
+                let (producer, consumer) = RingBuffer::new(QUEUE_BATCHES);
+                from.push(producer);
+                to.push(consumer);
+            }
+        }
+        let ends = producers.into_iter().zip(consumers).enumerate();
+        ends.map(|(me, (to, from))| Mesh {
+            me: ShardId(me as u16),
+            peers: to
+                .into_iter()
+                .zip(from)
+                .map(|(to, from)| Peer { to, from, waiting: Box::default() })
+                .collect(),
+            bells: Arc::clone(&bells),
+            spare: Vec::new(),
+        })
+        .collect()
+    }
+
+    /// The number of workers.
+    pub fn workers(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// This worker.
+    pub fn me(&self) -> ShardId {
+        self.me
+    }
+
+    /// Tells the others where to ring.
+    pub fn set_ring(&self, ring: RawFd) {
+        self.bells.rings[self.me.index()].store(ring, Ordering::Release);
+    }
+
+    /// Sends a command to the shard that owns its keys. The arguments are copied once.
+    #[inline]
+    pub fn command(&mut self, to: ShardId, mut remote: RemoteCommand, args: Args<'_>) {
+        let batch = &mut self.peers[to.index()].waiting;
+        let (byte_base, blob_base) = (batch.bytes_end(), batch.blobs_end());
+        for index in 0..args.len() {
+            match args.value(index) {
+                ArgValue::Bytes(bytes) => {
+                    batch.spans.push(Span::new(batch.bytes.len() - byte_base, bytes.len()));
+                    batch.bytes.extend_from_slice(bytes);
+                }
+                ArgValue::Blob(blob) => {
+                    batch.spans.push(Span::blob(batch.blobs.len() - blob_base, blob.len()));
+                    batch.blobs.push(Blob::clone(blob));
+                }
+            }
+        }
+        remote.spans_end = batch.spans.len() as u32;
+        remote.bytes_end = batch.bytes.len() as u32;
+        remote.blobs_end = batch.blobs.len() as u32;
+        batch.hops.push(Hop::Command(remote));
+    }
+
+    /// Writes the reply for a ticket of another worker.
+    #[inline]
+    pub fn reply<R>(&mut self, ticket: Ticket, resp3: bool, write: impl FnOnce(&mut Reply) -> R) -> R {
+        let batch = &mut self.peers[ticket.worker.index()].waiting;
+        batch.replies.set_resp3(resp3);
+        let result = write(&mut batch.replies);
+        let (end, blobs_end) = (batch.replies.bytes().len(), batch.replies.blobs().len());
+        batch.hops.push(Hop::Reply { ticket, end, blobs_end });
+        result
+    }
+
+    /// The buffer in which [`Mesh::end_reply`] closes a reply for a ticket of worker `to`.
+    #[inline]
+    pub fn reply_buffer(&mut self, to: ShardId, resp3: bool) -> &mut Reply {
+        let replies = &mut self.peers[to.index()].waiting.replies;
+        replies.set_resp3(resp3);
+        replies
+    }
+
+    /// What was written to [`Mesh::reply_buffer`] since the last reply is the reply for this ticket.
+    #[inline]
+    pub fn end_reply(&mut self, ticket: Ticket) {
+        self.reply(ticket, false, |_| ());
+    }
+
+    /// Sends anything else.
+    pub fn send(&mut self, to: ShardId, hop: Hop) {
+        self.peers[to.index()].waiting.hops.push(hop);
+    }
+
+    /// True when so much waits for another worker that clients should not be read from.
+    #[inline]
+    pub fn is_congested(&self) -> bool {
+        self.peers.iter().any(|peer| {
+            peer.waiting.hops.len() > WAITING_HOPS_MAX || peer.waiting.bytes.len() > WAITING_BYTES_MAX
+        })
+    }
+
+    /// Puts this turn's batches into the queues and wakes those who sleep.
+    pub fn flush(&mut self, ring: &mut ClientRing) {
+        for peer in 0..self.peers.len() {
+            if self.peers[peer].waiting.is_empty() || self.peers[peer].to.is_full() {
+                continue;
+            }
+            let empty = self.spare.pop().unwrap_or_default();
+            let full = std::mem::replace(&mut self.peers[peer].waiting, empty);
+            // Not full, as asked above: this worker is the only producer.
+            let pushed = self.peers[peer].to.push(full);
+            debug_assert!(pushed.is_ok());
+            fence(Ordering::SeqCst);
+            let parked = &self.bells.parked[peer];
+            if parked.load(Ordering::Relaxed) && parked.swap(false, Ordering::AcqRel) {
+                ring.wake(self.bells.rings[peer].load(Ordering::Acquire));
+            }
+        }
+    }
+
+    /// True while a batch could not be delivered because its queue is full.
+    pub fn has_waiting(&self) -> bool {
+        self.peers.iter().any(|peer| !peer.waiting.is_empty())
+    }
+
+    /// The next batch of worker `from`.
+    pub fn next_batch(&mut self, from: ShardId) -> Option<Box<Batch>> {
+        self.peers[from.index()].from.pop().ok()
+    }
+
+    /// True when another worker has sent something.
+    pub fn has_inbox(&self) -> bool {
+        self.peers.iter().any(|peer| !peer.from.is_empty())
+    }
+
+    /// Keeps an emptied batch for use.
+    pub fn recycle(&mut self, batch: Box<Batch>) {
+        if self.spare.len() < SPARE_BATCHES_MAX && batch.memory_bytes() <= SPARE_BATCH_BYTES_MAX {
+            self.spare.push(batch);
+        }
+    }
+
+    /// Declares that this worker is going to sleep. Returns false when something has come meanwhile: then it must
+    /// not sleep.
+    pub fn park(&mut self) -> bool {
+        self.bells.parked[self.me.index()].store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if self.peers.iter().any(|peer| !peer.from.is_empty()) {
+            self.unpark();
+            return false;
+        }
+        true
+    }
+
+    /// The worker is awake.
+    pub fn unpark(&mut self) {
+        self.bells.parked[self.me.index()].store(false, Ordering::Relaxed);
+    }
+}
+
+impl Batch {
+    fn bytes_end(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn blobs_end(&self) -> usize {
+        self.blobs.len()
+    }
+}
+
+impl RemoteCommand {
+    /// A command whose arguments [`Mesh::command`] adds.
+    #[inline]
+    pub fn new(
+        ticket: Ticket,
+        command: CommandId,
+        db: DbIndex,
+        slot: Option<SlotId>,
+        resp3: bool,
+        touch: bool,
+    ) -> RemoteCommand {
+        RemoteCommand {
+            ticket,
+            command,
+            db,
+            slot,
+            resp3,
+            touch,
+            spans_end: 0,
+            bytes_end: 0,
+            blobs_end: 0,
+        }
+    }
+}

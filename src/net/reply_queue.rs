@@ -1,0 +1,177 @@
+//! The replies of one connection, in the order of its requests, although some come from other cores and later.
+//!
+//! `ready` holds what can be sent. Behind it lies, in order, one place for each reply that is still awaited, and the
+//! replies of requests that came after it. The queue knows no socket and no command.
+
+use std::collections::VecDeque;
+
+use shards::args::Blob;
+use shards::reply::Reply;
+
+/// One per connection.
+#[derive(Default)]
+pub struct ReplyQueue {
+    ready: Reply,
+    places: VecDeque<Place>,
+    /// The number of the first place in `places`.
+    first: u32,
+    /// How many places are awaited.
+    awaited: usize,
+    /// Bytes in filled places.
+    filled_bytes: usize,
+    resp3: bool,
+}
+
+enum Place {
+    Awaited,
+    /// The reply is thrown away when it comes (CLIENT REPLY OFF).
+    Unwanted,
+    Filled(Box<Reply>),
+}
+
+impl ReplyQueue {
+    /// Where the reply to the request that is executed now goes.
+    #[inline]
+    pub fn writer(&mut self) -> &mut Reply {
+        if self.places.is_empty() { &mut self.ready } else { self.writer_behind_places() }
+    }
+
+    #[cold]
+    fn writer_behind_places(&mut self) -> &mut Reply {
+        if !matches!(self.places.back(), Some(Place::Filled(_))) {
+            self.places.push_back(Place::Filled(Box::new(Reply::new(self.resp3))));
+        }
+        match self.places.back_mut() {
+            Some(Place::Filled(reply)) => reply,
+            _ => unreachable!("pushed above"),
+        }
+    }
+
+    /// The number of the place that [`ReplyQueue::reserve`] will give.
+    #[inline]
+    pub fn next_seq(&self) -> u32 {
+        self.first.wrapping_add(self.places.len() as u32)
+    }
+
+    /// Reserves a place for a reply that comes later. With `wanted` false the reply will be thrown away.
+    #[inline]
+    pub fn reserve(&mut self, wanted: bool) -> u32 {
+        let seq = self.next_seq();
+        self.places.push_back(if wanted { Place::Awaited } else { Place::Unwanted });
+        self.awaited += 1;
+        seq
+    }
+
+    /// Fills a reserved place.
+    pub fn fill(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) {
+        let index = seq.wrapping_sub(self.first) as usize;
+        let Some(place) = self.places.get_mut(index) else { return };
+        let wanted = match place {
+            Place::Awaited => true,
+            Place::Unwanted => false,
+            Place::Filled(_) => return,
+        };
+        self.awaited -= 1;
+        if index > 0 {
+            let mut reply = Reply::new(self.resp3);
+            if wanted {
+                reply.append(bytes, blobs);
+                self.filled_bytes += reply.total_len();
+            }
+            *place = Place::Filled(Box::new(reply));
+            return;
+        }
+        if wanted {
+            self.ready.append(bytes, blobs);
+        }
+        self.pop_front();
+        while let Some(Place::Filled(_)) = self.places.front() {
+            if let Some(Place::Filled(reply)) = self.pop_front() {
+                self.filled_bytes = self.filled_bytes.saturating_sub(reply.total_len());
+                self.ready.append(reply.bytes(), reply.blobs());
+            }
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<Place> {
+        self.first = self.first.wrapping_add(1);
+        self.places.pop_front()
+    }
+
+    /// How many replies are still awaited.
+    #[inline]
+    pub fn awaited(&self) -> usize {
+        self.awaited
+    }
+
+    /// What can be sent.
+    #[inline]
+    pub fn ready(&mut self) -> &mut Reply {
+        &mut self.ready
+    }
+
+    /// Bytes that wait to be sent, about: those in places that are written locally are not counted.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        self.ready.total_len() + self.filled_bytes
+    }
+
+    /// Chooses the protocol version of replies that are written from now on.
+    pub fn set_resp3(&mut self, resp3: bool) {
+        self.resp3 = resp3;
+        self.ready.set_resp3(resp3);
+        if let Some(Place::Filled(reply)) = self.places.back_mut() {
+            reply.set_resp3(resp3);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(queue: &mut ReplyQueue) -> String {
+        String::from_utf8(queue.ready().take().0).unwrap()
+    }
+
+    #[test]
+    fn replies_leave_in_request_order_whenever_they_come() {
+        let mut queue = ReplyQueue::default();
+        queue.writer().raw(b"1");
+        let second = queue.reserve(true);
+        queue.writer().raw(b"3");
+        queue.writer().raw(b"4");
+        let fifth = queue.reserve(true);
+        let sixth = queue.reserve(true);
+        queue.writer().raw(b"7");
+        assert_eq!(sent(&mut queue), "1");
+        queue.fill(sixth, b"6", &[]);
+        assert_eq!((sent(&mut queue).as_str(), queue.awaited()), ("", 2));
+        queue.fill(second, b"2", &[]);
+        assert_eq!(sent(&mut queue), "234");
+        queue.fill(fifth, b"5", &[]);
+        assert_eq!((sent(&mut queue).as_str(), queue.awaited()), ("567", 0));
+        queue.writer().raw(b"8");
+        assert_eq!(sent(&mut queue), "8");
+    }
+
+    #[test]
+    fn an_unwanted_reply_leaves_no_trace() {
+        let mut queue = ReplyQueue::default();
+        let seq = queue.reserve(false);
+        queue.writer().raw(b"2");
+        queue.fill(seq, b"1", &[]);
+        assert_eq!(sent(&mut queue), "2");
+    }
+
+    #[test]
+    fn numbers_may_wrap_around() {
+        let mut queue = ReplyQueue { first: u32::MAX, ..ReplyQueue::default() };
+        let last = queue.reserve(true);
+        let first = queue.reserve(true);
+        assert_eq!((last, first), (u32::MAX, 0));
+        queue.fill(first, b"b", &[]);
+        queue.fill(last, b"a", &[]);
+        assert_eq!(sent(&mut queue), "ab");
+    }
+}

@@ -1,0 +1,373 @@
+//! The worker's own io_uring, through which all clients and all wake-ups from other workers come.
+//!
+//! Multishot accept and receive, a ring of provided buffers, sends of a whole turn submitted together: one
+//! `io_uring_enter` a turn for everything (MEASUREMENTS: half of what readiness-based sockets cost). This file knows
+//! sockets and buffers, but no connection, no protocol and no other worker.
+#![expect(unsafe_code, reason = "the kernel reads and writes memory that the ring's entries name")]
+
+use std::io;
+use std::ops::Deref;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
+
+/// Entries of the submission queue. When it is full, what is queued is submitted and the turn goes on.
+const SUBMISSION_ENTRIES: u32 = 1024;
+/// Entries of the completion queue. The kernel keeps what does not fit and delivers it later.
+const COMPLETION_ENTRIES: u32 = 8192;
+/// Provided buffers of a worker; a power of two. Their memory is untouched until bytes arrive.
+const BUFFERS: u16 = 256;
+/// Bytes of one provided buffer.
+pub const BUFFER_BYTES: usize = 16 * 1024;
+const BUFFER_GROUP: u16 = 0;
+
+/// What a completion belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Op {
+    /// A listener (by its index) has accepted.
+    Accept = 1,
+    /// Bytes for a connection in a provided buffer.
+    Receive = 2,
+    /// Bytes for a connection in its own memory.
+    ReceiveInto = 3,
+    /// A connection's send is over.
+    Send = 4,
+    /// Another worker calls.
+    Wake = 5,
+    /// The answer to a request whose result nobody needs.
+    Ignored = 6,
+}
+
+impl Op {
+    fn user_data(self, index: u32) -> u64 {
+        (self as u64) << 32 | u64::from(index)
+    }
+
+    fn of(user_data: u64) -> Op {
+        match user_data >> 32 {
+            1 => Op::Accept,
+            2 => Op::Receive,
+            3 => Op::ReceiveInto,
+            4 => Op::Send,
+            5 => Op::Wake,
+            _ => Op::Ignored,
+        }
+    }
+}
+
+/// One completion.
+#[derive(Clone, Copy, Debug)]
+pub struct Completion {
+    /// What it belongs to.
+    pub op: Op,
+    /// The connection or listener.
+    pub index: u32,
+    /// Bytes or descriptor; a negated errno.
+    pub result: i32,
+    /// The provided buffer that was filled.
+    pub buffer: Option<u16>,
+    /// The request goes on and will complete again.
+    pub more: bool,
+}
+
+/// One per worker; lives on the worker's thread.
+pub struct ClientRing {
+    ring: IoUring,
+    buffers: BufferRing,
+    /// Kernels before 6.0 have no multishot receive.
+    multishot_receive: bool,
+    /// Signalled by the kernel at each completion while the worker is parked elsewhere.
+    event_fd: OwnedFd,
+}
+
+impl ClientRing {
+    /// Sets the ring up on the calling thread.
+    ///
+    /// # Errors
+    /// Those of `io_uring_setup`; the caller explains them to the operator.
+    pub fn new() -> io::Result<ClientRing> {
+        let ring = build_ring()?;
+        let mut probe = Probe::new();
+        ring.submitter().register_probe(&mut probe)?;
+        if !probe.is_supported(opcode::MsgRingData::CODE) {
+            let text = "this kernel's io_uring lacks messages between rings; Linux 5.19 or later is needed";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        }
+        let buffers = BufferRing::new(&ring)?;
+        // SendZc came with the same release as multishot receive, 6.0, which has no operation code of its own.
+        let multishot_receive = probe.is_supported(opcode::SendZc::CODE);
+        // SAFETY: eventfd returns a new descriptor or -1, which is checked.
+        let event_fd = unsafe {
+            let fd = libc::eventfd(0, libc::EFD_CLOEXEC);
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(fd)
+        };
+        Ok(ClientRing { ring, buffers, multishot_receive, event_fd })
+    }
+
+    /// The descriptor that other workers send their wake-ups to.
+    pub fn fd(&self) -> RawFd {
+        self.ring.as_raw_fd()
+    }
+
+    /// The event descriptor of [`ClientRing::set_events`].
+    pub fn event_fd(&self) -> RawFd {
+        self.event_fd.as_raw_fd()
+    }
+
+    /// Turns the signalling of completions through the event descriptor on or off.
+    pub fn set_events(&mut self, on: bool) -> io::Result<()> {
+        if on {
+            self.ring.submitter().register_eventfd(self.event_fd.as_raw_fd())
+        } else {
+            self.ring.submitter().unregister_eventfd()
+        }
+    }
+
+    /// True when completions are waiting to be taken, or will be there after a `submit`.
+    pub fn has_completions(&mut self) -> bool {
+        let mut completions = self.ring.completion();
+        completions.sync();
+        !completions.is_empty() || self.ring.submission().taskrun()
+    }
+
+    /// Accepts connections on a listener until further notice.
+    pub fn accept(&mut self, listener: RawFd, index: u32) {
+        // Not SOCK_NONBLOCK: on such a socket io_uring answers EAGAIN instead of waiting.
+        let entry = opcode::AcceptMulti::new(types::Fd(listener)).flags(libc::SOCK_CLOEXEC).build();
+        self.push(entry, Op::Accept, index);
+    }
+
+    /// Receives from a connection into provided buffers until further notice (or once, on old kernels).
+    pub fn receive(&mut self, fd: RawFd, index: u32) {
+        let entry = if self.multishot_receive {
+            opcode::RecvMulti::new(types::Fd(fd), BUFFER_GROUP).build()
+        } else {
+            let recv = opcode::Recv::new(types::Fd(fd), std::ptr::null_mut(), BUFFER_BYTES as u32);
+            recv.buf_group(BUFFER_GROUP).build().flags(squeue::Flags::BUFFER_SELECT)
+        };
+        self.push(entry, Op::Receive, index);
+    }
+
+    /// Ends [`ClientRing::receive`]: its last completion comes without `more`.
+    pub fn cancel_receive(&mut self, index: u32) {
+        let entry = opcode::AsyncCancel::new(Op::Receive.user_data(index)).build();
+        self.push(entry, Op::Ignored, 0);
+    }
+
+    /// Receives once, straight into `memory`.
+    ///
+    /// # Safety
+    /// `memory` stays valid and untouched until the completion.
+    pub unsafe fn receive_into(&mut self, fd: RawFd, index: u32, memory: NonNull<u8>, len: usize) {
+        let len = len.min(1 << 30) as u32;
+        let entry = opcode::Recv::new(types::Fd(fd), memory.as_ptr(), len).build();
+        self.push(entry, Op::ReceiveInto, index);
+    }
+
+    /// Sends bytes. The completion tells how many have gone.
+    ///
+    /// # Safety
+    /// The memory stays valid and unchanged until the completion.
+    pub unsafe fn send(&mut self, fd: RawFd, index: u32, memory: *const u8, len: usize) {
+        let len = len.min(1 << 30) as u32;
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+        let entry = opcode::Send::new(types::Fd(fd), memory, len).flags(flags).build();
+        self.push(entry, Op::Send, index);
+    }
+
+    /// Sends the pieces that a message header names.
+    ///
+    /// # Safety
+    /// The header and all it points to stay valid and unchanged until the completion.
+    pub unsafe fn send_pieces(&mut self, fd: RawFd, index: u32, header: *const libc::msghdr) {
+        let flags = (libc::MSG_NOSIGNAL | libc::MSG_WAITALL) as u32;
+        let entry = opcode::SendMsg::new(types::Fd(fd), header).flags(flags).build();
+        self.push(entry, Op::Send, index);
+    }
+
+    /// Wakes the worker that waits on another ring.
+    pub fn wake(&mut self, ring: RawFd) {
+        let entry =
+            opcode::MsgRingData::new(types::Fd(ring), 0, Op::Wake.user_data(0), None).build();
+        // Success is of no interest; should it fail, the other worker still looks at its inboxes when it wakes up by
+        // itself.
+        self.push(entry.flags(squeue::Flags::SKIP_SUCCESS), Op::Ignored, 0);
+    }
+
+    /// The bytes that a completion has put into a provided buffer.
+    pub fn received(&self, buffer: u16, len: usize) -> Received {
+        assert!(buffer < BUFFERS && len <= BUFFER_BYTES);
+        Received { memory: Rc::clone(&self.buffers.memory), buffer, len }
+    }
+
+    /// Gives a provided buffer back to the kernel.
+    pub fn give_back(&mut self, received: Received) {
+        self.buffers.give_back(received.buffer);
+    }
+
+    /// Submits what is queued. Waits up to `wait` for a completion; not at all with `None`.
+    ///
+    /// # Errors
+    /// Those of `io_uring_enter`; an interrupted or timed out wait is none.
+    pub fn submit(&mut self, wait: Option<Duration>) -> io::Result<()> {
+        let result = match wait {
+            None => self.ring.submit(),
+            Some(wait) => {
+                let timespec = types::Timespec::from(wait);
+                let args = types::SubmitArgs::new().timespec(&timespec);
+                self.ring.submitter().submit_with_args(1, &args)
+            }
+        };
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Moves the waiting completions to `completions`.
+    pub fn take_completions(&mut self, completions: &mut Vec<Completion>) {
+        let mut queue = self.ring.completion();
+        queue.sync();
+        completions.extend(queue.map(|entry| Completion {
+            op: Op::of(entry.user_data()),
+            index: entry.user_data() as u32,
+            result: entry.result(),
+            buffer: cqueue::buffer_select(entry.flags()),
+            more: cqueue::more(entry.flags()),
+        }));
+    }
+
+    fn push(&mut self, entry: squeue::Entry, op: Op, index: u32) {
+        let entry = entry.user_data(op.user_data(index));
+        loop {
+            // SAFETY: the public functions above make their callers keep alive what the entry names.
+            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
+                return;
+            }
+            // The queue is full. A failed submission leaves it full and is tried again: the only lasting errors are
+            // those of a broken ring, which the next `submit` of the turn reports.
+            if self.ring.submit().is_err() {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+/// The best ring that the kernel offers: completions are only run when the worker asks for them (6.1), or at least
+/// without interrupting it.
+fn build_ring() -> io::Result<IoUring> {
+    let deferred = IoUring::builder()
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .setup_taskrun_flag()
+        .setup_cqsize(COMPLETION_ENTRIES)
+        .build(SUBMISSION_ENTRIES);
+    match deferred {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => IoUring::builder()
+            .setup_coop_taskrun()
+            .setup_taskrun_flag()
+            .setup_cqsize(COMPLETION_ENTRIES)
+            .build(SUBMISSION_ENTRIES),
+        other => other,
+    }
+}
+
+/// Bytes that have come, in a buffer that belongs to this process until [`ClientRing::give_back`].
+#[derive(Debug)]
+pub struct Received {
+    memory: Rc<Mapping>,
+    buffer: u16,
+    len: usize,
+}
+
+impl Deref for Received {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: inside the mapping, which `self` keeps alive; the kernel does not write to a buffer between its
+        // completion and `give_back`, which consumes `self`.
+        unsafe { std::slice::from_raw_parts(self.memory.buffer(self.buffer), self.len) }
+    }
+}
+
+/// Anonymous memory, page-aligned: `BUFFERS` entries, then the buffers themselves.
+#[derive(Debug)]
+struct Mapping(NonNull<u8>);
+
+const ENTRIES_BYTES: usize = BUFFERS as usize * size_of::<types::BufRingEntry>();
+const MAPPED_BYTES: usize = ENTRIES_BYTES + BUFFERS as usize * BUFFER_BYTES;
+
+impl Mapping {
+    fn new() -> io::Result<Mapping> {
+        // SAFETY: a fresh private mapping; the result is checked.
+        let memory = unsafe {
+            let protection = libc::PROT_READ | libc::PROT_WRITE;
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+            libc::mmap(std::ptr::null_mut(), MAPPED_BYTES, protection, flags, -1, 0)
+        };
+        if memory == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Mapping(NonNull::new(memory.cast()).expect("mmap never returns null here")))
+    }
+
+    fn buffer(&self, buffer: u16) -> *mut u8 {
+        assert!(buffer < BUFFERS);
+        // SAFETY: inside the mapping.
+        unsafe { self.0.as_ptr().add(ENTRIES_BYTES + buffer as usize * BUFFER_BYTES) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `new` with this length, and nobody refers to it any more.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), MAPPED_BYTES) };
+    }
+}
+
+/// Buffers that the kernel takes from when bytes arrive, so that an idle connection holds none.
+struct BufferRing {
+    memory: Rc<Mapping>,
+    tail: u16,
+}
+
+impl BufferRing {
+    fn new(ring: &IoUring) -> io::Result<BufferRing> {
+        let memory = Rc::new(Mapping::new()?);
+        let mut buffers = BufferRing { memory, tail: 0 };
+        // SAFETY: the entries are page-aligned, BUFFERS long and stay mapped as long as the ring: the worker drops
+        // both together.
+        unsafe {
+            let address = buffers.memory.0.as_ptr() as u64;
+            ring.submitter().register_buf_ring_with_flags(address, BUFFERS, BUFFER_GROUP, 0)?;
+        }
+        (0..BUFFERS).for_each(|buffer| buffers.give_back(buffer));
+        Ok(buffers)
+    }
+
+    fn give_back(&mut self, buffer: u16) {
+        let address = self.memory.buffer(buffer) as u64;
+        let entries = self.memory.0.as_ptr().cast::<types::BufRingEntry>();
+        // SAFETY: the index is under BUFFERS; the kernel reads the entry only after the tail has moved past it.
+        unsafe {
+            let entry = &mut *entries.add((self.tail & (BUFFERS - 1)) as usize);
+            entry.set_addr(address);
+            entry.set_len(BUFFER_BYTES as u32);
+            entry.set_bid(buffer);
+            self.tail = self.tail.wrapping_add(1);
+            let tail = types::BufRingEntry::tail(entries).cast::<AtomicU16>();
+            (*tail).store(self.tail, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What all workers of the process share: facts that do not change, and a few counters off the data path.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+
+use shards::slot::{SLOT_COUNT, ShardId, SlotId};
+
+use crate::registry::Registry;
+
+/// The version of this program.
+pub const SHOAL_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The version of Redis that clients are told.
+pub const REDIS_VERSION: &str = "7.2.4";
+
+/// One per process.
+pub struct Node {
+    /// The command table.
+    pub registry: Registry,
+    /// 40 hexadecimal digits, new at each start.
+    pub run_id: String,
+    /// When the process was started, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// The file that the configuration came from.
+    pub config_file: Option<std::path::PathBuf>,
+    /// The TCP port that is listened on; 0 for none.
+    pub port: u16,
+    /// Connected clients, all workers together: maxclients is about their sum.
+    pub clients: AtomicU32,
+    /// The id of the next client.
+    pub next_client_id: AtomicU64,
+    /// Set when the node shall stop.
+    pub stopping: AtomicBool,
+}
+
+/// Which shard owns which slot. An immutable value; each worker holds a reference to the current one.
+#[derive(Clone)]
+pub struct SlotMap {
+    owner: Arc<[ShardId]>,
+}
+
+impl SlotMap {
+    /// All slots dealt to `shards` shards in ranges of about the same size.
+    pub fn dealt_to(shards: usize) -> SlotMap {
+        let owner = (0..SLOT_COUNT).map(|slot| ShardId((slot * shards / SLOT_COUNT) as u16));
+        SlotMap { owner: owner.collect() }
+    }
+
+    /// The shard that owns a slot.
+    #[inline]
+    pub fn owner(&self, slot: SlotId) -> ShardId {
+        self.owner[slot.index()]
+    }
+}

@@ -1,0 +1,338 @@
+//! The table of all commands: from a name to its row, its dense id and its plan.
+//!
+//! Built once at start from the rows and shared by all workers, so an id means the same command on every core. Rows
+//! that contradict themselves stop the start. This file must not know any command by name.
+
+use std::ops::Range;
+
+use shards::args::Args;
+use shards::command::{
+    Arity, BeginSearch, CommandSpec, DataCommand, FindKeys, KeySpec, RequestPolicy, flags, keys,
+};
+use shards::error::CommandError;
+use shards::reply::Reply;
+
+use crate::name_table::NameTable;
+
+/// The body of a session command.
+pub type SessionHandler = fn(&Registry, Args<'_>, &mut Reply) -> Result<(), CommandError>;
+
+/// A command that works on the connection, the server or this table: it runs on the connection's own worker.
+#[derive(Debug)]
+pub struct SessionCommand {
+    /// What the command is.
+    pub spec: CommandSpec,
+    /// What it does.
+    pub run: SessionHandler,
+    /// Its subcommands. A container has at least one; it runs itself only when called without any argument.
+    pub subcommands: &'static [SessionCommand],
+}
+
+/// A row of either kind.
+#[derive(Clone, Copy, Debug)]
+pub enum Command {
+    /// Runs on the shards that own its keys.
+    Data(&'static DataCommand),
+    /// Runs on the connection's worker.
+    Session(&'static SessionCommand),
+}
+
+impl Command {
+    /// What the command is.
+    #[inline]
+    pub fn spec(self) -> &'static CommandSpec {
+        match self {
+            Command::Data(command) => &command.spec,
+            Command::Session(command) => &command.spec,
+        }
+    }
+
+    /// Its subcommands; data commands have none.
+    pub fn subcommands(self) -> &'static [SessionCommand] {
+        match self {
+            Command::Data(_) => &[],
+            Command::Session(command) => command.subcommands,
+        }
+    }
+}
+
+/// A command's place in the registry: small, dense, the same on all workers. What hops carry instead of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CommandId(pub u16);
+
+/// How a command finds its shards, precomputed from its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// It has no keys: any shard will do.
+    NoKeys,
+    /// Exactly one key, at this argument.
+    SingleKey(usize),
+    /// Every shard gets the keys that it owns, with what belongs to them (`request_policy:multi_shard`).
+    Split,
+    /// Every shard runs it (`request_policy:all_shards` or `all_nodes`).
+    AllShards,
+    /// Several keys that have to be seen together, or keys whose places depend on the arguments.
+    Gather,
+}
+
+/// All that is known of a command before it is called.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its place in the registry.
+    pub id: CommandId,
+    /// Its row.
+    pub command: Command,
+    /// How it finds its shards. What a session command sends to other shards is its own business: it has only the
+    /// plans of its keys.
+    pub plan: Plan,
+    /// `name`, or `container|name`.
+    pub full_name: String,
+    /// The ids of its subcommands.
+    subcommands: Range<usize>,
+}
+
+impl Entry {
+    /// What the command is.
+    #[inline]
+    pub fn spec(&self) -> &'static CommandSpec {
+        self.command.spec()
+    }
+
+    /// True for a command with subcommands.
+    #[inline]
+    pub fn is_container(&self) -> bool {
+        !self.subcommands.is_empty()
+    }
+}
+
+/// All commands. One per process, immutable.
+#[derive(Debug)]
+pub struct Registry {
+    /// The commands in the order of the rows, then all subcommands; `entries[id]`.
+    entries: Vec<Entry>,
+    /// How many of them are no subcommands.
+    command_count: usize,
+    names: NameTable,
+}
+
+impl Registry {
+    /// The registry of all rows, in their order.
+    ///
+    /// # Panics
+    /// When a name is there twice or a row contradicts itself: see the checks below.
+    pub fn new(data: &[&'static [DataCommand]], session: &[&'static [SessionCommand]]) -> Registry {
+        let data = data.iter().copied().flatten().map(Command::Data);
+        let session = session.iter().copied().flatten().map(Command::Session);
+        let mut entries = Vec::new();
+        for command in data.chain(session) {
+            push_entry(&mut entries, command, None);
+        }
+        let command_count = entries.len();
+        for container in 0..command_count {
+            let start = entries.len();
+            for subcommand in entries[container].command.subcommands() {
+                assert!(
+                    subcommand.subcommands.is_empty(),
+                    "{}: a container in a container",
+                    subcommand.spec.name
+                );
+                push_entry(&mut entries, Command::Session(subcommand), Some(container));
+            }
+            let added = &entries[start..];
+            for (index, entry) in added.iter().enumerate() {
+                let twice = added[..index].iter().any(|other| other.full_name == entry.full_name);
+                assert!(!twice, "the command {} is there twice", entry.full_name);
+            }
+            entries[container].subcommands = start..entries.len();
+        }
+        let names = NameTable::new(entries[..command_count].iter().map(|entry| entry.spec().name));
+        Registry { entries, command_count, names }
+    }
+
+    /// The command of this name, in any case; not for subcommands. Does not allocate.
+    #[inline]
+    pub fn lookup(&self, name: &[u8]) -> Option<CommandId> {
+        self.names.position(name).map(CommandId)
+    }
+
+    /// The command with this id.
+    ///
+    /// # Panics
+    /// When no such id was given out.
+    #[inline]
+    pub fn get(&self, id: CommandId) -> &Entry {
+        &self.entries[usize::from(id.0)]
+    }
+
+    /// All commands, in the order of the rows, without subcommands.
+    pub fn commands(&self) -> &[Entry] {
+        &self.entries[..self.command_count]
+    }
+
+    /// The subcommands of a container.
+    pub fn subcommands(&self, container: &Entry) -> &[Entry] {
+        &self.entries[container.subcommands.clone()]
+    }
+
+    /// The command of this full name (`get`, `client|id`), in any case.
+    pub fn find(&self, full_name: &[u8]) -> Option<&Entry> {
+        match full_name.iter().position(|&byte| byte == b'|') {
+            None => self.lookup(full_name).map(|id| self.get(id)),
+            Some(bar) => {
+                let container = self.get(self.lookup(&full_name[..bar])?);
+                self.find_subcommand(container, &full_name[bar + 1..])
+            }
+        }
+    }
+
+    /// The command that `args` calls: a container's subcommand when there is an argument after its name. The number
+    /// of arguments is not checked.
+    #[inline]
+    pub fn called(&self, args: Args<'_>) -> Option<&Entry> {
+        let entry = self.get(self.lookup(args.get(0))?);
+        if entry.is_container() && args.len() > 1 {
+            return self.find_subcommand(entry, args.get(1));
+        }
+        Some(entry)
+    }
+
+    /// What the client is told when [`Registry::called`] finds nothing (Redis: commandCheckExistence).
+    pub fn unknown(&self, args: Args<'_>) -> CommandError {
+        let name = quotable(args.get(0), UNKNOWN_QUOTE_BYTES_MAX);
+        if args.len() > 1 && self.lookup(args.get(0)).is_some() {
+            let subcommand = quotable(args.get(1), UNKNOWN_QUOTE_BYTES_MAX);
+            let container = name.to_ascii_uppercase();
+            return CommandError::other(format!(
+                "ERR unknown subcommand '{subcommand}'. Try {container} HELP."
+            ));
+        }
+        let mut text = format!("ERR unknown command '{name}', with args beginning with: ");
+        let mut room = UNKNOWN_QUOTE_BYTES_MAX;
+        for arg in args.iter_from(1) {
+            let quoted = format!("'{}' ", quotable(arg, room));
+            text.push_str(&quoted);
+            if quoted.len() >= room {
+                break;
+            }
+            room -= quoted.len();
+        }
+        CommandError::other(text)
+    }
+
+    fn find_subcommand(&self, container: &Entry, name: &[u8]) -> Option<&Entry> {
+        self.subcommands(container)
+            .iter()
+            .find(|entry| entry.spec().name.as_bytes().eq_ignore_ascii_case(name))
+    }
+}
+
+/// How many bytes of a name, and of all arguments together, an error about an unknown command repeats.
+const UNKNOWN_QUOTE_BYTES_MAX: usize = 128;
+
+/// At most `len_max` bytes of an argument, up to its first NUL, as C prints it; broken UTF-8 is replaced.
+fn quotable(arg: &[u8], len_max: usize) -> String {
+    let arg = &arg[..arg.len().min(len_max)];
+    let end = arg.iter().position(|&byte| byte == 0).unwrap_or(arg.len());
+    String::from_utf8_lossy(&arg[..end]).into_owned()
+}
+
+fn push_entry(entries: &mut Vec<Entry>, command: Command, container: Option<usize>) {
+    let spec = command.spec();
+    let full_name = match container {
+        None => spec.name.to_owned(),
+        Some(container) => format!("{}|{}", entries[container].full_name, spec.name),
+    };
+    if let Err(contradiction) = check_row(command, container.is_some()) {
+        panic!("the row of the command {full_name}: {contradiction}");
+    }
+    let id = CommandId(u16::try_from(entries.len()).expect("there are a few hundred commands"));
+    entries.push(Entry { id, command, plan: plan(command), full_name, subcommands: 0..0 });
+}
+
+fn plan(command: Command) -> Plan {
+    let spec = command.spec();
+    let spread = match command {
+        Command::Data(_) => spec.request_policy,
+        Command::Session(_) => None,
+    };
+    match (spread, spec.single_key()) {
+        (Some(RequestPolicy::MultiShard), _) => Plan::Split,
+        (Some(RequestPolicy::AllShards | RequestPolicy::AllNodes), _) => Plan::AllShards,
+        (_, Some(index)) => Plan::SingleKey(index),
+        (_, None) if spec.has_keys() => Plan::Gather,
+        (_, None) => Plan::NoKeys,
+    }
+}
+
+/// What is wrong with a row, if anything.
+fn check_row(command: Command, is_subcommand: bool) -> Result<(), String> {
+    let spec = command.spec();
+    let name_is_plain = spec.name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
+    if spec.name.is_empty() || !name_is_plain {
+        return Err("a name is in lower case, without blanks".into());
+    }
+    if spec.summary.is_empty() || spec.since.is_empty() {
+        return Err("summary and since are for every command".into());
+    }
+    let (Arity::Exactly(argc_min) | Arity::AtLeast(argc_min)) = spec.arity;
+    if argc_min < 1 + u16::from(is_subcommand) {
+        return Err("the arity counts the name, and a container's name".into());
+    }
+    check_keys(spec, i32::from(argc_min))?;
+    if matches!(command, Command::Data(_)) && spec.has_keys() {
+        let access = [flags::WRITE, flags::READONLY].into_iter().filter(|&flag| spec.has(flag)).count();
+        if access != 1 {
+            return Err("a data command with keys is either WRITE or READONLY".into());
+        }
+    }
+    match spec.request_policy {
+        Some(RequestPolicy::MultiShard) if !spec.has_keys() => Err("there are no keys to split".into()),
+        Some(RequestPolicy::AllShards | RequestPolicy::AllNodes) if spec.has_keys() => {
+            Err("a command for all shards has no keys of its own".into())
+        }
+        _ if spec.deprecated_since.is_some() != spec.doc_flags.contains(&"deprecated") => {
+            Err("deprecated_since goes with the doc flag deprecated".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `argc_min` is the least number of arguments: keys at fixed places must be among them.
+fn check_keys(spec: &CommandSpec, argc_min: i32) -> Result<(), String> {
+    for key in spec.keys {
+        let access = key.flags & (keys::RW | keys::RO | keys::OW | keys::RM);
+        if access.count_ones() != 1 && key.flags & keys::NOT_KEY == 0 {
+            return Err("a key spec is one of RW, RO, OW, RM".into());
+        }
+        let (first, last) = match (key.begin, key.find) {
+            // An open range may be empty: a destination without sources.
+            (BeginSearch::Index(first), FindKeys::Range { last: ..0, .. }) => (first, first - 1),
+            (BeginSearch::Index(first), FindKeys::Range { last, .. }) => (first, first + last),
+            (BeginSearch::Index(first), FindKeys::KeyNum { keynum, .. }) => (first, first + keynum),
+            _ => continue,
+        };
+        if first < 1 || last >= argc_min {
+            return Err("a key is outside of the arguments that the arity asks for".into());
+        }
+    }
+    let movable = spec.keys.iter().any(|key| !is_fixed_range(key));
+    if movable != spec.has(flags::MOVABLE_KEYS) {
+        return Err("MOVABLE_KEYS is for key specs other than ranges at fixed places".into());
+    }
+    check_args(spec.args, spec.keys.len())
+}
+
+fn is_fixed_range(key: &KeySpec) -> bool {
+    matches!((key.begin, key.find), (BeginSearch::Index(_), FindKeys::Range { .. }))
+        && key.flags & keys::INCOMPLETE == 0
+}
+
+fn check_args(args: &[shards::command::Arg], key_spec_count: usize) -> Result<(), String> {
+    for arg in args {
+        if arg.key_spec_index.is_some_and(|index| usize::from(index) >= key_spec_count) {
+            return Err(format!("the argument {} names a key spec that is not there", arg.name));
+        }
+        check_args(arg.args, key_spec_count)?;
+    }
+    Ok(())
+}

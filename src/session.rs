@@ -1,0 +1,67 @@
+//! What the server knows of a client besides its socket. One per connection.
+//!
+//! This file must not know sockets or buffers.
+
+use shards::db::DbIndex;
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ReplyMode {
+    /// Replies are sent.
+    #[default]
+    On,
+    /// No replies.
+    Off,
+    /// No reply to the next command.
+    SkipNext,
+    /// No reply to the command that runs now.
+    SkipThis,
+}
+
+/// The state of a logical client.
+#[derive(Debug, Default)]
+pub struct Session {
+    /// Unique in the process, growing with time.
+    pub id: u64,
+    /// SELECTed database.
+    pub db: DbIndex,
+    /// HELLO 3 was sent.
+    pub resp3: bool,
+    /// AUTH has succeeded, or there is no password.
+    pub authenticated: bool,
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO lib-name.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO lib-ver.
+    pub lib_ver: Vec<u8>,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// CLIENT NO-EVICT on.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH on.
+    pub no_touch: bool,
+    /// The full name of the last command, `NULL` before the first.
+    pub last_command: Option<&'static str>,
+    /// Its subcommand's name, when it has one.
+    pub last_subcommand: Option<&'static str>,
+    /// When the connection was accepted, in milliseconds since 1970.
+    pub created_ms: u64,
+    /// When it last sent something or was sent something, in milliseconds since 1970.
+    pub active_ms: u64,
+    /// Commands processed.
+    pub commands: u64,
+}
+
+impl Session {
+    /// Back to the state after accepting (RESET). Statistics, the id and the library's name stay.
+    pub fn reset(&mut self, authenticated: bool) {
+        self.db = DbIndex(0);
+        self.resp3 = false;
+        self.authenticated = authenticated;
+        self.name.clear();
+        self.reply_mode = ReplyMode::On;
+        self.no_evict = false;
+        self.no_touch = false;
+    }
+}

@@ -1,0 +1,740 @@
+//! A worker: one thread on one core, with its ring, its connections, its end of the mesh and its shard.
+//!
+//! It runs in turns. A turn takes the completions of the ring and the batches of the other workers, executes what they
+//! ask for, and hands everything that results to the kernel and to the other workers at once. Only this file, `net`
+//! and `server` know the runtime; what a command means is decided in `dispatch`.
+
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use glommio::io::BufferedFile;
+use shards::args::OwnedArgs;
+use shards::command::keys::KeyPosition;
+use shards::reply::Reply;
+use shards::shard::Shard;
+use shards::slot::ShardId;
+use shards::txn::coordinator::Coordinator;
+use shards::txn::{Outbox, Ticket, TxnMessage};
+
+use crate::config::Config;
+use crate::inquiry::{Answer, Inquiry, Question, Report};
+use crate::mesh::{Batch, Delivery, Hop, Mesh};
+use crate::net::connection::{Closing, Connection, Waiting};
+use crate::net::listener::{self, Listener};
+use crate::net::ring::{ClientRing, Completion, Op};
+use crate::node::{Node, SlotMap};
+use crate::protocol::{Argv, Limits, Next};
+use crate::session::Session;
+
+/// How often a worker looks after timeouts and leftovers, in milliseconds (Redis: hz 10).
+const CRON_PERIOD_MS: u64 = 100;
+/// An idle worker waits so long in its own ring before it lets glommio put the thread to sleep: waking up from its
+/// own ring is cheaper, and under load the pause is never this long.
+const IDLE_BEFORE_PARK: Duration = Duration::from_millis(1);
+/// A busy worker lets glommio's other tasks run once in so many turns.
+const TURNS_BEFORE_YIELD: u32 = 64;
+/// Batches taken from one other worker in a turn.
+const BATCHES_PER_TURN: usize = 8;
+/// The cron looks at one in so many connections each time.
+const CRON_CONNECTIONS_PART: usize = 10;
+/// Work on garbage in a turn: entries freed.
+const GARBAGE_ENTRIES_PER_TURN: usize = 1000;
+/// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
+const STOPPING_TURNS_MAX: usize = 100;
+
+/// Counters of one worker, for INFO.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections refused because of maxclients or protected mode.
+    pub rejected: u64,
+    /// Commands processed.
+    pub commands: u64,
+    /// Bytes received from clients.
+    pub input_bytes: u64,
+    /// Bytes sent to clients.
+    pub output_bytes: u64,
+    /// Commands that another shard executed.
+    pub remote_commands: u64,
+    /// Transactions over several shards.
+    pub transactions: u64,
+    /// Connections closed because of client-output-buffer-limit.
+    pub output_limit_closed: u64,
+    /// Connections closed because of client-query-buffer-limit.
+    pub query_limit_closed: u64,
+}
+
+/// One per core.
+pub struct Worker {
+    pub(crate) id: ShardId,
+    pub(crate) node: &'static Node,
+    pub(crate) config: Arc<Config>,
+    pub(crate) slots: SlotMap,
+    pub(crate) mesh: Mesh,
+    pub(crate) shard: Shard,
+    pub(crate) coordinator: Coordinator,
+    pub(crate) outbox: Outbox,
+    pub(crate) inquiries: HashMap<Ticket, Inquiry>,
+    pub(crate) stats: Stats,
+    pub(crate) positions: Vec<KeyPosition>,
+    pub(crate) scratch: Reply,
+    pub(crate) now_ms: u64,
+    ring: ClientRing,
+    listeners: Vec<Listener>,
+    /// Listeners whose accept has ended with an error and is to be tried again.
+    deaf: Vec<usize>,
+    connections: Vec<Option<Box<Connection>>>,
+    free: Vec<u32>,
+    clients: usize,
+    /// Connections to be looked at before the turn ends.
+    dirty: VecDeque<u32>,
+    argv: Argv,
+    last_cron_ms: u64,
+    cron_part: usize,
+    /// Completions of the turn; kept for its memory.
+    completions: Vec<Completion>,
+}
+
+/// What a worker is made of. It is made on its own thread.
+pub struct WorkerParts {
+    /// What the process shares.
+    pub node: &'static Node,
+    /// The configuration at the start.
+    pub config: Arc<Config>,
+    /// The slot map at the start.
+    pub slots: SlotMap,
+    /// This worker's end of the mesh.
+    pub mesh: Mesh,
+    /// Its shard.
+    pub shard: Shard,
+    /// Its listening sockets.
+    pub listeners: Vec<Listener>,
+}
+
+impl Worker {
+    /// Makes a worker on the calling thread, which must be the one that runs it.
+    ///
+    /// # Errors
+    /// When the kernel grants no ring.
+    pub fn new(parts: WorkerParts) -> std::io::Result<Worker> {
+        let WorkerParts { node, config, slots, mesh, shard, listeners } = parts;
+        let ring = ClientRing::new()?;
+        mesh.set_ring(ring.fd());
+        let mut worker = Worker {
+            id: shard.id,
+            coordinator: Coordinator::new(shard.id),
+            node,
+            config,
+            slots,
+            mesh,
+            shard,
+            outbox: Outbox::new(),
+            inquiries: HashMap::new(),
+            stats: Stats::default(),
+            positions: Vec::new(),
+            scratch: Reply::default(),
+            now_ms: 0,
+            ring,
+            deaf: (0..listeners.len()).collect(),
+            listeners,
+            connections: Vec::new(),
+            free: Vec::new(),
+            clients: 0,
+            dirty: VecDeque::new(),
+            argv: Argv::default(),
+            last_cron_ms: 0,
+            cron_part: 0,
+            completions: Vec::new(),
+        };
+        worker.tell_time();
+        Ok(worker)
+    }
+
+    /// Runs until the node stops. To be called inside a glommio executor.
+    pub async fn run(mut self) {
+        self.listen();
+        let event_fd = self.ring.event_fd();
+        let mut turns = 0u32;
+        while !self.node.stopping.load(Ordering::Relaxed) {
+            self.turn();
+            if self.has_work() {
+                self.submit(None);
+            } else if self.mesh.park() {
+                self.submit(Some(IDLE_BEFORE_PARK));
+                if self.is_idle() {
+                    self.sleep_in_glommio(event_fd).await;
+                }
+                self.mesh.unpark();
+            }
+            turns = turns.wrapping_add(1);
+            if turns % TURNS_BEFORE_YIELD == 0 {
+                glommio::executor().yield_now().await;
+            }
+        }
+        self.stop();
+    }
+
+    /// One turn: everything that has come is executed, and what results is queued for the kernel and the others.
+    fn turn(&mut self) {
+        self.tell_time();
+        let mut completions = std::mem::take(&mut self.completions);
+        self.ring.take_completions(&mut completions);
+        for completion in completions.drain(..) {
+            self.complete(completion);
+        }
+        self.completions = completions;
+        self.take_inboxes();
+        if self.now_ms.wrapping_sub(self.last_cron_ms) >= CRON_PERIOD_MS {
+            self.last_cron_ms = self.now_ms;
+            self.cron();
+        }
+        self.settle();
+        self.mesh.flush(&mut self.ring);
+    }
+
+    fn tell_time(&mut self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.now_ms = now.as_millis() as u64;
+        self.shard.set_now(self.now_ms);
+    }
+
+    /// True when the next turn should begin at once.
+    fn has_work(&mut self) -> bool {
+        self.mesh.has_waiting() || self.mesh.has_inbox() || !self.dirty.is_empty() || self.shard.has_garbage()
+    }
+
+    fn is_idle(&mut self) -> bool {
+        !self.ring.has_completions() && !self.mesh.has_inbox()
+    }
+
+    fn submit(&mut self, wait: Option<Duration>) {
+        if let Err(error) = self.ring.submit(wait) {
+            log::error!("io_uring_enter failed: {error}");
+            self.node.stopping.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Sleeps in glommio until the ring has a completion or the cron is due. The mesh is parked: other workers wake
+    /// this one through the ring.
+    async fn sleep_in_glommio(&mut self, event_fd: i32) {
+        if self.ring.set_events(true).is_err() {
+            return;
+        }
+        if self.is_idle() {
+            let due_ms = CRON_PERIOD_MS.saturating_sub(self.now_ms.wrapping_sub(self.last_cron_ms)).max(1);
+            let _ = glommio::timer::timeout(Duration::from_millis(due_ms), wait_for_event(event_fd)).await;
+        }
+        if let Err(error) = self.ring.set_events(false) {
+            log::error!("io_uring event descriptor: {error}");
+        }
+    }
+
+    // --- Completions -----------------------------------------------------------------------------------------
+
+    fn complete(&mut self, completion: Completion) {
+        match completion.op {
+            Op::Accept => self.accepted(completion),
+            Op::Receive => self.received(completion),
+            Op::ReceiveInto => self.received_into(completion),
+            Op::Send => self.sent(completion),
+            Op::Wake | Op::Ignored => {}
+        }
+    }
+
+    fn accepted(&mut self, completion: Completion) {
+        let index = completion.index as usize;
+        if !completion.more {
+            self.deaf.push(index);
+        }
+        if completion.result < 0 {
+            let error = std::io::Error::from_raw_os_error(-completion.result);
+            log::warn!("Accepting client connection: {error}");
+            return;
+        }
+        // SAFETY: the kernel has just made this descriptor for us.
+        #[expect(unsafe_code, reason = "a descriptor that arrives as a number in a completion")]
+        let socket = unsafe { OwnedFd::from_raw_fd(completion.result) };
+        let is_unix = self.listeners[index].is_unix;
+        let addresses = listener::accepted(&socket, &self.config, is_unix);
+        if self.node.clients.fetch_add(1, Ordering::Relaxed) >= self.config.maxclients {
+            self.refuse(&socket, b"-ERR max number of clients reached\r\n");
+            return;
+        }
+        if !addresses.is_local && self.config.protected_mode && self.config.requirepass.is_empty() {
+            self.refuse(&socket, PROTECTED_MODE_TEXT.as_bytes());
+            return;
+        }
+        self.stats.connections += 1;
+        self.clients += 1;
+        let session = Session {
+            id: self.node.next_client_id.fetch_add(1, Ordering::Relaxed),
+            authenticated: self.config.requirepass.is_empty(),
+            created_ms: self.now_ms,
+            active_ms: self.now_ms,
+            ..Session::default()
+        };
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.connections.push(None);
+            self.connections.len() as u32 - 1
+        });
+        let mut connection =
+            Box::new(Connection::new(socket, index, session, addresses.peer, addresses.local));
+        connection.drive_receive(&mut self.ring);
+        self.connections[index as usize] = Some(connection);
+    }
+
+    fn refuse(&mut self, socket: &OwnedFd, text: &[u8]) {
+        self.node.clients.fetch_sub(1, Ordering::Relaxed);
+        self.stats.rejected += 1;
+        listener::refuse(socket, text);
+    }
+
+    fn received(&mut self, completion: Completion) {
+        let len = completion.result.max(0) as usize;
+        let received = completion.buffer.map(|buffer| self.ring.received(buffer, len));
+        if let Some(mut connection) = self.take_out(completion.index) {
+            connection.received_shared(completion.more);
+            match completion.result {
+                // No provided buffer was free, an interrupted call, or our own cancellation.
+                error if [-libc::ENOBUFS, -libc::ECANCELED, -libc::EINTR, -libc::EAGAIN].contains(&error) => {
+                    self.mark_dirty(&mut connection);
+                }
+                len if len > 0 => {
+                    if let Some(received) = &received {
+                        self.stats.input_bytes += received.len() as u64;
+                        self.execute_received(&mut connection, received);
+                    }
+                }
+                0 => connection.end_of_input = true,
+                _ => {
+                    connection.end_of_input = true;
+                    connection.closing = Some(Closing::Now);
+                }
+            }
+            self.mark_dirty(&mut connection);
+            self.put_back(connection);
+        }
+        if let Some(received) = received {
+            self.ring.give_back(received);
+        }
+    }
+
+    fn received_into(&mut self, completion: Completion) {
+        let Some(mut connection) = self.take_out(completion.index) else { return };
+        let len = completion.result.max(0) as usize;
+        connection.received_direct(len);
+        self.stats.input_bytes += len as u64;
+        match completion.result {
+            0 => connection.end_of_input = true,
+            result if result > 0 || [-libc::EINTR, -libc::EAGAIN].contains(&result) => {
+                self.execute_received(&mut connection, &[]);
+            }
+            _ => {
+                connection.end_of_input = true;
+                connection.closing = Some(Closing::Now);
+            }
+        }
+        self.mark_dirty(&mut connection);
+        self.put_back(connection);
+    }
+
+    fn sent(&mut self, completion: Completion) {
+        let Some(mut connection) = self.take_out(completion.index) else { return };
+        self.stats.output_bytes += completion.result.max(0) as u64;
+        if !connection.sent(completion.result, &mut self.ring) {
+            connection.closing = Some(Closing::Now);
+        }
+        connection.session.active_ms = self.now_ms;
+        if connection.needs_care() {
+            self.mark_dirty(&mut connection);
+        }
+        self.put_back(connection);
+    }
+
+    // --- Connections -----------------------------------------------------------------------------------------
+
+    /// Takes a connection out while it is worked on, so that the worker stays free to be borrowed.
+    fn take_out(&mut self, index: u32) -> Option<Box<Connection>> {
+        self.connections.get_mut(index as usize)?.take()
+    }
+
+    fn put_back(&mut self, connection: Box<Connection>) {
+        let index = connection.index as usize;
+        self.connections[index] = Some(connection);
+    }
+
+    pub(crate) fn mark_dirty(&mut self, connection: &mut Connection) {
+        if !connection.is_dirty {
+            connection.is_dirty = true;
+            self.dirty.push_back(connection.index);
+        }
+    }
+
+    /// Executes the requests in what was received, and in what waits, until one has to wait.
+    fn execute_received(&mut self, connection: &mut Connection, received: &[u8]) {
+        connection.session.active_ms = self.now_ms;
+        let mut query = std::mem::take(&mut connection.query);
+        let mut argv = std::mem::take(&mut self.argv);
+        let mut requests = query.receive(received, &mut argv);
+        connection.stopped = false;
+        loop {
+            if connection.must_wait() || self.mesh.is_congested() {
+                connection.stopped = true;
+                break;
+            }
+            let limits = Limits {
+                bulk_bytes_max: self.config.proto_max_bulk_len_bytes,
+                authenticated: connection.session.authenticated,
+            };
+            match requests.next(&limits) {
+                Next::Request(args) => self.dispatch(connection, args),
+                Next::Incomplete => break,
+                Next::Error(error) => {
+                    connection.replies.writer().raw(&error.reply());
+                    connection.closing = Some(Closing::AfterReplies);
+                    break;
+                }
+            }
+        }
+        drop(requests);
+        self.argv = argv;
+        connection.query = query;
+        if connection.query.buffered_bytes() as u64 > self.config.client_query_buffer_limit_bytes {
+            log::warn!("Closing client that reached max query buffer length: {}", connection.peer);
+            self.stats.query_limit_closed += 1;
+            connection.closing = Some(Closing::Now);
+        }
+    }
+
+    /// Looks at every connection that something has happened to: goes on with what could not be executed before,
+    /// sends, receives, closes.
+    fn settle(&mut self) {
+        let mut left = self.dirty.len();
+        while left > 0 {
+            left -= 1;
+            let Some(index) = self.dirty.pop_front() else { break };
+            let Some(mut connection) = self.take_out(index) else { continue };
+            connection.is_dirty = false;
+            self.go_on(&mut connection);
+            self.check_output_limit(&mut connection);
+            self.close_if_due(&mut connection);
+            connection.drive_send(&mut self.ring);
+            connection.drive_receive(&mut self.ring);
+            if connection.closing.is_some() && connection.may_be_dropped() && connection.replies.awaited() == 0 {
+                self.drop_connection(connection);
+            } else {
+                self.put_back(connection);
+            }
+        }
+    }
+
+    /// Executes what the connection has been waiting to execute.
+    fn go_on(&mut self, connection: &mut Connection) {
+        if connection.closing == Some(Closing::Now) {
+            return;
+        }
+        if connection.replies.awaited() == 0 {
+            match std::mem::take(&mut connection.waiting) {
+                Waiting::Barrier(args) => self.dispatch(connection, args.as_args()),
+                Waiting::Reply | Waiting::No => {}
+            }
+        }
+        if connection.stopped && !connection.must_wait() {
+            if self.mesh.is_congested() {
+                self.mark_dirty(connection);
+            } else {
+                self.execute_received(connection, &[]);
+            }
+        }
+    }
+
+    fn check_output_limit(&mut self, connection: &mut Connection) {
+        let bytes = connection.output_bytes() as u64;
+        let limit = self.config.client_output_buffer_limit[0];
+        let over_soft = limit.soft_bytes > 0 && bytes > limit.soft_bytes;
+        let since = over_soft.then(|| connection.soft_limit_since_ms.unwrap_or(self.now_ms));
+        connection.soft_limit_since_ms = since;
+        let soft = since.is_some_and(|since| self.now_ms.saturating_sub(since) > limit.soft_s * 1000);
+        if (limit.hard_bytes > 0 && bytes > limit.hard_bytes) || soft {
+            let client = &connection.peer;
+            log::warn!("Client {client} scheduled to be closed ASAP for overcoming of output buffer limits.");
+            self.stats.output_limit_closed += 1;
+            connection.closing = Some(Closing::Now);
+        }
+    }
+
+    fn close_if_due(&mut self, connection: &mut Connection) {
+        if connection.end_of_input
+            && connection.closing.is_none()
+            && !connection.stopped
+            && matches!(connection.waiting, Waiting::No)
+        {
+            connection.closing = Some(Closing::AfterReplies);
+        }
+        match connection.closing {
+            Some(Closing::Now) => connection.shut_down(),
+            Some(Closing::AfterReplies) if connection.is_drained() => connection.shut_down(),
+            _ => {}
+        }
+    }
+
+    fn drop_connection(&mut self, connection: Box<Connection>) {
+        self.free.push(connection.index);
+        self.clients -= 1;
+        self.node.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    // --- Other workers ---------------------------------------------------------------------------------------
+
+    fn take_inboxes(&mut self) {
+        for peer in 0..self.mesh.workers() {
+            let from = ShardId(peer as u16);
+            for _ in 0..BATCHES_PER_TURN {
+                let Some(mut batch) = self.mesh.next_batch(from) else { break };
+                self.take_batch(from, &mut batch);
+                self.mesh.recycle(batch);
+            }
+        }
+    }
+
+    fn take_batch(&mut self, from: ShardId, batch: &mut Batch) {
+        batch.take(|delivery| match delivery {
+            Delivery::Command(remote, args) => self.execute_remote(&remote, args),
+            Delivery::Reply(ticket, bytes, blobs) => {
+                if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
+                    connection.replies.fill(ticket.seq, bytes, blobs);
+                    if !connection.is_dirty {
+                        connection.is_dirty = true;
+                        self.dirty.push_back(ticket.connection);
+                    }
+                }
+            }
+            Delivery::Other(Hop::Txn(message)) => self.take_txn(from, *message),
+            Delivery::Other(Hop::Ask(ticket, question)) => {
+                let answer = self.answer(&question, ticket);
+                self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
+            }
+            Delivery::Other(Hop::Answer(ticket, answer)) => self.take_answer(from, ticket, *answer),
+            Delivery::Other(Hop::Command(_) | Hop::Reply { .. }) => {
+                unreachable!("handed out with what belongs to them")
+            }
+        });
+    }
+
+    /// Delivers a reply that was made outside of the usual path.
+    pub(crate) fn deliver(&mut self, ticket: Ticket, reply: &Reply) {
+        if ticket.worker != self.id {
+            self.mesh.reply(ticket, reply.is_resp3(), |out| out.append(reply.bytes(), reply.blobs()));
+            return;
+        }
+        if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
+            connection.replies.fill(ticket.seq, reply.bytes(), reply.blobs());
+            if !connection.is_dirty {
+                connection.is_dirty = true;
+                self.dirty.push_back(ticket.connection);
+            }
+        }
+    }
+
+    fn take_txn(&mut self, from: ShardId, message: TxnMessage) {
+        self.handle_txn(from, message);
+        self.send_outbox();
+    }
+
+    /// Sends the messages of transactions, handling those to this worker at once.
+    pub(crate) fn send_outbox(&mut self) {
+        while !self.outbox.is_empty() {
+            for (to, message) in std::mem::take(&mut self.outbox) {
+                if to == self.id {
+                    self.handle_txn(to, message);
+                } else {
+                    self.mesh.send(to, Hop::Txn(Box::new(message)));
+                }
+            }
+        }
+    }
+
+    fn handle_txn(&mut self, from: ShardId, message: TxnMessage) {
+        match message {
+            TxnMessage::Lock(..) | TxnMessage::Cancel(..) | TxnMessage::Run(..) | TxnMessage::Restore(..) => {
+                self.shard.handle_txn(from, message, &mut self.outbox);
+                for (ticket, reply) in self.shard.take_completed() {
+                    self.deliver(ticket, &reply);
+                }
+            }
+            TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..) => {
+                let finished = self.coordinator.handle(from, message, &mut self.shard, &mut self.outbox);
+                if let Some((ticket, reply)) = finished {
+                    self.deliver(ticket, &reply);
+                }
+            }
+        }
+    }
+
+    /// Asks all workers, this one included.
+    pub(crate) fn ask(&mut self, ticket: Ticket, question: &Question, inquiry: Inquiry, own: Answer) {
+        self.inquiries.insert(ticket, inquiry);
+        for peer in 0..self.mesh.workers() {
+            let peer = ShardId(peer as u16);
+            if peer != self.id {
+                self.mesh.send(peer, Hop::Ask(ticket, Box::new(question.clone())));
+            }
+        }
+        self.take_answer(self.id, ticket, own);
+    }
+
+    fn take_answer(&mut self, from: ShardId, ticket: Ticket, answer: Answer) {
+        let Some(inquiry) = self.inquiries.get_mut(&ticket) else { return };
+        if inquiry.answered(from, answer)
+            && let Some(inquiry) = self.inquiries.remove(&ticket)
+        {
+            let reply = inquiry.finish();
+            self.deliver(ticket, &reply);
+        }
+    }
+
+    /// Answers a question. The asking connection is not in the list while it is being worked on: `dispatch` adds it.
+    pub(crate) fn answer(&mut self, question: &Question, asking: Ticket) -> Answer {
+        match question {
+            Question::ClientList(filter) => {
+                let now_ms = self.now_ms;
+                let matching = self.clients().filter(|client| filter.matches(client));
+                Answer::Clients(matching.map(|client| (client.session.id, client.line(now_ms))).collect())
+            }
+            Question::ClientKill(filter) => {
+                let mut killed = Vec::new();
+                for connection in self.connections.iter_mut().flatten() {
+                    let is_asking = asking.worker == self.id && asking.connection == connection.index;
+                    if connection.closing.is_none() && !is_asking && filter.matches(connection) {
+                        connection.closing = Some(Closing::Now);
+                        killed.push(connection.index);
+                    }
+                }
+                for &index in &killed {
+                    if let Some(mut connection) = self.take_out(index) {
+                        self.mark_dirty(&mut connection);
+                        self.put_back(connection);
+                    }
+                }
+                Answer::Killed(killed.len() as i64)
+            }
+            Question::SetConfig(config) => {
+                self.config = Arc::clone(config);
+                self.shard.set_string_len_max(config.proto_max_bulk_len_bytes as usize);
+                Answer::Done
+            }
+            Question::Report => Answer::Report(Box::new(self.report())),
+            Question::ResetStats => {
+                self.stats = Stats::default();
+                self.shard.reset_stats();
+                Answer::Done
+            }
+        }
+    }
+
+    fn clients(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.iter().flatten().map(|boxed| &**boxed).filter(|client| client.closing.is_none())
+    }
+
+    fn report(&self) -> Report {
+        let env = self.shard.env();
+        Report {
+            stats: self.stats.clone(),
+            clients: self.clients,
+            output_bytes_max: self.clients().map(Connection::output_bytes).max().unwrap_or(0),
+            input_bytes_max: self.clients().map(|client| client.query.buffered_bytes()).max().unwrap_or(0),
+            keyspace: self.shard.dbs().iter().map(|db| (db.len(), db.keys_with_expire())).collect(),
+            keyspace_hits: env.keyspace_hits,
+            keyspace_misses: env.keyspace_misses,
+            expired_keys: env.expired_keys,
+        }
+    }
+
+    // --- Now and then ----------------------------------------------------------------------------------------
+
+    fn listen(&mut self) {
+        for index in std::mem::take(&mut self.deaf) {
+            self.ring.accept(self.listeners[index].fd(), index as u32);
+        }
+    }
+
+    fn cron(&mut self) {
+        self.listen();
+        self.shard.free_some(GARBAGE_ENTRIES_PER_TURN);
+        self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
+        let timeout_ms = u64::from(self.config.timeout_s) * 1000;
+        for index in (self.cron_part..self.connections.len()).step_by(CRON_CONNECTIONS_PART) {
+            let Some(mut connection) = self.take_out(index as u32) else { continue };
+            let idle_ms = self.now_ms.saturating_sub(connection.session.active_ms);
+            if timeout_ms > 0 && idle_ms > timeout_ms && connection.replies.awaited() == 0 {
+                log::debug!("Closing idle client");
+                connection.closing = Some(Closing::Now);
+                self.mark_dirty(&mut connection);
+            }
+            if connection.soft_limit_since_ms.is_some() {
+                self.mark_dirty(&mut connection);
+            }
+            self.put_back(connection);
+        }
+    }
+
+    /// Sends what is ready, bounded in time, and lets everything go.
+    fn stop(mut self) {
+        for _ in 0..STOPPING_TURNS_MAX {
+            self.turn();
+            self.submit(Some(IDLE_BEFORE_PARK));
+            let undrained = self.connections.iter_mut().flatten().any(|connection| !connection.is_drained());
+            if !undrained && !self.has_work() {
+                break;
+            }
+        }
+        for connection in self.connections.iter_mut().flatten() {
+            connection.shut_down();
+        }
+        // Until every request has completed, the kernel may still write to what the connections own.
+        for _ in 0..STOPPING_TURNS_MAX {
+            if self.connections.iter().flatten().all(|connection| connection.may_be_dropped()) {
+                return;
+            }
+            self.turn();
+            self.submit(Some(IDLE_BEFORE_PARK));
+        }
+        std::mem::forget(self.connections);
+    }
+}
+
+/// Resolves when the kernel has signalled a completion. Through glommio's own ring, so that glommio sleeps.
+async fn wait_for_event(event_fd: i32) -> glommio::Result<(), ()> {
+    // SAFETY: the descriptor stays open as long as the worker's ring; it is taken out of the file again before that
+    // could close it.
+    #[expect(unsafe_code, reason = "glommio reads descriptors only as files of its own")]
+    let file = std::mem::ManuallyDrop::new(unsafe { BufferedFile::from_raw_fd(event_fd) });
+    debug_assert_eq!(file.as_raw_fd(), event_fd);
+    // An error is as good as an event: the worker looks.
+    let _ = file.read_at(0, size_of::<u64>()).await;
+    Ok(())
+}
+
+impl Connection {
+    /// True when more than an ordinary completed send has happened to the connection.
+    fn needs_care(&mut self) -> bool {
+        self.closing.is_some()
+            || self.stopped
+            || self.end_of_input
+            || !self.replies.ready().is_empty()
+            || self.soft_limit_since_ms.is_some()
+    }
+}
+
+/// A command that must run after all before it.
+pub(crate) fn barrier(args: shards::args::Args<'_>) -> Waiting {
+    let owned: OwnedArgs = args.to_owned();
+    Waiting::Barrier(owned)
+}
+
+/// What a client from elsewhere reads in protected mode (Redis's own words).
+const PROTECTED_MODE_TEXT: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n";
