@@ -336,3 +336,135 @@ fn check_args(args: &[shards::command::Arg], key_spec_count: usize) -> Result<()
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use shards::args::OwnedArgs;
+    use shards::ctx::Ctx;
+
+    use super::*;
+
+    fn run(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Result<(), CommandError> {
+        Ok(())
+    }
+
+    fn run_session(_registry: &Registry, _args: Args<'_>, _reply: &mut Reply) -> Result<(), CommandError> {
+        Ok(())
+    }
+
+    const READ: CommandSpec = CommandSpec {
+        name: "read",
+        summary: "Reads",
+        since: "1.0.0",
+        arity: Arity::Exactly(2),
+        flags: flags::READONLY,
+        keys: &[KeySpec::at(1, keys::RO)],
+        ..CommandSpec::BASE
+    };
+
+    const SESSION: CommandSpec =
+        CommandSpec { name: "session", summary: "Talks", since: "1.0.0", ..CommandSpec::BASE };
+
+    static CONTAINER: &[SessionCommand] = &[SessionCommand {
+        spec: SESSION,
+        run: run_session,
+        subcommands: &[SessionCommand {
+            spec: CommandSpec { name: "id", arity: Arity::Exactly(2), ..SESSION },
+            run: run_session,
+            subcommands: &[],
+        }],
+    }];
+
+    /// A registry of one data command. The row is leaked, as rows live as long as the process.
+    fn registry(spec: CommandSpec) -> Registry {
+        Registry::new(&[Box::leak(Box::new([DataCommand { spec, run }]))], &[CONTAINER])
+    }
+
+    fn called(line: &str) -> Result<String, String> {
+        let registry = registry(READ);
+        let args: OwnedArgs = line.split(' ').collect();
+        let found = registry.called(args.as_args()).map(|entry| entry.full_name.clone());
+        found.ok_or_else(|| registry.unknown(args.as_args()).text().into_owned())
+    }
+
+    fn plan_of(spec: CommandSpec) -> Plan {
+        registry(spec).commands()[0].plan
+    }
+
+    #[test]
+    fn a_call_finds_its_command_or_subcommand_in_any_case() {
+        assert_eq!(called("READ"), Ok("read".into()));
+        assert_eq!(called("Session"), Ok("session".into()));
+        assert_eq!(called("SESSION iD"), Ok("session|id".into()));
+        let registry = registry(READ);
+        assert_eq!(registry.find(b"Session|ID").unwrap().id, CommandId(2));
+        for unknown in [&b"session|"[..], b"session|id|x", b"read|id", b"|", b""] {
+            assert!(registry.find(unknown).is_none(), "{}", unknown.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn an_unknown_call_is_told_as_redis_tells_it() {
+        let unknown = |line: &str| called(line).unwrap_err();
+        assert_eq!(unknown("FOO"), "ERR unknown command 'FOO', with args beginning with: ");
+        assert_eq!(unknown("foo a b"), "ERR unknown command 'foo', with args beginning with: 'a' 'b' ");
+        assert_eq!(unknown("Session Foo x"), "ERR unknown subcommand 'Foo'. Try SESSION HELP.");
+        let long = "x".repeat(200);
+        let cut = "x".repeat(128);
+        assert_eq!(
+            unknown(&format!("{long} {long} b")),
+            format!("ERR unknown command '{cut}', with args beginning with: '{cut}' ")
+        );
+    }
+
+    #[test]
+    fn plans_follow_from_keys_and_policies() {
+        assert_eq!(plan_of(READ), Plan::SingleKey(1));
+        const TWO: &[KeySpec] = &[KeySpec::at(1, keys::RO), KeySpec::at(2, keys::RO)];
+        const MANY: &[KeySpec] = &[KeySpec::range(1, -1, 1, keys::RO)];
+        assert_eq!(plan_of(CommandSpec { keys: TWO, arity: Arity::Exactly(3), ..READ }), Plan::Gather);
+        let split = Some(RequestPolicy::MultiShard);
+        assert_eq!(plan_of(CommandSpec { keys: MANY, request_policy: split, ..READ }), Plan::Split);
+        let everywhere = Some(RequestPolicy::AllShards);
+        assert_eq!(plan_of(CommandSpec { keys: &[], request_policy: everywhere, ..READ }), Plan::AllShards);
+        assert_eq!(plan_of(CommandSpec { keys: &[], ..READ }), Plan::NoKeys);
+    }
+
+    #[test]
+    fn rows_that_contradict_themselves_are_refused() {
+        const NAME_AS_KEY: &[KeySpec] = &[KeySpec::at(0, keys::RO)];
+        const NEITHER_READ_NOR_WRITTEN: &[KeySpec] = &[KeySpec::at(1, keys::ACCESS)];
+        let check = |spec: CommandSpec| {
+            let row = Box::leak(Box::new(DataCommand { spec, run }));
+            check_row(Command::Data(row), false)
+        };
+        assert_eq!(check(READ), Ok(()));
+        let wrong = [
+            CommandSpec { name: "Read", ..READ },
+            CommandSpec { name: "", ..READ },
+            CommandSpec { summary: "", ..READ },
+            CommandSpec { flags: 0, ..READ },
+            CommandSpec { flags: flags::READONLY | flags::WRITE, ..READ },
+            CommandSpec { flags: flags::READONLY | flags::MOVABLE_KEYS, ..READ },
+            CommandSpec { arity: Arity::AtLeast(1), ..READ },
+            CommandSpec { keys: NAME_AS_KEY, ..READ },
+            CommandSpec { keys: NEITHER_READ_NOR_WRITTEN, ..READ },
+            CommandSpec { keys: &[], request_policy: Some(RequestPolicy::MultiShard), ..READ },
+            CommandSpec { request_policy: Some(RequestPolicy::AllShards), ..READ },
+            CommandSpec { deprecated_since: Some("2.0.0"), ..READ },
+            CommandSpec {
+                args: &[shards::command::Arg { key_spec_index: Some(1), ..shards::command::Arg::BASE }],
+                ..READ
+            },
+        ];
+        for (index, spec) in wrong.into_iter().enumerate() {
+            assert!(check(spec).is_err(), "row {index}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the command session is there twice")]
+    fn two_rows_of_one_name_are_refused() {
+        registry(CommandSpec { name: "session", ..READ });
+    }
+}

@@ -548,3 +548,173 @@ fn docs_of_arg(arg: &Arg, reply: &mut Reply) {
         docs_of_args(arg.args, reply);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shards::args::OwnedArgs;
+    use shards::command::{DataCommand, RequestPolicy, ResponsePolicy};
+    use shards::ctx::Ctx;
+
+    use super::*;
+    use crate::registry::Command;
+
+    fn unused(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Done {
+        Ok(())
+    }
+
+    static DATA: &[DataCommand] = &[
+        DataCommand {
+            run: unused,
+            spec: CommandSpec {
+                name: "mset",
+                summary: "Set multiple keys to multiple values",
+                since: "1.0.1",
+                arity: Arity::AtLeast(3),
+                flags: flags::WRITE | flags::DENYOOM,
+                acl: acl::STRING,
+                keys: &[KeySpec::range(1, -1, 2, keys::OW | keys::UPDATE)],
+                request_policy: Some(RequestPolicy::MultiShard),
+                response_policy: Some(ResponsePolicy::AllSucceeded),
+                ..CommandSpec::BASE
+            },
+        },
+        DataCommand {
+            run: unused,
+            spec: CommandSpec {
+                name: "zunionstore",
+                summary: "Add multiple sorted sets and store the resulting sorted set in a new key",
+                since: "2.0.0",
+                arity: Arity::AtLeast(4),
+                flags: flags::WRITE | flags::DENYOOM | flags::MOVABLE_KEYS,
+                acl: acl::SORTEDSET,
+                keys: &[
+                    KeySpec::at(1, keys::OW | keys::UPDATE),
+                    KeySpec {
+                        flags: keys::RO | keys::ACCESS,
+                        begin: BeginSearch::Index(2),
+                        find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
+                        notes: "",
+                    },
+                ],
+                ..CommandSpec::BASE
+            },
+        },
+        DataCommand {
+            run: unused,
+            spec: CommandSpec {
+                name: "substr",
+                summary: "Get a substring of the string stored at a key",
+                since: "1.0.0",
+                complexity: "O(N)",
+                group: Group::String,
+                arity: Arity::Exactly(4),
+                flags: flags::READONLY,
+                acl: acl::STRING,
+                keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
+                doc_flags: &["deprecated"],
+                deprecated_since: Some("2.0.0"),
+                replaced_by: Some("`GETRANGE`"),
+                args: &[
+                    Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+                    Arg { name: "start", kind: ArgKind::Integer, ..Arg::BASE },
+                ],
+                ..CommandSpec::BASE
+            },
+        },
+    ];
+
+    /// The reply in RESP, blanks for line ends.
+    fn ask(resp3: bool, line: &str) -> String {
+        let registry = Registry::new(&[DATA], &[COMMANDS]);
+        let owned: OwnedArgs = line.split(' ').collect();
+        let args = owned.as_args();
+        let mut reply = Reply::new(resp3);
+        match registry.called(args).map(|entry| entry.command) {
+            Some(Command::Session(command)) => {
+                if let Err(error) = (command.run)(&registry, args, &mut reply) {
+                    reply.error(&error);
+                }
+            }
+            _ => reply.error(&registry.unknown(args)),
+        }
+        String::from_utf8(reply.bytes().to_vec()).unwrap().trim_end().replace("\r\n", " ")
+    }
+
+    #[test]
+    fn info_is_what_redis_says_in_both_protocols() {
+        let mset3 = "*1 *10 $4 mset :-3 ~2 +write +denyoom :1 :-1 :2 ~3 +@write +@string +@slow \
+            ~2 $26 request_policy:multi_shard $29 response_policy:all_succeeded \
+            ~1 %3 $5 flags ~2 +OW +update $12 begin_search %2 $4 type $5 index $4 spec %1 $5 index :1 \
+            $9 find_keys %2 $4 type $5 range $4 spec %3 $7 lastkey :-1 $7 keystep :2 $5 limit :0 ~0";
+        assert_eq!(ask(true, "COMMAND INFO MSet"), mset3);
+        let mset2 = "*1 *10 $4 mset :-3 *2 +write +denyoom :1 :-1 :2 *3 +@write +@string +@slow \
+            *2 $26 request_policy:multi_shard $29 response_policy:all_succeeded \
+            *1 *6 $5 flags *2 +OW +update $12 begin_search *4 $4 type $5 index $4 spec *2 $5 index :1 \
+            $9 find_keys *4 $4 type $5 range $4 spec *6 $7 lastkey :-1 $7 keystep :2 $5 limit :0 *0";
+        assert_eq!(ask(false, "COMMAND INFO mset"), mset2);
+        let zunionstore = "*1 *10 $11 zunionstore :-4 ~3 +write +denyoom +movablekeys :1 :1 :1 \
+            ~3 +@write +@sortedset +@slow ~0 ~2 \
+            %3 $5 flags ~2 +OW +update $12 begin_search %2 $4 type $5 index $4 spec %1 $5 index :1 \
+            $9 find_keys %2 $4 type $5 range $4 spec %3 $7 lastkey :0 $7 keystep :1 $5 limit :0 \
+            %3 $5 flags ~2 +RO +access $12 begin_search %2 $4 type $5 index $4 spec %1 $5 index :2 \
+            $9 find_keys %2 $4 type $6 keynum $4 spec %3 $9 keynumidx :0 $8 firstkey :1 $7 keystep :1 ~0";
+        assert_eq!(ask(true, "command info zunionstore"), zunionstore);
+    }
+
+    #[test]
+    fn docs_leave_out_what_is_empty() {
+        let substr = "%1 $6 substr %8 $7 summary $45 Get a substring of the string stored at a key \
+            $5 since $5 1.0.0 $5 group $6 string $10 complexity $4 O(N) $9 doc_flags ~1 +deprecated \
+            $16 deprecated_since $5 2.0.0 $11 replaced_by $10 `GETRANGE` \
+            $9 arguments *2 %3 $4 name $3 key $4 type $3 key $14 key_spec_index :0 \
+            %2 $4 name $5 start $4 type $7 integer";
+        assert_eq!(ask(true, "COMMAND DOCS substr nosuch"), substr);
+        let info = "*2 $12 command|info *12 $7 summary \
+            $78 Get array of specific Redis command details, or all when no argument is given. \
+            $5 since $6 2.8.13 $5 group $6 server $10 complexity \
+            $49 O(N) where N is the number of commands to look up $7 history *1 *2 $5 7.0.0 \
+            $66 Allowed to be called with no argument to get info on all commands. \
+            $9 arguments *1 *6 $4 name $12 command-name $4 type $6 string $5 flags *2 +optional +multiple";
+        assert_eq!(ask(false, "COMMAND DOCS Command|Info"), info);
+    }
+
+    #[test]
+    fn unknown_names_are_nulls_in_info_and_absent_in_docs() {
+        assert_eq!(
+            ask(false, "COMMAND INFO nosuch command|nosuch mset|x command|info|x"),
+            "*4 $-1 $-1 $-1 $-1"
+        );
+        assert_eq!(ask(true, "COMMAND INFO nosuch"), "*1 _");
+        assert_eq!(ask(true, "COMMAND DOCS nosuch"), "%0");
+        assert_eq!(ask(false, "COMMAND DOCS nosuch"), "*0");
+    }
+
+    #[test]
+    fn list_is_narrowed_by_one_filter() {
+        assert_eq!(ask(true, "COMMAND COUNT"), ":4");
+        assert!(
+            ask(true, "COMMAND LIST").starts_with("*11 $4 mset $11 zunionstore $6 substr $7 command $13 ")
+        );
+        assert_eq!(ask(true, "COMMAND LIST filterby AclCat STRING"), "*2 $4 mset $6 substr");
+        assert_eq!(ask(true, "COMMAND LIST FILTERBY aclcat @string"), "*0");
+        assert_eq!(ask(true, "COMMAND LIST FILTERBY pattern C*|INF?"), "*1 $12 command|info");
+        assert_eq!(ask(true, "COMMAND LIST FILTERBY module json"), "*0");
+        for line in ["x", "FILTERBY", "FILTERBY PATTERN", "FILTERBY x y", "FILTERBY PATTERN a b"] {
+            assert_eq!(ask(true, &format!("COMMAND LIST {line}")), "-ERR syntax error", "{line}");
+        }
+    }
+
+    #[test]
+    fn keys_are_found_in_a_whole_command() {
+        assert_eq!(ask(true, "COMMAND GETKEYS mset a 1 b 2"), "*2 $1 a $1 b");
+        assert_eq!(ask(true, "COMMAND GETKEYS zunionstore d 2 a b WEIGHTS 1 2"), "*3 $1 d $1 a $1 b");
+        assert_eq!(ask(true, "COMMAND GETKEYSANDFLAGS mset a 1"), "*1 *2 $1 a ~2 +OW +update");
+        let error = |called| ask(true, &format!("COMMAND GETKEYS {called}"));
+        assert_eq!(error("nosuch a"), "-ERR Invalid command specified");
+        assert_eq!(error("command nosuch"), "-ERR Invalid command specified");
+        assert_eq!(error("command count"), "-ERR The command has no key arguments");
+        assert_eq!(error("mset a"), "-ERR Invalid number of arguments specified for command");
+        assert_eq!(error("zunionstore d x a"), "-ERR Invalid arguments specified for command");
+        assert_eq!(error("zunionstore d 3 a"), "-ERR Invalid arguments specified for command");
+    }
+}

@@ -144,7 +144,7 @@ impl KeySpec {
         let (first, last, step) = match self.find {
             // An open range may be empty, as a destination's sources. Redis then finds no keys at all, not even the
             // destination; we could not route the command.
-            FindKeys::Range { last: ..0, .. } if first == argc => return true,
+            FindKeys::Range { last: ..0, limit: 0, .. } if first == argc => return true,
             FindKeys::Range { last, step, limit } => {
                 let last = if last >= 0 {
                     first + last
@@ -178,5 +178,55 @@ impl KeySpec {
             index += step.max(1);
         }
         self.flags & INCOMPLETE == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::OwnedArgs;
+
+    /// The arguments that a spec finds, or none when the line does not fit it.
+    fn found(spec: KeySpec, line: &str) -> Option<Vec<usize>> {
+        let args: OwnedArgs = line.split(' ').collect();
+        let mut positions = Vec::new();
+        let fits = spec.positions(args.as_args(), &mut positions);
+        fits.then(|| positions.into_iter().map(|key| key.index).collect())
+    }
+
+    #[test]
+    fn ranges_end_where_they_say() {
+        assert_eq!(found(KeySpec::at(1, RO), "get a"), Some(vec![1]));
+        assert_eq!(found(KeySpec::range(1, -1, 2, OW), "mset a 1 b 2"), Some(vec![1, 3]));
+        assert_eq!(found(KeySpec::range(1, -2, 1, RW), "blpop a b 0"), Some(vec![1, 2]));
+        assert_eq!(found(KeySpec::at(3, RO), "get a"), None);
+    }
+
+    #[test]
+    fn an_open_range_may_be_empty() {
+        assert_eq!(found(KeySpec::range(2, -1, 1, RO), "pfmerge d"), Some(vec![]));
+        assert_eq!(found(KeySpec::range(3, -1, 1, RO), "pfmerge d"), None);
+    }
+
+    #[test]
+    fn a_limit_takes_a_fraction_of_the_arguments() {
+        let find = FindKeys::Range { last: -1, step: 1, limit: 2 };
+        let begin = BeginSearch::Keyword { keyword: "STREAMS", start_from: 1 };
+        let spec = KeySpec { flags: RO, begin, find, notes: "" };
+        assert_eq!(found(spec, "xread COUNT 1 streams a b 0 0"), Some(vec![4, 5]));
+        assert_eq!(found(spec, "xread COUNT 1 a b 0 0"), None);
+        assert_eq!(found(spec, "xread a STREAMS"), None);
+    }
+
+    #[test]
+    fn a_number_of_keys_must_fit_the_arguments() {
+        let find = FindKeys::KeyNum { keynum: 0, first: 1, step: 1 };
+        let spec = KeySpec { flags: RO, begin: BeginSearch::Index(2), find, notes: "" };
+        assert_eq!(found(spec, "eval s 2 a b c"), Some(vec![3, 4]));
+        for line in
+            ["eval s 0", "eval s 3 a b", "eval s x a", "eval s -1 a", "eval s 99999999999 a", "eval s"]
+        {
+            assert_eq!(found(spec, line), None, "{line}");
+        }
     }
 }

@@ -2,25 +2,27 @@
 //!
 //! One family never calls another.
 
-mod counter;
-mod string;
-mod string_range;
-mod string_rows;
 pub mod bitfield;
 pub mod bitmap;
+pub mod counter;
 pub mod expire;
 pub mod generic;
 pub mod keyspace;
+mod string;
+pub mod string_range;
+pub mod string_rows;
 
 use crate::command::DataCommand;
 
 /// All data commands, family by family.
+pub const FAMILIES: &[&[DataCommand]] = &[
     // One line for each family.
     bitfield::COMMANDS,
     bitmap::COMMANDS,
+    counter::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
     keyspace::COMMANDS,
+    string_range::COMMANDS,
+    string_rows::COMMANDS,
 ];
-pub const FAMILIES: &[&[DataCommand]] = &[
-pub const FAMILIES: &[&[DataCommand]] = &[string_rows::COMMANDS, string_range::COMMANDS, counter::COMMANDS];

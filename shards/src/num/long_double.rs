@@ -413,6 +413,15 @@ mod tests {
     }
 
     #[test]
+    fn a_quotient_just_above_a_tie_is_rounded_up() {
+        // Short and long digits take different ways to the same rule.
+        let above_tie = LongDouble::parse(b"0xedaf3a935ad0bd6dp-152").unwrap();
+        assert_eq!(LongDouble::parse(b"3e-27"), Some(above_tie));
+        let long = format!("3.{}1e-27", "0".repeat(100));
+        assert_eq!(LongDouble::parse(long.as_bytes()), Some(above_tie));
+    }
+
+    #[test]
     fn printing_rounds_half_to_even_and_trims_zeros() {
         for (text, expected) in [
             ("0x1p-18", "0.00000381469726562"),
