@@ -46,9 +46,9 @@ fn main() -> ExitCode {
 
 fn run(operation: &str, count: usize) -> Result<(), String> {
     match operation {
-        "get" => execute(&requests("GET", 0, &[]), count),
-        "get-miss" => execute(&requests("GET", KEYS, &[]), count),
-        "set" => execute(&requests("SET", 0, &["v".repeat(64)]), count),
+        "get" => execute(&requests("GET", 0, &[]), count, b"$64\r\n"),
+        "get-miss" => execute(&requests("GET", KEYS, &[]), count, b"$-1\r\n"),
+        "set" => execute(&requests("SET", 0, &["v".repeat(64)]), count, b"+OK\r\n"),
         "parse-get" => parse("*2\r\n$3\r\nGET\r\n$16\r\nkey:000000000042\r\n", count),
         "parse-set" => parse(
             &format!("*3\r\n$3\r\nSET\r\n$16\r\nkey:000000000042\r\n$64\r\n{}\r\n", "v".repeat(64)),
@@ -67,8 +67,9 @@ fn requests(command: &str, first: usize, rest: &[String]) -> Vec<OwnedArgs> {
     (first..first + KEYS).map(request).collect()
 }
 
-/// Executes `count` of the requests on a shard that holds the keys; each includes the hash slot of its key.
-fn execute(requests: &[OwnedArgs], count: usize) -> Result<(), String> {
+/// Executes `count` of the requests on a shard that holds the keys; each includes the hash slot of its key. The last
+/// reply must begin with `expected`.
+fn execute(requests: &[OwnedArgs], count: usize, expected: &[u8]) -> Result<(), String> {
     let config = ShardConfig {
         id: ShardId(0),
         databases: 16,
@@ -85,7 +86,10 @@ fn execute(requests: &[OwnedArgs], count: usize) -> Result<(), String> {
     for request in requests.iter().cycle().take(count) {
         execute_one(&mut shard, command, request, &mut reply);
     }
-    Ok(())
+    match reply.bytes().starts_with(expected) {
+        true => Ok(()),
+        false => Err(format!("unexpected reply: {}", String::from_utf8_lossy(reply.bytes()))),
+    }
 }
 
 fn execute_one(shard: &mut Shard, command: &'static DataCommand, request: &OwnedArgs, reply: &mut Reply) {
