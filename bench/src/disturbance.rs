@@ -59,11 +59,13 @@ fn own_ticks(stat: &str) -> Option<u64> {
     sum(after_name.split_ascii_whitespace().skip(11).take(4), 4)
 }
 
-/// User, nice, system and stolen time of proc_stat(5). Not interrupts: those of the loopback interface are our own.
+/// User, nice, system, interrupt and stolen time of proc_stat(5). Interrupts belong to it, since the run time of a
+/// process contains those that it ran into, unless the kernel has IRQ_TIME_ACCOUNTING; there, the loopback interface's
+/// own work shows up as that of others.
 fn all_ticks(stat: &str) -> Option<u64> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-    sum([0, 1, 2, 7].iter().filter_map(|&index| fields.get(index).copied()), 4)
+    sum([0, 1, 2, 5, 6, 7].iter().filter_map(|&index| fields.get(index).copied()), 6)
 }
 
 fn sum<'a>(fields: impl Iterator<Item = &'a str>, expected: usize) -> Option<u64> {
@@ -76,8 +78,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stolen_time_counts_and_interrupts_do_not() {
-        assert_eq!(all_ticks("cpu  1000 200 30 9999 9999 9999 9999 4 0 0\ncpu0 1 1 1 1\n"), Some(1234));
+    fn interrupts_and_stolen_time_count_and_idleness_does_not() {
+        let stat = "cpu  100000 20000 3000 999999 999999 400 50 6 0 0\ncpu0 1 1 1 1\n";
+        assert_eq!(all_ticks(stat), Some(123_456));
         assert_eq!(all_ticks("cpu  1 2\n"), None);
     }
 
