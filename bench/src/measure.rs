@@ -1,0 +1,178 @@
+//! One row on one server: start, fill, warm up, measure, stop. Returns plain figures; it must not know how they are
+//! compared or printed.
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use testkit::{Kind, Server};
+
+use crate::closed_loop::ClosedLoop;
+use crate::cores::{self, Placement};
+use crate::disturbance::Watch;
+use crate::fill;
+use crate::load::{self, Schedule};
+use crate::resp::Template;
+use crate::rows::{CONNECTIONS, CommandWords, Fill, Row, Work};
+
+/// Requests of the run that warms a server up and tells how many requests fill the measured time; for each command of
+/// the pipeline.
+const WARM_UP_REQUESTS: u64 = 40_000;
+
+/// The same for an open loop, whose rate is known.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// Descriptors that a process needs besides its connections: listeners, logs, rings, the standard three.
+const SPARE_FILES: u64 = 200;
+
+/// After data or connections came, until their memory is read: lets rehashing end and buffers go back.
+const SETTLE: Duration = Duration::from_secs(4);
+
+/// The same for idle connections: Redis looks at a client once a second, takes its query buffer away after two idle
+/// seconds, and halves its reply buffer every five.
+const SETTLE_CONNECTIONS: Duration = Duration::from_secs(25);
+
+/// How long each part takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    /// The measured part of a closed or open loop.
+    pub(crate) load: Duration,
+    /// The watch over an idle node.
+    pub(crate) idle: Duration,
+}
+
+/// The machine's limits, found once.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    /// Cores that may be used.
+    pub(crate) cores: Vec<usize>,
+    /// Files that a process may open.
+    pub(crate) open_files: u64,
+}
+
+impl Machine {
+    /// The connections that can be held open of `wanted`, on both sides.
+    pub(crate) fn connections(&self, wanted: u64) -> u64 {
+        wanted.min(self.open_files.saturating_sub(SPARE_FILES))
+    }
+}
+
+/// Measures a row on a server: one figure for each of the row's columns, in their order.
+///
+/// # Errors
+/// When the server does not start, refuses a command, or the generator fails.
+pub(crate) fn measure(row: &Row, kind: Kind, machine: &Machine, timing: Timing) -> io::Result<Vec<f64>> {
+    let placement = cores::place(&machine.cores, row.shards);
+    cores::pin_this_thread(&placement.generator)?;
+    let server = start(row, kind, machine, &placement)?;
+    let watch = Watch::begin(&server)?;
+    let mut figures = figures(row, &server, machine, timing, placement.is_apart())?;
+    figures.push(100.0 * watch.others(&server)?);
+    Ok(figures)
+}
+
+fn figures(
+    row: &Row,
+    server: &Server,
+    machine: &Machine,
+    timing: Timing,
+    spin: bool,
+) -> io::Result<Vec<f64>> {
+    match row.work {
+        Work::ClosedLoop { command, pipeline, fill } => {
+            fill::fill(server.addr(), fill)?;
+            let run = ClosedLoop { port: server.port(), pipeline, command, number_max: fill.count };
+            closed_loop(server, run, timing.load)
+        }
+        Work::OpenLoop { command, rate_per_s, fill } => {
+            fill::fill(server.addr(), fill)?;
+            let schedule = Schedule {
+                rate_per_s,
+                connections: CONNECTIONS,
+                time: timing.load,
+                spin,
+                number_max: fill.count,
+            };
+            open_loop(server, schedule, command)
+        }
+        Work::BytesPerKey { fill } => bytes_per_key(server, fill),
+        Work::IdleNode => Ok(idle_node(server, timing.idle)),
+        Work::IdleConnections { count } => bytes_per_connection(server, machine.connections(count)),
+    }
+}
+
+fn start(row: &Row, kind: Kind, machine: &Machine, placement: &Placement) -> io::Result<Server> {
+    let mut builder = Server::builder(kind).shards(row.shards).cpus(&placement.server);
+    if let Work::IdleConnections { count } = row.work {
+        builder = builder.args(["--maxclients".to_owned(), (machine.connections(count) + 50).to_string()]);
+    }
+    if kind == Kind::Valkey {
+        builder = builder.args(["--io-threads".to_owned(), row.shards.to_string()]);
+    }
+    builder.try_start()
+}
+
+fn closed_loop(server: &Server, run: ClosedLoop, time: Duration) -> io::Result<Vec<f64>> {
+    let warm_up = run.run(run.whole_pipelines(WARM_UP_REQUESTS * u64::from(run.pipeline)))?;
+    let requests = run.whole_pipelines((warm_up.requests_per_s * time.as_secs_f64()) as u64);
+    let cpu_before = server.cpu_time();
+    let report = run.run(requests)?;
+    let cpu = server.cpu_time() - cpu_before;
+    Ok(vec![report.requests_per_s, report.p50_ms * 1e3, report.p99_ms * 1e3, micros(cpu) / requests as f64])
+}
+
+fn open_loop(server: &Server, schedule: Schedule, command: CommandWords) -> io::Result<Vec<f64>> {
+    let template = Template::new(command);
+    let warm_up = Schedule { time: WARM_UP, ..schedule };
+    load::run(server.addr(), warm_up, &template)?;
+    let cpu_before = server.cpu_time();
+    let outcome = load::run(server.addr(), schedule, &template)?;
+    let cpu = server.cpu_time() - cpu_before;
+    if outcome.lost > 0 {
+        return Err(io::Error::other(format!("{} requests had no reply at the end", outcome.lost)));
+    }
+    let latency_us = |quantile| outcome.latency_ns.value_at_quantile(quantile) as f64 / 1e3;
+    Ok(vec![
+        outcome.replies_per_s,
+        latency_us(0.5),
+        latency_us(0.99),
+        latency_us(0.999),
+        micros(cpu) / outcome.latency_ns.len() as f64,
+        outcome.send_lag_ns.value_at_quantile(0.99) as f64 / 1e3,
+    ])
+}
+
+fn bytes_per_key(server: &Server, fill: Fill) -> io::Result<Vec<f64>> {
+    // So that what the first commands of a process cost once is not charged to the keys.
+    fill::fill(server.addr(), Fill { count: 1, ..fill })?;
+    let before = server.resident_bytes();
+    fill::fill(server.addr(), fill)?;
+    thread::sleep(SETTLE);
+    let growth = server.resident_bytes() as f64 - before as f64;
+    let keys = server.client().try_cmd(&["DBSIZE"])?.as_int();
+    if keys != Some(fill.count as i64) {
+        return Err(io::Error::other(format!("DBSIZE is {keys:?} after {} keys", fill.count)));
+    }
+    Ok(vec![growth / fill.count as f64])
+}
+
+fn idle_node(server: &Server, time: Duration) -> Vec<f64> {
+    thread::sleep(SETTLE);
+    let (cpu_before, begin) = (server.cpu_time(), Instant::now());
+    thread::sleep(time);
+    let busy = server.cpu_time() - cpu_before;
+    vec![100.0 * busy.as_secs_f64() / begin.elapsed().as_secs_f64(), server.resident_bytes() as f64 / 1e6]
+}
+
+fn bytes_per_connection(server: &Server, count: u64) -> io::Result<Vec<f64>> {
+    drop(fill::open_idle_connections(server.addr(), 1)?);
+    let before = server.resident_bytes();
+    let connections = fill::open_idle_connections(server.addr(), count)?;
+    thread::sleep(SETTLE_CONNECTIONS);
+    let growth = server.resident_bytes() as f64 - before as f64;
+    Ok(vec![growth / connections.len() as f64])
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}

@@ -1,0 +1,249 @@
+//! Every row of the comparison, in one table: what is measured, on how many shards, which columns it gives, and the
+//! goals it is held against. A new row is a new entry here; only a new *kind* of work needs code in `measure`.
+
+use testkit::Kind;
+
+use crate::resp::NUMBER_PLACE;
+
+/// The servers, in the order in which they run and are printed. The first is ours.
+pub(crate) const SERVERS: [Kind; 3] = [Kind::Shoal, Kind::Redis, Kind::Valkey];
+
+/// The name of a server in the output.
+pub(crate) fn server_name(server: Kind) -> &'static str {
+    match server {
+        Kind::Shoal => "shoal",
+        Kind::Redis => "redis-server",
+        Kind::Valkey => "Valkey",
+    }
+}
+
+/// Connections of every load but the idle one (redis-benchmark's own default).
+pub(crate) const CONNECTIONS: usize = 50;
+
+/// Keys that a load chooses from.
+const KEYS: u64 = 100_000;
+
+/// Keys whose memory is measured.
+const KEYS_WEIGHED: u64 = 1_000_000;
+
+/// One command as its arguments; [`NUMBER_PLACE`] in them becomes twelve digits.
+pub(crate) type CommandWords = &'static [&'static str];
+
+/// 16 bytes, once the number is in.
+const KEY: &str = "key:__rand_int__";
+const _: () = assert!(KEY.len() == 16 && NUMBER_PLACE.len() == 12);
+
+/// 64 bytes.
+const VALUE: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ+-";
+const _: () = assert!(VALUE.len() == 64);
+
+const GET: CommandWords = &["GET", KEY];
+const SET: CommandWords = &["SET", KEY, VALUE];
+
+/// Data that a server holds before it is measured: the command, once for each number below `count`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fill {
+    /// What is sent.
+    pub(crate) command: CommandWords,
+    /// How often, with numbers from 0 up.
+    pub(crate) count: u64,
+}
+
+const STRINGS: Fill = Fill { command: SET, count: KEYS };
+
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Work {
+    /// redis-benchmark: each connection sends `pipeline` commands, waits for all the replies, and sends again.
+    ClosedLoop { command: CommandWords, pipeline: u32, fill: Fill },
+    /// Our own generator: commands leave at a fixed rate over all connections.
+    OpenLoop { command: CommandWords, rate_per_s: u64, fill: Fill },
+    /// Growth of the resident set by the fill, per key.
+    BytesPerKey { fill: Fill },
+    /// A node that nobody talks to.
+    IdleNode,
+    /// Growth of the resident set by connections that have said PING once and are silent since, per connection.
+    IdleConnections { count: u64 },
+}
+
+/// One figure that a row gives. Lower is better, except for rates.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    /// The heading, unit last.
+    pub(crate) name: &'static str,
+    /// Digits after the point.
+    pub(crate) decimals: usize,
+    /// Print shoal's ratio to the others.
+    pub(crate) ratio: bool,
+}
+
+const fn figure(name: &'static str, decimals: usize) -> Column {
+    Column { name, decimals, ratio: false }
+}
+
+const fn compared(name: &'static str, decimals: usize) -> Column {
+    Column { name, decimals, ratio: true }
+}
+
+const CPU_US: Column = compared("CPU us/op", 2);
+const IDLE_CPU: Column = figure("CPU % of a core", 2);
+const RESIDENT: Column = compared("resident MB", 1);
+const KEY_BYTES: Column = compared("bytes/key", 1);
+const CONNECTION_BYTES: Column = compared("bytes/connection", 0);
+
+/// What processes that have nothing to do with the measurement took of the machine meanwhile. The last column of
+/// every row.
+const OTHERS: Column = figure("others, % of a core", 0);
+
+const CLOSED_LOOP_COLUMNS: &[Column] =
+    &[compared("requests/s", 0), figure("p50 us", 0), figure("p99 us", 0), CPU_US, OTHERS];
+const OPEN_LOOP_COLUMNS: &[Column] = &[
+    figure("replies/s", 0),
+    figure("p50 us", 0),
+    compared("p99 us", 0),
+    compared("p99.9 us", 0),
+    CPU_US,
+    figure("sent late, p99 us", 0),
+    OTHERS,
+];
+
+impl Work {
+    /// The figures that this work gives, in the order of `measure`'s result.
+    pub(crate) fn columns(&self) -> &'static [Column] {
+        match self {
+            Work::ClosedLoop { .. } => CLOSED_LOOP_COLUMNS,
+            Work::OpenLoop { .. } => OPEN_LOOP_COLUMNS,
+            Work::BytesPerKey { .. } => &[KEY_BYTES, OTHERS],
+            Work::IdleNode => &[IDLE_CPU, RESIDENT, OTHERS],
+            Work::IdleConnections { .. } => &[CONNECTION_BYTES, OTHERS],
+        }
+    }
+
+    /// The title of the table that rows of this kind share.
+    pub(crate) fn title(&self) -> &'static str {
+        match self {
+            Work::ClosedLoop { .. } => {
+                "Closed loop (redis-benchmark, 50 connections, 64-byte values, 100 k keys)"
+            }
+            Work::OpenLoop { .. } => {
+                "Open loop (fixed rate, 50 connections, latency from the scheduled send time)"
+            }
+            Work::BytesPerKey { .. } => "Memory of data (growth of the resident set)",
+            Work::IdleNode => "Idle node",
+            Work::IdleConnections { .. } => "Idle connections (growth of the resident set)",
+        }
+    }
+}
+
+/// What a row should reach.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Goal {
+    /// The name of the column.
+    pub(crate) column: &'static str,
+    /// Against whom the ratio is taken; none for shoal's own figure.
+    pub(crate) against: Option<Kind>,
+    /// Met when the median is at most this.
+    pub(crate) at_most: f64,
+}
+
+const fn cpu_ratio(against: Kind, at_most: f64) -> Goal {
+    Goal { column: CPU_US.name, against: Some(against), at_most }
+}
+
+const fn own(column: Column, at_most: f64) -> Goal {
+    Goal { column: column.name, against: None, at_most }
+}
+
+const ONE_SHARD_P1: &[Goal] = &[cpu_ratio(Kind::Redis, 0.90), cpu_ratio(Kind::Valkey, 0.90)];
+const ONE_SHARD_P16: &[Goal] = &[cpu_ratio(Kind::Redis, 0.60), cpu_ratio(Kind::Valkey, 0.80)];
+const TWO_SHARDS: &[Goal] = &[cpu_ratio(Kind::Valkey, 0.60)];
+
+/// One row, measured on every server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    /// Unique; `--rows` looks for a part of it.
+    pub(crate) name: &'static str,
+    /// Workers of shoal and io-threads of Valkey. With one, server and generator have a core each; with two, both
+    /// share both cores.
+    pub(crate) shards: usize,
+    /// What is measured.
+    pub(crate) work: Work,
+    /// What it should reach.
+    pub(crate) goals: &'static [Goal],
+}
+
+const fn closed(
+    name: &'static str,
+    shards: usize,
+    pipeline: u32,
+    command: CommandWords,
+    goals: &'static [Goal],
+) -> Row {
+    Row { name, shards, work: Work::ClosedLoop { command, pipeline, fill: STRINGS }, goals }
+}
+
+const fn open(name: &'static str, shards: usize, rate_per_s: u64, command: CommandWords) -> Row {
+    Row { name, shards, work: Work::OpenLoop { command, rate_per_s, fill: STRINGS }, goals: &[] }
+}
+
+/// All rows. Rows of one kind stand together: they are printed as one table.
+pub(crate) const ROWS: &[Row] = &[
+    closed("1 shard, P=1, GET", 1, 1, GET, ONE_SHARD_P1),
+    closed("1 shard, P=1, SET", 1, 1, SET, ONE_SHARD_P1),
+    closed("1 shard, P=16, GET", 1, 16, GET, ONE_SHARD_P16),
+    closed("1 shard, P=16, SET", 1, 16, SET, ONE_SHARD_P16),
+    closed("2 shards, P=1, GET", 2, 1, GET, TWO_SHARDS),
+    closed("2 shards, P=1, SET", 2, 1, SET, TWO_SHARDS),
+    closed("2 shards, P=16, GET", 2, 16, GET, TWO_SHARDS),
+    closed("2 shards, P=16, SET", 2, 16, SET, TWO_SHARDS),
+    open("1 shard, 30 k/s, GET", 1, 30_000, GET),
+    open("1 shard, 30 k/s, SET", 1, 30_000, SET),
+    open("2 shards, 15 k/s, GET", 2, 15_000, GET),
+    open("2 shards, 15 k/s, SET", 2, 15_000, SET),
+    Row {
+        name: "1 M keys, 16-byte key, 64-byte value",
+        shards: 1,
+        work: Work::BytesPerKey { fill: Fill { command: SET, count: KEYS_WEIGHED } },
+        goals: &[own(KEY_BYTES, 110.0)],
+    },
+    // 0.5 % for each of the two workers.
+    Row {
+        name: "idle node, 2 workers",
+        shards: 2,
+        work: Work::IdleNode,
+        goals: &[own(IDLE_CPU, 1.0), own(RESIDENT, 24.0)],
+    },
+    Row {
+        name: "10 000 idle connections",
+        shards: 2,
+        work: Work::IdleConnections { count: 10_000 },
+        goals: &[own(CONNECTION_BYTES, 4096.0)],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_goal_names_a_column_of_its_row() {
+        for row in ROWS {
+            for goal in row.goals {
+                let column = row.work.columns().iter().find(|column| column.name == goal.column);
+                let column = column.unwrap_or_else(|| panic!("{}: no column {}", row.name, goal.column));
+                assert!(goal.against.is_none() || column.ratio, "{}: no ratio of {}", row.name, goal.column);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_have_names_of_their_own_and_stand_with_their_kind() {
+        let names: HashSet<_> = ROWS.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), ROWS.len());
+        let mut titles: Vec<_> = ROWS.iter().map(|row| row.work.title()).collect();
+        titles.dedup();
+        let unique: HashSet<_> = titles.iter().collect();
+        assert_eq!(unique.len(), titles.len());
+    }
+}
