@@ -1,5 +1,6 @@
 //! The binary `shoal`: command line, logging, exit codes.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use shoal::config::{self, Action};
@@ -11,17 +12,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let loaded = match config::load(std::env::args_os().skip(1)) {
         Ok(Action::Run(loaded)) => loaded,
-        Ok(Action::PrintVersion | Action::PrintHelp) => return ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{error}\n").as_bytes());
-            return ExitCode::FAILURE;
-        }
+        Ok(Action::PrintVersion) => return print(config::version_text()),
+        Ok(Action::PrintHelp) => return print(config::help_text()),
+        Err(error) => return fail(&error.to_string()),
     };
     let config = loaded.config;
     if let Err(error) = logging::init(config.loglevel, &config.logfile) {
-        let text = format!("Can't open the log file {}: {error}\n", config.logfile.display());
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
-        return ExitCode::FAILURE;
+        return fail(&format!("Can't open the log file {}: {error}", config.logfile.display()));
     }
     for warning in &loaded.warnings {
         log::warn!("{warning}");
@@ -33,4 +30,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn print(text: &str) -> ExitCode {
+    // A reader that is gone needs no text.
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    ExitCode::SUCCESS
+}
+
+fn fail(text: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+    ExitCode::FAILURE
 }

@@ -282,7 +282,7 @@ impl Worker {
             self.connections.len() as u32 - 1
         });
         let mut connection =
-            Box::new(Connection::new(socket, index, session, addresses.peer, addresses.local));
+            Box::new(Connection::new(socket, index, session, addresses));
         connection.drive_receive(&mut self.ring);
         self.connections[index as usize] = Some(connection);
     }

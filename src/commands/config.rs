@@ -128,13 +128,20 @@ fn config_get(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
     ctx.reply.map(found.len());
     for (name, value) in found {
         ctx.reply.bulk(name.as_bytes());
-        ctx.reply.bulk(value.as_bytes());
+        ctx.reply.bulk(&value);
     }
     Ok(Flow::Done)
 }
 
 fn config_set(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    let new = Arc::new(config::set(ctx.config, args.skip(2))?);
+    let is_local = ctx.connection.is_local;
+    let new = config::set(ctx.config, args.skip(2), is_local)?;
+    if new.port != ctx.config.port || new.bind != ctx.config.bind {
+        return Err(CommandError::other(
+            "ERR CONFIG SET failed - port and bind cannot be changed while the server runs",
+        ));
+    }
+    let new = Arc::new(new);
     crate::log::set_level(new.loglevel);
     Ok(Flow::Ask(Question::SetConfig(new), Box::new(|_, reply| reply.ok())))
 }
@@ -144,13 +151,7 @@ fn config_resetstat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, 
 }
 
 fn config_rewrite(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    let Some(path) = &ctx.node.config_file else {
-        return Err(CommandError::other("ERR The server is running without a config file"));
-    };
-    if let Err(error) = config::rewrite(ctx.config, path) {
-        log::warn!("CONFIG REWRITE failed: {error}");
-        return Err(CommandError::other(format!("ERR Rewriting config file: {error}")));
-    }
+    config::rewrite_file(ctx.config, ctx.node.config_file.as_deref())?;
     log::info!("CONFIG REWRITE executed with success.");
     ctx.reply.ok();
     Ok(Flow::Done)

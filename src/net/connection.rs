@@ -10,6 +10,7 @@ use std::ptr::NonNull;
 use shards::args::{Blob, OwnedArgs};
 use socket2::{Domain, SockRef};
 
+use super::listener::Addresses;
 use super::reply_queue::ReplyQueue;
 use super::ring::ClientRing;
 use crate::protocol::{BlobLoan, QueryBuffer};
@@ -88,6 +89,8 @@ pub struct Connection {
     pub peer: String,
     /// Own address as CLIENT LIST shows it.
     pub local: String,
+    /// A client on this machine.
+    pub is_local: bool,
     receiving: Receiving,
     loan: Option<BlobLoan>,
     sending: Option<Box<Sending>>,
@@ -108,7 +111,8 @@ struct Sending {
 
 impl Connection {
     /// A connection on an accepted socket.
-    pub fn new(fd: OwnedFd, index: u32, session: Session, peer: String, local: String) -> Connection {
+    pub fn new(fd: OwnedFd, index: u32, session: Session, addresses: Addresses) -> Connection {
+        let Addresses { peer, local, is_local } = addresses;
         Connection {
             fd,
             index,
@@ -123,6 +127,7 @@ impl Connection {
             soft_limit_since_ms: None,
             peer,
             local,
+            is_local,
             receiving: Receiving::Stopped,
             loan: None,
             sending: None,
