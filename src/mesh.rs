@@ -359,16 +359,6 @@ impl RemoteCommand {
         resp3: bool,
         touch: bool,
     ) -> RemoteCommand {
-        RemoteCommand {
-            ticket,
-            command,
-            db,
-            slot,
-            resp3,
-            touch,
-            spans_end: 0,
-            bytes_end: 0,
-            blobs_end: 0,
-        }
+        RemoteCommand { ticket, command, db, slot, resp3, touch, spans_end: 0, bytes_end: 0, blobs_end: 0 }
     }
 }

@@ -256,7 +256,7 @@ fn plan(command: Command) -> Plan {
         Command::Session(_) => None,
     };
     match (spread, spec.single_key()) {
-        (Some(RequestPolicy::MultiShard), _) => Plan::Split,
+        (Some(RequestPolicy::MultiShard), _) if !spec.keys_depend => Plan::Split,
         (Some(RequestPolicy::AllShards | RequestPolicy::AllNodes), _) => Plan::AllShards,
         (_, Some(index)) => Plan::SingleKey(index),
         (_, None) if spec.has_keys() => Plan::Gather,

@@ -90,7 +90,8 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
         let parts = (Arc::clone(&config), slots.clone(), std::mem::take(&mut listeners[number]));
         let ready = ready.clone();
         // More workers than processors share them, as the operator has asked.
-        let placement = if workers <= cpus.len() { Placement::Fixed(cpus[number]) } else { Placement::Unbound };
+        let placement =
+            if workers <= cpus.len() { Placement::Fixed(cpus[number]) } else { Placement::Unbound };
         let thread = LocalExecutorBuilder::new(placement)
             .name(&format!("shoal-{number}"))
             .io_memory(GLOMMIO_IO_MEMORY_BYTES)
@@ -164,7 +165,10 @@ fn check_limits(config: &mut Config, workers: usize) -> Result<(), StartError> {
                 "Your current 'ulimit -n' of {reached} is not enough for the server to start. Please increase your open file limit to at least {wanted}. Exiting."
             )));
         };
-        log::warn!("You requested maxclients of {} requiring at least {wanted} max file descriptors.", config.maxclients);
+        log::warn!(
+            "You requested maxclients of {} requiring at least {wanted} max file descriptors.",
+            config.maxclients
+        );
         log::warn!("Server can't set maximum open files to {wanted} because of OS error.");
         log::warn!(
             "Current maximum open files is {reached}. maxclients has been reduced to {possible} to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'."
@@ -204,7 +208,8 @@ fn check_io_uring() -> Result<(), StartError> {
 /// For each worker its listeners: own ones for TCP, a shared one for the Unix socket.
 fn open_listeners(config: &Config, workers: usize) -> Result<Vec<Vec<Listener>>, StartError> {
     let mut all: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
-    let addresses = if config.port == 0 { Vec::new() } else { listener::addresses(config).map_err(StartError)? };
+    let addresses =
+        if config.port == 0 { Vec::new() } else { listener::addresses(config).map_err(StartError)? };
     let mut opened = 0;
     for (address, optional) in addresses {
         match listen_everywhere(address, config.tcp_backlog, &mut all) {
@@ -214,7 +219,10 @@ fn open_listeners(config: &Config, workers: usize) -> Result<Vec<Vec<Listener>>,
             }
             Err(error) => {
                 let text = format!("Could not create server TCP listening socket {address}: bind: {error}");
-                return Err(StartError(format!("{text}. Failed listening on port {} (TCP), aborting.", config.port)));
+                return Err(StartError(format!(
+                    "{text}. Failed listening on port {} (TCP), aborting.",
+                    config.port
+                )));
             }
         }
     }
@@ -226,7 +234,8 @@ fn open_listeners(config: &Config, workers: usize) -> Result<Vec<Vec<Listener>>,
     if let Some(unix) = unix {
         for listeners in &mut all {
             let shared = unix.share();
-            listeners.push(shared.map_err(|error| StartError(format!("Failed opening Unix socket: {error}")))?);
+            listeners
+                .push(shared.map_err(|error| StartError(format!("Failed opening Unix socket: {error}")))?);
         }
     } else if config.port == 0 {
         return Err(StartError("Configured to not listen anywhere, exiting.".to_owned()));

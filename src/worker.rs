@@ -281,8 +281,7 @@ impl Worker {
             self.connections.push(None);
             self.connections.len() as u32 - 1
         });
-        let mut connection =
-            Box::new(Connection::new(socket, index, session, addresses));
+        let mut connection = Box::new(Connection::new(socket, index, session, addresses));
         connection.drive_receive(&mut self.ring);
         self.connections[index as usize] = Some(connection);
     }
@@ -424,7 +423,10 @@ impl Worker {
             self.close_if_due(&mut connection);
             connection.drive_send(&mut self.ring);
             connection.drive_receive(&mut self.ring);
-            if connection.closing.is_some() && connection.may_be_dropped() && connection.replies.awaited() == 0 {
+            if connection.closing.is_some()
+                && connection.may_be_dropped()
+                && connection.replies.awaited() == 0
+            {
                 self.drop_connection(connection);
             } else {
                 self.put_back(connection);
@@ -635,7 +637,12 @@ impl Worker {
 
     /// Answers a question of a connection of this worker, which is taken out while it is worked on: it is put back for
     /// the answer.
-    pub(crate) fn answer_with(&mut self, question: &Question, ticket: Ticket, asking: &mut Connection) -> Answer {
+    pub(crate) fn answer_with(
+        &mut self,
+        question: &Question,
+        ticket: Ticket,
+        asking: &mut Connection,
+    ) -> Answer {
         let mut answer = self.answer(question, ticket);
         match (question, &mut answer) {
             (Question::ClientList(filter), Answer::Clients(clients)) if filter.matches(asking) => {

@@ -7,12 +7,12 @@ use shards::command::flags::{self, acl};
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 
-use crate::registry::SessionCommand;
-use crate::session_ctx::{Flow, SessionCtx};
 use crate::commands::connection::valid_name;
 use crate::inquiry::{Answer, Question};
 use crate::net::connection::Connection;
+use crate::registry::SessionCommand;
 use crate::session::ReplyMode;
+use crate::session_ctx::{Flow, SessionCtx};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
@@ -618,9 +618,8 @@ impl ClientFilter {
             let (option, value) = (args.get(at), args.get(at + 1));
             match option {
                 option if option.eq_ignore_ascii_case(b"id") => {
-                    let id = shards::num::parse_i64(value).ok_or_else(|| {
-                        CommandError::other("ERR client-id should be greater than 0")
-                    })?;
+                    let id = shards::num::parse_i64(value)
+                        .ok_or_else(|| CommandError::other("ERR client-id should be greater than 0"))?;
                     if id < 1 {
                         return Err(CommandError::other("ERR client-id should be greater than 0"));
                     }

@@ -7,11 +7,11 @@ use shards::command::flags::{self, acl};
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 
-use crate::registry::SessionCommand;
-use crate::session_ctx::{Flow, SessionCtx};
 use crate::config::Config;
 use crate::node::REDIS_VERSION;
+use crate::registry::SessionCommand;
 use crate::session::Session;
+use crate::session_ctx::{Flow, SessionCtx};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
@@ -193,12 +193,7 @@ fn auth(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
 }
 
 /// Checks a name and a password. Until there are ACLs, the only user is `default`; without a password it accepts any.
-fn log_in(
-    config: &Config,
-    session: &mut Session,
-    user: &[u8],
-    password: &[u8],
-) -> Result<(), CommandError> {
+fn log_in(config: &Config, session: &mut Session, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
     let right = config.requirepass.is_empty() || same_bytes(password, &config.requirepass);
     if user != b"default" || !right {
         return Err(CommandError::other("WRONGPASS invalid username-password pair or user is disabled."));
@@ -252,9 +247,8 @@ fn select(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError
 fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     let mut version = None;
     if args.len() > 1 {
-        let given = shards::num::parse_i64(args.get(1)).ok_or_else(|| {
-            CommandError::other("ERR Protocol version is not an integer or out of range")
-        })?;
+        let given = shards::num::parse_i64(args.get(1))
+            .ok_or_else(|| CommandError::other("ERR Protocol version is not an integer or out of range"))?;
         if !(2..=3).contains(&given) {
             return Err(CommandError::other("NOPROTO unsupported protocol version"));
         }

@@ -7,47 +7,47 @@ use shards::command::flags::{self, acl};
 use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 
-use crate::registry::SessionCommand;
-use crate::session_ctx::{Flow, SessionCtx};
 use crate::inquiry::{Answer, Question, Report};
 use crate::node::{Node, REDIS_VERSION, SHOAL_VERSION};
+use crate::registry::SessionCommand;
+use crate::session_ctx::{Flow, SessionCtx};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
     SessionCommand {
-    run: info,
-    spec: CommandSpec {
-        name: "info",
-        summary: "Get information and statistics about the server",
-        since: "1.0.0",
-        complexity: "O(1)",
-        group: Group::Server,
-        arity: Arity::AtLeast(1),
-        flags: flags::LOADING | flags::STALE,
-        acl: acl::DANGEROUS,
-        request_policy: Some(RequestPolicy::AllShards),
-        response_policy: Some(ResponsePolicy::Special),
-        tips: &["nondeterministic_output"],
-        history: &[("7.0.0", "Added support for taking multiple section arguments.")],
-        args: &[Arg { name: "section", optional: true, multiple: true, ..Arg::BASE }],
-        ..CommandSpec::BASE
+        run: info,
+        spec: CommandSpec {
+            name: "info",
+            summary: "Get information and statistics about the server",
+            since: "1.0.0",
+            complexity: "O(1)",
+            group: Group::Server,
+            arity: Arity::AtLeast(1),
+            flags: flags::LOADING | flags::STALE,
+            acl: acl::DANGEROUS,
+            request_policy: Some(RequestPolicy::AllShards),
+            response_policy: Some(ResponsePolicy::Special),
+            tips: &["nondeterministic_output"],
+            history: &[("7.0.0", "Added support for taking multiple section arguments.")],
+            args: &[Arg { name: "section", optional: true, multiple: true, ..Arg::BASE }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
     },
-    subcommands: &[],
-},
     SessionCommand {
-    run: time,
-    spec: CommandSpec {
-        name: "time",
-        summary: "Return the current server time",
-        since: "2.6.0",
-        complexity: "O(1)",
-        group: Group::Server,
-        flags: flags::LOADING | flags::STALE | flags::FAST,
-        tips: &["nondeterministic_output"],
-        ..CommandSpec::BASE
+        run: time,
+        spec: CommandSpec {
+            name: "time",
+            summary: "Return the current server time",
+            since: "2.6.0",
+            complexity: "O(1)",
+            group: Group::Server,
+            flags: flags::LOADING | flags::STALE | flags::FAST,
+            tips: &["nondeterministic_output"],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
     },
-    subcommands: &[],
-},
 ];
 
 fn time(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
@@ -61,7 +61,8 @@ fn time(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError>
 fn info(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     let wanted: Vec<String> =
         args.iter_from(1).map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();
-    let all = wanted.is_empty() || wanted.iter().any(|name| ["all", "default", "everything"].contains(&&**name));
+    let all =
+        wanted.is_empty() || wanted.iter().any(|name| ["all", "default", "everything"].contains(&&**name));
     let (node, config, now_ms) = (ctx.node, std::sync::Arc::clone(ctx.config), ctx.now_ms);
     Ok(Flow::Ask(
         Question::Report,

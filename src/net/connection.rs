@@ -166,7 +166,8 @@ impl Connection {
         if self.shut_down || self.end_of_input {
             return;
         }
-        let pause = self.closing.is_some() || (self.stopped && self.query.buffered_bytes() > QUERY_PAUSE_BYTES);
+        let pause =
+            self.closing.is_some() || (self.stopped && self.query.buffered_bytes() > QUERY_PAUSE_BYTES);
         let direct = !self.stopped && self.query.blob_missing_bytes() >= DIRECT_READ_BYTES_MIN;
         match self.receiving {
             Receiving::Shared if pause || direct => {
@@ -223,8 +224,7 @@ impl Connection {
         self.replies.ready().reuse(spare);
         // SAFETY: all-zero is a valid msghdr.
         let header = unsafe { std::mem::zeroed() };
-        self.sending =
-            Some(Box::new(Sending { bytes, blobs, sent: 0, total, pieces: Vec::new(), header }));
+        self.sending = Some(Box::new(Sending { bytes, blobs, sent: 0, total, pieces: Vec::new(), header }));
         self.send_rest(ring);
     }
 

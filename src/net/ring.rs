@@ -197,8 +197,7 @@ impl ClientRing {
 
     /// Wakes the worker that waits on another ring.
     pub fn wake(&mut self, ring: RawFd) {
-        let entry =
-            opcode::MsgRingData::new(types::Fd(ring), 0, Op::Wake.user_data(0), None).build();
+        let entry = opcode::MsgRingData::new(types::Fd(ring), 0, Op::Wake.user_data(0), None).build();
         // Success is of no interest; should it fail, the other worker still looks at its inboxes when it wakes up by
         // itself.
         self.push(entry.flags(squeue::Flags::SKIP_SUCCESS), Op::Ignored, 0);

@@ -35,6 +35,9 @@ pub struct CommandSpec {
     pub request_policy: Option<RequestPolicy>,
     /// How the shards' replies become one.
     pub response_policy: Option<ResponsePolicy>,
+    /// What it does to one key depends on another (MSETNX), so inside a node its keys are brought together even though
+    /// its `request_policy`, which speaks to cluster clients, would split it.
+    pub keys_depend: bool,
     /// Other command tips, such as `nondeterministic_output`.
     pub tips: &'static [&'static str],
     /// Documentation flags, such as `deprecated`.
@@ -64,6 +67,7 @@ impl CommandSpec {
         find_keys: None,
         request_policy: None,
         response_policy: None,
+        keys_depend: false,
         tips: &[],
         doc_flags: &[],
         deprecated_since: None,

@@ -2,6 +2,7 @@
 
 use crate::args::Args;
 use crate::command::flags::{self, acl};
+use crate::command::keys::KeyPosition;
 use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::encoding::bitops::{FieldType, Overflow};
@@ -65,6 +66,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 notes: "This command allows both access and modification of the key",
                 ..KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE | keys::VARIABLE_FLAGS)
             }],
+            find_keys: Some(bitfield_keys),
             args: &[
                 KEY,
                 Arg {
@@ -284,6 +286,25 @@ impl Operation {
             _ => reply.null(),
         }
     }
+}
+
+/// BITFIELD only reads when all its operations are GETs. What it cannot parse counts as a write.
+fn bitfield_keys(args: Args<'_>, found: &mut Vec<KeyPosition>) {
+    let mut at = 2;
+    let mut reads_only = true;
+    while at < args.len() && reads_only {
+        let operation = args.get(at);
+        let operands = args.len() - at - 1;
+        if operation.eq_ignore_ascii_case(b"get") && operands >= 2 {
+            at += 3;
+        } else if operation.eq_ignore_ascii_case(b"overflow") && operands >= 1 {
+            at += 2;
+        } else {
+            reads_only = false;
+        }
+    }
+    let flags = if reads_only { keys::RO | keys::ACCESS } else { keys::RW | keys::ACCESS | keys::UPDATE };
+    found.push(KeyPosition { index: 1, flags });
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //! documented for COMMAND DOCS, SET alone takes a page.
 
 use super::string;
+use crate::args::Args;
 use crate::command::flags::{self, acl};
+use crate::command::keys::KeyPosition;
 use crate::command::{
     Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, RequestPolicy, ResponsePolicy, keys,
 };
@@ -39,6 +41,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 notes: "RW and ACCESS due to the optional `GET` argument",
                 ..KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE | keys::VARIABLE_FLAGS)
             }],
+            find_keys: Some(set_keys),
             history: &[
                 ("2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."),
                 ("6.0.0", "Added the `KEEPTTL` option."),
@@ -318,6 +321,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             acl: acl::STRING,
             keys: &[KeySpec::range(1, -1, 2, keys::OW | keys::INSERT)],
             request_policy: Some(RequestPolicy::MultiShard),
+            keys_depend: true,
             response_policy: Some(ResponsePolicy::AggMin),
             args: &[Arg {
                 name: "key_value",
@@ -349,3 +353,10 @@ pub(super) static COMMANDS: &[DataCommand] = &[
         },
     },
 ];
+
+/// SET reads the old value only with GET.
+fn set_keys(args: Args<'_>, found: &mut Vec<KeyPosition>) {
+    let reads = args.iter_from(3).any(|arg| arg.eq_ignore_ascii_case(b"get"));
+    let flags = if reads { keys::RW | keys::ACCESS | keys::UPDATE } else { keys::OW | keys::UPDATE };
+    found.push(KeyPosition { index: 1, flags });
+}
