@@ -202,21 +202,20 @@ impl Registry {
         if args.len() > 1 && self.lookup(args.get(0)).is_some() {
             let subcommand = quotable(args.get(1), UNKNOWN_QUOTE_BYTES_MAX);
             let container = name.to_ascii_uppercase();
-            return CommandError::other(format!(
-                "ERR unknown subcommand '{subcommand}'. Try {container} HELP."
-            ));
+            let text: [&[u8]; 5] = [b"ERR unknown subcommand '", subcommand, b"'. Try ", &container, b" HELP."];
+            return CommandError::Quoting(text.concat());
         }
-        let mut text = format!("ERR unknown command '{name}', with args beginning with: ");
+        let mut text = [b"ERR unknown command '", name, b"', with args beginning with: "].concat();
         let mut room = UNKNOWN_QUOTE_BYTES_MAX;
         for arg in args.iter_from(1) {
-            let quoted = format!("'{}' ", quotable(arg, room));
-            text.push_str(&quoted);
+            let quoted = [b"'", quotable(arg, room), b"' "].concat();
+            text.extend_from_slice(&quoted);
             if quoted.len() >= room {
                 break;
             }
             room -= quoted.len();
         }
-        CommandError::other(text)
+        CommandError::Quoting(text)
     }
 
     fn find_subcommand(&self, container: &Entry, name: &[u8]) -> Option<&Entry> {
@@ -229,11 +228,11 @@ impl Registry {
 /// How many bytes of a name, and of all arguments together, an error about an unknown command repeats.
 const UNKNOWN_QUOTE_BYTES_MAX: usize = 128;
 
-/// At most `len_max` bytes of an argument, up to its first NUL, as C prints it; broken UTF-8 is replaced.
-fn quotable(arg: &[u8], len_max: usize) -> String {
+/// At most `len_max` bytes of an argument, up to its first NUL, as C prints it.
+fn quotable(arg: &[u8], len_max: usize) -> &[u8] {
     let arg = &arg[..arg.len().min(len_max)];
     let end = arg.iter().position(|&byte| byte == 0).unwrap_or(arg.len());
-    String::from_utf8_lossy(&arg[..end]).into_owned()
+    &arg[..end]
 }
 
 fn push_entry(entries: &mut Vec<Entry>, command: Command, container: Option<usize>) {

@@ -32,6 +32,8 @@ pub enum CommandError {
     WrongArity(Cow<'static, str>),
     /// Any other text, its code included.
     Other(Cow<'static, str>),
+    /// A text that quotes bytes of the client, which need not be UTF-8. Its code included.
+    Quoting(Vec<u8>),
 }
 
 impl CommandError {
@@ -40,7 +42,25 @@ impl CommandError {
         CommandError::Other(text.into())
     }
 
-    /// The wire text.
+    /// An error that quotes what the client sent: `before`, then `quoted` as C prints it, up to its first NUL, then
+    /// `after`.
+    pub fn quoting(before: &str, quoted: &[u8], after: &str) -> CommandError {
+        let end = memchr::memchr(0, quoted).unwrap_or(quoted.len());
+        CommandError::Quoting([before.as_bytes(), &quoted[..end], after.as_bytes()].concat())
+    }
+
+    /// The wire text as bytes.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            CommandError::Quoting(bytes) => Cow::Borrowed(bytes),
+            other => match other.text() {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            },
+        }
+    }
+
+    /// The wire text for people: what is not UTF-8 is replaced.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             CommandError::Syntax => "ERR syntax error".into(),
@@ -63,6 +83,7 @@ impl CommandError {
                 format!("ERR wrong number of arguments for '{name}' command").into()
             }
             CommandError::Other(text) => Cow::Borrowed(text),
+            CommandError::Quoting(bytes) => String::from_utf8_lossy(bytes),
         }
     }
 }

@@ -123,11 +123,13 @@ impl Reply {
         self.raw(b"\r\n");
     }
 
-    /// An error. As in Redis, CR and LF inside become spaces.
+    /// An error. As in Redis, CR and LF at its end go, and those inside become spaces.
     pub fn error(&mut self, error: &CommandError) {
         self.bytes.push(b'-');
-        let text = error.text();
-        self.bytes.extend(text.bytes().map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
+        let bytes = error.bytes();
+        let end = bytes.iter().rposition(|byte| !b"\r\n".contains(byte)).map_or(0, |last| last + 1);
+        let text = &bytes[..end];
+        self.bytes.extend(text.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
         self.raw(b"\r\n");
     }
 

@@ -403,8 +403,7 @@ fn client_setinfo(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comm
         option if option.eq_ignore_ascii_case(b"lib-name") => (&mut session.lib_name, "lib-name"),
         option if option.eq_ignore_ascii_case(b"lib-ver") => (&mut session.lib_ver, "lib-ver"),
         option => {
-            let option = String::from_utf8_lossy(option);
-            return Err(CommandError::other(format!("ERR Unrecognized option '{option}'")));
+            return Err(CommandError::quoting("ERR Unrecognized option '", option, "'"));
         }
     };
     if !value.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
@@ -582,10 +581,7 @@ impl Kind {
             (b"master", Kind::Primary),
         ];
         let found = kinds.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
-        found.map(|&(_, kind)| kind).ok_or_else(|| {
-            let word = String::from_utf8_lossy(word);
-            CommandError::other(format!("ERR Unknown client type '{word}'"))
-        })
+        found.map(|&(_, kind)| kind).ok_or_else(|| CommandError::quoting("ERR Unknown client type '", word, "'"))
     }
 }
 
@@ -630,8 +626,7 @@ impl ClientFilter {
                 option if option.eq_ignore_ascii_case(b"laddr") => filter.local = Some(value.to_vec()),
                 option if option.eq_ignore_ascii_case(b"user") => {
                     if value != b"default" {
-                        let user = String::from_utf8_lossy(value);
-                        return Err(CommandError::other(format!("ERR No such user '{user}'")));
+                        return Err(CommandError::quoting("ERR No such user '", value, "'"));
                     }
                     filter.user = Some(value.to_vec());
                 }

@@ -237,6 +237,11 @@ fn reset(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError
 
 fn select(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     let index = shards::num::parse_i64(args.get(1)).ok_or(CommandError::NotAnInteger)?;
+    if i32::try_from(index).is_err() {
+        return Err(CommandError::other(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    }
     let index = u16::try_from(index).ok().filter(|&index| index < ctx.config.databases);
     let index = index.ok_or_else(|| CommandError::other("ERR DB index is out of range"))?;
     ctx.connection.session.db = shards::db::DbIndex(index);
@@ -266,8 +271,7 @@ fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError>
             name = Some(valid_name(args.get(at + 1))?);
             at += 2;
         } else {
-            let option = String::from_utf8_lossy(option);
-            return Err(CommandError::other(format!("ERR Syntax error in HELLO option '{option}'")));
+            return Err(CommandError::quoting("ERR Syntax error in HELLO option '", option, "'"));
         }
     }
     let session = &mut ctx.connection.session;

@@ -14,7 +14,7 @@ use super::inline;
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// A big argument's memory grows by what has come already, but by no less than this, in bytes.
-pub const BLOB_GROWTH_BYTES_MIN: usize = 1024 * 1024;
+pub const BLOB_GROWTH_BYTES_MIN: usize = 64 * 1024;
 
 /// The most arguments in a request of a client that has yet to authenticate.
 const UNAUTHENTICATED_ARGS_MAX: i64 = 10;

@@ -261,8 +261,7 @@ impl Condition {
             } else if option.eq_ignore_ascii_case(b"lt") {
                 &mut condition.lt
             } else {
-                let option = String::from_utf8_lossy(option);
-                return Err(CommandError::other(format!("ERR Unsupported option {option}")));
+                return Err(CommandError::quoting("ERR Unsupported option ", option, ""));
             };
             *given = true;
         }
