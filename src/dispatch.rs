@@ -49,7 +49,16 @@ impl Worker {
         connection: &mut Connection,
         args: Args<'_>,
     ) -> Result<&'static Entry, CommandError> {
-        let Some(entry) = registry.called(args) else { return Err(registry.unknown(args)) };
+        let Some(entry) = registry.called(args) else {
+            if is_http(args.get(0)) {
+                log::warn!(
+                    "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection from {} aborted.",
+                    connection.peer
+                );
+                connection.closing = Some(Closing::Now);
+            }
+            return Err(registry.unknown(args));
+        };
         let spec = entry.spec();
         if !spec.arity.accepts(args.len()) {
             return Err(CommandError::WrongArity(entry.full_name.clone().into()));
@@ -245,4 +254,9 @@ impl Worker {
             self.mesh.end_reply(ticket);
         }
     }
+}
+
+/// What a browser sends that a web page has made talk to this port (Redis: securityWarningCommand).
+fn is_http(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"post") || word.eq_ignore_ascii_case(b"host:")
 }

@@ -10,6 +10,7 @@ use shoal::{log as logging, server};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    shoal::sys::tune_allocator();
     let loaded = match config::load(std::env::args_os().skip(1)) {
         Ok(Action::Run(loaded)) => loaded,
         Ok(Action::PrintVersion) => return print(config::version_text()),

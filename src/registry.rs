@@ -202,7 +202,8 @@ impl Registry {
         if args.len() > 1 && self.lookup(args.get(0)).is_some() {
             let subcommand = quotable(args.get(1), UNKNOWN_QUOTE_BYTES_MAX);
             let container = name.to_ascii_uppercase();
-            let text: [&[u8]; 5] = [b"ERR unknown subcommand '", subcommand, b"'. Try ", &container, b" HELP."];
+            let text: [&[u8]; 5] =
+                [b"ERR unknown subcommand '", subcommand, b"'. Try ", &container, b" HELP."];
             return CommandError::Quoting(text.concat());
         }
         let mut text = [b"ERR unknown command '", name, b"', with args beginning with: "].concat();

@@ -62,6 +62,8 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
     );
     check_limits(&mut config, workers)?;
     check_io_uring()?;
+    let mut signals = Signals::new([SIGTERM, SIGINT])
+        .map_err(|error| StartError(format!("Could not listen for signals: {error}")))?;
     let mut listeners = open_listeners(&config, workers)?;
     let unix_path = config.unixsocket.clone();
     let config = Arc::new(config);
@@ -126,7 +128,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
             if let Some(path) = &unix_path {
                 log::info!("Ready to accept connections unix, at {}", path.display());
             }
-            wait_for_signal(node)?;
+            wait_for_signal(node, &mut signals);
         }
         Err(_) => node.stopping.store(true, Ordering::Relaxed),
     }
@@ -157,8 +159,14 @@ fn worker_count(config: &Config, cpus: &[usize]) -> usize {
 fn check_limits(config: &mut Config, workers: usize) -> Result<(), StartError> {
     let reserved = RESERVED_FILES + RESERVED_FILES_PER_WORKER * workers as u64;
     let wanted = u64::from(config.maxclients) + reserved;
+    let before = sys::open_files_limit().map_or(wanted, |(soft, _)| soft);
     let reached = sys::raise_open_files_limit(wanted)
         .map_err(|error| StartError(format!("Unable to obtain the limit of open files: {error}")))?;
+    if reached > before {
+        log::info!(
+            "Increased maximum number of open files to {reached} (it was originally set to {before})."
+        );
+    }
     if reached < wanted {
         let Some(possible) = reached.checked_sub(reserved).filter(|&possible| possible >= 1) else {
             return Err(StartError(format!(
@@ -226,9 +234,6 @@ fn open_listeners(config: &Config, workers: usize) -> Result<Vec<Vec<Listener>>,
             }
         }
     }
-    if config.port != 0 && opened == 0 {
-        return Err(StartError(format!("Failed listening on port {} (TCP), aborting.", config.port)));
-    }
     let unix = listener::unix(config)
         .map_err(|error| StartError(format!("Failed opening Unix socket: bind: {error}")))?;
     if let Some(unix) = unix {
@@ -237,7 +242,7 @@ fn open_listeners(config: &Config, workers: usize) -> Result<Vec<Vec<Listener>>,
             listeners
                 .push(shared.map_err(|error| StartError(format!("Failed opening Unix socket: {error}")))?);
         }
-    } else if config.port == 0 {
+    } else if opened == 0 {
         return Err(StartError("Configured to not listen anywhere, exiting.".to_owned()));
     }
     Ok(all)
@@ -260,17 +265,13 @@ fn is_unsupported(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
-fn wait_for_signal(node: &Node) -> Result<(), StartError> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])
-        .map_err(|error| StartError(format!("Could not listen for signals: {error}")))?;
-    // A worker whose ring has broken asks for the end as well; it wakes this thread by SIGTERM.
+fn wait_for_signal(node: &Node, signals: &mut Signals) {
     if let Some(signal) = signals.forever().next() {
         let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
         log::warn!("Received {name} scheduling shutdown...");
     }
     log::warn!("User requested shutdown...");
     node.stopping.store(true, Ordering::Relaxed);
-    Ok(())
 }
 
 fn random_seeds() -> [u64; 4] {

@@ -41,7 +41,9 @@ const BATCHES_PER_TURN: usize = 8;
 /// The cron looks at one in so many connections each time.
 const CRON_CONNECTIONS_PART: usize = 10;
 /// Work on garbage in a turn: entries freed.
-const GARBAGE_ENTRIES_PER_TURN: usize = 1000;
+const GARBAGE_ENTRIES_PER_TURN: usize = 256;
+/// Work on expired keys: entries looked at by the cron, and in each turn after that while many of them have expired.
+const EXPIRE_ENTRIES_PER_TURN: usize = 1000;
 /// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
 const STOPPING_TURNS_MAX: usize = 100;
 
@@ -94,6 +96,8 @@ pub struct Worker {
     dirty: VecDeque<u32>,
     argv: Argv,
     last_cron_ms: u64,
+    /// Many keys have just expired: go on removing them.
+    expiring: bool,
     cron_part: usize,
     /// Completions of the turn; kept for its memory.
     completions: Vec<Completion>,
@@ -147,6 +151,7 @@ impl Worker {
             dirty: VecDeque::new(),
             argv: Argv::default(),
             last_cron_ms: 0,
+            expiring: false,
             cron_part: 0,
             completions: Vec::new(),
         };
@@ -191,6 +196,11 @@ impl Worker {
         if self.now_ms.wrapping_sub(self.last_cron_ms) >= CRON_PERIOD_MS {
             self.last_cron_ms = self.now_ms;
             self.cron();
+        } else if self.expiring {
+            self.expiring = self.shard.expire_some(EXPIRE_ENTRIES_PER_TURN);
+        }
+        if self.shard.has_garbage() {
+            self.shard.free_some(GARBAGE_ENTRIES_PER_TURN);
         }
         self.settle();
         self.mesh.flush(&mut self.ring);
@@ -204,7 +214,11 @@ impl Worker {
 
     /// True when the next turn should begin at once.
     fn has_work(&mut self) -> bool {
-        self.mesh.has_waiting() || self.mesh.has_inbox() || !self.dirty.is_empty() || self.shard.has_garbage()
+        self.mesh.has_waiting()
+            || self.mesh.has_inbox()
+            || !self.dirty.is_empty()
+            || self.shard.has_garbage()
+            || self.expiring
     }
 
     fn is_idle(&mut self) -> bool {
@@ -215,6 +229,8 @@ impl Worker {
         if let Err(error) = self.ring.submit(wait) {
             log::error!("io_uring_enter failed: {error}");
             self.node.stopping.store(true, Ordering::Relaxed);
+            // The main thread waits for a signal; this one can always be raised.
+            let _ = signal_hook::low_level::raise(signal_hook::consts::SIGTERM);
         }
     }
 
@@ -249,6 +265,9 @@ impl Worker {
         let index = completion.index as usize;
         if !completion.more {
             self.deaf.push(index);
+        }
+        if completion.result < 0 && self.node.stopping.load(Ordering::Relaxed) {
+            return;
         }
         if completion.result < 0 {
             let error = std::io::Error::from_raw_os_error(-completion.result);
@@ -726,7 +745,7 @@ impl Worker {
 
     fn cron(&mut self) {
         self.listen();
-        self.shard.free_some(GARBAGE_ENTRIES_PER_TURN);
+        self.expiring = self.shard.expire_some(EXPIRE_ENTRIES_PER_TURN);
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
         let timeout_ms = u64::from(self.config.timeout_s) * 1000;
         for index in (self.cron_part..self.connections.len()).step_by(CRON_CONNECTIONS_PART) {
@@ -746,6 +765,7 @@ impl Worker {
 
     /// Sends what is ready, bounded in time, and lets everything go.
     fn stop(mut self) {
+        self.listeners.iter().for_each(Listener::close);
         for _ in 0..STOPPING_TURNS_MAX {
             self.turn();
             self.submit(Some(IDLE_BEFORE_PARK));

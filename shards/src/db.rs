@@ -114,6 +114,25 @@ impl Db {
         }
     }
 
+    /// Removes expired entries of one part of one slot's table, and says where to go on; `None` at the end of the
+    /// database. Returns as well how many entries were looked at and removed.
+    fn remove_expired(&mut self, sweep: Sweep, now_ms: u64) -> (Option<Sweep>, usize, usize) {
+        let rest = self.tables.iter().enumerate().skip(sweep.slot);
+        let Some((slot, _)) = rest.into_iter().find(|(_, table)| !table.is_empty()) else {
+            return (None, 0, 0);
+        };
+        let part = if slot == sweep.slot { sweep.part } else { 0 };
+        let (looked_at, removed) = self.tables[slot].remove_expired(part, now_ms);
+        self.keys -= removed;
+        self.keys_with_expire -= removed;
+        let next = if part + 1 < self.tables[slot].parts() {
+            Sweep { slot, part: part + 1, ..sweep }
+        } else {
+            Sweep { slot: slot + 1, part: 0, ..sweep }
+        };
+        (Some(next), looked_at, removed)
+    }
+
     /// Bytes of the tables and the entries.
     pub fn memory_bytes(&self) -> usize {
         let entries = |table: &Table| table.iter().map(|entry| entry.memory_bytes()).sum::<usize>();
@@ -150,6 +169,33 @@ pub enum Freeing {
     Now,
     /// In later turns, a bounded step in each: [`crate::shard::Shard::free_some`].
     InSteps,
+}
+
+/// How far the active expiry has come: it goes round through all databases and slots.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sweep {
+    db: usize,
+    slot: usize,
+    part: usize,
+}
+
+/// Looks at about `budget` entries from `sweep` on and removes those that have expired. Returns how many it looked at
+/// and removed. Databases without expires are skipped.
+pub(crate) fn expire_some(dbs: &mut [Db], sweep: &mut Sweep, env: &mut Env, budget: usize) -> (usize, usize) {
+    let (mut looked_at, mut removed, mut wrapped) = (0, 0, 0);
+    while looked_at < budget && wrapped <= dbs.len() {
+        let db = &mut dbs[sweep.db];
+        let (next, looked, gone) =
+            if db.keys_with_expire == 0 { (None, 0, 0) } else { db.remove_expired(*sweep, env.now_ms) };
+        looked_at += looked;
+        removed += gone;
+        *sweep = next.unwrap_or_else(|| {
+            wrapped += 1;
+            Sweep { db: (sweep.db + 1) % dbs.len(), slot: 0, part: 0 }
+        });
+    }
+    env.expired_keys += removed as u64;
+    (looked_at, removed)
 }
 
 /// The databases of the shard as one command sees them. Handlers reach it as `ctx.keys`.

@@ -5,7 +5,7 @@ use ahash::RandomState;
 use crate::args::Args;
 use crate::command::DataCommand;
 use crate::ctx::Ctx;
-use crate::db::{Db, DbIndex, Env, Keyspace};
+use crate::db::{Db, DbIndex, Env, Keyspace, Sweep, expire_some};
 use crate::garbage::Garbage;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId};
@@ -31,6 +31,7 @@ pub struct Shard {
     dbs: Vec<Db>,
     env: Env,
     pub(crate) txn: TxnState,
+    sweep: Sweep,
 }
 
 /// One command as a shard is asked to run it.
@@ -62,7 +63,7 @@ impl Shard {
             garbage: Garbage::default(),
         };
         let dbs = (0..config.databases).map(|_| Db::default()).collect();
-        Shard { id: config.id, dbs, env, txn: TxnState::default() }
+        Shard { id: config.id, dbs, env, txn: TxnState::default(), sweep: Sweep::default() }
     }
 
     /// Tells the shard the time, in milliseconds since 1970. Called once a turn: all commands of a turn see the same
@@ -97,6 +98,13 @@ impl Shard {
     /// calls it once a turn, and does not sleep while it says that more is left.
     pub fn free_some(&mut self, budget: usize) -> bool {
         self.env.garbage.free_some(budget)
+    }
+
+    /// Removes expired keys that nobody asks for: looks at about `budget` entries, going round. Returns true when so many
+    /// of them had expired that it is worth going on at once (Redis: activeExpireCycle).
+    pub fn expire_some(&mut self, budget: usize) -> bool {
+        let (looked_at, removed) = expire_some(&mut self.dbs, &mut self.sweep, &mut self.env, budget);
+        removed * 10 > looked_at
     }
 
     /// True while [`Shard::free_some`] has work.

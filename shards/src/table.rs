@@ -212,6 +212,31 @@ impl Part {
         word
     }
 
+    fn remove_expired(&mut self, now_ms: u64) -> (usize, usize) {
+        let (looked_at, mut removed) = (self.len as usize, 0);
+        for word in self.words.iter_mut().filter(|word| **word != 0) {
+            // SAFETY: a non-zero word holds a pointer of Entry::into_raw that this part owns.
+            let entry = unsafe { EntryRef::from_raw(*word & POINTER_MASK) };
+            if entry.expire_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+                // SAFETY: the word owns its entry, and is emptied right away.
+                drop(unsafe { Entry::from_raw(*word & POINTER_MASK) });
+                *word = 0;
+                removed += 1;
+            }
+        }
+        if removed > 0 {
+            self.len -= removed as u32;
+            let (len, capacity) = (self.len as usize, self.words.len());
+            // The gaps are in the wrong places now: every word goes to its home again.
+            match len {
+                0 => self.words = Box::default(),
+                _ if len < capacity / 4 => self.resize(larger(len + len / 4)),
+                _ => self.resize(capacity),
+            }
+        }
+        (looked_at, removed)
+    }
+
     fn drain(&mut self) -> impl Iterator<Item = u64> + use<> {
         let words = std::mem::take(&mut self.words);
         self.len = 0;
@@ -386,6 +411,30 @@ impl Table {
         IntoEntries { words: Vec::new().into_iter(), parts: parts.into_iter() }
     }
 
+    /// The number of parts: steps in which [`Table::remove_expired`] goes through the table.
+    pub fn parts(&self) -> usize {
+        match &self.root {
+            Root::Part(_) => 1,
+            Root::Split(directory) => directory.parts.len(),
+        }
+    }
+
+    /// Removes the entries of one part that have expired at `now_ms`. Returns how many were looked at and removed.
+    pub fn remove_expired(&mut self, part: usize, now_ms: u64) -> (usize, usize) {
+        match &mut self.root {
+            Root::Part(only) => only.remove_expired(now_ms),
+            Root::Split(directory) => {
+                let Some((_, part)) = directory.parts.get_mut(part) else { return (0, 0) };
+                let (looked_at, removed) = part.remove_expired(now_ms);
+                directory.len -= removed;
+                if directory.len == 0 {
+                    self.root = Root::Part(Part::with_capacity(0));
+                }
+                (looked_at, removed)
+            }
+        }
+    }
+
     /// Bytes of memory of the table itself, entries left out.
     pub fn memory_bytes(&self) -> usize {
         match &self.root {
@@ -495,6 +544,34 @@ mod tests {
     #[test]
     fn equal_hashes_are_told_apart_by_the_key() {
         random_work(if cfg!(miri) { 200 } else { 4_000 }, 60, |_| u64::MAX);
+    }
+
+    #[test]
+    fn expired_entries_are_removed_part_by_part_and_the_others_are_found_as_before() {
+        let keys = if cfg!(miri) { 50 } else { 20_000u64 };
+        for modulus in [1, 2, 10] {
+            let mut table = Table::default();
+            for index in 0..keys {
+                let key = index.to_string();
+                let expire = if index % modulus == 0 { Some(100 + index % 7) } else { None };
+                let entry = Entry::new(key.as_bytes(), NewValue::Int(0), expire);
+                table.insert(strong(key.as_bytes()), entry, strong);
+            }
+            let sum = |table: &mut Table, now_ms| -> usize {
+                (0..table.parts()).map(|part| table.remove_expired(part, now_ms).1).sum()
+            };
+            assert_eq!(sum(&mut table, 99), 0);
+            let first = (0..keys).filter(|index| index % modulus == 0 && index % 7 < 3).count();
+            assert_eq!(sum(&mut table, 102), first);
+            let all = (0..keys).filter(|index| index % modulus == 0).count();
+            assert_eq!(sum(&mut table, 107), all - first);
+            assert_eq!(table.len(), keys as usize - all);
+            for index in 0..keys {
+                let key = index.to_string();
+                let found = table.find(strong(key.as_bytes()), key.as_bytes()).is_some();
+                assert_eq!(found, index % modulus != 0, "{key}");
+            }
+        }
     }
 
     #[test]

@@ -399,16 +399,16 @@ fn client_getname(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Com
 fn client_setinfo(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     let (option, value) = (args.get(2), args.get(3));
     let session = &mut ctx.connection.session;
-    let (field, name) = match option {
-        option if option.eq_ignore_ascii_case(b"lib-name") => (&mut session.lib_name, "lib-name"),
-        option if option.eq_ignore_ascii_case(b"lib-ver") => (&mut session.lib_ver, "lib-ver"),
+    let field = match option {
+        option if option.eq_ignore_ascii_case(b"lib-name") => &mut session.lib_name,
+        option if option.eq_ignore_ascii_case(b"lib-ver") => &mut session.lib_ver,
         option => {
             return Err(CommandError::quoting("ERR Unrecognized option '", option, "'"));
         }
     };
     if !value.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
-        let text = format!("ERR {name} cannot contain spaces, newlines or special characters.");
-        return Err(CommandError::other(text));
+        let text = " cannot contain spaces, newlines or special characters.";
+        return Err(CommandError::quoting("ERR ", option, text));
     }
     *field = value.to_vec();
     ctx.reply.ok();
@@ -581,7 +581,9 @@ impl Kind {
             (b"master", Kind::Primary),
         ];
         let found = kinds.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
-        found.map(|&(_, kind)| kind).ok_or_else(|| CommandError::quoting("ERR Unknown client type '", word, "'"))
+        found
+            .map(|&(_, kind)| kind)
+            .ok_or_else(|| CommandError::quoting("ERR Unknown client type '", word, "'"))
     }
 }
 

@@ -260,12 +260,13 @@ fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError>
         version = Some(given);
     }
     let mut name = None;
+    let mut credentials = None;
     let mut at = 2;
     while at < args.len() {
         let option = args.get(at);
         let operands = args.len() - 1 - at;
         if option.eq_ignore_ascii_case(b"auth") && operands >= 2 {
-            log_in(ctx.config, &mut ctx.connection.session, args.get(at + 1), args.get(at + 2))?;
+            credentials = Some((args.get(at + 1), args.get(at + 2)));
             at += 3;
         } else if option.eq_ignore_ascii_case(b"setname") && operands >= 1 {
             name = Some(valid_name(args.get(at + 1))?);
@@ -275,9 +276,12 @@ fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError>
         }
     }
     let session = &mut ctx.connection.session;
+    if let Some((user, password)) = credentials {
+        log_in(ctx.config, session, user, password)?;
+    }
     if !session.authenticated {
         return Err(CommandError::other(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
         ));
     }
     if let Some(name) = name {

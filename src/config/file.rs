@@ -57,10 +57,10 @@ impl Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::File(path, line) => {
-                write!(f, "Reading the configuration file, at line {line} of {}", path.display())
+                write!(f, "Reading the configuration file {}, at line {line}", path.display())
             }
             Place::Stdin(line) => {
-                write!(f, "Reading the configuration file, at line {line} of the standard input")
+                write!(f, "Reading the configuration from standard input, at line {line}")
             }
             Place::CommandLine(argument) => write!(f, "Reading the command line, at argument {argument}"),
         }
@@ -368,7 +368,7 @@ mod tests {
             let files = Files::new(&[("x.conf", text)]);
             let expected = format!(
                 "\n*** FATAL CONFIG FILE ERROR (shoal {}) ***\n\
-                 Reading the configuration file, at line {line} of {}\n>>> '{shown}'\n{reason}",
+                 Reading the configuration file {}, at line {line}\n>>> '{shown}'\n{reason}",
                 env!("CARGO_PKG_VERSION"),
                 files.path("x.conf").display()
             );
@@ -390,7 +390,7 @@ mod tests {
     #[test]
     fn an_error_in_an_included_file_names_that_file() {
         let files = Files::new(&[("x.conf", "\n\ninclude $DIR/a.inc"), ("a.inc", "foo")]);
-        let place = format!("at line 1 of {}\n", files.path("a.inc").display());
+        let place = format!("file {}, at line 1\n", files.path("a.inc").display());
         assert!(files.load("x.conf").unwrap_err().contains(&place));
     }
 

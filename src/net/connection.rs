@@ -20,7 +20,7 @@ use crate::session::Session;
 pub const AWAITED_REPLIES_MAX: usize = 4096;
 /// A connection is not read from while so many bytes wait to be sent to it. Redis has no such bound and would go
 /// on until client-output-buffer-limit, or for ever.
-pub const OUTPUT_PAUSE_BYTES: usize = 64 << 20;
+pub const OUTPUT_PAUSE_BYTES: usize = 32 << 20;
 /// A connection that is not read from may have so many bytes waiting before its receive is cancelled.
 const QUERY_PAUSE_BYTES: usize = 1 << 20;
 /// A big argument is read straight into its own memory when at least this many bytes of it are missing.

@@ -146,6 +146,13 @@ impl Listener {
         Ok(Listener { socket: self.socket.try_clone()?, is_unix: self.is_unix })
     }
 
+    /// Accepts nothing more, at once: a request to accept that the kernel still holds would otherwise keep the port in use
+    /// for some time after the process has ended.
+    pub fn close(&self) {
+        // A Unix socket that is shared may have been closed by another worker already.
+        let _ = SockRef::from(&self.socket).shutdown(std::net::Shutdown::Both);
+    }
+
     /// The socket's number.
     pub fn fd(&self) -> i32 {
         self.socket.as_raw_fd()
