@@ -112,13 +112,15 @@ impl Worker {
             [first, second, ..] => second.index - first.index,
             _ => 1,
         };
-        let incomplete = positions.first().is_some_and(|first| (args.len() - first.index) % stride != 0);
+        let incomplete =
+            positions.first().is_some_and(|first| !(args.len() - first.index).is_multiple_of(stride));
         let mut owners = positions.iter().map(|key| self.slots.owner(SlotId::of(args.get(key.index))));
         // A command whose keys cannot be found is one with a syntax error, which its handler reports.
         let first = owners.next().unwrap_or(self.id);
         let together = owners.all(|owner| owner == first);
         self.positions = positions;
-        if !together && !(incomplete && entry.plan == Plan::Split) {
+        let is_refused = incomplete && entry.plan == Plan::Split;
+        if !together && !is_refused {
             let method = if entry.plan == Plan::Split { Method::Split } else { Method::Gather };
             self.start_txn(connection, method, command, args);
         } else if connection.replies.awaited() > 0 {

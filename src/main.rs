@@ -17,6 +17,9 @@ fn main() -> ExitCode {
         Ok(Action::PrintHelp) => return print(config::help_text()),
         Err(error) => return fail(&error.to_string()),
     };
+    if loaded.sentinel {
+        return fail("Sentinel mode is not part of this version of shoal.");
+    }
     let config = loaded.config;
     if let Err(error) = logging::init(config.loglevel, &config.logfile) {
         return fail(&format!("Can't open the log file {}: {error}", config.logfile.display()));

@@ -162,6 +162,7 @@ pub struct Mesh {
     me: ShardId,
     peers: Vec<Peer>,
     bells: Arc<Bells>,
+    #[expect(clippy::vec_box, reason = "batches travel boxed: a queue's slot is a pointer")]
     spare: Vec<Box<Batch>>,
 }
 

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use glommio::io::BufferedFile;
 use shards::args::OwnedArgs;
@@ -19,6 +19,7 @@ use shards::slot::ShardId;
 use shards::txn::coordinator::Coordinator;
 use shards::txn::{Outbox, Ticket, TxnMessage};
 
+use crate::clock;
 use crate::config::Config;
 use crate::inquiry::{Answer, Inquiry, Question, Report};
 use crate::mesh::{Batch, Delivery, Hop, Mesh};
@@ -176,7 +177,7 @@ impl Worker {
                 self.mesh.unpark();
             }
             turns = turns.wrapping_add(1);
-            if turns % TURNS_BEFORE_YIELD == 0 {
+            if turns.is_multiple_of(TURNS_BEFORE_YIELD) {
                 glommio::executor().yield_now().await;
             }
         }
@@ -207,8 +208,7 @@ impl Worker {
     }
 
     fn tell_time(&mut self) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.now_ms = now.as_millis() as u64;
+        self.now_ms = clock::now_ms();
         self.shard.set_now(self.now_ms);
     }
 

@@ -17,11 +17,12 @@ use crate::protocol::{BlobLoan, QueryBuffer};
 use crate::session::Session;
 
 /// Replies of one connection that may be awaited from other cores at a time.
-pub const AWAITED_REPLIES_MAX: usize = 4096;
-/// A connection is not read from while so many bytes wait to be sent to it. Redis has no such bound and would go
-/// on until client-output-buffer-limit, or for ever.
-pub const OUTPUT_PAUSE_BYTES: usize = 32 << 20;
-/// A connection that is not read from may have so many bytes waiting before its receive is cancelled.
+pub const AWAITED_REPLIES_MAX: usize = 1024;
+/// Nothing is executed for a connection while so many bytes wait to be sent to it. Redis has no such bound and would go
+/// on until client-output-buffer-limit, or for ever. What the client sends is still taken in, up to
+/// client-query-buffer-limit: many clients write a whole pipeline before they read the first reply.
+pub const OUTPUT_PAUSE_BYTES: usize = 16 << 20;
+/// A connection that waits for other workers is not read from while so many bytes of its requests wait.
 const QUERY_PAUSE_BYTES: usize = 1 << 20;
 /// A big argument is read straight into its own memory when at least this many bytes of it are missing.
 const DIRECT_READ_BYTES_MIN: usize = 128 << 10;

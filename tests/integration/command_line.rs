@@ -55,6 +55,8 @@ fn a_mistake_in_a_directive_is_shown_with_its_reason() {
         } else {
             assert!(output.contains(&format!(">>> '{}'", words.join(" "))), "{words:?} in {output}");
         }
+        // Shoal has its own upper bounds of some numbers.
+        let reason = reason.split_once(" and ").filter(|_| !is_oracle()).map_or(reason, |(start, _)| start);
         assert!(output.contains(reason), "{reason} in {output}");
     }
 }
