@@ -32,6 +32,23 @@ pub struct Node {
     pub stopping: AtomicBool,
 }
 
+#[cfg(test)]
+impl Node {
+    /// A node that is not running.
+    pub(crate) fn for_tests(registry: Registry) -> Node {
+        Node {
+            registry,
+            run_id: "0".repeat(40),
+            started_ms: 0,
+            config_file: None,
+            port: 0,
+            clients: AtomicU32::new(0),
+            next_client_id: AtomicU64::new(1),
+            stopping: AtomicBool::new(false),
+        }
+    }
+}
+
 /// Which shard owns which slot. An immutable value; each worker holds a reference to the current one.
 #[derive(Clone)]
 pub struct SlotMap {

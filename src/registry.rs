@@ -348,8 +348,8 @@ mod tests {
         Ok(())
     }
 
-    fn run_session(_registry: &Registry, _args: Args<'_>, _reply: &mut Reply) -> Result<(), CommandError> {
-        Ok(())
+    fn run_session(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+        Ok(Flow::Done)
     }
 
     const READ: CommandSpec = CommandSpec {

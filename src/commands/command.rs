@@ -565,6 +565,7 @@ mod tests {
     use shards::ctx::Ctx;
 
     use super::*;
+    use crate::session_ctx::testing::reply_of;
     use crate::registry::Command;
 
     fn unused(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Done {
@@ -637,15 +638,14 @@ mod tests {
         let registry = Registry::new(&[DATA], &[COMMANDS]);
         let owned: OwnedArgs = line.split(' ').collect();
         let args = owned.as_args();
-        let mut reply = Reply::new(resp3);
-        match registry.called(args).map(|entry| entry.command) {
-            Some(Command::Session(command)) => {
-                if let Err(error) = (command.run)(&registry, args, &mut reply) {
-                    reply.error(&error);
-                }
+        let reply = match registry.called(args).map(|entry| entry.command) {
+            Some(Command::Session(command)) => reply_of(registry, command, args, resp3),
+            _ => {
+                let mut reply = Reply::new(resp3);
+                reply.error(&registry.unknown(args));
+                reply
             }
-            _ => reply.error(&registry.unknown(args)),
-        }
+        };
         String::from_utf8(reply.bytes().to_vec()).unwrap().trim_end().replace("\r\n", " ")
     }
 
