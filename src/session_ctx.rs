@@ -51,20 +51,20 @@ pub(crate) mod testing {
     use crate::session::Session;
 
     /// Runs a command of `registry` for a client that has just connected.
-    pub(crate) fn reply_of(registry: Registry, command: &SessionCommand, args: Args<'_>, resp3: bool) -> Reply {
+    pub(crate) fn reply_of(
+        registry: Registry,
+        command: &SessionCommand,
+        args: Args<'_>,
+        resp3: bool,
+    ) -> Reply {
         let node: &'static Node = Box::leak(Box::new(Node::for_tests(registry)));
         let socket = std::fs::File::open("/dev/null").unwrap().into();
         let addresses = Addresses { peer: String::new(), local: String::new(), is_local: true };
         let mut connection = Connection::new(socket, 0, Session::default(), addresses);
         let config = Arc::new(Config::default());
         let mut reply = Reply::new(resp3);
-        let mut ctx = SessionCtx {
-            reply: &mut reply,
-            connection: &mut connection,
-            node,
-            config: &config,
-            now_ms: 0,
-        };
+        let mut ctx =
+            SessionCtx { reply: &mut reply, connection: &mut connection, node, config: &config, now_ms: 0 };
         let result = (command.run)(&mut ctx, args);
         if let Err(error) = result {
             reply.error(&error);

@@ -565,8 +565,8 @@ mod tests {
     use shards::ctx::Ctx;
 
     use super::*;
-    use crate::session_ctx::testing::reply_of;
     use crate::registry::Command;
+    use crate::session_ctx::testing::reply_of;
 
     fn unused(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Done {
         Ok(())
