@@ -350,7 +350,7 @@ impl Node {
     fn handle_txn(&mut self, from: ShardId, to: ShardId, message: TxnMessage) {
         match &message {
             TxnMessage::Refused(..) => self.events.refused += 1,
-            TxnMessage::Cancel(_, lent) if !lent.is_empty() => self.events.lent_in_vain += 1,
+            TxnMessage::Cancel(_, Some(lent)) if !lent.is_empty() => self.events.lent_in_vain += 1,
             _ => {}
         }
         let Worker { shard, coordinator, outbox } = &mut self.workers[to.index()];

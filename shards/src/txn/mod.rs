@@ -65,41 +65,31 @@ pub struct OwnedCall {
     pub args: OwnedArgs,
 }
 
-/// A key that a transaction needs, on the shard that owns it.
-#[derive(Clone, Debug)]
-pub struct TxnKey {
-    /// Its database.
-    pub db: DbIndex,
-    /// The key.
-    pub bytes: Vec<u8>,
-    /// True when the transaction may change it.
-    pub write: bool,
-}
-
 /// What a participant locks, and what it does once all have granted.
 #[derive(Debug)]
 pub enum Part {
     /// Lock the keys of this command, then run it here.
-    Run(Vec<TxnKey>, OwnedCall),
-    /// Lock these keys and lend their entries to the coordinator.
-    Lend(Vec<TxnKey>),
+    Run(OwnedCall),
+    /// Lock these keys of a database and lend their entries to the coordinator.
+    Lend(DbIndex, OwnedArgs),
     /// Lock the whole shard, then run this here.
     Whole(OwnedCall),
 }
 
-/// An entry that is away from its shard. `None` when the key does not exist.
-pub type Lent = Vec<Option<Entry>>;
+/// Entries that are away from their shard. They know their keys; keys that do not exist have none.
+pub type Lent = Vec<Entry>;
 
 /// What coordinators and participants tell each other. Delivered in order for each pair of shards.
 pub enum TxnMessage {
     /// To a participant: lock this part; answered by `Granted` or `Refused`.
     Lock(TxId, Part),
-    /// To the coordinator: the part is locked. Holds the entries of a `Part::Lend`, in the order of its keys.
-    Granted(TxId, Lent),
+    /// To the coordinator: the part is locked. Holds the entries of a `Part::Lend`.
+    Granted(TxId, Option<Lent>),
     /// To the coordinator: a later transaction holds a key. Holds the largest number seen, to be exceeded.
     Refused(TxId, TxId),
-    /// To a participant: forget it; lent entries come back.
-    Cancel(TxId, Lent),
+    /// To a participant: forget it. With the lent entries, which come back; or without, and then one that has lent
+    /// some goes on waiting for them: the coordinator returns them when the `Granted` arrives that it has crossed.
+    Cancel(TxId, Option<Lent>),
     /// To a participant: run the part, answer `Done`, release.
     Run(TxId),
     /// To the coordinator: the part has run; its reply.
