@@ -127,7 +127,14 @@ pub struct LockTable<P, S> {
     parked_of: HashMap<S, (u32, Option<Fingerprint>)>,
     /// Transactions that a release may have made way for.
     candidates: Vec<TxId>,
+    /// Empty queues of claims, kept for their memory.
+    spare: Vec<Vec<Claim>>,
 }
+
+/// Empty queues that a shard keeps for the keys of the next transactions.
+const SPARE_QUEUES_MAX: usize = 256;
+/// A queue with room for more claims than this is not kept.
+const SPARE_CLAIMS_MAX: usize = 8;
 
 impl<P, S: std::hash::Hash + Eq + Copy> Default for LockTable<P, S> {
     fn default() -> Self {
@@ -139,6 +146,7 @@ impl<P, S: std::hash::Hash + Eq + Copy> Default for LockTable<P, S> {
             whole_granted: false,
             parked_of: HashMap::new(),
             candidates: Vec::new(),
+            spare: Vec::new(),
         }
     }
 }
@@ -165,7 +173,7 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
             Scope::Keys(keys) => {
                 for &(key, write) in keys {
                     let state = self.keys.entry(key).or_insert_with(|| KeyState {
-                        claims: Vec::new(),
+                        claims: self.spare.pop().unwrap_or_default(),
                         readers: 0,
                         writer: false,
                         parked: VecDeque::new(),
@@ -293,7 +301,10 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
         let head = readers.chain(state.claims.first().filter(|claim| claim.write));
         self.candidates.extend(head.filter(|claim| !claim.granted).map(|claim| claim.txid));
         if state.claims.is_empty() {
-            self.keys.remove(&key);
+            let state = self.keys.remove(&key);
+            self.spare.extend(state.map(|state| state.claims).filter(|claims| {
+                claims.capacity() <= SPARE_CLAIMS_MAX && self.spare.len() < SPARE_QUEUES_MAX
+            }));
         }
     }
 
