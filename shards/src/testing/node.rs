@@ -275,11 +275,13 @@ impl Node {
             [first, second, ..] => second.index - first.index,
             _ => 1,
         };
-        let incomplete = positions.first().is_some_and(|first| (borrowed.len() - first.index) % stride != 0);
+        let incomplete =
+            positions.first().is_some_and(|first| !(borrowed.len() - first.index).is_multiple_of(stride));
         let mut owners = positions.iter().map(|key| self.owner(borrowed.get(key.index)));
         let first = owners.next().unwrap_or(self.connections[index].worker);
         let together = owners.all(|owner| owner == first);
-        if !together && !(incomplete && method == Method::Split) {
+        let may_split = !incomplete || method != Method::Split;
+        if !together && may_split {
             self.start_txn(index, method, command, args);
         } else if self.connections[index].awaited > 0 {
             self.connections[index].waiting = Waiting::Barrier(command, args);

@@ -13,6 +13,9 @@ use crate::slot::{ShardId, SlotId};
 
 type Words = Vec<String>;
 
+/// Steps for each request after which a simulation is taken to go in circles. A slow queue takes about 60 for one hop.
+const STEPS_MAX: usize = 2000;
+
 /// What kind of node and clients a seed makes.
 struct Scene {
     node: Node,
@@ -65,7 +68,9 @@ impl Scene {
 
     /// Lets clients send what `next` makes up and everything happen, in random order, until nothing more can.
     fn play(&mut self, mut next: impl FnMut(&mut Scene, usize) -> String) {
-        loop {
+        let requests: usize = self.clients.iter().map(|client| client.left).sum();
+        for step in 0.. {
+            assert!(step < STEPS_MAX * requests, "there is no end to it");
             let ready = |client: &Client| client.left > 0 && client.sent.len() < client.depth;
             let senders: Vec<usize> =
                 (0..self.clients.len()).filter(|&at| ready(&self.clients[at])).collect();

@@ -59,6 +59,10 @@ impl Coordinator {
     }
 
     /// Starts a transaction. `owner` is the slot map. The result comes by [`Coordinator::handle`], with `ticket`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what to do, for whom, and the worker's own parts, each borrowed"
+    )]
     pub fn start(
         &mut self,
         method: Method,
