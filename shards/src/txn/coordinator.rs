@@ -215,19 +215,28 @@ impl Txn {
 /// belongs to them.
 fn split<'t>(txn: &'t Txn, positions: &[KeyPosition]) -> impl Iterator<Item = OwnedCall> + use<'t> {
     let args: Args<'_> = txn.call.args.as_args();
-    let mut split: Vec<OwnedArgs> = vec![OwnedArgs::default(); txn.shards.len()];
     let first = positions.first().map_or(args.len(), |position| position.index);
     let stride = match positions {
         [first, second, ..] => second.index - first.index,
         _ => args.len() - first,
     };
-    for index in 0..first {
-        split.iter_mut().for_each(|part| part.push_value(args.value(index)));
+    let places = || {
+        let keys = positions.iter().zip(&txn.part_of_key);
+        keys.flat_map(|(key, &part)| (key.index..key.index + stride).map(move |index| (index, part)))
+    };
+    let copied = |range: std::ops::Range<usize>| range.map(|index| args.value(index).copied_bytes()).sum();
+    let mut sizes: Vec<(usize, usize)> = vec![(first, copied(0..first)); txn.shards.len()];
+    for (index, part) in places() {
+        sizes[part].0 += 1;
+        sizes[part].1 += args.value(index).copied_bytes();
     }
-    for (position, &part) in positions.iter().zip(&txn.part_of_key) {
-        for index in position.index..position.index + stride {
-            split[part].push_value(args.value(index));
-        }
+    let room = |(count, bytes)| OwnedArgs::with_capacity(count, bytes);
+    let mut split: Vec<OwnedArgs> = sizes.into_iter().map(room).collect();
+    for part in &mut split {
+        (0..first).for_each(|index| part.push_value(args.value(index)));
+    }
+    for (index, part) in places() {
+        split[part].push_value(args.value(index));
     }
     let OwnedCall { command, db, touch, resp3, .. } = txn.call;
     split.into_iter().map(move |args| OwnedCall { command, db, slot: None, touch, resp3, args })
