@@ -241,3 +241,84 @@ fn split<'t>(txn: &'t Txn, positions: &[KeyPosition]) -> impl Iterator<Item = Ow
     let OwnedCall { command, db, touch, resp3, .. } = txn.call;
     split.into_iter().map(move |args| OwnedCall { command, db, slot: None, touch, resp3, args })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::FAMILIES;
+    use crate::db::DbIndex;
+    use crate::shard::ShardConfig;
+
+    /// The messages of a transaction on the shards 1 and 2, coordinated by worker 0, up to its first locks.
+    fn started(line: &str, method: Method) -> (Coordinator, Shard, Outbox) {
+        let (id, hash_seeds) = (ShardId(0), [1, 2, 3, 4]);
+        let shard = Shard::new(&ShardConfig { id, databases: 1, hash_seeds, string_len_max: 512 << 20 });
+        let args: OwnedArgs = line.split(' ').collect();
+        let mut rows = FAMILIES.iter().copied().flatten();
+        let command = rows.find(|row| row.spec.name.as_bytes() == &args.as_args()[0]).unwrap();
+        let call = OwnedCall { command, db: DbIndex(0), slot: None, touch: true, resp3: false, args };
+        let ticket = Ticket { worker: id, connection: 0, seq: 0 };
+        let owner = |slot| if slot == SlotId::of(b"a") { ShardId(1) } else { ShardId(2) };
+        let (mut coordinator, mut out) = (Coordinator::new(id), Outbox::new());
+        coordinator.start(method, call, ticket, 3, owner, &shard, &mut out);
+        (coordinator, shard, out)
+    }
+
+    fn words(args: &OwnedArgs) -> String {
+        let words: Vec<_> = args.as_args().iter_from(0).map(String::from_utf8_lossy).collect();
+        words.join(" ")
+    }
+
+    /// The number of the transaction that all these locks belong to, and what each participant locks.
+    fn locks(out: &Outbox) -> (TxId, Vec<(u16, String)>) {
+        let lock = |(to, message): &(ShardId, TxnMessage)| match message {
+            TxnMessage::Lock(txid, Part::Run(call)) => (*txid, (to.0, words(&call.args))),
+            TxnMessage::Lock(txid, Part::Lend(_, keys)) => (*txid, (to.0, words(keys))),
+            _ => panic!("only keys are locked"),
+        };
+        let (txids, parts): (Vec<TxId>, Vec<_>) = out.iter().map(lock).unzip();
+        assert!(txids.iter().all(|&txid| txid == txids[0]));
+        (txids[0], parts)
+    }
+
+    #[test]
+    fn each_participant_gets_its_keys_and_what_belongs_to_them() {
+        let (_, _, out) = started("mset a 1 b 2 a 3 c 4", Method::Split);
+        assert_eq!(locks(&out).1, [(1, "mset a 1 a 3".into()), (2, "mset b 2 c 4".into())]);
+        let (_, _, out) = started("msetnx b 2 a 1 c 3", Method::Gather);
+        assert_eq!(locks(&out).1, [(2, "b c".into()), (1, "a".into())]);
+    }
+
+    #[test]
+    fn a_refused_transaction_starts_again_above_every_number_that_was_seen() {
+        let (mut coordinator, mut shard, mut out) = started("mset a 1 b 2", Method::Split);
+        let (txid, parts) = locks(&out);
+        out.clear();
+        let latest = TxId(700 << 16 | 9);
+        let refused = TxnMessage::Refused(txid, latest);
+        assert!(coordinator.handle(ShardId(1), refused, &mut shard, &mut out).is_none());
+        assert!(
+            matches!(out.remove(0), (ShardId(2), TxnMessage::Cancel(cancelled, None)) if cancelled == txid)
+        );
+        let (next, next_parts) = locks(&out);
+        assert!(next > latest);
+        assert_eq!(next_parts, parts);
+        // The second refusal of the same attempt changes nothing.
+        out.clear();
+        coordinator.handle(ShardId(2), TxnMessage::Refused(txid, latest), &mut shard, &mut out);
+        assert_eq!((out.len(), coordinator.transactions()), (0, 1));
+    }
+
+    #[test]
+    fn entries_that_arrive_after_a_refusal_go_home() {
+        let (mut coordinator, mut shard, mut out) = started("msetnx a 1 b 2", Method::Gather);
+        let (txid, _) = locks(&out);
+        coordinator.handle(ShardId(1), TxnMessage::Refused(txid, txid), &mut shard, &mut out);
+        out.clear();
+        let granted = TxnMessage::Granted(txid, Some(Lent::new()));
+        assert!(coordinator.handle(ShardId(2), granted, &mut shard, &mut out).is_none());
+        assert!(
+            matches!(out[..], [(ShardId(2), TxnMessage::Cancel(cancelled, Some(_)))] if cancelled == txid)
+        );
+    }
+}

@@ -9,7 +9,8 @@
 //!    DEL, ...) run where the keys are: `Run`, answered by `Done`. All others are *gathered*: with its grant a
 //!    participant lends the entries themselves, by pointer; the coordinator's shard runs the ordinary handler on
 //!    them, in one go, and gives them back with `Restore`. So a handler never knows that a key came from elsewhere.
-//! 3. A participant releases the locks when its part has run or the entries are back.
+//! 3. A participant releases the locks when its part has run or the entries are back. First it runs the single-key
+//!    commands that waited for them, then it grants the locks to whoever comes next.
 //!
 //! Why it is serialisable: every key is locked on every shard before anything runs on any (strong strict two-phase
 //! locking), and single-key commands wait while their key is locked. Why it cannot deadlock: a transaction only
@@ -17,6 +18,12 @@
 //! coordinator cancels it everywhere and starts again with a larger number, which no client notices. The
 //! alternative, one worker that puts all transactions in order (Calvin; Thomson et al., SIGMOD 2012), needs no
 //! refusal but one more hop for each transaction, and makes one core a bottleneck.
+//!
+//! Why nobody starves: the largest number is never refused, and a refused transaction takes a number larger than all
+//! that the refusing shard has seen. Readers share a key, so a stream of them could keep it locked for ever: one that
+//! comes while a writing command is parked waits behind the holders that this command waits for.
+//!
+//! All this is put to the test by `testing::simulation`.
 //!
 //! Everything here is deterministic and does no I/O: messages come in, messages go out, in order for each pair of
 //! shards. Numbers are Lamport clocks with the shard's number below, so they need no shared counter.
