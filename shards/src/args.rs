@@ -121,7 +121,8 @@ impl<'a> Args<'a> {
 
     /// An owned copy; blobs are shared.
     pub fn to_owned(&self) -> OwnedArgs {
-        let mut owned = OwnedArgs::default();
+        let copied_bytes = (0..self.len()).map(|index| self.value(index).copied_bytes()).sum();
+        let mut owned = OwnedArgs::with_capacity(self.len(), copied_bytes);
         for index in 0..self.len() {
             owned.push_value(self.value(index));
         }
@@ -155,6 +156,14 @@ impl<'a> ArgValue<'a> {
             ArgValue::Blob(blob) => blob,
         }
     }
+
+    /// How many bytes a copy of it takes: a blob is shared.
+    pub fn copied_bytes(&self) -> usize {
+        match self {
+            ArgValue::Bytes(bytes) => bytes.len(),
+            ArgValue::Blob(_) => 0,
+        }
+    }
 }
 
 /// Arguments with their own memory: a command queued by MULTI, one that waits for a lock, a part of a
@@ -167,6 +176,12 @@ pub struct OwnedArgs {
 }
 
 impl OwnedArgs {
+    /// None yet, with room for so many arguments and so many bytes of those that are copied.
+    pub fn with_capacity(args: usize, copied_bytes: usize) -> OwnedArgs {
+        let (bytes, spans) = (Vec::with_capacity(copied_bytes), Vec::with_capacity(args));
+        OwnedArgs { bytes, spans, blobs: Vec::new() }
+    }
+
     /// Appends one argument by copying it.
     pub fn push(&mut self, arg: &[u8]) {
         self.spans.push(Span::new(self.bytes.len(), arg.len()));

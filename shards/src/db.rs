@@ -145,13 +145,13 @@ impl Db {
         self.tables.get(key.slot.index())?.find(key.hash, key.bytes)
     }
 
-    fn insert(&mut self, key: &Key<'_>, entry: Entry, hasher: &RandomState) -> Place {
+    fn insert(&mut self, slot: SlotId, hash: u64, entry: Entry, hasher: &RandomState) -> Place {
         if self.tables.is_empty() {
             self.tables.resize_with(SLOT_COUNT, Table::default);
         }
         self.keys += 1;
         self.keys_with_expire += usize::from(entry.view().expire_ms().is_some());
-        self.tables[key.slot.index()].insert(key.hash, entry, |bytes| hasher.hash_one(bytes))
+        self.tables[slot.index()].insert(hash, entry, |bytes| hasher.hash_one(bytes))
     }
 
     fn remove(&mut self, slot: SlotId, place: Place) -> Entry {
@@ -363,7 +363,7 @@ impl<'a> Keyspace<'a> {
 
     fn insert_at(&mut self, key: &Key<'_>, mut entry: Entry) -> Place {
         entry.set_access(self.env.access_now());
-        self.dbs[self.selected.index()].insert(key, entry, &self.env.hasher)
+        self.dbs[self.selected.index()].insert(key.slot, key.hash, entry, &self.env.hasher)
     }
 
     #[inline]
@@ -376,8 +376,9 @@ impl<'a> Keyspace<'a> {
     }
 
     /// Adds an entry that was taken out of another shard, its access statistics as they were.
-    pub fn insert_as_is(&mut self, key: &Key<'_>, entry: Entry) {
-        self.dbs[self.selected.index()].insert(key, entry, &self.env.hasher);
+    pub fn insert_as_is(&mut self, entry: Entry) {
+        let Key { slot, hash, .. } = self.env.key(entry.view().key());
+        self.dbs[self.selected.index()].insert(slot, hash, entry, &self.env.hasher);
     }
 
     /// Takes a key out; `None` when it is not there or has expired.

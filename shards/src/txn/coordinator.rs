@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use super::merge::{Parts, merge};
-use super::{Lent, Outbox, OwnedCall, Part, Ticket, TxId, TxnKey, TxnMessage};
+use super::{Lent, Outbox, OwnedCall, Part, Ticket, TxId, TxnMessage};
 use crate::args::{Args, OwnedArgs};
-use crate::command::flags;
-use crate::command::keys::{KeyPosition, RO};
+use crate::command::keys::KeyPosition;
 use crate::reply::Reply;
 use crate::shard::Shard;
 use crate::slot::{ShardId, SlotId};
@@ -27,13 +26,14 @@ struct Txn {
     ticket: Ticket,
     call: OwnedCall,
     method: Method,
-    /// The participants; the order is that of `keys`, `lent` and `replies`.
+    /// The participants; the order is that of `granted`, `lent` and `replies`.
     shards: Vec<ShardId>,
-    keys: Vec<Vec<TxnKey>>,
-    /// For each key of a `Split`, in the order of the command, its participant.
+    /// For each key, in the order of the command, its participant.
     part_of_key: Vec<usize>,
-    /// Lent entries, or `None` while the grant is missing.
-    granted: Vec<Option<Lent>>,
+    /// Who has granted this attempt.
+    granted: Vec<bool>,
+    /// Entries that those have lent.
+    lent: Vec<Lent>,
     /// Replies of a `Split` or `All`.
     replies: Vec<Option<Reply>>,
 }
@@ -43,12 +43,14 @@ pub struct Coordinator {
     shard: ShardId,
     clock: u64,
     txns: HashMap<TxId, Txn>,
+    /// The keys of the command at hand; kept for its memory.
+    positions: Vec<KeyPosition>,
 }
 
 impl Coordinator {
     /// The coordinator of the worker that owns `shard`.
     pub fn new(shard: ShardId) -> Coordinator {
-        Coordinator { shard, clock: 0, txns: HashMap::new() }
+        Coordinator { shard, clock: 0, txns: HashMap::new(), positions: Vec::new() }
     }
 
     /// The number of transactions under way.
@@ -57,6 +59,10 @@ impl Coordinator {
     }
 
     /// Starts a transaction. `owner` is the slot map. The result comes by [`Coordinator::handle`], with `ticket`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what to do, for whom, and the worker's own parts, each borrowed"
+    )]
     pub fn start(
         &mut self,
         method: Method,
@@ -67,54 +73,48 @@ impl Coordinator {
         shard: &Shard,
         out: &mut Outbox,
     ) {
-        let mut positions = Vec::new();
-        call.command.spec.key_positions(call.args.as_args(), &mut positions);
-        let may_write = call.command.spec.has(flags::WRITE);
+        self.find_keys(&call);
         let mut shards: Vec<ShardId> = Vec::new();
-        let mut keys: Vec<Vec<TxnKey>> = Vec::new();
-        let mut part_of_key = Vec::new();
-        for position in &positions {
-            let bytes = call.args.as_args().get(position.index);
-            let at = owner(SlotId::of(bytes));
-            let part = shards.iter().position(|&known| known == at).unwrap_or_else(|| {
+        let mut part_of_key = Vec::with_capacity(self.positions.len());
+        for position in &self.positions {
+            let at = owner(SlotId::of(call.args.as_args().get(position.index)));
+            part_of_key.push(shards.iter().position(|&known| known == at).unwrap_or_else(|| {
                 shards.push(at);
-                keys.push(Vec::new());
                 shards.len() - 1
-            });
-            let write = may_write && position.flags & RO == 0;
-            part_of_key.push(part);
-            let known = keys[part].iter_mut().find(|key| method == Method::Gather && key.bytes == bytes);
-            match known {
-                Some(key) => key.write |= write,
-                None => keys[part].push(TxnKey { db: call.db, bytes: bytes.to_vec(), write }),
-            }
+            }));
         }
         if method == Method::All {
             shards = (0..shard_count).map(|shard| ShardId(shard as u16)).collect();
-            keys = vec![Vec::new(); shard_count];
         }
-        let granted = shards.iter().map(|_| None).collect();
+        let granted = vec![false; shards.len()];
+        let lent = shards.iter().map(|_| Lent::new()).collect();
         let replies = shards.iter().map(|_| None).collect();
-        let txn = Txn { ticket, call, method, shards, keys, part_of_key, granted, replies };
-        self.lock(txn, &positions, shard, out);
+        let txn = Txn { ticket, call, method, shards, part_of_key, granted, lent, replies };
+        self.lock(txn, shard, out);
     }
 
-    fn lock(&mut self, txn: Txn, positions: &[KeyPosition], shard: &Shard, out: &mut Outbox) {
+    /// Asks for all locks, under a new number. `positions` are the keys of the transaction's command.
+    fn lock(&mut self, txn: Txn, shard: &Shard, out: &mut Outbox) {
         self.clock = self.clock.max(shard.latest_txid().0 >> 16) + 1;
         let txid = TxId(self.clock << 16 | u64::from(self.shard.0));
-        let mut calls = match txn.method {
-            Method::Split => split(&txn, positions),
-            _ => Vec::new(),
-        };
-        for (part, &shard) in txn.shards.iter().enumerate().rev() {
-            let message = match txn.method {
-                Method::Split => {
-                    Part::Run(txn.keys[part].clone(), calls.pop().expect("one call for each participant"))
+        let lock = |part| TxnMessage::Lock(txid, part);
+        match txn.method {
+            Method::Split => {
+                let parts = split(&txn, &self.positions).map(|call| lock(Part::Run(call)));
+                out.extend(txn.shards.iter().copied().zip(parts));
+            }
+            Method::Gather => {
+                let mut keys = vec![OwnedArgs::default(); txn.shards.len()];
+                for (position, &part) in self.positions.iter().zip(&txn.part_of_key) {
+                    keys[part].push(txn.call.args.as_args().get(position.index));
                 }
-                Method::Gather => Part::Lend(txn.keys[part].clone()),
-                Method::All => Part::Whole(txn.call.clone()),
-            };
-            out.push((shard, TxnMessage::Lock(txid, message)));
+                let parts = keys.into_iter().map(|keys| lock(Part::Lend(txn.call.db, keys)));
+                out.extend(txn.shards.iter().copied().zip(parts));
+            }
+            Method::All => {
+                let parts = txn.shards.iter().map(|&shard| (shard, lock(Part::Whole(txn.call.clone()))));
+                out.extend(parts);
+            }
         }
         self.txns.insert(txid, txn);
     }
@@ -131,17 +131,18 @@ impl Coordinator {
             TxnMessage::Granted(txid, lent) => {
                 let Some(txn) = self.txns.get_mut(&txid) else {
                     // Cancelled meanwhile: what was lent goes home.
-                    out.push((from, TxnMessage::Cancel(txid, lent)));
+                    out.extend(lent.map(|lent| (from, TxnMessage::Cancel(txid, Some(lent)))));
                     return None;
                 };
                 let part = txn.part(from)?;
-                txn.granted[part] = Some(lent);
-                if txn.granted.iter().any(Option::is_none) {
+                txn.granted[part] = true;
+                txn.lent[part] = lent.unwrap_or_default();
+                if !txn.granted.iter().all(|&granted| granted) {
                     return None;
                 }
                 if txn.method == Method::Gather {
                     let txn = self.txns.remove(&txid)?;
-                    return Some(run_gathered(txid, txn, shard, out));
+                    return Some(self.run_gathered(txid, txn, shard, out));
                 }
                 out.extend(txn.shards.iter().map(|&shard| (shard, TxnMessage::Run(txid))));
                 None
@@ -149,21 +150,15 @@ impl Coordinator {
             TxnMessage::Refused(txid, latest) => {
                 self.clock = self.clock.max(latest.0 >> 16);
                 let mut txn = self.txns.remove(&txid)?;
-                for part in 0..txn.shards.len() {
-                    let lent = txn.granted[part].take();
-                    // Those that have lent entries get them back now; those whose grant is still on its way get
-                    // theirs when it arrives, unless they only wait or lend nothing.
-                    if txn.shards[part] == from {
-                        continue;
-                    }
-                    if lent.is_some() || txn.method != Method::Gather {
-                        let lent = lent.unwrap_or_default();
-                        out.push((txn.shards[part], TxnMessage::Cancel(txid, lent)));
+                for (part, &shard) in txn.shards.iter().enumerate() {
+                    let is_lent = std::mem::take(&mut txn.granted[part]) && txn.method == Method::Gather;
+                    let lent = is_lent.then(|| std::mem::take(&mut txn.lent[part]));
+                    if shard != from {
+                        out.push((shard, TxnMessage::Cancel(txid, lent)));
                     }
                 }
-                let mut positions = Vec::new();
-                txn.call.command.spec.key_positions(txn.call.args.as_args(), &mut positions);
-                self.lock(txn, &positions, shard, out);
+                self.find_keys(&txn.call);
+                self.lock(txn, shard, out);
                 None
             }
             TxnMessage::Done(txid, reply) => {
@@ -186,6 +181,28 @@ impl Coordinator {
             }
         }
     }
+
+    fn find_keys(&mut self, call: &OwnedCall) {
+        self.positions.clear();
+        call.command.spec.key_positions(call.args.as_args(), &mut self.positions);
+    }
+
+    /// Runs the command on the coordinator's shard with every entry present, and sends the entries home.
+    fn run_gathered(&mut self, txid: TxId, txn: Txn, shard: &mut Shard, out: &mut Outbox) -> (Ticket, Reply) {
+        let Txn { ticket, call, shards, part_of_key, lent, .. } = txn;
+        for lent in lent {
+            shard.take_back(call.db, lent);
+        }
+        let mut reply = Reply::new(call.resp3);
+        shard.execute(call.as_call(), &mut reply);
+        self.find_keys(&call);
+        for (part, &owner) in shards.iter().enumerate() {
+            let of_part = self.positions.iter().zip(&part_of_key).filter(|&(_, &of)| of == part);
+            let lent = shard.lend(call.db, of_part.map(|(key, _)| call.args.as_args().get(key.index)));
+            out.push((owner, TxnMessage::Restore(txid, lent)));
+        }
+        (ticket, reply)
+    }
 }
 
 impl Txn {
@@ -194,38 +211,114 @@ impl Txn {
     }
 }
 
-/// Runs the command on the coordinator's shard with every entry present, and sends the entries home.
-fn run_gathered(txid: TxId, mut txn: Txn, shard: &mut Shard, out: &mut Outbox) -> (Ticket, Reply) {
-    for (keys, lent) in txn.keys.iter().zip(&mut txn.granted) {
-        shard.take_back(keys, lent.take().unwrap_or_default());
-    }
-    let mut reply = Reply::new(txn.call.resp3);
-    shard.execute(txn.call.as_call(), &mut reply);
-    for (keys, &owner) in txn.keys.iter().zip(&txn.shards) {
-        out.push((owner, TxnMessage::Restore(txid, shard.give_back(keys))));
-    }
-    (txn.ticket, reply)
-}
-
 /// The command of each participant: the name, the arguments before the first key, and its own keys with what
 /// belongs to them.
-fn split(txn: &Txn, positions: &[KeyPosition]) -> Vec<OwnedCall> {
+fn split<'t>(txn: &'t Txn, positions: &[KeyPosition]) -> impl Iterator<Item = OwnedCall> + use<'t> {
     let args: Args<'_> = txn.call.args.as_args();
-    let mut split: Vec<OwnedArgs> = vec![OwnedArgs::default(); txn.shards.len()];
     let first = positions.first().map_or(args.len(), |position| position.index);
     let stride = match positions {
         [first, second, ..] => second.index - first.index,
         _ => args.len() - first,
     };
-    for index in 0..first {
-        split.iter_mut().for_each(|part| part.push_value(args.value(index)));
+    let places = || {
+        let keys = positions.iter().zip(&txn.part_of_key);
+        keys.flat_map(|(key, &part)| (key.index..key.index + stride).map(move |index| (index, part)))
+    };
+    let copied = |range: std::ops::Range<usize>| range.map(|index| args.value(index).copied_bytes()).sum();
+    let mut sizes: Vec<(usize, usize)> = vec![(first, copied(0..first)); txn.shards.len()];
+    for (index, part) in places() {
+        sizes[part].0 += 1;
+        sizes[part].1 += args.value(index).copied_bytes();
     }
-    for (position, &part) in positions.iter().zip(&txn.part_of_key) {
-        for index in position.index..position.index + stride {
-            split[part].push_value(args.value(index));
-        }
+    let room = |(count, bytes)| OwnedArgs::with_capacity(count, bytes);
+    let mut split: Vec<OwnedArgs> = sizes.into_iter().map(room).collect();
+    for part in &mut split {
+        (0..first).for_each(|index| part.push_value(args.value(index)));
+    }
+    for (index, part) in places() {
+        split[part].push_value(args.value(index));
     }
     let OwnedCall { command, db, touch, resp3, .. } = txn.call;
-    let call = |args| OwnedCall { command, db, slot: None, touch, resp3, args };
-    split.into_iter().map(call).collect()
+    split.into_iter().map(move |args| OwnedCall { command, db, slot: None, touch, resp3, args })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::FAMILIES;
+    use crate::db::DbIndex;
+    use crate::shard::ShardConfig;
+
+    /// The messages of a transaction on the shards 1 and 2, coordinated by worker 0, up to its first locks.
+    fn started(line: &str, method: Method) -> (Coordinator, Shard, Outbox) {
+        let (id, hash_seeds) = (ShardId(0), [1, 2, 3, 4]);
+        let shard = Shard::new(&ShardConfig { id, databases: 1, hash_seeds, string_len_max: 512 << 20 });
+        let args: OwnedArgs = line.split(' ').collect();
+        let mut rows = FAMILIES.iter().copied().flatten();
+        let command = rows.find(|row| row.spec.name.as_bytes() == &args.as_args()[0]).unwrap();
+        let call = OwnedCall { command, db: DbIndex(0), slot: None, touch: true, resp3: false, args };
+        let ticket = Ticket { worker: id, connection: 0, seq: 0 };
+        let owner = |slot| if slot == SlotId::of(b"a") { ShardId(1) } else { ShardId(2) };
+        let (mut coordinator, mut out) = (Coordinator::new(id), Outbox::new());
+        coordinator.start(method, call, ticket, 3, owner, &shard, &mut out);
+        (coordinator, shard, out)
+    }
+
+    fn words(args: &OwnedArgs) -> String {
+        let words: Vec<_> = args.as_args().iter_from(0).map(String::from_utf8_lossy).collect();
+        words.join(" ")
+    }
+
+    /// The number of the transaction that all these locks belong to, and what each participant locks.
+    fn locks(out: &Outbox) -> (TxId, Vec<(u16, String)>) {
+        let lock = |(to, message): &(ShardId, TxnMessage)| match message {
+            TxnMessage::Lock(txid, Part::Run(call)) => (*txid, (to.0, words(&call.args))),
+            TxnMessage::Lock(txid, Part::Lend(_, keys)) => (*txid, (to.0, words(keys))),
+            _ => panic!("only keys are locked"),
+        };
+        let (txids, parts): (Vec<TxId>, Vec<_>) = out.iter().map(lock).unzip();
+        assert!(txids.iter().all(|&txid| txid == txids[0]));
+        (txids[0], parts)
+    }
+
+    #[test]
+    fn each_participant_gets_its_keys_and_what_belongs_to_them() {
+        let (_, _, out) = started("mset a 1 b 2 a 3 c 4", Method::Split);
+        assert_eq!(locks(&out).1, [(1, "mset a 1 a 3".into()), (2, "mset b 2 c 4".into())]);
+        let (_, _, out) = started("msetnx b 2 a 1 c 3", Method::Gather);
+        assert_eq!(locks(&out).1, [(2, "b c".into()), (1, "a".into())]);
+    }
+
+    #[test]
+    fn a_refused_transaction_starts_again_above_every_number_that_was_seen() {
+        let (mut coordinator, mut shard, mut out) = started("mset a 1 b 2", Method::Split);
+        let (txid, parts) = locks(&out);
+        out.clear();
+        let latest = TxId(700 << 16 | 9);
+        let refused = TxnMessage::Refused(txid, latest);
+        assert!(coordinator.handle(ShardId(1), refused, &mut shard, &mut out).is_none());
+        assert!(
+            matches!(out.remove(0), (ShardId(2), TxnMessage::Cancel(cancelled, None)) if cancelled == txid)
+        );
+        let (next, next_parts) = locks(&out);
+        assert!(next > latest);
+        assert_eq!(next_parts, parts);
+        // The second refusal of the same attempt changes nothing.
+        out.clear();
+        coordinator.handle(ShardId(2), TxnMessage::Refused(txid, latest), &mut shard, &mut out);
+        assert_eq!((out.len(), coordinator.transactions()), (0, 1));
+    }
+
+    #[test]
+    fn entries_that_arrive_after_a_refusal_go_home() {
+        let (mut coordinator, mut shard, mut out) = started("msetnx a 1 b 2", Method::Gather);
+        let (txid, _) = locks(&out);
+        coordinator.handle(ShardId(1), TxnMessage::Refused(txid, txid), &mut shard, &mut out);
+        out.clear();
+        let granted = TxnMessage::Granted(txid, Some(Lent::new()));
+        assert!(coordinator.handle(ShardId(2), granted, &mut shard, &mut out).is_none());
+        assert!(
+            matches!(out[..], [(ShardId(2), TxnMessage::Cancel(cancelled, Some(_)))] if cancelled == txid)
+        );
+    }
 }

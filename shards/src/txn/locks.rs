@@ -3,8 +3,12 @@
 //! Keys are known by a 64-bit fingerprint: two keys with the same one merely wait for each other without need
 //! (as in Ren et al., "Very Lightweight Locking", VLDB 2013). The table is empty while no transaction over several
 //! shards is under way, and then costs single-key commands one comparison.
+//!
+//! Each key has its transactions in a queue, in the order of their numbers. So what a request or a release costs
+//! depends on how many transactions want the same keys, not on how many there are.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::TxId;
 
@@ -39,16 +43,6 @@ impl Scope {
         keys.dedup_by_key(|&mut (key, _)| key);
         Scope::Keys(keys)
     }
-
-    fn conflicts(&self, other: &Scope) -> bool {
-        match (self, other) {
-            (Scope::Whole, _) | (_, Scope::Whole) => true,
-            (Scope::Keys(mine), Scope::Keys(theirs)) => mine.iter().any(|&(key, write)| {
-                let found = theirs.binary_search_by_key(&key, |&(key, _)| key);
-                found.is_ok_and(|index| write || theirs[index].1)
-            }),
-        }
-    }
 }
 
 struct Holder {
@@ -56,38 +50,103 @@ struct Holder {
     granted: bool,
 }
 
-/// Granted locks and parked commands of one key.
+/// A transaction that holds or awaits a key.
+#[derive(Clone, Copy)]
+struct Claim {
+    txid: TxId,
+    write: bool,
+    granted: bool,
+}
+
+/// One key: who holds and awaits it, and the commands that are parked until it is released.
 struct KeyState<P> {
+    /// In the order of their numbers.
+    claims: Vec<Claim>,
+    /// How many of them are granted readers.
     readers: u32,
+    /// One of them is a granted writer.
     writer: bool,
+    /// Empty unless the key is locked.
     parked: VecDeque<P>,
+}
+
+impl<P> KeyState<P> {
+    fn claims_before(&self, txid: TxId) -> impl Iterator<Item = &Claim> {
+        self.claims.iter().take_while(move |claim| claim.txid < txid)
+    }
+
+    /// True when an earlier transaction is in the way of this claim, or a parked command is that waits for one: a
+    /// stream of readers would else keep a writing command out for ever.
+    fn must_wait(&self, txid: TxId, write: bool) -> bool {
+        let fair = !self.parked.is_empty();
+        self.claims_before(txid).any(|claim| write || claim.write || (fair && claim.granted))
+    }
+
+    /// True when a later transaction holds a lock in conflict.
+    fn is_held_later(&self, txid: TxId, write: bool) -> bool {
+        let later = self.claims.iter().rev().take_while(|claim| claim.txid > txid);
+        later.into_iter().any(|claim| claim.granted && (write || claim.write))
+    }
+
+    fn is_locked(&self) -> bool {
+        self.writer || self.readers > 0
+    }
+}
+
+/// Fingerprints are hashes already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        debug_assert!(false, "fingerprints are hashed as numbers, not as {bytes:?}");
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// One per shard. `P` is a command that waits for a lock, `S` names the connection that it came from.
 pub struct LockTable<P, S> {
     /// All transactions here, by number.
     txns: BTreeMap<TxId, Holder>,
-    /// Keys with a granted lock.
-    keys: HashMap<Fingerprint, KeyState<P>>,
+    /// Keys that transactions hold or await.
+    keys: HashMap<Fingerprint, KeyState<P>, BuildHasherDefault<AsItIs>>,
+    /// Transactions that hold or await the whole shard.
+    wholes: BTreeSet<TxId>,
     /// Commands that wait for a lock on the whole shard.
     parked_whole: VecDeque<P>,
     whole_granted: bool,
     /// For each connection with parked commands: how many, and where the last one waits, so that the next one of
     /// the same connection does not overtake it.
     parked_of: HashMap<S, (u32, Option<Fingerprint>)>,
-    /// How many transactions are not granted yet.
-    waiting: usize,
+    /// Transactions that a release may have made way for.
+    candidates: Vec<TxId>,
+    /// Empty queues of claims, kept for their memory.
+    spare: Vec<Vec<Claim>>,
 }
+
+/// Empty queues that a shard keeps for the keys of the next transactions.
+const SPARE_QUEUES_MAX: usize = 256;
+/// A queue with room for more claims than this is not kept.
+const SPARE_CLAIMS_MAX: usize = 8;
 
 impl<P, S: std::hash::Hash + Eq + Copy> Default for LockTable<P, S> {
     fn default() -> Self {
         LockTable {
             txns: BTreeMap::new(),
-            keys: HashMap::new(),
+            keys: HashMap::default(),
+            wholes: BTreeSet::new(),
             parked_whole: VecDeque::new(),
             whole_granted: false,
             parked_of: HashMap::new(),
-            waiting: 0,
+            candidates: Vec::new(),
+            spare: Vec::new(),
         }
     }
 }
@@ -106,24 +165,57 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
 
     /// Asks for the locks of a transaction.
     pub fn request(&mut self, txid: TxId, scope: Scope) -> Outcome {
-        if self.waiting == 0 && self.nothing_granted_conflicts(&scope) {
-            self.txns.insert(txid, Holder { scope, granted: false });
-            self.waiting += 1;
-            self.grant(txid);
-            return Outcome::Granted;
-        }
-        let later = self.txns.range(txid..).any(|(_, other)| other.granted && other.scope.conflicts(&scope));
-        if later {
+        if self.is_held_later(txid, &scope) {
             return Outcome::Refused;
         }
-        let free = !self.txns.range(..txid).any(|(_, other)| other.scope.conflicts(&scope));
+        match &scope {
+            Scope::Whole => _ = self.wholes.insert(txid),
+            Scope::Keys(keys) => {
+                for &(key, write) in keys {
+                    let state = self.keys.entry(key).or_insert_with(|| KeyState {
+                        claims: self.spare.pop().unwrap_or_default(),
+                        readers: 0,
+                        writer: false,
+                        parked: VecDeque::new(),
+                    });
+                    let place = state.claims.partition_point(|claim| claim.txid < txid);
+                    state.claims.insert(place, Claim { txid, write, granted: false });
+                }
+            }
+        }
+        let must_wait = self.must_wait(txid, &scope);
         self.txns.insert(txid, Holder { scope, granted: false });
-        self.waiting += 1;
-        if free {
-            self.grant(txid);
-            Outcome::Granted
-        } else {
-            Outcome::Waiting
+        if must_wait {
+            return Outcome::Waiting;
+        }
+        self.grant(txid);
+        Outcome::Granted
+    }
+
+    fn is_held_later(&self, txid: TxId, scope: &Scope) -> bool {
+        match scope {
+            Scope::Whole => self.txns.range(txid..).any(|(_, other)| other.granted),
+            Scope::Keys(keys) => {
+                // A granted lock on the whole shard leaves no room for a second one, so it is the first.
+                let whole = self.whole_granted && self.wholes.first().is_some_and(|&whole| whole > txid);
+                let held = |&(key, write): &(Fingerprint, bool)| {
+                    self.keys.get(&key).is_some_and(|state| state.is_held_later(txid, write))
+                };
+                whole || keys.iter().any(held)
+            }
+        }
+    }
+
+    fn must_wait(&self, txid: TxId, scope: &Scope) -> bool {
+        match scope {
+            Scope::Whole => self.txns.range(..txid).next().is_some(),
+            Scope::Keys(keys) => {
+                let whole = self.wholes.first().is_some_and(|&whole| whole < txid);
+                let waits = |&(key, write): &(Fingerprint, bool)| {
+                    self.keys.get(&key).is_some_and(|state| state.must_wait(txid, write))
+                };
+                whole || keys.iter().any(waits)
+            }
         }
     }
 
@@ -141,8 +233,9 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
 
     /// Parks a command until `key` (or, with `None`, the whole shard) is released.
     pub fn park(&mut self, key: Option<Fingerprint>, source: S, command: P) {
-        let place = key.filter(|key| self.keys.contains_key(key));
-        match place.and_then(|key| self.keys.get_mut(&key)) {
+        let locked = key.and_then(|key| self.keys.get_mut(&key)).filter(|state| state.is_locked());
+        let place = key.filter(|_| locked.is_some());
+        match locked {
             Some(state) => state.parked.push_back(command),
             None => self.parked_whole.push_back(command),
         }
@@ -160,76 +253,85 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
         }
     }
 
-    /// Ends a transaction, granted or not, and moves the commands that waited for its locks to `freed`, oldest first.
-    /// The caller runs them (or parks them again), then asks [`LockTable::next_granted`].
+    /// Ends a transaction, granted or not, and moves the commands that waited for its locks to `freed`, oldest first
+    /// for each key. The caller runs them (or parks them again), then asks [`LockTable::next_granted`].
     pub fn release(&mut self, txid: TxId, freed: &mut VecDeque<P>) {
-        let Some(holder) = self.txns.remove(&txid) else { return };
-        if !holder.granted {
-            self.waiting -= 1;
-            return;
-        }
-        match holder.scope {
+        let Some(Holder { scope, granted }) = self.txns.remove(&txid) else { return };
+        match scope {
             Scope::Whole => {
-                self.whole_granted = false;
-                freed.append(&mut self.parked_whole);
+                self.wholes.remove(&txid);
+                if granted {
+                    self.whole_granted = false;
+                    freed.append(&mut self.parked_whole);
+                }
+                let waiting = self.txns.iter().filter(|(_, other)| !other.granted);
+                self.candidates.extend(waiting.map(|(&txid, _)| txid));
             }
             Scope::Keys(keys) => {
                 for (key, write) in keys {
-                    let Some(state) = self.keys.get_mut(&key) else { continue };
-                    if write {
-                        state.writer = false;
-                    } else {
-                        state.readers -= 1;
-                    }
-                    freed.append(&mut state.parked);
-                    if state.readers == 0 {
-                        self.keys.remove(&key);
-                    }
+                    self.release_key(txid, key, write, granted, freed);
                 }
-                // A command behind another one of its connection may have been parked without a key.
-                if !self.whole_granted {
-                    freed.append(&mut self.parked_whole);
-                }
+                self.candidates.extend(self.wholes.first());
             }
+        }
+    }
+
+    fn release_key(
+        &mut self,
+        txid: TxId,
+        key: Fingerprint,
+        write: bool,
+        granted: bool,
+        freed: &mut VecDeque<P>,
+    ) {
+        let Some(state) = self.keys.get_mut(&key) else { return };
+        if let Ok(place) = state.claims.binary_search_by_key(&txid, |claim| claim.txid) {
+            state.claims.remove(place);
+        }
+        if granted {
+            if write {
+                state.writer = false;
+            } else {
+                state.readers -= 1;
+            }
+            freed.append(&mut state.parked);
+        }
+        // Only the readers at the head of the queue can get the key now, or the writer at its head.
+        let readers = state.claims.iter().take_while(|claim| !claim.write);
+        let head = readers.chain(state.claims.first().filter(|claim| claim.write));
+        self.candidates.extend(head.filter(|claim| !claim.granted).map(|claim| claim.txid));
+        if state.claims.is_empty() {
+            let state = self.keys.remove(&key);
+            self.spare.extend(state.map(|state| state.claims).filter(|claims| {
+                claims.capacity() <= SPARE_CLAIMS_MAX && self.spare.len() < SPARE_QUEUES_MAX
+            }));
         }
     }
 
     /// Grants the next waiting transaction that nothing is in the way of any more.
     pub fn next_granted(&mut self) -> Option<TxId> {
-        if self.waiting == 0 {
-            return None;
+        while let Some(txid) = self.candidates.pop() {
+            let Some(holder) = self.txns.get(&txid).filter(|holder| !holder.granted) else { continue };
+            if !self.must_wait(txid, &holder.scope) {
+                self.grant(txid);
+                return Some(txid);
+            }
         }
-        let free = self.txns.iter().find(|&(&txid, holder)| {
-            let mut earlier = self.txns.range(..txid);
-            !holder.granted && !earlier.any(|(_, other)| other.scope.conflicts(&holder.scope))
-        });
-        let txid = *free?.0;
-        self.grant(txid);
-        Some(txid)
-    }
-
-    /// The common case of a request, answered from the keys alone.
-    fn nothing_granted_conflicts(&self, scope: &Scope) -> bool {
-        match scope {
-            Scope::Whole => self.txns.is_empty(),
-            Scope::Keys(keys) => !keys.iter().any(|&(key, write)| self.blocks(key, write)),
-        }
+        None
     }
 
     fn grant(&mut self, txid: TxId) {
         let Some(holder) = self.txns.get_mut(&txid) else { return };
         holder.granted = true;
-        self.waiting -= 1;
         match &holder.scope {
             Scope::Whole => self.whole_granted = true,
             Scope::Keys(keys) => {
-                for &(key, write) in keys {
-                    let state = self.keys.entry(key).or_insert_with(|| KeyState {
-                        readers: 0,
-                        writer: false,
-                        parked: VecDeque::new(),
-                    });
-                    if write {
+                for (key, write) in keys {
+                    let Some(state) = self.keys.get_mut(key) else { continue };
+                    if let Ok(place) = state.claims.binary_search_by_key(&txid, |claim| claim.txid) {
+                        state.claims[place].granted = true;
+                    }
+                    if *write {
                         state.writer = true;
                     } else {
                         state.readers += 1;
@@ -243,6 +345,7 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::random::Random;
 
     type Table = LockTable<&'static str, u32>;
 
@@ -332,5 +435,89 @@ mod tests {
         assert_eq!(table.next_granted(), None);
         released(&mut table, 2);
         assert_eq!(table.next_granted(), Some(TxId(3)));
+    }
+
+    #[test]
+    fn readers_that_come_later_queue_behind_a_parked_writer() {
+        let mut table = Table::default();
+        table.request(TxId(2), scope(&[(1, false)]));
+        table.park(Some(Fingerprint(1)), 7, "SET 1");
+        assert_eq!(table.request(TxId(3), scope(&[(1, false), (2, true)])), Outcome::Waiting);
+        // To wait for a later one could close a circle.
+        assert_eq!(table.request(TxId(1), scope(&[(1, false)])), Outcome::Granted);
+        assert_eq!(released(&mut table, 1), ["SET 1"]);
+        table.unpark(7);
+        table.park(Some(Fingerprint(1)), 7, "SET 1");
+        assert_eq!(table.next_granted(), None);
+        assert_eq!(released(&mut table, 2), ["SET 1"]);
+        table.unpark(7);
+        assert_eq!(table.next_granted(), Some(TxId(3)));
+    }
+
+    #[test]
+    fn a_command_that_meets_a_whole_lock_waits_for_it_even_if_its_key_is_awaited() {
+        let mut table = Table::default();
+        table.request(TxId(1), Scope::Whole);
+        table.request(TxId(2), scope(&[(1, true)]));
+        assert!(table.blocks(Fingerprint(1), false));
+        table.park(Some(Fingerprint(1)), 7, "GET 1");
+        assert_eq!(released(&mut table, 1), ["GET 1"]);
+    }
+
+    /// What is in the way of whom, said plainly: all pairs of transactions are looked at.
+    fn conflict(a: &Scope, b: &Scope) -> bool {
+        match (a, b) {
+            (Scope::Keys(a), Scope::Keys(b)) => {
+                let pairs = a.iter().flat_map(|one| b.iter().map(move |other| (one, other)));
+                pairs.into_iter().any(|(one, other)| one.0 == other.0 && (one.1 || other.1))
+            }
+            _ => true,
+        }
+    }
+
+    #[test]
+    fn the_queues_of_keys_agree_with_a_look_at_all_pairs() {
+        let mut random = Random::new(1);
+        let mut table = Table::default();
+        let mut model: Vec<(u64, Scope, bool)> = Vec::new();
+        let mut outcomes = [0; 3];
+        for _ in 0..20_000 {
+            let txid = random.below(1000) as u64;
+            let keys: Vec<_> =
+                (0..=random.below(3)).map(|_| (random.below(8) as u64, random.one_in(2))).collect();
+            let wanted = if random.one_in(20) { Scope::Whole } else { scope(&keys) };
+            if model.len() < 12 && model.iter().all(|(other, ..)| *other != txid) {
+                let in_way = |other: &&(u64, Scope, bool)| conflict(&other.1, &wanted);
+                let later = model.iter().filter(in_way).any(|other| other.0 > txid && other.2);
+                let earlier = model.iter().filter(in_way).any(|other| other.0 < txid);
+                let expected = match (later, earlier) {
+                    (true, _) => Outcome::Refused,
+                    (false, true) => Outcome::Waiting,
+                    (false, false) => Outcome::Granted,
+                };
+                assert_eq!(table.request(TxId(txid), wanted.clone()), expected);
+                outcomes[expected as usize] += 1;
+                if expected != Outcome::Refused {
+                    model.push((txid, wanted, expected == Outcome::Granted));
+                }
+            } else {
+                let (ended, ..) = model.swap_remove(random.below(model.len()));
+                released(&mut table, ended);
+                let mut granted: Vec<u64> =
+                    std::iter::from_fn(|| table.next_granted()).map(|id| id.0).collect();
+                granted.sort_unstable();
+                let is_free = |one: &&(u64, Scope, bool)| {
+                    !one.2 && !model.iter().any(|other| other.0 < one.0 && conflict(&other.1, &one.1))
+                };
+                let mut expected: Vec<u64> = model.iter().filter(is_free).map(|one| one.0).collect();
+                expected.sort_unstable();
+                assert_eq!(granted, expected);
+                for one in &mut model {
+                    one.2 |= granted.contains(&one.0);
+                }
+            }
+            assert_eq!((table.transactions(), table.is_idle()), (model.len(), model.is_empty()));
+        }
+        assert!(outcomes.iter().all(|&count| count > 500), "{outcomes:?}");
     }
 }

@@ -9,7 +9,8 @@
 //!    DEL, ...) run where the keys are: `Run`, answered by `Done`. All others are *gathered*: with its grant a
 //!    participant lends the entries themselves, by pointer; the coordinator's shard runs the ordinary handler on
 //!    them, in one go, and gives them back with `Restore`. So a handler never knows that a key came from elsewhere.
-//! 3. A participant releases the locks when its part has run or the entries are back.
+//! 3. A participant releases the locks when its part has run or the entries are back. First it runs the single-key
+//!    commands that waited for them, then it grants the locks to whoever comes next.
 //!
 //! Why it is serialisable: every key is locked on every shard before anything runs on any (strong strict two-phase
 //! locking), and single-key commands wait while their key is locked. Why it cannot deadlock: a transaction only
@@ -17,6 +18,12 @@
 //! coordinator cancels it everywhere and starts again with a larger number, which no client notices. The
 //! alternative, one worker that puts all transactions in order (Calvin; Thomson et al., SIGMOD 2012), needs no
 //! refusal but one more hop for each transaction, and makes one core a bottleneck.
+//!
+//! Why nobody starves: the largest number is never refused, and a refused transaction takes a number larger than all
+//! that the refusing shard has seen. Readers share a key, so a stream of them could keep it locked for ever: one that
+//! comes while a writing command is parked waits behind the holders that this command waits for.
+//!
+//! All this is put to the test by `testing::simulation`.
 //!
 //! Everything here is deterministic and does no I/O: messages come in, messages go out, in order for each pair of
 //! shards. Numbers are Lamport clocks with the shard's number below, so they need no shared counter.
@@ -65,41 +72,31 @@ pub struct OwnedCall {
     pub args: OwnedArgs,
 }
 
-/// A key that a transaction needs, on the shard that owns it.
-#[derive(Clone, Debug)]
-pub struct TxnKey {
-    /// Its database.
-    pub db: DbIndex,
-    /// The key.
-    pub bytes: Vec<u8>,
-    /// True when the transaction may change it.
-    pub write: bool,
-}
-
 /// What a participant locks, and what it does once all have granted.
 #[derive(Debug)]
 pub enum Part {
     /// Lock the keys of this command, then run it here.
-    Run(Vec<TxnKey>, OwnedCall),
-    /// Lock these keys and lend their entries to the coordinator.
-    Lend(Vec<TxnKey>),
+    Run(OwnedCall),
+    /// Lock these keys of a database and lend their entries to the coordinator.
+    Lend(DbIndex, OwnedArgs),
     /// Lock the whole shard, then run this here.
     Whole(OwnedCall),
 }
 
-/// An entry that is away from its shard. `None` when the key does not exist.
-pub type Lent = Vec<Option<Entry>>;
+/// Entries that are away from their shard. They know their keys; keys that do not exist have none.
+pub type Lent = Vec<Entry>;
 
 /// What coordinators and participants tell each other. Delivered in order for each pair of shards.
 pub enum TxnMessage {
     /// To a participant: lock this part; answered by `Granted` or `Refused`.
     Lock(TxId, Part),
-    /// To the coordinator: the part is locked. Holds the entries of a `Part::Lend`, in the order of its keys.
-    Granted(TxId, Lent),
+    /// To the coordinator: the part is locked. Holds the entries of a `Part::Lend`.
+    Granted(TxId, Option<Lent>),
     /// To the coordinator: a later transaction holds a key. Holds the largest number seen, to be exceeded.
     Refused(TxId, TxId),
-    /// To a participant: forget it; lent entries come back.
-    Cancel(TxId, Lent),
+    /// To a participant: forget it. With the lent entries, which come back; or without, and then one that has lent
+    /// some goes on waiting for them: the coordinator returns them when the `Granted` arrives that it has crossed.
+    Cancel(TxId, Option<Lent>),
     /// To a participant: run the part, answer `Done`, release.
     Run(TxId),
     /// To the coordinator: the part has run; its reply.

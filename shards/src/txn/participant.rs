@@ -3,10 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::locks::{Fingerprint, LockTable, Outcome, Scope};
-use super::{Lent, OwnedCall, Part, Ticket, TxId, TxnKey, TxnMessage};
+use super::{Lent, OwnedCall, Part, Ticket, TxId, TxnMessage};
 use crate::command::flags;
 use crate::command::keys::{KeyPosition, RO};
-use crate::db::{DbIndex, Keyspace};
+use crate::db::DbIndex;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard};
 use crate::slot::ShardId;
@@ -75,17 +75,29 @@ impl Shard {
         if let Some(place) = self.txn.locks.behind((ticket.worker, ticket.connection)) {
             return Some(place);
         }
+        let positions = self.take_positions(call);
+        let blocked = self
+            .claims(call, &positions)
+            .find_map(|(key, write)| self.txn.locks.blocks(key, write).then_some(Some(key)));
+        self.txn.positions = positions;
+        blocked
+    }
+
+    /// The places of a command's keys, in memory that is to be put back to `TxnState::positions`.
+    fn take_positions(&mut self, call: Call<'_>) -> Vec<KeyPosition> {
         let mut positions = std::mem::take(&mut self.txn.positions);
         positions.clear();
         call.command.spec.key_positions(call.args, &mut positions);
-        let write = call.command.spec.has(flags::WRITE);
-        let blocked = positions.iter().find_map(|position| {
+        positions
+    }
+
+    /// The keys of a command, each with whether it may be written.
+    fn claims(&self, call: Call<'_>, positions: &[KeyPosition]) -> impl Iterator<Item = (Fingerprint, bool)> {
+        let may_write = call.command.spec.has(flags::WRITE);
+        positions.iter().map(move |position| {
             let key = self.fingerprint(call.db, call.args.get(position.index));
-            let write = write && position.flags & RO == 0;
-            self.txn.locks.blocks(key, write).then_some(Some(key))
-        });
-        self.txn.positions = positions;
-        blocked
+            (key, may_write && position.flags & RO == 0)
+        })
     }
 
     /// The largest transaction number seen here.
@@ -110,17 +122,25 @@ impl Shard {
             TxnMessage::Run(txid) => {
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 let mut reply = Reply::default();
-                if let Part::Run(_, call) | Part::Whole(call) = &active.part {
+                if let Part::Run(call) | Part::Whole(call) = &active.part {
                     reply.set_resp3(call.resp3);
                     self.execute(call.as_call(), &mut reply);
                 }
                 out.push((active.coordinator, TxnMessage::Done(txid, reply)));
                 self.release(txid, out);
             }
-            TxnMessage::Cancel(txid, lent) | TxnMessage::Restore(txid, lent) => {
+            TxnMessage::Cancel(txid, None) => {
+                let has_lent = |active: &ActivePart| active.granted && matches!(active.part, Part::Lend(..));
+                if self.txn.parts.get(&txid).is_none_or(has_lent) {
+                    return;
+                }
+                self.txn.parts.remove(&txid);
+                self.release(txid, out);
+            }
+            TxnMessage::Cancel(txid, Some(lent)) | TxnMessage::Restore(txid, lent) => {
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
-                if let Part::Lend(keys) = &active.part {
-                    self.take_back(keys, lent);
+                if let Part::Lend(db, _) = active.part {
+                    self.take_back(db, lent);
                 }
                 self.release(txid, out);
             }
@@ -132,11 +152,16 @@ impl Shard {
 
     fn lock(&mut self, coordinator: ShardId, txid: TxId, part: Part, out: &mut super::Outbox) {
         let scope = match &part {
-            Part::Run(keys, _) | Part::Lend(keys) => {
-                // A lent entry is away, so even a reader needs it alone.
-                let lend = matches!(part, Part::Lend(_));
-                let lock = |key: &TxnKey| (self.fingerprint(key.db, &key.bytes), key.write || lend);
-                Scope::keys(keys.iter().map(lock).collect())
+            Part::Run(call) => {
+                let positions = self.take_positions(call.as_call());
+                let keys = self.claims(call.as_call(), &positions).collect();
+                self.txn.positions = positions;
+                Scope::keys(keys)
+            }
+            // A lent entry is away, so even a reader needs it alone.
+            Part::Lend(db, keys) => {
+                let keys = keys.as_args().iter_from(0);
+                Scope::keys(keys.map(|key| (self.fingerprint(*db, key), true)).collect())
             }
             Part::Whole(_) => Scope::Whole,
         };
@@ -157,31 +182,26 @@ impl Shard {
         let Some(mut active) = self.txn.parts.remove(&txid) else { return };
         active.granted = true;
         let lent = match &active.part {
-            Part::Lend(keys) => self.lend(keys),
-            _ => Lent::new(),
+            Part::Lend(db, keys) => Some(self.lend(*db, keys.as_args().iter_from(0))),
+            Part::Run(_) | Part::Whole(_) => None,
         };
         out.push((active.coordinator, TxnMessage::Granted(txid, lent)));
         self.txn.parts.insert(txid, active);
     }
 
-    /// Takes the entries of `keys` out of this shard. A key that is named twice is lent once.
-    fn lend(&mut self, keys: &[TxnKey]) -> Lent {
-        keys.iter()
-            .map(|key| self.with_keyspace(key.db, |space| space.remove(&space.key(&key.bytes))))
-            .collect()
+    /// Takes the entries of some keys out of this shard: for the owner that lends, and for the coordinator that gives
+    /// back. A key that is named twice is lent once.
+    pub(super) fn lend<'k>(&mut self, db: DbIndex, keys: impl Iterator<Item = &'k [u8]>) -> Lent {
+        let mut space = self.keyspace(db);
+        keys.filter_map(|key| space.remove(&space.key(key))).collect()
     }
 
-    /// Puts entries back, or in: the opposite of `lend`, for the owner and for the coordinator that borrows.
-    pub(super) fn take_back(&mut self, keys: &[TxnKey], lent: Lent) {
-        for (key, entry) in keys.iter().zip(lent) {
-            let Some(entry) = entry else { continue };
-            self.with_keyspace(key.db, |space| space.insert_as_is(&space.key(&key.bytes), entry));
+    /// Puts entries back, or in: the opposite of `lend`.
+    pub(super) fn take_back(&mut self, db: DbIndex, lent: Lent) {
+        let mut space = self.keyspace(db);
+        for entry in lent {
+            space.insert_as_is(entry);
         }
-    }
-
-    /// Takes the entries of `keys` out after the coordinator's handler has run.
-    pub(super) fn give_back(&mut self, keys: &[TxnKey]) -> Lent {
-        self.lend(keys)
     }
 
     /// Releases a transaction's locks, runs what waited for them, and grants whoever comes next.
@@ -204,10 +224,6 @@ impl Shard {
 
     fn fingerprint(&self, db: DbIndex, key: &[u8]) -> Fingerprint {
         Fingerprint(self.env().hasher.hash_one(key) ^ u64::from(db.0).wrapping_mul(0x9E37_79B9_7F4A_7C15))
-    }
-
-    fn with_keyspace<R>(&mut self, db: DbIndex, work: impl FnOnce(&mut Keyspace<'_>) -> R) -> R {
-        work(&mut self.keyspace(db))
     }
 }
 

@@ -16,26 +16,43 @@
 //!
 //! This file must not know what any command does.
 
+#[cfg(test)]
+mod history;
+#[cfg(test)]
+mod model;
+pub mod node;
+pub mod random;
+#[cfg(test)]
+mod simulation;
+
+use node::Node;
+use random::Random;
+
 use crate::args::{ArgValue, Args, BLOB_LEN_MIN, Blob, OwnedArgs};
-use crate::command::{Arity, CommandSpec, DataCommand};
+use crate::command::{Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::commands::FAMILIES;
 use crate::ctx::Ctx;
-use crate::db::DbIndex;
 use crate::error::CommandError;
 use crate::reply::Reply;
-use crate::shard::{Call, Shard, ShardConfig};
-use crate::slot::{ShardId, SlotId};
+use crate::shard::Shard;
+use crate::slot::ShardId;
 
 /// The time at which every script starts, in milliseconds since 1970.
 pub const START_MS: u64 = 1_000_000;
 
-/// Runs a script in a fresh sandbox and compares what it replies.
+/// The numbers of shards on which [`check`] runs each script: what a script replies must not depend on them.
+const SHARD_COUNTS: [usize; 2] = [1, 3];
+
+/// Runs a script in a fresh sandbox of one shard and in one of several, and compares what it replies.
 ///
 /// # Panics
 /// When the replies are not `expected`, or the script is no script.
 #[track_caller]
 pub fn check(script: &str, expected: &str) {
-    check_in(&mut Sandbox::new(), script, expected);
+    for shard_count in SHARD_COUNTS {
+        let replies = Sandbox::of_shards(shard_count).run(script);
+        assert_eq!(replies, expected, "replies on {shard_count} shards of: {script}");
+    }
 }
 
 /// The same in a sandbox that the test has prepared.
@@ -44,11 +61,12 @@ pub fn check_in(sandbox: &mut Sandbox, script: &str, expected: &str) {
     assert_eq!(sandbox.run(script), expected, "replies of: {script}");
 }
 
-/// A shard under a virtual clock, with the connection's state that commands can see.
+/// Shards under a virtual clock, and a connection to the first of them.
 pub struct Sandbox {
-    shard: Shard,
+    node: Node,
+    connection: usize,
     now_ms: u64,
-    resp3: bool,
+    random: Random,
 }
 
 impl Default for Sandbox {
@@ -58,20 +76,29 @@ impl Default for Sandbox {
 }
 
 impl Sandbox {
-    /// An empty one that speaks RESP2, with 16 databases and proto-max-bulk-len at 512 MB.
+    /// One empty shard that speaks RESP2, with 16 databases and proto-max-bulk-len at 512 MB.
     pub fn new() -> Sandbox {
-        Sandbox::with_string_len_max(512 << 20)
+        Sandbox::of_shards(1)
     }
 
-    /// The same with another proto-max-bulk-len, in bytes.
+    /// The same with several shards.
+    pub fn of_shards(shard_count: usize) -> Sandbox {
+        Sandbox::around(Node::new(shard_count, 512 << 20))
+    }
+
+    /// One shard with another proto-max-bulk-len, in bytes.
     pub fn with_string_len_max(string_len_max: usize) -> Sandbox {
-        let config = ShardConfig { id: ShardId(0), databases: 16, hash_seeds: [1, 2, 3, 4], string_len_max };
-        Sandbox { shard: Shard::new(&config), now_ms: START_MS, resp3: false }
+        Sandbox::around(Node::new(1, string_len_max))
     }
 
-    /// The shard behind it.
+    fn around(mut node: Node) -> Sandbox {
+        let connection = node.connect(ShardId(0));
+        Sandbox { node, connection, now_ms: START_MS, random: Random::new(0) }
+    }
+
+    /// The first shard: the only one, unless it was made by [`Sandbox::of_shards`].
     pub fn shard(&self) -> &Shard {
-        &self.shard
+        self.node.shard(ShardId(0))
     }
 
     /// Runs a script and returns its replies between ` | `.
@@ -91,20 +118,22 @@ impl Sandbox {
 
     /// Runs one command as dispatch does and returns the bytes that its client receives.
     pub fn execute(&mut self, args: Args<'_>) -> Vec<u8> {
-        let mut reply = Reply::new(self.resp3);
-        self.execute_into(args, &mut reply);
-        on_the_wire(&reply)
+        on_the_wire(&self.reply_to(args))
     }
 
     /// Runs one command as dispatch does and appends its reply.
     pub fn execute_into(&mut self, args: Args<'_>, reply: &mut Reply) {
-        let command = lookup(&args[0]);
-        if !command.spec.arity.accepts(args.len()) {
-            return reply.error(&CommandError::WrongArity(command.spec.name.into()));
-        }
-        let slot = command.spec.single_key().map(|index| SlotId::of(&args[index]));
-        self.shard.set_now(self.now_ms);
-        self.shard.execute(Call { command, db: DbIndex(0), slot, touch: true, args }, reply);
+        self.node.set_resp3(self.connection, reply.is_resp3());
+        let own = self.reply_to(args);
+        reply.append(own.bytes(), own.blobs());
+    }
+
+    fn reply_to(&mut self, args: Args<'_>) -> Reply {
+        self.node.set_now(self.now_ms);
+        self.node.request(self.connection, lookup(&args[0]), args.to_owned());
+        while self.node.step_at_random(&mut self.random) {}
+        assert!(self.node.is_quiet(), "locks or transactions are left behind");
+        self.node.take_reply(self.connection).expect("every command gets a reply").reply
     }
 
     /// Advances the clock by `by_ms` milliseconds.
@@ -114,10 +143,11 @@ impl Sandbox {
 
     /// Obeys a command that is meant for the sandbox itself.
     fn steer(&mut self, args: Args<'_>) -> bool {
-        let number = || String::from_utf8_lossy(&args[1]).parse().expect("SLEEP and RESP take a number");
+        let number =
+            || String::from_utf8_lossy(&args[1]).parse::<u64>().expect("SLEEP and RESP take a number");
         match &args[0] {
             b"SLEEP" => self.sleep(number()),
-            b"RESP" => self.resp3 = number() == 3,
+            b"RESP" => self.node.set_resp3(self.connection, number() == 3),
             _ => return false,
         }
         true
@@ -133,6 +163,13 @@ fn lookup(name: &[u8]) -> &'static DataCommand {
     row
 }
 
+const PROBE: CommandSpec = CommandSpec {
+    arity: Arity::Exactly(2),
+    flags: flags::READONLY,
+    keys: &[KeySpec::at(1, keys::RO)],
+    ..CommandSpec::BASE
+};
+
 static PROBES: &[DataCommand] = &[
     DataCommand {
         run: |ctx, args| {
@@ -141,7 +178,7 @@ static PROBES: &[DataCommand] = &[
                 ctx.keys.peek(&key).map(|entry| format!("{:?}", entry.kind()).to_lowercase())
             })
         },
-        spec: CommandSpec { name: "probe.kind", arity: Arity::Exactly(2), ..CommandSpec::BASE },
+        spec: CommandSpec { name: "probe.kind", ..PROBE },
     },
     DataCommand {
         run: |ctx, args| {
@@ -152,7 +189,7 @@ static PROBES: &[DataCommand] = &[
                     .map(|entry| entry.expire_ms().map_or("-1".to_owned(), |at_ms| at_ms.to_string()))
             })
         },
-        spec: CommandSpec { name: "probe.expire", arity: Arity::Exactly(2), ..CommandSpec::BASE },
+        spec: CommandSpec { name: "probe.expire", ..PROBE },
     },
 ];
 
