@@ -4,6 +4,7 @@
 //! worker takes bytes from its clients (`net`), requests out of them (`protocol`), and executes them (`dispatch`): on
 //! its own shard, or by a hop (`mesh`) on another.
 
+pub mod allocator;
 pub mod clock;
 pub mod commands;
 pub mod config;

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use shoal::config::{self, Action};
-use shoal::{log as logging, server};
+use shoal::{allocator, log as logging, server};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
-    shoal::sys::tune_allocator();
+    allocator::tune();
     let loaded = match config::load(std::env::args_os().skip(1)) {
         Ok(Action::Run(loaded)) => loaded,
         Ok(Action::PrintVersion) => return print(config::version_text()),

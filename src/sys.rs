@@ -122,23 +122,3 @@ pub fn cgroup_cpus() -> Option<f64> {
         Some(quota / read("cpu.cfs_period_us")?)
     })
 }
-
-/// The size, in KiB, from which on mimalloc gives a block a mapping of its own.
-const OWN_MAPPING_KIB_MIN: libc::c_long = 8 * 1024;
-/// `mi_option_arena_max_object_size` of mimalloc 3, which its Rust bindings do not name.
-const ARENA_MAX_OBJECT_SIZE: libmimalloc_sys::mi_option_t = 45;
-/// The option's default in KiB, by which it is recognised.
-const ARENA_MAX_OBJECT_SIZE_DEFAULT_KIB: libc::c_long = 2 * 1024 * 1024;
-
-/// Makes the allocator give big blocks back to the system at once when they are freed. By default it keeps up to a
-/// gigabyte of them for a while, and for ever in a thread that allocates nothing any more: a value of 512 MB that was
-/// deleted would stay in memory.
-pub fn tune_allocator() {
-    // SAFETY: reads and writes one option, before other threads are started. A later release of mimalloc may number its
-    // options anew, so the default is asked for first.
-    unsafe {
-        if libmimalloc_sys::mi_option_get(ARENA_MAX_OBJECT_SIZE) == ARENA_MAX_OBJECT_SIZE_DEFAULT_KIB {
-            libmimalloc_sys::mi_option_set(ARENA_MAX_OBJECT_SIZE, OWN_MAPPING_KIB_MIN);
-        }
-    }
-}

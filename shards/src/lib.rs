@@ -24,3 +24,4 @@ pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod txn;
+mod words;

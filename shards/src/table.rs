@@ -18,6 +18,7 @@
 #![expect(unsafe_code, reason = "words pack a tag and an owned pointer, which only this file takes apart")]
 
 use crate::entry::{Entry, EntryRef};
+use crate::words::{UsedWords, Words};
 
 /// A part with more entries than this is split. Bounds the longest pause of growth.
 pub const PART_ENTRIES_MAX: usize = 4096;
@@ -72,7 +73,7 @@ struct Directory {
 }
 
 struct Part {
-    words: Box<[u64]>,
+    words: Words,
     len: u32,
 }
 
@@ -110,7 +111,7 @@ fn larger(capacity: usize) -> usize {
 
 impl Part {
     fn with_capacity(capacity: usize) -> Part {
-        Part { words: vec![0; capacity].into_boxed_slice(), len: 0 }
+        Part { words: Words::zeroed(capacity), len: 0 }
     }
 
     #[inline]
@@ -175,7 +176,7 @@ impl Part {
     fn resize(&mut self, capacity: usize) {
         let mut capacity = capacity;
         'retry: loop {
-            let mut words = vec![0; capacity].into_boxed_slice();
+            let mut words = Words::zeroed(capacity);
             let mut next = 0;
             for &word in self.words.iter().filter(|&&word| word != 0) {
                 let at = home(word_tag(word), capacity).max(next);
@@ -205,7 +206,7 @@ impl Part {
         self.len -= 1;
         let capacity = self.words.len();
         if self.len == 0 {
-            self.words = Box::default();
+            self.words = Words::default();
         } else if capacity > LIST_CAPACITY_MAX && (self.len as usize) < capacity / 4 {
             self.resize(larger(capacity / 2 - capacity / 8));
         }
@@ -229,7 +230,7 @@ impl Part {
             let (len, capacity) = (self.len as usize, self.words.len());
             // The gaps are in the wrong places now: every word goes to its home again.
             match len {
-                0 => self.words = Box::default(),
+                0 => self.words = Words::default(),
                 _ if len < capacity / 4 => self.resize(larger(len + len / 4)),
                 _ => self.resize(capacity),
             }
@@ -240,7 +241,7 @@ impl Part {
     fn drain(&mut self) -> impl Iterator<Item = u64> + use<> {
         let words = std::mem::take(&mut self.words);
         self.len = 0;
-        words.into_vec().into_iter().filter(|&word| word != 0)
+        words.into_used()
     }
 }
 
@@ -408,7 +409,7 @@ impl Table {
             Root::Part(part) => vec![(0, part)],
             Root::Split(directory) => directory.parts,
         };
-        IntoEntries { words: Vec::new().into_iter(), parts: parts.into_iter() }
+        IntoEntries { words: UsedWords::default(), parts: parts.into_iter() }
     }
 
     /// The number of parts: steps in which [`Table::remove_expired`] goes through the table.
@@ -457,7 +458,7 @@ impl Table {
 /// The entries of a table that is no more; see [`Table::into_entries`]. Owns those that it has not given out.
 pub struct IntoEntries {
     /// What is left of the part that has been emptied into this array.
-    words: std::vec::IntoIter<u64>,
+    words: UsedWords,
     parts: std::vec::IntoIter<(u32, Part)>,
 }
 
@@ -466,12 +467,12 @@ impl Iterator for IntoEntries {
 
     fn next(&mut self) -> Option<Entry> {
         loop {
-            if let Some(word) = self.words.find(|&word| word != 0) {
+            if let Some(word) = self.words.next() {
                 // SAFETY: the word came out of a part that owned its entry, and is given out once.
                 return Some(unsafe { Entry::from_raw(word & POINTER_MASK) });
             }
             let (_, mut part) = self.parts.next()?;
-            self.words = std::mem::take(&mut part.words).into_vec().into_iter();
+            self.words = std::mem::take(&mut part.words).into_used();
         }
     }
 }
