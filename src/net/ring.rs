@@ -22,7 +22,7 @@ const COMPLETION_ENTRIES: u32 = 8192;
 /// Provided buffers of a worker; a power of two. Their memory is untouched until bytes arrive.
 const BUFFERS: u16 = 256;
 /// Bytes of one provided buffer.
-pub const BUFFER_BYTES: usize = 8 * 1024;
+pub const BUFFER_BYTES: usize = 4 * 1024;
 const BUFFER_GROUP: u16 = 0;
 
 /// What a completion belongs to.
