@@ -35,8 +35,14 @@ impl Worker {
             },
             Err(error) => self.reply_error(connection, &error),
         }
+        let is_put_off = matches!(connection.waiting, Waiting::Barrier(_));
+        if is_put_off {
+            // It will be dispatched again, and counts then.
+            self.stats.commands -= 1;
+            connection.session.commands -= 1;
+        }
         if connection.session.reply_mode == ReplyMode::SkipThis {
-            connection.session.reply_mode = ReplyMode::On;
+            connection.session.reply_mode = if is_put_off { ReplyMode::SkipNext } else { ReplyMode::On };
         }
     }
 }
