@@ -17,7 +17,7 @@ use crate::net::connection::{Closing, Connection, Waiting};
 use crate::registry::{Command, Entry, Plan, Registry, SessionCommand};
 use crate::session::ReplyMode;
 use crate::session_ctx::{Flow, SessionCtx};
-use crate::worker::{Worker, barrier};
+use crate::worker::Worker;
 
 impl Worker {
     /// Executes one request of a connection, or starts it: the reply may come later.
@@ -130,7 +130,7 @@ impl Worker {
             let method = if entry.plan == Plan::Split { Method::Split } else { Method::Gather };
             self.start_txn(connection, method, command, args);
         } else if connection.replies.awaited() > 0 {
-            connection.waiting = barrier(args);
+            connection.waiting = Waiting::Barrier(args.to_owned());
         } else {
             self.run_on_shard(connection, first, entry, command, None, args);
         }
@@ -189,7 +189,7 @@ impl Worker {
         args: Args<'_>,
     ) {
         if connection.replies.awaited() > 0 {
-            connection.waiting = barrier(args);
+            connection.waiting = Waiting::Barrier(args.to_owned());
             return;
         }
         self.stats.transactions += 1;
@@ -199,8 +199,8 @@ impl Worker {
         let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
         let ticket = Ticket { worker: self.id, connection: connection.index, seq };
         connection.waiting = Waiting::Reply;
-        let (shards, slots) = (self.mesh.workers(), self.slots.clone());
-        let owner = |slot| slots.owner(slot);
+        let shards = self.mesh.workers();
+        let owner = |slot| self.slots.owner(slot);
         self.coordinator.start(method, call, ticket, shards, owner, &self.shard, &mut self.outbox);
         // The connection is in our hands: a reply that is there at once goes to it directly.
         if let Some(reply) = self.send_outbox_for(ticket) {
@@ -246,7 +246,7 @@ impl Worker {
         let ticket = Ticket { worker: self.id, connection: connection.index, seq };
         connection.waiting = Waiting::Reply;
         let inquiry = Inquiry::new(self.mesh.workers(), connection.session.resp3, finish);
-        let own = self.answer_with(question, ticket, connection);
+        let own = self.answer_with(question, connection);
         if let Some(reply) = self.ask(ticket, question, inquiry, own) {
             connection.replies.fill(seq, reply.bytes(), reply.blobs());
             self.mark_dirty(connection);

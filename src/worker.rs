@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use glommio::io::BufferedFile;
-use shards::args::OwnedArgs;
+use shards::args::Blob;
 use shards::command::keys::KeyPosition;
 use shards::reply::Reply;
 use shards::shard::Shard;
@@ -319,7 +319,6 @@ impl Worker {
             match completion.result {
                 // No provided buffer was free, an interrupted call, or our own cancellation.
                 error if [-libc::ENOBUFS, -libc::ECANCELED, -libc::EINTR, -libc::EAGAIN].contains(&error) => {
-                    self.mark_dirty(&mut connection);
                 }
                 len if len > 0 => {
                     if let Some(received) = &received {
@@ -530,18 +529,10 @@ impl Worker {
     fn take_batch(&mut self, from: ShardId, batch: &mut Batch) {
         batch.take(|delivery| match delivery {
             Delivery::Command(remote, args) => self.execute_remote(&remote, args),
-            Delivery::Reply(ticket, bytes, blobs) => {
-                if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
-                    connection.replies.fill(ticket.seq, bytes, blobs);
-                    if !connection.is_dirty {
-                        connection.is_dirty = true;
-                        self.dirty.push_back(ticket.connection);
-                    }
-                }
-            }
+            Delivery::Reply(ticket, bytes, blobs) => self.fill_place(ticket, bytes, blobs),
             Delivery::Other(Hop::Txn(message)) => self.take_txn(from, *message),
             Delivery::Other(Hop::Ask(ticket, question)) => {
-                let answer = self.answer(&question, ticket);
+                let answer = self.answer(&question);
                 self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
             }
             Delivery::Other(Hop::Answer(ticket, answer)) => self.take_answer(from, ticket, *answer),
@@ -557,8 +548,13 @@ impl Worker {
             self.mesh.reply(ticket, reply.is_resp3(), |out| out.append(reply.bytes(), reply.blobs()));
             return;
         }
+        self.fill_place(ticket, reply.bytes(), reply.blobs());
+    }
+
+    /// Puts a reply into its place in the queue of a connection of this worker.
+    fn fill_place(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
         if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
-            connection.replies.fill(ticket.seq, reply.bytes(), reply.blobs());
+            connection.replies.fill(ticket.seq, bytes, blobs);
             if !connection.is_dirty {
                 connection.is_dirty = true;
                 self.dirty.push_back(ticket.connection);
@@ -569,19 +565,14 @@ impl Worker {
     fn take_txn(&mut self, from: ShardId, message: TxnMessage) {
         let mut replies = Vec::new();
         self.handle_txn(from, message, &mut replies);
+        replies.append(&mut self.drain_outbox());
         for (ticket, reply) in replies {
             self.deliver(ticket, &reply);
         }
-        self.send_outbox();
     }
 
-    fn send_outbox(&mut self) {
-        for (ticket, reply) in self.drain_outbox() {
-            self.deliver(ticket, &reply);
-        }
-    }
-
-    /// The same when a connection is taken out: returns the reply for its ticket, if it is there already.
+    /// Sends the messages of transactions while a connection is taken out: returns the reply for its ticket, if it is there
+    /// already.
     pub(crate) fn send_outbox_for(&mut self, own: Ticket) -> Option<Reply> {
         let mut found = None;
         for (ticket, reply) in self.drain_outbox() {
@@ -654,15 +645,10 @@ impl Worker {
         }
     }
 
-    /// Answers a question of a connection of this worker, which is taken out while it is worked on: it is put back for
-    /// the answer.
-    pub(crate) fn answer_with(
-        &mut self,
-        question: &Question,
-        ticket: Ticket,
-        asking: &mut Connection,
-    ) -> Answer {
-        let mut answer = self.answer(question, ticket);
+    /// Answers a question of a connection of this worker, which is taken out while it is worked on and so is none
+    /// of those that `answer` sees.
+    pub(crate) fn answer_with(&mut self, question: &Question, asking: &mut Connection) -> Answer {
+        let mut answer = self.answer(question);
         match (question, &mut answer) {
             (Question::ClientList(filter), Answer::Clients(clients)) if filter.matches(asking) => {
                 clients.push((asking.session.id, asking.line(self.now_ms)));
@@ -679,7 +665,7 @@ impl Worker {
     }
 
     /// Answers a question.
-    pub(crate) fn answer(&mut self, question: &Question, asking: Ticket) -> Answer {
+    fn answer(&mut self, question: &Question) -> Answer {
         match question {
             Question::ClientList(filter) => {
                 let now_ms = self.now_ms;
@@ -689,8 +675,7 @@ impl Worker {
             Question::ClientKill(filter) => {
                 let mut killed = Vec::new();
                 for connection in self.connections.iter_mut().flatten() {
-                    let is_asking = asking.worker == self.id && asking.connection == connection.index;
-                    if connection.closing.is_none() && !is_asking && filter.matches(connection) {
+                    if connection.closing.is_none() && filter.matches(connection) {
                         connection.closing = Some(Closing::Now);
                         killed.push(connection.index);
                     }
@@ -810,12 +795,6 @@ impl Connection {
             || !self.replies.ready().is_empty()
             || self.soft_limit_since_ms.is_some()
     }
-}
-
-/// A command that must run after all before it.
-pub(crate) fn barrier(args: shards::args::Args<'_>) -> Waiting {
-    let owned: OwnedArgs = args.to_owned();
-    Waiting::Barrier(owned)
 }
 
 /// What a client from elsewhere reads in protected mode (Redis's own words).
