@@ -4,17 +4,19 @@
 //! its keys are comes from its row.
 
 use shards::args::Args;
-use shards::command::{DataCommand, flags};
+use shards::command::{DataCommand, Plan, flags};
 use shards::error::CommandError;
 use shards::shard::Call;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::coordinator::Method;
+use shards::txn::route::{Route, route};
 use shards::txn::{OwnedCall, Ticket};
+use shards::watch::ClientId;
 
 use crate::inquiry::{Finish, Inquiry, Question};
 use crate::mesh::RemoteCommand;
 use crate::net::connection::{Closing, Connection, Waiting};
-use crate::registry::{Command, Entry, Plan, Registry, SessionCommand};
+use crate::registry::{Command, Entry, Registry, SessionCommand};
 use crate::session::ReplyMode;
 use crate::session_ctx::{Flow, SessionCtx};
 use crate::worker::Worker;
@@ -91,48 +93,19 @@ impl Worker {
         command: &'static DataCommand,
         args: Args<'_>,
     ) {
-        match entry.plan {
-            Plan::SingleKey(index) => {
-                let slot = SlotId::of(args.get(index));
-                self.run_on_shard(connection, self.slots.owner(slot), entry, command, Some(slot), args);
-            }
-            Plan::NoKeys => self.run_on_shard(connection, self.id, entry, command, None, args),
-            Plan::Split | Plan::Gather => self.route_several(connection, entry, command, args),
-            Plan::AllShards => self.start_txn(connection, Method::All, command, args),
+        if let Plan::SingleKey(index) = entry.plan {
+            let slot = SlotId::of(args.get(index));
+            return self.run_on_shard(connection, self.slots.owner(slot), entry, command, Some(slot), args);
         }
-    }
-
-    /// Several keys: an ordinary command if one shard owns them all, else a transaction.
-    fn route_several(
-        &mut self,
-        connection: &mut Connection,
-        entry: &'static Entry,
-        command: &'static DataCommand,
-        args: Args<'_>,
-    ) {
-        let mut positions = std::mem::take(&mut self.positions);
-        positions.clear();
-        entry.spec().key_positions(args, &mut positions);
-        // MSET with a key that lacks its value: the handler says so, wherever it runs.
-        let stride = match positions[..] {
-            [first, second, ..] => second.index - first.index,
-            _ => 1,
-        };
-        let incomplete =
-            positions.first().is_some_and(|first| !(args.len() - first.index).is_multiple_of(stride));
-        let mut owners = positions.iter().map(|key| self.slots.owner(SlotId::of(args.get(key.index))));
-        // A command whose keys cannot be found is one with a syntax error, which its handler reports.
-        let first = owners.next().unwrap_or(self.id);
-        let together = owners.all(|owner| owner == first);
-        self.positions = positions;
-        let is_refused = incomplete && entry.plan == Plan::Split;
-        if !together && !is_refused {
-            let method = if entry.plan == Plan::Split { Method::Split } else { Method::Gather };
-            self.start_txn(connection, method, command, args);
-        } else if connection.replies.awaited() > 0 {
-            connection.waiting = Waiting::Barrier(args.to_owned());
-        } else {
-            self.run_on_shard(connection, first, entry, command, None, args);
+        let owner = |slot| self.slots.owner(slot);
+        match route(entry.spec(), entry.plan, args, owner, &mut self.positions) {
+            Route::Txn(method) => self.start_txn(connection, method, command, args),
+            Route::Shard(_, None) if entry.plan != Plan::NoKeys && connection.replies.awaited() > 0 => {
+                connection.waiting = Waiting::Barrier(args.to_owned());
+            }
+            Route::Shard(shard, slot) => {
+                self.run_on_shard(connection, shard.unwrap_or(self.id), entry, command, slot, args);
+            }
         }
     }
 
@@ -149,7 +122,8 @@ impl Worker {
     ) {
         let Connection { ref session, ref mut replies, index, .. } = *connection;
         let (db, touch, wanted) = (session.db, !session.no_touch, session.reply_mode == ReplyMode::On);
-        let call = Call { command, db, slot, touch, args };
+        let client = ClientId(session.id);
+        let call = Call { command, db, slot, client, touch, args };
         if shard == self.id && wanted && self.shard.has_no_locks() {
             self.shard.execute(call, replies.writer());
         } else if shard == self.id && self.shard.has_no_locks() {
@@ -172,7 +146,7 @@ impl Worker {
             self.stats.remote_commands += 1;
             let seq = replies.reserve(wanted);
             let ticket = Ticket { worker: self.id, connection: index, seq };
-            let remote = RemoteCommand::new(ticket, entry.id, db, slot, session.resp3, touch);
+            let remote = RemoteCommand::new(ticket, entry.id, &call, session.resp3);
             self.mesh.command(shard, remote, args);
         }
         if self.config.pipeline_order_strict && connection.replies.awaited() > 0 {
@@ -195,7 +169,8 @@ impl Worker {
         self.stats.transactions += 1;
         let session = &connection.session;
         let (db, touch, resp3) = (session.db, !session.no_touch, session.resp3);
-        let call = OwnedCall { command, db, slot: None, touch, resp3, args: args.to_owned() };
+        let (client, args) = (ClientId(session.id), args.to_owned());
+        let call = OwnedCall { command, db, slot: None, client, touch, resp3, args };
         let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
         let ticket = Ticket { worker: self.id, connection: connection.index, seq };
         connection.waiting = Waiting::Reply;
@@ -256,9 +231,9 @@ impl Worker {
     /// Executes a command of another worker's connection; its reply goes into the batch for that worker.
     pub(crate) fn execute_remote(&mut self, remote: &RemoteCommand, args: Args<'_>) {
         let Command::Data(command) = self.node.registry.get(remote.command).command else { return };
-        let RemoteCommand { ticket, db, slot, resp3, touch, .. } = *remote;
+        let RemoteCommand { ticket, db, slot, resp3, client, touch, .. } = *remote;
         let reply = self.mesh.reply_buffer(ticket.worker, resp3);
-        if self.shard.submit(Call { command, db, slot, touch, args }, || ticket, reply) {
+        if self.shard.submit(Call { command, db, slot, client, touch, args }, || ticket, reply) {
             self.mesh.end_reply(ticket);
         }
     }

@@ -17,8 +17,10 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use shards::args::{ArgValue, Args, Blob, Span};
 use shards::db::DbIndex;
 use shards::reply::Reply;
+use shards::shard::Call;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::{Ticket, TxnMessage};
+use shards::watch::ClientId;
 
 use crate::inquiry::{Answer, Question};
 use crate::net::ring::ClientRing;
@@ -70,6 +72,8 @@ pub struct RemoteCommand {
     pub slot: Option<SlotId>,
     /// The client speaks RESP3.
     pub resp3: bool,
+    /// The client that sent it.
+    pub client: ClientId,
     /// False under CLIENT NO-TOUCH.
     pub touch: bool,
     spans_end: u32,
@@ -350,16 +354,20 @@ impl Batch {
 }
 
 impl RemoteCommand {
-    /// A command whose arguments [`Mesh::command`] adds.
-    #[inline]
-    pub fn new(
-        ticket: Ticket,
-        command: CommandId,
-        db: DbIndex,
-        slot: Option<SlotId>,
-        resp3: bool,
-        touch: bool,
-    ) -> RemoteCommand {
-        RemoteCommand { ticket, command, db, slot, resp3, touch, spans_end: 0, bytes_end: 0, blobs_end: 0 }
+    /// A hop that runs `call`, whose arguments go with it ([`Mesh::command`]).
+    pub fn new(ticket: Ticket, command: CommandId, call: &Call<'_>, resp3: bool) -> RemoteCommand {
+        let &Call { db, slot, client, touch, .. } = call;
+        RemoteCommand {
+            ticket,
+            command,
+            db,
+            slot,
+            resp3,
+            client,
+            touch,
+            spans_end: 0,
+            bytes_end: 0,
+            blobs_end: 0,
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use shards::args::Args;
 use shards::command::{
-    Arity, BeginSearch, CommandSpec, DataCommand, FindKeys, KeySpec, RequestPolicy, flags, keys,
+    Arity, BeginSearch, CommandSpec, DataCommand, FindKeys, KeySpec, Plan, RequestPolicy, flags, keys,
 };
 use shards::error::CommandError;
 
@@ -59,21 +59,6 @@ impl Command {
 /// A command's place in the registry: small, dense, the same on all workers. What hops carry instead of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommandId(pub u16);
-
-/// How a command finds its shards, precomputed from its row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// It has no keys: any shard will do.
-    NoKeys,
-    /// Exactly one key, at this argument.
-    SingleKey(usize),
-    /// Every shard gets the keys that it owns, with what belongs to them (`request_policy:multi_shard`).
-    Split,
-    /// Every shard runs it (`request_policy:all_shards` or `all_nodes`).
-    AllShards,
-    /// Several keys that have to be seen together, or keys whose places depend on the arguments.
-    Gather,
-}
 
 /// All that is known of a command before it is called.
 #[derive(Debug)]
@@ -251,16 +236,11 @@ fn push_entry(entries: &mut Vec<Entry>, command: Command, container: Option<usiz
 
 fn plan(command: Command) -> Plan {
     let spec = command.spec();
-    let spread = match command {
-        Command::Data(_) => spec.request_policy,
-        Command::Session(_) => None,
-    };
-    match (spread, spec.single_key()) {
-        (Some(RequestPolicy::MultiShard), _) if !spec.keys_depend => Plan::Split,
-        (Some(RequestPolicy::AllShards | RequestPolicy::AllNodes), _) => Plan::AllShards,
-        (_, Some(index)) => Plan::SingleKey(index),
-        (_, None) if spec.has_keys() => Plan::Gather,
-        (_, None) => Plan::NoKeys,
+    match (command, spec.plan()) {
+        // It decides itself what it asks of whom.
+        (Command::Session(_), Plan::Split | Plan::AllShards) if spec.has_keys() => Plan::Gather,
+        (Command::Session(_), Plan::AllShards) => Plan::NoKeys,
+        (_, plan) => plan,
     }
 }
 

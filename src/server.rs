@@ -87,6 +87,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
             id: ShardId(number as u16),
             databases: config.databases,
             hash_seeds,
+            random_seed: random_seeds()[0],
             string_len_max: config.proto_max_bulk_len_bytes as usize,
         };
         let parts = (Arc::clone(&config), slots.clone(), std::mem::take(&mut listeners[number]));

@@ -13,6 +13,7 @@ use shards::db::DbIndex;
 use shards::reply::Reply;
 use shards::shard::{Call, Shard, ShardConfig};
 use shards::slot::{ShardId, SlotId};
+use shards::watch::ClientId;
 use shoal::protocol::{Argv, Limits, Next, QueryBuffer};
 
 const OPERATIONS: [&str; 5] = ["get", "get-miss", "set", "parse-get", "parse-set"];
@@ -74,6 +75,7 @@ fn execute(requests: &[OwnedArgs], count: usize, expected: &[u8]) -> Result<(), 
         id: ShardId(0),
         databases: 16,
         hash_seeds: [1, 2, 3, 4],
+        random_seed: 1,
         string_len_max: LIMITS.bulk_bytes_max as usize,
     };
     let mut shard = Shard::new(&config);
@@ -96,7 +98,8 @@ fn execute_one(shard: &mut Shard, command: &'static DataCommand, request: &Owned
     reply.clear();
     let args = request.as_args();
     let slot = Some(SlotId::of(args.get(1)));
-    shard.execute(Call { command, db: DbIndex(0), slot, touch: true, args }, reply);
+    let (db, client) = (DbIndex(0), ClientId(1));
+    shard.execute(Call { command, db, slot, client, touch: true, args }, reply);
     black_box(reply.bytes());
 }
 

@@ -212,6 +212,15 @@ impl OwnedArgs {
     }
 }
 
+/// Equal when the arguments are, however they are held.
+impl PartialEq for OwnedArgs {
+    fn eq(&self, other: &OwnedArgs) -> bool {
+        self.as_args().iter_from(0).eq(other.as_args().iter_from(0))
+    }
+}
+
+impl Eq for OwnedArgs {}
+
 impl<A: AsRef<[u8]>> FromIterator<A> for OwnedArgs {
     fn from_iter<I: IntoIterator<Item = A>>(args: I) -> OwnedArgs {
         let mut owned = OwnedArgs::default();

@@ -1,9 +1,11 @@
 //! What a handler may touch while it runs: `ctx.reply`, `ctx.keys`, and nothing else.
 
 use crate::args::Args;
-use crate::db::{Key, Keyspace};
+use crate::db::Key;
+use crate::keyspace::Keyspace;
 use crate::reply::Reply;
 use crate::slot::SlotId;
+use crate::watch::ClientId;
 
 /// The world of one running command.
 pub struct Ctx<'a> {
@@ -13,6 +15,8 @@ pub struct Ctx<'a> {
     pub keys: Keyspace<'a>,
     /// The slot of the command's only key, when routing has computed it.
     pub slot: Option<SlotId>,
+    /// The client that sent the command.
+    pub client: ClientId,
 }
 
 impl Ctx<'_> {

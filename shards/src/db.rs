@@ -1,16 +1,17 @@
-//! The keyspace of one shard: its databases, and the lookups that every handler goes through.
+//! The databases of one shard, each a table for every hash slot, and what they share.
 //!
-//! Expiry is lazy here: a lookup that meets an expired key removes it and finds nothing, exact to the
-//! millisecond. This file must not know arguments, replies or commands.
+//! What a command may do with them is in [`crate::keyspace`]. This file must not know arguments, replies or commands.
 
 use ahash::RandomState;
 
-use crate::args::Blob;
-use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
-use crate::error::CommandError;
+use crate::effects::Effects;
+use crate::entry::Entry;
+use crate::event::{self, Event};
 use crate::garbage::Garbage;
+use crate::random::Random;
 use crate::slot::{SLOT_COUNT, SlotId};
-use crate::table::{Place, Table, Word};
+use crate::table::{Place, Table};
+use crate::watch::Watches;
 
 /// The number of a database, 0 to `databases` - 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -50,11 +51,61 @@ pub struct Env {
     pub keyspace_misses: u64,
     /// Keys that were removed because their time had come.
     pub expired_keys: u64,
+    /// Changes of keys so far: each key counts as often as it was changed (Redis: server.dirty).
+    pub dirty: u64,
+    /// Who watches which keys.
+    pub watches: Watches,
+    /// What others learn of the changes.
+    pub effects: Effects,
+    /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
+    /// that their owners can tell those who watch them.
+    pub away: Option<Vec<(DbIndex, Box<[u8]>)>>,
+    /// All random choices of the shard.
+    pub random: Random,
     /// Tables that FLUSHDB ASYNC and FLUSHALL ASYNC have taken away and that are still to be freed.
     pub garbage: Garbage,
 }
 
 impl Env {
+    /// What the databases of a shard share at its start.
+    pub fn new(hash_seeds: [u64; 4], random_seed: u64, string_len_max: usize) -> Env {
+        let [a, b, c, d] = hash_seeds;
+        Env {
+            now_ms: 0,
+            hasher: RandomState::with_seeds(a, b, c, d),
+            string_len_max,
+            keyspace_hits: 0,
+            keyspace_misses: 0,
+            expired_keys: 0,
+            dirty: 0,
+            watches: Watches::default(),
+            effects: Effects::default(),
+            away: None,
+            random: Random::new(random_seed),
+            garbage: Garbage::default(),
+        }
+    }
+
+    /// Tells everybody who wants to know that a key has changed, but for the listener of effects.
+    #[inline]
+    pub fn signal(&mut self, db: DbIndex, key: &[u8], event: Event) {
+        if !self.watches.is_empty() {
+            self.watches.touch(db, key, event == event::EXPIRED);
+        }
+        if let Some(away) = &mut self.away {
+            away.push((db, key.into()));
+        }
+    }
+
+    /// A key has been removed because its time was over or for want of memory.
+    #[cold]
+    pub fn removed(&mut self, db: DbIndex, key: &[u8], event: Event) {
+        self.signal(db, key, event);
+        if self.effects.is_listening() {
+            self.effects.push(db, [&b"DEL"[..], key].into_iter().collect());
+        }
+    }
+
     /// Hashes a key for lookups.
     #[inline]
     pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
@@ -69,7 +120,7 @@ impl Env {
 
     /// The access statistics of an entry that is used now: seconds, modulo 2^24 (Redis: LRU_CLOCK).
     #[inline]
-    fn access_now(&self) -> u32 {
+    pub(crate) fn access_now(&self) -> u32 {
         (self.now_ms / 1000) as u32 & 0xff_ffff
     }
 }
@@ -78,9 +129,9 @@ impl Env {
 #[derive(Default)]
 pub struct Db {
     /// Either empty or `SLOT_COUNT` tables.
-    tables: Vec<Table>,
+    pub(crate) tables: Vec<Table>,
     keys: usize,
-    keys_with_expire: usize,
+    pub(crate) keys_with_expire: usize,
 }
 
 impl Db {
@@ -104,7 +155,7 @@ impl Db {
         *self = Db::default();
     }
 
-    fn flush(&mut self, freeing: Freeing, garbage: &mut Garbage) {
+    pub(crate) fn flush(&mut self, freeing: Freeing, garbage: &mut Garbage) {
         match freeing {
             Freeing::Now => self.clear(),
             Freeing::InSteps => {
@@ -141,11 +192,11 @@ impl Db {
     }
 
     #[inline]
-    fn find(&self, key: &Key<'_>) -> Option<Place> {
+    pub(crate) fn find(&self, key: &Key<'_>) -> Option<Place> {
         self.tables.get(key.slot.index())?.find(key.hash, key.bytes)
     }
 
-    fn insert(&mut self, slot: SlotId, hash: u64, entry: Entry, hasher: &RandomState) -> Place {
+    pub(crate) fn insert(&mut self, slot: SlotId, hash: u64, entry: Entry, hasher: &RandomState) -> Place {
         if self.tables.is_empty() {
             self.tables.resize_with(SLOT_COUNT, Table::default);
         }
@@ -154,7 +205,7 @@ impl Db {
         self.tables[slot.index()].insert(hash, entry, |bytes| hasher.hash_one(bytes))
     }
 
-    fn remove(&mut self, slot: SlotId, place: Place) -> Entry {
+    pub(crate) fn remove(&mut self, slot: SlotId, place: Place) -> Entry {
         let entry = self.tables[slot.index()].remove(place);
         self.keys -= 1;
         self.keys_with_expire -= usize::from(entry.view().expire_ms().is_some());
@@ -196,405 +247,4 @@ pub(crate) fn expire_some(dbs: &mut [Db], sweep: &mut Sweep, env: &mut Env, budg
     }
     env.expired_keys += removed as u64;
     (looked_at, removed)
-}
-
-/// The databases of the shard as one command sees them. Handlers reach it as `ctx.keys`.
-pub struct Keyspace<'a> {
-    dbs: &'a mut [Db],
-    selected: DbIndex,
-    env: &'a mut Env,
-    /// False for a client that asked for CLIENT NO-TOUCH: its lookups leave no trace in LRU and LFU.
-    touch: bool,
-}
-
-impl<'a> Keyspace<'a> {
-    /// A view with `selected` as the current database.
-    #[inline]
-    pub fn new(dbs: &'a mut [Db], selected: DbIndex, env: &'a mut Env, touch: bool) -> Keyspace<'a> {
-        Keyspace { dbs, selected, env, touch }
-    }
-
-    /// The time of this turn, in milliseconds since 1970.
-    #[inline]
-    pub fn now_ms(&self) -> u64 {
-        self.env.now_ms
-    }
-
-    /// The longest string that a command may make, in bytes (proto-max-bulk-len).
-    #[inline]
-    pub fn string_len_max(&self) -> usize {
-        self.env.string_len_max
-    }
-
-    /// Hashes a key.
-    #[inline]
-    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
-        self.env.key(bytes)
-    }
-
-    /// Hashes a key whose slot is known.
-    #[inline]
-    pub fn key_in_slot<'k>(&self, bytes: &'k [u8], slot: SlotId) -> Key<'k> {
-        self.env.key_in_slot(bytes, slot)
-    }
-
-    /// The selected database.
-    #[inline]
-    pub fn db(&mut self) -> &mut Db {
-        &mut self.dbs[self.selected.index()]
-    }
-
-    /// All databases.
-    pub fn dbs(&mut self) -> &mut [Db] {
-        self.dbs
-    }
-
-    /// Looks a key up to read its value: counts a hit or a miss and touches the access statistics
-    /// (Redis: lookupKeyRead).
-    #[inline]
-    pub fn read(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        let place = self.find_alive(key);
-        let Some(place) = place else {
-            self.env.keyspace_misses += 1;
-            return None;
-        };
-        self.env.keyspace_hits += 1;
-        Some(self.touched(key, place).entry())
-    }
-
-    /// Looks a key up to tell something about it: counts a hit or a miss and leaves the access statistics alone
-    /// (Redis: lookupKeyRead with LOOKUP_NOTOUCH): EXISTS, TYPE, TTL.
-    pub fn read_untouched(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        let place = self.find_alive(key);
-        let Some(place) = place else {
-            self.env.keyspace_misses += 1;
-            return None;
-        };
-        self.env.keyspace_hits += 1;
-        Some(self.db().tables[key.slot.index()].word(place).entry())
-    }
-
-    /// Looks a key up without counting or touching it (Redis: LOOKUP_NOTOUCH with NOSTATS): conditions of writing
-    /// commands.
-    #[inline]
-    pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        let place = self.find_alive(key)?;
-        Some(self.db().tables[key.slot.index()].word(place).entry())
-    }
-
-    /// Looks a key up and leaves no trace, so that several values can be looked at together. An expired key is not
-    /// found and not removed. A command that reads the key calls [`Keyspace::read`] before, for what follows from it.
-    pub fn view(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        let db = &self.dbs[self.selected.index()];
-        let place = db.find(key)?;
-        let entry = db.tables[key.slot.index()].word(place).entry();
-        entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms).then_some(entry)
-    }
-
-    /// Looks up a string to read it.
-    ///
-    /// # Errors
-    /// `WrongType` when the key holds another type.
-    #[inline]
-    pub fn read_string(&mut self, key: &Key<'_>) -> Result<Option<StrValue<'_>>, CommandError> {
-        Ok(self.read(key).map(|entry| entry.string()))
-    }
-
-    /// Looks a key up to change its value (Redis: lookupKeyWrite). It counts neither a hit nor a miss.
-    #[inline]
-    pub fn write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
-        let place = self.find_alive(key)?;
-        self.touched(key, place);
-        Some(self.entry_mut(key, place))
-    }
-
-    /// Looks up a string to change it.
-    ///
-    /// # Errors
-    /// `WrongType` when the key holds another type.
-    #[inline]
-    pub fn write_string(&mut self, key: &Key<'_>) -> Result<Option<EntryMut<'_>>, CommandError> {
-        Ok(self.write(key))
-    }
-
-    /// Looks up a string to change bytes of it in place. It is made when it is not there, and padded with zero bytes
-    /// up to a length of `len_min` when it is shorter. Its value then has its own allocation.
-    ///
-    /// # Errors
-    /// `WrongType` when the key holds another type.
-    pub fn write_padded(&mut self, key: &Key<'_>, len_min: usize) -> Result<EntryMut<'_>, CommandError> {
-        let place = match self.find_alive(key) {
-            Some(place) => {
-                self.touched(key, place);
-                place
-            }
-            None => {
-                let blob = Blob::new(vec![0; len_min]);
-                self.insert_at(key, Entry::new(key.bytes, NewValue::Blob(blob), None))
-            }
-        };
-        let mut entry = self.entry_mut(key, place);
-        entry.with_raw(|bytes| pad(bytes, len_min));
-        Ok(entry)
-    }
-
-    /// Sets a key to a string, whatever it held before. `Expire::Keep` on a new key means no expire.
-    #[inline]
-    pub fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, expire: Expire) {
-        match self.write(key) {
-            Some(mut entry) => entry.replace(value, expire),
-            None => self.add(key, value, expire),
-        }
-    }
-
-    /// Adds a string for a key that is not there: what [`Keyspace::set`] does, without looking again.
-    pub fn add(&mut self, key: &Key<'_>, value: NewValue<'_>, expire: Expire) {
-        let expire_ms = match expire {
-            Expire::At(at_ms) => Some(at_ms),
-            Expire::Keep | Expire::Clear => None,
-        };
-        self.insert(key, Entry::new(key.bytes, value, expire_ms));
-    }
-
-    /// Adds an entry for a key that is not there.
-    pub fn insert(&mut self, key: &Key<'_>, entry: Entry) {
-        self.insert_at(key, entry);
-    }
-
-    fn insert_at(&mut self, key: &Key<'_>, mut entry: Entry) -> Place {
-        entry.set_access(self.env.access_now());
-        self.dbs[self.selected.index()].insert(key.slot, key.hash, entry, &self.env.hasher)
-    }
-
-    #[inline]
-    fn entry_mut(&mut self, key: &Key<'_>, place: Place) -> EntryMut<'_> {
-        let db = &mut self.dbs[self.selected.index()];
-        EntryMut {
-            word: db.tables[key.slot.index()].word_mut(place),
-            keys_with_expire: &mut db.keys_with_expire,
-        }
-    }
-
-    /// Adds an entry that was taken out of another shard, its access statistics as they were.
-    pub fn insert_as_is(&mut self, entry: Entry) {
-        let Key { slot, hash, .. } = self.env.key(entry.view().key());
-        self.dbs[self.selected.index()].insert(slot, hash, entry, &self.env.hasher);
-    }
-
-    /// Takes a key out; `None` when it is not there or has expired.
-    pub fn remove(&mut self, key: &Key<'_>) -> Option<Entry> {
-        let place = self.find_alive(key)?;
-        Some(self.db().remove(key.slot, place))
-    }
-
-    /// Removes every key of the selected database.
-    pub fn flush_selected(&mut self, freeing: Freeing) {
-        self.dbs[self.selected.index()].flush(freeing, &mut self.env.garbage);
-    }
-
-    /// Removes every key of every database.
-    pub fn flush_all(&mut self, freeing: Freeing) {
-        for db in self.dbs.iter_mut() {
-            db.flush(freeing, &mut self.env.garbage);
-        }
-    }
-
-    /// A place of a key that has not expired. An expired one is removed.
-    #[inline]
-    fn find_alive(&mut self, key: &Key<'_>) -> Option<Place> {
-        let db = &mut self.dbs[self.selected.index()];
-        let place = db.find(key)?;
-        let entry = db.tables[key.slot.index()].word(place).entry();
-        match entry.expire_ms() {
-            Some(at_ms) if at_ms <= self.env.now_ms => {
-                db.remove(key.slot, place);
-                self.env.expired_keys += 1;
-                None
-            }
-            _ => Some(place),
-        }
-    }
-
-    #[inline]
-    fn touched(&mut self, key: &Key<'_>, place: Place) -> &Word {
-        let access = self.env.access_now();
-        let table = &mut self.dbs[self.selected.index()].tables[key.slot.index()];
-        let word = table.word_mut(place);
-        if self.touch && word.entry().access() != access {
-            word.with_entry(|entry| entry.set_access(access));
-        }
-        word
-    }
-}
-
-/// Appends zero bytes up to a length of `len_min`. A string that grows a little has room to grow again; one that grows
-/// much moves to zeroed memory, whose pages cost nothing until they are used.
-fn pad(bytes: &mut Vec<u8>, len_min: usize) {
-    if len_min > bytes.capacity() && len_min / 2 > bytes.len() {
-        let mut grown = vec![0; len_min];
-        grown[..bytes.len()].copy_from_slice(bytes);
-        *bytes = grown;
-    } else if len_min > bytes.len() {
-        bytes.resize(len_min, 0);
-    }
-}
-
-/// An entry that may be changed.
-pub struct EntryMut<'a> {
-    word: &'a mut Word,
-    keys_with_expire: &'a mut usize,
-}
-
-impl EntryMut<'_> {
-    /// The entry as readers see it.
-    #[inline]
-    pub fn view(&self) -> EntryRef<'_> {
-        self.word.entry()
-    }
-
-    /// The string value.
-    #[inline]
-    pub fn string(&self) -> StrValue<'_> {
-        self.view().string()
-    }
-
-    /// Changes the value and the expire.
-    #[inline]
-    pub fn replace(&mut self, value: NewValue<'_>, expire: Expire) {
-        self.counting_expires(|word| word.with_entry(|entry| entry.replace(value, expire)));
-    }
-
-    /// Sets or removes the expire, in milliseconds since 1970.
-    pub fn set_expire(&mut self, expire_ms: Option<u64>) {
-        self.counting_expires(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
-    }
-
-    /// Overwrites an integer value in place. The kind must be `Kind::Int`.
-    #[inline]
-    pub fn set_int(&mut self, value: i64) {
-        self.word.with_entry(|entry| entry.set_int(value));
-    }
-
-    /// Changes the string's bytes in place; see [`Entry::raw_mut`].
-    pub fn with_raw<R>(&mut self, change: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-        self.word.with_entry(|entry| change(entry.raw_mut()))
-    }
-
-    #[inline]
-    fn counting_expires(&mut self, change: impl FnOnce(&mut Word)) {
-        let had = self.view().expire_ms().is_some();
-        change(self.word);
-        let has = self.view().expire_ms().is_some();
-        *self.keys_with_expire = *self.keys_with_expire + usize::from(has) - usize::from(had);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::entry::Kind;
-
-    fn env() -> Env {
-        Env {
-            now_ms: 5_000,
-            hasher: RandomState::with_seeds(1, 2, 3, 4),
-            string_len_max: 512 << 20,
-            keyspace_hits: 0,
-            keyspace_misses: 0,
-            expired_keys: 0,
-            garbage: Garbage::default(),
-        }
-    }
-
-    /// What is left of the key "k", expired at 5000 ms or not, after `look` at 5000 ms: the seconds of its last
-    /// access, and the number of hits and misses.
-    fn traces(expire_ms: u64, look: impl Fn(&mut Keyspace<'_>, &Key<'_>)) -> (Option<u32>, u64, u64) {
-        let (mut dbs, mut env) = ([Db::default()], env());
-        env.now_ms = 1_000;
-        let key = env.key(b"k");
-        let mut keys = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
-        keys.set(&key, NewValue::Int(7), Expire::At(expire_ms));
-        keys.env.now_ms = 5_000;
-        look(&mut keys, &key);
-        let access =
-            keys.db().find(&key).map(|place| keys.db().tables[key.slot.index()].word(place).entry().access());
-        (access, env.keyspace_hits, env.keyspace_misses)
-    }
-
-    #[test]
-    fn lookups_differ_in_the_traces_they_leave() {
-        type Look = fn(&mut Keyspace<'_>, &Key<'_>);
-        let lookups: [(Look, _, _); 4] = [
-            (|keys, key| _ = keys.read(key), (Some(5), 1, 0), (None, 0, 1)),
-            (|keys, key| _ = keys.read_untouched(key), (Some(1), 1, 0), (None, 0, 1)),
-            (|keys, key| _ = keys.peek(key), (Some(1), 0, 0), (None, 0, 0)),
-            (|keys, key| _ = keys.write(key), (Some(5), 0, 0), (None, 0, 0)),
-        ];
-        for (look, alive, expired) in lookups {
-            assert_eq!((traces(5_001, look), traces(5_000, look)), (alive, expired));
-        }
-    }
-
-    #[test]
-    fn a_view_finds_no_expired_key_and_leaves_it_where_it_is() {
-        for (expire_ms, is_found) in [(5_001, true), (5_000, false)] {
-            let view =
-                |keys: &mut Keyspace<'_>, key: &Key<'_>| assert_eq!(keys.view(key).is_some(), is_found);
-            assert_eq!(traces(expire_ms, view), (Some(1), 0, 0));
-        }
-    }
-
-    #[test]
-    fn a_padded_string_keeps_its_bytes_and_its_expire_and_grows_by_zeros() {
-        for (value, text) in [
-            (NewValue::Int(-12), &b"-12"[..]),
-            (NewValue::Bytes(b"text"), b"text"),
-            (NewValue::Blob(Blob::new(b"blob".to_vec())), b"blob"),
-        ] {
-            let (mut dbs, mut env) = ([Db::default()], env());
-            let key = env.key(b"k");
-            let mut keys = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
-            keys.set(&key, value, Expire::At(9_000));
-            // Shorter, a little longer, and so much longer that it moves.
-            let mut expected = text.to_vec();
-            for len_min in [2, 6, 100_000] {
-                let mut entry = keys.write_padded(&key, len_min).unwrap();
-                expected.resize(expected.len().max(len_min), 0);
-                entry.with_raw(|bytes| assert_eq!(*bytes, expected));
-                assert_eq!((entry.view().kind(), entry.view().expire_ms()), (Kind::Raw, Some(9_000)));
-            }
-            assert_eq!((dbs[0].len(), dbs[0].keys_with_expire()), (1, 1));
-        }
-    }
-
-    #[test]
-    fn a_string_that_is_not_there_is_made_of_zeros() {
-        let (mut dbs, mut env) = ([Db::default()], env());
-        let key = env.key(b"k");
-        let mut keys = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
-        keys.set(&key, NewValue::Bytes(b"expired"), Expire::At(5_000));
-        keys.write_padded(&key, 3).unwrap().with_raw(|bytes| assert_eq!(*bytes, [0; 3]));
-        let entry = keys.view(&key).unwrap();
-        assert_eq!((entry.access(), entry.expire_ms()), (5, None));
-        assert_eq!((dbs[0].len(), dbs[0].keys_with_expire()), (1, 0));
-    }
-
-    #[test]
-    fn flushing_reaches_the_selected_database_or_all() {
-        for (freeing, garbage) in [(Freeing::Now, 0), (Freeing::InSteps, 3)] {
-            let (mut dbs, mut env) = ([Db::default(), Db::default()], env());
-            let (a, b) = (env.key(b"a"), env.key(b"b"));
-            for (db, key) in [(0, a), (1, a), (1, b)] {
-                Keyspace::new(&mut dbs, DbIndex(db), &mut env, true).set(
-                    &key,
-                    NewValue::Int(1),
-                    Expire::Clear,
-                );
-            }
-            Keyspace::new(&mut dbs, DbIndex(1), &mut env, true).flush_selected(freeing);
-            assert_eq!((dbs[0].len(), dbs[1].len()), (1, 0));
-            Keyspace::new(&mut dbs, DbIndex(1), &mut env, true).flush_all(freeing);
-            assert_eq!((dbs[0].len(), env.garbage.len()), (0, garbage));
-        }
-    }
 }

@@ -1,15 +1,15 @@
 //! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
 
-use ahash::RandomState;
-
 use crate::args::Args;
 use crate::command::DataCommand;
 use crate::ctx::Ctx;
-use crate::db::{Db, DbIndex, Env, Keyspace, Sweep, expire_some};
-use crate::garbage::Garbage;
+use crate::db::{Db, DbIndex, Env, Sweep, expire_some};
+use crate::effects::{Group, Stamp};
+use crate::keyspace::Keyspace;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId};
 use crate::txn::participant::TxnState;
+use crate::watch::ClientId;
 
 /// What a shard is told when it is made.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct ShardConfig {
     pub databases: u16,
     /// Seeds of the keyed hash; the same for all shards of a process, and unknown to clients.
     pub hash_seeds: [u64; 4],
+    /// Seed of all random choices; another one for each shard.
+    pub random_seed: u64,
     /// proto-max-bulk-len in bytes.
     pub string_len_max: usize,
 }
@@ -43,6 +45,8 @@ pub struct Call<'a> {
     pub db: DbIndex,
     /// The slot of the command's only key, when it has one.
     pub slot: Option<SlotId>,
+    /// The client that sent it.
+    pub client: ClientId,
     /// False under CLIENT NO-TOUCH.
     pub touch: bool,
     /// The arguments.
@@ -52,16 +56,7 @@ pub struct Call<'a> {
 impl Shard {
     /// An empty shard.
     pub fn new(config: &ShardConfig) -> Shard {
-        let [a, b, c, d] = config.hash_seeds;
-        let env = Env {
-            now_ms: 0,
-            hasher: RandomState::with_seeds(a, b, c, d),
-            string_len_max: config.string_len_max,
-            keyspace_hits: 0,
-            keyspace_misses: 0,
-            expired_keys: 0,
-            garbage: Garbage::default(),
-        };
+        let env = Env::new(config.hash_seeds, config.random_seed, config.string_len_max);
         let dbs = (0..config.databases).map(|_| Db::default()).collect();
         Shard { id: config.id, dbs, env, txn: TxnState::default(), sweep: Sweep::default() }
     }
@@ -80,13 +75,42 @@ impl Shard {
     /// Runs one command to its end. An error becomes the reply.
     #[inline]
     pub fn execute(&mut self, call: Call<'_>, reply: &mut Reply) {
+        self.execute_open(call, reply);
+        if self.env.effects.is_listening() {
+            let stamp = self.own_stamp();
+            self.env.effects.close(stamp);
+        }
+    }
+
+    /// The same as a part of a transaction, whose end closes the group of effects.
+    #[inline]
+    pub(crate) fn execute_open(&mut self, call: Call<'_>, reply: &mut Reply) {
         let mark = reply.mark();
+        let dirty = self.env.dirty;
         let keys = Keyspace::new(&mut self.dbs, call.db, &mut self.env, call.touch);
-        let mut ctx = Ctx { reply, keys, slot: call.slot };
+        let mut ctx = Ctx { reply, keys, slot: call.slot, client: call.client };
         if let Err(error) = (call.command.run)(&mut ctx, call.args) {
             reply.truncate(mark);
             reply.error(&error);
         }
+        if self.env.effects.is_listening() && !self.env.effects.take_said() && self.env.dirty > dirty {
+            self.env.effects.push(call.db, call.args.to_owned());
+        }
+    }
+
+    /// The stamp of what happens on this shard alone.
+    fn own_stamp(&self) -> Stamp {
+        Stamp { clock: self.latest_txid().clock(), source: u64::from(self.id.0) }
+    }
+
+    /// Starts or ends the recording of effects.
+    pub fn listen_to_effects(&mut self, listening: bool) {
+        self.env.effects.listen(listening);
+    }
+
+    /// The effects since the last call, in groups that belong together.
+    pub fn take_effects(&mut self) -> Vec<Group> {
+        self.env.effects.take()
     }
 
     /// The keys as a transaction moves them.
@@ -94,7 +118,7 @@ impl Shard {
         Keyspace::new(&mut self.dbs, db, &mut self.env, false)
     }
 
-    /// Frees a part of what FLUSHALL ASYNC has removed: about `budget` entries, see [`Garbage::free_some`]. The worker
+    /// Frees a part of what FLUSHALL ASYNC has removed: about `budget` entries, see [`crate::garbage::Garbage::free_some`]. The worker
     /// calls it once a turn, and does not sleep while it says that more is left.
     pub fn free_some(&mut self, budget: usize) -> bool {
         self.env.garbage.free_some(budget)

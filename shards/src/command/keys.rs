@@ -4,6 +4,7 @@
 //! COMMAND GETKEYS, and later ACL key patterns, cluster redirects and client-side caching.
 
 use crate::args::Args;
+use crate::db::DbIndex;
 
 /// Read and write.
 pub const RW: u32 = 1 << 0;
@@ -105,6 +106,8 @@ pub struct KeyPosition {
     pub index: usize,
     /// The flags of its spec.
     pub flags: u32,
+    /// The database that it is in when that is not the client's: the destination of MOVE, of COPY with DB.
+    pub db: Option<DbIndex>,
 }
 
 impl KeySpec {
@@ -174,7 +177,7 @@ impl KeySpec {
         }
         let mut index = first;
         while index <= last {
-            found.push(KeyPosition { index: index as usize, flags: self.flags });
+            found.push(KeyPosition { index: index as usize, flags: self.flags, db: None });
             index += step.max(1);
         }
         self.flags & INCOMPLETE == 0

@@ -8,7 +8,7 @@ pub mod keys;
 pub mod spec;
 
 pub use keys::{BeginSearch, FindKeys, KeySpec};
-pub use spec::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+pub use spec::{Arg, ArgKind, Arity, CommandSpec, Group, Plan, RequestPolicy, ResponsePolicy};
 
 use crate::args::Args;
 use crate::ctx::Ctx;

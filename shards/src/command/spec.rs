@@ -97,6 +97,17 @@ impl CommandSpec {
         }
     }
 
+    /// How a data command with this row finds its shards.
+    pub const fn plan(&self) -> Plan {
+        match (self.request_policy, self.single_key()) {
+            (Some(RequestPolicy::MultiShard), _) if !self.keys_depend => Plan::Split,
+            (Some(RequestPolicy::AllShards | RequestPolicy::AllNodes), _) => Plan::AllShards,
+            (_, Some(index)) => Plan::SingleKey(index),
+            (_, None) if self.has_keys() => Plan::Gather,
+            (_, None) => Plan::NoKeys,
+        }
+    }
+
     /// Appends the keys of a concrete command, spec by spec. When one spec does not fit the arguments there are no
     /// keys at all: the handler will report a syntax error (Redis: getKeysFromCommandWithSpecs).
     pub fn key_positions(&self, args: Args<'_>, found: &mut Vec<KeyPosition>) {
@@ -113,8 +124,15 @@ impl CommandSpec {
     }
 
     /// True when some of its arguments are keys; channels of sharded pub/sub are none.
-    pub fn has_keys(&self) -> bool {
-        self.find_keys.is_some() || self.keys.iter().any(|spec| spec.flags & keys::NOT_KEY == 0)
+    pub const fn has_keys(&self) -> bool {
+        let mut index = 0;
+        while index < self.keys.len() {
+            if self.keys[index].flags & keys::NOT_KEY == 0 {
+                return true;
+            }
+            index += 1;
+        }
+        self.find_keys.is_some()
     }
 
     /// First key, last key and step as they were before key specs: `(0, 0, 0)` when there are no keys at fixed
@@ -139,6 +157,21 @@ impl CommandSpec {
         }
         whole.map_or((0, 0, 0), |(first, last)| (first, last, 1))
     }
+}
+
+/// How a command finds its shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// It has no keys: any shard will do.
+    NoKeys,
+    /// Exactly one key, at this argument.
+    SingleKey(usize),
+    /// Every shard gets the keys that it owns, with what belongs to them (`request_policy:multi_shard`).
+    Split,
+    /// Every shard runs it (`request_policy:all_shards` or `all_nodes`).
+    AllShards,
+    /// Several keys that have to be seen together, or keys whose places depend on the arguments.
+    Gather,
 }
 
 /// How many arguments a command takes, its name included.

@@ -7,6 +7,7 @@ use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySp
 use crate::ctx::Ctx;
 use crate::encoding::bitops::{FieldType, Overflow};
 use crate::error::CommandError;
+use crate::event;
 use crate::num;
 use crate::reply::Reply;
 
@@ -156,6 +157,7 @@ fn bitfield(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
             operation.run(bytes, reply);
         }
     });
+    ctx.keys.changed(&key, event::SETBIT);
     Ok(())
 }
 
@@ -304,7 +306,7 @@ fn bitfield_keys(args: Args<'_>, found: &mut Vec<KeyPosition>) {
         }
     }
     let flags = if reads_only { keys::RO | keys::ACCESS } else { keys::RW | keys::ACCESS | keys::UPDATE };
-    found.push(KeyPosition { index: 1, flags });
+    found.push(KeyPosition { index: 1, flags, db: None });
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use crate::args::{Args, Blob};
 use crate::command::flags::{self, acl};
 use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::ctx::Ctx;
-use crate::db::Keyspace;
 use crate::encoding::bitops::{self, BitOp, Unit};
 use crate::entry::{Expire, NewValue};
 use crate::error::CommandError;
+use crate::event;
+use crate::keyspace::Keyspace;
 use crate::num;
 
 const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
@@ -227,6 +228,7 @@ fn setbit(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     let key = ctx.only_key(args, 1);
     let mut entry = ctx.keys.write_padded(&key, (offset / 8) as usize + 1)?;
     let old = entry.with_raw(|bytes| bitops::set_bit(bytes, offset, bit));
+    ctx.keys.changed(&key, event::SETBIT);
     ctx.reply.int(i64::from(old));
     Ok(())
 }
@@ -258,9 +260,12 @@ fn bitop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     let len = combined.len();
     let destination = ctx.key(args, 2);
     if combined.is_empty() {
-        ctx.keys.remove(&destination);
+        if ctx.keys.remove(&destination).is_some() {
+            ctx.keys.changed(&destination, event::DEL);
+        }
     } else {
         ctx.keys.set(&destination, NewValue::Blob(Blob::new(combined)), Expire::Clear);
+        ctx.keys.changed(&destination, event::SET);
     }
     ctx.reply.len_int(len);
     Ok(())

@@ -8,6 +8,7 @@ use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySp
 use crate::ctx::Ctx;
 use crate::entry::{Expire, NewValue, StrValue};
 use crate::error::CommandError;
+use crate::event;
 use crate::num::{self, LongDouble};
 
 pub(super) static COMMANDS: &[DataCommand] = &[
@@ -132,6 +133,7 @@ fn add(ctx: &mut Ctx<'_>, args: Args<'_>, increment: i64) -> Done {
     let key = ctx.only_key(args, 1);
     let Some(mut entry) = ctx.keys.write_string(&key)? else {
         ctx.keys.add(&key, NewValue::Int(increment), Expire::Clear);
+        ctx.keys.changed(&key, event::INCRBY);
         ctx.reply.int(increment);
         return Ok(());
     };
@@ -146,6 +148,7 @@ fn add(ctx: &mut Ctx<'_>, args: Args<'_>, increment: i64) -> Done {
         entry.replace(NewValue::Int(value), Expire::Keep);
         value
     };
+    ctx.keys.changed(&key, event::INCRBY);
     ctx.reply.int(value);
     Ok(())
 }
@@ -171,6 +174,8 @@ fn incrbyfloat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         Some(mut entry) => entry.replace(value, Expire::Keep),
         None => ctx.keys.add(&key, value, Expire::Clear),
     }
+    ctx.keys.changed(&key, event::INCRBYFLOAT);
+    ctx.keys.effect([b"SET", key.bytes, text.as_bytes(), b"KEEPTTL"]);
     ctx.reply.bulk(text.as_bytes());
     Ok(())
 }

@@ -5,6 +5,7 @@ use crate::command::flags::{self, acl};
 use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
+use crate::event;
 use crate::num;
 
 const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
@@ -228,8 +229,13 @@ fn set_expire(
     let is_met = condition.is_met(entry.view().expire_ms(), at_ms);
     if is_met && at_ms > now_ms {
         entry.set_expire(Some(at_ms as u64));
+        ctx.keys.changed(&key, event::EXPIRE);
+        let mut text = itoa::Buffer::new();
+        ctx.keys.effect([b"PEXPIREAT", key.bytes, text.format(at_ms).as_bytes()]);
     } else if is_met {
         ctx.keys.remove(&key);
+        ctx.keys.changed(&key, event::DEL);
+        ctx.keys.effect([&b"DEL"[..], key.bytes]);
     }
     ctx.reply.int(i64::from(is_met));
     Ok(())
@@ -325,6 +331,7 @@ fn persist(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     let removed = match ctx.keys.write(&key) {
         Some(mut entry) if entry.view().expire_ms().is_some() => {
             entry.set_expire(None);
+            ctx.keys.changed(&key, event::PERSIST);
             true
         }
         _ => false,

@@ -9,6 +9,7 @@ use crate::command::{
 };
 use crate::ctx::Ctx;
 use crate::error::CommandError;
+use crate::event;
 
 const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
 const KEYS: Arg = Arg { multiple: true, ..KEY };
@@ -113,7 +114,11 @@ pub(super) static COMMANDS: &[DataCommand] = &[
 fn del(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     reply_count(ctx, args, |ctx, index| {
         let key = ctx.key(args, index);
-        ctx.keys.remove(&key).is_some()
+        let is_there = ctx.keys.remove(&key).is_some();
+        if is_there {
+            ctx.keys.changed(&key, event::DEL);
+        }
+        is_there
     })
 }
 

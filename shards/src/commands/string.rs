@@ -5,8 +5,10 @@
 
 use crate::args::Args;
 use crate::ctx::Ctx;
+use crate::db::Key;
 use crate::entry::{Expire, NewValue, StrValue};
 use crate::error::CommandError;
+use crate::event;
 use crate::num;
 use crate::reply::Reply;
 
@@ -45,6 +47,7 @@ pub(super) fn set(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     }
     let key = ctx.only_key(args, 1);
     ctx.keys.set(&key, NewValue::encoded(args.value(2)), Expire::Clear);
+    ctx.keys.changed(&key, event::SET);
     ctx.reply.ok();
     Ok(())
 }
@@ -115,7 +118,17 @@ fn set_if(
         (_, Some(mut entry)) => entry.replace(value, expire),
         (_, None) => ctx.keys.add(&key, value, expire),
     }
+    ctx.keys.changed(&key, event::SET);
+    if let Expire::At(at_ms) = expire {
+        effect_set_until(ctx, &key, args.get(2), at_ms);
+    }
     true
+}
+
+/// The effect of a SET with an expire, however its time was worded.
+fn effect_set_until(ctx: &mut Ctx<'_>, key: &Key<'_>, value: &[u8], at_ms: u64) {
+    let mut text = itoa::Buffer::new();
+    ctx.keys.effect([b"SET", key.bytes, value, b"PXAT", text.format(at_ms).as_bytes()]);
 }
 
 /// How a command words the time at which a key shall expire.
@@ -210,9 +223,11 @@ pub(super) fn psetex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 }
 
 fn set_with_ttl(ctx: &mut Ctx<'_>, args: Args<'_>, unit: TimeUnit, command: &'static str) -> Done {
-    let expire = Expire::At(unit.expire_ms(args.get(2), ctx.keys.now_ms(), command)?);
+    let at_ms = unit.expire_ms(args.get(2), ctx.keys.now_ms(), command)?;
     let key = ctx.only_key(args, 1);
-    ctx.keys.set(&key, NewValue::encoded(args.value(3)), expire);
+    ctx.keys.set(&key, NewValue::encoded(args.value(3)), Expire::At(at_ms));
+    ctx.keys.changed(&key, event::SET);
+    effect_set_until(ctx, &key, args.get(3), at_ms);
     ctx.reply.ok();
     Ok(())
 }
@@ -230,6 +245,7 @@ pub(super) fn getset(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     reply_current(ctx, args)?;
     let key = ctx.only_key(args, 1);
     ctx.keys.set(&key, NewValue::encoded(args.value(2)), Expire::Clear);
+    ctx.keys.changed(&key, event::SET);
     Ok(())
 }
 
@@ -237,7 +253,10 @@ pub(super) fn getset(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 pub(super) fn getdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     reply_current(ctx, args)?;
     let key = ctx.only_key(args, 1);
-    ctx.keys.remove(&key);
+    if ctx.keys.remove(&key).is_some() {
+        ctx.keys.changed(&key, event::DEL);
+        ctx.keys.effect([&b"DEL"[..], key.bytes]);
+    }
     Ok(())
 }
 
@@ -272,15 +291,30 @@ pub(super) fn getex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     match expire_ms {
         Some(at_ms) if at_ms <= now_ms => {
             ctx.keys.remove(&key);
+            ctx.keys.changed(&key, event::DEL);
+            ctx.keys.effect([&b"DEL"[..], key.bytes]);
         }
         None if !persist => {}
-        expire_ms => {
-            if let Some(mut entry) = ctx.keys.write(&key) {
-                entry.set_expire(expire_ms);
-            }
-        }
+        expire_ms => set_expire(ctx, &key, expire_ms),
     }
     Ok(())
+}
+
+/// What GETEX does to a key's expire. PERSIST of a key that has none changes nothing.
+fn set_expire(ctx: &mut Ctx<'_>, key: &Key<'_>, expire_ms: Option<u64>) {
+    let Some(mut entry) = ctx.keys.write(key) else { return };
+    if expire_ms.is_none() && entry.view().expire_ms().is_none() {
+        return;
+    }
+    entry.set_expire(expire_ms);
+    if let Some(at_ms) = expire_ms {
+        ctx.keys.changed(key, event::EXPIRE);
+        let mut text = itoa::Buffer::new();
+        ctx.keys.effect([b"PEXPIREAT", key.bytes, text.format(at_ms).as_bytes()]);
+    } else {
+        ctx.keys.changed(key, event::PERSIST);
+        ctx.keys.effect([&b"PERSIST"[..], key.bytes]);
+    }
 }
 
 /// `MGET key [key ...]`: null for what is missing or no string.
@@ -327,6 +361,7 @@ fn set_pairs(ctx: &mut Ctx<'_>, args: Args<'_>) {
     for index in (1..args.len()).step_by(2) {
         let key = ctx.key(args, index);
         ctx.keys.set(&key, NewValue::encoded(args.value(index + 1)), Expire::Clear);
+        ctx.keys.changed(&key, event::SET);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::ctx::Ctx;
 use crate::encoding::lcs::{self, LcsError, Match};
 use crate::entry::{Expire, NewValue};
 use crate::error::CommandError;
+use crate::event;
 use crate::num;
 use crate::reply::Reply;
 
@@ -181,6 +182,7 @@ fn append(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         ctx.keys.add(&key, NewValue::encoded(args.value(2)), Expire::Clear);
         ctx.reply.len_int(tail.len());
     }
+    ctx.keys.changed(&key, event::APPEND);
     Ok(())
 }
 
@@ -232,6 +234,7 @@ fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
                 bytes.resize(len, 0);
                 bytes[offset..end].copy_from_slice(patch);
             });
+            ctx.keys.changed(&key, event::SETRANGE);
         }
         ctx.reply.len_int(len);
         return Ok(());
@@ -244,6 +247,7 @@ fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let mut bytes = vec![0; len];
     bytes[offset..].copy_from_slice(patch);
     ctx.keys.add(&key, NewValue::Blob(Blob::new(bytes)), Expire::Clear);
+    ctx.keys.changed(&key, event::SETRANGE);
     ctx.reply.len_int(len);
     Ok(())
 }

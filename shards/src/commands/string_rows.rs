@@ -358,5 +358,5 @@ pub(super) static COMMANDS: &[DataCommand] = &[
 fn set_keys(args: Args<'_>, found: &mut Vec<KeyPosition>) {
     let reads = args.iter_from(3).any(|arg| arg.eq_ignore_ascii_case(b"get"));
     let flags = if reads { keys::RW | keys::ACCESS | keys::UPDATE } else { keys::OW | keys::UPDATE };
-    found.push(KeyPosition { index: 1, flags });
+    found.push(KeyPosition { index: 1, flags, db: None });
 }

@@ -21,12 +21,12 @@ mod history;
 #[cfg(test)]
 mod model;
 pub mod node;
-pub mod random;
+
 #[cfg(test)]
 mod simulation;
 
+use crate::random::Random;
 use node::Node;
-use random::Random;
 
 use crate::args::{ArgValue, Args, BLOB_LEN_MIN, Blob, OwnedArgs};
 use crate::command::{Arity, CommandSpec, DataCommand, KeySpec, flags, keys};

@@ -7,39 +7,18 @@
 
 use std::collections::VecDeque;
 
-use super::random::Random;
 use crate::args::{Args, OwnedArgs};
-use crate::command::keys::KeyPosition;
-use crate::command::{DataCommand, RequestPolicy};
+use crate::command::DataCommand;
 use crate::db::DbIndex;
 use crate::error::CommandError;
+use crate::random::Random;
 use crate::reply::Reply;
 use crate::shard::{Shard, ShardConfig};
 use crate::slot::{SLOT_COUNT, ShardId, SlotId};
 use crate::txn::coordinator::{Coordinator, Method};
+use crate::txn::route::{Route, route};
 use crate::txn::{Outbox, OwnedCall, Ticket, TxnMessage};
-
-/// How a command finds its shards; the plans of the server's registry.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Plan {
-    NoKeys,
-    SingleKey(usize),
-    Several(Method),
-    AllShards,
-}
-
-impl Plan {
-    fn of(command: &DataCommand) -> Plan {
-        let spec = &command.spec;
-        match (spec.request_policy, spec.single_key()) {
-            (Some(RequestPolicy::MultiShard), _) if !spec.keys_depend => Plan::Several(Method::Split),
-            (Some(RequestPolicy::AllShards | RequestPolicy::AllNodes), _) => Plan::AllShards,
-            (_, Some(index)) => Plan::SingleKey(index),
-            (_, None) if spec.has_keys() => Plan::Several(Method::Gather),
-            (_, None) => Plan::NoKeys,
-        }
-    }
-}
+use crate::watch::ClientId;
 
 /// What one worker sends another.
 enum Hop {
@@ -128,7 +107,13 @@ impl Node {
     pub fn new(shard_count: usize, string_len_max: usize) -> Node {
         let worker = |index: usize| {
             let id = ShardId(index as u16);
-            let config = ShardConfig { id, databases: 16, hash_seeds: [1, 2, 3, 4], string_len_max };
+            let config = ShardConfig {
+                id,
+                databases: 16,
+                hash_seeds: [1, 2, 3, 4],
+                random_seed: index as u64,
+                string_len_max,
+            };
             Worker { shard: Shard::new(&config), coordinator: Coordinator::new(id), outbox: Outbox::new() }
         };
         Node {
@@ -250,43 +235,17 @@ impl Node {
             let ticket = self.reserve(index);
             return self.fill(ticket, reply);
         }
-        match Plan::of(command) {
-            Plan::SingleKey(key) => {
-                let slot = SlotId::of(borrowed.get(key));
-                self.run_on_shard(index, self.owners[slot.index()], command, Some(slot), borrowed);
+        let mut positions = Vec::new();
+        let owner = |slot: SlotId| self.owners[slot.index()];
+        match route(&command.spec, command.spec.plan(), borrowed, owner, &mut positions) {
+            Route::Txn(method) => self.start_txn(index, method, command, args),
+            Route::Shard(_, None) if command.spec.has_keys() && self.connections[index].awaited > 0 => {
+                self.connections[index].waiting = Waiting::Barrier(command, args);
             }
-            Plan::NoKeys => self.run_on_shard(index, self.connections[index].worker, command, None, borrowed),
-            Plan::Several(method) => self.route_several(index, method, command, args),
-            Plan::AllShards => self.start_txn(index, Method::All, command, args),
-        }
-    }
-
-    fn route_several(
-        &mut self,
-        index: usize,
-        method: Method,
-        command: &'static DataCommand,
-        args: OwnedArgs,
-    ) {
-        let borrowed = args.as_args();
-        let mut positions: Vec<KeyPosition> = Vec::new();
-        command.spec.key_positions(borrowed, &mut positions);
-        let stride = match positions[..] {
-            [first, second, ..] => second.index - first.index,
-            _ => 1,
-        };
-        let incomplete =
-            positions.first().is_some_and(|first| !(borrowed.len() - first.index).is_multiple_of(stride));
-        let mut owners = positions.iter().map(|key| self.owner(borrowed.get(key.index)));
-        let first = owners.next().unwrap_or(self.connections[index].worker);
-        let together = owners.all(|owner| owner == first);
-        let may_split = !incomplete || method != Method::Split;
-        if !together && may_split {
-            self.start_txn(index, method, command, args);
-        } else if self.connections[index].awaited > 0 {
-            self.connections[index].waiting = Waiting::Barrier(command, args);
-        } else {
-            self.run_on_shard(index, first, command, None, borrowed);
+            Route::Shard(shard, slot) => {
+                let shard = shard.unwrap_or(self.connections[index].worker);
+                self.run_on_shard(index, shard, command, slot, borrowed);
+            }
         }
     }
 
@@ -300,7 +259,15 @@ impl Node {
     ) {
         let ticket = self.reserve(index);
         let resp3 = self.connections[index].resp3;
-        let call = OwnedCall { command, db: DbIndex(0), slot, touch: true, resp3, args: args.to_owned() };
+        let call = OwnedCall {
+            command,
+            db: DbIndex(0),
+            slot,
+            client: ClientId(index as u64),
+            touch: true,
+            resp3,
+            args: args.to_owned(),
+        };
         if shard == ticket.worker {
             self.submit(shard, &call, ticket);
         } else {
@@ -318,7 +285,15 @@ impl Node {
         let connection = &mut self.connections[index];
         connection.waiting = Waiting::Reply;
         let resp3 = connection.resp3;
-        let call = OwnedCall { command, db: DbIndex(0), slot: None, touch: true, resp3, args };
+        let call = OwnedCall {
+            command,
+            db: DbIndex(0),
+            slot: None,
+            client: ClientId(index as u64),
+            touch: true,
+            resp3,
+            args,
+        };
         let shard_count = self.workers.len();
         let Worker { shard, coordinator, outbox } = &mut self.workers[ticket.worker.index()];
         let owner = |slot: SlotId| self.owners[slot.index()];

@@ -7,8 +7,8 @@ use super::lookup;
 use super::model::Model;
 use super::node::{Events, Node};
 use super::on_the_wire;
-use super::random::Random;
 use crate::args::OwnedArgs;
+use crate::random::Random;
 use crate::slot::{ShardId, SlotId};
 
 type Words = Vec<String>;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::merge::{Parts, merge};
+use super::route::key_stride;
 use super::{Lent, Outbox, OwnedCall, Part, Ticket, TxId, TxnMessage};
 use crate::args::{Args, OwnedArgs};
 use crate::command::keys::KeyPosition;
@@ -95,7 +96,7 @@ impl Coordinator {
 
     /// Asks for all locks, under a new number. `positions` are the keys of the transaction's command.
     fn lock(&mut self, txn: Txn, shard: &Shard, out: &mut Outbox) {
-        self.clock = self.clock.max(shard.latest_txid().0 >> 16) + 1;
+        self.clock = self.clock.max(shard.latest_txid().clock()) + 1;
         let txid = TxId(self.clock << 16 | u64::from(self.shard.0));
         let lock = |part| TxnMessage::Lock(txid, part);
         match txn.method {
@@ -148,7 +149,7 @@ impl Coordinator {
                 None
             }
             TxnMessage::Refused(txid, latest) => {
-                self.clock = self.clock.max(latest.0 >> 16);
+                self.clock = self.clock.max(latest.clock());
                 let mut txn = self.txns.remove(&txid)?;
                 for (part, &shard) in txn.shards.iter().enumerate() {
                     let is_lent = std::mem::take(&mut txn.granted[part]) && txn.method == Method::Gather;
@@ -216,10 +217,7 @@ impl Txn {
 fn split<'t>(txn: &'t Txn, positions: &[KeyPosition]) -> impl Iterator<Item = OwnedCall> + use<'t> {
     let args: Args<'_> = txn.call.args.as_args();
     let first = positions.first().map_or(args.len(), |position| position.index);
-    let stride = match positions {
-        [first, second, ..] => second.index - first.index,
-        _ => args.len() - first,
-    };
+    let stride = key_stride(positions, args.len());
     let places = || {
         let keys = positions.iter().zip(&txn.part_of_key);
         keys.flat_map(|(key, &part)| (key.index..key.index + stride).map(move |index| (index, part)))
@@ -238,8 +236,8 @@ fn split<'t>(txn: &'t Txn, positions: &[KeyPosition]) -> impl Iterator<Item = Ow
     for (index, part) in places() {
         split[part].push_value(args.value(index));
     }
-    let OwnedCall { command, db, touch, resp3, .. } = txn.call;
-    split.into_iter().map(move |args| OwnedCall { command, db, slot: None, touch, resp3, args })
+    let OwnedCall { command, db, client, touch, resp3, .. } = txn.call;
+    split.into_iter().map(move |args| OwnedCall { command, db, slot: None, client, touch, resp3, args })
 }
 
 #[cfg(test)]
@@ -248,15 +246,23 @@ mod tests {
     use crate::commands::FAMILIES;
     use crate::db::DbIndex;
     use crate::shard::ShardConfig;
+    use crate::watch::ClientId;
 
     /// The messages of a transaction on the shards 1 and 2, coordinated by worker 0, up to its first locks.
     fn started(line: &str, method: Method) -> (Coordinator, Shard, Outbox) {
         let (id, hash_seeds) = (ShardId(0), [1, 2, 3, 4]);
-        let shard = Shard::new(&ShardConfig { id, databases: 1, hash_seeds, string_len_max: 512 << 20 });
+        let shard = Shard::new(&ShardConfig {
+            id,
+            databases: 1,
+            hash_seeds,
+            random_seed: 1,
+            string_len_max: 512 << 20,
+        });
         let args: OwnedArgs = line.split(' ').collect();
         let mut rows = FAMILIES.iter().copied().flatten();
         let command = rows.find(|row| row.spec.name.as_bytes() == &args.as_args()[0]).unwrap();
-        let call = OwnedCall { command, db: DbIndex(0), slot: None, touch: true, resp3: false, args };
+        let (db, client) = (DbIndex(0), ClientId(1));
+        let call = OwnedCall { command, db, slot: None, client, touch: true, resp3: false, args };
         let ticket = Ticket { worker: id, connection: 0, seq: 0 };
         let owner = |slot| if slot == SlotId::of(b"a") { ShardId(1) } else { ShardId(2) };
         let (mut coordinator, mut out) = (Coordinator::new(id), Outbox::new());

@@ -345,7 +345,7 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::random::Random;
+    use crate::random::Random;
 
     type Table = LockTable<&'static str, u32>;
 

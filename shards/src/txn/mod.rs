@@ -32,6 +32,7 @@ pub mod coordinator;
 pub mod locks;
 mod merge;
 pub mod participant;
+pub mod route;
 
 use crate::args::OwnedArgs;
 use crate::command::DataCommand;
@@ -39,10 +40,19 @@ use crate::db::DbIndex;
 use crate::entry::Entry;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId};
+use crate::watch::ClientId;
 
 /// The number of a transaction: a Lamport clock, and the coordinator's shard in the low 16 bits. Unique in a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct TxId(pub u64);
+
+impl TxId {
+    /// The Lamport clock in the number.
+    #[inline]
+    pub fn clock(self) -> u64 {
+        self.0 >> 16
+    }
+}
 
 /// Whose reply it is: a place in the reply queue of a connection of a worker.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -64,6 +74,8 @@ pub struct OwnedCall {
     pub db: DbIndex,
     /// The slot of its only key, when it has one.
     pub slot: Option<SlotId>,
+    /// The client that sent it.
+    pub client: ClientId,
     /// False under CLIENT NO-TOUCH.
     pub touch: bool,
     /// True when the client speaks RESP3.

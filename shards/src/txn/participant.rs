@@ -61,8 +61,8 @@ impl Shard {
             }
             Some(place) => {
                 let resp3 = reply.is_resp3();
-                let Call { command, db, slot, touch, args } = call;
-                let call = OwnedCall { command, db, slot, touch, resp3, args: args.to_owned() };
+                let Call { command, db, slot, client, touch, args } = call;
+                let call = OwnedCall { command, db, slot, client, touch, resp3, args: args.to_owned() };
                 let source = (ticket.worker, ticket.connection);
                 self.txn.locks.park(place, source, Parked { call, ticket });
                 false
@@ -230,7 +230,7 @@ impl Shard {
 impl OwnedCall {
     /// The borrowed form that a shard runs.
     pub fn as_call(&self) -> Call<'_> {
-        let &OwnedCall { command, db, slot, touch, .. } = self;
-        Call { command, db, slot, touch, args: self.args.as_args() }
+        let &OwnedCall { command, db, slot, client, touch, .. } = self;
+        Call { command, db, slot, client, touch, args: self.args.as_args() }
     }
 }

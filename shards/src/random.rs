@@ -1,8 +1,8 @@
-//! Random choices that a seed repeats.
+//! Random choices that a seed repeats: a shard is given the seed, so it can be replayed.
 //!
 //! SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): every seed is as good as every other, 0 and 1 included.
 
-/// One per simulation.
+/// One per shard, and one per simulation.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -12,7 +12,9 @@ impl Random {
         Random(seed)
     }
 
-    fn bits(&mut self) -> u64 {
+    /// 64 random bits.
+    #[inline]
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -1,0 +1,464 @@
+//! The keyspace of one shard as commands see it: the lookups and changes that every handler goes through.
+//!
+//! Expiry is lazy here: a lookup that meets an expired key removes it and finds nothing, exact to the millisecond.
+//!
+//! A handler that has changed a key says so by [`Keyspace::changed`], once for each key and with the event's name:
+//! from that follow WATCH, the effects, and the count of changes. This file must not know arguments, replies or
+//! commands.
+
+use crate::args::Blob;
+use crate::db::{Db, DbIndex, Env, Freeing, Key};
+use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
+use crate::error::CommandError;
+use crate::event::{self, Event};
+use crate::slot::SlotId;
+use crate::table::{Place, Word};
+use crate::watch::ClientId;
+
+/// The databases of the shard as one command sees them. Handlers reach it as `ctx.keys`.
+pub struct Keyspace<'a> {
+    dbs: &'a mut [Db],
+    selected: DbIndex,
+    env: &'a mut Env,
+    /// False for a client that asked for CLIENT NO-TOUCH: its lookups leave no trace in LRU and LFU.
+    touch: bool,
+}
+
+impl<'a> Keyspace<'a> {
+    /// A view with `selected` as the current database.
+    #[inline]
+    pub fn new(dbs: &'a mut [Db], selected: DbIndex, env: &'a mut Env, touch: bool) -> Keyspace<'a> {
+        Keyspace { dbs, selected, env, touch }
+    }
+
+    /// The time of this turn, in milliseconds since 1970.
+    #[inline]
+    pub fn now_ms(&self) -> u64 {
+        self.env.now_ms
+    }
+
+    /// The longest string that a command may make, in bytes (proto-max-bulk-len).
+    #[inline]
+    pub fn string_len_max(&self) -> usize {
+        self.env.string_len_max
+    }
+
+    /// Hashes a key.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.env.key(bytes)
+    }
+
+    /// Hashes a key whose slot is known.
+    #[inline]
+    pub fn key_in_slot<'k>(&self, bytes: &'k [u8], slot: SlotId) -> Key<'k> {
+        self.env.key_in_slot(bytes, slot)
+    }
+
+    /// Tells that the value or the expire of a key has changed, or that it has gone: once for each key.
+    #[inline]
+    pub fn changed(&mut self, key: &Key<'_>, event: Event) {
+        self.env.dirty += 1;
+        self.env.signal(self.selected, key.bytes, event);
+    }
+
+    /// Says what the running command has done where that is not what the client sent: with absolute times, results
+    /// instead of increments of floats, chosen members. Called after `changed`; several calls are several commands.
+    #[inline]
+    pub fn effect<'e>(&mut self, args: impl IntoIterator<Item = &'e [u8]>) {
+        self.env.effects.say(self.selected, args);
+    }
+
+    /// The selected database's number.
+    #[inline]
+    pub fn selected(&self) -> DbIndex {
+        self.selected
+    }
+
+    /// Watches a key for a client (WATCH).
+    pub fn watch(&mut self, key: &Key<'_>, client: ClientId) {
+        let is_expired = self.is_expired(key);
+        self.env.watches.add(self.selected, key.bytes, client, is_expired);
+    }
+
+    /// Whether EXEC of a client must not run because this key has changed since it was watched.
+    pub fn is_watch_broken(&self, key: &Key<'_>, client: ClientId) -> bool {
+        let is_expired = self.is_expired(key);
+        self.env.watches.is_changed(self.selected, key.bytes, client, is_expired)
+    }
+
+    /// True for a key that is there although its time is over.
+    fn is_expired(&self, key: &Key<'_>) -> bool {
+        let db = &self.dbs[self.selected.index()];
+        let Some(place) = db.find(key) else { return false };
+        let expire_ms = db.tables[key.slot.index()].word(place).entry().expire_ms();
+        expire_ms.is_some_and(|at_ms| at_ms <= self.env.now_ms)
+    }
+
+    /// The selected database.
+    #[inline]
+    pub fn db(&mut self) -> &mut Db {
+        &mut self.dbs[self.selected.index()]
+    }
+
+    /// All databases.
+    pub fn dbs(&mut self) -> &mut [Db] {
+        self.dbs
+    }
+
+    /// Looks a key up to read its value: counts a hit or a miss and touches the access statistics
+    /// (Redis: lookupKeyRead).
+    #[inline]
+    pub fn read(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let place = self.find_alive(key);
+        let Some(place) = place else {
+            self.env.keyspace_misses += 1;
+            return None;
+        };
+        self.env.keyspace_hits += 1;
+        Some(self.touched(key, place).entry())
+    }
+
+    /// Looks a key up to tell something about it: counts a hit or a miss and leaves the access statistics alone
+    /// (Redis: lookupKeyRead with LOOKUP_NOTOUCH): EXISTS, TYPE, TTL.
+    pub fn read_untouched(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let place = self.find_alive(key);
+        let Some(place) = place else {
+            self.env.keyspace_misses += 1;
+            return None;
+        };
+        self.env.keyspace_hits += 1;
+        Some(self.db().tables[key.slot.index()].word(place).entry())
+    }
+
+    /// Looks a key up without counting or touching it (Redis: LOOKUP_NOTOUCH with NOSTATS): conditions of writing
+    /// commands.
+    #[inline]
+    pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let place = self.find_alive(key)?;
+        Some(self.db().tables[key.slot.index()].word(place).entry())
+    }
+
+    /// Looks a key up and leaves no trace, so that several values can be looked at together. An expired key is not
+    /// found and not removed. A command that reads the key calls [`Keyspace::read`] before, for what follows from it.
+    pub fn view(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let db = &self.dbs[self.selected.index()];
+        let place = db.find(key)?;
+        let entry = db.tables[key.slot.index()].word(place).entry();
+        entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms).then_some(entry)
+    }
+
+    /// Looks up a string to read it.
+    ///
+    /// # Errors
+    /// `WrongType` when the key holds another type.
+    #[inline]
+    pub fn read_string(&mut self, key: &Key<'_>) -> Result<Option<StrValue<'_>>, CommandError> {
+        Ok(self.read(key).map(|entry| entry.string()))
+    }
+
+    /// Looks a key up to change its value (Redis: lookupKeyWrite). It counts neither a hit nor a miss.
+    #[inline]
+    pub fn write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
+        let place = self.find_alive(key)?;
+        self.touched(key, place);
+        Some(self.entry_mut(key, place))
+    }
+
+    /// Looks up a string to change it.
+    ///
+    /// # Errors
+    /// `WrongType` when the key holds another type.
+    #[inline]
+    pub fn write_string(&mut self, key: &Key<'_>) -> Result<Option<EntryMut<'_>>, CommandError> {
+        Ok(self.write(key))
+    }
+
+    /// Looks up a string to change bytes of it in place. It is made when it is not there, and padded with zero bytes
+    /// up to a length of `len_min` when it is shorter. Its value then has its own allocation.
+    ///
+    /// # Errors
+    /// `WrongType` when the key holds another type.
+    pub fn write_padded(&mut self, key: &Key<'_>, len_min: usize) -> Result<EntryMut<'_>, CommandError> {
+        let place = match self.find_alive(key) {
+            Some(place) => {
+                self.touched(key, place);
+                place
+            }
+            None => {
+                let blob = Blob::new(vec![0; len_min]);
+                self.insert_at(key, Entry::new(key.bytes, NewValue::Blob(blob), None))
+            }
+        };
+        let mut entry = self.entry_mut(key, place);
+        entry.with_raw(|bytes| pad(bytes, len_min));
+        Ok(entry)
+    }
+
+    /// Sets a key to a string, whatever it held before. `Expire::Keep` on a new key means no expire.
+    #[inline]
+    pub fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, expire: Expire) {
+        match self.write(key) {
+            Some(mut entry) => entry.replace(value, expire),
+            None => self.add(key, value, expire),
+        }
+    }
+
+    /// Adds a string for a key that is not there: what [`Keyspace::set`] does, without looking again.
+    pub fn add(&mut self, key: &Key<'_>, value: NewValue<'_>, expire: Expire) {
+        let expire_ms = match expire {
+            Expire::At(at_ms) => Some(at_ms),
+            Expire::Keep | Expire::Clear => None,
+        };
+        self.insert(key, Entry::new(key.bytes, value, expire_ms));
+    }
+
+    /// Adds an entry for a key that is not there.
+    pub fn insert(&mut self, key: &Key<'_>, entry: Entry) {
+        self.insert_at(key, entry);
+    }
+
+    fn insert_at(&mut self, key: &Key<'_>, mut entry: Entry) -> Place {
+        entry.set_access(self.env.access_now());
+        self.dbs[self.selected.index()].insert(key.slot, key.hash, entry, &self.env.hasher)
+    }
+
+    #[inline]
+    fn entry_mut(&mut self, key: &Key<'_>, place: Place) -> EntryMut<'_> {
+        let db = &mut self.dbs[self.selected.index()];
+        EntryMut {
+            word: db.tables[key.slot.index()].word_mut(place),
+            keys_with_expire: &mut db.keys_with_expire,
+        }
+    }
+
+    /// Adds an entry that was taken out of another shard, its access statistics as they were.
+    pub fn insert_as_is(&mut self, entry: Entry) {
+        let Key { slot, hash, .. } = self.env.key(entry.view().key());
+        self.dbs[self.selected.index()].insert(slot, hash, entry, &self.env.hasher);
+    }
+
+    /// Takes a key out; `None` when it is not there or has expired.
+    pub fn remove(&mut self, key: &Key<'_>) -> Option<Entry> {
+        let place = self.find_alive(key)?;
+        Some(self.db().remove(key.slot, place))
+    }
+
+    /// Removes every key of the selected database.
+    pub fn flush_selected(&mut self, freeing: Freeing) {
+        let selected = self.selected;
+        self.flush(selected, freeing);
+    }
+
+    /// Removes every key of every database.
+    pub fn flush_all(&mut self, freeing: Freeing) {
+        for index in 0..self.dbs.len() {
+            self.flush(DbIndex(index as u16), freeing);
+        }
+    }
+
+    /// As in Redis a FLUSHALL of nothing is a change all the same: it has an effect.
+    fn flush(&mut self, index: DbIndex, freeing: Freeing) {
+        let db = &mut self.dbs[index.index()];
+        // Watches of keys that were not there stay unbroken (Redis: touchAllWatchedKeysInDb).
+        for bytes in self.env.watches.keys_of(index) {
+            if db.find(&self.env.key(&bytes)).is_some() {
+                self.env.watches.touch(index, &bytes, false);
+            }
+        }
+        self.env.dirty += 1;
+        db.flush(freeing, &mut self.env.garbage);
+    }
+
+    /// A place of a key that has not expired. An expired one is removed.
+    #[inline]
+    fn find_alive(&mut self, key: &Key<'_>) -> Option<Place> {
+        let db = &mut self.dbs[self.selected.index()];
+        let place = db.find(key)?;
+        let entry = db.tables[key.slot.index()].word(place).entry();
+        match entry.expire_ms() {
+            Some(at_ms) if at_ms <= self.env.now_ms => {
+                db.remove(key.slot, place);
+                self.env.expired_keys += 1;
+                self.env.removed(self.selected, key.bytes, event::EXPIRED);
+                None
+            }
+            _ => Some(place),
+        }
+    }
+
+    #[inline]
+    fn touched(&mut self, key: &Key<'_>, place: Place) -> &Word {
+        let access = self.env.access_now();
+        let table = &mut self.dbs[self.selected.index()].tables[key.slot.index()];
+        let word = table.word_mut(place);
+        if self.touch && word.entry().access() != access {
+            word.with_entry(|entry| entry.set_access(access));
+        }
+        word
+    }
+}
+
+/// Appends zero bytes up to a length of `len_min`. A string that grows a little has room to grow again; one that grows
+/// much moves to zeroed memory, whose pages cost nothing until they are used.
+fn pad(bytes: &mut Vec<u8>, len_min: usize) {
+    if len_min > bytes.capacity() && len_min / 2 > bytes.len() {
+        let mut grown = vec![0; len_min];
+        grown[..bytes.len()].copy_from_slice(bytes);
+        *bytes = grown;
+    } else if len_min > bytes.len() {
+        bytes.resize(len_min, 0);
+    }
+}
+
+/// An entry that may be changed.
+pub struct EntryMut<'a> {
+    word: &'a mut Word,
+    keys_with_expire: &'a mut usize,
+}
+
+impl EntryMut<'_> {
+    /// The entry as readers see it.
+    #[inline]
+    pub fn view(&self) -> EntryRef<'_> {
+        self.word.entry()
+    }
+
+    /// The string value.
+    #[inline]
+    pub fn string(&self) -> StrValue<'_> {
+        self.view().string()
+    }
+
+    /// Changes the value and the expire.
+    #[inline]
+    pub fn replace(&mut self, value: NewValue<'_>, expire: Expire) {
+        self.counting_expires(|word| word.with_entry(|entry| entry.replace(value, expire)));
+    }
+
+    /// Sets or removes the expire, in milliseconds since 1970.
+    pub fn set_expire(&mut self, expire_ms: Option<u64>) {
+        self.counting_expires(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
+    }
+
+    /// Overwrites an integer value in place. The kind must be `Kind::Int`.
+    #[inline]
+    pub fn set_int(&mut self, value: i64) {
+        self.word.with_entry(|entry| entry.set_int(value));
+    }
+
+    /// Changes the string's bytes in place; see [`Entry::raw_mut`].
+    pub fn with_raw<R>(&mut self, change: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        self.word.with_entry(|entry| change(entry.raw_mut()))
+    }
+
+    #[inline]
+    fn counting_expires(&mut self, change: impl FnOnce(&mut Word)) {
+        let had = self.view().expire_ms().is_some();
+        change(self.word);
+        let has = self.view().expire_ms().is_some();
+        *self.keys_with_expire = *self.keys_with_expire + usize::from(has) - usize::from(had);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Kind;
+
+    fn env() -> Env {
+        Env { now_ms: 5_000, ..Env::new([1, 2, 3, 4], 5, 512 << 20) }
+    }
+
+    /// What is left of the key "k", expired at 5000 ms or not, after `look` at 5000 ms: the seconds of its last
+    /// access, and the number of hits and misses.
+    fn traces(expire_ms: u64, look: impl Fn(&mut Keyspace<'_>, &Key<'_>)) -> (Option<u32>, u64, u64) {
+        let (mut dbs, mut env) = ([Db::default()], env());
+        env.now_ms = 1_000;
+        let key = env.key(b"k");
+        let mut keys = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
+        keys.set(&key, NewValue::Int(7), Expire::At(expire_ms));
+        keys.env.now_ms = 5_000;
+        look(&mut keys, &key);
+        let access =
+            keys.db().find(&key).map(|place| keys.db().tables[key.slot.index()].word(place).entry().access());
+        (access, env.keyspace_hits, env.keyspace_misses)
+    }
+
+    #[test]
+    fn lookups_differ_in_the_traces_they_leave() {
+        type Look = fn(&mut Keyspace<'_>, &Key<'_>);
+        let lookups: [(Look, _, _); 4] = [
+            (|keys, key| _ = keys.read(key), (Some(5), 1, 0), (None, 0, 1)),
+            (|keys, key| _ = keys.read_untouched(key), (Some(1), 1, 0), (None, 0, 1)),
+            (|keys, key| _ = keys.peek(key), (Some(1), 0, 0), (None, 0, 0)),
+            (|keys, key| _ = keys.write(key), (Some(5), 0, 0), (None, 0, 0)),
+        ];
+        for (look, alive, expired) in lookups {
+            assert_eq!((traces(5_001, look), traces(5_000, look)), (alive, expired));
+        }
+    }
+
+    #[test]
+    fn a_view_finds_no_expired_key_and_leaves_it_where_it_is() {
+        for (expire_ms, is_found) in [(5_001, true), (5_000, false)] {
+            let view =
+                |keys: &mut Keyspace<'_>, key: &Key<'_>| assert_eq!(keys.view(key).is_some(), is_found);
+            assert_eq!(traces(expire_ms, view), (Some(1), 0, 0));
+        }
+    }
+
+    #[test]
+    fn a_padded_string_keeps_its_bytes_and_its_expire_and_grows_by_zeros() {
+        for (value, text) in [
+            (NewValue::Int(-12), &b"-12"[..]),
+            (NewValue::Bytes(b"text"), b"text"),
+            (NewValue::Blob(Blob::new(b"blob".to_vec())), b"blob"),
+        ] {
+            let (mut dbs, mut env) = ([Db::default()], env());
+            let key = env.key(b"k");
+            let mut keys = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
+            keys.set(&key, value, Expire::At(9_000));
+            // Shorter, a little longer, and so much longer that it moves.
+            let mut expected = text.to_vec();
+            for len_min in [2, 6, 100_000] {
+                let mut entry = keys.write_padded(&key, len_min).unwrap();
+                expected.resize(expected.len().max(len_min), 0);
+                entry.with_raw(|bytes| assert_eq!(*bytes, expected));
+                assert_eq!((entry.view().kind(), entry.view().expire_ms()), (Kind::Raw, Some(9_000)));
+            }
+            assert_eq!((dbs[0].len(), dbs[0].keys_with_expire()), (1, 1));
+        }
+    }
+
+    #[test]
+    fn a_string_that_is_not_there_is_made_of_zeros() {
+        let (mut dbs, mut env) = ([Db::default()], env());
+        let key = env.key(b"k");
+        let mut keys = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
+        keys.set(&key, NewValue::Bytes(b"expired"), Expire::At(5_000));
+        keys.write_padded(&key, 3).unwrap().with_raw(|bytes| assert_eq!(*bytes, [0; 3]));
+        let entry = keys.view(&key).unwrap();
+        assert_eq!((entry.access(), entry.expire_ms()), (5, None));
+        assert_eq!((dbs[0].len(), dbs[0].keys_with_expire()), (1, 0));
+    }
+
+    #[test]
+    fn flushing_reaches_the_selected_database_or_all() {
+        for (freeing, garbage) in [(Freeing::Now, 0), (Freeing::InSteps, 3)] {
+            let (mut dbs, mut env) = ([Db::default(), Db::default()], env());
+            let (a, b) = (env.key(b"a"), env.key(b"b"));
+            for (db, key) in [(0, a), (1, a), (1, b)] {
+                Keyspace::new(&mut dbs, DbIndex(db), &mut env, true).set(
+                    &key,
+                    NewValue::Int(1),
+                    Expire::Clear,
+                );
+            }
+            Keyspace::new(&mut dbs, DbIndex(1), &mut env, true).flush_selected(freeing);
+            assert_eq!((dbs[0].len(), dbs[1].len()), (1, 0));
+            Keyspace::new(&mut dbs, DbIndex(1), &mut env, true).flush_all(freeing);
+            assert_eq!((dbs[0].len(), env.garbage.len()), (0, garbage));
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! WATCH: which clients want to know whether a key has changed.
+//!
+//! The watches of a key are kept by the shard that owns it. A change marks them; EXEC asks, under its locks, whether
+//! one of its client's watches is marked (Redis: touchWatchedKey, isWatchedKeyExpired). This file must not know
+//! transactions or connections.
+
+use std::collections::HashMap;
+
+use crate::db::DbIndex;
+use crate::slot::SlotId;
+
+/// A client, by the number that CLIENT ID shows. Unique in the process and never used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct ClientId(pub u64);
+
+/// One client's watch of one key.
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    client: ClientId,
+    /// The key was there when it was watched, but its time was over: that it goes is no change.
+    was_expired: bool,
+    changed: bool,
+}
+
+/// A watched key.
+type WatchedKey = (DbIndex, Box<[u8]>);
+
+/// The watches of the keys of one shard. One per shard, and on the way between two shards the part of a slot that
+/// moves.
+#[derive(Debug, Default)]
+pub struct Watches {
+    keys: HashMap<WatchedKey, Vec<Watch>>,
+}
+
+impl Watches {
+    /// True while no key is watched: all that writes pay then.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Watches a key for a client. A second watch of the same key changes nothing. `was_expired`: the key is there,
+    /// but its time is over.
+    pub fn add(&mut self, db: DbIndex, key: &[u8], client: ClientId, was_expired: bool) {
+        let watches = self.keys.entry((db, key.into())).or_default();
+        if !watches.iter().any(|watch| watch.client == client) {
+            watches.push(Watch { client, was_expired, changed: false });
+        }
+    }
+
+    /// Forgets a client's watch of a key.
+    pub fn remove(&mut self, db: DbIndex, key: &[u8], client: ClientId) {
+        let key = (db, key.into());
+        if let Some(watches) = self.keys.get_mut(&key) {
+            watches.retain(|watch| watch.client != client);
+            if watches.is_empty() {
+                self.keys.remove(&key);
+            }
+        }
+    }
+
+    /// A key has changed. `is_expiry`: its time was over.
+    pub fn touch(&mut self, db: DbIndex, key: &[u8], is_expiry: bool) {
+        let Some(watches) = self.keys.get_mut(&(db, key.into())) else { return };
+        for watch in watches {
+            if !std::mem::take(&mut watch.was_expired) || !is_expiry {
+                watch.changed = true;
+            }
+        }
+    }
+
+    /// Whether EXEC of a client must not run because of this key. `is_expired_now`: the key is there, but its time is
+    /// over. A watch that is not known counts as changed.
+    pub fn is_changed(&self, db: DbIndex, key: &[u8], client: ClientId, is_expired_now: bool) -> bool {
+        let watches = self.keys.get(&(db, key.into()));
+        let watch = watches.and_then(|watches| watches.iter().find(|watch| watch.client == client));
+        watch.is_none_or(|watch| watch.changed || (is_expired_now && !watch.was_expired))
+    }
+
+    /// The watched keys of a database, each once.
+    pub fn keys_of(&self, db: DbIndex) -> Vec<Box<[u8]>> {
+        self.keys.keys().filter(|(of, _)| *of == db).map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Takes out the watches of the keys of a slot, which leaves for another shard.
+    pub fn take_slot(&mut self, slot: SlotId) -> Watches {
+        let (gone, stay) =
+            std::mem::take(&mut self.keys).into_iter().partition(|((_, key), _)| SlotId::of(key) == slot);
+        self.keys = stay;
+        Watches { keys: gone }
+    }
+
+    /// Puts in what another shard has taken out.
+    pub fn put(&mut self, other: Watches) {
+        self.keys.extend(other.keys);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DB: DbIndex = DbIndex(0);
+    const CLIENT: ClientId = ClientId(1);
+
+    fn watching(was_expired: bool) -> Watches {
+        let mut watches = Watches::default();
+        watches.add(DB, b"k", CLIENT, was_expired);
+        watches
+    }
+
+    #[test]
+    fn a_change_marks_the_watches_of_its_key_in_its_database_only() {
+        let mut watches = watching(false);
+        watches.touch(DB, b"other", false);
+        watches.touch(DbIndex(1), b"k", false);
+        assert!(!watches.is_changed(DB, b"k", CLIENT, false));
+        watches.touch(DB, b"k", false);
+        assert!(watches.is_changed(DB, b"k", CLIENT, false));
+        // Watching it again does not forget the change.
+        watches.add(DB, b"k", CLIENT, false);
+        assert!(watches.is_changed(DB, b"k", CLIENT, false));
+        watches.remove(DB, b"k", CLIENT);
+        assert!(watches.is_empty());
+        assert!(watches.is_changed(DB, b"k", CLIENT, false), "a watch that is not known");
+    }
+
+    #[test]
+    fn a_key_that_expires_has_changed_unless_its_time_was_over_when_it_was_watched() {
+        assert!(watching(false).is_changed(DB, b"k", CLIENT, true));
+        let mut watches = watching(false);
+        watches.touch(DB, b"k", true);
+        assert!(watches.is_changed(DB, b"k", CLIENT, false));
+        let mut watches = watching(true);
+        assert!(!watches.is_changed(DB, b"k", CLIENT, true));
+        watches.touch(DB, b"k", true);
+        assert!(!watches.is_changed(DB, b"k", CLIENT, false));
+        // It is gone now: what comes next is a change.
+        watches.touch(DB, b"k", false);
+        assert!(watches.is_changed(DB, b"k", CLIENT, false));
+    }
+
+    #[test]
+    fn the_watches_of_a_slot_can_be_moved() {
+        let mut watches = watching(false);
+        watches.add(DB, b"other", CLIENT, false);
+        watches.touch(DB, b"k", false);
+        let mut moved = Watches::default();
+        moved.put(watches.take_slot(SlotId::of(b"k")));
+        assert!(moved.is_changed(DB, b"k", CLIENT, false));
+        assert_eq!(watches.keys_of(DB), [Box::from(&b"other"[..])]);
+        assert_eq!(moved.keys_of(DB), [Box::from(&b"k"[..])]);
+    }
+}
