@@ -1,13 +1,13 @@
 //! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
 
 use crate::args::Args;
-use crate::command::DataCommand;
+use crate::command::{DataCommand, Handler};
 use crate::ctx::Ctx;
-use crate::db::{Db, DbIndex, Env, Sweep, expire_some};
+use crate::db::{Db, DbIndex, Env, LazyFree, Sweep, expire_some};
 use crate::effects::{Group, Stamp};
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
-use crate::slot::{ShardId, SlotId};
+use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::txn::participant::TxnState;
 use crate::watch::ClientId;
 
@@ -75,7 +75,13 @@ impl Shard {
     /// Runs one command to its end. An error becomes the reply.
     #[inline]
     pub fn execute(&mut self, call: Call<'_>, reply: &mut Reply) {
-        self.execute_open(call, reply);
+        self.execute_as(call.command.run, call, reply);
+    }
+
+    /// The same with another body than that of the command.
+    #[inline]
+    pub(crate) fn execute_as(&mut self, run: Handler, call: Call<'_>, reply: &mut Reply) {
+        self.execute_open(run, call, reply);
         if self.env.effects.is_listening() {
             let stamp = self.own_stamp();
             self.env.effects.close(stamp);
@@ -84,12 +90,12 @@ impl Shard {
 
     /// The same as a part of a transaction, whose end closes the group of effects.
     #[inline]
-    pub(crate) fn execute_open(&mut self, call: Call<'_>, reply: &mut Reply) {
+    pub(crate) fn execute_open(&mut self, run: Handler, call: Call<'_>, reply: &mut Reply) {
         let mark = reply.mark();
         let dirty = self.env.dirty;
         let keys = Keyspace::new(&mut self.dbs, call.db, &mut self.env, call.touch);
         let mut ctx = Ctx { reply, keys, slot: call.slot, client: call.client };
-        if let Err(error) = (call.command.run)(&mut ctx, call.args) {
+        if let Err(error) = run(&mut ctx, call.args) {
             reply.truncate(mark);
             reply.error(&error);
         }
@@ -111,6 +117,18 @@ impl Shard {
     /// The effects since the last call, in groups that belong together.
     pub fn take_effects(&mut self) -> Vec<Group> {
         self.env.effects.take()
+    }
+
+    /// Does something while walks stop at these slots, of which keys are lent.
+    pub(crate) fn walk_around(&mut self, lent: Vec<(DbIndex, SlotId)>, work: impl FnOnce(&mut Shard)) {
+        self.env.lent = lent;
+        work(self);
+        self.env.lent.clear();
+    }
+
+    /// 64 random bits.
+    pub(crate) fn random_bits(&mut self) -> u64 {
+        self.env.random.bits()
     }
 
     /// The keys as a transaction moves them.
@@ -140,6 +158,16 @@ impl Shard {
     /// Changes proto-max-bulk-len, in bytes.
     pub fn set_string_len_max(&mut self, bytes: usize) {
         self.env.string_len_max = bytes;
+    }
+
+    /// Changes which removals leave the freeing of big values to later turns.
+    pub fn set_lazy_free(&mut self, lazy_free: LazyFree) {
+        self.env.lazy_free = lazy_free;
+    }
+
+    /// Tells the shard which slots it owns. All, until it is told.
+    pub fn set_owned(&mut self, owned: SlotSet) {
+        self.env.owned = owned;
     }
 
     /// Sets the counters to zero (CONFIG RESETSTAT).

@@ -10,6 +10,9 @@ pub const SLOT_COUNT: usize = 16384;
 pub struct SlotId(u16);
 
 impl SlotId {
+    /// Slot 0.
+    pub const FIRST: SlotId = SlotId(0);
+
     /// Slot number `number`, which must be under [`SLOT_COUNT`].
     #[inline]
     pub fn new(number: u16) -> SlotId {
@@ -33,6 +36,48 @@ impl SlotId {
     #[inline]
     pub fn number(self) -> u16 {
         self.0
+    }
+}
+
+/// A set of hash slots, one bit for each.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SlotSet {
+    bits: Box<[u64; SLOT_COUNT / 64]>,
+}
+
+impl SlotSet {
+    /// All slots.
+    pub fn all() -> SlotSet {
+        SlotSet { bits: Box::new([u64::MAX; SLOT_COUNT / 64]) }
+    }
+
+    /// No slot.
+    pub fn none() -> SlotSet {
+        SlotSet { bits: Box::new([0; SLOT_COUNT / 64]) }
+    }
+
+    /// True when the slot is in the set.
+    #[inline]
+    pub fn contains(&self, slot: SlotId) -> bool {
+        self.bits[slot.index() / 64] >> (slot.index() % 64) & 1 == 1
+    }
+
+    /// Adds a slot.
+    pub fn insert(&mut self, slot: SlotId) {
+        self.bits[slot.index() / 64] |= 1 << (slot.index() % 64);
+    }
+
+    /// Takes a slot out.
+    pub fn remove(&mut self, slot: SlotId) {
+        self.bits[slot.index() / 64] &= !(1 << (slot.index() % 64));
+    }
+}
+
+impl FromIterator<SlotId> for SlotSet {
+    fn from_iter<I: IntoIterator<Item = SlotId>>(slots: I) -> SlotSet {
+        let mut set = SlotSet::none();
+        slots.into_iter().for_each(|slot| set.insert(slot));
+        set
     }
 }
 
@@ -119,6 +164,16 @@ mod tests {
         for (key, slot) in [("foo", 12182), ("bar", 5061), ("", 0), ("123456789", 0x31C3)] {
             assert_eq!(SlotId::of(key.as_bytes()).number(), slot, "{key}");
         }
+    }
+
+    #[test]
+    fn a_set_of_slots_holds_what_was_put_in_and_not_taken_out() {
+        let slots = [0, 63, 64, 16383].map(SlotId::new);
+        let mut set: SlotSet = slots.into_iter().collect();
+        set.remove(slots[1]);
+        let held = (0..SLOT_COUNT as u16).map(SlotId::new).filter(|&slot| set.contains(slot));
+        assert_eq!(held.collect::<Vec<_>>(), [slots[0], slots[2], slots[3]]);
+        assert!((0..SLOT_COUNT as u16).all(|slot| SlotSet::all().contains(SlotId::new(slot))));
     }
 
     #[test]

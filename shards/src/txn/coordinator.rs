@@ -173,7 +173,7 @@ impl Coordinator {
                 let replies: Vec<Reply> = txn.replies.into_iter().flatten().collect();
                 let mut reply = Reply::new(txn.call.resp3);
                 let parts = Parts { replies: &replies, part_of_key: &txn.part_of_key };
-                merge(txn.call.command.spec.response_policy, &parts, &mut reply);
+                merge(&txn.call.command.spec, &parts, || shard.random_bits(), &mut reply);
                 Some((txn.ticket, reply))
             }
             _ => {

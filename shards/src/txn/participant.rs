@@ -9,7 +9,8 @@ use crate::command::keys::{KeyPosition, RO};
 use crate::db::DbIndex;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard};
-use crate::slot::ShardId;
+use crate::slot::{ShardId, SlotId};
+use crate::walk::first_slot;
 
 /// The connection that a ticket belongs to.
 type Source = (ShardId, u32);
@@ -55,6 +56,11 @@ impl Shard {
     #[cold]
     fn submit_among_locks(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
         match self.wait_place(call, ticket) {
+            None if call.command.spec.walks => {
+                let lent = self.lent_keys().map(|(db, key)| (db, SlotId::of(key))).collect();
+                self.walk_around(lent, |shard| shard.execute(call, reply));
+                true
+            }
             None => {
                 self.execute(call, reply);
                 true
@@ -75,12 +81,37 @@ impl Shard {
         if let Some(place) = self.txn.locks.behind((ticket.worker, ticket.connection)) {
             return Some(place);
         }
+        if call.command.spec.walks {
+            return self.wait_place_of_walk(call);
+        }
         let positions = self.take_positions(call);
         let blocked = self
             .claims(call, &positions)
             .find_map(|(key, write)| self.txn.locks.blocks(key, write).then_some(Some(key)));
         self.txn.positions = positions;
         blocked
+    }
+
+    /// A command that walks over slots must not begin in one of which a key is away.
+    fn wait_place_of_walk(&self, call: Call<'_>) -> Option<Option<Fingerprint>> {
+        if self.txn.locks.is_whole_granted() {
+            return Some(None);
+        }
+        let slot = first_slot(call.args);
+        let mut lent = self.lent_keys();
+        let (db, key) = lent.find(|&(db, key)| db == call.db && SlotId::of(key) == slot)?;
+        Some(Some(self.fingerprint(db, key)))
+    }
+
+    /// The keys that are lent to transactions, whether they were there or not.
+    fn lent_keys(&self) -> impl Iterator<Item = (DbIndex, &[u8])> {
+        let granted = self.txn.parts.values().filter(|active| active.granted);
+        granted
+            .flat_map(|active| match &active.part {
+                Part::Lend(db, keys) => Some(keys.as_args().iter_from(0).map(|key| (*db, key))),
+                Part::Run(_) | Part::Whole(_) => None,
+            })
+            .flatten()
     }
 
     /// The places of a command's keys, in memory that is to be put back to `TxnState::positions`.
@@ -124,7 +155,9 @@ impl Shard {
                 let mut reply = Reply::default();
                 if let Part::Run(call) | Part::Whole(call) = &active.part {
                     reply.set_resp3(call.resp3);
-                    self.execute(call.as_call(), &mut reply);
+                    let combined = call.command.spec.combined;
+                    let run = combined.map_or(call.command.run, |combined| combined.part);
+                    self.execute_as(run, call.as_call(), &mut reply);
                 }
                 out.push((active.coordinator, TxnMessage::Done(txid, reply)));
                 self.release(txid, out);
