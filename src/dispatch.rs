@@ -9,7 +9,7 @@ use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::shard::Call;
 use shards::slot::{ShardId, SlotId};
-use shards::txn::coordinator::Method;
+use shards::txn::coordinator::{Method, Owners};
 use shards::txn::route::{Route, route};
 use shards::txn::{OwnedCall, Ticket};
 use shards::walk::Walk;
@@ -33,11 +33,19 @@ impl Worker {
             connection.session.reply_mode = ReplyMode::SkipThis;
         }
         match self.admit(&self.node.registry, connection, args) {
+            Ok(entry) if connection.session.queue.is_some() && !entry.spec().has(flags::RUNS_IN_MULTI) => {
+                self.queue(connection, entry, args);
+            }
             Ok(entry) => match entry.command {
                 Command::Data(command) => self.route(connection, entry, command, args),
                 Command::Session(command) => self.run_session(connection, command, args),
             },
-            Err(error) => self.reply_error(connection, &error),
+            Err(error) => {
+                if let Some(queue) = &mut connection.session.queue {
+                    queue.is_refused = true;
+                }
+                self.reply_error(connection, &error);
+            }
         }
         let is_put_off = matches!(connection.waiting, Waiting::Barrier(_));
         if is_put_off {
@@ -77,10 +85,13 @@ impl Worker {
         if !connection.session.authenticated && !spec.has(flags::NO_AUTH) {
             return Err(CommandError::other("NOAUTH Authentication required."));
         }
+        if spec.has(flags::NO_MULTI) && connection.session.queue.is_some() {
+            return Err(CommandError::other("ERR Command not allowed inside a transaction"));
+        }
         Ok(entry)
     }
 
-    fn reply_error(&mut self, connection: &mut Connection, error: &CommandError) {
+    pub(crate) fn reply_error(&mut self, connection: &mut Connection, error: &CommandError) {
         if connection.session.reply_mode == ReplyMode::On {
             connection.replies.writer().error(error);
         }
@@ -158,7 +169,7 @@ impl Worker {
     }
 
     /// Starts a transaction over several shards. It waits for all commands before it, and the connection for it.
-    fn start_txn(
+    pub(crate) fn start_txn(
         &mut self,
         connection: &mut Connection,
         method: Method,
@@ -177,13 +188,10 @@ impl Worker {
         let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
         let ticket = Ticket { worker: self.id, connection: connection.index, seq };
         connection.waiting = Waiting::Reply;
-        let shards = self.mesh.workers();
-        let owner = |slot| self.slots.owner(slot);
-        self.coordinator.start(method, call, ticket, shards, owner, &self.shard, &mut self.outbox);
-        // The connection is in our hands: a reply that is there at once goes to it directly.
+        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+        self.coordinator.start(method, call, ticket, owners, &self.shard, &mut self.outbox);
         if let Some(reply) = self.send_outbox_for(ticket) {
-            connection.replies.fill(seq, reply.bytes(), reply.blobs());
-            self.mark_dirty(connection);
+            self.fill_own_place(connection, seq, &reply);
         }
     }
 
@@ -209,8 +217,7 @@ impl Worker {
         connection.waiting = Waiting::Reply;
         // The connection is in our hands: a reply that is there at once goes to it directly.
         if let Some(reply) = self.walk_on(ticket, entry.id, Walk::new(call)) {
-            connection.replies.fill(seq, reply.bytes(), reply.blobs());
-            self.mark_dirty(connection);
+            self.fill_own_place(connection, seq, &reply);
         }
     }
 
@@ -237,6 +244,19 @@ impl Worker {
         }
     }
 
+    /// Fills a place of a connection that is in our hands: its reply is there at once.
+    pub(crate) fn fill_own_place(&mut self, connection: &mut Connection, seq: u32, reply: &Reply) {
+        match &mut connection.waiting {
+            Waiting::Exec(progress) if progress.is_at(seq) => {
+                let mut arrived = Reply::default();
+                arrived.append(reply.bytes(), reply.blobs());
+                progress.take(seq, arrived);
+            }
+            _ => connection.replies.fill(seq, reply.bytes(), reply.blobs()),
+        }
+        self.mark_dirty(connection);
+    }
+
     /// Runs a command of the connection or the server.
     fn run_session(&mut self, connection: &mut Connection, command: &'static SessionCommand, args: Args<'_>) {
         let mut reply = std::mem::take(&mut self.scratch);
@@ -254,6 +274,9 @@ impl Worker {
             Ok(Flow::Done) => {}
             Ok(Flow::Close) => connection.closing = Some(Closing::AfterReplies),
             Ok(Flow::Ask(question, finish)) => self.ask_for(connection, &question, finish),
+            Ok(Flow::Watch) => self.watch(connection, args),
+            Ok(Flow::Unwatch) => self.unwatch(connection),
+            Ok(Flow::Exec) => self.exec(connection, args),
             Err(error) => {
                 reply.clear();
                 reply.error(&error);
@@ -273,12 +296,22 @@ impl Worker {
         let seq = connection.replies.reserve(wanted);
         let ticket = Ticket { worker: self.id, connection: connection.index, seq };
         connection.waiting = Waiting::Reply;
+        if let Some(reply) = self.ask_with_ticket(connection, ticket, question, finish) {
+            self.fill_own_place(connection, seq, &reply);
+        }
+    }
+
+    /// The same with the answer for a place that is reserved. Returns it if no other worker has to be waited for.
+    pub(crate) fn ask_with_ticket(
+        &mut self,
+        connection: &mut Connection,
+        ticket: Ticket,
+        question: &Question,
+        finish: Finish,
+    ) -> Option<Reply> {
         let inquiry = Inquiry::new(self.mesh.workers(), connection.session.resp3, finish);
         let own = self.answer_with(question, connection);
-        if let Some(reply) = self.ask(ticket, question, inquiry, own) {
-            connection.replies.fill(seq, reply.bytes(), reply.blobs());
-            self.mark_dirty(connection);
-        }
+        self.ask(ticket, question, inquiry, own)
     }
 
     /// Executes a command of another worker's connection; its reply goes into the batch for that worker.

@@ -63,7 +63,7 @@ impl SlotMap {
     }
 
     /// The slots that a shard owns.
-    pub fn slots_of(&self, shard: ShardId) -> SlotSet {
+    pub fn owned_by(&self, shard: ShardId) -> SlotSet {
         (0..SLOT_COUNT as u16).map(SlotId::new).filter(|&slot| self.owner(slot) == shard).collect()
     }
 

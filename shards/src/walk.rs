@@ -281,8 +281,7 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 impl Keyspace<'_> {
     fn is_whole(&self, db: DbIndex, slot: SlotId) -> bool {
         let env = self.env();
-        // A transaction on lent entries runs where all that it needs has been brought together.
-        env.away.is_some() || (env.owned.contains(slot) && !env.lent.contains(&(db, slot)))
+        env.owned.contains(slot) && !env.lent.contains(&(db, slot))
     }
 }
 

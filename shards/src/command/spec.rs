@@ -189,6 +189,13 @@ pub enum Plan {
     Walk,
 }
 
+impl Plan {
+    /// True when a transaction with such a command among others needs all that all shards have.
+    pub const fn is_for_whole_shards(self) -> bool {
+        matches!(self, Plan::AllShards | Plan::Walk)
+    }
+}
+
 /// A command for all shards whose shards do something else than the command as a whole, so that their replies can
 /// be put together: RANDOMKEY.
 #[derive(Clone, Copy, Debug)]

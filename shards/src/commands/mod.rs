@@ -14,6 +14,7 @@ pub mod scan;
 mod string;
 pub mod string_range;
 pub mod string_rows;
+pub mod watch;
 
 use crate::command::DataCommand;
 

@@ -3,7 +3,6 @@
 //! Source: the response policies of Redis's command tips. Without a policy the elements of the parts' arrays come
 //! back in the order of the command's keys (MGET), or one part's after the other's when there are no keys (KEYS).
 
-use crate::args::Blob;
 use crate::command::{CommandSpec, ResponsePolicy};
 use crate::reply::Reply;
 
@@ -52,17 +51,13 @@ fn one_after_the_other(replies: &[Reply], reply: &mut Reply) {
     if let Some(first) = replies.iter().find(|part| part.bytes().first() != Some(&b'*')) {
         return reply.append(first.bytes(), first.blobs());
     }
-    let header_len = |part: &Reply| line_len(part.bytes());
     let count = |part: &Reply| {
-        let digits = &part.bytes()[1..header_len(part) - 2];
-        crate::num::parse_i64(digits).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
+        let digits = part.bytes()[1..].split(|&byte| byte == b'\r').next();
+        digits.and_then(crate::num::parse_i64).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
     };
     reply.array(replies.iter().map(count).sum());
     for part in replies {
-        let start = header_len(part);
-        let moved = |(at, blob): &(usize, Blob)| (at - start, Blob::clone(blob));
-        let blobs: Vec<_> = part.blobs().iter().map(moved).collect();
-        reply.append(&part.bytes()[start..], &blobs);
+        reply.append_part(part, part.behind_header(), part.mark());
     }
 }
 
@@ -75,60 +70,19 @@ fn integer(reply: &[u8]) -> i64 {
 }
 
 fn in_key_order(parts: &Parts<'_>, reply: &mut Reply) {
-    let mut cursors: Vec<Cursor<'_>> = parts.replies.iter().map(Cursor::behind_array_header).collect();
+    let mut places: Vec<_> = parts.replies.iter().map(Reply::behind_header).collect();
     reply.array(parts.part_of_key.len());
     for &part in parts.part_of_key {
-        cursors[part].copy_element(reply);
+        let end = parts.replies[part].element_end(places[part]);
+        reply.append_part(&parts.replies[part], places[part], end);
+        places[part] = end;
     }
-}
-
-/// Walks over the elements of an array reply; elements are bulk strings or nulls.
-struct Cursor<'a> {
-    reply: &'a Reply,
-    at: usize,
-    blob: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn behind_array_header(reply: &'a Reply) -> Cursor<'a> {
-        Cursor { reply, at: line_len(reply.bytes()), blob: 0 }
-    }
-
-    fn copy_element(&mut self, to: &mut Reply) {
-        let rest = &self.reply.bytes()[self.at..];
-        let header_len = line_len(rest);
-        let value_len = match rest {
-            [b'$', digits @ ..] => crate::num::parse_i64(&digits[..header_len - 3]).unwrap_or(-1),
-            _ => -1,
-        };
-        let Ok(value_len) = usize::try_from(value_len) else {
-            to.raw(&rest[..header_len]);
-            self.at += header_len;
-            return;
-        };
-        if let Some((offset, blob)) = self.reply.blobs().get(self.blob)
-            && *offset == self.at + header_len
-        {
-            to.bulk_blob(blob);
-            self.blob += 1;
-            self.at += header_len + 2;
-            return;
-        }
-        let len = header_len + value_len + 2;
-        to.raw(&rest[..len]);
-        self.at += len;
-    }
-}
-
-/// Length of the first line, CR LF included.
-fn line_len(bytes: &[u8]) -> usize {
-    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::BLOB_LEN_MIN;
+    use crate::args::{BLOB_LEN_MIN, Blob};
 
     fn part(write: impl Fn(&mut Reply)) -> Reply {
         let mut reply = Reply::default();
