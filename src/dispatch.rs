@@ -11,6 +11,7 @@ use shards::shard::Call;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::coordinator::{Method, Owners};
 use shards::txn::route::{Route, route};
+use shards::txn::slot_move::MOVING;
 use shards::txn::{OwnedCall, Ticket};
 use shards::watch::ClientId;
 
@@ -46,7 +47,7 @@ impl Worker {
                 self.reply_error(connection, &error);
             }
         }
-        let is_put_off = matches!(connection.waiting, Waiting::Barrier(_));
+        let is_put_off = matches!(connection.waiting, Waiting::Barrier(_) | Waiting::Slot(_));
         if is_put_off {
             // It will be dispatched again, and counts then.
             self.stats.commands -= 1;
@@ -154,6 +155,8 @@ impl Worker {
             } else {
                 replies.reserve(wanted);
             }
+        } else if shard == MOVING {
+            return self.await_slot(connection, args);
         } else {
             self.stats.remote_commands += 1;
             let seq = replies.reserve(wanted);
@@ -226,6 +229,8 @@ impl Worker {
             Ok(Flow::Watch) => self.watch(connection, args),
             Ok(Flow::Unwatch) => self.unwatch(connection),
             Ok(Flow::Exec) => self.exec(connection, args),
+            Ok(Flow::MoveSlot(slot, to)) => self.move_slot(connection, slot, to),
+            Ok(Flow::ShowSlots) => self.show_slots(&mut reply),
             Err(error) => {
                 reply.clear();
                 reply.error(&error);

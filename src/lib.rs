@@ -20,6 +20,7 @@ pub mod registry;
 pub mod server;
 pub mod session;
 pub mod session_ctx;
+mod slot_moves;
 pub mod sys;
 pub mod transactions;
 pub mod worker;

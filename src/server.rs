@@ -14,6 +14,7 @@ use std::sync::mpsc;
 use glommio::{LocalExecutorBuilder, Placement};
 use shards::shard::{Shard, ShardConfig};
 use shards::slot::ShardId;
+use shards::txn::slot_move::SlotMap;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -21,7 +22,7 @@ use crate::config::Config;
 use crate::mesh::Mesh;
 use crate::net::listener::{self, Listener};
 use crate::net::ring::ClientRing;
-use crate::node::{Node, SHOAL_VERSION, SlotMap};
+use crate::node::{Node, SHOAL_VERSION};
 use crate::registry::Registry;
 use crate::worker::{Worker, WorkerParts};
 use crate::{clock, commands, sys};

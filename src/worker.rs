@@ -17,7 +17,8 @@ use shards::reply::Reply;
 use shards::shard::Shard;
 use shards::slot::ShardId;
 use shards::txn::coordinator::{Coordinator, Owners};
-use shards::txn::{Outbox, Ticket, TxnMessage};
+use shards::txn::slot_move::{SlotMap, SlotMoves};
+use shards::txn::{Outbox, Ticket, TxnMessage, Watched};
 
 use crate::clock;
 use crate::config::Config;
@@ -26,7 +27,7 @@ use crate::mesh::{Batch, Delivery, Hop, Mesh};
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::net::listener::{self, Listener};
 use crate::net::ring::{ClientRing, Completion, Op};
-use crate::node::{Node, SlotMap};
+use crate::node::Node;
 use crate::protocol::{Argv, Limits, Next};
 use crate::session::Session;
 
@@ -76,7 +77,11 @@ pub struct Worker {
     pub(crate) id: ShardId,
     pub(crate) node: &'static Node,
     pub(crate) config: Arc<Config>,
-    pub(crate) slots: SlotMap,
+    pub(crate) slots: SlotMoves,
+    /// Connections whose command concerns a slot that is on its way.
+    pub(crate) awaiting_slot: Vec<u32>,
+    /// Watches to be forgotten when the slots of their keys have arrived.
+    pub(crate) unwatch_later: Vec<Watched>,
     pub(crate) mesh: Mesh,
     pub(crate) shard: Shard,
     pub(crate) coordinator: Coordinator,
@@ -134,7 +139,9 @@ impl Worker {
             coordinator: Coordinator::new(shard.id),
             node,
             config,
-            slots,
+            slots: SlotMoves::new(shard.id, mesh.workers(), slots),
+            awaiting_slot: Vec::new(),
+            unwatch_later: Vec::new(),
             mesh,
             shard,
             outbox: Outbox::new(),
@@ -157,7 +164,7 @@ impl Worker {
             completions: Vec::new(),
         };
         worker.tell_time();
-        worker.shard.set_owned(worker.slots.owned_by(worker.id));
+        worker.shard.set_owned(worker.slots.map().owned_by(worker.id));
         Ok(worker)
     }
 
@@ -204,6 +211,9 @@ impl Worker {
         if self.shard.has_garbage() {
             self.shard.free_some(GARBAGE_ENTRIES_PER_TURN);
         }
+        if self.slots.is_busy() {
+            self.advance_moves();
+        }
         self.settle();
         self.mesh.flush(&mut self.ring);
     }
@@ -220,6 +230,7 @@ impl Worker {
             || !self.dirty.is_empty()
             || self.shard.has_garbage()
             || self.expiring
+            || self.slots.is_busy()
     }
 
     fn is_idle(&mut self) -> bool {
@@ -464,10 +475,15 @@ impl Worker {
         if connection.closing == Some(Closing::Now) {
             return;
         }
-        if connection.replies.awaited() == 0 {
+        if let Waiting::Slot(args) = &mut connection.waiting {
+            let args = std::mem::take(args);
+            connection.waiting = Waiting::No;
+            self.dispatch(connection, args.as_args());
+        }
+        if connection.replies.awaited() == 0 && !matches!(connection.waiting, Waiting::Slot(_)) {
             match std::mem::take(&mut connection.waiting) {
                 Waiting::Barrier(args) => self.dispatch(connection, args.as_args()),
-                Waiting::Reply | Waiting::No | Waiting::Exec(_) => {}
+                Waiting::Reply | Waiting::No | Waiting::Exec(_) | Waiting::Slot(_) => {}
             }
         }
         if connection.stopped && !connection.must_wait() {
@@ -539,6 +555,7 @@ impl Worker {
             Delivery::Command(remote, args) => self.execute_remote(&remote, args),
             Delivery::Reply(ticket, bytes, blobs) => self.fill_place(ticket, bytes, blobs),
             Delivery::Other(Hop::Txn(message)) => self.take_txn(from, *message),
+            Delivery::Other(Hop::Move(message)) => self.take_move(from, message),
             Delivery::Other(Hop::Ask(ticket, question)) => {
                 let answer = self.answer(&question);
                 self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
@@ -570,10 +587,17 @@ impl Worker {
                 }
                 _ => connection.replies.fill(ticket.seq, bytes, blobs),
             }
-            if !connection.is_dirty {
-                connection.is_dirty = true;
-                self.dirty.push_back(ticket.connection);
-            }
+            self.look_at(ticket.connection);
+        }
+    }
+
+    /// Has a connection looked at before the turn ends.
+    pub(crate) fn look_at(&mut self, index: u32) {
+        if let Some(Some(connection)) = self.connections.get_mut(index as usize)
+            && !connection.is_dirty
+        {
+            connection.is_dirty = true;
+            self.dirty.push_back(index);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::effects::Stamp;
 use crate::entry::Entry;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard};
-use crate::slot::{ShardId, SlotSet};
+use crate::slot::{ShardId, SlotId, SlotSet};
 
 /// The connection that a ticket belongs to.
 type Source = (ShardId, u32);
@@ -164,6 +164,10 @@ impl Shard {
                     self.unwatch(watched);
                 }
                 self.advance_clock(clock);
+                if let Part::Arrive(slot) = active.part {
+                    self.env_mut().owned.insert(slot);
+                    out.push((active.coordinator, TxnMessage::Done(txid, Reply::default())));
+                }
                 self.release(txid, out);
             }
             TxnMessage::Unwatch(watched) => self.unwatch(&watched),
@@ -207,6 +211,7 @@ impl Shard {
                 claims.extend(watched.keys.iter().map(|(db, key)| (self.fingerprint(db, key), false)));
             }
             Part::Whole(_) | Part::LendAll(_) => return Scope::Whole,
+            Part::Depart(slot) | Part::Arrive(slot) => claims.push((Fingerprint::of_slot(*slot), true)),
         }
         Scope::keys(claims)
     }
@@ -222,7 +227,7 @@ impl Shard {
         active.granted = true;
         let mut grant = Grant { lent: None, is_watch_broken: false, clock: self.txn.latest.clock() };
         match &active.part {
-            Part::Run(_) | Part::Whole(_) => {}
+            Part::Run(_) | Part::Whole(_) | Part::Depart(_) | Part::Arrive(_) => {}
             Part::Exec(exec) => {
                 let mut reply = Reply::default();
                 self.execute_exec(exec, &mut reply);
@@ -264,6 +269,23 @@ impl Shard {
         }
         let watches = self.env_mut().watches.take_slots(&slots);
         LentSlots { slots, tables, watches }
+    }
+
+    /// Takes a slot out of this shard, for good.
+    pub(super) fn depart(&mut self, slot: SlotId) -> Lent {
+        self.env_mut().owned.remove(slot);
+        Lent { entries: Vec::new(), slots: Some(self.lend_slots([slot].into_iter().collect())) }
+    }
+
+    /// True when no transaction holds or awaits a key of the slot and no command for it is parked here.
+    pub fn is_slot_quiet(&self, slot: SlotId) -> bool {
+        let touches = |parked: &Parked| {
+            let mut positions = Vec::new();
+            let call = parked.call.as_call();
+            call.command.spec.key_positions(call.args, &mut positions);
+            positions.iter().any(|position| SlotId::of(call.args.get(position.index)) == slot)
+        };
+        !self.txn.locks.is_slot_claimed(slot) && !self.txn.locks.parked().any(touches)
     }
 
     /// Puts entries and slots back, or in: the opposite of `lend` and `lend_slots`.
@@ -337,7 +359,8 @@ impl Shard {
     }
 
     fn fingerprint(&self, db: DbIndex, key: &[u8]) -> Fingerprint {
-        Fingerprint(self.env().hasher.hash_one(key) ^ u64::from(db.0).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        let hash = self.env().hasher.hash_one(key) ^ u64::from(db.0).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Fingerprint::new(hash, SlotId::of(key))
     }
 }
 
