@@ -296,7 +296,8 @@ fn areas_are_as_large_as_the_search_and_larger_near_the_poles() {
     assert_eq!(step_for_radius(1000.0, 0.0), 14);
     assert_eq!(step_for_radius(1000.0, 66.0), 14);
     assert_eq!(step_for_radius(1000.0, -66.1), 13);
-    assert_eq!(step_for_radius(1000.0, 80.1), 12);
+    assert_eq!(step_for_radius(1000.0, 80.0), 13);
+    assert_eq!(step_for_radius(1000.0, -80.1), 12);
     assert_eq!(step_for_radius(1e7, 0.0), 1);
     assert_eq!(step_for_radius(f64::INFINITY, 85.0), 1);
 }
@@ -309,6 +310,25 @@ fn the_largest_shapes_are_searched_without_a_number_for_their_bounds() {
             let search = Search { center, shape, unit: Unit::Mile };
             assert!(search.distance_m(center.score()).is_some(), "{search:?}");
             assert!(!search.score_ranges().as_slice().is_empty(), "{search:?}");
+        }
+    }
+}
+
+#[test]
+fn a_shape_is_bounded_where_it_is_nearest_to_a_pole() {
+    let degree_m = EARTH_RADIUS_M * std::f64::consts::PI / 180.0;
+    for sign in [1.0, -1.0] {
+        let center = at(10.0, sign * 59.0);
+        let shape = rectangle(4.0 * degree_m, 2.0 * degree_m);
+        let (longitudes, latitudes) = Search { center, shape, unit: Unit::Metre }.bounding_box();
+        // At 60 degrees a degree of longitude is half as long as at the equator.
+        for (found, expected) in [
+            (longitudes.start, 6.0),
+            (longitudes.end, 14.0),
+            (latitudes.start, sign * 59.0 - 1.0),
+            (latitudes.end, sign * 59.0 + 1.0),
+        ] {
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
         }
     }
 }
