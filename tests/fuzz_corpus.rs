@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+#[path = "fuzz/hyperloglog_check.rs"]
+mod hyperloglog_check;
 #[path = "fuzz/request_check.rs"]
 mod request_check;
 
@@ -13,6 +15,19 @@ fn requests_do_not_depend_on_packets_and_memory_is_bounded_by_what_was_sent() {
         let path = entry.unwrap().path();
         eprintln!("{}", path.display()); // names the input at fault when one fails
         request_check::check(&fs::read(path).unwrap());
+        inputs += 1;
+    }
+    assert!(inputs >= 20, "the corpus has only {inputs} inputs");
+}
+
+#[test]
+fn hyperloglogs_written_by_clients_are_refused_or_keep_their_registers() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/hyperloglog");
+    let mut inputs = 0;
+    for entry in fs::read_dir(corpus).unwrap() {
+        let path = entry.unwrap().path();
+        eprintln!("{}", path.display()); // names the input at fault when one fails
+        hyperloglog_check::check(&fs::read(path).unwrap());
         inputs += 1;
     }
     assert!(inputs >= 20, "the corpus has only {inputs} inputs");
