@@ -13,12 +13,13 @@ use shards::txn::coordinator::{Method, Owners};
 use shards::txn::route::{Route, route};
 use shards::txn::slot_move::MOVING;
 use shards::txn::{OwnedCall, Ticket};
+use shards::walk::Walk;
 use shards::watch::ClientId;
 
 use crate::inquiry::{Finish, Inquiry, Question};
 use crate::mesh::RemoteCommand;
 use crate::net::connection::{Closing, Connection, Waiting};
-use crate::registry::{Command, Entry, Registry, SessionCommand};
+use crate::registry::{Command, CommandId, Entry, Registry, SessionCommand};
 use crate::session::ReplyMode;
 use crate::session_ctx::{Flow, SessionCtx};
 use crate::worker::Worker;
@@ -113,6 +114,7 @@ impl Worker {
         let owner = |slot| self.slots.owner(slot);
         match route(entry.spec(), entry.plan, args, owner, &mut self.positions) {
             Route::Txn(method) => self.start_txn(connection, method, command, args),
+            Route::Walk => self.start_walk(connection, entry, command, args),
             Route::Shard(_, None) if entry.plan != Plan::NoKeys && connection.replies.awaited() > 0 => {
                 connection.waiting = Waiting::Barrier(args.to_owned());
             }
@@ -207,6 +209,59 @@ impl Worker {
             _ => connection.replies.fill(seq, reply.bytes(), reply.blobs()),
         }
         self.mark_dirty(connection);
+    }
+
+    /// Starts a walk from shard to shard. As a transaction it waits for all commands before it, and the connection for
+    /// it.
+    fn start_walk(
+        &mut self,
+        connection: &mut Connection,
+        entry: &'static Entry,
+        command: &'static DataCommand,
+        args: Args<'_>,
+    ) {
+        if connection.replies.awaited() > 0 {
+            connection.waiting = Waiting::Barrier(args.to_owned());
+            return;
+        }
+        let session = &connection.session;
+        let (db, touch, resp3) = (session.db, !session.no_touch, session.resp3);
+        let (client, args) = (ClientId(session.id), args.to_owned());
+        let call = OwnedCall { command, db, slot: None, client, touch, resp3, args };
+        let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
+        let ticket = Ticket { worker: self.id, connection: connection.index, seq };
+        connection.waiting = Waiting::Reply;
+        // The connection is in our hands: a reply that is there at once goes to it directly.
+        if let Some(reply) = self.walk_on(ticket, entry.id, Walk::new(call)) {
+            self.fill_own_place(connection, seq, &reply);
+        }
+    }
+
+    /// Asks one shard after the other, as long as they are here. Returns the client's reply if none had to be waited for.
+    pub(crate) fn walk_on(&mut self, ticket: Ticket, command: CommandId, mut walk: Walk) -> Option<Reply> {
+        loop {
+            let (shard, call) = walk.ask(|slot| self.slots.owner(slot));
+            if shard == MOVING {
+                self.walks_later.push((ticket, command, walk));
+                return None;
+            }
+            if shard != self.id {
+                self.stats.remote_commands += 1;
+                let remote = RemoteCommand::new(ticket, command, &call.as_call(), call.resp3);
+                self.mesh.command(shard, remote, call.args.as_args());
+                self.walks.insert(ticket, (command, walk));
+                return None;
+            }
+            let mut answer = Reply::new(call.resp3);
+            if !self.shard.submit(call.as_call(), || ticket, &mut answer) {
+                self.walks.insert(ticket, (command, walk));
+                return None;
+            }
+            let reply = walk.answered(answer.bytes(), |slot| self.slots.owner(slot));
+            if reply.is_some() {
+                return reply;
+            }
+        }
     }
 
     /// Runs a command of the connection or the server.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use shards::args::{Args, OwnedArgs};
-use shards::command::{Plan, flags};
+use shards::command::flags;
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
 use shards::reply::{Reply, ReplyMark};
@@ -164,7 +164,7 @@ impl Worker {
             && exec.calls.iter().all(|call| {
                 positions.clear();
                 call.command.spec.key_positions(call.args.as_args(), &mut positions);
-                call.command.spec.plan() != Plan::AllShards
+                !call.command.spec.plan().is_for_all_shards()
                     && positions.iter().all(|position| is_own(call.args.as_args().get(position.index)))
             });
         self.positions = positions;

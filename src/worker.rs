@@ -19,6 +19,7 @@ use shards::slot::ShardId;
 use shards::txn::coordinator::{Coordinator, Owners};
 use shards::txn::slot_move::{SlotMap, SlotMoves};
 use shards::txn::{Outbox, Ticket, TxnMessage, Watched};
+use shards::walk::Walk;
 
 use crate::clock;
 use crate::config::Config;
@@ -29,6 +30,7 @@ use crate::net::listener::{self, Listener};
 use crate::net::ring::{ClientRing, Completion, Op};
 use crate::node::Node;
 use crate::protocol::{Argv, Limits, Next};
+use crate::registry::CommandId;
 use crate::session::Session;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds (Redis: hz 10).
@@ -87,6 +89,10 @@ pub struct Worker {
     pub(crate) coordinator: Coordinator,
     pub(crate) outbox: Outbox,
     pub(crate) inquiries: HashMap<Ticket, Inquiry>,
+    /// Walks from shard to shard that wait for an answer, by the places of their replies, with their command.
+    pub(crate) walks: HashMap<Ticket, (CommandId, Walk)>,
+    /// Walks that have come to a slot that is on its way.
+    pub(crate) walks_later: Vec<(Ticket, CommandId, Walk)>,
     pub(crate) stats: Stats,
     pub(crate) positions: Vec<KeyPosition>,
     pub(crate) scratch: Reply,
@@ -146,6 +152,8 @@ impl Worker {
             shard,
             outbox: Outbox::new(),
             inquiries: HashMap::new(),
+            walks: HashMap::new(),
+            walks_later: Vec::new(),
             stats: Stats::default(),
             positions: Vec::new(),
             scratch: Reply::default(),
@@ -165,6 +173,7 @@ impl Worker {
         };
         worker.tell_time();
         worker.shard.set_owned(worker.slots.map().owned_by(worker.id));
+        worker.configure_shard();
         Ok(worker)
     }
 
@@ -216,6 +225,12 @@ impl Worker {
         }
         self.settle();
         self.mesh.flush(&mut self.ring);
+    }
+
+    /// Tells the shard what it has to know of the configuration.
+    fn configure_shard(&mut self) {
+        self.shard.set_string_len_max(self.config.proto_max_bulk_len_bytes as usize);
+        self.shard.set_lazy_free(self.config.lazy_free);
     }
 
     fn tell_time(&mut self) {
@@ -576,8 +591,22 @@ impl Worker {
         self.fill_place(ticket, reply.bytes(), reply.blobs());
     }
 
-    /// Puts a reply into its place in the queue of a connection of this worker.
+    /// Puts a reply into its place in the queue of a connection of this worker. What is only one shard's answer to a walk
+    /// takes the walk on.
     fn fill_place(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
+        if self.walks.is_empty() {
+            return self.fill_reserved(ticket, bytes, blobs);
+        }
+        let Some((command, mut walk)) = self.walks.remove(&ticket) else {
+            return self.fill_reserved(ticket, bytes, blobs);
+        };
+        let reply = walk.answered(bytes, |slot| self.slots.owner(slot));
+        if let Some(reply) = reply.or_else(|| self.walk_on(ticket, command, walk)) {
+            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
+        }
+    }
+
+    pub(crate) fn fill_reserved(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
         if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
             match &mut connection.waiting {
                 Waiting::Exec(progress) if progress.is_at(ticket.seq) => {
@@ -734,7 +763,7 @@ impl Worker {
             }
             Question::SetConfig(config) => {
                 self.config = Arc::clone(config);
-                self.shard.set_string_len_max(config.proto_max_bulk_len_bytes as usize);
+                self.configure_shard();
                 Answer::Done
             }
             Question::Report => Answer::Report(Box::new(self.report())),

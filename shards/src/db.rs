@@ -5,7 +5,7 @@
 use ahash::RandomState;
 
 use crate::effects::Effects;
-use crate::entry::Entry;
+use crate::entry::{Entry, EntryRef};
 use crate::event::{self, Event};
 use crate::garbage::Garbage;
 use crate::random::Random;
@@ -55,8 +55,6 @@ pub struct Env {
     pub dirty: u64,
     /// Who watches which keys.
     pub watches: Watches,
-    /// The slots whose keys live here.
-    pub owned: SlotSet,
     /// What others learn of the changes.
     pub effects: Effects,
     /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
@@ -64,8 +62,27 @@ pub struct Env {
     pub away: Option<Vec<(DbIndex, Box<[u8]>)>>,
     /// All random choices of the shard.
     pub random: Random,
-    /// Tables that FLUSHDB ASYNC and FLUSHALL ASYNC have taken away and that are still to be freed.
+    /// Tables that FLUSHDB ASYNC and FLUSHALL ASYNC have taken away, and big values, that are still to be freed.
     pub garbage: Garbage,
+    /// Which removals leave the freeing of big values to later turns.
+    pub lazy_free: LazyFree,
+    /// The slots that this shard owns.
+    pub owned: SlotSet,
+    /// Set while a command runs that walks over slots: those of which some keys are lent to a transaction.
+    pub lent: Vec<(DbIndex, SlotId)>,
+}
+
+/// When the memory of big values is given back: the directives `lazyfree-lazy-...` of the same names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LazyFree {
+    /// DEL works as UNLINK.
+    pub user_del: bool,
+    /// Values that commands overwrite: SET, RENAME.
+    pub server_del: bool,
+    /// Keys whose time is over.
+    pub expire: bool,
+    /// FLUSHALL and FLUSHDB without SYNC work as with ASYNC.
+    pub user_flush: bool,
 }
 
 impl Env {
@@ -81,11 +98,13 @@ impl Env {
             expired_keys: 0,
             dirty: 0,
             watches: Watches::default(),
-            owned: SlotSet::all(),
             effects: Effects::default(),
             away: None,
             random: Random::new(random_seed),
             garbage: Garbage::default(),
+            lazy_free: LazyFree::default(),
+            owned: SlotSet::all(),
+            lent: Vec::new(),
         }
     }
 
@@ -106,6 +125,14 @@ impl Env {
         self.signal(db, key, event);
         if self.effects.is_listening() {
             self.effects.push(db, [&b"DEL"[..], key].into_iter().collect());
+        }
+    }
+
+    /// Gives the memory of a removed entry back, that of a big value in later turns if `is_lazy`.
+    #[inline]
+    pub(crate) fn free(&mut self, entry: Entry, is_lazy: bool) {
+        if is_lazy {
+            self.garbage.push_entry(entry);
         }
     }
 
@@ -151,6 +178,11 @@ impl Db {
     /// The number of keys that have an expire.
     pub fn keys_with_expire(&self) -> usize {
         self.keys_with_expire
+    }
+
+    /// All entries, expired ones that nobody has looked at included.
+    pub fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        self.tables.iter().flat_map(Table::iter)
     }
 
     /// Removes every key and gives the memory back.
@@ -249,6 +281,13 @@ pub enum Freeing {
     Now,
     /// In later turns, a bounded step in each: [`crate::shard::Shard::free_some`].
     InSteps,
+}
+
+impl Freeing {
+    /// Whether it may wait, by a directive.
+    pub(crate) fn in_steps_if(is_lazy: bool) -> Freeing {
+        if is_lazy { Freeing::InSteps } else { Freeing::Now }
+    }
 }
 
 /// How far the active expiry has come: it goes round through all databases and slots.

@@ -11,6 +11,7 @@ use crate::db::{Db, DbIndex, Env, Freeing, Key};
 use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
 use crate::error::CommandError;
 use crate::event::{self, Event};
+use crate::random::Random;
 use crate::slot::SlotId;
 use crate::table::{Place, Word};
 use crate::watch::ClientId;
@@ -69,10 +70,27 @@ impl<'a> Keyspace<'a> {
         self.env.effects.say(self.selected, args);
     }
 
+    /// How long ago an entry with these access statistics was used, in seconds; `None` while they count frequencies.
+    pub fn idle_s(&self, access: u32) -> Option<u32> {
+        Some(self.env.access_now().wrapping_sub(access) & 0xff_ffff)
+    }
+
+    /// How often an entry with these access statistics is used, 0 to 255 on a logarithmic scale; `None` while they count
+    /// seconds.
+    pub fn frequency(&self, _access: u32) -> Option<u8> {
+        None
+    }
+
     /// The selected database's number.
     #[inline]
     pub fn selected(&self) -> DbIndex {
         self.selected
+    }
+
+    /// The database of this number, if it is there.
+    pub fn db_index(&self, number: i64) -> Option<DbIndex> {
+        let index = u16::try_from(number).ok().map(DbIndex)?;
+        (index.index() < self.dbs.len()).then_some(index)
     }
 
     /// Watches a key for a client (WATCH).
@@ -99,6 +117,16 @@ impl<'a> Keyspace<'a> {
     #[inline]
     pub fn db(&mut self) -> &mut Db {
         &mut self.dbs[self.selected.index()]
+    }
+
+    /// The selected database, and the shard's random choices.
+    pub(crate) fn db_and_random(&mut self) -> (&Db, &mut Random) {
+        (&self.dbs[self.selected.index()], &mut self.env.random)
+    }
+
+    /// What the databases share.
+    pub(crate) fn env(&self) -> &Env {
+        self.env
     }
 
     /// All databases.
@@ -198,9 +226,24 @@ impl<'a> Keyspace<'a> {
     /// Sets a key to a string, whatever it held before. `Expire::Keep` on a new key means no expire.
     #[inline]
     pub fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, expire: Expire) {
+        if self.env.lazy_free.server_del {
+            self.put_off_old_value(key);
+        }
         match self.write(key) {
             Some(mut entry) => entry.replace(value, expire),
             None => self.add(key, value, expire),
+        }
+    }
+
+    /// Leaves the value that is about to be overwritten to the garbage; the key keeps its expire and its access
+    /// statistics.
+    #[cold]
+    fn put_off_old_value(&mut self, key: &Key<'_>) {
+        let Some(mut entry) = self.write(key) else { return };
+        if let StrValue::Raw(blob) = entry.string() {
+            let old = Entry::new(b"", NewValue::Blob(Blob::clone(blob)), None);
+            entry.replace(NewValue::Int(0), Expire::Keep);
+            self.env.garbage.push_entry(old);
         }
     }
 
@@ -251,6 +294,59 @@ impl<'a> Keyspace<'a> {
         Some(self.db().remove(key.slot, place))
     }
 
+    /// Takes a key out and gives its memory back. True when it was there.
+    pub fn delete(&mut self, key: &Key<'_>, freeing: Freeing) -> bool {
+        let entry = self.remove(key);
+        let was_there = entry.is_some();
+        if let Some(entry) = entry {
+            self.env.free(entry, freeing == Freeing::InSteps);
+        }
+        was_there
+    }
+
+    /// When DEL gives memory back (lazyfree-lazy-user-del).
+    pub fn freeing_by_user(&self) -> Freeing {
+        Freeing::in_steps_if(self.env.lazy_free.user_del)
+    }
+
+    /// When a value that is overwritten is given back (lazyfree-lazy-server-del).
+    pub fn freeing_by_server(&self) -> Freeing {
+        Freeing::in_steps_if(self.env.lazy_free.server_del)
+    }
+
+    /// When the memory of a key whose time is over is given back (lazyfree-lazy-expire).
+    pub fn freeing_by_expiry(&self) -> Freeing {
+        Freeing::in_steps_if(self.env.lazy_free.expire)
+    }
+
+    /// When FLUSHALL gives memory back that was not told (lazyfree-lazy-user-flush).
+    pub fn freeing_by_flush(&self) -> Freeing {
+        Freeing::in_steps_if(self.env.lazy_free.user_flush)
+    }
+
+    /// Another view, of another database, for as long as `look` runs.
+    pub fn in_db<R>(&mut self, db: DbIndex, look: impl FnOnce(&mut Keyspace<'_>) -> R) -> R {
+        look(&mut Keyspace::new(self.dbs, db, self.env, self.touch))
+    }
+
+    /// Swaps two databases of this shard, which must be there.
+    pub fn swap_dbs(&mut self, first: DbIndex, second: DbIndex) {
+        self.env.dirty += 1;
+        if first == second {
+            return;
+        }
+        for (db, other) in [(first, second), (second, first)] {
+            for bytes in self.env.watches.keys_of(db) {
+                let key = self.env.key(&bytes);
+                let was_there = self.dbs[db.index()].find(&key).is_some();
+                let comes = self.dbs[other.index()].find(&key);
+                let comes = comes.map(|_| self.in_db(other, |keys| keys.is_expired(&key)));
+                self.env.watches.replaced(db, &bytes, was_there, comes);
+            }
+        }
+        self.dbs.swap(first.index(), second.index());
+    }
+
     /// Removes every key of the selected database.
     pub fn flush_selected(&mut self, freeing: Freeing) {
         let selected = self.selected;
@@ -267,11 +363,9 @@ impl<'a> Keyspace<'a> {
     /// As in Redis a FLUSHALL of nothing is a change all the same: it has an effect.
     fn flush(&mut self, index: DbIndex, freeing: Freeing) {
         let db = &mut self.dbs[index.index()];
-        // Watches of keys that were not there stay unbroken (Redis: touchAllWatchedKeysInDb).
         for bytes in self.env.watches.keys_of(index) {
-            if db.find(&self.env.key(&bytes)).is_some() {
-                self.env.watches.touch(index, &bytes, false);
-            }
+            let was_there = db.find(&self.env.key(&bytes)).is_some();
+            self.env.watches.replaced(index, &bytes, was_there, None);
         }
         self.env.dirty += 1;
         db.flush(freeing, &mut self.env.garbage);
@@ -285,7 +379,8 @@ impl<'a> Keyspace<'a> {
         let entry = db.tables[key.slot.index()].word(place).entry();
         match entry.expire_ms() {
             Some(at_ms) if at_ms <= self.env.now_ms => {
-                db.remove(key.slot, place);
+                let entry = db.remove(key.slot, place);
+                self.env.free(entry, self.env.lazy_free.expire);
                 self.env.expired_keys += 1;
                 self.env.removed(self.selected, key.bytes, event::EXPIRED);
                 None

@@ -28,5 +28,6 @@ pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod txn;
+pub mod walk;
 pub mod watch;
 mod words;

@@ -1,9 +1,9 @@
 //! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
 
 use crate::args::Args;
-use crate::command::DataCommand;
+use crate::command::{DataCommand, Handler};
 use crate::ctx::Ctx;
-use crate::db::{Db, DbIndex, Env, Sweep, expire_some};
+use crate::db::{Db, DbIndex, Env, LazyFree, Sweep, expire_some};
 use crate::effects::{Group, Stamp};
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
@@ -76,7 +76,13 @@ impl Shard {
     /// Runs one command to its end. An error becomes the reply.
     #[inline]
     pub fn execute(&mut self, call: Call<'_>, reply: &mut Reply) {
-        self.execute_open(call, reply);
+        self.execute_as(call.command.run, call, reply);
+    }
+
+    /// The same with another body than that of the command.
+    #[inline]
+    pub(crate) fn execute_as(&mut self, run: Handler, call: Call<'_>, reply: &mut Reply) {
+        self.execute_open(run, call, reply);
         if self.env.effects.is_listening() {
             let stamp = self.own_stamp();
             self.env.effects.close(stamp);
@@ -85,12 +91,12 @@ impl Shard {
 
     /// The same as a part of a transaction, whose end closes the group of effects.
     #[inline]
-    pub(crate) fn execute_open(&mut self, call: Call<'_>, reply: &mut Reply) {
+    pub(crate) fn execute_open(&mut self, run: Handler, call: Call<'_>, reply: &mut Reply) {
         let mark = reply.mark();
         let dirty = self.env.dirty;
         let keys = Keyspace::new(&mut self.dbs, call.db, &mut self.env, call.touch);
         let mut ctx = Ctx { reply, keys, slot: call.slot, client: call.client };
-        if let Err(error) = (call.command.run)(&mut ctx, call.args) {
+        if let Err(error) = run(&mut ctx, call.args) {
             reply.truncate(mark);
             reply.error(&error);
         }
@@ -99,9 +105,9 @@ impl Shard {
         }
     }
 
-    /// Runs one command of a transaction and closes its group of effects.
-    pub(crate) fn execute_stamped(&mut self, call: Call<'_>, stamp: Stamp, reply: &mut Reply) {
-        self.execute_open(call, reply);
+    /// Runs one command of a transaction, or what a shard does of it, and closes its group of effects.
+    pub(crate) fn execute_stamped(&mut self, run: Handler, call: Call<'_>, stamp: Stamp, reply: &mut Reply) {
+        self.execute_open(run, call, reply);
         self.env.effects.close(stamp);
     }
 
@@ -126,7 +132,7 @@ impl Shard {
         }
         reply.array(exec.calls.len());
         for call in &exec.calls {
-            self.execute_open(call.as_call(), reply);
+            self.execute_open(call.command.run, call.as_call(), reply);
         }
         self.env.effects.close(stamp);
     }
@@ -144,6 +150,18 @@ impl Shard {
     /// The effects since the last call, in groups that belong together.
     pub fn take_effects(&mut self) -> Vec<Group> {
         self.env.effects.take()
+    }
+
+    /// Does something while walks stop at these slots, of which keys are lent.
+    pub(crate) fn walk_around(&mut self, lent: Vec<(DbIndex, SlotId)>, work: impl FnOnce(&mut Shard)) {
+        self.env.lent = lent;
+        work(self);
+        self.env.lent.clear();
+    }
+
+    /// 64 random bits.
+    pub(crate) fn random_bits(&mut self) -> u64 {
+        self.env.random.bits()
     }
 
     /// The keys as a transaction moves them.
@@ -183,16 +201,21 @@ impl Shard {
         self.env.string_len_max = bytes;
     }
 
+    /// Changes which removals leave the freeing of big values to later turns.
+    pub fn set_lazy_free(&mut self, lazy_free: LazyFree) {
+        self.env.lazy_free = lazy_free;
+    }
+
+    /// Tells the shard which slots it owns. All, until it is told.
+    pub fn set_owned(&mut self, owned: SlotSet) {
+        self.env.owned = owned;
+    }
+
     /// Sets the counters to zero (CONFIG RESETSTAT).
     pub fn reset_stats(&mut self) {
         self.env.keyspace_hits = 0;
         self.env.keyspace_misses = 0;
         self.env.expired_keys = 0;
-    }
-
-    /// Tells the shard which slots are its own. All are before it is told.
-    pub fn set_owned(&mut self, owned: SlotSet) {
-        self.env.owned = owned;
     }
 
     /// The databases.

@@ -238,6 +238,24 @@ impl Part {
         (looked_at, removed)
     }
 
+    /// Visits the entries from `tag` on, in the order of their tags, until there were `limit` and a tag ends. Returns how
+    /// many there were, and the tag to go on with, if there is one.
+    fn scan(&self, tag: u16, limit: usize, mut visit: impl FnMut(EntryRef<'_>)) -> (usize, Option<u16>) {
+        let (mut seen, mut last) = (0, None);
+        // All that is behind `tag` in the order lies behind its home, though not only that.
+        let words = self.words[self.home(tag).min(self.words.len())..].iter();
+        for &word in words.filter(|&&word| word != 0 && word_tag(word) >= tag) {
+            if seen >= limit && last != Some(word_tag(word)) {
+                return (seen, Some(word_tag(word)));
+            }
+            // SAFETY: a non-zero word holds a pointer of Entry::into_raw that this part owns.
+            visit(unsafe { EntryRef::from_raw(word & POINTER_MASK) });
+            last = Some(word_tag(word));
+            seen += 1;
+        }
+        (seen, None)
+    }
+
     fn drain(&mut self) -> impl Iterator<Item = u64> + use<> {
         let words = std::mem::take(&mut self.words);
         self.len = 0;
@@ -285,6 +303,51 @@ impl Directory {
             }
         }
     }
+}
+
+/// How far a walk through a table has come ([`Table::scan`]). It stays right while the table grows, splits, shrinks and
+/// changes hands, because it speaks of hashes: entries go by the low bits of their hashes, reversed, which is the order
+/// of the parts however far they have been split, and within a part by tag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ScanPosition {
+    /// The first low bits, reversed, of the part to go on with.
+    start: u32,
+    /// How many bits the part had been told apart by: the tag is about all hashes that share them.
+    depth: u32,
+    /// What is before this tag has been visited.
+    tag: u16,
+}
+
+impl ScanPosition {
+    /// The beginning of a table.
+    pub const START: ScanPosition = ScanPosition { start: 0, depth: 0, tag: 0 };
+    /// [`ScanPosition::to_bits`] gives so many bits at most.
+    pub const BITS: u32 = 49;
+
+    /// As a number: the tag, above it the bits of `start` that count with a one behind them. In a table that was
+    /// never split it is the tag alone.
+    pub fn to_bits(self) -> u64 {
+        if self.depth == 0 {
+            return self.tag.into();
+        }
+        let marked = u64::from(self.start) << 1 | 1 << (32 - self.depth);
+        marked << 16 | u64::from(self.tag)
+    }
+
+    /// The position of a number; every number is one.
+    pub fn from_bits(bits: u64) -> ScanPosition {
+        let (marked, tag) = (bits >> 16 & 0x1_ffff_ffff, bits as u16);
+        if marked == 0 {
+            return ScanPosition { tag, ..ScanPosition::default() };
+        }
+        let depth = 32 - marked.trailing_zeros();
+        ScanPosition { start: (marked >> 1) as u32 & first_bits(depth), depth, tag }
+    }
+}
+
+/// A mask of the first `count` bits.
+fn first_bits(count: u32) -> u32 {
+    u32::MAX.checked_shl(32 - count).unwrap_or(0)
 }
 
 /// Where an entry lies. Valid until the table changes.
@@ -401,6 +464,63 @@ impl Table {
                 unsafe { EntryRef::from_raw(word & POINTER_MASK) }
             })
         })
+    }
+
+    /// Visits entries from `from` on until there were `limit` (at least 1), or the part ends: entries with equal tags are
+    /// never cut apart. Returns how many there were, and where to go on; `None` at the end of the table. Who goes on
+    /// until then visits every entry that was there all the time, and may visit one twice when parts were split.
+    pub fn scan(
+        &self,
+        from: ScanPosition,
+        limit: usize,
+        visit: impl FnMut(EntryRef<'_>),
+    ) -> (usize, Option<ScanPosition>) {
+        let (depth, part) = self.part_from(from.start);
+        let start = from.start & first_bits(depth);
+        // Parts are split and never joined. One that is larger than it was is of a table that has been empty since, so
+        // nothing in it has been there all the time.
+        let tag = if depth < from.depth { 0 } else { from.tag };
+        let (seen, next_tag) = part.scan(tag, limit, visit);
+        if let Some(tag) = next_tag {
+            return (seen, Some(ScanPosition { start, depth, tag }));
+        }
+        let span = |depth| 1u64 << (32 - depth);
+        let next_start = u64::from(start) + span(depth);
+        let next = u32::try_from(next_start).ok().map(|start| {
+            // The rest of a part that has been split since is known up to the same tag.
+            let is_of_same = next_start < u64::from(from.start) + span(from.depth);
+            let tag = if is_of_same { from.tag } else { 0 };
+            ScanPosition { start, depth: self.part_from(start).0, tag }
+        });
+        (seen, next)
+    }
+
+    /// The part with the hashes whose low bits, reversed, are `start`, and its depth.
+    fn part_from(&self, start: u32) -> (u32, &Part) {
+        match &self.root {
+            Root::Part(part) => (0, part),
+            Root::Split(directory) => {
+                let (depth, part) = &directory.parts[directory.part_index(start.reverse_bits().into())];
+                (*depth, part)
+            }
+        }
+    }
+
+    /// Entry number `index`, in no order that a caller may rely on.
+    pub fn nth(&self, mut index: usize) -> Option<EntryRef<'_>> {
+        let (one, many) = match &self.root {
+            Root::Part(part) => (Some(part), None),
+            Root::Split(directory) => (None, Some(directory.parts.iter().map(|(_, part)| part))),
+        };
+        for part in one.into_iter().chain(many.into_iter().flatten()) {
+            if index < part.len as usize {
+                let mut used = part.words.iter().filter(|&&word| word != 0);
+                // SAFETY: a non-zero word holds an entry that the table owns for the lifetime of the borrow.
+                return used.nth(index).map(|word| unsafe { EntryRef::from_raw(word & POINTER_MASK) });
+            }
+            index -= part.len as usize;
+        }
+        None
     }
 
     /// Takes the table apart, so that a large one can be freed in steps.
@@ -571,6 +691,124 @@ mod tests {
                 let key = index.to_string();
                 let found = table.find(strong(key.as_bytes()), key.as_bytes()).is_some();
                 assert_eq!(found, index % modulus != 0, "{key}");
+            }
+        }
+    }
+
+    /// Walks through a table in steps; between two of them `change` happens. Returns how often each key was seen.
+    fn walk(
+        table: &mut Table,
+        limit: usize,
+        mut change: impl FnMut(&mut Table, usize),
+    ) -> BTreeMap<Vec<u8>, usize> {
+        let mut seen: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+        let (mut position, mut steps) = (ScanPosition::default(), 0);
+        loop {
+            let mut visited = 0;
+            let (count, next) = table.scan(position, limit, |entry| {
+                *seen.entry(entry.key().to_vec()).or_default() += 1;
+                visited += 1;
+            });
+            assert_eq!(count, visited);
+            let Some(next) = next else { return seen };
+            assert_eq!(ScanPosition::from_bits(next.to_bits()), next);
+            assert!(next.to_bits() >> ScanPosition::BITS == 0);
+            position = next;
+            steps += 1;
+            change(table, steps);
+        }
+    }
+
+    fn insert_number(table: &mut Table, number: usize, hash_of: fn(&[u8]) -> u64) {
+        let key = number.to_string();
+        table.insert(hash_of(key.as_bytes()), Entry::new(key.as_bytes(), NewValue::Int(0), None), hash_of);
+    }
+
+    #[test]
+    fn a_walk_through_a_table_that_stays_as_it_is_sees_every_entry_once() {
+        for (keys, limit) in [(0, 5), (1, 1), (8, 3), (50, 1), (3_000, 10), (20_000, 7), (20_000, 1_000_000)]
+        {
+            let keys = if cfg!(miri) { keys.min(200) } else { keys };
+            let mut table = Table::default();
+            (0..keys).for_each(|number| insert_number(&mut table, number, strong));
+            let seen = walk(&mut table, limit, |_, _| {});
+            assert_eq!(
+                (seen.len(), seen.values().sum::<usize>()),
+                (keys, keys),
+                "{keys} keys, {limit} a step"
+            );
+            let numbers: std::collections::BTreeSet<_> = (0..keys + 1)
+                .filter_map(|index| table.nth(index))
+                .map(|entry| entry.key().to_vec())
+                .collect();
+            assert!(numbers.iter().eq(seen.keys()), "{keys} keys by number");
+        }
+    }
+
+    #[test]
+    fn a_walk_sees_what_is_there_all_the_time_while_the_table_grows_splits_and_shrinks() {
+        let scale = if cfg!(miri) { 50 } else { 1 };
+        let stay = 2_000 / scale;
+        for (others, limit) in [(0..60_000 / scale, 17), (0..3_000 / scale, 1), (0..60_000 / scale, 200)] {
+            let mut table = Table::default();
+            (0..stay).for_each(|number| insert_number(&mut table, number, strong));
+            let (mut next, mut gone) = (stay, stay);
+            let end = stay + others.len();
+            let seen = walk(&mut table, limit, |table, step| {
+                // Grow first, then shrink, and again.
+                for _ in 0..900 / scale {
+                    if step / 40 % 2 == 0 && next < end {
+                        insert_number(table, next, strong);
+                        next += 1;
+                    } else if gone < next {
+                        let key = gone.to_string();
+                        let place = table.find(strong(key.as_bytes()), key.as_bytes()).unwrap();
+                        table.remove(place);
+                        gone += 1;
+                    }
+                }
+            });
+            let missed = (0..stay).filter(|number| !seen.contains_key(number.to_string().as_bytes()));
+            assert_eq!(missed.count(), 0, "{limit} a step");
+        }
+    }
+
+    #[test]
+    fn equal_tags_are_not_cut_apart() {
+        let mut table = Table::default();
+        (0..50).for_each(|number| insert_number(&mut table, number, |_| u64::MAX));
+        let (seen, next) = table.scan(ScanPosition::default(), 1, |_| {});
+        assert_eq!((seen, next), (50, None));
+    }
+
+    #[test]
+    fn a_walk_begins_a_part_again_when_the_table_has_been_empty_meanwhile() {
+        let mut table = Table::default();
+        let keys = if cfg!(miri) { return } else { 20_000 };
+        (0..keys).for_each(|number| insert_number(&mut table, number, strong));
+        let mut is_new = false;
+        let seen = walk(&mut table, 1_000, |table, step| {
+            if step == 12 {
+                *table = Table::default();
+                (keys..keys + 100).for_each(|number| insert_number(table, number, strong));
+                is_new = true;
+            }
+        });
+        assert!(is_new && seen.len() <= keys + 100);
+    }
+
+    #[test]
+    fn every_number_is_a_position() {
+        let mut table = Table::default();
+        let keys = if cfg!(miri) { 100 } else { 20_000 };
+        (0..keys).for_each(|number| insert_number(&mut table, number, strong));
+        let mut state = 1u64;
+        for _ in 0..1_000 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            for bits in [state, state >> 14, state >> 40, state << 20] {
+                let position = ScanPosition::from_bits(bits);
+                assert_eq!(ScanPosition::from_bits(position.to_bits()), position);
+                table.scan(position, 3, |_| {});
             }
         }
     }

@@ -18,6 +18,8 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use shards::db::LazyFree;
+
 pub use arguments::{help_text, load, version_text};
 pub use command::{get, rewrite_file, set};
 pub use file::{Action, ConfigError, Loaded, Place};
@@ -67,6 +69,9 @@ pub struct Config {
     pub proto_max_bulk_len_bytes: u64,
     /// The number of databases.
     pub databases: u16,
+    /// When big values are freed in later turns: the directives lazyfree-lazy-user-del, -server-del, -expire and
+    /// -user-flush.
+    pub lazy_free: LazyFree,
     /// Shoal's own: `strict` makes every command of a pipeline wait for the one before it.
     pub pipeline_order_strict: bool,
     /// The least serious log line that is written: `debug`, `verbose`, `notice`, `warning`, `nothing`.
@@ -120,6 +125,7 @@ impl Default for Config {
             client_query_buffer_limit_bytes: 1 << 30,
             proto_max_bulk_len_bytes: 512 << 20,
             databases: 16,
+            lazy_free: LazyFree::default(),
             pipeline_order_strict: false,
             loglevel: LogLevel::Notice,
             logfile: PathBuf::new(),

@@ -156,10 +156,10 @@ macro_rules! number {
 
 /// A field that holds a bool; the first word is the text of `true`.
 macro_rules! choice {
-    ($field:ident, $yes:literal, $no:literal) => {
+    ($($field:ident).+, $yes:literal, $no:literal) => {
         Store::Field {
-            get: |config| if config.$field { $yes.into() } else { $no.into() },
-            set: |config, text| config.$field = text == $yes.as_bytes(),
+            get: |config| if config.$($field).+ { $yes.into() } else { $no.into() },
+            set: |config, text| config.$($field).+ = text == $yes.as_bytes(),
         }
     };
 }
@@ -405,10 +405,10 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     later("lfu-log-factor", COUNT, "10"),
     later("lfu-decay-time", COUNT, "1"),
     later("lazyfree-lazy-eviction", BOOL, "no"),
-    later("lazyfree-lazy-expire", BOOL, "no"),
-    later("lazyfree-lazy-server-del", BOOL, "no"),
-    later("lazyfree-lazy-user-del", BOOL, "no"),
-    later("lazyfree-lazy-user-flush", BOOL, "no"),
+    live("lazyfree-lazy-expire", BOOL, "no", choice!(lazy_free.expire, "yes", "no")),
+    live("lazyfree-lazy-server-del", BOOL, "no", choice!(lazy_free.server_del, "yes", "no")),
+    live("lazyfree-lazy-user-del", BOOL, "no", choice!(lazy_free.user_del, "yes", "no")),
+    live("lazyfree-lazy-user-flush", BOOL, "no", choice!(lazy_free.user_flush, "yes", "no")),
     // Encodings.
     later("hash-max-listpack-entries", LONG, "512").alias("hash-max-ziplist-entries"),
     later("hash-max-listpack-value", MEMORY, "64").alias("hash-max-ziplist-value"),

@@ -9,7 +9,6 @@ use super::{
     Exec, Grant, Keys, Lent, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched, Work,
 };
 use crate::args::{Args, OwnedArgs};
-use crate::command::Plan;
 use crate::command::keys::KeyPosition;
 use crate::effects::Stamp;
 use crate::reply::Reply;
@@ -205,7 +204,7 @@ impl Coordinator {
         let Work::Exec(exec) = &txn.work else { return };
         let mut for_all_shards = false;
         for call in &exec.calls {
-            for_all_shards |= call.command.spec.plan() == Plan::AllShards;
+            for_all_shards |= call.command.spec.plan().is_for_all_shards();
             self.positions.clear();
             call.command.spec.key_positions(call.args.as_args(), &mut self.positions);
             for position in &self.positions {
@@ -265,7 +264,7 @@ impl Coordinator {
                 self.attempt(txn, owners, shard, out);
                 None
             }
-            TxnMessage::Done(txid, reply) => self.done(from, txid, reply),
+            TxnMessage::Done(txid, reply) => self.done(from, txid, reply, shard),
             _ => {
                 debug_assert!(false, "a message for a participant");
                 None
@@ -313,7 +312,13 @@ impl Coordinator {
         None
     }
 
-    fn done(&mut self, from: ShardId, txid: TxId, reply: Reply) -> Option<(Ticket, Reply)> {
+    fn done(
+        &mut self,
+        from: ShardId,
+        txid: TxId,
+        reply: Reply,
+        shard: &mut Shard,
+    ) -> Option<(Ticket, Reply)> {
         let txn = self.txns.get_mut(&txid)?;
         if let Work::Move(slot, _) = txn.work {
             self.arrived.push(slot);
@@ -330,7 +335,7 @@ impl Coordinator {
             Work::Command(call) => {
                 let mut reply = Reply::new(call.resp3);
                 let parts = Parts { replies: &replies, part_of_key: &part_of_key };
-                merge(call.command.spec.response_policy, &parts, &mut reply);
+                merge(&call.command.spec, &parts, || shard.random_bits(), &mut reply);
                 Some((ticket, reply))
             }
             Work::Exec(_) | Work::Move(..) => Some((ticket, replies.pop()?)),
@@ -353,7 +358,7 @@ fn run_gathered(txid: TxId, clock: u64, txn: Txn, shard: &mut Shard, out: &mut O
     match &work {
         Work::Command(call) => {
             reply.set_resp3(call.resp3);
-            shard.execute_stamped(call.as_call(), stamp, &mut reply);
+            shard.execute_stamped(call.command.run, call.as_call(), stamp, &mut reply);
         }
         Work::Exec(exec) => shard.execute_all(exec, is_watch_broken, stamp, &mut reply),
         Work::Move(..) => {}

@@ -238,6 +238,11 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
         }
     }
 
+    /// True while a transaction has the whole shard to itself.
+    pub fn is_whole_granted(&self) -> bool {
+        self.whole_granted
+    }
+
     /// True when a command on this key must wait.
     pub fn blocks(&self, key: Fingerprint, write: bool) -> bool {
         self.whole_granted

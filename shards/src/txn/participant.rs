@@ -6,14 +6,15 @@ use super::locks::{Fingerprint, LockTable, Outcome, Scope};
 use super::{
     Grant, Keys, Lent, LentSlots, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched,
 };
+use crate::command::flags;
 use crate::command::keys::{KeyPosition, RO};
-use crate::command::{Plan, flags};
 use crate::db::DbIndex;
 use crate::effects::Stamp;
 use crate::entry::Entry;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard};
 use crate::slot::{ShardId, SlotId, SlotSet};
+use crate::walk::first_slot;
 
 /// The connection that a ticket belongs to.
 type Source = (ShardId, u32);
@@ -67,6 +68,11 @@ impl Shard {
     #[cold]
     fn submit_among_locks(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
         match self.wait_place(call, ticket) {
+            None if call.command.spec.walks => {
+                let lent = self.lent_keys().map(|(db, key)| (db, SlotId::of(key))).collect();
+                self.walk_around(lent, |shard| shard.execute(call, reply));
+                true
+            }
             None => {
                 self.execute(call, reply);
                 true
@@ -87,12 +93,37 @@ impl Shard {
         if let Some(place) = self.txn.locks.behind((ticket.worker, ticket.connection)) {
             return Some(place);
         }
+        if call.command.spec.walks {
+            return self.wait_place_of_walk(call);
+        }
         let positions = self.take_positions(call);
         let blocked = self
             .claims(call, &positions)
             .find_map(|(key, write)| self.txn.locks.blocks(key, write).then_some(Some(key)));
         self.txn.positions = positions;
         blocked
+    }
+
+    /// A command that walks over slots must not begin in one of which a key is away.
+    fn wait_place_of_walk(&self, call: Call<'_>) -> Option<Option<Fingerprint>> {
+        if self.txn.locks.is_whole_granted() {
+            return Some(None);
+        }
+        let slot = first_slot(call.args);
+        let mut lent = self.lent_keys();
+        let (db, key) = lent.find(|&(db, key)| db == call.db && SlotId::of(key) == slot)?;
+        Some(Some(self.fingerprint(db, key)))
+    }
+
+    /// The keys that are lent to transactions, whether they were there or not.
+    fn lent_keys(&self) -> impl Iterator<Item = (DbIndex, &[u8])> {
+        let granted = self.txn.parts.values().filter(|active| active.granted);
+        granted
+            .flat_map(|active| match &active.part {
+                Part::Lend(keys, _) => Some(keys.iter()),
+                _ => None,
+            })
+            .flatten()
     }
 
     /// The places of a command's keys, in memory that is to be put back to `TxnState::positions`.
@@ -137,7 +168,9 @@ impl Shard {
                 let mut reply = Reply::default();
                 if let Part::Run(call) | Part::Whole(call) = &active.part {
                     reply.set_resp3(call.resp3);
-                    self.execute_stamped(call.as_call(), Stamp { clock, source: txid.0 }, &mut reply);
+                    let combined = call.command.spec.combined;
+                    let run = combined.map_or(call.command.run, |combined| combined.part);
+                    self.execute_stamped(run, call.as_call(), Stamp { clock, source: txid.0 }, &mut reply);
                 }
                 self.advance_clock(clock);
                 out.push((active.coordinator, TxnMessage::Done(txid, reply)));
@@ -198,7 +231,7 @@ impl Shard {
         match part {
             Part::Run(call) => self.claim(call, &mut claims),
             Part::Exec(exec) => {
-                if exec.calls.iter().any(|call| call.command.spec.plan() == Plan::AllShards) {
+                if exec.calls.iter().any(|call| call.command.spec.plan().is_for_all_shards()) {
                     return Scope::Whole;
                 }
                 for call in &exec.calls {
