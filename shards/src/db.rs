@@ -4,12 +4,14 @@
 
 use ahash::RandomState;
 
+use crate::access::AccessPolicy;
 use crate::effects::Effects;
-use crate::entry::Entry;
+use crate::entry::{Entry, EntryRef};
 use crate::event::{self, Event};
 use crate::garbage::Garbage;
 use crate::random::Random;
 use crate::slot::{SLOT_COUNT, SlotId};
+use crate::slot_counts::SlotCounts;
 use crate::table::{Place, Table};
 use crate::watch::Watches;
 
@@ -60,6 +62,8 @@ pub struct Env {
     /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
     /// that their owners can tell those who watch them.
     pub away: Option<Vec<(DbIndex, Box<[u8]>)>>,
+    /// How entries remember their use.
+    pub access: AccessPolicy,
     /// All random choices of the shard.
     pub random: Random,
     /// Tables that FLUSHDB ASYNC and FLUSHALL ASYNC have taken away and that are still to be freed.
@@ -81,6 +85,7 @@ impl Env {
             watches: Watches::default(),
             effects: Effects::default(),
             away: None,
+            access: AccessPolicy::default(),
             random: Random::new(random_seed),
             garbage: Garbage::default(),
         }
@@ -118,10 +123,10 @@ impl Env {
         Key { bytes, slot, hash: self.hasher.hash_one(bytes) }
     }
 
-    /// The access statistics of an entry that is used now: seconds, modulo 2^24 (Redis: LRU_CLOCK).
+    /// The access statistics of an entry that had `bits` and is used now.
     #[inline]
-    pub(crate) fn access_now(&self) -> u32 {
-        (self.now_ms / 1000) as u32 & 0xff_ffff
+    pub(crate) fn access_now(&mut self, bits: u32) -> u32 {
+        self.access.used(bits, self.now_ms, &mut self.random)
     }
 }
 
@@ -130,24 +135,24 @@ impl Env {
 pub struct Db {
     /// Either empty or `SLOT_COUNT` tables.
     pub(crate) tables: Vec<Table>,
-    keys: usize,
-    pub(crate) keys_with_expire: usize,
+    keys: SlotCounts,
+    pub(crate) keys_with_expire: SlotCounts,
 }
 
 impl Db {
     /// The number of keys, expired ones that nobody has looked at included (as DBSIZE counts).
     pub fn len(&self) -> usize {
-        self.keys
+        self.keys.total()
     }
 
     /// No key at all.
     pub fn is_empty(&self) -> bool {
-        self.keys == 0
+        self.len() == 0
     }
 
     /// The number of keys that have an expire.
     pub fn keys_with_expire(&self) -> usize {
-        self.keys_with_expire
+        self.keys_with_expire.total()
     }
 
     /// Removes every key and gives the memory back.
@@ -160,7 +165,7 @@ impl Db {
             Freeing::Now => self.clear(),
             Freeing::InSteps => {
                 let old = std::mem::take(self);
-                garbage.push(old.tables, old.keys);
+                garbage.push(old.tables, old.keys.total());
             }
         }
     }
@@ -174,8 +179,8 @@ impl Db {
         };
         let part = if slot == sweep.slot { sweep.part } else { 0 };
         let (looked_at, removed) = self.tables[slot].remove_expired(part, now_ms);
-        self.keys -= removed;
-        self.keys_with_expire -= removed;
+        self.keys.subtract(SlotId::new(slot as u16), removed);
+        self.keys_with_expire.subtract(SlotId::new(slot as u16), removed);
         let next = if part + 1 < self.tables[slot].parts() {
             Sweep { slot, part: part + 1, ..sweep }
         } else {
@@ -200,16 +205,40 @@ impl Db {
         if self.tables.is_empty() {
             self.tables.resize_with(SLOT_COUNT, Table::default);
         }
-        self.keys += 1;
-        self.keys_with_expire += usize::from(entry.view().expire_ms().is_some());
+        self.keys.add(slot, 1);
+        if entry.view().expire_ms().is_some() {
+            self.keys_with_expire.add(slot, 1);
+        }
         self.tables[slot.index()].insert(hash, entry, |bytes| hasher.hash_one(bytes))
     }
 
     pub(crate) fn remove(&mut self, slot: SlotId, place: Place) -> Entry {
         let entry = self.tables[slot.index()].remove(place);
-        self.keys -= 1;
-        self.keys_with_expire -= usize::from(entry.view().expire_ms().is_some());
+        self.keys.subtract(slot, 1);
+        if entry.view().expire_ms().is_some() {
+            self.keys_with_expire.subtract(slot, 1);
+        }
         entry
+    }
+
+    /// The place of a random key, each with the same chance however they are spread over slots; one whose time is over
+    /// included.
+    pub(crate) fn random_place(&self, random: &mut Random) -> Option<(SlotId, Place)> {
+        let (slots, mut rest) = self.keys.locate(random.below(self.len().max(1)))?;
+        let slot = slots.into_iter().find(|&slot| {
+            let len = self.tables[slot].len();
+            let is_here = rest < len;
+            rest -= if is_here { 0 } else { len };
+            is_here
+        })?;
+        let place = self.tables[slot].random_place(random)?;
+        Some((SlotId::new(slot as u16), place))
+    }
+
+    /// A random key's entry, as [`Db::random_place`] picks it.
+    pub fn random_key(&self, random: &mut Random) -> Option<EntryRef<'_>> {
+        let (slot, place) = self.random_place(random)?;
+        Some(self.tables[slot.index()].word(place).entry())
     }
 }
 
@@ -237,7 +266,7 @@ pub(crate) fn expire_some(dbs: &mut [Db], sweep: &mut Sweep, env: &mut Env, budg
     while looked_at < budget && wrapped <= dbs.len() {
         let db = &mut dbs[sweep.db];
         let (next, looked, gone) =
-            if db.keys_with_expire == 0 { (None, 0, 0) } else { db.remove_expired(*sweep, env.now_ms) };
+            if db.keys_with_expire() == 0 { (None, 0, 0) } else { db.remove_expired(*sweep, env.now_ms) };
         looked_at += looked;
         removed += gone;
         *sweep = next.unwrap_or_else(|| {
@@ -247,4 +276,47 @@ pub(crate) fn expire_some(dbs: &mut [Db], sweep: &mut Sweep, env: &mut Env, budg
     }
     env.expired_keys += removed as u64;
     (looked_at, removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::NewValue;
+
+    fn add(db: &mut Db, env: &Env, name: &str, expire_ms: Option<u64>) {
+        let key = env.key(name.as_bytes());
+        let entry = Entry::new(key.bytes, NewValue::Int(1), expire_ms);
+        db.insert(key.slot, key.hash, entry, &env.hasher);
+    }
+
+    #[test]
+    fn random_keys_are_uniform_over_slots_of_any_size() {
+        // Half of the keys share a slot whose table is split; the others are spread over all slots.
+        let env = Env::new([1, 2, 3, 4], 5, 512 << 20);
+        let mut db = Db::default();
+        let mut random = Random::new(9);
+        assert!(db.random_key(&mut random).is_none());
+        let (keys, picks) = if cfg!(miri) { (20, 10) } else { (10_000, 200_000) };
+        for index in 0..keys / 2 {
+            add(&mut db, &env, &format!("{{tag}}{index}"), None);
+            add(&mut db, &env, &format!("key:{index}"), None);
+        }
+        let mut counts = std::collections::HashMap::<Vec<u8>, u32>::new();
+        for _ in 0..picks {
+            let key = db.random_key(&mut random).unwrap().key().to_vec();
+            *counts.entry(key).or_default() += 1;
+        }
+        if cfg!(miri) {
+            return;
+        }
+        // Chi squared: about one for each key, give or take some hundredths.
+        let mean = f64::from(picks) / f64::from(keys);
+        let absent = f64::from(keys) - counts.len() as f64;
+        let squares: f64 = counts.values().map(|&count| (f64::from(count) - mean).powi(2)).sum();
+        let chi = (squares + absent * mean.powi(2)) / mean / f64::from(keys);
+        assert!((0.9..1.1).contains(&chi), "{chi}");
+        let tagged: u32 =
+            counts.iter().filter(|(key, _)| key.starts_with(b"{")).map(|(_, count)| count).sum();
+        assert!((picks * 49 / 100..=picks * 51 / 100).contains(&(tagged as i32)), "{tagged}");
+    }
 }

@@ -12,8 +12,12 @@ use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
 use crate::error::CommandError;
 use crate::event::{self, Event};
 use crate::slot::SlotId;
+use crate::slot_counts::SlotCounts;
 use crate::table::{Place, Word};
 use crate::watch::ClientId;
+
+/// Expired keys that [`Keyspace::random_entry`] removes before it gives up, so that it cannot take long.
+const RANDOM_TRIES_MAX: usize = 100;
 
 /// The databases of the shard as one command sees them. Handlers reach it as `ctx.keys`.
 pub struct Keyspace<'a> {
@@ -148,6 +152,35 @@ impl<'a> Keyspace<'a> {
         entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms).then_some(entry)
     }
 
+    /// A random key's entry, each with the same chance. Expired keys that are met on the way are removed; `None` when
+    /// there is none but those, as far as some tries tell (Redis: dbRandomKey).
+    pub fn random_entry(&mut self) -> Option<EntryRef<'_>> {
+        for _ in 0..RANDOM_TRIES_MAX {
+            let (slot, place) = self.dbs[self.selected.index()].random_place(&mut self.env.random)?;
+            let entry = self.db().tables[slot.index()].word(place).entry();
+            if entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms) {
+                return Some(self.db().tables[slot.index()].word(place).entry());
+            }
+            self.remove_expired(slot, place);
+        }
+        None
+    }
+
+    /// How long an entry has not been used, in milliseconds (OBJECT IDLETIME). Means nothing while the policy is LFU.
+    pub fn idle_ms(&self, entry: &EntryRef<'_>) -> u64 {
+        self.env.access.idle_ms(entry.access(), self.env.now_ms)
+    }
+
+    /// How often an entry was used, on LFU's logarithmic scale (OBJECT FREQ). Means nothing unless the policy is LFU.
+    pub fn frequency(&self, entry: &EntryRef<'_>) -> u8 {
+        self.env.access.frequency(entry.access(), self.env.now_ms)
+    }
+
+    /// True when `maxmemory-policy` is one of LFU: entries remember how often they were used, not when.
+    pub fn is_lfu(&self) -> bool {
+        self.env.access.is_lfu
+    }
+
     /// Looks up a string to read it.
     ///
     /// # Errors
@@ -219,7 +252,7 @@ impl<'a> Keyspace<'a> {
     }
 
     fn insert_at(&mut self, key: &Key<'_>, mut entry: Entry) -> Place {
-        entry.set_access(self.env.access_now());
+        entry.set_access(self.env.access.at_start(self.env.now_ms));
         self.dbs[self.selected.index()].insert(key.slot, key.hash, entry, &self.env.hasher)
     }
 
@@ -229,6 +262,7 @@ impl<'a> Keyspace<'a> {
         EntryMut {
             word: db.tables[key.slot.index()].word_mut(place),
             keys_with_expire: &mut db.keys_with_expire,
+            slot: key.slot,
         }
     }
 
@@ -278,22 +312,31 @@ impl<'a> Keyspace<'a> {
         let entry = db.tables[key.slot.index()].word(place).entry();
         match entry.expire_ms() {
             Some(at_ms) if at_ms <= self.env.now_ms => {
-                db.remove(key.slot, place);
-                self.env.expired_keys += 1;
-                self.env.removed(self.selected, key.bytes, event::EXPIRED);
+                self.remove_expired(key.slot, place);
                 None
             }
             _ => Some(place),
         }
     }
 
+    /// Removes an entry whose time is over, and tells it.
+    #[cold]
+    fn remove_expired(&mut self, slot: SlotId, place: Place) {
+        let entry = self.db().remove(slot, place);
+        self.env.expired_keys += 1;
+        self.env.removed(self.selected, entry.view().key(), event::EXPIRED);
+    }
+
     #[inline]
     fn touched(&mut self, key: &Key<'_>, place: Place) -> &Word {
-        let access = self.env.access_now();
         let table = &mut self.dbs[self.selected.index()].tables[key.slot.index()];
         let word = table.word_mut(place);
-        if self.touch && word.entry().access() != access {
-            word.with_entry(|entry| entry.set_access(access));
+        if self.touch {
+            let before = word.entry().access();
+            let access = self.env.access_now(before);
+            if before != access {
+                word.with_entry(|entry| entry.set_access(access));
+            }
         }
         word
     }
@@ -314,7 +357,8 @@ fn pad(bytes: &mut Vec<u8>, len_min: usize) {
 /// An entry that may be changed.
 pub struct EntryMut<'a> {
     word: &'a mut Word,
-    keys_with_expire: &'a mut usize,
+    keys_with_expire: &'a mut SlotCounts,
+    slot: SlotId,
 }
 
 impl EntryMut<'_> {
@@ -357,7 +401,11 @@ impl EntryMut<'_> {
         let had = self.view().expire_ms().is_some();
         change(self.word);
         let has = self.view().expire_ms().is_some();
-        *self.keys_with_expire = *self.keys_with_expire + usize::from(has) - usize::from(had);
+        match (had, has) {
+            (false, true) => self.keys_with_expire.add(self.slot, 1),
+            (true, false) => self.keys_with_expire.subtract(self.slot, 1),
+            _ => {}
+        }
     }
 }
 

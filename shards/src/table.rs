@@ -18,6 +18,7 @@
 #![expect(unsafe_code, reason = "words pack a tag and an owned pointer, which only this file takes apart")]
 
 use crate::entry::{Entry, EntryRef};
+use crate::random::Random;
 use crate::words::{UsedWords, Words};
 
 /// A part with more entries than this is split. Bounds the longest pause of growth.
@@ -238,6 +239,17 @@ impl Part {
         (looked_at, removed)
     }
 
+    /// The place of a random word in use; the part must not be empty. At least every eighth word is in use but for
+    /// some time after a split, so it takes few tries.
+    fn random_at(&self, random: &mut Random) -> usize {
+        loop {
+            let at = random.below(self.words.len());
+            if self.words[at] != 0 {
+                return at;
+            }
+        }
+    }
+
     fn drain(&mut self) -> impl Iterator<Item = u64> + use<> {
         let words = std::mem::take(&mut self.words);
         self.len = 0;
@@ -387,6 +399,23 @@ impl Table {
         };
         // SAFETY: the word was in use, and it is in the table no more.
         unsafe { Entry::from_raw(word & POINTER_MASK) }
+    }
+
+    /// The place of a random entry, each with the same chance.
+    pub fn random_place(&self, random: &mut Random) -> Option<Place> {
+        let (index, part) = match &self.root {
+            Root::Part(part) => (0, part),
+            Root::Split(directory) => {
+                let mut rest = random.below(directory.len.max(1));
+                let found = directory.parts.iter().position(|(_, part)| {
+                    let is_here = rest < part.len as usize;
+                    rest = rest.wrapping_sub(if is_here { 0 } else { part.len as usize });
+                    is_here
+                })?;
+                (found, &directory.parts[found].1)
+            }
+        };
+        (part.len > 0).then(|| Place { part: index as u32, at: part.random_at(random) as u32 })
     }
 
     /// All entries, in no order that a caller may rely on.
