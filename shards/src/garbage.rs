@@ -9,10 +9,6 @@ use std::fmt;
 
 use crate::table::{IntoEntries, Table};
 
-/// A value of this many bytes costs one unit of the budget more: giving a page back to the system takes about as long
-/// as freeing a small entry, something under a microsecond.
-const BYTES_PER_UNIT: usize = 4096;
-
 /// What is to be freed. One per shard.
 #[derive(Default)]
 pub struct Garbage {
@@ -42,14 +38,14 @@ impl Garbage {
     }
 
     /// Frees until `budget` units are used up, and says whether anything is left. A unit is an entry, a table, or
-    /// [`BYTES_PER_UNIT`] of a value; the last entry may exceed the budget by its own size.
+    /// a page of a value; the last entry may exceed the budget by its own size.
     pub fn free_some(&mut self, budget: usize) -> bool {
         let mut used = 0;
         while used < budget {
             let entry = self.entries.as_mut().and_then(Iterator::next);
             match entry {
                 Some(entry) => {
-                    used += 1 + entry.view().memory_bytes() / BYTES_PER_UNIT;
+                    used += entry.view().freeing_cost();
                     self.len -= 1;
                 }
                 None => {
@@ -121,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_big_value_uses_up_the_budget_by_its_size_and_is_freed() {
-        let blob = Blob::new(vec![1; 50 * BYTES_PER_UNIT]);
+        let blob = Blob::new(vec![1; 50 * 4096]);
         let mut garbage = Garbage::default();
         garbage.push(vec![table(4, NewValue::Blob(Blob::clone(&blob)))], 4);
         assert!(garbage.free_some(60));

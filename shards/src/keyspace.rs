@@ -7,12 +7,11 @@
 //! commands.
 
 use crate::args::Blob;
-use crate::db::{Db, DbIndex, Env, Freeing, Key};
+use crate::db::{Db, DbIndex, Env, ExpireChange, Freeing, Key};
 use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
 use crate::error::CommandError;
 use crate::event::{self, Event};
 use crate::slot::SlotId;
-use crate::slot_counts::SlotCounts;
 use crate::table::{Place, Word};
 use crate::watch::ClientId;
 
@@ -258,12 +257,8 @@ impl<'a> Keyspace<'a> {
 
     #[inline]
     fn entry_mut(&mut self, key: &Key<'_>, place: Place) -> EntryMut<'_> {
-        let db = &mut self.dbs[self.selected.index()];
-        EntryMut {
-            word: db.tables[key.slot.index()].word_mut(place),
-            keys_with_expire: &mut db.keys_with_expire,
-            slot: key.slot,
-        }
+        let (word, expire_change) = self.dbs[self.selected.index()].entry_mut(key.slot, place);
+        EntryMut { word, expire_change }
     }
 
     /// Adds an entry that was taken out of another shard, its access statistics as they were.
@@ -357,8 +352,7 @@ fn pad(bytes: &mut Vec<u8>, len_min: usize) {
 /// An entry that may be changed.
 pub struct EntryMut<'a> {
     word: &'a mut Word,
-    keys_with_expire: &'a mut SlotCounts,
-    slot: SlotId,
+    expire_change: ExpireChange<'a>,
 }
 
 impl EntryMut<'_> {
@@ -377,12 +371,12 @@ impl EntryMut<'_> {
     /// Changes the value and the expire.
     #[inline]
     pub fn replace(&mut self, value: NewValue<'_>, expire: Expire) {
-        self.counting_expires(|word| word.with_entry(|entry| entry.replace(value, expire)));
+        self.telling_of_expire(|word| word.with_entry(|entry| entry.replace(value, expire)));
     }
 
     /// Sets or removes the expire, in milliseconds since 1970.
     pub fn set_expire(&mut self, expire_ms: Option<u64>) {
-        self.counting_expires(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
+        self.telling_of_expire(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
     }
 
     /// Overwrites an integer value in place. The kind must be `Kind::Int`.
@@ -397,14 +391,12 @@ impl EntryMut<'_> {
     }
 
     #[inline]
-    fn counting_expires(&mut self, change: impl FnOnce(&mut Word)) {
-        let had = self.view().expire_ms().is_some();
+    fn telling_of_expire(&mut self, change: impl FnOnce(&mut Word)) {
+        let before = self.view().expire_ms();
         change(self.word);
-        let has = self.view().expire_ms().is_some();
-        match (had, has) {
-            (false, true) => self.keys_with_expire.add(self.slot, 1),
-            (true, false) => self.keys_with_expire.subtract(self.slot, 1),
-            _ => {}
+        let after = self.view().expire_ms();
+        if before != after {
+            self.expire_change.happened(self.word.tag(), before, after);
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod encoding;
 pub mod entry;
 pub mod error;
 pub mod event;
+mod expires;
 pub mod garbage;
 pub mod glob;
 pub mod keyspace;
