@@ -700,6 +700,14 @@ impl Worker {
                 self.shard.reset_stats();
                 Answer::Done
             }
+            Question::SetActiveExpire(is_expiring) => {
+                self.shard.set_active_expire(*is_expiring);
+                Answer::Done
+            }
+            Question::Sleep(time) => {
+                std::thread::sleep(*time);
+                Answer::Done
+            }
         }
     }
 

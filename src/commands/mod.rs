@@ -4,10 +4,17 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod connection;
+pub mod debug;
 pub mod server;
 
 use crate::registry::SessionCommand;
 
 /// All session commands, topic by topic.
-pub const TOPICS: &[&[SessionCommand]] =
-    &[client::COMMANDS, command::COMMANDS, config::COMMANDS, connection::COMMANDS, server::COMMANDS];
+pub const TOPICS: &[&[SessionCommand]] = &[
+    client::COMMANDS,
+    command::COMMANDS,
+    config::COMMANDS,
+    connection::COMMANDS,
+    debug::COMMANDS,
+    server::COMMANDS,
+];
