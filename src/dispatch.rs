@@ -83,6 +83,9 @@ impl Worker {
             return Err(CommandError::WrongArity(entry.full_name.clone().into()));
         }
         connection.session.last_command = Some(&entry.full_name);
+        if spec.has(flags::PROTECTED) && !self.config.enable_debug_command.includes(connection.is_local) {
+            return Err(CommandError::other(DEBUG_REFUSED_TEXT));
+        }
         if !connection.session.authenticated && !spec.has(flags::NO_AUTH) {
             return Err(CommandError::other("NOAUTH Authentication required."));
         }
@@ -333,6 +336,9 @@ impl Worker {
         }
     }
 }
+
+/// DEBUG is the only protected command here (Redis: allowProtectedAction).
+const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
 
 /// What a browser sends that a web page has made talk to this port (Redis: securityWarningCommand).
 fn is_http(word: &[u8]) -> bool {

@@ -46,7 +46,8 @@ const BATCHES_PER_TURN: usize = 8;
 const CRON_CONNECTIONS_PART: usize = 10;
 /// Work on garbage in a turn: entries freed.
 const GARBAGE_ENTRIES_PER_TURN: usize = 256;
-/// Work on expired keys: entries looked at by the cron, and in each turn after that while many of them have expired.
+/// Work on expired keys: entries removed by the cron, and in each turn after that while more have expired. About
+/// a quarter of a millisecond.
 const EXPIRE_ENTRIES_PER_TURN: usize = 1000;
 /// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
 const STOPPING_TURNS_MAX: usize = 100;
@@ -108,7 +109,7 @@ pub struct Worker {
     dirty: VecDeque<u32>,
     argv: Argv,
     last_cron_ms: u64,
-    /// Many keys have just expired: go on removing them.
+    /// More keys have expired than one turn removes: go on.
     expiring: bool,
     cron_part: usize,
     /// Completions of the turn; kept for its memory.
@@ -770,6 +771,14 @@ impl Worker {
             Question::ResetStats => {
                 self.stats = Stats::default();
                 self.shard.reset_stats();
+                Answer::Done
+            }
+            Question::SetActiveExpire(is_expiring) => {
+                self.shard.set_active_expire(*is_expiring);
+                Answer::Done
+            }
+            Question::Sleep(time) => {
+                std::thread::sleep(*time);
                 Answer::Done
             }
         }

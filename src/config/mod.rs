@@ -61,6 +61,8 @@ pub struct Config {
     pub protected_mode: bool,
     /// The default user's password; empty means none.
     pub requirepass: Vec<u8>,
+    /// Who may use DEBUG.
+    pub enable_debug_command: Allowed,
     /// Limits for normal clients, replicas, and pub/sub clients.
     pub client_output_buffer_limit: [OutputLimit; 3],
     /// The most a client may have sent without its being executed, in bytes.
@@ -85,6 +87,28 @@ pub struct Config {
     pub(crate) kept: BTreeMap<&'static str, Vec<u8>>,
     /// Lines that only a file can hold (`user`, `rename-command`, `loadmodule`, `sentinel`), in order, as words.
     pub file_only: Vec<Vec<Vec<u8>>>,
+}
+
+/// Who may do what needs a directive's permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Nobody.
+    No,
+    /// Everybody.
+    ToAll,
+    /// Clients over a loopback address or the Unix socket.
+    ToLocal,
+}
+
+impl Allowed {
+    /// Whether a client may, by whether it is a local one.
+    pub fn includes(self, is_local: bool) -> bool {
+        match self {
+            Allowed::No => false,
+            Allowed::ToAll => true,
+            Allowed::ToLocal => is_local,
+        }
+    }
 }
 
 /// Redis's log levels.
@@ -121,6 +145,7 @@ impl Default for Config {
             maxclients: 10_000,
             protected_mode: true,
             requirepass: Vec::new(),
+            enable_debug_command: Allowed::No,
             client_output_buffer_limit: [limit(0, 0, 0), limit(256, 64, 60), limit(32, 8, 60)],
             client_query_buffer_limit_bytes: 1 << 30,
             proto_max_bulk_len_bytes: 512 << 20,

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::kind::{Kind, Reason};
-use super::{Config, LogLevel, OutputLimit, special};
+use super::{Allowed, Config, LogLevel, OutputLimit, special};
 
 /// What a directive does here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,6 +227,19 @@ const OUTPUT_LIMITS: Store = Store::Field {
     },
 };
 
+const PROTECTED_ACTIONS: &[&str] = &["no", "yes", "local"];
+
+const ENABLE_DEBUG_COMMAND: Store = Store::Field {
+    get: |config| PROTECTED_ACTIONS[config.enable_debug_command as usize].into(),
+    set: |config, text| {
+        config.enable_debug_command = match text {
+            b"yes" => Allowed::ToAll,
+            b"local" => Allowed::ToLocal,
+            _ => Allowed::No,
+        };
+    },
+};
+
 const LOG_LEVELS: &[&str] = &["debug", "verbose", "notice", "warning", "nothing"];
 
 const LOGLEVEL: Store = Store::Field {
@@ -250,7 +263,7 @@ const COUNT: Kind = int(0, i32::MAX as i64);
 /// C's `long` from zero.
 const LONG: Kind = int(0, i64::MAX);
 const MEMORY: Kind = memory(0, i64::MAX as u64);
-const PROTECTED_ACTION: Kind = Kind::OneOf(&["no", "yes", "local"]);
+const PROTECTED_ACTION: Kind = Kind::OneOf(PROTECTED_ACTIONS);
 const SYSLOG_FACILITY: Kind =
     Kind::OneOf(&["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"]);
 const MAXMEMORY_POLICY: Kind = Kind::OneOf(&[
@@ -373,7 +386,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     later("acllog-max-len", LONG, "128"),
     later("acl-pubsub-default", Kind::OneOf(&["allchannels", "resetchannels"]), "resetchannels"),
     later("enable-protected-configs", PROTECTED_ACTION, "no").immutable(),
-    later("enable-debug-command", PROTECTED_ACTION, "no").immutable(),
+    live("enable-debug-command", PROTECTED_ACTION, "no", ENABLE_DEBUG_COMMAND).immutable(),
     meaningless("enable-module-command", PROTECTED_ACTION, "no", NO_MODULES).immutable(),
     // TLS.
     later("tls-port", PORT, "0"),

@@ -99,8 +99,8 @@ fn keys(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 }
 
 fn randomkey(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Done {
-    match ctx.keys.random_key() {
-        Some(key) => ctx.reply.bulk(&key),
+    match ctx.keys.random_entry() {
+        Some(entry) => ctx.reply.bulk(entry.key()),
         None => ctx.reply.null(),
     }
     Ok(())

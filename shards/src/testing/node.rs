@@ -450,11 +450,6 @@ impl Node {
     }
 }
 
-/// The first owner of a slot: each shard gets a range.
-fn dealt_to(slot: SlotId, shard_count: usize) -> ShardId {
-    ShardId((slot.index() * shard_count / SLOT_COUNT) as u16)
-}
-
 impl Connection {
     fn can_go_on(&self) -> bool {
         match self.waiting {

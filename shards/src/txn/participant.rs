@@ -154,6 +154,12 @@ impl Shard {
         self.txn.locks.is_idle()
     }
 
+    /// True while a transaction holds this key, so that it must stay as it is: it must neither expire nor be evicted.
+    #[inline]
+    pub(crate) fn is_held(&self, db: DbIndex, key: &[u8]) -> bool {
+        !self.txn.locks.is_idle() && self.txn.locks.blocks(self.fingerprint(db, key), true)
+    }
+
     /// The replies of commands that had been parked and have run since the last call.
     pub fn take_completed(&mut self) -> Vec<(Ticket, Reply)> {
         std::mem::take(&mut self.txn.completed)
