@@ -393,7 +393,7 @@ mod tests {
                 let with_tag = model.iter().filter(|(with, _)| *with == tag);
                 // The comparison of eight tags at once may name a tag that differs by its lowest bit.
                 assert!(candidates.len() >= with_tag.clone().count(), "step {step}");
-                if let Some((_, pushed)) = with_tag.clone().last() {
+                if let Some((_, pushed)) = with_tag.clone().next_back() {
                     let found = page.find(tag, |stored| stored == pushed.stored());
                     assert_eq!(page.get(found.unwrap()), pushed.stored());
                 }
