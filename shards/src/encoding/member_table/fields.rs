@@ -1,9 +1,9 @@
-//! A map from fields to values, byte strings both, of any number: what is behind a large hash. A field may have an
-//! expire (HEXPIRE).
+//! A map from fields to values, byte strings both, of any number: what is behind a large hash. A field may have
+//! an expire (HEXPIRE).
 //!
-//! A record is `| head u8 | field's length u64, if long | expire u64, if any | field | value |`. The head's low bits are
-//! the field's length or [`LONG_FIELD`], its high bit says that there is an expire: fields without one pay nothing.
-//! The fields that have one are also in an index, ordered by time, by their hashes: 16 bytes each.
+//! A record is `| head u8 | field's length u64, if long | expire u64, if any | field | value |`. The head's low bits
+//! are the field's length or [`LONG_FIELD`], its high bit says that there is an expire: fields without one pay
+//! nothing. The fields that have one are also in an index, ordered by time, by their hashes: 16 bytes each.
 //!
 //! This file must not know pages, nor what time it is.
 

@@ -7,8 +7,8 @@ use super::fields::FieldRecord;
 use super::members::MemberRecord;
 use super::table::Table;
 
-/// A record outside of the pages costs one unit of the budget more for each so many bytes: giving a page of memory back to
-/// the system takes about as long as freeing a small block, something under a microsecond.
+/// A record outside of the pages costs one unit of the budget more for each so many bytes: giving a page of memory
+/// back to the system takes about as long as freeing a small block, something under a microsecond.
 const BYTES_PER_UNIT: usize = 4096;
 
 /// Memory to be freed. When dropped it frees all that is left.

@@ -17,8 +17,8 @@ use std::marker::PhantomData;
 use super::page::{INLINE_LEN_MAX, Page, Stored};
 use super::segments::Segments;
 
-/// Pages have this many records on average, if these are small, so from 11 to 22 by their turn. Fewer make the directory
-/// larger than what is saved elsewhere, more make searches longer.
+/// Pages have this many records on average, if these are small, and from half to twice as many by their turn. Fewer
+/// make the directory larger than what is saved elsewhere, more make searches longer.
 const PAGE_RECORDS: usize = 16;
 /// Pages have this many bytes of data on average, if records are large. Bounds what an insert or a removal moves.
 const PAGE_DATA_BYTES: usize = 768;
@@ -287,10 +287,10 @@ impl<R: Record> Table<R> {
         }
     }
 
-    /// A record drawn by chance. Every page is equally likely, and of its places, used or not, every one; what hits an
-    /// unused place is drawn again. There are as many places as hardly any page has records (the mean of the pages that
-    /// are to be split next and four standard deviations), so that at worst the records of one page in ten thousand are drawn
-    /// too rarely, and those by some percent.
+    /// A record drawn by chance. Every page is equally likely, and of its places, used or not, every one; what hits
+    /// an unused place is drawn again. There are as many places as hardly any page has records (the mean of the pages
+    /// that are to be split next and four standard deviations), so that at worst the records of one page in ten
+    /// thousand are drawn too rarely, and those by some percent.
     pub(super) fn random(&self, random: &mut impl FnMut() -> u64) -> Option<Place> {
         let pages = self.pages.len();
         if self.len == 0 {

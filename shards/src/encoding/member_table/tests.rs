@@ -302,6 +302,8 @@ fn tables_stay_dense_at_any_size() {
             .for_each(|number| _ = set.remove(format!("element:{number:012}").as_bytes(), strong));
         let after = set.memory_bytes() as f64 / set.len() as f64;
         assert!(after < 20.0 + 25.0, "{after} bytes for a member after most of {len} were removed");
+        (0..len - 10).for_each(|number| _ = set.remove(format!("element:{number:012}").as_bytes(), strong));
+        assert!(set.memory_bytes() < 10 * 45 + 500, "{} bytes for the last 10 of {len}", set.memory_bytes());
     }
 }
 
