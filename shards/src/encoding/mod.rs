@@ -4,3 +4,4 @@ pub mod bitops;
 pub mod geohash;
 pub mod hyperloglog;
 pub mod lcs;
+pub mod member_table;
