@@ -110,7 +110,8 @@ impl Union {
         self.records.sort_unstable_by(|left, right| key(left).compare(&key(right)));
         let mut builder = Builder::default();
         for record in &self.records {
-            let in_order = builder.push(u64::from(record.hash) << 32, member_of(&bytes, record), record.score);
+            let in_order =
+                builder.push(u64::from(record.hash) << 32, member_of(&bytes, record), record.score);
             debug_assert!(in_order, "just sorted");
         }
         builder.finish()

@@ -100,7 +100,8 @@ impl Part {
     /// False when the array's end is in the way.
     fn place(&mut self, word: u64) -> bool {
         let mut at = self.home(word_hash(word));
-        while self.words.get(at).is_some_and(|&present| present != 0 && word_hash(present) <= word_hash(word)) {
+        while self.words.get(at).is_some_and(|&present| present != 0 && word_hash(present) <= word_hash(word))
+        {
             at += 1;
         }
         let Some(gap) = self.words[at..].iter().position(|&word| word == 0) else { return false };

@@ -106,7 +106,10 @@ impl SortedSet {
     /// changes nothing, so 0 is not replaced by -0 (Redis: zsetAdd).
     pub fn set_score(&mut self, place: Place, member: &[u8], score: f64) {
         debug_assert!(!score.is_nan(), "a score is a place in an order");
-        debug_assert!(self.tree.run(place.leaf).member(place.at as usize) == member, "the place is the member's");
+        debug_assert!(
+            self.tree.run(place.leaf).member(place.at as usize) == member,
+            "the place is the member's"
+        );
         if score == place.score {
             return;
         }
@@ -115,9 +118,8 @@ impl SortedSet {
         let (old, new) = (Key { score: place.score, member }, Key { score, member });
         // Between the leaf's first and last record, and outwards from neither, nothing but the leaf can be concerned.
         let is_above = score > old.score || place.leaf == self.tree.first || run.key(0).is_less(&new);
-        let is_below = score < old.score
-            || place.leaf == self.tree.last
-            || new.is_less(&run.key(run.len() - 1));
+        let is_below =
+            score < old.score || place.leaf == self.tree.last || new.is_less(&run.key(run.len() - 1));
         if is_above && is_below {
             let to = run.position(0, &new, false);
             self.tree.change(place.leaf, |run| run.set_score(at, to, score));

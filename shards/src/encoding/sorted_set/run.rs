@@ -46,8 +46,10 @@ pub(super) struct Run {
 impl Clone for Run {
     /// A copy has the same capacities, which the tree has accounted for.
     fn clone(&self) -> Run {
-        let mut copy =
-            Run { heads: Vec::with_capacity(self.heads.capacity()), bytes: Vec::with_capacity(self.bytes.capacity()) };
+        let mut copy = Run {
+            heads: Vec::with_capacity(self.heads.capacity()),
+            bytes: Vec::with_capacity(self.bytes.capacity()),
+        };
         copy.heads.extend_from_slice(&self.heads);
         copy.bytes.extend_from_slice(&self.bytes);
         copy
@@ -238,7 +240,9 @@ impl Run {
         self.bytes.extend_from_slice(&other.bytes[from..to]);
         make_room(&mut self.heads, range.len());
         self.heads.extend(
-            other.heads[range].iter().map(|head| Head { end: (head.end as usize - from + base) as u32, ..*head }),
+            other.heads[range]
+                .iter()
+                .map(|head| Head { end: (head.end as usize - from + base) as u32, ..*head }),
         );
     }
 

@@ -243,13 +243,7 @@ impl Tree {
         Some(Sibling { separator, id: self.inners.insert(right), count })
     }
 
-    fn insert_into_leaf(
-        &mut self,
-        id: u32,
-        key: &Key<'_>,
-        hash: u32,
-        index: &mut Index,
-    ) -> Option<Sibling> {
+    fn insert_into_leaf(&mut self, id: u32, key: &Key<'_>, hash: u32, index: &mut Index) -> Option<Sibling> {
         let leaf = self.leaves.get(id);
         let at = leaf.run.position(0, key, false);
         let (len, bytes) = (leaf.run.len(), leaf.run.member_bytes());
@@ -480,7 +474,12 @@ impl Tree {
                 for (at, child) in rest.by_ref().take(taken).enumerate() {
                     let (score, member) = &child.separator;
                     if at == 0 {
-                        inner.insert(0, &Key { score: f64::NEG_INFINITY, member: b"" }, child.id, child.count);
+                        inner.insert(
+                            0,
+                            &Key { score: f64::NEG_INFINITY, member: b"" },
+                            child.id,
+                            child.count,
+                        );
                         separator_before = child.separator;
                     } else {
                         inner.insert(at, &Key { score: *score, member }, child.id, child.count);
@@ -506,7 +505,10 @@ impl Tree {
             0 => 0,
             _ => self.inners.get(self.root).memory_bytes(),
         };
-        self.run_bytes + self.leaves.memory_bytes() + self.inners.memory_bytes() + self.inners.len() * inner_bytes
+        self.run_bytes
+            + self.leaves.memory_bytes()
+            + self.inners.memory_bytes()
+            + self.inners.len() * inner_bytes
     }
 
     /// All leaves in order.
@@ -530,7 +532,8 @@ impl Tree {
             assert!(run.len() <= LEAF_RECORDS_MAX && (run.len() > 0 || self.height == 0));
             previous = id;
         }
-        let keys: Vec<Key<'_>> = runs.iter().flat_map(|(_, run)| (0..run.len()).map(|at| run.key(at))).collect();
+        let keys: Vec<Key<'_>> =
+            runs.iter().flat_map(|(_, run)| (0..run.len()).map(|at| run.key(at))).collect();
         assert!(keys.is_sorted_by(|left, right| left.is_less(right)));
         let mut leaves = Vec::new();
         let count = self.check_below(self.root, self.height, None, None, &mut leaves);
