@@ -66,7 +66,7 @@ impl Part {
         let capacity = self.words.len();
         // What overflows behind the last home finds room in the rest.
         let homes = if capacity <= LIST_CAPACITY_MAX { 1 } else { capacity - capacity / 32 - 2 };
-        (u64::from(hash << self.depth) * homes as u64 >> 32) as usize
+        ((u64::from(hash << self.depth) * homes as u64) >> 32) as usize
     }
 
     fn has_room(&self) -> bool {

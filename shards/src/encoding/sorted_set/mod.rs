@@ -2,7 +2,14 @@
 //!
 //! Redis has a skip list and a hash table that share one small allocation for each member. Here records lie packed in
 //! the leaves of a B+ tree ([`tree`]), up to 64 in a leaf, and a hash index ([`index`]) knows the leaf of each member.
-//! A member of 20 bytes costs about 53 bytes in all, where a structure of nodes and pointers costs 80 and more.
+//! A million members of 20 bytes take 53 resident bytes each, 59 after many changes of score: 0.61 and 0.66 of
+//! what Valkey 9.1.2 takes (88 resident), and 0.41 and 0.46 of redis-server 7.0.15. Adding, finding, ranking and moving
+//! a member take 0.35 to 0.45 of the CPU time that redis-server spends on it beyond that of an EXISTS, removing the
+//! first 0.2, uniting two sets of 100 000 0.3.
+//!
+//! The other layout measured was a record of its own for each member, with the index and the leaves naming it. It finds
+//! a member in 0.6 of the time and inserts one in 0.8, because fewer pages are visited; but it takes 1.25 of the
+//! memory, 1.7 of the time to remove the first and 2.1 to raise a score by a little, and 4 of that to walk.
 //!
 //! This folder must not know keys, commands, replies or limits. Hashes and random numbers are handed in; NaN never
 //! comes in. Of a 64-bit hash only the leading 32 bits are used.
