@@ -5,3 +5,5 @@ pub mod geohash;
 pub mod hyperloglog;
 pub mod lcs;
 pub mod member_table;
+pub mod score;
+pub mod sorted_set;
