@@ -370,3 +370,145 @@ impl Sound<'_> {
         Some((flags & DELETED != 0, id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::random::Random;
+
+    const MASTER: StreamId = StreamId::new(1000, 1);
+
+    type Pair = (&'static [u8], &'static [u8]);
+
+    fn block(entries: &[(StreamId, &[Pair])]) -> Block {
+        let mut block = Block::new(entries[0].1.iter().copied());
+        entries.iter().for_each(|(id, fields)| block.append(entries[0].0, *id, fields.iter().copied()));
+        block
+    }
+
+    fn sample() -> Block {
+        block(&[
+            (MASTER, &[(b"a", b"1"), (b"b", b"two")]),
+            (StreamId::new(1000, 2), &[(b"a", b"300"), (b"b", b"x")]),
+            (StreamId::new(2000, 0), &[(b"c", b"d")]),
+        ])
+    }
+
+    fn delete(block: &mut Block, id: StreamId) {
+        let at = block.get(MASTER, id).unwrap().at;
+        block.mark_deleted(at);
+        block.count_deleted(1);
+    }
+
+    /// Every entry as `id field value ...`, a deleted one with `x` before.
+    fn walked(block: &Block, master: StreamId, backward: bool) -> Vec<String> {
+        let text = |found: Found<'_>| {
+            let mut text = format!("{}{}", if found.deleted { "x" } else { "" }, found.entry.id);
+            for (name, value) in found.entry.fields() {
+                let digits = (&mut itoa::Buffer::new(), &mut itoa::Buffer::new());
+                let pair = [name.bytes(digits.0), value.bytes(digits.1)];
+                text.extend(pair.map(|part| format!(" {}", String::from_utf8_lossy(part))));
+            }
+            text
+        };
+        let mut walk = if backward { block.entries_from_end(master) } else { block.entries(master) };
+        let step = || if backward { walk.prev() } else { walk.next() };
+        std::iter::from_fn(step).map(text).collect()
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_a_node_of_redis() {
+        let mut block = sample();
+        delete(&mut block, StreamId::new(1000, 2));
+        // From DUMP of redis-server 7.0.15.
+        let expected = "44 00 00 00 19 00 02 01 01 01 02 01 81 61 02 81 62 02 00 01 02 01 00 01 00 01 01 01 83 74 77 \
+                        6f 04 05 01 03 01 00 01 01 01 c1 2c 02 81 78 02 05 01 00 01 c3 e8 02 df ff 02 01 01 81 63 02 \
+                        81 64 02 06 01 ff";
+        let bytes: Vec<String> = block.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(bytes.join(" "), expected);
+        assert!(Block::from_bytes(MASTER, block.bytes().to_vec()).is_some());
+    }
+
+    #[test]
+    fn entries_are_walked_in_both_directions() {
+        let mut block = sample();
+        delete(&mut block, StreamId::new(1000, 2));
+        let mut expected = vec!["1000-1 a 1 b two", "x1000-2 a 300 b x", "2000-0 c d"];
+        assert_eq!(walked(&block, MASTER, false), expected);
+        expected.reverse();
+        assert_eq!(walked(&block, MASTER, true), expected);
+        assert!(block.get(MASTER, StreamId::new(1000, 2)).is_none(), "it is deleted");
+        assert_eq!(block.last_id(MASTER), Some(StreamId::new(2000, 0)));
+    }
+
+    #[test]
+    fn counters_that_grow_wider_leave_entries_intact() {
+        let fields: &[Pair] = &[(b"a", b"b")];
+        let entries: Vec<(StreamId, &[Pair])> =
+            (1..=300).map(|seq| (StreamId::new(1000, seq), fields)).collect();
+        let mut block = block(&entries);
+        for seq in 1..=299 {
+            delete(&mut block, StreamId::new(1000, seq));
+            assert_eq!((block.master().live, block.master().deleted), (300 - seq, seq));
+        }
+        assert!(block.is_sound(MASTER));
+        assert_eq!(walked(&block, MASTER, true)[0], "1000-300 a b");
+    }
+
+    #[test]
+    fn foreign_bytes_that_contradict_themselves_are_no_block() {
+        let good = sample().bytes;
+        let sound = |bytes: &[u8], master| Block::from_bytes(master, bytes.to_vec()).is_some();
+        assert!(sound(&good, MASTER));
+        let changed = |at: usize, byte: u8| {
+            let mut bytes = good.clone();
+            bytes[at] = byte;
+            sound(&bytes, MASTER)
+        };
+        assert!(changed(29, b'0'), "values are free");
+        assert!(!changed(6, 2) && !changed(6, 4) && !changed(8, 1), "the numbers of entries");
+        assert!(!changed(10, 1) && !changed(10, 3), "the number of master fields");
+        assert!(!changed(18, 1), "the end of the master entry");
+        assert!(!changed(20, 6) && !changed(20, 0), "flags of the first entry");
+        assert!(!changed(33, 6), "the number of elements to go back");
+        assert!(!changed(39, 0), "an id that is no greater than the one before");
+        assert!(!sound(&good, StreamId::new(u64::MAX, 0)), "ids that pass the end");
+        assert!(!sound(&[7, 0, 0, 0, 0, 0, 0xFF], MASTER), "nothing in it");
+        let mut empty = sample();
+        (0..3).for_each(|index| {
+            delete(
+                &mut empty,
+                [(1000, 1), (1000, 2), (2000, 0)].map(|(ms, seq)| StreamId::new(ms, seq))[index],
+            )
+        });
+        assert!(!sound(&empty.bytes, MASTER), "no live entry");
+    }
+
+    #[test]
+    fn random_changes_of_a_block_are_refused_or_can_be_read() {
+        let (mut random, mut accepted) = (Random::new(11), 0);
+        let good = sample().bytes;
+        for _ in 0..50_000 {
+            let mut bytes = good.clone();
+            for _ in 0..1 + random.below(3) {
+                let at = random.below(bytes.len());
+                match random.below(4) {
+                    0 => bytes[at] = random.below(256) as u8,
+                    1 => bytes[at] ^= 1 << random.below(8),
+                    2 => drop(bytes.remove(at)),
+                    _ => bytes.insert(at, [0, 0x7F, 0x80, 0xC0, 0xE0, 0xF0, 0xF4, 0xFF][random.below(8)]),
+                }
+            }
+            if !random.one_in(4) && bytes.len() > 4 {
+                let total = bytes.len() as u32;
+                bytes[..4].copy_from_slice(&total.to_le_bytes());
+            }
+            let Some(block) = Block::from_bytes(MASTER, bytes) else { continue };
+            accepted += 1;
+            let mut backward = walked(&block, MASTER, true);
+            backward.reverse();
+            assert_eq!(walked(&block, MASTER, false), backward);
+        }
+        assert!(accepted > 500, "{accepted} accepted: the changes are too wild to test anything");
+    }
+}

@@ -421,10 +421,16 @@ impl Log {
         self.len > 0 && self.max_deleted_id != StreamId::MIN && id <= self.max_deleted_id
     }
 
-    /// Drops blocks until `budget` of them are gone and returns how many. Counters are wrong from then on: the log is
-    /// only good for being freed.
+    /// Drops `budget` blocks and up to a run of them more, and returns how many. Counters are wrong from then on: the
+    /// log is only good for being freed.
     pub(super) fn free_some(&mut self, budget: usize) -> usize {
-        self.blocks.free_some(budget)
+        let mut freed = 0;
+        while freed < budget {
+            let Some(run) = self.blocks.pop_run() else { break };
+            freed += run.len();
+            self.block_bytes -= run.iter().map(|(_, block)| block.memory_bytes()).sum::<usize>();
+        }
+        freed
     }
 
     /// Panics if an invariant is broken.

@@ -49,4 +49,6 @@ impl Stream {
 }
 
 #[cfg(test)]
+mod group_tests;
+#[cfg(test)]
 mod tests;

@@ -209,6 +209,10 @@ pub(super) fn end(bytes: &[u8]) -> usize {
 
 /// Replaces the integer at `at`.
 pub(super) fn set_int(bytes: &mut Vec<u8>, at: usize, value: i64) {
+    if let (0..=127, 0..=127) = (bytes[at], value) {
+        bytes[at] = value as u8;
+        return;
+    }
     let old_end = next(bytes, at);
     let mut element = Vec::with_capacity(10);
     encode_int(&mut element, value);

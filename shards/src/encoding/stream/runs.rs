@@ -130,15 +130,24 @@ impl<K: Ord + Copy, V> Runs<K, V> {
         Some(value)
     }
 
-    /// Drops up to `budget` elements, a run at a time, and returns how many. Zero when none are left.
+    /// Takes out the last run of elements. None when none are left.
+    pub(super) fn pop_run(&mut self) -> Option<Vec<(K, V)>> {
+        let run = self.runs.pop_back()?;
+        self.room -= run.capacity();
+        self.len -= run.len();
+        if self.runs.is_empty() {
+            self.runs = VecDeque::new();
+        }
+        Some(run)
+    }
+
+    /// Drops `budget` elements and up to a run more, and returns how many. Zero when none are left.
     pub(super) fn free_some(&mut self, budget: usize) -> usize {
         let mut freed = 0;
         while freed < budget {
-            let Some(run) = self.runs.pop_back() else { break };
+            let Some(run) = self.pop_run() else { break };
             freed += run.len();
-            self.room -= run.capacity();
         }
-        self.len -= freed;
         freed
     }
 
@@ -167,11 +176,13 @@ impl<K: Ord + Copy, V> Runs<K, V> {
 
     /// Where `key` is, or where it belongs: never before a run's first element, unless it is the first of all.
     fn find(&self, key: K) -> Result<Place, Place> {
-        // Most keys come in order, so the last run is asked first.
-        let last = self.runs.len().saturating_sub(1);
-        let run = match self.runs.back() {
-            Some(run) if run[0].0 <= key => last,
-            _ => self.runs.partition_point(|run| run[0].0 <= key).saturating_sub(1),
+        // Keys come at the end and go from the front, so those runs are asked first.
+        let begins_by = |run: &Vec<(K, V)>| run[0].0 <= key;
+        let run = match self.runs.len() {
+            0 | 1 => 0,
+            len if begins_by(&self.runs[len - 1]) => len - 1,
+            _ if !begins_by(&self.runs[1]) => 0,
+            _ => self.runs.partition_point(begins_by) - 1,
         };
         let Some(elements) = self.runs.get(run) else { return Err(Place { run: 0, at: 0 }) };
         match elements.last() {
