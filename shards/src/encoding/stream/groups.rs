@@ -265,7 +265,8 @@ impl Group {
 /// The groups of a stream.
 #[derive(Clone, Debug, Default)]
 pub struct Groups {
-    /// In the order of names. Boxed, so that creating one moves eight bytes for each.
+    /// In the order of names.
+    #[expect(clippy::vec_box, reason = "creating a group among thousands moves eight bytes for each")]
     groups: Vec<Box<Group>>,
 }
 

@@ -57,6 +57,20 @@ fn a_block_is_full_by_its_entries_or_its_bytes() {
 }
 
 #[test]
+fn a_block_never_reaches_its_limit_of_bytes_by_what_is_added() {
+    let mut log = stream(1).log;
+    let block_bytes = log.blocks().next().unwrap().1.len() as u64;
+    let fields: [(&[u8], &[u8]); 1] = [(b"a", b"1")];
+    let mut add_with = |bytes_max| {
+        log.append(NewId::Auto, 0, fields.iter().copied(), BlockLimits { bytes_max, entries_max: 0 })
+            .unwrap();
+        log.block_count()
+    };
+    assert_eq!(add_with(block_bytes + 2), 2);
+    assert_eq!(add_with(block_bytes + 3), 2);
+}
+
+#[test]
 fn an_id_that_is_not_greater_adds_nothing() {
     let mut log = stream(3).log;
     let fields: [(&[u8], &[u8]); 1] = [(b"a", b"1")];
