@@ -7,3 +7,4 @@ pub mod lcs;
 pub mod member_table;
 pub mod score;
 pub mod sorted_set;
+pub mod stream;
