@@ -2,3 +2,4 @@
 
 pub mod bitops;
 pub mod lcs;
+pub mod splice;
