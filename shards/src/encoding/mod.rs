@@ -2,4 +2,5 @@
 
 pub mod bitops;
 pub mod lcs;
+pub mod listpack;
 pub mod splice;
