@@ -1,6 +1,7 @@
 //! Byte-level algorithms under the data types. They see bytes and numbers only: no key, no argument, no reply.
 
 pub mod bitops;
+pub mod intset;
 pub mod lcs;
 pub mod listpack;
 pub mod splice;
