@@ -4,4 +4,5 @@ pub mod bitops;
 pub mod intset;
 pub mod lcs;
 pub mod listpack;
+pub mod lzf;
 pub mod splice;
