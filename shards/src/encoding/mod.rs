@@ -5,4 +5,5 @@ pub mod intset;
 pub mod lcs;
 pub mod listpack;
 pub mod lzf;
+pub mod quicklist;
 pub mod splice;

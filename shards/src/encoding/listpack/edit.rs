@@ -24,6 +24,16 @@ pub fn new(values: &[Value<'_>]) -> Vec<u8> {
     bytes
 }
 
+/// A listpack of elements that are encoded already; there are `count` of them.
+pub(crate) fn from_elements(elements: &[u8], count: usize) -> Vec<u8> {
+    let total = EMPTY.len() + elements.len();
+    let mut bytes = Vec::with_capacity(total);
+    bytes.extend_from_slice(&header(total, count));
+    bytes.extend_from_slice(elements);
+    bytes.push(super::END);
+    bytes
+}
+
 /// Adds elements at the end.
 #[inline]
 pub fn append(pack: &mut impl Splice, values: &[Value<'_>]) {

@@ -12,13 +12,14 @@
 //! This module must not know what the elements mean: a field and its value are two elements.
 
 pub mod edit;
-mod element;
+pub(crate) mod element;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
 pub use edit::{append, insert, merge, new, prepend, remove, remove_range, replace};
+pub(crate) use element::Encoded;
 pub use element::{Value, Wanted};
 
 /// Bytes before the first element: the position of the first element.
