@@ -22,7 +22,9 @@ const HEAD_LEN_MAX: usize = 9;
 
 const STR_6: u8 = 0x80;
 const INT_13: u8 = 0xc0;
+const INT_13_LAST: u8 = 0xdf;
 const STR_12: u8 = 0xe0;
+const STR_12_LAST: u8 = 0xef;
 const STR_32: u8 = 0xf0;
 const INT_16: u8 = 0xf1;
 const INT_24: u8 = 0xf2;
@@ -231,10 +233,37 @@ pub(crate) fn first(elements: &[u8]) -> Option<(Value<'_>, &[u8])> {
     Some(long_first(elements))
 }
 
+/// Elements with a first byte from 0xc0 on. The number behind the body is passed over.
 fn long_first(elements: &[u8]) -> (Value<'_>, &[u8]) {
-    let body_len = body_len(elements).expect("the elements are valid");
-    let (body, rest) = elements.split_at(body_len);
-    (decode(body), &rest[back_len_len(body_len)..])
+    match *elements {
+        [head @ INT_13..=INT_13_LAST, low, _, ref rest @ ..] => {
+            let bits = i16::from(head & 0x1f) << 8 | i16::from(low);
+            (Value::Int(i64::from(bits << 3 >> 3)), rest)
+        }
+        [head @ STR_12..=STR_12_LAST, low, ref tail @ ..] => str_first(2, str_12_len(head, low), tail),
+        [INT_16, a, b, _, ref rest @ ..] => (Value::Int(i16::from_le_bytes([a, b]).into()), rest),
+        [INT_24, a, b, c, _, ref rest @ ..] => {
+            (Value::Int(i64::from(i32::from_le_bytes([0, a, b, c]) >> 8)), rest)
+        }
+        [INT_32, a, b, c, d, _, ref rest @ ..] => (Value::Int(i32::from_le_bytes([a, b, c, d]).into()), rest),
+        [INT_64, a, b, c, d, e, f, g, h, _, ref rest @ ..] => {
+            (Value::Int(i64::from_le_bytes([a, b, c, d, e, f, g, h])), rest)
+        }
+        [STR_32, a, b, c, d, ref tail @ ..] => str_first(5, u32::from_le_bytes([a, b, c, d]) as usize, tail),
+        _ => unreachable!("the elements are valid"),
+    }
+}
+
+/// The text at the start of `tail`, and what is behind its element.
+#[inline]
+fn str_first(head_len: usize, len: usize, tail: &[u8]) -> (Value<'_>, &[u8]) {
+    let (text, behind) = tail.split_at(len);
+    (Value::Str(text), &behind[back_len_len(head_len + len)..])
+}
+
+#[inline]
+fn str_12_len(head: u8, low: u8) -> usize {
+    usize::from(head & 0xf) << 8 | usize::from(low)
 }
 
 /// The elements behind the first one, which must exist.
@@ -289,8 +318,8 @@ fn body_len(elements: &[u8]) -> Option<usize> {
     Some(match *elements.first()? {
         0..STR_6 => 1,
         head @ STR_6..INT_13 => 1 + usize::from(head & 0x3f),
-        INT_13..STR_12 => 2,
-        head @ STR_12..STR_32 => 2 + (usize::from(head & 0xf) << 8 | usize::from(*elements.get(1)?)),
+        INT_13..=INT_13_LAST => 2,
+        head @ STR_12..=STR_12_LAST => 2 + str_12_len(head, *elements.get(1)?),
         STR_32 => 5 + u32::from_le_bytes(*elements.get(1..)?.first_chunk()?) as usize,
         INT_16 => 3,
         INT_24 => 4,
@@ -298,29 +327,6 @@ fn body_len(elements: &[u8]) -> Option<usize> {
         INT_64 => 9,
         _ => return None,
     })
-}
-
-/// The value of a whole body.
-fn decode(body: &[u8]) -> Value<'_> {
-    let int = |width: usize| {
-        let mut bytes = [0; 8];
-        bytes[8 - width..].copy_from_slice(&body[1..=width]);
-        i64::from_le_bytes(bytes) >> (64 - 8 * width)
-    };
-    match body[0] {
-        head @ 0..STR_6 => Value::Int(i64::from(head)),
-        STR_6..INT_13 => Value::Str(&body[1..]),
-        head @ INT_13..STR_12 => {
-            let bits = i16::from(head & 0x1f) << 8 | i16::from(body[1]);
-            Value::Int(i64::from(bits << 3 >> 3))
-        }
-        STR_12..STR_32 => Value::Str(&body[2..]),
-        STR_32 => Value::Str(&body[5..]),
-        INT_16 => Value::Int(int(2)),
-        INT_24 => Value::Int(int(3)),
-        INT_32 => Value::Int(int(4)),
-        _ => Value::Int(int(8)),
-    }
 }
 
 /// Checks the first element of foreign bytes and gives those behind it; `None` if it is not whole or its two lengths
