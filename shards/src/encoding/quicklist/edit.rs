@@ -165,7 +165,7 @@ impl Quicklist {
     fn merge(&mut self, range: Range<usize>) {
         let (from, to) = (range.start, range.end.min(self.nodes.len()));
         if from >= to {
-            return self.settle(0..0);
+            return; // The list is empty.
         }
         let mut kept = from;
         for next in from + 1..to {

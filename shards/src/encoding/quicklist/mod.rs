@@ -227,7 +227,7 @@ impl Quicklist {
         let [Node::Packed(packed)] = self.nodes.as_slices().0 else { return None };
         let listpack_bytes = listpack::EMPTY.len() + packed.elements().len();
         let fits = !limits.are_exceeded(listpack_bytes, self.len) && self.nodes.len() == 1;
-        fits.then(|| listpack::edit::from_elements(packed.elements(), self.len))
+        fits.then(|| listpack::from_elements(packed.elements(), self.len))
     }
 
     /// Frees from the tail until `budget` units are used up, and says whether anything is left. A unit is a node or

@@ -124,13 +124,13 @@ impl Node {
     pub(super) fn export(&self) -> Export<'_> {
         match self {
             Node::Packed(packed) => {
-                Export::Listpack(listpack::edit::from_elements(packed.elements(), usize::from(packed.count)))
+                Export::Listpack(listpack::from_elements(packed.elements(), usize::from(packed.count)))
             }
             Node::Plain(text) => Export::Plain(text),
             Node::Compressed { lzf, len, count } => {
                 let mut elements = Vec::new();
                 expand(lzf, *len, &mut elements);
-                Export::Listpack(listpack::edit::from_elements(&elements, usize::from(*count)))
+                Export::Listpack(listpack::from_elements(&elements, usize::from(*count)))
             }
         }
     }
@@ -345,6 +345,7 @@ impl Packed {
         };
         self.replace(start..end, 0, limits, |_| {});
         self.count -= removed as u16;
+        self.trim_if_sparse();
     }
 
     /// Removes the elements that are `wanted` but the first `spared` and those after `count` more. One pass.
@@ -367,6 +368,7 @@ impl Packed {
             from = next;
         }
         self.end = to as u16;
+        self.trim_if_sparse();
     }
 
     /// Cuts the node before the element with this index, and gives what is behind the cut.
@@ -386,6 +388,14 @@ impl Packed {
             let len = elements.len();
             self.memory = elements.into();
             (self.start, self.end) = (0, len as u16);
+        }
+    }
+
+    /// Gives back the room after a removal that has left less than a quarter of the memory in use. Less often, a list
+    /// that is pushed to and trimmed in turn would move its elements each time.
+    fn trim_if_sparse(&mut self) {
+        if self.elements().len() < self.memory.len() / 4 && self.memory.len() > CAPACITY_MIN {
+            self.trim();
         }
     }
 

@@ -87,6 +87,22 @@ fn memory_is_little_more_than_the_elements() {
 }
 
 #[test]
+fn removals_give_memory_back() {
+    let mut list = list(-2, 0, &[]);
+    for number in 0..10_000 {
+        list.push_back(if number % 100 == 0 { b"kept" } else { b"removed" });
+    }
+    list.remove_matching(b"removed", usize::MAX, Direction::Forward);
+    list.check();
+    assert!(list.memory_bytes() < 4096, "{} bytes for 100 elements", list.memory_bytes());
+
+    let mut list = self::list(-2, 0, &[]);
+    (0..500).for_each(|_| list.push_front(b"an element"));
+    assert_eq!(list.remove_range(10, usize::MAX), 490);
+    assert!(list.memory_bytes() < 512, "{} bytes for 10 elements", list.memory_bytes());
+}
+
+#[test]
 fn nodes_far_from_the_ends_are_compressed() {
     let fill = |compress_depth| {
         let mut list = list(-1, compress_depth, &[]);
