@@ -384,6 +384,32 @@ mod tests {
     }
 
     #[test]
+    fn a_data_command_can_have_subcommands() {
+        static OBJECT: &[DataCommand] = &[DataCommand {
+            run,
+            spec: CommandSpec { name: "object", arity: Arity::AtLeast(2), keys: &[], ..READ },
+            subcommands: &[DataCommand {
+                run,
+                spec: CommandSpec {
+                    name: "freq",
+                    arity: Arity::Exactly(3),
+                    keys: &[KeySpec::at(2, keys::RO)],
+                    ..READ
+                },
+                subcommands: &[],
+            }],
+        }];
+        let registry = Registry::new(&[OBJECT], &[]);
+        let called = |line: &str| {
+            let args: OwnedArgs = line.split(' ').collect();
+            registry.called(args.as_args()).map(|entry| (entry.full_name.as_str(), entry.plan))
+        };
+        assert_eq!(called("OBJECT Freq a"), Some(("object|freq", Plan::SingleKey(2))));
+        assert_eq!(called("object"), Some(("object", Plan::NoKeys)));
+        assert_eq!(called("object nosuch"), None);
+    }
+
+    #[test]
     fn an_unknown_call_is_told_as_redis_tells_it() {
         let unknown = |line: &str| called(line).unwrap_err();
         assert_eq!(unknown("FOO"), "ERR unknown command 'FOO', with args beginning with: ");

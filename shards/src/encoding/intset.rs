@@ -212,7 +212,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::testing::random::Random;
+    use crate::random::Random;
 
     fn set(members: &[i64]) -> Vec<u8> {
         let mut bytes = EMPTY.to_vec();

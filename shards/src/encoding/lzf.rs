@@ -135,7 +135,7 @@ fn copy_from(out: &mut Vec<u8>, from: usize, count: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::random::Random;
+    use crate::random::Random;
 
     #[test]
     fn what_other_writers_compress_is_read() {

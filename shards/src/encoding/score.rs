@@ -297,7 +297,7 @@ const POWERS_OF_TEN: [u64; 87] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::random::Random;
+    use crate::random::Random;
 
     fn text(score: f64) -> String {
         String::from_utf8(format_score(score).to_vec()).unwrap()

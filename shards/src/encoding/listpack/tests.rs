@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::encoding::splice::Splice;
-use crate::testing::random::Random;
+use crate::random::Random;
 
 fn values<'a>(texts: &[&'a str]) -> Vec<Value<'a>> {
     texts.iter().map(|text| Value::of(text.as_bytes())).collect()

@@ -1,7 +1,7 @@
 //! Behaviours of quicklists, with all limits and depths, against a vector of texts.
 
 use super::*;
-use crate::testing::random::Random;
+use crate::random::Random;
 
 const FILLS: [i32; 8] = [-2, -1, -5, 1, 2, 5, 128, 0];
 

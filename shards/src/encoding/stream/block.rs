@@ -374,7 +374,7 @@ impl Sound<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::random::Random;
+    use crate::random::Random;
 
     const MASTER: StreamId = StreamId::new(1000, 1);
 

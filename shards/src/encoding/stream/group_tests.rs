@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::testing::random::Random;
+use crate::random::Random;
 
 fn id(text: &str) -> StreamId {
     StreamId::parse(text.as_bytes(), 0).unwrap()

@@ -310,7 +310,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::testing::random::Random;
+    use crate::random::Random;
 
     #[test]
     fn what_comes_in_order_fills_its_runs() {

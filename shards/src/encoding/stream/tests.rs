@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::testing::random::Random;
+use crate::random::Random;
 
 const LIMITS: BlockLimits = BlockLimits { bytes_max: 4096, entries_max: 4 };
 
