@@ -21,4 +21,5 @@ pub mod server;
 pub mod session;
 pub mod session_ctx;
 pub mod sys;
+pub mod turns;
 pub mod worker;

@@ -29,6 +29,7 @@ use crate::net::ring::{ClientRing, Completion, Op};
 use crate::node::{Node, SlotMap};
 use crate::protocol::{Argv, Limits, Next};
 use crate::session::Session;
+use crate::turns::TurnTimes;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds (Redis: hz 10).
 const CRON_PERIOD_MS: u64 = 100;
@@ -69,6 +70,8 @@ pub struct Stats {
     pub output_limit_closed: u64,
     /// Connections closed because of client-query-buffer-limit.
     pub query_limit_closed: u64,
+    /// How long the turns took.
+    pub turns: TurnTimes,
 }
 
 /// One per core.
@@ -186,6 +189,7 @@ impl Worker {
 
     /// One turn: everything that has come is executed, and what results is queued for the kernel and the others.
     fn turn(&mut self) {
+        let begin = clock::moment();
         self.tell_time();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.take_completions(&mut completions);
@@ -205,6 +209,7 @@ impl Worker {
         }
         self.settle();
         self.mesh.flush(&mut self.ring);
+        self.stats.turns.record(begin.elapsed());
     }
 
     fn tell_time(&mut self) {
