@@ -6,9 +6,10 @@
 use shards::args::Args;
 use shards::command::{DataCommand, Plan, flags};
 use shards::error::CommandError;
+use shards::reply::Reply;
 use shards::shard::Call;
 use shards::slot::{ShardId, SlotId};
-use shards::txn::coordinator::Method;
+use shards::txn::coordinator::{Method, Owners};
 use shards::txn::route::{Route, route};
 use shards::txn::{OwnedCall, Ticket};
 use shards::watch::ClientId;
@@ -31,11 +32,19 @@ impl Worker {
             connection.session.reply_mode = ReplyMode::SkipThis;
         }
         match self.admit(&self.node.registry, connection, args) {
+            Ok(entry) if connection.session.queue.is_some() && !entry.spec().has(flags::RUNS_IN_MULTI) => {
+                self.queue(connection, entry, args);
+            }
             Ok(entry) => match entry.command {
                 Command::Data(command) => self.route(connection, entry, command, args),
                 Command::Session(command) => self.run_session(connection, command, args),
             },
-            Err(error) => self.reply_error(connection, &error),
+            Err(error) => {
+                if let Some(queue) = &mut connection.session.queue {
+                    queue.is_refused = true;
+                }
+                self.reply_error(connection, &error);
+            }
         }
         let is_put_off = matches!(connection.waiting, Waiting::Barrier(_));
         if is_put_off {
@@ -75,10 +84,13 @@ impl Worker {
         if !connection.session.authenticated && !spec.has(flags::NO_AUTH) {
             return Err(CommandError::other("NOAUTH Authentication required."));
         }
+        if spec.has(flags::NO_MULTI) && connection.session.queue.is_some() {
+            return Err(CommandError::other("ERR Command not allowed inside a transaction"));
+        }
         Ok(entry)
     }
 
-    fn reply_error(&mut self, connection: &mut Connection, error: &CommandError) {
+    pub(crate) fn reply_error(&mut self, connection: &mut Connection, error: &CommandError) {
         if connection.session.reply_mode == ReplyMode::On {
             connection.replies.writer().error(error);
         }
@@ -155,7 +167,7 @@ impl Worker {
     }
 
     /// Starts a transaction over several shards. It waits for all commands before it, and the connection for it.
-    fn start_txn(
+    pub(crate) fn start_txn(
         &mut self,
         connection: &mut Connection,
         method: Method,
@@ -174,14 +186,24 @@ impl Worker {
         let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
         let ticket = Ticket { worker: self.id, connection: connection.index, seq };
         connection.waiting = Waiting::Reply;
-        let shards = self.mesh.workers();
-        let owner = |slot| self.slots.owner(slot);
-        self.coordinator.start(method, call, ticket, shards, owner, &self.shard, &mut self.outbox);
-        // The connection is in our hands: a reply that is there at once goes to it directly.
+        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+        self.coordinator.start(method, call, ticket, owners, &self.shard, &mut self.outbox);
         if let Some(reply) = self.send_outbox_for(ticket) {
-            connection.replies.fill(seq, reply.bytes(), reply.blobs());
-            self.mark_dirty(connection);
+            self.fill_own_place(connection, seq, &reply);
         }
+    }
+
+    /// Fills a place of a connection that is in our hands: its reply is there at once.
+    pub(crate) fn fill_own_place(&mut self, connection: &mut Connection, seq: u32, reply: &Reply) {
+        match &mut connection.waiting {
+            Waiting::Exec(progress) if progress.is_at(seq) => {
+                let mut arrived = Reply::default();
+                arrived.append(reply.bytes(), reply.blobs());
+                progress.take(seq, arrived);
+            }
+            _ => connection.replies.fill(seq, reply.bytes(), reply.blobs()),
+        }
+        self.mark_dirty(connection);
     }
 
     /// Runs a command of the connection or the server.
@@ -201,6 +223,9 @@ impl Worker {
             Ok(Flow::Done) => {}
             Ok(Flow::Close) => connection.closing = Some(Closing::AfterReplies),
             Ok(Flow::Ask(question, finish)) => self.ask_for(connection, &question, finish),
+            Ok(Flow::Watch) => self.watch(connection, args),
+            Ok(Flow::Unwatch) => self.unwatch(connection),
+            Ok(Flow::Exec) => self.exec(connection, args),
             Err(error) => {
                 reply.clear();
                 reply.error(&error);
@@ -220,12 +245,22 @@ impl Worker {
         let seq = connection.replies.reserve(wanted);
         let ticket = Ticket { worker: self.id, connection: connection.index, seq };
         connection.waiting = Waiting::Reply;
+        if let Some(reply) = self.ask_with_ticket(connection, ticket, question, finish) {
+            self.fill_own_place(connection, seq, &reply);
+        }
+    }
+
+    /// The same with the answer for a place that is reserved. Returns it if no other worker has to be waited for.
+    pub(crate) fn ask_with_ticket(
+        &mut self,
+        connection: &mut Connection,
+        ticket: Ticket,
+        question: &Question,
+        finish: Finish,
+    ) -> Option<Reply> {
         let inquiry = Inquiry::new(self.mesh.workers(), connection.session.resp3, finish);
         let own = self.answer_with(question, connection);
-        if let Some(reply) = self.ask(ticket, question, inquiry, own) {
-            connection.replies.fill(seq, reply.bytes(), reply.blobs());
-            self.mark_dirty(connection);
-        }
+        self.ask(ticket, question, inquiry, own)
     }
 
     /// Executes a command of another worker's connection; its reply goes into the batch for that worker.

@@ -22,4 +22,5 @@ pub mod session;
 pub mod session_ctx;
 pub mod sys;
 pub mod turns;
+pub mod transactions;
 pub mod worker;

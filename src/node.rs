@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
-use shards::slot::{SLOT_COUNT, ShardId, SlotId};
+use shards::slot::{SLOT_COUNT, ShardId, SlotId, SlotSet};
 
 use crate::registry::Registry;
 
@@ -60,6 +60,11 @@ impl SlotMap {
     pub fn dealt_to(shards: usize) -> SlotMap {
         let owner = (0..SLOT_COUNT).map(|slot| ShardId((slot * shards / SLOT_COUNT) as u16));
         SlotMap { owner: owner.collect() }
+    }
+
+    /// The slots that a shard owns.
+    pub fn owned_by(&self, shard: ShardId) -> SlotSet {
+        (0..SLOT_COUNT as u16).map(SlotId::new).filter(|&slot| self.owner(slot) == shard).collect()
     }
 
     /// The shard that owns a slot.

@@ -2,7 +2,11 @@
 //!
 //! This file must not know sockets or buffers.
 
+use shards::args::OwnedArgs;
 use shards::db::DbIndex;
+use shards::txn::Keys;
+
+use crate::registry::Entry;
 
 /// CLIENT REPLY.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -16,6 +20,17 @@ pub enum ReplyMode {
     SkipNext,
     /// No reply to the command that runs now.
     SkipThis,
+}
+
+/// What MULTI has queued.
+#[derive(Debug, Default)]
+pub struct Queue {
+    /// In order.
+    pub commands: Vec<(&'static Entry, OwnedArgs)>,
+    /// Bytes of the arguments. They count towards client-query-buffer-limit, as in Redis.
+    pub bytes: usize,
+    /// One of the commands could not be queued: EXEC will refuse.
+    pub is_refused: bool,
 }
 
 /// The state of a logical client.
@@ -41,6 +56,10 @@ pub struct Session {
     pub no_evict: bool,
     /// CLIENT NO-TOUCH on.
     pub no_touch: bool,
+    /// The commands since MULTI.
+    pub queue: Option<Box<Queue>>,
+    /// The keys of WATCH.
+    pub watched: Keys,
     /// The full name of the last command, `NULL` before the first.
     pub last_command: Option<&'static str>,
     /// Its subcommand's name, when it has one.
@@ -63,5 +82,6 @@ impl Session {
         self.reply_mode = ReplyMode::On;
         self.no_evict = false;
         self.no_touch = false;
+        self.queue = None;
     }
 }

@@ -31,6 +31,12 @@ pub enum Flow {
     Close,
     /// All workers are asked; `Finish` writes the reply.
     Ask(Question, Finish),
+    /// The keys that are the command's arguments are watched, which makes the reply.
+    Watch,
+    /// Nothing is watched any more: the reply is written.
+    Unwatch,
+    /// The queued transaction runs, which makes the reply.
+    Exec,
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use shards::command::keys::KeyPosition;
 use shards::reply::Reply;
 use shards::shard::Shard;
 use shards::slot::ShardId;
-use shards::txn::coordinator::Coordinator;
+use shards::txn::coordinator::{Coordinator, Owners};
 use shards::txn::{Outbox, Ticket, TxnMessage};
 
 use crate::clock;
@@ -160,6 +160,7 @@ impl Worker {
             completions: Vec::new(),
         };
         worker.tell_time();
+        worker.shard.set_owned(worker.slots.owned_by(worker.id));
         Ok(worker)
     }
 
@@ -459,13 +460,19 @@ impl Worker {
 
     /// Executes what the connection has been waiting to execute.
     fn go_on(&mut self, connection: &mut Connection) {
+        // What a transaction has begun it ends, also when nobody will read the reply.
+        if matches!(&connection.waiting, Waiting::Exec(progress) if progress.can_go_on())
+            && let Waiting::Exec(progress) = std::mem::take(&mut connection.waiting)
+        {
+            self.go_on_with_exec(connection, progress);
+        }
         if connection.closing == Some(Closing::Now) {
             return;
         }
         if connection.replies.awaited() == 0 {
             match std::mem::take(&mut connection.waiting) {
                 Waiting::Barrier(args) => self.dispatch(connection, args.as_args()),
-                Waiting::Reply | Waiting::No => {}
+                Waiting::Reply | Waiting::No | Waiting::Exec(_) => {}
             }
         }
         if connection.stopped && !connection.must_wait() {
@@ -510,7 +517,8 @@ impl Worker {
         }
     }
 
-    fn drop_connection(&mut self, connection: Box<Connection>) {
+    fn drop_connection(&mut self, mut connection: Box<Connection>) {
+        self.unwatch(&mut connection);
         self.free.push(connection.index);
         self.clients -= 1;
         self.node.clients.fetch_sub(1, Ordering::Relaxed);
@@ -559,7 +567,14 @@ impl Worker {
     /// Puts a reply into its place in the queue of a connection of this worker.
     fn fill_place(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
         if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
-            connection.replies.fill(ticket.seq, bytes, blobs);
+            match &mut connection.waiting {
+                Waiting::Exec(progress) if progress.is_at(ticket.seq) => {
+                    let mut arrived = Reply::default();
+                    arrived.append(bytes, blobs);
+                    progress.take(ticket.seq, arrived);
+                }
+                _ => connection.replies.fill(ticket.seq, bytes, blobs),
+            }
             if !connection.is_dirty {
                 connection.is_dirty = true;
                 self.dirty.push_back(ticket.connection);
@@ -590,6 +605,13 @@ impl Worker {
         found
     }
 
+    /// Sends the messages of transactions.
+    pub(crate) fn send_outbox(&mut self) {
+        for (ticket, reply) in self.drain_outbox() {
+            self.deliver(ticket, &reply);
+        }
+    }
+
     /// Sends the messages of transactions, handling those to this worker at once. Returns replies that came of it.
     fn drain_outbox(&mut self) -> Vec<(Ticket, Reply)> {
         let mut replies = Vec::new();
@@ -606,15 +628,13 @@ impl Worker {
     }
 
     fn handle_txn(&mut self, from: ShardId, message: TxnMessage, replies: &mut Vec<(Ticket, Reply)>) {
-        match message {
-            TxnMessage::Lock(..) | TxnMessage::Cancel(..) | TxnMessage::Run(..) | TxnMessage::Restore(..) => {
-                self.shard.handle_txn(from, message, &mut self.outbox);
-                replies.append(&mut self.shard.take_completed());
-            }
-            TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..) => {
-                let finished = self.coordinator.handle(from, message, &mut self.shard, &mut self.outbox);
-                replies.extend(finished);
-            }
+        if message.is_for_coordinator() {
+            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+            let Worker { coordinator, shard, outbox, .. } = self;
+            replies.extend(coordinator.handle(from, message, owners, shard, outbox));
+        } else {
+            self.shard.handle_txn(from, message, &mut self.outbox);
+            replies.append(&mut self.shard.take_completed());
         }
     }
 

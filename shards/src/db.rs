@@ -9,7 +9,7 @@ use crate::entry::Entry;
 use crate::event::{self, Event};
 use crate::garbage::Garbage;
 use crate::random::Random;
-use crate::slot::{SLOT_COUNT, SlotId};
+use crate::slot::{SLOT_COUNT, SlotId, SlotSet};
 use crate::table::{Place, Table};
 use crate::watch::Watches;
 
@@ -55,6 +55,8 @@ pub struct Env {
     pub dirty: u64,
     /// Who watches which keys.
     pub watches: Watches,
+    /// The slots whose keys live here.
+    pub owned: SlotSet,
     /// What others learn of the changes.
     pub effects: Effects,
     /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
@@ -79,6 +81,7 @@ impl Env {
             expired_keys: 0,
             dirty: 0,
             watches: Watches::default(),
+            owned: SlotSet::all(),
             effects: Effects::default(),
             away: None,
             random: Random::new(random_seed),
@@ -182,6 +185,32 @@ impl Db {
             Sweep { slot: slot + 1, part: 0, ..sweep }
         };
         (Some(next), looked_at, removed)
+    }
+
+    /// Takes the table of a slot out, with all its keys.
+    pub(crate) fn take_slot(&mut self, slot: SlotId) -> Table {
+        let Some(table) = self.tables.get_mut(slot.index()) else { return Table::default() };
+        let table = std::mem::take(table);
+        self.count(&table, |count, by| *count -= by);
+        table
+    }
+
+    /// Puts in the table of a slot that has no keys here.
+    pub(crate) fn put_slot(&mut self, slot: SlotId, table: Table) {
+        if table.is_empty() {
+            return;
+        }
+        self.count(&table, |count, by| *count += by);
+        if self.tables.is_empty() {
+            self.tables.resize_with(SLOT_COUNT, Table::default);
+        }
+        debug_assert!(self.tables[slot.index()].is_empty());
+        self.tables[slot.index()] = table;
+    }
+
+    fn count(&mut self, table: &Table, change: impl Fn(&mut usize, usize)) {
+        change(&mut self.keys, table.len());
+        change(&mut self.keys_with_expire, table.iter().filter(|entry| entry.expire_ms().is_some()).count());
     }
 
     /// Bytes of the tables and the entries.

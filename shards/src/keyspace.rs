@@ -238,6 +238,13 @@ impl<'a> Keyspace<'a> {
         self.dbs[self.selected.index()].insert(slot, hash, entry, &self.env.hasher);
     }
 
+    /// Takes an entry out to put it in elsewhere, whether its time is over or not.
+    pub fn take_as_is(&mut self, key: &Key<'_>) -> Option<Entry> {
+        let db = &mut self.dbs[self.selected.index()];
+        let place = db.find(key)?;
+        Some(db.remove(key.slot, place))
+    }
+
     /// Takes a key out; `None` when it is not there or has expired.
     pub fn remove(&mut self, key: &Key<'_>) -> Option<Entry> {
         let place = self.find_alive(key)?;

@@ -110,6 +110,50 @@ impl Reply {
         }
     }
 
+    /// Appends the part of another buffer between two of its places ([`Reply::element_end`]), blobs shared.
+    pub fn append_part(&mut self, from: &Reply, start: ReplyMark, end: ReplyMark) {
+        let base = self.bytes.len();
+        self.bytes.extend_from_slice(&from.bytes[start.bytes..end.bytes]);
+        for (offset, blob) in &from.blobs[start.blobs..end.blobs] {
+            self.blob_bytes += blob.len();
+            self.blobs.push((base + offset - start.bytes, Blob::clone(blob)));
+        }
+    }
+
+    /// The place behind the header of the array that starts this buffer.
+    pub fn behind_header(&self) -> ReplyMark {
+        ReplyMark { bytes: line_end(&self.bytes, 0), blobs: 0 }
+    }
+
+    /// The end of the element of RESP that starts at `start`. What is written here is well-formed.
+    pub fn element_end(&self, start: ReplyMark) -> ReplyMark {
+        let ReplyMark { bytes: mut at, mut blobs } = start;
+        let mut missing = 1;
+        while missing > 0 && at < self.bytes.len() {
+            missing -= 1;
+            let end = line_end(&self.bytes, at);
+            let count = num::parse_i64(&self.bytes[at + 1..end - 2]).unwrap_or(0).max(0) as usize;
+            let is_null = self.bytes[at + 1] == b'-';
+            let kind = self.bytes[at];
+            at = end;
+            match kind {
+                b'$' | b'=' if is_null => {}
+                b'$' | b'=' => {
+                    if self.blobs.get(blobs).is_some_and(|&(offset, _)| offset == end) {
+                        blobs += 1;
+                    } else {
+                        at += count;
+                    }
+                    at += 2;
+                }
+                b'*' | b'~' | b'>' => missing += count,
+                b'%' => missing += 2 * count,
+                _ => {}
+            }
+        }
+        ReplyMark { bytes: at, blobs }
+    }
+
     /// `+OK`.
     #[inline]
     pub fn ok(&mut self) {
@@ -262,6 +306,11 @@ impl Reply {
 pub struct ReplyMark {
     bytes: usize,
     blobs: usize,
+}
+
+/// The end of the line at `start`, behind its LF.
+fn line_end(bytes: &[u8], start: usize) -> usize {
+    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1)
 }
 
 #[cfg(test)]

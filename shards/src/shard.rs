@@ -7,7 +7,8 @@ use crate::db::{Db, DbIndex, Env, Sweep, expire_some};
 use crate::effects::{Group, Stamp};
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
-use crate::slot::{ShardId, SlotId};
+use crate::slot::{ShardId, SlotId, SlotSet};
+use crate::txn::Exec;
 use crate::txn::participant::TxnState;
 use crate::watch::ClientId;
 
@@ -98,8 +99,40 @@ impl Shard {
         }
     }
 
+    /// Runs one command of a transaction and closes its group of effects.
+    pub(crate) fn execute_stamped(&mut self, call: Call<'_>, stamp: Stamp, reply: &mut Reply) {
+        self.execute_open(call, reply);
+        self.env.effects.close(stamp);
+    }
+
+    /// Runs EXEC at once: all its keys lie here, and no lock is held.
+    pub fn execute_exec(&mut self, exec: &Exec, reply: &mut Reply) {
+        let (is_broken, stamp) = (self.is_watch_broken(&exec.watched), self.own_stamp());
+        self.execute_all(exec, is_broken, stamp, reply);
+        self.unwatch(&exec.watched);
+    }
+
+    /// Runs EXEC to its end: the replies of all its commands, or null when a watched key has changed.
+    pub(crate) fn execute_all(
+        &mut self,
+        exec: &Exec,
+        is_watch_broken: bool,
+        stamp: Stamp,
+        reply: &mut Reply,
+    ) {
+        reply.set_resp3(exec.resp3);
+        if is_watch_broken {
+            return reply.null_array();
+        }
+        reply.array(exec.calls.len());
+        for call in &exec.calls {
+            self.execute_open(call.as_call(), reply);
+        }
+        self.env.effects.close(stamp);
+    }
+
     /// The stamp of what happens on this shard alone.
-    fn own_stamp(&self) -> Stamp {
+    pub(crate) fn own_stamp(&self) -> Stamp {
         Stamp { clock: self.latest_txid().clock(), source: u64::from(self.id.0) }
     }
 
@@ -116,6 +149,14 @@ impl Shard {
     /// The keys as a transaction moves them.
     pub(crate) fn keyspace(&mut self, db: DbIndex) -> Keyspace<'_> {
         Keyspace::new(&mut self.dbs, db, &mut self.env, false)
+    }
+
+    pub(crate) fn dbs_mut(&mut self) -> &mut [Db] {
+        &mut self.dbs
+    }
+
+    pub(crate) fn env_mut(&mut self) -> &mut Env {
+        &mut self.env
     }
 
     /// Frees a part of what FLUSHALL ASYNC has removed: about `budget` entries, see [`crate::garbage::Garbage::free_some`]. The worker
@@ -147,6 +188,11 @@ impl Shard {
         self.env.keyspace_hits = 0;
         self.env.keyspace_misses = 0;
         self.env.expired_keys = 0;
+    }
+
+    /// Tells the shard which slots are its own. All are before it is told.
+    pub fn set_owned(&mut self, owned: SlotSet) {
+        self.env.owned = owned;
     }
 
     /// The databases.

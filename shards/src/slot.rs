@@ -59,6 +59,58 @@ impl ShardId {
     }
 }
 
+/// A set of slots: those that a shard owns.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SlotSet(Box<[u64; SLOT_COUNT / 64]>);
+
+impl Default for SlotSet {
+    fn default() -> SlotSet {
+        SlotSet(Box::new([0; SLOT_COUNT / 64]))
+    }
+}
+
+impl SlotSet {
+    /// All slots.
+    pub fn all() -> SlotSet {
+        SlotSet(Box::new([u64::MAX; SLOT_COUNT / 64]))
+    }
+
+    /// True for a slot of the set.
+    #[inline]
+    pub fn contains(&self, slot: SlotId) -> bool {
+        self.0[slot.index() / 64] >> (slot.index() % 64) & 1 == 1
+    }
+
+    /// Adds a slot.
+    pub fn insert(&mut self, slot: SlotId) {
+        self.0[slot.index() / 64] |= 1 << (slot.index() % 64);
+    }
+
+    /// Takes a slot out.
+    pub fn remove(&mut self, slot: SlotId) {
+        self.0[slot.index() / 64] &= !(1 << (slot.index() % 64));
+    }
+
+    /// The slots of the set, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = SlotId> {
+        (0..SLOT_COUNT as u16).map(SlotId).filter(|&slot| self.contains(slot))
+    }
+}
+
+impl FromIterator<SlotId> for SlotSet {
+    fn from_iter<I: IntoIterator<Item = SlotId>>(slots: I) -> SlotSet {
+        let mut set = SlotSet::default();
+        slots.into_iter().for_each(|slot| set.insert(slot));
+        set
+    }
+}
+
+impl std::fmt::Debug for SlotSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} slots", self.iter().count())
+    }
+}
+
 /// CRC16/XMODEM eight bytes at a time: table `k` holds the checksum of a byte followed by `k` zero bytes, so the
 /// eight lookups of one step do not wait for each other ("slicing by 8"; Kounavis and Berry, ISCC 2005).
 fn crc16(bytes: &[u8]) -> u16 {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::db::DbIndex;
-use crate::slot::SlotId;
+use crate::slot::{SlotId, SlotSet};
 
 /// A client, by the number that CLIENT ID shows. Unique in the process and never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -82,10 +82,10 @@ impl Watches {
         self.keys.keys().filter(|(of, _)| *of == db).map(|(_, key)| key.clone()).collect()
     }
 
-    /// Takes out the watches of the keys of a slot, which leaves for another shard.
-    pub fn take_slot(&mut self, slot: SlotId) -> Watches {
-        let (gone, stay) =
-            std::mem::take(&mut self.keys).into_iter().partition(|((_, key), _)| SlotId::of(key) == slot);
+    /// Takes out the watches of the keys of slots that leave for another shard.
+    pub fn take_slots(&mut self, slots: &SlotSet) -> Watches {
+        let all = std::mem::take(&mut self.keys).into_iter();
+        let (gone, stay) = all.partition(|((_, key), _)| slots.contains(SlotId::of(key)));
         self.keys = stay;
         Watches { keys: gone }
     }
@@ -146,7 +146,7 @@ mod tests {
         watches.add(DB, b"other", CLIENT, false);
         watches.touch(DB, b"k", false);
         let mut moved = Watches::default();
-        moved.put(watches.take_slot(SlotId::of(b"k")));
+        moved.put(watches.take_slots(&[SlotId::of(b"k")].into_iter().collect()));
         assert!(moved.is_changed(DB, b"k", CLIENT, false));
         assert_eq!(watches.keys_of(DB), [Box::from(&b"other"[..])]);
         assert_eq!(moved.keys_of(DB), [Box::from(&b"k"[..])]);

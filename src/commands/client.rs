@@ -674,19 +674,24 @@ impl Connection {
         if self.is_unix() {
             flags.push('U');
         }
+        if session.queue.is_some() {
+            flags.push('x');
+        }
         if flags.is_empty() {
             flags.push('N');
         }
         format!(
-            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={flags} db={} sub=0 psub=0 ssub=0 multi=-1 qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}\n",
+            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={flags} db={} sub=0 psub=0 ssub=0 multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}\n",
             session.id,
             self.peer,
             self.local,
             self.fd_number(),
             text(&session.name),
             session.db.0,
+            session.queue.as_ref().map_or(-1, |queue| queue.commands.len() as i64),
             self.query.buffered_bytes(),
             self.query.memory_bytes().saturating_sub(self.query.buffered_bytes()),
+            session.queue.as_ref().map_or(0, |queue| queue.bytes),
             self.output_bytes(),
             self.output_bytes(),
             size_of::<Connection>() + self.memory_bytes(),

@@ -5,6 +5,7 @@
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::db::DbIndex;
 use shards::error::CommandError;
 
 use crate::config::Config;
@@ -126,7 +127,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             complexity: "O(1)",
             group: Group::Connection,
             arity: Arity::AtLeast(1),
-            flags: flags::NOSCRIPT
+            flags: flags::RUNS_IN_MULTI
+                | flags::NOSCRIPT
                 | flags::LOADING
                 | flags::STALE
                 | flags::FAST
@@ -145,7 +147,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             since: "6.2.0",
             complexity: "O(1)",
             group: Group::Connection,
-            flags: flags::NOSCRIPT
+            flags: flags::RUNS_IN_MULTI
+                | flags::NOSCRIPT
                 | flags::LOADING
                 | flags::STALE
                 | flags::FAST
@@ -165,7 +168,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             complexity: "O(1)",
             group: Group::Connection,
             arity: Arity::Exactly(2),
-            flags: flags::LOADING | flags::STALE | flags::FAST,
+            flags: flags::SELECTS | flags::LOADING | flags::STALE | flags::FAST,
             acl: acl::CONNECTION,
             args: &[Arg { name: "index", kind: ArgKind::Integer, ..Arg::BASE }],
             ..CommandSpec::BASE
@@ -232,21 +235,28 @@ fn quit(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError>
 fn reset(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     ctx.connection.session.reset(ctx.config.requirepass.is_empty());
     ctx.reply.simple("RESET");
-    Ok(Flow::Done)
+    Ok(Flow::Unwatch)
 }
 
 fn select(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.connection.session.db = selected(args, ctx.config.databases)?;
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+/// The database that SELECT with these arguments means, of so many.
+///
+/// # Errors
+/// As SELECT replies.
+pub(crate) fn selected(args: Args<'_>, databases: u16) -> Result<DbIndex, CommandError> {
     let index = shards::num::parse_i64(args.get(1)).ok_or(CommandError::NotAnInteger)?;
     if i32::try_from(index).is_err() {
         return Err(CommandError::other(
             "ERR value is out of range, value must between -2147483648 and 2147483647",
         ));
     }
-    let index = u16::try_from(index).ok().filter(|&index| index < ctx.config.databases);
-    let index = index.ok_or_else(|| CommandError::other("ERR DB index is out of range"))?;
-    ctx.connection.session.db = shards::db::DbIndex(index);
-    ctx.reply.ok();
-    Ok(Flow::Done)
+    let index = u16::try_from(index).ok().filter(|&index| index < databases);
+    index.map(DbIndex).ok_or_else(|| CommandError::other("ERR DB index is out of range"))
 }
 
 fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {

@@ -5,9 +5,16 @@ pub mod command;
 pub mod config;
 pub mod connection;
 pub mod server;
+pub mod transactions;
 
 use crate::registry::SessionCommand;
 
 /// All session commands, topic by topic.
-pub const TOPICS: &[&[SessionCommand]] =
-    &[client::COMMANDS, command::COMMANDS, config::COMMANDS, connection::COMMANDS, server::COMMANDS];
+pub const TOPICS: &[&[SessionCommand]] = &[
+    client::COMMANDS,
+    command::COMMANDS,
+    config::COMMANDS,
+    connection::COMMANDS,
+    server::COMMANDS,
+    transactions::COMMANDS,
+];

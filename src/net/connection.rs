@@ -15,6 +15,7 @@ use super::reply_queue::ReplyQueue;
 use super::ring::ClientRing;
 use crate::protocol::{BlobLoan, QueryBuffer};
 use crate::session::Session;
+use crate::transactions::Progress;
 
 /// Replies of one connection that may be awaited from other cores at a time.
 pub const AWAITED_REPLIES_MAX: usize = 1024;
@@ -61,6 +62,8 @@ pub enum Waiting {
     Barrier(OwnedArgs),
     /// For the reply of a command that nothing may overtake.
     Reply,
+    /// For the next part of a transaction that has commands of the connection or the server among its commands.
+    Exec(Box<Progress>),
 }
 
 /// One per client.

@@ -45,6 +45,12 @@ pub const NO_MANDATORY_KEYS: u64 = 1 << 19;
 /// Refused unless the configuration enables it, as DEBUG. Not printed by COMMAND INFO.
 pub const PROTECTED: u64 = 1 << 20;
 
+/// Inside MULTI it is not queued but runs at once, as EXEC. Not printed by COMMAND INFO.
+pub const RUNS_IN_MULTI: u64 = 1 << 21;
+/// Changes the client's database, so the commands behind it in a transaction have another one: SELECT. Not printed by
+/// COMMAND INFO.
+pub const SELECTS: u64 = 1 << 22;
+
 /// Flag bits and the names that COMMAND INFO gives them, in Redis's order. Redis hides `may_replicate`.
 pub const NAMES: &[(u64, &str)] = &[
     (WRITE, "write"),

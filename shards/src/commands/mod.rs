@@ -11,6 +11,7 @@ pub mod keyspace;
 mod string;
 pub mod string_range;
 pub mod string_rows;
+pub mod watch;
 
 use crate::command::DataCommand;
 

@@ -15,7 +15,7 @@ use crate::random::Random;
 use crate::reply::Reply;
 use crate::shard::{Shard, ShardConfig};
 use crate::slot::{SLOT_COUNT, ShardId, SlotId};
-use crate::txn::coordinator::{Coordinator, Method};
+use crate::txn::coordinator::{Coordinator, Method, Owners};
 use crate::txn::route::{Route, route};
 use crate::txn::{Outbox, OwnedCall, Ticket, TxnMessage};
 use crate::watch::ClientId;
@@ -116,12 +116,20 @@ impl Node {
             };
             Worker { shard: Shard::new(&config), coordinator: Coordinator::new(id), outbox: Outbox::new() }
         };
+        let owners: Vec<_> =
+            (0..SLOT_COUNT).map(|slot| ShardId((slot * shard_count / SLOT_COUNT) as u16)).collect();
+        let mut workers: Vec<Worker> = (0..shard_count).map(worker).collect();
+        for worker in &mut workers {
+            let slots = (0..SLOT_COUNT as u16).map(SlotId::new);
+            let id = worker.shard.id;
+            worker.shard.set_owned(slots.filter(|slot| owners[slot.index()] == id).collect());
+        }
         Node {
-            workers: (0..shard_count).map(worker).collect(),
+            workers,
             queues: (0..shard_count * shard_count).map(|_| VecDeque::new()).collect(),
             slowness: vec![1; shard_count * shard_count],
             connections: Vec::new(),
-            owners: (0..SLOT_COUNT).map(|slot| ShardId((slot * shard_count / SLOT_COUNT) as u16)).collect(),
+            owners,
             steps: 0,
             events: Events::default(),
         }
@@ -297,7 +305,8 @@ impl Node {
         let shard_count = self.workers.len();
         let Worker { shard, coordinator, outbox } = &mut self.workers[ticket.worker.index()];
         let owner = |slot: SlotId| self.owners[slot.index()];
-        coordinator.start(method, call, ticket, shard_count, owner, shard, outbox);
+        let owners = Owners { owner: &owner, shard_count };
+        coordinator.start(method, call, ticket, owners, shard, outbox);
         self.send_outbox(ticket.worker);
     }
 
@@ -327,18 +336,17 @@ impl Node {
     fn handle_txn(&mut self, from: ShardId, to: ShardId, message: TxnMessage) {
         match &message {
             TxnMessage::Refused(..) => self.events.refused += 1,
-            TxnMessage::Cancel(_, Some(lent)) if !lent.is_empty() => self.events.lent_in_vain += 1,
+            TxnMessage::Cancel(_, Some(lent)) if !lent.entries.is_empty() => self.events.lent_in_vain += 1,
             _ => {}
         }
+        let owner = |slot: SlotId| self.owners[slot.index()];
+        let owners = Owners { owner: &owner, shard_count: self.workers.len() };
         let Worker { shard, coordinator, outbox } = &mut self.workers[to.index()];
-        let replies = match message {
-            TxnMessage::Lock(..) | TxnMessage::Cancel(..) | TxnMessage::Run(..) | TxnMessage::Restore(..) => {
-                shard.handle_txn(from, message, outbox);
-                shard.take_completed()
-            }
-            TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..) => {
-                coordinator.handle(from, message, shard, outbox).into_iter().collect()
-            }
+        let replies = if message.is_for_coordinator() {
+            coordinator.handle(from, message, owners, shard, outbox).into_iter().collect()
+        } else {
+            shard.handle_txn(from, message, outbox);
+            shard.take_completed()
         };
         for (ticket, reply) in replies {
             self.deliver(to, ticket, reply);

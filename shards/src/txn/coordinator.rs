@@ -4,39 +4,71 @@ use std::collections::HashMap;
 
 use super::merge::{Parts, merge};
 use super::route::key_stride;
-use super::{Lent, Outbox, OwnedCall, Part, Ticket, TxId, TxnMessage};
+use super::{
+    Exec, Grant, Keys, Lent, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched, Work,
+};
 use crate::args::{Args, OwnedArgs};
+use crate::command::Plan;
 use crate::command::keys::KeyPosition;
+use crate::effects::Stamp;
 use crate::reply::Reply;
 use crate::shard::Shard;
-use crate::slot::{ShardId, SlotId};
+use crate::slot::{ShardId, SlotId, SlotSet};
 
-/// How a command over several shards is carried out.
+/// How a transaction over several shards is carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Method {
     /// Each shard runs the command on its own keys; the replies are merged (`request_policy:multi_shard`).
     Split,
-    /// All entries are brought to the coordinator's shard and the command runs there.
+    /// All entries are brought to the coordinator's shard and the commands run there.
     Gather,
     /// Every shard runs the whole command (`request_policy:all_shards`).
     All,
+    /// All keys of an EXEC lie on one shard: it goes there as a whole.
+    Single,
+    /// All slots are brought to the coordinator's shard: an EXEC with a command for all shards.
+    GatherAll,
 }
 
-/// A transaction under way.
+/// Who owns which slot, and how many shards there are.
+#[derive(Clone, Copy)]
+pub struct Owners<'a> {
+    /// The slot map.
+    pub owner: &'a dyn Fn(SlotId) -> ShardId,
+    /// The number of shards.
+    pub shard_count: usize,
+}
+
+impl Owners<'_> {
+    fn of(&self, key: &[u8]) -> ShardId {
+        (self.owner)(SlotId::of(key))
+    }
+}
+
+/// A transaction under way: one attempt at its locks.
 struct Txn {
     ticket: Ticket,
-    call: OwnedCall,
+    work: Work,
     method: Method,
-    /// The participants; the order is that of `granted`, `lent` and `replies`.
-    shards: Vec<ShardId>,
-    /// For each key, in the order of the command, its participant.
+    /// In the order in which their keys appear.
+    participants: Vec<Participant>,
+    /// Of a `Split`: for each key, in the order of the command, its participant.
     part_of_key: Vec<usize>,
-    /// Who has granted this attempt.
-    granted: Vec<bool>,
-    /// Entries that those have lent.
-    lent: Vec<Lent>,
-    /// Replies of a `Split` or `All`.
-    replies: Vec<Option<Reply>>,
+    /// The latest clock of those who have granted.
+    clock: u64,
+    /// A watched key has changed.
+    is_watch_broken: bool,
+}
+
+struct Participant {
+    shard: ShardId,
+    granted: bool,
+    /// Of a `Gather`: its keys.
+    keys: Keys,
+    /// What it has lent.
+    lent: Option<Lent>,
+    /// Its reply, of a `Split` or `All`.
+    reply: Option<Reply>,
 }
 
 /// One per worker.
@@ -59,65 +91,112 @@ impl Coordinator {
         self.txns.len()
     }
 
-    /// Starts a transaction. `owner` is the slot map. The result comes by [`Coordinator::handle`], with `ticket`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what to do, for whom, and the worker's own parts, each borrowed"
-    )]
+    /// Starts a command over several shards. The result comes by [`Coordinator::handle`], with `ticket`.
     pub fn start(
         &mut self,
         method: Method,
         call: OwnedCall,
         ticket: Ticket,
-        shard_count: usize,
-        owner: impl Fn(SlotId) -> ShardId,
+        owners: Owners<'_>,
         shard: &Shard,
         out: &mut Outbox,
     ) {
-        self.find_keys(&call);
-        let mut shards: Vec<ShardId> = Vec::new();
-        let mut part_of_key = Vec::with_capacity(self.positions.len());
-        for position in &self.positions {
-            let at = owner(SlotId::of(call.args.as_args().get(position.index)));
-            part_of_key.push(shards.iter().position(|&known| known == at).unwrap_or_else(|| {
-                shards.push(at);
-                shards.len() - 1
-            }));
-        }
-        if method == Method::All {
-            shards = (0..shard_count).map(|shard| ShardId(shard as u16)).collect();
-        }
-        let granted = vec![false; shards.len()];
-        let lent = shards.iter().map(|_| Lent::new()).collect();
-        let replies = shards.iter().map(|_| None).collect();
-        let txn = Txn { ticket, call, method, shards, part_of_key, granted, lent, replies };
-        self.lock(txn, shard, out);
+        self.attempt(Txn::new(ticket, Work::Command(call), method), owners, shard, out);
     }
 
-    /// Asks for all locks, under a new number. `positions` are the keys of the transaction's command.
-    fn lock(&mut self, txn: Txn, shard: &Shard, out: &mut Outbox) {
+    /// Starts EXEC, over one shard or several. The reply is that of EXEC: an array, or null when a watched key has
+    /// changed.
+    pub fn start_exec(
+        &mut self,
+        exec: Box<Exec>,
+        ticket: Ticket,
+        owners: Owners<'_>,
+        shard: &Shard,
+        out: &mut Outbox,
+    ) {
+        self.attempt(Txn::new(ticket, Work::Exec(exec), Method::Gather), owners, shard, out);
+    }
+
+    /// Asks for all locks, under a new number and by the slot map as it is now.
+    fn attempt(&mut self, mut txn: Txn, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
         self.clock = self.clock.max(shard.latest_txid().clock()) + 1;
         let txid = TxId(self.clock << 16 | u64::from(self.shard.0));
-        let lock = |part| TxnMessage::Lock(txid, part);
-        match txn.method {
-            Method::Split => {
-                let parts = split(&txn, &self.positions).map(|call| lock(Part::Run(call)));
-                out.extend(txn.shards.iter().copied().zip(parts));
-            }
-            Method::Gather => {
-                let mut keys = vec![OwnedArgs::default(); txn.shards.len()];
-                for (position, &part) in self.positions.iter().zip(&txn.part_of_key) {
-                    keys[part].push(txn.call.args.as_args().get(position.index));
-                }
-                let parts = keys.into_iter().map(|keys| lock(Part::Lend(txn.call.db, keys)));
-                out.extend(txn.shards.iter().copied().zip(parts));
-            }
-            Method::All => {
-                let parts = txn.shards.iter().map(|&shard| (shard, lock(Part::Whole(txn.call.clone()))));
-                out.extend(parts);
-            }
+        txn.participants.clear();
+        (txn.clock, txn.is_watch_broken) = (0, false);
+        match &txn.work {
+            Work::Command(_) => self.lock_for_command(&mut txn, txid, owners, out),
+            Work::Exec(_) => self.lock_for_exec(&mut txn, txid, owners, out),
         }
         self.txns.insert(txid, txn);
+    }
+
+    fn lock_for_command(&mut self, txn: &mut Txn, txid: TxId, owners: Owners<'_>, out: &mut Outbox) {
+        let Work::Command(call) = &txn.work else { return };
+        self.positions.clear();
+        call.command.spec.key_positions(call.args.as_args(), &mut self.positions);
+        let lock = |part| TxnMessage::Lock(txid, part);
+        if txn.method == Method::All {
+            txn.participants = everybody(owners);
+            out.extend(everybody(owners).iter().map(|part| (part.shard, lock(Part::Whole(call.clone())))));
+            return;
+        }
+        txn.part_of_key.clear();
+        for position in &self.positions {
+            let key = call.args.as_args().get(position.index);
+            let part = part_of(&mut txn.participants, owners.of(key));
+            txn.participants[part].keys.push(position.db.unwrap_or(call.db), key);
+            txn.part_of_key.push(part);
+        }
+        if txn.method == Method::Split {
+            let calls = split(call, &self.positions, &txn.part_of_key, txn.participants.len());
+            let shards = txn.participants.iter().map(|part| part.shard);
+            out.extend(shards.zip(calls.map(|call| lock(Part::Run(call)))));
+        } else {
+            let part = |part: &Participant| Part::Lend(part.keys.clone(), Watched::default());
+            out.extend(txn.participants.iter().map(|to| (to.shard, lock(part(to)))));
+        }
+    }
+
+    fn lock_for_exec(&mut self, txn: &mut Txn, txid: TxId, owners: Owners<'_>, out: &mut Outbox) {
+        let Work::Exec(exec) = &txn.work else { return };
+        let mut for_all_shards = false;
+        for call in &exec.calls {
+            for_all_shards |= call.command.spec.plan() == Plan::AllShards;
+            self.positions.clear();
+            call.command.spec.key_positions(call.args.as_args(), &mut self.positions);
+            for position in &self.positions {
+                let key = call.args.as_args().get(position.index);
+                let part = part_of(&mut txn.participants, owners.of(key));
+                txn.participants[part].keys.push(position.db.unwrap_or(call.db), key);
+            }
+        }
+        if for_all_shards {
+            txn.participants = everybody(owners);
+        }
+        let client = exec.watched.client;
+        let mut watched: Vec<Watched> = Vec::new();
+        for (db, key) in exec.watched.keys.iter() {
+            let part = part_of(&mut txn.participants, owners.of(key));
+            watched.resize_with(txn.participants.len(), || Watched { client, ..Watched::default() });
+            watched[part].keys.push(db, key);
+        }
+        if txn.participants.is_empty() {
+            part_of(&mut txn.participants, self.shard);
+        }
+        watched.resize_with(txn.participants.len(), || Watched { client, ..Watched::default() });
+        txn.method = match txn.participants.len() {
+            1 => Method::Single,
+            _ if for_all_shards => Method::GatherAll,
+            _ => Method::Gather,
+        };
+        for (participant, watched) in txn.participants.iter().zip(watched) {
+            let part = match txn.method {
+                Method::Single => Part::Exec(exec.clone()),
+                Method::GatherAll => Part::LendAll(watched),
+                _ => Part::Lend(participant.keys.clone(), watched),
+            };
+            out.push((participant.shard, TxnMessage::Lock(txid, part)));
+        }
     }
 
     /// Handles a message to this coordinator. A finished transaction's ticket and reply are returned.
@@ -125,57 +204,24 @@ impl Coordinator {
         &mut self,
         from: ShardId,
         message: TxnMessage,
+        owners: Owners<'_>,
         shard: &mut Shard,
         out: &mut Outbox,
     ) -> Option<(Ticket, Reply)> {
         match message {
-            TxnMessage::Granted(txid, lent) => {
-                let Some(txn) = self.txns.get_mut(&txid) else {
-                    // Cancelled meanwhile: what was lent goes home.
-                    out.extend(lent.map(|lent| (from, TxnMessage::Cancel(txid, Some(lent)))));
-                    return None;
-                };
-                let part = txn.part(from)?;
-                txn.granted[part] = true;
-                txn.lent[part] = lent.unwrap_or_default();
-                if !txn.granted.iter().all(|&granted| granted) {
-                    return None;
-                }
-                if txn.method == Method::Gather {
-                    let txn = self.txns.remove(&txid)?;
-                    return Some(self.run_gathered(txid, txn, shard, out));
-                }
-                out.extend(txn.shards.iter().map(|&shard| (shard, TxnMessage::Run(txid))));
-                None
-            }
+            TxnMessage::Granted(txid, grant) => self.granted(from, txid, grant, shard, out),
             TxnMessage::Refused(txid, latest) => {
                 self.clock = self.clock.max(latest.clock());
                 let mut txn = self.txns.remove(&txid)?;
-                for (part, &shard) in txn.shards.iter().enumerate() {
-                    let is_lent = std::mem::take(&mut txn.granted[part]) && txn.method == Method::Gather;
-                    let lent = is_lent.then(|| std::mem::take(&mut txn.lent[part]));
-                    if shard != from {
-                        out.push((shard, TxnMessage::Cancel(txid, lent)));
+                for participant in &mut txn.participants {
+                    if participant.shard != from {
+                        out.push((participant.shard, TxnMessage::Cancel(txid, participant.lent.take())));
                     }
                 }
-                self.find_keys(&txn.call);
-                self.lock(txn, shard, out);
+                self.attempt(txn, owners, shard, out);
                 None
             }
-            TxnMessage::Done(txid, reply) => {
-                let txn = self.txns.get_mut(&txid)?;
-                let part = txn.part(from)?;
-                txn.replies[part] = Some(reply);
-                if txn.replies.iter().any(Option::is_none) {
-                    return None;
-                }
-                let txn = self.txns.remove(&txid)?;
-                let replies: Vec<Reply> = txn.replies.into_iter().flatten().collect();
-                let mut reply = Reply::new(txn.call.resp3);
-                let parts = Parts { replies: &replies, part_of_key: &txn.part_of_key };
-                merge(txn.call.command.spec.response_policy, &parts, &mut reply);
-                Some((txn.ticket, reply))
-            }
+            TxnMessage::Done(txid, reply) => self.done(from, txid, reply),
             _ => {
                 debug_assert!(false, "a message for a participant");
                 None
@@ -183,47 +229,132 @@ impl Coordinator {
         }
     }
 
-    fn find_keys(&mut self, call: &OwnedCall) {
-        self.positions.clear();
-        call.command.spec.key_positions(call.args.as_args(), &mut self.positions);
+    fn granted(
+        &mut self,
+        from: ShardId,
+        txid: TxId,
+        grant: Grant,
+        shard: &mut Shard,
+        out: &mut Outbox,
+    ) -> Option<(Ticket, Reply)> {
+        let Some(txn) = self.txns.get_mut(&txid) else {
+            // Cancelled meanwhile: what was lent goes home.
+            out.extend(grant.lent.map(|lent| (from, TxnMessage::Cancel(txid, Some(lent)))));
+            return None;
+        };
+        let part = txn.participants.iter().position(|part| part.shard == from)?;
+        txn.participants[part].granted = true;
+        txn.participants[part].lent = grant.lent;
+        txn.clock = txn.clock.max(grant.clock);
+        txn.is_watch_broken |= grant.is_watch_broken;
+        if !txn.participants.iter().all(|part| part.granted) {
+            return None;
+        }
+        // Later than all that the keys have seen.
+        let clock = txn.clock.max(self.clock) + 1;
+        self.clock = clock;
+        if matches!(txn.method, Method::Gather | Method::GatherAll) {
+            let txn = self.txns.remove(&txid)?;
+            return Some(run_gathered(txid, clock, txn, shard, out));
+        }
+        out.extend(txn.participants.iter().map(|part| (part.shard, TxnMessage::Run(txid, clock))));
+        None
     }
 
-    /// Runs the command on the coordinator's shard with every entry present, and sends the entries home.
-    fn run_gathered(&mut self, txid: TxId, txn: Txn, shard: &mut Shard, out: &mut Outbox) -> (Ticket, Reply) {
-        let Txn { ticket, call, shards, part_of_key, lent, .. } = txn;
-        for lent in lent {
-            shard.take_back(call.db, lent);
+    fn done(&mut self, from: ShardId, txid: TxId, reply: Reply) -> Option<(Ticket, Reply)> {
+        let txn = self.txns.get_mut(&txid)?;
+        txn.participants.iter_mut().find(|part| part.shard == from)?.reply = Some(reply);
+        if txn.participants.iter().any(|part| part.reply.is_none()) {
+            return None;
         }
-        let mut reply = Reply::new(call.resp3);
-        shard.execute(call.as_call(), &mut reply);
-        self.find_keys(&call);
-        for (part, &owner) in shards.iter().enumerate() {
-            let of_part = self.positions.iter().zip(&part_of_key).filter(|&(_, &of)| of == part);
-            let lent = shard.lend(call.db, of_part.map(|(key, _)| call.args.as_args().get(key.index)));
-            out.push((owner, TxnMessage::Restore(txid, lent)));
+        let Txn { ticket, work, participants, part_of_key, .. } = self.txns.remove(&txid)?;
+        let mut replies: Vec<Reply> = participants.into_iter().filter_map(|part| part.reply).collect();
+        match work {
+            Work::Command(call) => {
+                let mut reply = Reply::new(call.resp3);
+                let parts = Parts { replies: &replies, part_of_key: &part_of_key };
+                merge(call.command.spec.response_policy, &parts, &mut reply);
+                Some((ticket, reply))
+            }
+            Work::Exec(_) => Some((ticket, replies.pop()?)),
         }
-        (ticket, reply)
     }
 }
 
+/// Runs the commands on the coordinator's shard with every entry present, and sends the entries home.
+fn run_gathered(txid: TxId, clock: u64, txn: Txn, shard: &mut Shard, out: &mut Outbox) -> (Ticket, Reply) {
+    let Txn { ticket, work, method, mut participants, is_watch_broken, .. } = txn;
+    let mut slots: Vec<Option<SlotSet>> = Vec::with_capacity(participants.len());
+    for part in &mut participants {
+        let lent = part.lent.take().unwrap_or_default();
+        slots.push(lent.slots.as_ref().map(|lent| lent.slots.clone()));
+        shard.take_back(lent);
+    }
+    shard.start_away(method == Method::GatherAll);
+    let mut reply = Reply::default();
+    let stamp = Stamp { clock, source: txid.0 };
+    match &work {
+        Work::Command(call) => {
+            reply.set_resp3(call.resp3);
+            shard.execute_stamped(call.as_call(), stamp, &mut reply);
+        }
+        Work::Exec(exec) => shard.execute_all(exec, is_watch_broken, stamp, &mut reply),
+    }
+    let mut changed = shard.end_away();
+    for (part, slots) in participants.iter().zip(slots) {
+        let slots = slots.map(|slots| shard.lend_slots(slots));
+        let lent = Lent { entries: shard.lend(&part.keys), slots };
+        // A key that several participants were asked for does not exist: each key has one owner.
+        let changed = part.keys.iter().filter(|&(db, key)| changed.remove(&(db, key.into())));
+        let mut of_part = Keys::default();
+        changed.for_each(|(db, key)| of_part.push(db, key));
+        out.push((part.shard, TxnMessage::Restore(txid, Return { lent, changed: of_part, clock })));
+    }
+    (ticket, reply)
+}
+
 impl Txn {
-    fn part(&self, shard: ShardId) -> Option<usize> {
-        self.shards.iter().position(|&known| known == shard)
+    fn new(ticket: Ticket, work: Work, method: Method) -> Txn {
+        let (participants, part_of_key) = (Vec::new(), Vec::new());
+        Txn { ticket, work, method, participants, part_of_key, clock: 0, is_watch_broken: false }
+    }
+}
+
+/// The number of a shard among the participants; it becomes one if it was none.
+fn part_of(participants: &mut Vec<Participant>, shard: ShardId) -> usize {
+    participants.iter().position(|part| part.shard == shard).unwrap_or_else(|| {
+        participants.push(Participant::new(shard));
+        participants.len() - 1
+    })
+}
+
+fn everybody(owners: Owners<'_>) -> Vec<Participant> {
+    (0..owners.shard_count).map(|shard| Participant::new(ShardId(shard as u16))).collect()
+}
+
+impl Participant {
+    fn new(shard: ShardId) -> Participant {
+        Participant { shard, granted: false, keys: Keys::default(), lent: None, reply: None }
     }
 }
 
 /// The command of each participant: the name, the arguments before the first key, and its own keys with what
 /// belongs to them.
-fn split<'t>(txn: &'t Txn, positions: &[KeyPosition]) -> impl Iterator<Item = OwnedCall> + use<'t> {
-    let args: Args<'_> = txn.call.args.as_args();
+fn split(
+    call: &OwnedCall,
+    positions: &[KeyPosition],
+    part_of_key: &[usize],
+    part_count: usize,
+) -> impl Iterator<Item = OwnedCall> {
+    let args: Args<'_> = call.args.as_args();
     let first = positions.first().map_or(args.len(), |position| position.index);
     let stride = key_stride(positions, args.len());
     let places = || {
-        let keys = positions.iter().zip(&txn.part_of_key);
+        let keys = positions.iter().zip(part_of_key);
         keys.flat_map(|(key, &part)| (key.index..key.index + stride).map(move |index| (index, part)))
     };
     let copied = |range: std::ops::Range<usize>| range.map(|index| args.value(index).copied_bytes()).sum();
-    let mut sizes: Vec<(usize, usize)> = vec![(first, copied(0..first)); txn.shards.len()];
+    let mut sizes: Vec<(usize, usize)> = vec![(first, copied(0..first)); part_count];
     for (index, part) in places() {
         sizes[part].0 += 1;
         sizes[part].1 += args.value(index).copied_bytes();
@@ -236,7 +367,7 @@ fn split<'t>(txn: &'t Txn, positions: &[KeyPosition]) -> impl Iterator<Item = Ow
     for (index, part) in places() {
         split[part].push_value(args.value(index));
     }
-    let OwnedCall { command, db, client, touch, resp3, .. } = txn.call;
+    let OwnedCall { command, db, client, touch, resp3, .. } = *call;
     split.into_iter().map(move |args| OwnedCall { command, db, slot: None, client, touch, resp3, args })
 }
 
@@ -247,6 +378,12 @@ mod tests {
     use crate::db::DbIndex;
     use crate::shard::ShardConfig;
     use crate::watch::ClientId;
+
+    /// The key "a" lies on shard 1, all others on shard 2.
+    const OWNERS: Owners<'static> = Owners {
+        owner: &|slot| if slot == SlotId::of(b"a") { ShardId(1) } else { ShardId(2) },
+        shard_count: 3,
+    };
 
     /// The messages of a transaction on the shards 1 and 2, coordinated by worker 0, up to its first locks.
     fn started(line: &str, method: Method) -> (Coordinator, Shard, Outbox) {
@@ -264,9 +401,8 @@ mod tests {
         let (db, client) = (DbIndex(0), ClientId(1));
         let call = OwnedCall { command, db, slot: None, client, touch: true, resp3: false, args };
         let ticket = Ticket { worker: id, connection: 0, seq: 0 };
-        let owner = |slot| if slot == SlotId::of(b"a") { ShardId(1) } else { ShardId(2) };
         let (mut coordinator, mut out) = (Coordinator::new(id), Outbox::new());
-        coordinator.start(method, call, ticket, 3, owner, &shard, &mut out);
+        coordinator.start(method, call, ticket, OWNERS, &shard, &mut out);
         (coordinator, shard, out)
     }
 
@@ -279,7 +415,7 @@ mod tests {
     fn locks(out: &Outbox) -> (TxId, Vec<(u16, String)>) {
         let lock = |(to, message): &(ShardId, TxnMessage)| match message {
             TxnMessage::Lock(txid, Part::Run(call)) => (*txid, (to.0, words(&call.args))),
-            TxnMessage::Lock(txid, Part::Lend(_, keys)) => (*txid, (to.0, words(keys))),
+            TxnMessage::Lock(txid, Part::Lend(keys, _)) => (*txid, (to.0, words(&keys.keys))),
             _ => panic!("only keys are locked"),
         };
         let (txids, parts): (Vec<TxId>, Vec<_>) = out.iter().map(lock).unzip();
@@ -302,7 +438,7 @@ mod tests {
         out.clear();
         let latest = TxId(700 << 16 | 9);
         let refused = TxnMessage::Refused(txid, latest);
-        assert!(coordinator.handle(ShardId(1), refused, &mut shard, &mut out).is_none());
+        assert!(coordinator.handle(ShardId(1), refused, OWNERS, &mut shard, &mut out).is_none());
         assert!(
             matches!(out.remove(0), (ShardId(2), TxnMessage::Cancel(cancelled, None)) if cancelled == txid)
         );
@@ -311,7 +447,7 @@ mod tests {
         assert_eq!(next_parts, parts);
         // The second refusal of the same attempt changes nothing.
         out.clear();
-        coordinator.handle(ShardId(2), TxnMessage::Refused(txid, latest), &mut shard, &mut out);
+        coordinator.handle(ShardId(2), TxnMessage::Refused(txid, latest), OWNERS, &mut shard, &mut out);
         assert_eq!((out.len(), coordinator.transactions()), (0, 1));
     }
 
@@ -319,10 +455,13 @@ mod tests {
     fn entries_that_arrive_after_a_refusal_go_home() {
         let (mut coordinator, mut shard, mut out) = started("msetnx a 1 b 2", Method::Gather);
         let (txid, _) = locks(&out);
-        coordinator.handle(ShardId(1), TxnMessage::Refused(txid, txid), &mut shard, &mut out);
+        coordinator.handle(ShardId(1), TxnMessage::Refused(txid, txid), OWNERS, &mut shard, &mut out);
         out.clear();
-        let granted = TxnMessage::Granted(txid, Some(Lent::new()));
-        assert!(coordinator.handle(ShardId(2), granted, &mut shard, &mut out).is_none());
+        let granted = TxnMessage::Granted(
+            txid,
+            Grant { lent: Some(Lent::default()), is_watch_broken: false, clock: 0 },
+        );
+        assert!(coordinator.handle(ShardId(2), granted, OWNERS, &mut shard, &mut out).is_none());
         assert!(
             matches!(out[..], [(ShardId(2), TxnMessage::Cancel(cancelled, Some(_)))] if cancelled == txid)
         );

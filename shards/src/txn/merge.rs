@@ -42,54 +42,13 @@ fn integer(reply: &[u8]) -> i64 {
 }
 
 fn in_key_order(parts: &Parts<'_>, reply: &mut Reply) {
-    let mut cursors: Vec<Cursor<'_>> = parts.replies.iter().map(Cursor::behind_array_header).collect();
+    let mut places: Vec<_> = parts.replies.iter().map(Reply::behind_header).collect();
     reply.array(parts.part_of_key.len());
     for &part in parts.part_of_key {
-        cursors[part].copy_element(reply);
+        let end = parts.replies[part].element_end(places[part]);
+        reply.append_part(&parts.replies[part], places[part], end);
+        places[part] = end;
     }
-}
-
-/// Walks over the elements of an array reply; elements are bulk strings or nulls.
-struct Cursor<'a> {
-    reply: &'a Reply,
-    at: usize,
-    blob: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn behind_array_header(reply: &'a Reply) -> Cursor<'a> {
-        Cursor { reply, at: line_len(reply.bytes()), blob: 0 }
-    }
-
-    fn copy_element(&mut self, to: &mut Reply) {
-        let rest = &self.reply.bytes()[self.at..];
-        let header_len = line_len(rest);
-        let value_len = match rest {
-            [b'$', digits @ ..] => crate::num::parse_i64(&digits[..header_len - 3]).unwrap_or(-1),
-            _ => -1,
-        };
-        let Ok(value_len) = usize::try_from(value_len) else {
-            to.raw(&rest[..header_len]);
-            self.at += header_len;
-            return;
-        };
-        if let Some((offset, blob)) = self.reply.blobs().get(self.blob)
-            && *offset == self.at + header_len
-        {
-            to.bulk_blob(blob);
-            self.blob += 1;
-            self.at += header_len + 2;
-            return;
-        }
-        let len = header_len + value_len + 2;
-        to.raw(&rest[..len]);
-        self.at += len;
-    }
-}
-
-/// Length of the first line, CR LF included.
-fn line_len(bytes: &[u8]) -> usize {
-    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
 }
 
 #[cfg(test)]

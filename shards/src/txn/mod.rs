@@ -9,6 +9,8 @@
 //!    DEL, ...) run where the keys are: `Run`, answered by `Done`. All others are *gathered*: with its grant a
 //!    participant lends the entries themselves, by pointer; the coordinator's shard runs the ordinary handler on
 //!    them, in one go, and gives them back with `Restore`. So a handler never knows that a key came from elsewhere.
+//!    A transaction whose keys turn out to lie on one shard goes there as a whole (`Part::Exec`) and runs at its
+//!    grant. One that holds a command for all shards (FLUSHALL, SCAN) has all slots gathered, table by table.
 //! 3. A participant releases the locks when its part has run or the entries are back. First it runs the single-key
 //!    commands that waited for them, then it grants the locks to whoever comes next.
 //!
@@ -39,8 +41,9 @@ use crate::command::DataCommand;
 use crate::db::DbIndex;
 use crate::entry::Entry;
 use crate::reply::Reply;
-use crate::slot::{ShardId, SlotId};
-use crate::watch::ClientId;
+use crate::slot::{ShardId, SlotId, SlotSet};
+use crate::table::Table;
+use crate::watch::{ClientId, Watches};
 
 /// The number of a transaction: a Lamport clock, and the coordinator's shard in the low 16 bits. Unique in a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -84,37 +87,149 @@ pub struct OwnedCall {
     pub args: OwnedArgs,
 }
 
+/// Keys, each in its database.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    dbs: Vec<DbIndex>,
+    keys: OwnedArgs,
+}
+
+impl Keys {
+    /// Adds a key.
+    pub fn push(&mut self, db: DbIndex, key: &[u8]) {
+        self.dbs.push(db);
+        self.keys.push(key);
+    }
+
+    /// No key at all.
+    pub fn is_empty(&self) -> bool {
+        self.dbs.is_empty()
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.dbs.len()
+    }
+
+    /// All keys, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = (DbIndex, &[u8])> {
+        self.dbs.iter().copied().zip(self.keys.as_args().iter_from(0))
+    }
+}
+
+/// The keys that a client watches, all or those of one shard.
+#[derive(Clone, Debug, Default)]
+pub struct Watched {
+    /// The client.
+    pub client: ClientId,
+    /// Its keys.
+    pub keys: Keys,
+}
+
+/// MULTI ... EXEC: commands that run as one.
+#[derive(Clone, Debug, Default)]
+pub struct Exec {
+    /// True when the client speaks RESP3.
+    pub resp3: bool,
+    /// In the order in which they were queued.
+    pub calls: Vec<OwnedCall>,
+    /// It runs only if none of these has changed. They are watched no more afterwards, run or not.
+    pub watched: Watched,
+}
+
+/// What a transaction does.
+#[derive(Debug)]
+pub enum Work {
+    /// One command over several shards.
+    Command(OwnedCall),
+    /// Several commands.
+    Exec(Box<Exec>),
+}
+
 /// What a participant locks, and what it does once all have granted.
 #[derive(Debug)]
 pub enum Part {
     /// Lock the keys of this command, then run it here.
     Run(OwnedCall),
-    /// Lock these keys of a database and lend their entries to the coordinator.
-    Lend(DbIndex, OwnedArgs),
     /// Lock the whole shard, then run this here.
     Whole(OwnedCall),
+    /// Lock the keys of all commands, then run them here. The only part of its transaction: it does not wait for the
+    /// word of the coordinator.
+    Exec(Box<Exec>),
+    /// Lock these keys, lend their entries to the coordinator, and say whether a watched key has changed.
+    Lend(Keys, Watched),
+    /// Lock the whole shard, lend all it has to the coordinator unless that is this shard's own, and say whether a
+    /// watched key has changed.
+    LendAll(Watched),
 }
 
-/// Entries that are away from their shard. They know their keys; keys that do not exist have none.
-pub type Lent = Vec<Entry>;
+/// What is away from its shard for the time of a transaction, by pointer.
+#[derive(Default)]
+pub struct Lent {
+    /// Entries that know their keys; keys that do not exist have none.
+    pub entries: Vec<(DbIndex, Entry)>,
+    /// Of a [`Part::LendAll`]: all slots with all that is in them.
+    pub slots: Option<LentSlots>,
+}
+
+/// Whole slots on their way to another shard.
+#[derive(Default)]
+pub struct LentSlots {
+    /// Which.
+    pub slots: SlotSet,
+    /// Their tables, without those that have no keys.
+    pub tables: Vec<(DbIndex, SlotId, Table)>,
+    /// Who watches keys in them.
+    pub watches: Watches,
+}
+
+/// A participant's word that its part is locked.
+pub struct Grant {
+    /// What a `Part::Lend` or `Part::LendAll` lends.
+    pub lent: Option<Lent>,
+    /// A watched key has changed: the transaction must not run.
+    pub is_watch_broken: bool,
+    /// The participant's clock: the transaction's effects come later.
+    pub clock: u64,
+}
+
+/// The end of a transaction for a participant that has lent something.
+pub struct Return {
+    /// What was lent, as it is now.
+    pub lent: Lent,
+    /// The keys of this participant that were changed meanwhile.
+    pub changed: Keys,
+    /// The clock of the transaction's effects.
+    pub clock: u64,
+}
 
 /// What coordinators and participants tell each other. Delivered in order for each pair of shards.
 pub enum TxnMessage {
-    /// To a participant: lock this part; answered by `Granted` or `Refused`.
+    /// To a participant: lock this part; answered by `Granted` or `Refused`, for a [`Part::Exec`] by `Done` or
+    /// `Refused`.
     Lock(TxId, Part),
-    /// To the coordinator: the part is locked. Holds the entries of a `Part::Lend`.
-    Granted(TxId, Option<Lent>),
+    /// To the coordinator: the part is locked.
+    Granted(TxId, Grant),
     /// To the coordinator: a later transaction holds a key. Holds the largest number seen, to be exceeded.
     Refused(TxId, TxId),
-    /// To a participant: forget it. With the lent entries, which come back; or without, and then one that has lent
-    /// some goes on waiting for them: the coordinator returns them when the `Granted` arrives that it has crossed.
+    /// To a participant: forget it. With what was lent, which comes back; or without, and then one that has lent
+    /// something goes on waiting for it: the coordinator returns it when the `Granted` arrives that it has crossed.
     Cancel(TxId, Option<Lent>),
-    /// To a participant: run the part, answer `Done`, release.
-    Run(TxId),
+    /// To a participant: run the part, answer `Done`, release. With the clock of the transaction's effects.
+    Run(TxId, u64),
     /// To the coordinator: the part has run; its reply.
     Done(TxId, Reply),
-    /// To a participant: the lent entries come back; release.
-    Restore(TxId, Lent),
+    /// To a participant: what was lent comes back; release.
+    Restore(TxId, Return),
+    /// To the owner of keys: the client watches them no more (UNWATCH, DISCARD, a closed connection).
+    Unwatch(Watched),
+}
+
+impl TxnMessage {
+    /// True for what participants tell the coordinator.
+    pub fn is_for_coordinator(&self) -> bool {
+        matches!(self, TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..))
+    }
 }
 
 /// Messages on their way out, each with its receiver.

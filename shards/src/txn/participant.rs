@@ -1,15 +1,19 @@
 //! The participant's side of a transaction, and the way in for commands that may meet a lock.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::locks::{Fingerprint, LockTable, Outcome, Scope};
-use super::{Lent, OwnedCall, Part, Ticket, TxId, TxnMessage};
-use crate::command::flags;
+use super::{
+    Grant, Keys, Lent, LentSlots, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched,
+};
 use crate::command::keys::{KeyPosition, RO};
+use crate::command::{Plan, flags};
 use crate::db::DbIndex;
+use crate::effects::Stamp;
+use crate::entry::Entry;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard};
-use crate::slot::ShardId;
+use crate::slot::{ShardId, SlotSet};
 
 /// The connection that a ticket belongs to.
 type Source = (ShardId, u32);
@@ -27,6 +31,12 @@ struct ActivePart {
     granted: bool,
 }
 
+impl ActivePart {
+    fn has_lent(&self) -> bool {
+        self.granted && matches!(self.part, Part::Lend(..) | Part::LendAll(_))
+    }
+}
+
 /// What a shard remembers of transactions. One per shard.
 #[derive(Default)]
 pub struct TxnState {
@@ -37,6 +47,8 @@ pub struct TxnState {
     /// Replies of commands that had been parked.
     completed: Vec<(Ticket, Reply)>,
     positions: Vec<KeyPosition>,
+    /// The slots of this shard while it runs a transaction on all slots of the node.
+    owned: Option<SlotSet>,
 }
 
 impl Shard {
@@ -95,7 +107,8 @@ impl Shard {
     fn claims(&self, call: Call<'_>, positions: &[KeyPosition]) -> impl Iterator<Item = (Fingerprint, bool)> {
         let may_write = call.command.spec.has(flags::WRITE);
         positions.iter().map(move |position| {
-            let key = self.fingerprint(call.db, call.args.get(position.index));
+            let db = position.db.unwrap_or(call.db);
+            let key = self.fingerprint(db, call.args.get(position.index));
             (key, may_write && position.flags & RO == 0)
         })
     }
@@ -116,55 +129,52 @@ impl Shard {
     }
 
     /// Handles a message to this shard as a participant. The answers go to `out`, all to `coordinator`s.
-    pub fn handle_txn(&mut self, from: ShardId, message: TxnMessage, out: &mut super::Outbox) {
+    pub fn handle_txn(&mut self, from: ShardId, message: TxnMessage, out: &mut Outbox) {
         match message {
             TxnMessage::Lock(txid, part) => self.lock(from, txid, part, out),
-            TxnMessage::Run(txid) => {
+            TxnMessage::Run(txid, clock) => {
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 let mut reply = Reply::default();
                 if let Part::Run(call) | Part::Whole(call) = &active.part {
                     reply.set_resp3(call.resp3);
-                    self.execute(call.as_call(), &mut reply);
+                    self.execute_stamped(call.as_call(), Stamp { clock, source: txid.0 }, &mut reply);
                 }
+                self.advance_clock(clock);
                 out.push((active.coordinator, TxnMessage::Done(txid, reply)));
                 self.release(txid, out);
             }
             TxnMessage::Cancel(txid, None) => {
-                let has_lent = |active: &ActivePart| active.granted && matches!(active.part, Part::Lend(..));
-                if self.txn.parts.get(&txid).is_none_or(has_lent) {
+                if self.txn.parts.get(&txid).is_none_or(ActivePart::has_lent) {
                     return;
                 }
                 self.txn.parts.remove(&txid);
                 self.release(txid, out);
             }
-            TxnMessage::Cancel(txid, Some(lent)) | TxnMessage::Restore(txid, lent) => {
-                let Some(active) = self.txn.parts.remove(&txid) else { return };
-                if let Part::Lend(db, _) = active.part {
-                    self.take_back(db, lent);
+            TxnMessage::Cancel(txid, Some(lent)) => {
+                if self.txn.parts.remove(&txid).is_some() {
+                    self.take_back(lent);
+                    self.release(txid, out);
                 }
+            }
+            TxnMessage::Restore(txid, Return { lent, changed, clock }) => {
+                let Some(active) = self.txn.parts.remove(&txid) else { return };
+                self.take_back(lent);
+                self.signal_changed(&changed);
+                if let Part::Lend(_, watched) | Part::LendAll(watched) = &active.part {
+                    self.unwatch(watched);
+                }
+                self.advance_clock(clock);
                 self.release(txid, out);
             }
+            TxnMessage::Unwatch(watched) => self.unwatch(&watched),
             TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..) => {
                 debug_assert!(false, "a message for a coordinator");
             }
         }
     }
 
-    fn lock(&mut self, coordinator: ShardId, txid: TxId, part: Part, out: &mut super::Outbox) {
-        let scope = match &part {
-            Part::Run(call) => {
-                let positions = self.take_positions(call.as_call());
-                let keys = self.claims(call.as_call(), &positions).collect();
-                self.txn.positions = positions;
-                Scope::keys(keys)
-            }
-            // A lent entry is away, so even a reader needs it alone.
-            Part::Lend(db, keys) => {
-                let keys = keys.as_args().iter_from(0);
-                Scope::keys(keys.map(|key| (self.fingerprint(*db, key), true)).collect())
-            }
-            Part::Whole(_) => Scope::Whole,
-        };
+    fn lock(&mut self, coordinator: ShardId, txid: TxId, part: Part, out: &mut Outbox) {
+        let scope = self.scope_of(&part);
         self.txn.latest = self.txn.latest.max(txid);
         match self.txn.locks.request(txid, scope) {
             Outcome::Refused => out.push((coordinator, TxnMessage::Refused(txid, self.txn.latest))),
@@ -178,34 +188,138 @@ impl Shard {
         }
     }
 
-    fn granted(&mut self, txid: TxId, out: &mut super::Outbox) {
+    /// What a part locks. An entry that is lent is away, so even a reader needs it alone; a watched key is only read.
+    fn scope_of(&mut self, part: &Part) -> Scope {
+        let mut claims = Vec::new();
+        match part {
+            Part::Run(call) => self.claim(call, &mut claims),
+            Part::Exec(exec) => {
+                if exec.calls.iter().any(|call| call.command.spec.plan() == Plan::AllShards) {
+                    return Scope::Whole;
+                }
+                for call in &exec.calls {
+                    self.claim(call, &mut claims);
+                }
+                claims.extend(exec.watched.keys.iter().map(|(db, key)| (self.fingerprint(db, key), false)));
+            }
+            Part::Lend(keys, watched) => {
+                claims.extend(keys.iter().map(|(db, key)| (self.fingerprint(db, key), true)));
+                claims.extend(watched.keys.iter().map(|(db, key)| (self.fingerprint(db, key), false)));
+            }
+            Part::Whole(_) | Part::LendAll(_) => return Scope::Whole,
+        }
+        Scope::keys(claims)
+    }
+
+    fn claim(&mut self, call: &OwnedCall, claims: &mut Vec<(Fingerprint, bool)>) {
+        let positions = self.take_positions(call.as_call());
+        claims.extend(self.claims(call.as_call(), &positions));
+        self.txn.positions = positions;
+    }
+
+    fn granted(&mut self, txid: TxId, out: &mut Outbox) {
         let Some(mut active) = self.txn.parts.remove(&txid) else { return };
         active.granted = true;
-        let lent = match &active.part {
-            Part::Lend(db, keys) => Some(self.lend(*db, keys.as_args().iter_from(0))),
-            Part::Run(_) | Part::Whole(_) => None,
-        };
-        out.push((active.coordinator, TxnMessage::Granted(txid, lent)));
+        let mut grant = Grant { lent: None, is_watch_broken: false, clock: self.txn.latest.clock() };
+        match &active.part {
+            Part::Run(_) | Part::Whole(_) => {}
+            Part::Exec(exec) => {
+                let mut reply = Reply::default();
+                self.execute_exec(exec, &mut reply);
+                out.push((active.coordinator, TxnMessage::Done(txid, reply)));
+                return self.release(txid, out);
+            }
+            Part::Lend(keys, watched) => {
+                grant.is_watch_broken = self.is_watch_broken(watched);
+                grant.lent = Some(Lent { entries: self.lend(keys), slots: None });
+            }
+            Part::LendAll(watched) => {
+                grant.is_watch_broken = self.is_watch_broken(watched);
+                let is_away = active.coordinator != self.id;
+                let slots = is_away.then(|| self.lend_slots(self.env().owned.clone()));
+                grant.lent = Some(Lent { entries: Vec::new(), slots });
+            }
+        }
+        out.push((active.coordinator, TxnMessage::Granted(txid, grant)));
         self.txn.parts.insert(txid, active);
     }
 
-    /// Takes the entries of some keys out of this shard: for the owner that lends, and for the coordinator that gives
-    /// back. A key that is named twice is lent once.
-    pub(super) fn lend<'k>(&mut self, db: DbIndex, keys: impl Iterator<Item = &'k [u8]>) -> Lent {
-        let mut space = self.keyspace(db);
-        keys.filter_map(|key| space.remove(&space.key(key))).collect()
+    /// Takes entries out of this shard: for the owner that lends, and for the coordinator that gives back. A key that is
+    /// named twice is lent once. One whose time is over goes as it is: it is removed where the transaction runs.
+    pub(super) fn lend(&mut self, keys: &Keys) -> Vec<(DbIndex, Entry)> {
+        let take = |(db, key)| {
+            let mut space = self.keyspace(db);
+            let key = space.key(key);
+            space.take_as_is(&key).map(|entry| (db, entry))
+        };
+        keys.iter().filter_map(take).collect()
     }
 
-    /// Puts entries back, or in: the opposite of `lend`.
-    pub(super) fn take_back(&mut self, db: DbIndex, lent: Lent) {
-        let mut space = self.keyspace(db);
-        for entry in lent {
-            space.insert_as_is(entry);
+    /// Takes whole slots out of this shard, with all their keys and watches.
+    pub(super) fn lend_slots(&mut self, slots: SlotSet) -> LentSlots {
+        let mut tables = Vec::new();
+        for (index, db) in self.dbs_mut().iter_mut().enumerate().filter(|(_, db)| !db.is_empty()) {
+            let with_keys = |slot| (DbIndex(index as u16), slot, db.take_slot(slot));
+            tables.extend(slots.iter().map(with_keys).filter(|(_, _, table)| !table.is_empty()));
+        }
+        let watches = self.env_mut().watches.take_slots(&slots);
+        LentSlots { slots, tables, watches }
+    }
+
+    /// Puts entries and slots back, or in: the opposite of `lend` and `lend_slots`.
+    pub(super) fn take_back(&mut self, lent: Lent) {
+        for (db, entry) in lent.entries {
+            self.keyspace(db).insert_as_is(entry);
+        }
+        let Some(LentSlots { tables, watches, .. }) = lent.slots else { return };
+        for (db, slot, table) in tables {
+            self.dbs_mut()[db.index()].put_slot(slot, table);
+        }
+        self.env_mut().watches.put(watches);
+    }
+
+    /// This shard begins to run a transaction on what others have lent: with `all`, everything of everybody.
+    pub(super) fn start_away(&mut self, all: bool) {
+        self.env_mut().away = (!all).then(Vec::new);
+        self.txn.owned = all.then(|| std::mem::replace(&mut self.env_mut().owned, SlotSet::all()));
+    }
+
+    /// Ends it, and returns the keys that were changed, for their owners.
+    pub(super) fn end_away(&mut self) -> HashSet<(DbIndex, Box<[u8]>)> {
+        if let Some(owned) = self.txn.owned.take() {
+            self.env_mut().owned = owned;
+        }
+        self.env_mut().away.take().into_iter().flatten().collect()
+    }
+
+    pub(crate) fn is_watch_broken(&mut self, watched: &Watched) -> bool {
+        let mut keys = watched.keys.iter();
+        keys.any(|(db, key)| {
+            let space = self.keyspace(db);
+            space.is_watch_broken(&space.key(key), watched.client)
+        })
+    }
+
+    pub(crate) fn unwatch(&mut self, watched: &Watched) {
+        for (db, key) in watched.keys.iter() {
+            self.env_mut().watches.remove(db, key, watched.client);
         }
     }
 
+    /// Tells those who watch keys of this shard that a transaction elsewhere has changed them.
+    fn signal_changed(&mut self, changed: &Keys) {
+        for (db, key) in changed.iter() {
+            self.env_mut().watches.touch(db, key, false);
+        }
+    }
+
+    /// What happens here from now on is later than the effects with this clock.
+    fn advance_clock(&mut self, clock: u64) {
+        self.txn.latest = self.txn.latest.max(TxId((clock + 1) << 16));
+    }
+
     /// Releases a transaction's locks, runs what waited for them, and grants whoever comes next.
-    fn release(&mut self, txid: TxId, out: &mut super::Outbox) {
+    fn release(&mut self, txid: TxId, out: &mut Outbox) {
         let mut freed = VecDeque::new();
         self.txn.locks.release(txid, &mut freed);
         for parked in &freed {

@@ -1,0 +1,150 @@
+//! The commands of transactions: MULTI EXEC DISCARD WATCH UNWATCH.
+//!
+//! They change the session's state; how a transaction is queued and carried out is in [`crate::transactions`].
+
+use shards::args::Args;
+use shards::command::flags::{self, acl};
+use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
+use shards::error::CommandError;
+
+use crate::registry::SessionCommand;
+use crate::session_ctx::{Flow, SessionCtx};
+
+/// The rows of this topic.
+pub static COMMANDS: &[SessionCommand] = &[
+    SessionCommand {
+        run: multi,
+        spec: CommandSpec {
+            name: "multi",
+            summary: "Mark the start of a transaction block",
+            since: "1.2.0",
+            complexity: "O(1)",
+            group: Group::Transactions,
+            flags: flags::RUNS_IN_MULTI
+                | flags::NOSCRIPT
+                | flags::LOADING
+                | flags::STALE
+                | flags::FAST
+                | flags::ALLOW_BUSY,
+            acl: acl::TRANSACTION,
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: exec,
+        spec: CommandSpec {
+            name: "exec",
+            summary: "Execute all commands issued after MULTI",
+            since: "1.2.0",
+            complexity: "Depends on commands in the transaction",
+            group: Group::Transactions,
+            flags: flags::RUNS_IN_MULTI
+                | flags::NOSCRIPT
+                | flags::LOADING
+                | flags::STALE
+                | flags::SKIP_SLOWLOG,
+            acl: acl::TRANSACTION,
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: discard,
+        spec: CommandSpec {
+            name: "discard",
+            summary: "Discard all commands issued after MULTI",
+            since: "2.0.0",
+            complexity: "O(N), when N is the number of queued commands",
+            group: Group::Transactions,
+            flags: flags::RUNS_IN_MULTI
+                | flags::NOSCRIPT
+                | flags::LOADING
+                | flags::STALE
+                | flags::FAST
+                | flags::ALLOW_BUSY,
+            acl: acl::TRANSACTION,
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: watch,
+        spec: CommandSpec {
+            name: "watch",
+            summary: "Watch the given keys to determine execution of the MULTI/EXEC block",
+            since: "2.2.0",
+            complexity: "O(1) for every key.",
+            group: Group::Transactions,
+            arity: Arity::AtLeast(2),
+            flags: flags::RUNS_IN_MULTI
+                | flags::NOSCRIPT
+                | flags::LOADING
+                | flags::STALE
+                | flags::FAST
+                | flags::ALLOW_BUSY,
+            acl: acl::TRANSACTION,
+            keys: &[KeySpec::range(1, -1, 1, keys::RO)],
+            args: &[Arg {
+                name: "key",
+                kind: ArgKind::Key,
+                key_spec_index: Some(0),
+                multiple: true,
+                ..Arg::BASE
+            }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: unwatch,
+        spec: CommandSpec {
+            name: "unwatch",
+            summary: "Forget about all watched keys",
+            since: "2.2.0",
+            complexity: "O(1)",
+            group: Group::Transactions,
+            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE | flags::FAST | flags::ALLOW_BUSY,
+            acl: acl::TRANSACTION,
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+];
+
+fn multi(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    let queue = &mut ctx.connection.session.queue;
+    if queue.is_some() {
+        return Err(CommandError::other("ERR MULTI calls can not be nested"));
+    }
+    *queue = Some(Box::default());
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+fn exec(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    if ctx.connection.session.queue.is_none() {
+        return Err(CommandError::other("ERR EXEC without MULTI"));
+    }
+    Ok(Flow::Exec)
+}
+
+fn discard(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    if ctx.connection.session.queue.take().is_none() {
+        return Err(CommandError::other("ERR DISCARD without MULTI"));
+    }
+    ctx.reply.ok();
+    Ok(Flow::Unwatch)
+}
+
+fn watch(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    if ctx.connection.session.queue.is_some() {
+        return Err(CommandError::other("ERR WATCH inside MULTI is not allowed"));
+    }
+    Ok(Flow::Watch)
+}
+
+fn unwatch(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.reply.ok();
+    Ok(Flow::Unwatch)
+}

@@ -1,0 +1,299 @@
+//! MULTI ... EXEC and WATCH of a connection: queueing, and the way of the whole to the shards.
+//!
+//! The data commands of a transaction run together on one shard ([`shards::txn`]). Commands of the connection or the
+//! server among them (PING, CONFIG GET, INFO) touch no keys; they run here when the data commands have, and only if
+//! those have, and their replies are put into their places. This file compares no command names.
+
+use shards::args::{Args, OwnedArgs};
+use shards::command::{Plan, flags};
+use shards::commands::watch::WATCH;
+use shards::error::CommandError;
+use shards::reply::{Reply, ReplyMark};
+use shards::shard::Call;
+use shards::txn::coordinator::{Method, Owners};
+use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
+use shards::watch::ClientId;
+
+use crate::commands::connection::selected;
+use crate::net::connection::{Closing, Connection, Waiting};
+use crate::registry::{Command, Entry, SessionCommand};
+use crate::session::{Queue, ReplyMode};
+use crate::session_ctx::{Flow, SessionCtx};
+use crate::worker::Worker;
+
+/// A command of a transaction that is under way.
+#[derive(Debug)]
+enum Item {
+    /// Its reply is the next element of what the shards have replied.
+    Data,
+    /// It runs here.
+    Session(&'static SessionCommand, OwnedArgs),
+}
+
+/// A transaction with commands of the connection or the server among its commands.
+#[derive(Debug)]
+pub struct Progress {
+    /// The place of its reply.
+    seq: u32,
+    items: std::vec::IntoIter<Item>,
+    /// What has come for the place: first the reply of the data commands, then the answers to inquiries.
+    arrived: Option<Reply>,
+    /// The reply of the data commands, and how far it has been used.
+    data: Option<(Reply, ReplyMark)>,
+    output: Reply,
+}
+
+impl Progress {
+    /// Takes what has come for a place, when it is the transaction's.
+    pub fn take(&mut self, seq: u32, reply: Reply) {
+        if self.seq == seq {
+            self.arrived = Some(reply);
+        }
+    }
+
+    /// True for the place that the transaction's replies go to.
+    pub fn is_at(&self, seq: u32) -> bool {
+        self.seq == seq
+    }
+
+    /// Something has come: the transaction can go on.
+    pub fn can_go_on(&self) -> bool {
+        self.arrived.is_some()
+    }
+}
+
+impl Worker {
+    /// Queues a command behind MULTI.
+    pub(crate) fn queue(&mut self, connection: &mut Connection, entry: &'static Entry, args: Args<'_>) {
+        let Some(queue) = &mut connection.session.queue else { return };
+        let args = args.to_owned();
+        queue.bytes += args.bytes_held();
+        queue.commands.push((entry, args));
+        if queue.bytes as u64 > self.config.client_query_buffer_limit_bytes {
+            log::warn!("Closing client that reached max query buffer length: {}", connection.peer);
+            self.stats.query_limit_closed += 1;
+            connection.closing = Some(Closing::Now);
+        } else if connection.session.reply_mode == ReplyMode::On {
+            connection.replies.writer().simple("QUEUED");
+        }
+    }
+
+    /// EXEC. It waits for all commands before it, and the connection for it.
+    pub(crate) fn exec(&mut self, connection: &mut Connection, args: Args<'_>) {
+        if connection.replies.awaited() > 0 {
+            connection.waiting = Waiting::Barrier(args.to_owned());
+            return;
+        }
+        let Some(queue) = connection.session.queue.take() else { return };
+        if queue.is_refused {
+            self.unwatch(connection);
+            let text = "EXECABORT Transaction discarded because of previous errors.";
+            return self.reply_error(connection, &CommandError::other(text));
+        }
+        let (items, mut exec) = self.plan_exec(connection, *queue);
+        exec.watched = self.take_watched(connection);
+        let wanted = connection.session.reply_mode == ReplyMode::On;
+        let is_data_only = items.iter().all(|item| matches!(item, Item::Data));
+        let is_here = self.is_here(&exec);
+        if is_here && is_data_only && wanted {
+            return self.shard.execute_exec(&exec, connection.replies.writer());
+        }
+        let seq = connection.replies.reserve(wanted);
+        connection.waiting = Waiting::Reply;
+        if !is_data_only {
+            let output = Reply::new(connection.session.resp3);
+            let items = items.into_iter();
+            connection.waiting =
+                Waiting::Exec(Box::new(Progress { seq, items, arrived: None, data: None, output }));
+        }
+        let reply = if is_here {
+            let mut reply = Reply::default();
+            self.shard.execute_exec(&exec, &mut reply);
+            Some(reply)
+        } else {
+            self.stats.transactions += 1;
+            let ticket = Ticket { worker: self.id, connection: connection.index, seq };
+            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+            self.coordinator.start_exec(Box::new(exec), ticket, owners, &self.shard, &mut self.outbox);
+            self.send_outbox_for(ticket)
+        };
+        if let Some(reply) = reply {
+            self.fill_own_place(connection, seq, &reply);
+        }
+    }
+
+    /// The queued commands, each with the database that it runs in.
+    fn plan_exec(&self, connection: &Connection, queue: Queue) -> (Vec<Item>, Exec) {
+        let session = &connection.session;
+        let (client, touch, resp3) = (ClientId(session.id), !session.no_touch, session.resp3);
+        let mut db = session.db;
+        let mut exec = Exec { resp3, ..Exec::default() };
+        let mut items = Vec::with_capacity(queue.commands.len());
+        for (entry, args) in queue.commands {
+            items.push(match entry.command {
+                Command::Data(command) => {
+                    exec.calls.push(OwnedCall { command, db, slot: None, client, touch, resp3, args });
+                    Item::Data
+                }
+                Command::Session(command) => {
+                    if command.spec.has(flags::SELECTS) {
+                        db = selected(args.as_args(), self.config.databases).unwrap_or(db);
+                    }
+                    Item::Session(command, args)
+                }
+            });
+        }
+        (items, exec)
+    }
+
+    /// True when a transaction concerns this worker's shard alone, and no lock of another can be in its way.
+    fn is_here(&mut self, exec: &Exec) -> bool {
+        if !self.shard.has_no_locks() {
+            return false;
+        }
+        if self.mesh.workers() == 1 {
+            return true;
+        }
+        let mut positions = std::mem::take(&mut self.positions);
+        let is_own = |key: &[u8]| self.slots.owner(shards::slot::SlotId::of(key)) == self.id;
+        let is_here = exec.watched.keys.iter().all(|(_, key)| is_own(key))
+            && exec.calls.iter().all(|call| {
+                positions.clear();
+                call.command.spec.key_positions(call.args.as_args(), &mut positions);
+                call.command.spec.plan() != Plan::AllShards
+                    && positions.iter().all(|position| is_own(call.args.as_args().get(position.index)))
+            });
+        self.positions = positions;
+        is_here
+    }
+
+    /// Takes a transaction up again for which something has come.
+    pub(crate) fn go_on_with_exec(&mut self, connection: &mut Connection, mut progress: Box<Progress>) {
+        let Some(arrived) = progress.arrived.take() else {
+            connection.waiting = Waiting::Exec(progress);
+            return;
+        };
+        if progress.data.is_some() {
+            progress.output.append(arrived.bytes(), arrived.blobs());
+        } else if arrived.bytes().starts_with(b"*") && !arrived.bytes().starts_with(b"*-") {
+            progress.output.array(progress.items.len());
+            let start = arrived.behind_header();
+            progress.data = Some((arrived, start));
+        } else {
+            // A watched key has changed: nothing runs.
+            return self.end_exec(connection, progress.seq, &arrived);
+        }
+        while let Some(item) = progress.items.next() {
+            match item {
+                Item::Data => progress.copy_element(),
+                Item::Session(command, args) => {
+                    if !self.run_in_exec(connection, command, args.as_args(), &mut progress) {
+                        connection.waiting = Waiting::Exec(progress);
+                        return;
+                    }
+                }
+            }
+        }
+        self.end_exec(connection, progress.seq, &progress.output);
+    }
+
+    fn end_exec(&mut self, connection: &mut Connection, seq: u32, reply: &Reply) {
+        connection.waiting = Waiting::Reply;
+        connection.replies.fill(seq, reply.bytes(), reply.blobs());
+        connection.replies.set_resp3(connection.session.resp3);
+        self.mark_dirty(connection);
+    }
+
+    /// Runs a command of the connection or the server inside a transaction. False when its reply is to come.
+    fn run_in_exec(
+        &mut self,
+        connection: &mut Connection,
+        command: &'static SessionCommand,
+        args: Args<'_>,
+        progress: &mut Progress,
+    ) -> bool {
+        let mark = progress.output.mark();
+        let mut ctx = SessionCtx {
+            reply: &mut progress.output,
+            connection,
+            node: self.node,
+            config: &self.config,
+            now_ms: self.now_ms,
+        };
+        let flow = (command.run)(&mut ctx, args);
+        match flow {
+            Ok(Flow::Done | Flow::Unwatch | Flow::Watch | Flow::Exec) => true,
+            Ok(Flow::Close) => {
+                connection.closing = Some(Closing::AfterReplies);
+                true
+            }
+            Ok(Flow::Ask(question, finish)) => {
+                let ticket = Ticket { worker: self.id, connection: connection.index, seq: progress.seq };
+                let answer = self.ask_with_ticket(connection, ticket, &question, finish);
+                let is_there = answer.is_some();
+                if let Some(reply) = answer {
+                    progress.output.append(reply.bytes(), reply.blobs());
+                }
+                is_there
+            }
+            Err(error) => {
+                progress.output.truncate(mark);
+                progress.output.error(&error);
+                true
+            }
+        }
+    }
+
+    /// WATCH. It waits for all commands before it, and the connection for it.
+    pub(crate) fn watch(&mut self, connection: &mut Connection, args: Args<'_>) {
+        if connection.replies.awaited() > 0 {
+            connection.waiting = Waiting::Barrier(args.to_owned());
+            return;
+        }
+        let session = &mut connection.session;
+        for key in args.iter_from(1) {
+            session.watched.push(session.db, key);
+        }
+        let (db, client) = (session.db, ClientId(session.id));
+        if self.mesh.workers() == 1 && session.reply_mode == ReplyMode::On {
+            let call = Call { command: &WATCH, db, slot: None, client, touch: true, args };
+            return self.shard.execute(call, connection.replies.writer());
+        }
+        self.start_txn(connection, Method::Split, &WATCH, args);
+    }
+
+    /// Forgets what the connection watches.
+    pub(crate) fn unwatch(&mut self, connection: &mut Connection) {
+        let watched = self.take_watched(connection);
+        if watched.keys.is_empty() {
+            return;
+        }
+        let mut of_shard: Vec<Watched> = Vec::new();
+        of_shard
+            .resize_with(self.mesh.workers(), || Watched { client: watched.client, keys: Keys::default() });
+        for (db, key) in watched.keys.iter() {
+            of_shard[self.slots.owner(shards::slot::SlotId::of(key)).index()].keys.push(db, key);
+        }
+        for (shard, watched) in of_shard.into_iter().enumerate() {
+            if !watched.keys.is_empty() {
+                self.outbox.push((shards::slot::ShardId(shard as u16), TxnMessage::Unwatch(watched)));
+            }
+        }
+        self.send_outbox();
+    }
+
+    fn take_watched(&self, connection: &mut Connection) -> Watched {
+        let session = &mut connection.session;
+        Watched { client: ClientId(session.id), keys: std::mem::take(&mut session.watched) }
+    }
+}
+
+impl Progress {
+    fn copy_element(&mut self) {
+        if let Some((data, at)) = &mut self.data {
+            let end = data.element_end(*at);
+            self.output.append_part(data, *at, end);
+            *at = end;
+        }
+    }
+}
