@@ -104,6 +104,7 @@ const STRINGS: Fill = Fill { command: SET, count: KEYS };
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the line of each variant tells what its fields are")]
 pub enum Work {
     /// redis-benchmark: each connection sends `pipeline` commands, waits for all the replies, and sends again.
     ClosedLoop { command: CommandWords, pipeline: u32, fill: Fill },
