@@ -22,5 +22,6 @@ pub mod session;
 pub mod session_ctx;
 mod slot_moves;
 pub mod sys;
+pub mod turns;
 pub mod transactions;
 pub mod worker;

@@ -32,6 +32,7 @@ use crate::node::Node;
 use crate::protocol::{Argv, Limits, Next};
 use crate::registry::CommandId;
 use crate::session::Session;
+use crate::turns::TurnTimes;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds (Redis: hz 10).
 const CRON_PERIOD_MS: u64 = 100;
@@ -73,6 +74,8 @@ pub struct Stats {
     pub output_limit_closed: u64,
     /// Connections closed because of client-query-buffer-limit.
     pub query_limit_closed: u64,
+    /// How long the turns took.
+    pub turns: TurnTimes,
 }
 
 /// One per core.
@@ -204,6 +207,7 @@ impl Worker {
 
     /// One turn: everything that has come is executed, and what results is queued for the kernel and the others.
     fn turn(&mut self) {
+        let begin = clock::moment();
         self.tell_time();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.take_completions(&mut completions);
@@ -226,6 +230,7 @@ impl Worker {
         }
         self.settle();
         self.mesh.flush(&mut self.ring);
+        self.stats.turns.record(begin.elapsed());
     }
 
     /// Tells the shard what it has to know of the configuration.

@@ -11,6 +11,7 @@ use crate::inquiry::{Answer, Question, Report};
 use crate::node::{Node, REDIS_VERSION, SHOAL_VERSION};
 use crate::registry::SessionCommand;
 use crate::session_ctx::{Flow, SessionCtx};
+use crate::turns::TurnTimes;
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
@@ -119,6 +120,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("cpu", cpu),
     ("cluster", cluster),
     ("keyspace", keyspace),
+    ("workers", workers),
 ];
 
 fn lines(title: &str, fields: &[(&str, String)], text: &mut String) {
@@ -247,4 +249,15 @@ fn keyspace(whole: &Whole<'_>, text: &mut String) {
             text.push_str(&format!("db{db}:keys={keys},expires={expires},avg_ttl=0\r\n"));
         }
     }
+}
+
+/// Shoal's own section: how long the turns of each worker took, and of all of them as a histogram.
+fn workers(whole: &Whole<'_>, text: &mut String) {
+    text.push_str("# Workers\r\n");
+    let mut all = TurnTimes::default();
+    for (worker, report) in whole.reports.iter().enumerate() {
+        all.add(&report.stats.turns);
+        text.push_str(&format!("worker{worker}:{}\r\n", report.stats.turns.summary()));
+    }
+    text.push_str(&format!("turns_by_us:{}\r\n", all.buckets()));
 }
