@@ -30,7 +30,11 @@ impl Worker {
         if connection.session.reply_mode == ReplyMode::SkipNext {
             connection.session.reply_mode = ReplyMode::SkipThis;
         }
-        match self.admit(&self.node.registry, connection, args) {
+        let admitted = self.admit(&self.node.registry, connection, args).and_then(|entry| {
+            self.admit_memory(entry.spec().has(flags::DENYOOM))?;
+            Ok(entry)
+        });
+        match admitted {
             Ok(entry) => match entry.command {
                 Command::Data(command) => self.route(connection, entry, command, args),
                 Command::Session(command) => self.run_session(connection, command, args),
@@ -127,6 +131,9 @@ impl Worker {
         let (db, touch, wanted) = (session.db, !session.no_touch, session.reply_mode == ReplyMode::On);
         let client = ClientId(session.id);
         let call = Call { command, db, slot, client, touch, args };
+        if shard == self.id {
+            self.make_room();
+        }
         if shard == self.id && wanted && self.shard.has_no_locks() {
             self.shard.execute(call, replies.writer());
         } else if shard == self.id && self.shard.has_no_locks() {
@@ -235,6 +242,7 @@ impl Worker {
     pub(crate) fn execute_remote(&mut self, remote: &RemoteCommand, args: Args<'_>) {
         let Command::Data(command) = self.node.registry.get(remote.command).command else { return };
         let RemoteCommand { ticket, db, slot, resp3, client, touch, .. } = *remote;
+        self.make_room();
         let reply = self.mesh.reply_buffer(ticket.worker, resp3);
         if self.shard.submit(Call { command, db, slot, client, touch, args }, || ticket, reply) {
             self.mesh.end_reply(ticket);

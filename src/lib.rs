@@ -11,6 +11,7 @@ pub mod config;
 mod dispatch;
 pub mod inquiry;
 pub mod log;
+pub mod memory;
 pub mod mesh;
 mod name_table;
 pub mod net;

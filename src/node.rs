@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
+use crate::memory::NodeMemory;
+
 use shards::slot::{SLOT_COUNT, ShardId, SlotId};
 
 use crate::registry::Registry;
@@ -28,6 +30,8 @@ pub struct Node {
     pub clients: AtomicU32,
     /// The id of the next client.
     pub next_client_id: AtomicU64,
+    /// How much memory the process uses, and where keys could be evicted.
+    pub memory: NodeMemory,
     /// Set when the node shall stop.
     pub stopping: AtomicBool,
 }
@@ -44,6 +48,7 @@ impl Node {
             port: 0,
             clients: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
+            memory: NodeMemory::new(1),
             stopping: AtomicBool::new(false),
         }
     }

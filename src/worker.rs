@@ -22,6 +22,7 @@ use shards::txn::{Outbox, Ticket, TxnMessage};
 use crate::clock;
 use crate::config::Config;
 use crate::inquiry::{Answer, Inquiry, Question, Report};
+use crate::memory::WorkerMemory;
 use crate::mesh::{Batch, Delivery, Hop, Mesh};
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::net::listener::{self, Listener};
@@ -87,6 +88,7 @@ pub struct Worker {
     pub(crate) positions: Vec<KeyPosition>,
     pub(crate) scratch: Reply,
     pub(crate) now_ms: u64,
+    pub(crate) memory: WorkerMemory,
     ring: ClientRing,
     listeners: Vec<Listener>,
     /// Listeners whose accept has ended with an error and is to be tried again.
@@ -144,6 +146,7 @@ impl Worker {
             positions: Vec::new(),
             scratch: Reply::default(),
             now_ms: 0,
+            memory: WorkerMemory::default(),
             ring,
             deaf: (0..listeners.len()).collect(),
             listeners,
@@ -158,6 +161,8 @@ impl Worker {
             completions: Vec::new(),
         };
         worker.tell_time();
+        let config = Arc::clone(&worker.config);
+        worker.configure_memory(&config);
         Ok(worker)
     }
 
@@ -188,6 +193,7 @@ impl Worker {
     /// One turn: everything that has come is executed, and what results is queued for the kernel and the others.
     fn turn(&mut self) {
         self.tell_time();
+        self.begin_turn_memory();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.take_completions(&mut completions);
         for completion in completions.drain(..) {
@@ -205,6 +211,7 @@ impl Worker {
             self.shard.free_some(GARBAGE_ENTRIES_PER_TURN);
         }
         self.settle();
+        self.end_turn_memory();
         self.mesh.flush(&mut self.ring);
     }
 
@@ -220,6 +227,7 @@ impl Worker {
             || !self.dirty.is_empty()
             || self.shard.has_garbage()
             || self.expiring
+            || self.memory.is_evicting()
     }
 
     fn is_idle(&mut self) -> bool {
@@ -537,6 +545,8 @@ impl Worker {
                 self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
             }
             Delivery::Other(Hop::Answer(ticket, answer)) => self.take_answer(from, ticket, *answer),
+            // What it asks for is done at the end of every turn.
+            Delivery::Other(Hop::MakeRoom) => {}
             Delivery::Other(Hop::Command(_) | Hop::Reply { .. }) => {
                 unreachable!("handed out with what belongs to them")
             }
@@ -692,6 +702,7 @@ impl Worker {
             Question::SetConfig(config) => {
                 self.config = Arc::clone(config);
                 self.shard.set_string_len_max(config.proto_max_bulk_len_bytes as usize);
+                self.configure_memory(config);
                 Answer::Done
             }
             Question::Report => Answer::Report(Box::new(self.report())),
@@ -726,6 +737,8 @@ impl Worker {
             keyspace_hits: env.keyspace_hits,
             keyspace_misses: env.keyspace_misses,
             expired_keys: env.expired_keys,
+            evicted_keys: env.evicted_keys,
+            lazyfree_pending: env.garbage.len(),
         }
     }
 
