@@ -20,7 +20,7 @@ use crate::inquiry::{Finish, Inquiry, Question};
 use crate::mesh::RemoteCommand;
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::registry::{Command, CommandId, Entry, Registry, SessionCommand};
-use crate::session::ReplyMode;
+use crate::session::{ReplyMode, Session};
 use crate::session_ctx::{Flow, SessionCtx};
 use crate::worker::Worker;
 
@@ -33,7 +33,11 @@ impl Worker {
         if connection.session.reply_mode == ReplyMode::SkipNext {
             connection.session.reply_mode = ReplyMode::SkipThis;
         }
-        match self.admit(&self.node.registry, connection, args) {
+        let admitted = self.admit(&self.node.registry, connection, args).and_then(|entry| {
+            self.admit_memory(may_need_memory(&connection.session, entry))?;
+            Ok(entry)
+        });
+        match admitted {
             Ok(entry) if connection.session.queue.is_some() && !entry.spec().has(flags::RUNS_IN_MULTI) => {
                 self.queue(connection, entry, args);
             }
@@ -142,6 +146,9 @@ impl Worker {
         let (db, touch, wanted) = (session.db, !session.no_touch, session.reply_mode == ReplyMode::On);
         let client = ClientId(session.id);
         let call = Call { command, db, slot, client, touch, args };
+        if shard == self.id {
+            self.make_room();
+        }
         if shard == self.id && wanted && self.shard.has_no_locks() {
             self.shard.execute(call, replies.writer());
         } else if shard == self.id && self.shard.has_no_locks() {
@@ -330,6 +337,7 @@ impl Worker {
     pub(crate) fn execute_remote(&mut self, remote: &RemoteCommand, args: Args<'_>) {
         let Command::Data(command) = self.node.registry.get(remote.command).command else { return };
         let RemoteCommand { ticket, db, slot, resp3, client, touch, .. } = *remote;
+        self.make_room();
         let reply = self.mesh.reply_buffer(ticket.worker, resp3);
         if self.shard.submit(Call { command, db, slot, client, touch, args }, || ticket, reply) {
             self.mesh.end_reply(ticket);
@@ -339,6 +347,15 @@ impl Worker {
 
 /// DEBUG is the only protected command here (Redis: allowProtectedAction).
 const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+
+/// Whether a command is refused while the node is over maxmemory and cannot evict: EXEC for what it has queued (Redis:
+/// processCommand).
+fn may_need_memory(session: &Session, entry: &Entry) -> bool {
+    let spec = entry.spec();
+    let mut queued = session.queue.iter().flat_map(|queue| &queue.commands);
+    spec.has(flags::DENYOOM)
+        || (spec.has(flags::RUNS_QUEUE) && queued.any(|(entry, _)| entry.spec().has(flags::DENYOOM)))
+}
 
 /// What a browser sends that a web page has made talk to this port (Redis: securityWarningCommand).
 fn is_http(word: &[u8]) -> bool {

@@ -63,6 +63,10 @@ pub struct Report {
     pub keyspace_misses: u64,
     /// Keys removed because their time had come.
     pub expired_keys: u64,
+    /// Keys removed for want of memory.
+    pub evicted_keys: u64,
+    /// Keys of FLUSHALL ASYNC and FLUSHDB ASYNC that are still to be freed.
+    pub lazyfree_pending: usize,
 }
 
 /// Writes the reply from all answers, in the order of the workers.

@@ -60,6 +60,8 @@ pub enum Hop {
     Ask(Ticket, Box<Question>),
     /// An answer.
     Answer(Ticket, Box<Answer>),
+    /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
+    MakeRoom,
 }
 
 /// A command in a batch. Its arguments lie in the batch's arrays, from the end of the command before it.

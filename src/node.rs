@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
+use crate::memory::NodeMemory;
 use crate::registry::Registry;
 
 /// The version of this program.
@@ -25,6 +26,8 @@ pub struct Node {
     pub clients: AtomicU32,
     /// The id of the next client.
     pub next_client_id: AtomicU64,
+    /// How much memory the process uses, and where keys could be evicted.
+    pub memory: NodeMemory,
     /// Set when the node shall stop.
     pub stopping: AtomicBool,
 }
@@ -41,6 +44,7 @@ impl Node {
             port: 0,
             clients: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
+            memory: NodeMemory::new(1),
             stopping: AtomicBool::new(false),
         }
     }

@@ -24,6 +24,7 @@ use shards::walk::Walk;
 use crate::clock;
 use crate::config::Config;
 use crate::inquiry::{Answer, Inquiry, Question, Report};
+use crate::memory::WorkerMemory;
 use crate::mesh::{Batch, Delivery, Hop, Mesh};
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::net::listener::{self, Listener};
@@ -101,6 +102,7 @@ pub struct Worker {
     pub(crate) positions: Vec<KeyPosition>,
     pub(crate) scratch: Reply,
     pub(crate) now_ms: u64,
+    pub(crate) memory: WorkerMemory,
     ring: ClientRing,
     listeners: Vec<Listener>,
     /// Listeners whose accept has ended with an error and is to be tried again.
@@ -162,6 +164,7 @@ impl Worker {
             positions: Vec::new(),
             scratch: Reply::default(),
             now_ms: 0,
+            memory: WorkerMemory::default(),
             ring,
             deaf: (0..listeners.len()).collect(),
             listeners,
@@ -178,6 +181,8 @@ impl Worker {
         worker.tell_time();
         worker.shard.set_owned(worker.slots.map().owned_by(worker.id));
         worker.configure_shard();
+        let config = Arc::clone(&worker.config);
+        worker.configure_memory(&config);
         Ok(worker)
     }
 
@@ -209,6 +214,7 @@ impl Worker {
     fn turn(&mut self) {
         let begin = clock::moment();
         self.tell_time();
+        self.begin_turn_memory();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.take_completions(&mut completions);
         for completion in completions.drain(..) {
@@ -229,6 +235,7 @@ impl Worker {
             self.advance_moves();
         }
         self.settle();
+        self.end_turn_memory();
         self.mesh.flush(&mut self.ring);
         self.stats.turns.record(begin.elapsed());
     }
@@ -252,6 +259,7 @@ impl Worker {
             || self.shard.has_garbage()
             || self.expiring
             || self.slots.is_busy()
+            || self.memory.is_evicting()
     }
 
     fn is_idle(&mut self) -> bool {
@@ -582,6 +590,8 @@ impl Worker {
                 self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
             }
             Delivery::Other(Hop::Answer(ticket, answer)) => self.take_answer(from, ticket, *answer),
+            // What it asks for is done at the end of every turn.
+            Delivery::Other(Hop::MakeRoom) => {}
             Delivery::Other(Hop::Command(_) | Hop::Reply { .. }) => {
                 unreachable!("handed out with what belongs to them")
             }
@@ -770,6 +780,7 @@ impl Worker {
             Question::SetConfig(config) => {
                 self.config = Arc::clone(config);
                 self.configure_shard();
+                self.configure_memory(config);
                 Answer::Done
             }
             Question::Report => Answer::Report(Box::new(self.report())),
@@ -804,6 +815,8 @@ impl Worker {
             keyspace_hits: env.keyspace_hits,
             keyspace_misses: env.keyspace_misses,
             expired_keys: env.expired_keys,
+            evicted_keys: env.evicted_keys,
+            lazyfree_pending: env.garbage.len(),
         }
     }
 

@@ -54,6 +54,8 @@ pub struct Env {
     pub keyspace_misses: u64,
     /// Keys that were removed because their time had come.
     pub expired_keys: u64,
+    /// Keys that were removed for want of memory.
+    pub evicted_keys: u64,
     /// Changes of keys so far: each key counts as often as it was changed (Redis: server.dirty).
     pub dirty: u64,
     /// Who watches which keys.
@@ -101,6 +103,7 @@ impl Env {
             keyspace_hits: 0,
             keyspace_misses: 0,
             expired_keys: 0,
+            evicted_keys: 0,
             dirty: 0,
             watches: Watches::default(),
             effects: Effects::default(),

@@ -6,6 +6,7 @@ use crate::ctx::Ctx;
 use crate::db::{Db, DbIndex, Env, LazyFree};
 use crate::effects::{Group, Stamp};
 use crate::event;
+use crate::evict::Evictor;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId, SlotSet};
@@ -35,8 +36,9 @@ pub struct ShardConfig {
 pub struct Shard {
     /// Its number.
     pub id: ShardId,
-    dbs: Vec<Db>,
-    env: Env,
+    pub(crate) dbs: Vec<Db>,
+    pub(crate) env: Env,
+    pub(crate) evictor: Evictor,
     pub(crate) txn: TxnState,
     is_expiring: bool,
 }
@@ -63,7 +65,14 @@ impl Shard {
     pub fn new(config: &ShardConfig) -> Shard {
         let env = Env::new(config.hash_seeds, config.random_seed, config.string_len_max);
         let dbs = (0..config.databases).map(|_| Db::default()).collect();
-        Shard { id: config.id, dbs, env, txn: TxnState::default(), is_expiring: true }
+        Shard {
+            id: config.id,
+            dbs,
+            env,
+            evictor: Evictor::default(),
+            txn: TxnState::default(),
+            is_expiring: true,
+        }
     }
 
     /// Tells the shard the time, in milliseconds since 1970. Called once a turn: all commands of a turn see the same
@@ -92,7 +101,7 @@ impl Shard {
 
     /// Closes the group of effects of what has happened on this shard alone.
     #[inline]
-    fn close_effects(&mut self) {
+    pub(crate) fn close_effects(&mut self) {
         if self.env.effects.is_listening() {
             let stamp = self.own_stamp();
             self.env.effects.close(stamp);
@@ -187,6 +196,12 @@ impl Shard {
         &mut self.env
     }
 
+    /// The keys as a client sees them whose lookups count as use.
+    #[cfg(test)]
+    pub(crate) fn reading_keyspace(&mut self, db: DbIndex) -> Keyspace<'_> {
+        Keyspace::new(&mut self.dbs, db, &mut self.env, true)
+    }
+
     /// Frees a part of what FLUSHALL ASYNC has removed: about `budget` entries, see [`crate::garbage::Garbage::free_some`]. The worker
     /// calls it once a turn, and does not sleep while it says that more is left.
     pub fn free_some(&mut self, budget: usize) -> bool {
@@ -265,6 +280,7 @@ impl Shard {
         self.env.keyspace_hits = 0;
         self.env.keyspace_misses = 0;
         self.env.expired_keys = 0;
+        self.env.evicted_keys = 0;
     }
 
     /// The databases.
