@@ -100,6 +100,15 @@ bench-compare: redis build ## Shoal beside redis-server and Valkey, 20 minutes; 
 	bench/install-valkey.sh || true
 	$(CARGO) run --release --package shoal-bench --bin bench-compare -- $(ARGS)
 
+.PHONY: bench-pauses
+bench-pauses: redis build ## Pauses while 10 million keys come, expire and are evicted; ARGS="--quick --others"
+	$(CARGO) run --release --package shoal-bench --bin bench-pauses -- $(ARGS)
+
+.PHONY: bench-hitrate
+bench-hitrate: redis build ## Hit rates of shoal, redis-server and Valkey with the same memory, 3 minutes
+	bench/install-valkey.sh || true
+	$(CARGO) run --release --package shoal-bench --bin bench-hitrate -- $(ARGS)
+
 .PHONY: instructions
 instructions: tools ## Count the instructions of GET and SET through the shard; needs valgrind
 	bench/callgrind.sh

@@ -1,6 +1,6 @@
 //! The one reader of time in this crate.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The time since 1970. A clock before 1970 counts as 1970.
 pub fn now() -> Duration {
@@ -10,4 +10,9 @@ pub fn now() -> Duration {
 /// The time in milliseconds since 1970.
 pub fn now_ms() -> u64 {
     now().as_millis() as u64
+}
+
+/// A moment to measure from; nothing can set this clock back.
+pub fn moment() -> Instant {
+    Instant::now()
 }

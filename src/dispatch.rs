@@ -11,6 +11,7 @@ use shards::shard::Call;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::coordinator::{Method, Owners};
 use shards::txn::route::{Route, route};
+use shards::txn::slot_move::MOVING;
 use shards::txn::{OwnedCall, Ticket};
 use shards::walk::Walk;
 use shards::watch::ClientId;
@@ -19,7 +20,7 @@ use crate::inquiry::{Finish, Inquiry, Question};
 use crate::mesh::RemoteCommand;
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::registry::{Command, CommandId, Entry, Registry, SessionCommand};
-use crate::session::ReplyMode;
+use crate::session::{ReplyMode, Session};
 use crate::session_ctx::{Flow, SessionCtx};
 use crate::worker::Worker;
 
@@ -32,7 +33,11 @@ impl Worker {
         if connection.session.reply_mode == ReplyMode::SkipNext {
             connection.session.reply_mode = ReplyMode::SkipThis;
         }
-        match self.admit(&self.node.registry, connection, args) {
+        let admitted = self.admit(&self.node.registry, connection, args).and_then(|entry| {
+            self.admit_memory(may_need_memory(&connection.session, entry))?;
+            Ok(entry)
+        });
+        match admitted {
             Ok(entry) if connection.session.queue.is_some() && !entry.spec().has(flags::RUNS_IN_MULTI) => {
                 self.queue(connection, entry, args);
             }
@@ -47,7 +52,7 @@ impl Worker {
                 self.reply_error(connection, &error);
             }
         }
-        let is_put_off = matches!(connection.waiting, Waiting::Barrier(_));
+        let is_put_off = matches!(connection.waiting, Waiting::Barrier(_) | Waiting::Slot(_));
         if is_put_off {
             // It will be dispatched again, and counts then.
             self.stats.commands -= 1;
@@ -82,6 +87,9 @@ impl Worker {
             return Err(CommandError::WrongArity(entry.full_name.clone().into()));
         }
         connection.session.last_command = Some(&entry.full_name);
+        if spec.has(flags::PROTECTED) && !self.config.enable_debug_command.includes(connection.is_local) {
+            return Err(CommandError::other(DEBUG_REFUSED_TEXT));
+        }
         if !connection.session.authenticated && !spec.has(flags::NO_AUTH) {
             return Err(CommandError::other("NOAUTH Authentication required."));
         }
@@ -138,6 +146,9 @@ impl Worker {
         let (db, touch, wanted) = (session.db, !session.no_touch, session.reply_mode == ReplyMode::On);
         let client = ClientId(session.id);
         let call = Call { command, db, slot, client, touch, args };
+        if shard == self.id {
+            self.make_room();
+        }
         if shard == self.id && wanted && self.shard.has_no_locks() {
             self.shard.execute(call, replies.writer());
         } else if shard == self.id && self.shard.has_no_locks() {
@@ -156,6 +167,8 @@ impl Worker {
             } else {
                 replies.reserve(wanted);
             }
+        } else if shard == MOVING {
+            return self.await_slot(connection, args);
         } else {
             self.stats.remote_commands += 1;
             let seq = replies.reserve(wanted);
@@ -195,6 +208,19 @@ impl Worker {
         }
     }
 
+    /// Fills a place of a connection that is in our hands: its reply is there at once.
+    pub(crate) fn fill_own_place(&mut self, connection: &mut Connection, seq: u32, reply: &Reply) {
+        match &mut connection.waiting {
+            Waiting::Exec(progress) if progress.is_at(seq) => {
+                let mut arrived = Reply::default();
+                arrived.append(reply.bytes(), reply.blobs());
+                progress.take(seq, arrived);
+            }
+            _ => connection.replies.fill(seq, reply.bytes(), reply.blobs()),
+        }
+        self.mark_dirty(connection);
+    }
+
     /// Starts a walk from shard to shard. As a transaction it waits for all commands before it, and the connection for
     /// it.
     fn start_walk(
@@ -225,6 +251,10 @@ impl Worker {
     pub(crate) fn walk_on(&mut self, ticket: Ticket, command: CommandId, mut walk: Walk) -> Option<Reply> {
         loop {
             let (shard, call) = walk.ask(|slot| self.slots.owner(slot));
+            if shard == MOVING {
+                self.walks_later.push((ticket, command, walk));
+                return None;
+            }
             if shard != self.id {
                 self.stats.remote_commands += 1;
                 let remote = RemoteCommand::new(ticket, command, &call.as_call(), call.resp3);
@@ -242,19 +272,6 @@ impl Worker {
                 return reply;
             }
         }
-    }
-
-    /// Fills a place of a connection that is in our hands: its reply is there at once.
-    pub(crate) fn fill_own_place(&mut self, connection: &mut Connection, seq: u32, reply: &Reply) {
-        match &mut connection.waiting {
-            Waiting::Exec(progress) if progress.is_at(seq) => {
-                let mut arrived = Reply::default();
-                arrived.append(reply.bytes(), reply.blobs());
-                progress.take(seq, arrived);
-            }
-            _ => connection.replies.fill(seq, reply.bytes(), reply.blobs()),
-        }
-        self.mark_dirty(connection);
     }
 
     /// Runs a command of the connection or the server.
@@ -277,6 +294,8 @@ impl Worker {
             Ok(Flow::Watch) => self.watch(connection, args),
             Ok(Flow::Unwatch) => self.unwatch(connection),
             Ok(Flow::Exec) => self.exec(connection, args),
+            Ok(Flow::MoveSlot(slot, to)) => self.move_slot(connection, slot, to),
+            Ok(Flow::ShowSlots) => self.show_slots(&mut reply),
             Err(error) => {
                 reply.clear();
                 reply.error(&error);
@@ -318,11 +337,24 @@ impl Worker {
     pub(crate) fn execute_remote(&mut self, remote: &RemoteCommand, args: Args<'_>) {
         let Command::Data(command) = self.node.registry.get(remote.command).command else { return };
         let RemoteCommand { ticket, db, slot, resp3, client, touch, .. } = *remote;
+        self.make_room();
         let reply = self.mesh.reply_buffer(ticket.worker, resp3);
         if self.shard.submit(Call { command, db, slot, client, touch, args }, || ticket, reply) {
             self.mesh.end_reply(ticket);
         }
     }
+}
+
+/// DEBUG is the only protected command here (Redis: allowProtectedAction).
+const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+
+/// Whether a command is refused while the node is over maxmemory and cannot evict: EXEC for what it has queued (Redis:
+/// processCommand).
+fn may_need_memory(session: &Session, entry: &Entry) -> bool {
+    let spec = entry.spec();
+    let mut queued = session.queue.iter().flat_map(|queue| &queue.commands);
+    spec.has(flags::DENYOOM)
+        || (spec.has(flags::RUNS_QUEUE) && queued.any(|(entry, _)| entry.spec().has(flags::DENYOOM)))
 }
 
 /// What a browser sends that a web page has made talk to this port (Redis: securityWarningCommand).

@@ -5,46 +5,48 @@
 use std::io;
 use std::process::Command;
 
-use crate::rows::{CONNECTIONS, CommandWords};
+use crate::rows::CommandWords;
 
 /// One run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ClosedLoop {
+pub struct ClosedLoop {
     /// Where the server listens, on the IPv4 loopback address.
-    pub(crate) port: u16,
+    pub port: u16,
+    /// Connections.
+    pub connections: usize,
     /// Commands that a connection sends at once.
-    pub(crate) pipeline: u32,
+    pub pipeline: u32,
     /// What is sent.
-    pub(crate) command: CommandWords,
+    pub command: CommandWords,
     /// Numbers in keys are below this.
-    pub(crate) number_max: u64,
+    pub number_max: u64,
 }
 
 /// What redis-benchmark reports.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Report {
+pub struct Report {
     /// Throughput.
-    pub(crate) requests_per_s: f64,
+    pub requests_per_s: f64,
     /// Median latency in milliseconds.
-    pub(crate) p50_ms: f64,
+    pub p50_ms: f64,
     /// 99th percentile of latency in milliseconds.
-    pub(crate) p99_ms: f64,
+    pub p99_ms: f64,
 }
 
 impl ClosedLoop {
     /// `requests`, or a little more, so that every connection sends the same number of whole pipelines.
-    pub(crate) fn whole_pipelines(&self, requests: u64) -> u64 {
-        requests.next_multiple_of(CONNECTIONS as u64 * u64::from(self.pipeline)).max(1)
+    pub fn whole_pipelines(&self, requests: u64) -> u64 {
+        requests.next_multiple_of(self.connections as u64 * u64::from(self.pipeline)).max(1)
     }
 
     /// Sends exactly `requests` commands, a number that [`ClosedLoop::whole_pipelines`] gave.
     ///
     /// # Errors
     /// When redis-benchmark is missing, fails, or says something that is not understood.
-    pub(crate) fn run(&self, requests: u64) -> io::Result<Report> {
+    pub fn run(&self, requests: u64) -> io::Result<Report> {
         let output = Command::new("redis-benchmark")
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
-            .args(["-c", &CONNECTIONS.to_string(), "-n", &requests.to_string()])
+            .args(["-c", &self.connections.to_string(), "-n", &requests.to_string()])
             .args(["-P", &self.pipeline.to_string(), "-r", &self.number_max.to_string(), "--csv"])
             .args(self.command)
             .output()
@@ -88,7 +90,7 @@ mod tests {
 
     #[test]
     fn requests_are_rounded_up_to_whole_pipelines_of_all_connections() {
-        let run = ClosedLoop { port: 1, pipeline: 16, command: &["PING"], number_max: 1 };
+        let run = ClosedLoop { port: 1, connections: 50, pipeline: 16, command: &["PING"], number_max: 1 };
         assert_eq!(run.whole_pipelines(801), 1600);
         assert_eq!(run.whole_pipelines(1600), 1600);
     }

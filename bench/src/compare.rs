@@ -1,30 +1,17 @@
 //! `bench-compare`: shoal beside redis-server and Valkey. One server at a time, the servers in turn within a row, the
 //! rows in turn within a round; see README.md for the method. Which rows there are stands in `rows`.
 
-mod closed_loop;
-mod cores;
-mod disturbance;
-mod environment;
-mod fill;
-mod load;
-mod measure;
-mod report;
-mod resp;
-mod rows;
-mod stats;
-mod table;
-
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use shoal_bench::measure::{self, Machine, Timing};
+use shoal_bench::report::{self, RowFigures};
+use shoal_bench::rows::{ROWS, Row, SERVERS, Work, server_name};
+use shoal_bench::{cores, environment};
 use testkit::Kind;
-
-use crate::measure::{Machine, Timing};
-use crate::report::RowFigures;
-use crate::rows::{ROWS, Row, SERVERS, Work, server_name};
 
 /// Measures shoal beside redis-server and, where it is installed, Valkey.
 ///

@@ -8,16 +8,16 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The cores of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Placement {
+pub struct Placement {
     /// The server's cores, as taskset takes them.
-    pub(crate) server: String,
+    pub server: String,
     /// The generator's cores.
-    pub(crate) generator: Vec<usize>,
+    pub generator: Vec<usize>,
 }
 
 impl Placement {
     /// True when the generator has a core that the server does not use.
-    pub(crate) fn is_apart(&self) -> bool {
+    pub fn is_apart(&self) -> bool {
         self.generator.iter().any(|core| !self.server.split(',').any(|used| used == core.to_string()))
     }
 }
@@ -26,14 +26,14 @@ impl Placement {
 ///
 /// # Errors
 /// What sched_getaffinity says.
-pub(crate) fn available() -> io::Result<Vec<usize>> {
+pub fn available() -> io::Result<Vec<usize>> {
     let set = sched_getaffinity(None)?;
     Ok((0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect())
 }
 
 /// Always two cores, however many there are, so that figures of different machines mean the same: one for each side
 /// with one shard, both for both with more. On a machine with a single core everything shares it.
-pub(crate) fn place(cores: &[usize], shards: usize) -> Placement {
+pub fn place(cores: &[usize], shards: usize) -> Placement {
     let used = &cores[..cores.len().min(2)];
     let (server, generator) = match used {
         [server, generator] if shards == 1 => (&[*server][..], &[*generator][..]),
@@ -47,7 +47,7 @@ pub(crate) fn place(cores: &[usize], shards: usize) -> Placement {
 ///
 /// # Errors
 /// What sched_setaffinity says.
-pub(crate) fn pin_this_thread(cores: &[usize]) -> io::Result<()> {
+pub fn pin_this_thread(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
     for &core in cores {
         set.set(core);
@@ -57,7 +57,7 @@ pub(crate) fn pin_this_thread(cores: &[usize]) -> io::Result<()> {
 
 /// Raises the limit of open files as far as the machine allows, for this process and those it starts. Returns the
 /// limit reached.
-pub(crate) fn raise_open_files_limit() -> u64 {
+pub fn raise_open_files_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     // Refused: then the old limit stands, and the caller is told so.

@@ -12,7 +12,7 @@ const TICKS_PER_S: f64 = 100.0;
 
 /// Processor time used so far by everything, and by the server, this process and those it has waited for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Watch {
+pub struct Watch {
     begin: Instant,
     all_ticks: u64,
     ours_ticks: u64,
@@ -23,7 +23,7 @@ impl Watch {
     ///
     /// # Errors
     /// When /proc does not tell.
-    pub(crate) fn begin(server: &Server) -> io::Result<Watch> {
+    pub fn begin(server: &Server) -> io::Result<Watch> {
         Ok(Watch {
             begin: Instant::now(),
             all_ticks: read("/proc/stat", all_ticks)?,
@@ -35,7 +35,7 @@ impl Watch {
     ///
     /// # Errors
     /// When /proc does not tell.
-    pub(crate) fn others(&self, server: &Server) -> io::Result<f64> {
+    pub fn others(&self, server: &Server) -> io::Result<f64> {
         let all = read("/proc/stat", all_ticks)?.saturating_sub(self.all_ticks);
         let ours = ours(server)?.saturating_sub(self.ours_ticks);
         Ok(all.saturating_sub(ours) as f64 / TICKS_PER_S / self.begin.elapsed().as_secs_f64())

@@ -8,7 +8,7 @@ use testkit::{Kind, binary};
 use crate::rows::server_name;
 
 /// The binary of a server; none when it is not installed.
-pub(crate) fn binary_of(kind: Kind) -> Option<PathBuf> {
+pub fn binary_of(kind: Kind) -> Option<PathBuf> {
     match kind {
         Kind::Shoal => Some(binary::shoal(None)),
         Kind::Redis => Some(binary::redis()),
@@ -17,7 +17,7 @@ pub(crate) fn binary_of(kind: Kind) -> Option<PathBuf> {
 }
 
 /// The first line that a program prints; none when it cannot be run or fails.
-pub(crate) fn first_line(program: &Path, args: &[&str]) -> Option<String> {
+pub fn first_line(program: &Path, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).current_dir(binary::workspace_root()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().next().map(str::trim).filter(|line| !line.is_empty());
@@ -25,7 +25,7 @@ pub(crate) fn first_line(program: &Path, args: &[&str]) -> Option<String> {
 }
 
 /// Lines for the head of a report.
-pub(crate) fn describe(servers: &[Kind], cores: &[usize], rounds: usize) -> Vec<String> {
+pub fn describe(servers: &[Kind], cores: &[usize], rounds: usize) -> Vec<String> {
     let program = |name: &str, args: &[&str]| first_line(Path::new(name), args).unwrap_or_else(unknown);
     let commit = program("git", &["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]);
     let mut lines = vec![

@@ -14,7 +14,7 @@ const BATCH: u64 = 500;
 ///
 /// # Errors
 /// What the socket says; `InvalidData` for an error reply.
-pub(crate) fn fill(address: SocketAddr, fill: Fill) -> io::Result<()> {
+pub fn fill(address: SocketAddr, fill: Fill) -> io::Result<()> {
     let template = Template::new(fill.command);
     let mut stream = TcpStream::connect(address)?;
     let mut next = 0;
@@ -36,7 +36,7 @@ pub(crate) fn fill(address: SocketAddr, fill: Fill) -> io::Result<()> {
 ///
 /// # Errors
 /// What the sockets say; `InvalidData` for an error reply, as for too many clients.
-pub(crate) fn open_idle_connections(address: SocketAddr, count: u64) -> io::Result<Vec<TcpStream>> {
+pub fn open_idle_connections(address: SocketAddr, count: u64) -> io::Result<Vec<TcpStream>> {
     let mut ping = Vec::new();
     Template::new(&["PING"]).write(&mut ping, || 0);
     let open = |_| {

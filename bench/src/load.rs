@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -15,6 +16,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::fd::OwnedFd;
 
+use crate::random::SplitMix;
 use crate::resp::{ReplyScanner, Template};
 
 /// Requests sent in one go before replies are looked at, when the generator itself is behind its schedule.
@@ -25,30 +27,30 @@ const DRAIN: Duration = Duration::from_secs(2);
 
 /// What to send, and when.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Schedule {
+pub struct Schedule {
     /// Requests per second over all connections.
-    pub(crate) rate_per_s: u64,
+    pub rate_per_s: u64,
     /// Connections; requests take them in turn.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// How long requests are sent.
-    pub(crate) time: Duration,
+    pub time: Duration,
     /// Never sleep: right when the generator has a core of its own, wrong when it shares one with the server.
-    pub(crate) spin: bool,
+    pub spin: bool,
     /// Numbers in keys are below this.
-    pub(crate) number_max: u64,
+    pub number_max: u64,
 }
 
 /// What came of it.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// From the scheduled time of a request to the end of its reply, in nanoseconds.
-    pub(crate) latency_ns: Histogram<u64>,
+    pub latency_ns: Histogram<u64>,
     /// From the scheduled time to the write: how late the generator itself was, in nanoseconds.
-    pub(crate) send_lag_ns: Histogram<u64>,
+    pub send_lag_ns: Histogram<u64>,
     /// Replies per second.
-    pub(crate) replies_per_s: f64,
+    pub replies_per_s: f64,
     /// Requests without a reply at the end.
-    pub(crate) lost: u64,
+    pub lost: u64,
 }
 
 struct Connection {
@@ -64,8 +66,21 @@ struct Connection {
 ///
 /// # Errors
 /// What the sockets say, and `InvalidData` for an error reply: a server that refuses commands is not measured.
-pub(crate) fn run(address: SocketAddr, schedule: Schedule, template: &Template) -> io::Result<Outcome> {
-    Generator::connect(address, schedule)?.run(template)
+pub fn run(address: SocketAddr, schedule: Schedule, template: &Template) -> io::Result<Outcome> {
+    Generator::connect(address, schedule)?.run(template, &AtomicBool::new(false))
+}
+
+/// As [`run`], and ends sooner when `stop` becomes true.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_until(
+    address: SocketAddr,
+    schedule: Schedule,
+    template: &Template,
+    stop: &AtomicBool,
+) -> io::Result<Outcome> {
+    Generator::connect(address, schedule)?.run(template, stop)
 }
 
 struct Generator {
@@ -105,17 +120,21 @@ impl Generator {
         })
     }
 
-    fn run(mut self, template: &Template) -> io::Result<Outcome> {
+    fn run(mut self, template: &Template, stop: &AtomicBool) -> io::Result<Outcome> {
         // The kernel may otherwise end a sleep 50 microseconds late, which would be counted as latency.
         rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
         let interval = Duration::from_secs(1).div_f64(self.schedule.rate_per_s as f64);
-        let mut next_due = Instant::now();
-        let end = next_due + self.schedule.time;
+        let begin = Instant::now();
+        let mut next_due = begin;
+        let mut end = next_due + self.schedule.time;
         let mut turn = 0;
         let mut events = Vec::with_capacity(self.connections.len());
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let now = Instant::now();
+            if stop.load(Ordering::Relaxed) {
+                end = end.min(now);
+            }
             let mut sends = 0;
             while next_due <= now && next_due < end && sends < SENDS_PER_TURN_MAX {
                 self.send(turn, next_due, template)?;
@@ -126,7 +145,7 @@ impl Generator {
             let finished = next_due >= end;
             let waiting = self.connections.iter().any(|connection| !connection.due.is_empty());
             if finished && (!waiting || now > end + DRAIN) {
-                return Ok(self.finish(end));
+                return Ok(self.finish(end, end - begin));
             }
             let wake = if finished { end + DRAIN } else { next_due };
             let sleep = if self.schedule.spin { Duration::ZERO } else { wake.saturating_duration_since(now) };
@@ -143,7 +162,7 @@ impl Generator {
         let (random, number_max) = (&mut self.random, self.schedule.number_max);
         let connection = &mut self.connections[index];
         let blocked = !connection.unsent.is_empty();
-        template.write(&mut connection.unsent, || random.next() % number_max);
+        template.write(&mut connection.unsent, || random.next_u64() % number_max);
         connection.due.push_back(due);
         record(&mut self.send_lag_ns, due.elapsed());
         if !blocked && !connection.flush()? {
@@ -182,13 +201,13 @@ impl Generator {
         Ok(epoll::modify(&self.epoll, stream, epoll::EventData::new_u64(index as u64), flags)?)
     }
 
-    fn finish(mut self, end: Instant) -> Outcome {
+    fn finish(mut self, end: Instant, sent_for: Duration) -> Outcome {
         let mut lost = 0;
         for due in self.connections.iter().flat_map(|connection| &connection.due) {
             record(&mut self.latency_ns, (end + DRAIN) - *due);
             lost += 1;
         }
-        let replies_per_s = self.replies as f64 / self.schedule.time.as_secs_f64();
+        let replies_per_s = self.replies as f64 / sent_for.as_secs_f64();
         Outcome { latency_ns: self.latency_ns, send_lag_ns: self.send_lag_ns, replies_per_s, lost }
     }
 }
@@ -214,19 +233,6 @@ fn histogram_ns() -> Histogram<u64> {
 
 fn record(histogram: &mut Histogram<u64>, time: Duration) {
     histogram.saturating_record(time.as_nanos() as u64);
-}
-
-/// Sebastiano Vigna's splitmix64: small, fast, and the same keys in every run.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use testkit::{Kind, Server};
 
+use crate::background::Beside;
 use crate::closed_loop::ClosedLoop;
 use crate::cores::{self, Placement};
 use crate::disturbance::Watch;
 use crate::fill;
 use crate::load::{self, Schedule};
 use crate::resp::Template;
-use crate::rows::{CONNECTIONS, CommandWords, Fill, Row, Work};
+use crate::rows::{CONNECTIONS, CONNECTIONS_BESIDE, CommandWords, Fill, Row, Work};
 
 /// Requests of the run that warms a server up and tells how many requests fill the measured time; for each command of
 /// the pipeline.
@@ -34,25 +35,25 @@ const SETTLE_CONNECTIONS: Duration = Duration::from_secs(25);
 
 /// How long each part takes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Timing {
+pub struct Timing {
     /// The measured part of a closed or open loop.
-    pub(crate) load: Duration,
+    pub load: Duration,
     /// The watch over an idle node.
-    pub(crate) idle: Duration,
+    pub idle: Duration,
 }
 
 /// The machine's limits, found once.
 #[derive(Clone, Debug)]
-pub(crate) struct Machine {
+pub struct Machine {
     /// Cores that may be used.
-    pub(crate) cores: Vec<usize>,
+    pub cores: Vec<usize>,
     /// Files that a process may open.
-    pub(crate) open_files: u64,
+    pub open_files: u64,
 }
 
 impl Machine {
     /// The connections that can be held open of `wanted`, on both sides.
-    pub(crate) fn connections(&self, wanted: u64) -> u64 {
+    pub fn connections(&self, wanted: u64) -> u64 {
         wanted.min(self.open_files.saturating_sub(SPARE_FILES))
     }
 }
@@ -61,7 +62,7 @@ impl Machine {
 ///
 /// # Errors
 /// When the server does not start, refuses a command, or the generator fails.
-pub(crate) fn measure(row: &Row, kind: Kind, machine: &Machine, timing: Timing) -> io::Result<Vec<f64>> {
+pub fn measure(row: &Row, kind: Kind, machine: &Machine, timing: Timing) -> io::Result<Vec<f64>> {
     let placement = cores::place(&machine.cores, row.shards);
     cores::pin_this_thread(&placement.generator)?;
     let server = start(row, kind, machine, &placement)?;
@@ -81,8 +82,28 @@ fn figures(
     match row.work {
         Work::ClosedLoop { command, pipeline, fill } => {
             fill::fill(server.addr(), fill)?;
-            let run = ClosedLoop { port: server.port(), pipeline, command, number_max: fill.count };
+            let run = ClosedLoop {
+                port: server.port(),
+                connections: CONNECTIONS,
+                pipeline,
+                command,
+                number_max: fill.count,
+            };
             closed_loop(server, run, timing.load)
+        }
+        Work::Beside { command, others, fill } => {
+            fill::fill(server.addr(), fill)?;
+            let beside = others.map(|load| Beside::begin(server.addr(), load, fill.count)).transpose()?;
+            let run = ClosedLoop {
+                port: server.port(),
+                connections: CONNECTIONS_BESIDE,
+                pipeline: 1,
+                command,
+                number_max: fill.count,
+            };
+            let figures = closed_loop(server, run, timing.load)?;
+            let groups_per_s = beside.map_or(Ok(0.0), Beside::end)?;
+            Ok(vec![1e6 / figures[0], figures[1], figures[2], figures[3], groups_per_s])
         }
         Work::OpenLoop { command, rate_per_s, fill } => {
             fill::fill(server.addr(), fill)?;

@@ -3,28 +3,28 @@
 
 use testkit::Kind;
 
-use crate::rows::{Column, Goal, Row, SERVERS, server_name};
+use crate::rows::{Against, Column, Goal, Row, SERVERS, server_name};
 use crate::stats::Spread;
 use crate::table::Table;
 
 /// All figures of one row.
 #[derive(Clone, Debug)]
-pub(crate) struct RowFigures {
+pub struct RowFigures {
     /// The row.
-    pub(crate) row: Row,
+    pub row: Row,
     /// For each server that was measured: a list of rounds, each with one figure a column.
-    pub(crate) servers: Vec<(Kind, Vec<Vec<f64>>)>,
+    pub servers: Vec<(Kind, Vec<Vec<f64>>)>,
 }
 
 impl RowFigures {
     /// An empty list for `servers`.
-    pub(crate) fn new(row: Row, servers: &[Kind]) -> RowFigures {
+    pub fn new(row: Row, servers: &[Kind]) -> RowFigures {
         RowFigures { row, servers: servers.iter().map(|&kind| (kind, Vec::new())).collect() }
     }
 
     /// Keeps a round's figures. A round that failed is kept as figures that are not numbers, so that rounds of
     /// different servers still pair up; [`Spread`] then gives none.
-    pub(crate) fn push(&mut self, kind: Kind, figures: Option<Vec<f64>>) {
+    pub fn push(&mut self, kind: Kind, figures: Option<Vec<f64>>) {
         let width = self.row.work.columns().len();
         if let Some((_, rounds)) = self.servers.iter_mut().find(|(server, _)| *server == kind) {
             rounds.push(figures.unwrap_or_else(|| vec![f64::NAN; width]));
@@ -46,7 +46,7 @@ impl RowFigures {
 }
 
 /// One table for each kind of work, in the order of the rows.
-pub(crate) fn figure_tables(figures: &[RowFigures]) -> Vec<Table> {
+pub fn figure_tables(figures: &[RowFigures]) -> Vec<Table> {
     figures
         .chunk_by(|a, b| a.row.work.title() == b.row.work.title())
         .map(|rows| {
@@ -96,18 +96,26 @@ fn cell(spread: Option<Spread>, decimals: usize) -> String {
 }
 
 /// Every goal of the rows, and whether it was met.
-pub(crate) fn goals_table(figures: &[RowFigures]) -> Table {
+pub fn goals_table(figures: &[RowFigures]) -> Table {
     let heading = ["row", "goal", "at most", "measured", "verdict"].map(str::to_owned).to_vec();
-    let lines = figures.iter().flat_map(|row| row.row.goals.iter().map(|goal| goal_line(row, goal)));
+    let lines = figures.iter().flat_map(|row| row.row.goals.iter().map(|goal| goal_line(figures, row, goal)));
     Table { title: "Goals".to_owned(), heading, rows: lines.collect() }
 }
 
-fn goal_line(row: &RowFigures, goal: &Goal) -> Vec<String> {
+fn goal_line(figures: &[RowFigures], row: &RowFigures, goal: &Goal) -> Vec<String> {
     let column = row.row.work.columns().iter().position(|column| column.name == goal.column);
     let column = column.expect("a test holds every goal against its row's columns");
     let (name, measured) = match goal.against {
-        None => (goal.column.to_owned(), row.figure(SERVERS[0], column)),
-        Some(kind) => (format!("{}, shoal / {}", goal.column, server_name(kind)), row.ratio_to(kind, column)),
+        Against::Nothing => (goal.column.to_owned(), row.figure(SERVERS[0], column)),
+        Against::Server(kind) => {
+            (format!("{}, shoal / {}", goal.column, server_name(kind)), row.ratio_to(kind, column))
+        }
+        Against::Row(name) => {
+            let other = figures.iter().find(|other| other.row.name == name);
+            let ours = row.samples(SERVERS[0], column);
+            let ratio = other.and_then(|other| Spread::of_ratios(&ours, &other.samples(SERVERS[0], column)));
+            (format!("{}, this / \"{name}\"", goal.column), ratio)
+        }
     };
     let verdict = match measured {
         None => "not measured".to_owned(),
@@ -141,6 +149,20 @@ mod tests {
         assert_eq!(verdict(&[0.9, 8.0, 0.8], &[1.0, 1.0, 1.0]).0, "met");
         assert_eq!(verdict(&[0.99, 0.99], &[1.0, 1.0]).0, "missed by 10 %");
         assert_eq!(verdict(&[0.5], &[1.0]).1, "not measured", "Valkey did not run");
+    }
+
+    #[test]
+    fn a_goal_against_another_row_takes_shoal_s_own_figures_of_both() {
+        let row = |name: &str| *ROWS.iter().find(|row| row.name == name).unwrap();
+        let of = |name: &str, cpu_us: f64| {
+            let mut figures = RowFigures::new(row(name), &[Kind::Shoal]);
+            figures.push(Kind::Shoal, Some(vec![1.0, 1.0, 1.0, cpu_us, 0.0]));
+            figures
+        };
+        let both = [of("1 shard, P=1, MSET of 10 keys", 10.0), of("2 shards, P=1, MSET of 10 keys", 40.0)];
+        let table = goals_table(&both);
+        assert_eq!(table.rows[1][3..], ["4.00".to_owned(), "missed by 33 %".to_owned()]);
+        assert_eq!(goals_table(&both[1..]).rows[0][4], "not measured");
     }
 
     #[test]

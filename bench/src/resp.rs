@@ -4,20 +4,20 @@
 use std::io;
 
 /// Stands for twelve decimal digits, chosen anew for every request (the word is redis-benchmark's).
-pub(crate) const NUMBER_PLACE: &str = "__rand_int__";
+pub const NUMBER_PLACE: &str = "__rand_int__";
 
 const NUMBER_DIGITS: usize = NUMBER_PLACE.len();
 
 /// One command, encoded once, with the places where numbers go.
 #[derive(Clone, Debug)]
-pub(crate) struct Template {
+pub struct Template {
     bytes: Vec<u8>,
     places: Vec<usize>,
 }
 
 impl Template {
     /// Encodes `args`; each [`NUMBER_PLACE`] in them becomes a place.
-    pub(crate) fn new(args: &[&str]) -> Template {
+    pub fn new(args: &[&str]) -> Template {
         let mut text = format!("*{}\r\n", args.len());
         for arg in args {
             text.push_str(&format!("${}\r\n{arg}\r\n", arg.len()));
@@ -27,7 +27,7 @@ impl Template {
     }
 
     /// Appends one request to `out`; `number` is asked for each place in turn.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, mut number: impl FnMut() -> u64) {
+    pub fn write(&self, out: &mut Vec<u8>, mut number: impl FnMut() -> u64) {
         let start = out.len();
         out.extend_from_slice(&self.bytes);
         for place in &self.places {
@@ -42,7 +42,7 @@ impl Template {
 
 /// Counts complete replies in a stream of bytes, wherever the stream is cut. One per connection.
 #[derive(Default, Debug)]
-pub(crate) struct ReplyScanner {
+pub struct ReplyScanner {
     /// The header line of which the end has not come yet.
     line: Vec<u8>,
     /// Bytes of a bulk string, its CR LF included, that are still to come.
@@ -58,7 +58,7 @@ impl ReplyScanner {
     ///
     /// # Errors
     /// `InvalidData` for bytes that are not RESP2.
-    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> io::Result<u64> {
+    pub fn feed(&mut self, mut bytes: &[u8]) -> io::Result<u64> {
         let mut complete = 0;
         while !bytes.is_empty() {
             if self.skip > 0 {
@@ -82,7 +82,7 @@ impl ReplyScanner {
     }
 
     /// The text of the first error reply so far.
-    pub(crate) fn first_error(&self) -> Option<&str> {
+    pub fn first_error(&self) -> Option<&str> {
         self.first_error.as_deref()
     }
 

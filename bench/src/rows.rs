@@ -6,10 +6,10 @@ use testkit::Kind;
 use crate::resp::NUMBER_PLACE;
 
 /// The servers, in the order in which they run and are printed. The first is ours.
-pub(crate) const SERVERS: [Kind; 3] = [Kind::Shoal, Kind::Redis, Kind::Valkey];
+pub const SERVERS: [Kind; 3] = [Kind::Shoal, Kind::Redis, Kind::Valkey];
 
 /// The name of a server in the output.
-pub(crate) fn server_name(server: Kind) -> &'static str {
+pub fn server_name(server: Kind) -> &'static str {
     match server {
         Kind::Shoal => "shoal",
         Kind::Redis => "redis-server",
@@ -18,7 +18,7 @@ pub(crate) fn server_name(server: Kind) -> &'static str {
 }
 
 /// Connections of every load but the idle one (redis-benchmark's own default).
-pub(crate) const CONNECTIONS: usize = 50;
+pub const CONNECTIONS: usize = 50;
 
 /// Keys that a load chooses from.
 const KEYS: u64 = 100_000;
@@ -27,7 +27,7 @@ const KEYS: u64 = 100_000;
 const KEYS_WEIGHED: u64 = 1_000_000;
 
 /// One command as its arguments; [`NUMBER_PLACE`] in them becomes twelve digits.
-pub(crate) type CommandWords = &'static [&'static str];
+pub type CommandWords = &'static [&'static str];
 
 /// 16 bytes, once the number is in.
 const KEY: &str = "key:__rand_int__";
@@ -40,22 +40,77 @@ const _: () = assert!(VALUE.len() == 64);
 const GET: CommandWords = &["GET", KEY];
 const SET: CommandWords = &["SET", KEY, VALUE];
 
+/// Ten keys in ten slots.
+const MGET_10: CommandWords = &["MGET", KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY];
+const MSET_10: CommandWords = &[
+    "MSET", KEY, VALUE, KEY, VALUE, KEY, VALUE, KEY, VALUE, KEY, VALUE, KEY, VALUE, KEY, VALUE, KEY, VALUE,
+    KEY, VALUE, KEY, VALUE,
+];
+
+/// Keys that the clients of a measured load never name.
+const OTHER_KEY: &str = "txn:__rand_int__";
+
+/// A group of commands that is sent beside a measured load.
+#[derive(Clone, Copy, Debug)]
+pub struct Background {
+    /// Sent together; their replies are waited for.
+    pub commands: &'static [CommandWords],
+    /// Groups a second, all connections together: a bound that is kept unless the server is too slow for it.
+    pub rate_per_s: u64,
+}
+
+/// Few enough that they alone take but a small part of a core.
+const GROUPS_PER_S: u64 = 400;
+
+/// Transactions whose keys lie on any slots, and so nearly always on both of two shards.
+const TRANSACTIONS: Background = Background {
+    commands: &[
+        &["MULTI"],
+        &["SET", OTHER_KEY, VALUE],
+        &["SET", OTHER_KEY, VALUE],
+        &["GET", OTHER_KEY],
+        &["GET", OTHER_KEY],
+        &["EXEC"],
+    ],
+    rate_per_s: GROUPS_PER_S,
+};
+
+/// The same commands without a transaction: what their mere execution costs the others.
+const SAME_COMMANDS: Background = Background {
+    commands: &[
+        &["PING"],
+        &["SET", OTHER_KEY, VALUE],
+        &["SET", OTHER_KEY, VALUE],
+        &["GET", OTHER_KEY],
+        &["GET", OTHER_KEY],
+        &["PING"],
+    ],
+    rate_per_s: GROUPS_PER_S,
+};
+
+/// Clients on single keys beside whom transactions run.
+pub const CONNECTIONS_BESIDE: usize = 100;
+
 /// Data that a server holds before it is measured: the command, once for each number below `count`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fill {
+pub struct Fill {
     /// What is sent.
-    pub(crate) command: CommandWords,
+    pub command: CommandWords,
     /// How often, with numbers from 0 up.
-    pub(crate) count: u64,
+    pub count: u64,
 }
 
 const STRINGS: Fill = Fill { command: SET, count: KEYS };
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Work {
+#[expect(missing_docs, reason = "the line of each variant tells what its fields are")]
+pub enum Work {
     /// redis-benchmark: each connection sends `pipeline` commands, waits for all the replies, and sends again.
     ClosedLoop { command: CommandWords, pipeline: u32, fill: Fill },
+    /// redis-benchmark with [`CONNECTIONS_BESIDE`] connections and one command at a time, while others send something
+    /// else.
+    Beside { command: CommandWords, others: Option<Background>, fill: Fill },
     /// Our own generator: commands leave at a fixed rate over all connections.
     OpenLoop { command: CommandWords, rate_per_s: u64, fill: Fill },
     /// Growth of the resident set by the fill, per key.
@@ -68,13 +123,13 @@ pub(crate) enum Work {
 
 /// One figure that a row gives. Lower is better, except for rates.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Column {
+pub struct Column {
     /// The heading, unit last.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Digits after the point.
-    pub(crate) decimals: usize,
+    pub decimals: usize,
     /// Print shoal's ratio to the others.
-    pub(crate) ratio: bool,
+    pub ratio: bool,
 }
 
 const fn figure(name: &'static str, decimals: usize) -> Column {
@@ -97,6 +152,9 @@ const OTHERS: Column = figure("others, % of a core", 0);
 
 const CLOSED_LOOP_COLUMNS: &[Column] =
     &[compared("requests/s", 0), figure("p50 us", 0), figure("p99 us", 0), CPU_US, OTHERS];
+const WALL_US: Column = compared("wall us/op", 2);
+const BESIDE_COLUMNS: &[Column] =
+    &[WALL_US, figure("p50 us", 0), figure("p99 us", 0), CPU_US, figure("groups/s beside", 0), OTHERS];
 const OPEN_LOOP_COLUMNS: &[Column] = &[
     figure("replies/s", 0),
     figure("p50 us", 0),
@@ -109,9 +167,10 @@ const OPEN_LOOP_COLUMNS: &[Column] = &[
 
 impl Work {
     /// The figures that this work gives, in the order of `measure`'s result.
-    pub(crate) fn columns(&self) -> &'static [Column] {
+    pub fn columns(&self) -> &'static [Column] {
         match self {
             Work::ClosedLoop { .. } => CLOSED_LOOP_COLUMNS,
+            Work::Beside { .. } => BESIDE_COLUMNS,
             Work::OpenLoop { .. } => OPEN_LOOP_COLUMNS,
             Work::BytesPerKey { .. } => &[KEY_BYTES, OTHERS],
             Work::IdleNode => &[IDLE_CPU, RESIDENT, OTHERS],
@@ -120,10 +179,13 @@ impl Work {
     }
 
     /// The title of the table that rows of this kind share.
-    pub(crate) fn title(&self) -> &'static str {
+    pub fn title(&self) -> &'static str {
         match self {
             Work::ClosedLoop { .. } => {
                 "Closed loop (redis-benchmark, 50 connections, 64-byte values, 100 k keys)"
+            }
+            Work::Beside { .. } => {
+                "A hundred clients on single keys, beside others (redis-benchmark, 64-byte values, 100 k keys)"
             }
             Work::OpenLoop { .. } => {
                 "Open loop (fixed rate, 50 connections, latency from the scheduled send time)"
@@ -137,39 +199,59 @@ impl Work {
 
 /// What a row should reach.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Goal {
+pub struct Goal {
     /// The name of the column.
-    pub(crate) column: &'static str,
-    /// Against whom the ratio is taken; none for shoal's own figure.
-    pub(crate) against: Option<Kind>,
+    pub column: &'static str,
+    /// What the figure is held against.
+    pub against: Against,
     /// Met when the median is at most this.
-    pub(crate) at_most: f64,
+    pub at_most: f64,
+}
+
+/// What a goal's figure is held against.
+#[derive(Clone, Copy, Debug)]
+pub enum Against {
+    /// Nothing: shoal's own figure counts.
+    Nothing,
+    /// Another server's figure in the same row.
+    Server(Kind),
+    /// Shoal's own figure in the row of this name.
+    Row(&'static str),
 }
 
 const fn cpu_ratio(against: Kind, at_most: f64) -> Goal {
-    Goal { column: CPU_US.name, against: Some(against), at_most }
+    Goal { column: CPU_US.name, against: Against::Server(against), at_most }
 }
 
 const fn own(column: Column, at_most: f64) -> Goal {
-    Goal { column: column.name, against: None, at_most }
+    Goal { column: column.name, against: Against::Nothing, at_most }
 }
 
 const ONE_SHARD_P1: &[Goal] = &[cpu_ratio(Kind::Redis, 0.90), cpu_ratio(Kind::Valkey, 0.90)];
 const ONE_SHARD_P16: &[Goal] = &[cpu_ratio(Kind::Redis, 0.60), cpu_ratio(Kind::Valkey, 0.80)];
 const TWO_SHARDS: &[Goal] = &[cpu_ratio(Kind::Valkey, 0.60)];
+const ONE_SHARD_TEN_KEYS: &[Goal] = &[cpu_ratio(Kind::Redis, 0.90)];
+const TWO_SHARDS_MSET: &[Goal] =
+    &[Goal { column: CPU_US.name, against: Against::Row("1 shard, P=1, MSET of 10 keys"), at_most: 3.0 }];
+const TWO_SHARDS_MGET: &[Goal] =
+    &[Goal { column: CPU_US.name, against: Against::Row("1 shard, P=1, MGET of 10 keys"), at_most: 3.0 }];
+
+const ALONE: &str = "2 shards, SET, alone";
+/// A loss of ten percent of the throughput.
+const BESIDE: &[Goal] = &[Goal { column: WALL_US.name, against: Against::Row(ALONE), at_most: 1.0 / 0.9 }];
 
 /// One row, measured on every server.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
+pub struct Row {
     /// Unique; `--rows` looks for a part of it.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Workers of shoal and io-threads of Valkey. With one, server and generator have a core each; with two, both
     /// share both cores.
-    pub(crate) shards: usize,
+    pub shards: usize,
     /// What is measured.
-    pub(crate) work: Work,
+    pub work: Work,
     /// What it should reach.
-    pub(crate) goals: &'static [Goal],
+    pub goals: &'static [Goal],
 }
 
 const fn closed(
@@ -182,12 +264,16 @@ const fn closed(
     Row { name, shards, work: Work::ClosedLoop { command, pipeline, fill: STRINGS }, goals }
 }
 
+const fn beside(name: &'static str, others: Option<Background>, goals: &'static [Goal]) -> Row {
+    Row { name, shards: 2, work: Work::Beside { command: SET, others, fill: STRINGS }, goals }
+}
+
 const fn open(name: &'static str, shards: usize, rate_per_s: u64, command: CommandWords) -> Row {
     Row { name, shards, work: Work::OpenLoop { command, rate_per_s, fill: STRINGS }, goals: &[] }
 }
 
 /// All rows. Rows of one kind stand together: they are printed as one table.
-pub(crate) const ROWS: &[Row] = &[
+pub const ROWS: &[Row] = &[
     closed("1 shard, P=1, GET", 1, 1, GET, ONE_SHARD_P1),
     closed("1 shard, P=1, SET", 1, 1, SET, ONE_SHARD_P1),
     closed("1 shard, P=16, GET", 1, 16, GET, ONE_SHARD_P16),
@@ -196,6 +282,13 @@ pub(crate) const ROWS: &[Row] = &[
     closed("2 shards, P=1, SET", 2, 1, SET, TWO_SHARDS),
     closed("2 shards, P=16, GET", 2, 16, GET, TWO_SHARDS),
     closed("2 shards, P=16, SET", 2, 16, SET, TWO_SHARDS),
+    closed("1 shard, P=1, MSET of 10 keys", 1, 1, MSET_10, ONE_SHARD_TEN_KEYS),
+    closed("1 shard, P=1, MGET of 10 keys", 1, 1, MGET_10, ONE_SHARD_TEN_KEYS),
+    closed("2 shards, P=1, MSET of 10 keys", 2, 1, MSET_10, TWO_SHARDS_MSET),
+    closed("2 shards, P=1, MGET of 10 keys", 2, 1, MGET_10, TWO_SHARDS_MGET),
+    beside(ALONE, None, &[]),
+    beside("2 shards, SET, beside 400 groups/s without transaction", Some(SAME_COMMANDS), &[]),
+    beside("2 shards, SET, beside 400 transactions/s on other keys", Some(TRANSACTIONS), BESIDE),
     open("1 shard, 30 k/s, GET", 1, 30_000, GET),
     open("1 shard, 30 k/s, SET", 1, 30_000, SET),
     open("2 shards, 15 k/s, GET", 2, 15_000, GET),
@@ -232,7 +325,17 @@ mod tests {
             for goal in row.goals {
                 let column = row.work.columns().iter().find(|column| column.name == goal.column);
                 let column = column.unwrap_or_else(|| panic!("{}: no column {}", row.name, goal.column));
-                assert!(goal.against.is_none() || column.ratio, "{}: no ratio of {}", row.name, goal.column);
+                match goal.against {
+                    Against::Nothing => {}
+                    Against::Server(_) => {
+                        assert!(column.ratio, "{}: no ratio of {}", row.name, goal.column);
+                    }
+                    Against::Row(name) => {
+                        let other = ROWS.iter().find(|other| other.name == name);
+                        let other = other.unwrap_or_else(|| panic!("{}: no row {name}", row.name));
+                        assert_eq!(other.work.title(), row.work.title(), "the same columns");
+                    }
+                }
             }
         }
     }

@@ -2,18 +2,18 @@
 
 /// Median, smallest and largest of some samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Spread {
+pub struct Spread {
     /// The middle sample, or the mean of the two middle ones.
-    pub(crate) median: f64,
+    pub median: f64,
     /// The smallest sample.
-    pub(crate) min: f64,
+    pub min: f64,
     /// The largest sample.
-    pub(crate) max: f64,
+    pub max: f64,
 }
 
 impl Spread {
     /// The spread of `samples`; none when there are no samples or one of them is not a number.
-    pub(crate) fn of(samples: &[f64]) -> Option<Spread> {
+    pub fn of(samples: &[f64]) -> Option<Spread> {
         if samples.is_empty() || samples.iter().any(|sample| !sample.is_finite()) {
             return None;
         }
@@ -27,7 +27,7 @@ impl Spread {
 
     /// The spread of `ours / theirs`, round by round: both were measured in the same round, so what disturbed the
     /// machine in that round disturbed both. None when the rounds do not pair up or a divisor is zero.
-    pub(crate) fn of_ratios(ours: &[f64], theirs: &[f64]) -> Option<Spread> {
+    pub fn of_ratios(ours: &[f64], theirs: &[f64]) -> Option<Spread> {
         if ours.len() != theirs.len() {
             return None;
         }

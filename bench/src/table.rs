@@ -2,18 +2,18 @@
 
 /// A heading and rows of cells; every row has as many cells as the heading.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Table {
+pub struct Table {
     /// Stands above the table.
-    pub(crate) title: String,
+    pub title: String,
     /// The heading's cells.
-    pub(crate) heading: Vec<String>,
+    pub heading: Vec<String>,
     /// The rows' cells.
-    pub(crate) rows: Vec<Vec<String>>,
+    pub rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// Columns padded to one width. The first two, names, are aligned left, the rest, figures, right.
-    pub(crate) fn to_text(&self) -> String {
+    pub fn to_text(&self) -> String {
         let widths = self.widths();
         let rule: Vec<String> = widths.iter().map(|&width| "-".repeat(width)).collect();
         let mut text = format!("{}\n", self.title);
@@ -34,7 +34,7 @@ impl Table {
     }
 
     /// A table of GitHub's Markdown.
-    pub(crate) fn to_markdown(&self) -> String {
+    pub fn to_markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
         let rule: Vec<String> =
             (0..self.heading.len()).map(|index| if index < 2 { "---" } else { "---:" }.to_owned()).collect();

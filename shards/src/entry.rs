@@ -21,6 +21,9 @@ use crate::num;
 /// String values up to this length, in bytes, lie inside their entry. Longer ones have their own allocation.
 pub const INLINE_LEN_MAX: usize = 4096;
 
+/// Giving a page back to the system takes about as long as freeing a small entry, something under a microsecond.
+const FREEING_UNIT_BYTES: usize = 4096;
+
 const ACCESS_MASK: u32 = (1 << 24) - 1;
 const KIND_SHIFT: u32 = 24;
 const KIND_MASK: u32 = 0xf << KIND_SHIFT;
@@ -393,6 +396,12 @@ impl<'a> EntryRef<'a> {
             _ => 0,
         };
         self.layout().size() + blob
+    }
+
+    /// How long it takes to free the entry, in units of what a small one takes: each [`FREEING_UNIT_BYTES`] of a value
+    /// is one more.
+    pub fn freeing_cost(&self) -> usize {
+        1 + self.memory_bytes() / FREEING_UNIT_BYTES
     }
 
     fn layout(&self) -> Layout {

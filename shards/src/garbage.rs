@@ -10,10 +10,6 @@ use std::fmt;
 use crate::entry::Entry;
 use crate::table::{IntoEntries, Table};
 
-/// A value of this many bytes costs one unit of the budget more: giving a page back to the system takes about as long
-/// as freeing a small entry, something under a microsecond.
-const BYTES_PER_UNIT: usize = 4096;
-
 /// Freeing an entry of fewer units is not worth being put off (as Redis frees what has up to 64 allocations at once).
 const UNITS_PUT_OFF_MIN: usize = 64;
 
@@ -39,7 +35,7 @@ impl Garbage {
 
     /// Takes one entry. A small one is freed right away.
     pub fn push_entry(&mut self, entry: Entry) {
-        if units(&entry) >= UNITS_PUT_OFF_MIN {
+        if entry.view().freeing_cost() >= UNITS_PUT_OFF_MIN {
             self.big.push_back(entry);
             self.len += 1;
         }
@@ -56,7 +52,7 @@ impl Garbage {
     }
 
     /// Frees until `budget` units are used up, and says whether anything is left. A unit is an entry, a table, or
-    /// [`BYTES_PER_UNIT`] of a value; the last entry may exceed the budget by its own size.
+    /// a page of a value; the last entry may exceed the budget by its own size.
     pub fn free_some(&mut self, budget: usize) -> bool {
         let mut used = 0;
         while used < budget {
@@ -64,7 +60,7 @@ impl Garbage {
             let entry = big.or_else(|| self.entries.as_mut().and_then(Iterator::next));
             match entry {
                 Some(entry) => {
-                    used += units(&entry);
+                    used += entry.view().freeing_cost();
                     self.len -= 1;
                 }
                 None => {
@@ -89,11 +85,6 @@ impl Garbage {
         }
         None
     }
-}
-
-/// What freeing an entry costs.
-fn units(entry: &Entry) -> usize {
-    1 + entry.view().memory_bytes() / BYTES_PER_UNIT
 }
 
 impl fmt::Debug for Garbage {
@@ -141,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_big_value_uses_up_the_budget_by_its_size_and_is_freed() {
-        let blob = Blob::new(vec![1; 50 * BYTES_PER_UNIT]);
+        let blob = Blob::new(vec![1; 50 * 4096]);
         let mut garbage = Garbage::default();
         garbage.push(vec![table(4, NewValue::Blob(Blob::clone(&blob)))], 4);
         assert!(garbage.free_some(60));
@@ -154,7 +145,7 @@ mod tests {
     fn only_a_big_entry_is_put_off() {
         let mut garbage = Garbage::default();
         for (units, put_off) in [(1, 0), (UNITS_PUT_OFF_MIN - 2, 0), (UNITS_PUT_OFF_MIN, 1)] {
-            let blob = Blob::new(vec![1; units * BYTES_PER_UNIT]);
+            let blob = Blob::new(vec![1; units * 4096]);
             garbage.push_entry(Entry::new(b"key", NewValue::Blob(Blob::clone(&blob)), None));
             assert_eq!((garbage.len(), Blob::strong_count(&blob)), (put_off, 1 + put_off), "{units}");
             assert_eq!(garbage.is_empty(), put_off == 0);

@@ -7,11 +7,10 @@
 //! commands.
 
 use crate::args::Blob;
-use crate::db::{Db, DbIndex, Env, Freeing, Key};
+use crate::db::{Db, DbIndex, Env, ExpireChange, Freeing, Key};
 use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
 use crate::error::CommandError;
 use crate::event::{self, Event};
-use crate::random::Random;
 use crate::slot::SlotId;
 use crate::table::{Place, Word};
 use crate::watch::ClientId;
@@ -70,17 +69,6 @@ impl<'a> Keyspace<'a> {
         self.env.effects.say(self.selected, args);
     }
 
-    /// How long ago an entry with these access statistics was used, in seconds; `None` while they count frequencies.
-    pub fn idle_s(&self, access: u32) -> Option<u32> {
-        Some(self.env.access_now().wrapping_sub(access) & 0xff_ffff)
-    }
-
-    /// How often an entry with these access statistics is used, 0 to 255 on a logarithmic scale; `None` while they count
-    /// seconds.
-    pub fn frequency(&self, _access: u32) -> Option<u8> {
-        None
-    }
-
     /// The selected database's number.
     #[inline]
     pub fn selected(&self) -> DbIndex {
@@ -117,11 +105,6 @@ impl<'a> Keyspace<'a> {
     #[inline]
     pub fn db(&mut self) -> &mut Db {
         &mut self.dbs[self.selected.index()]
-    }
-
-    /// The selected database, and the shard's random choices.
-    pub(crate) fn db_and_random(&mut self) -> (&Db, &mut Random) {
-        (&self.dbs[self.selected.index()], &mut self.env.random)
     }
 
     /// What the databases share.
@@ -174,6 +157,36 @@ impl<'a> Keyspace<'a> {
         let place = db.find(key)?;
         let entry = db.tables[key.slot.index()].word(place).entry();
         entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms).then_some(entry)
+    }
+
+    /// A random key's entry, each with the same chance. Expired keys that are met on the way are removed; `None` when there
+    /// is none but those (Redis: dbRandomKey).
+    pub fn random_entry(&mut self) -> Option<EntryRef<'_>> {
+        loop {
+            let (slot, place) = self.dbs[self.selected.index()].random_place(&mut self.env.random)?;
+            let entry = self.db().tables[slot.index()].word(place).entry();
+            if entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms) {
+                return Some(self.db().tables[slot.index()].word(place).entry());
+            }
+            self.remove_expired(slot, place);
+        }
+    }
+
+    /// How long an entry with these access statistics has not been used, in milliseconds (OBJECT IDLETIME). Means
+    /// nothing while the policy is LFU.
+    pub fn idle_ms(&self, access: u32) -> u64 {
+        self.env.access.idle_ms(access, self.env.now_ms)
+    }
+
+    /// How often an entry with these access statistics was used, on LFU's logarithmic scale (OBJECT FREQ). Means nothing
+    /// unless the policy is LFU.
+    pub fn frequency(&self, access: u32) -> u8 {
+        self.env.access.frequency(access, self.env.now_ms)
+    }
+
+    /// True when `maxmemory-policy` is one of LFU: entries remember how often they were used, not when.
+    pub fn is_lfu(&self) -> bool {
+        self.env.access.is_lfu
     }
 
     /// Looks up a string to read it.
@@ -262,17 +275,14 @@ impl<'a> Keyspace<'a> {
     }
 
     fn insert_at(&mut self, key: &Key<'_>, mut entry: Entry) -> Place {
-        entry.set_access(self.env.access_now());
+        entry.set_access(self.env.access.at_start(self.env.now_ms));
         self.dbs[self.selected.index()].insert(key.slot, key.hash, entry, &self.env.hasher)
     }
 
     #[inline]
     fn entry_mut(&mut self, key: &Key<'_>, place: Place) -> EntryMut<'_> {
-        let db = &mut self.dbs[self.selected.index()];
-        EntryMut {
-            word: db.tables[key.slot.index()].word_mut(place),
-            keys_with_expire: &mut db.keys_with_expire,
-        }
+        let (word, expire_change) = self.dbs[self.selected.index()].entry_mut(key.slot, place);
+        EntryMut { word, expire_change }
     }
 
     /// Adds an entry that was taken out of another shard, its access statistics as they were.
@@ -379,23 +389,32 @@ impl<'a> Keyspace<'a> {
         let entry = db.tables[key.slot.index()].word(place).entry();
         match entry.expire_ms() {
             Some(at_ms) if at_ms <= self.env.now_ms => {
-                let entry = db.remove(key.slot, place);
-                self.env.free(entry, self.env.lazy_free.expire);
-                self.env.expired_keys += 1;
-                self.env.removed(self.selected, key.bytes, event::EXPIRED);
+                self.remove_expired(key.slot, place);
                 None
             }
             _ => Some(place),
         }
     }
 
+    /// Removes an entry whose time is over, and tells it.
+    #[cold]
+    fn remove_expired(&mut self, slot: SlotId, place: Place) {
+        let entry = self.db().remove(slot, place);
+        self.env.expired_keys += 1;
+        self.env.removed(self.selected, entry.view().key(), event::EXPIRED);
+        self.env.free(entry, self.env.lazy_free.expire);
+    }
+
     #[inline]
     fn touched(&mut self, key: &Key<'_>, place: Place) -> &Word {
-        let access = self.env.access_now();
         let table = &mut self.dbs[self.selected.index()].tables[key.slot.index()];
         let word = table.word_mut(place);
-        if self.touch && word.entry().access() != access {
-            word.with_entry(|entry| entry.set_access(access));
+        if self.touch {
+            let before = word.entry().access();
+            let access = self.env.access_now(before);
+            if before != access {
+                word.with_entry(|entry| entry.set_access(access));
+            }
         }
         word
     }
@@ -416,7 +435,7 @@ fn pad(bytes: &mut Vec<u8>, len_min: usize) {
 /// An entry that may be changed.
 pub struct EntryMut<'a> {
     word: &'a mut Word,
-    keys_with_expire: &'a mut usize,
+    expire_change: ExpireChange<'a>,
 }
 
 impl EntryMut<'_> {
@@ -435,12 +454,12 @@ impl EntryMut<'_> {
     /// Changes the value and the expire.
     #[inline]
     pub fn replace(&mut self, value: NewValue<'_>, expire: Expire) {
-        self.counting_expires(|word| word.with_entry(|entry| entry.replace(value, expire)));
+        self.telling_of_expire(|word| word.with_entry(|entry| entry.replace(value, expire)));
     }
 
     /// Sets or removes the expire, in milliseconds since 1970.
     pub fn set_expire(&mut self, expire_ms: Option<u64>) {
-        self.counting_expires(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
+        self.telling_of_expire(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
     }
 
     /// Overwrites an integer value in place. The kind must be `Kind::Int`.
@@ -455,11 +474,13 @@ impl EntryMut<'_> {
     }
 
     #[inline]
-    fn counting_expires(&mut self, change: impl FnOnce(&mut Word)) {
-        let had = self.view().expire_ms().is_some();
+    fn telling_of_expire(&mut self, change: impl FnOnce(&mut Word)) {
+        let before = self.view().expire_ms();
         change(self.word);
-        let has = self.view().expire_ms().is_some();
-        *self.keys_with_expire = *self.keys_with_expire + usize::from(has) - usize::from(had);
+        let after = self.view().expire_ms();
+        if before != after {
+            self.expire_change.happened(self.word.tag(), before, after);
+        }
     }
 }
 

@@ -18,6 +18,8 @@
 #![expect(unsafe_code, reason = "words pack a tag and an owned pointer, which only this file takes apart")]
 
 use crate::entry::{Entry, EntryRef};
+use crate::expires::{PartExpires, kept_ms};
+use crate::random::Random;
 use crate::words::{UsedWords, Words};
 
 /// A part with more entries than this is split. Bounds the longest pause of growth.
@@ -40,7 +42,8 @@ impl Word {
         unsafe { EntryRef::from_raw(self.0 & POINTER_MASK) }
     }
 
-    /// Changes the entry, which may move in memory. Its key must stay the same.
+    /// Changes the entry, which may move in memory. Its key must stay the same; a change of its expire must be told to
+    /// the part's [`PartExpires`].
     #[inline]
     pub fn with_entry<R>(&mut self, change: impl FnOnce(&mut Entry) -> R) -> R {
         // SAFETY: the pointer is taken back here and given up again below; `&mut self` excludes other users. Should
@@ -50,9 +53,15 @@ impl Word {
         self.0 = (self.0 & !POINTER_MASK) | std::mem::ManuallyDrop::into_inner(entry).into_raw();
         result
     }
+
+    /// The tag under which the entry's time is kept.
+    #[inline]
+    pub(crate) fn tag(&self) -> u16 {
+        word_tag(self.0)
+    }
 }
 
-/// Entries of one slot of one database. Owned by one shard at a time; 24 bytes when empty.
+/// Entries of one slot of one database. Owned by one shard at a time; 32 bytes when empty.
 pub struct Table {
     root: Root,
 }
@@ -75,6 +84,8 @@ struct Directory {
 struct Part {
     words: Words,
     len: u32,
+    /// The times of the entries that have an expire.
+    expires: PartExpires,
 }
 
 #[inline]
@@ -111,7 +122,7 @@ fn larger(capacity: usize) -> usize {
 
 impl Part {
     fn with_capacity(capacity: usize) -> Part {
-        Part { words: Words::zeroed(capacity), len: 0 }
+        Part { words: Words::zeroed(capacity), len: 0, expires: PartExpires::default() }
     }
 
     #[inline]
@@ -213,29 +224,36 @@ impl Part {
         word
     }
 
-    fn remove_expired(&mut self, now_ms: u64) -> (usize, usize) {
-        let (looked_at, mut removed) = (self.len as usize, 0);
-        for word in self.words.iter_mut().filter(|word| **word != 0) {
+    /// The place of an entry with this tag that expires at this time.
+    fn find_expiring(&self, tag: u16, at_ms: u64) -> Option<usize> {
+        let mut at = self.home(tag);
+        while let Some(&word) = self.words.get(at) {
+            if word == 0 || word_tag(word) > tag {
+                return None;
+            }
             // SAFETY: a non-zero word holds a pointer of Entry::into_raw that this part owns.
-            let entry = unsafe { EntryRef::from_raw(*word & POINTER_MASK) };
-            if entry.expire_ms().is_some_and(|at_ms| at_ms <= now_ms) {
-                // SAFETY: the word owns its entry, and is emptied right away.
-                drop(unsafe { Entry::from_raw(*word & POINTER_MASK) });
-                *word = 0;
-                removed += 1;
+            let entry = unsafe { EntryRef::from_raw(word & POINTER_MASK) };
+            if word_tag(word) == tag && entry.expire_ms().map(kept_ms) == Some(at_ms) {
+                return Some(at);
+            }
+            at += 1;
+        }
+        None
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.words.len() * size_of::<u64>() + self.expires.memory_bytes()
+    }
+
+    /// The place of a random word in use; the part must not be empty. At least every eighth word is in use but for
+    /// some time after a split, so it takes few tries.
+    fn random_at(&self, random: &mut Random) -> usize {
+        loop {
+            let at = random.below(self.words.len());
+            if self.words[at] != 0 {
+                return at;
             }
         }
-        if removed > 0 {
-            self.len -= removed as u32;
-            let (len, capacity) = (self.len as usize, self.words.len());
-            // The gaps are in the wrong places now: every word goes to its home again.
-            match len {
-                0 => self.words = Words::default(),
-                _ if len < capacity / 4 => self.resize(larger(len + len / 4)),
-                _ => self.resize(capacity),
-            }
-        }
-        (looked_at, removed)
     }
 
     /// Visits the entries from `tag` on, in the order of their tags, until there were `limit` and a tag ends. Returns how
@@ -288,12 +306,20 @@ impl Directory {
         let capacity = self.parts[index].1.words.len() / 2;
         let mut old = std::mem::replace(&mut self.parts[index].1, Part::with_capacity(capacity));
         let mut sibling = Part::with_capacity(capacity);
+        let (mut times, mut sibling_times) = (Vec::new(), Vec::new());
         for word in old.drain() {
             // SAFETY: the word came out of a part that owned it.
-            let hash = hash_of(unsafe { EntryRef::from_raw(word & POINTER_MASK) }.key());
-            let target = if hash >> depth & 1 == 0 { &mut self.parts[index].1 } else { &mut sibling };
+            let entry = unsafe { EntryRef::from_raw(word & POINTER_MASK) };
+            let (target, times) = match hash_of(entry.key()) >> depth & 1 {
+                0 => (&mut self.parts[index].1, &mut times),
+                _ => (&mut sibling, &mut sibling_times),
+            };
+            times.extend(entry.expire_ms().map(|at_ms| (at_ms, word_tag(word))));
             target.insert(word);
         }
+        // The agenda knows the part by its index, which the first half keeps.
+        self.parts[index].1.expires = PartExpires::of(times, &old.expires);
+        sibling.expires = PartExpires::of(sibling_times, &PartExpires::default());
         self.parts[index].0 = depth + 1;
         let sibling_index = self.parts.len() as u32;
         self.parts.push((depth + 1, sibling));
@@ -357,6 +383,14 @@ pub struct Place {
     at: u32,
 }
 
+impl Place {
+    /// The number of the part.
+    #[inline]
+    pub(crate) fn part(self) -> u32 {
+        self.part
+    }
+}
+
 impl Default for Table {
     fn default() -> Table {
         Table { root: Root::Part(Part::with_capacity(0)) }
@@ -403,17 +437,34 @@ impl Table {
     /// The word at a place, to be changed.
     #[inline]
     pub fn word_mut(&mut self, place: Place) -> &mut Word {
+        self.word_and_expires(place).0
+    }
+
+    /// The word at a place and the times of its part, both to be changed.
+    #[inline]
+    pub(crate) fn word_and_expires(&mut self, place: Place) -> (&mut Word, &mut PartExpires) {
         let part = match &mut self.root {
             Root::Part(part) => part,
             Root::Split(directory) => &mut directory.parts[place.part as usize].1,
         };
         let word = &mut part.words[place.at as usize];
         // SAFETY: `Word` is a transparent wrapper of the word, and a place names a word in use.
-        unsafe { &mut *std::ptr::from_mut(word).cast::<Word>() }
+        (unsafe { &mut *std::ptr::from_mut(word).cast::<Word>() }, &mut part.expires)
     }
 
     /// Adds an entry whose key is not in the table.
     pub fn insert(&mut self, hash: u64, entry: Entry, hash_of: impl Fn(&[u8]) -> u64) -> Place {
+        let expire_ms = entry.view().expire_ms();
+        let place = self.insert_word(hash, entry, hash_of);
+        if let Some(at_ms) = expire_ms
+            && let Some(expires) = self.expires_mut(place.part)
+        {
+            expires.add(at_ms, tag_of(hash));
+        }
+        place
+    }
+
+    fn insert_word(&mut self, hash: u64, entry: Entry, hash_of: impl Fn(&[u8]) -> u64) -> Place {
         let word = (hash & !POINTER_MASK) | entry.into_raw();
         if let Root::Part(part) = &mut self.root {
             if (part.len as usize) < PART_ENTRIES_MAX {
@@ -437,19 +488,87 @@ impl Table {
 
     /// Takes an entry out.
     pub fn remove(&mut self, place: Place) -> Entry {
-        let word = match &mut self.root {
-            Root::Part(part) => part.remove(place.at as usize),
+        let part = match &mut self.root {
+            Root::Part(part) => part,
             Root::Split(directory) => {
                 directory.len -= 1;
-                let word = directory.parts[place.part as usize].1.remove(place.at as usize);
-                if directory.len == 0 {
-                    self.root = Root::Part(Part::with_capacity(0));
-                }
-                word
+                &mut directory.parts[place.part as usize].1
             }
         };
+        let word = part.remove(place.at as usize);
         // SAFETY: the word was in use, and it is in the table no more.
-        unsafe { Entry::from_raw(word & POINTER_MASK) }
+        let entry = unsafe { Entry::from_raw(word & POINTER_MASK) };
+        if let Some(at_ms) = entry.view().expire_ms() {
+            part.expires.remove(at_ms, word_tag(word));
+        }
+        if matches!(&self.root, Root::Split(directory) if directory.len == 0) {
+            self.root = Root::Part(Part::with_capacity(0));
+        }
+        entry
+    }
+
+    /// The times of a part; `None` when there is no such part (any more).
+    #[inline]
+    pub(crate) fn expires_mut(&mut self, part: u32) -> Option<&mut PartExpires> {
+        match &mut self.root {
+            Root::Part(only) => (part == 0).then_some(&mut only.expires),
+            Root::Split(directory) => {
+                directory.parts.get_mut(part as usize).map(|(_, part)| &mut part.expires)
+            }
+        }
+    }
+
+    fn part_at(&self, part: u32) -> Option<&Part> {
+        match &self.root {
+            Root::Part(only) => (part == 0).then_some(only),
+            Root::Split(directory) => directory.parts.get(part as usize).map(|(_, part)| part),
+        }
+    }
+
+    /// The place of the entry that expires as number `index` of its part, if its time has come at `now_ms`.
+    pub(crate) fn due_place(&self, part: u32, index: usize, now_ms: u64) -> Option<Place> {
+        let found = self.part_at(part)?;
+        let due = found.expires.get(index).filter(|due| due.at_ms <= now_ms)?;
+        let at = found.find_expiring(due.tag, due.at_ms);
+        debug_assert!(at.is_some(), "every time belongs to an entry");
+        Some(Place { part, at: at? as u32 })
+    }
+
+    /// The number of entries that have an expire.
+    pub(crate) fn expiring_len(&self) -> usize {
+        match &self.root {
+            Root::Part(part) => part.expires.len(),
+            Root::Split(directory) => directory.parts.iter().map(|(_, part)| part.expires.len()).sum(),
+        }
+    }
+
+    /// The place of a random entry of those that have an expire.
+    pub(crate) fn random_expiring_place(&self, random: &mut Random) -> Option<Place> {
+        let mut rest = random.below(self.expiring_len().max(1));
+        let part = (0..self.parts() as u32).find(|&part| {
+            let len = self.part_at(part).map_or(0, |part| part.expires.len());
+            let is_here = rest < len;
+            rest -= if is_here { 0 } else { len };
+            is_here
+        })?;
+        self.due_place(part, rest, u64::MAX)
+    }
+
+    /// The place of a random entry, each with the same chance.
+    pub fn random_place(&self, random: &mut Random) -> Option<Place> {
+        let (index, part) = match &self.root {
+            Root::Part(part) => (0, part),
+            Root::Split(directory) => {
+                let mut rest = random.below(directory.len.max(1));
+                let found = directory.parts.iter().position(|(_, part)| {
+                    let is_here = rest < part.len as usize;
+                    rest = rest.wrapping_sub(if is_here { 0 } else { part.len as usize });
+                    is_here
+                })?;
+                (found, &directory.parts[found].1)
+            }
+        };
+        (part.len > 0).then(|| Place { part: index as u32, at: part.random_at(random) as u32 })
     }
 
     /// All entries, in no order that a caller may rely on.
@@ -506,23 +625,6 @@ impl Table {
         }
     }
 
-    /// Entry number `index`, in no order that a caller may rely on.
-    pub fn nth(&self, mut index: usize) -> Option<EntryRef<'_>> {
-        let (one, many) = match &self.root {
-            Root::Part(part) => (Some(part), None),
-            Root::Split(directory) => (None, Some(directory.parts.iter().map(|(_, part)| part))),
-        };
-        for part in one.into_iter().chain(many.into_iter().flatten()) {
-            if index < part.len as usize {
-                let mut used = part.words.iter().filter(|&&word| word != 0);
-                // SAFETY: a non-zero word holds an entry that the table owns for the lifetime of the borrow.
-                return used.nth(index).map(|word| unsafe { EntryRef::from_raw(word & POINTER_MASK) });
-            }
-            index -= part.len as usize;
-        }
-        None
-    }
-
     /// Takes the table apart, so that a large one can be freed in steps.
     pub fn into_entries(self) -> IntoEntries {
         let parts = match self.root {
@@ -532,7 +634,7 @@ impl Table {
         IntoEntries { words: UsedWords::default(), parts: parts.into_iter() }
     }
 
-    /// The number of parts: steps in which [`Table::remove_expired`] goes through the table.
+    /// The number of parts.
     pub fn parts(&self) -> usize {
         match &self.root {
             Root::Part(_) => 1,
@@ -540,28 +642,13 @@ impl Table {
         }
     }
 
-    /// Removes the entries of one part that have expired at `now_ms`. Returns how many were looked at and removed.
-    pub fn remove_expired(&mut self, part: usize, now_ms: u64) -> (usize, usize) {
-        match &mut self.root {
-            Root::Part(only) => only.remove_expired(now_ms),
-            Root::Split(directory) => {
-                let Some((_, part)) = directory.parts.get_mut(part) else { return (0, 0) };
-                let (looked_at, removed) = part.remove_expired(now_ms);
-                directory.len -= removed;
-                if directory.len == 0 {
-                    self.root = Root::Part(Part::with_capacity(0));
-                }
-                (looked_at, removed)
-            }
-        }
-    }
-
     /// Bytes of memory of the table itself, entries left out.
     pub fn memory_bytes(&self) -> usize {
         match &self.root {
-            Root::Part(part) => part.words.len() * 8,
+            Root::Part(part) => part.memory_bytes(),
             Root::Split(directory) => {
-                let parts = directory.parts.iter().map(|(_, part)| 24 + part.words.len() * 8);
+                let parts =
+                    directory.parts.iter().map(|(_, part)| size_of::<(u32, Part)>() + part.memory_bytes());
                 parts.sum::<usize>() + directory.part_of.len() * 4 + size_of::<Directory>()
             }
         }
@@ -600,6 +687,28 @@ impl Iterator for IntoEntries {
 impl Drop for IntoEntries {
     fn drop(&mut self) {
         self.for_each(drop);
+    }
+}
+
+#[cfg(test)]
+impl Table {
+    /// The times of each part are those of its entries; returns the parts' times.
+    pub(crate) fn exact_expires(&self) -> Vec<&PartExpires> {
+        let check = |part: u32| {
+            let part = self.part_at(part).unwrap();
+            let entry = |word: &u64| {
+                // SAFETY: a non-zero word holds an entry that the table owns for the lifetime of the borrow.
+                unsafe { EntryRef::from_raw(word & POINTER_MASK) }
+            };
+            let used = part.words.iter().filter(|&&word| word != 0);
+            let mut expected: Vec<_> =
+                used.filter_map(|word| Some((kept_ms(entry(word).expire_ms()?), word_tag(*word)))).collect();
+            expected.sort_unstable();
+            let times = (0..part.expires.len()).map(|index| part.expires.get(index).unwrap());
+            assert_eq!(times.map(|due| (due.at_ms, due.tag)).collect::<Vec<_>>(), expected);
+            &part.expires
+        };
+        (0..self.parts() as u32).map(check).collect()
     }
 }
 
@@ -667,34 +776,6 @@ mod tests {
         random_work(if cfg!(miri) { 200 } else { 4_000 }, 60, |_| u64::MAX);
     }
 
-    #[test]
-    fn expired_entries_are_removed_part_by_part_and_the_others_are_found_as_before() {
-        let keys = if cfg!(miri) { 50 } else { 20_000u64 };
-        for modulus in [1, 2, 10] {
-            let mut table = Table::default();
-            for index in 0..keys {
-                let key = index.to_string();
-                let expire = if index % modulus == 0 { Some(100 + index % 7) } else { None };
-                let entry = Entry::new(key.as_bytes(), NewValue::Int(0), expire);
-                table.insert(strong(key.as_bytes()), entry, strong);
-            }
-            let sum = |table: &mut Table, now_ms| -> usize {
-                (0..table.parts()).map(|part| table.remove_expired(part, now_ms).1).sum()
-            };
-            assert_eq!(sum(&mut table, 99), 0);
-            let first = (0..keys).filter(|index| index % modulus == 0 && index % 7 < 3).count();
-            assert_eq!(sum(&mut table, 102), first);
-            let all = (0..keys).filter(|index| index % modulus == 0).count();
-            assert_eq!(sum(&mut table, 107), all - first);
-            assert_eq!(table.len(), keys as usize - all);
-            for index in 0..keys {
-                let key = index.to_string();
-                let found = table.find(strong(key.as_bytes()), key.as_bytes()).is_some();
-                assert_eq!(found, index % modulus != 0, "{key}");
-            }
-        }
-    }
-
     /// Walks through a table in steps; between two of them `change` happens. Returns how often each key was seen.
     fn walk(
         table: &mut Table,
@@ -737,11 +818,6 @@ mod tests {
                 (keys, keys),
                 "{keys} keys, {limit} a step"
             );
-            let numbers: std::collections::BTreeSet<_> = (0..keys + 1)
-                .filter_map(|index| table.nth(index))
-                .map(|entry| entry.key().to_vec())
-                .collect();
-            assert!(numbers.iter().eq(seen.keys()), "{keys} keys by number");
         }
     }
 
@@ -814,8 +890,8 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_table_is_three_words_and_holds_no_memory() {
-        assert!(size_of::<Table>() <= 24);
+    fn an_empty_table_is_four_words_and_holds_no_memory() {
+        assert!(size_of::<Table>() <= 32);
         assert_eq!(Table::default().memory_bytes(), 0);
     }
 

@@ -8,11 +8,10 @@
 //! shard answers with an ordinary command of its own, and stops where the slots of another one begin.
 
 use crate::args::{Args, OwnedArgs};
-use crate::db::{Db, DbIndex};
+use crate::db::DbIndex;
 use crate::entry::EntryRef;
 use crate::keyspace::Keyspace;
 use crate::num;
-use crate::random::Random;
 use crate::reply::Reply;
 use crate::slot::{SLOT_COUNT, ShardId, SlotId};
 use crate::table::ScanPosition;
@@ -154,31 +153,6 @@ impl Keyspace<'_> {
         }
         next
     }
-
-    /// A key of the selected database, each with the same probability. Those whose time is over are removed on the way.
-    pub fn random_key(&mut self) -> Option<Box<[u8]>> {
-        loop {
-            let (db, random) = self.db_and_random();
-            let key: Box<[u8]> = random_entry(db, random)?.key().into();
-            if self.peek(&self.key(&key)).is_some() {
-                return Some(key);
-            }
-        }
-    }
-}
-
-fn random_entry<'d>(db: &'d Db, random: &mut Random) -> Option<EntryRef<'d>> {
-    if db.is_empty() {
-        return None;
-    }
-    let mut index = random.below(db.len());
-    for table in &db.tables {
-        if index < table.len() {
-            return table.nth(index);
-        }
-        index -= table.len();
-    }
-    None
 }
 
 /// One call of a client, as it goes from shard to shard.
@@ -281,6 +255,7 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 impl Keyspace<'_> {
     fn is_whole(&self, db: DbIndex, slot: SlotId) -> bool {
         let env = self.env();
+        // A transaction on lent entries runs where all that it needs has been brought together.
         env.owned.contains(slot) && !env.lent.contains(&(db, slot))
     }
 }

@@ -137,8 +137,40 @@ fn in_order(value: &Value) -> Value {
     }
 }
 
+/// What a connection has queued since MULTI, so that the elements of EXEC's reply are compared as the replies of their
+/// commands. One for each connection.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    commands: Vec<Vec<Vec<u8>>>,
+}
+
+impl Queue {
+    /// Whether two replies to this command of the connection are the same.
+    pub(crate) fn is_same(&mut self, args: &[Vec<u8>], expected: &Value, got: &Value) -> bool {
+        if *expected == Value::simple("QUEUED") {
+            let prelude = prelude(args).map(|words| words.iter().map(|word| word.to_vec()).collect());
+            self.commands.extend(prelude);
+            self.commands.push(args.to_vec());
+            return expected == got;
+        }
+        let is = |name: &str| args.first().is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+        let ends = is("EXEC") || is("DISCARD") || is("RESET");
+        let commands = if ends { std::mem::take(&mut self.commands) } else { Vec::new() };
+        match (expected, got) {
+            (Value::Array(expected), Value::Array(got)) if is("EXEC") && expected.len() == got.len() => {
+                expected.len() == commands.len()
+                    && commands
+                        .iter()
+                        .zip(expected.iter().zip(got))
+                        .all(|(args, (expected, got))| is_same(args, expected, got))
+            }
+            _ => is_same(args, expected, got),
+        }
+    }
+}
+
 /// Whether two replies to this command are the same.
-pub(crate) fn is_same(args: &[Vec<u8>], expected: &Value, got: &Value) -> bool {
+fn is_same(args: &[Vec<u8>], expected: &Value, got: &Value) -> bool {
     if expected == got {
         return true;
     }
@@ -192,6 +224,31 @@ mod tests {
         let args = [b"scan".to_vec(), b"0".to_vec()];
         assert!(is_same(&args, &scan(0, &[1, 2, 1]), &scan(0, &[2, 1])));
         assert!(!is_same(&args, &scan(0, &[1]), &scan(5, &[1])));
+    }
+
+    #[test]
+    fn the_elements_of_exec_are_compared_as_the_replies_of_what_was_queued() {
+        let args =
+            |line: &str| -> Vec<Vec<u8>> { line.split(' ').map(|word| word.as_bytes().to_vec()).collect() };
+        let exec = |lines: &[&str], expected: &[Value], got: &[Value]| {
+            let (mut queue, queued) = (Queue::default(), Value::simple("QUEUED"));
+            assert!(queue.is_same(&args("MULTI"), &Value::ok(), &Value::ok()));
+            assert!(lines.iter().all(|line| queue.is_same(&args(line), &queued, &queued)));
+            let array = |values: &[Value]| Value::Array(values.to_vec());
+            queue.is_same(&args("exec"), &array(expected), &array(got))
+        };
+        let [one, two] = [Value::Int(100), Value::Int(101)];
+        assert!(exec(&["GET a", "TTL a"], &[one.clone(), one.clone()], &[one.clone(), two.clone()]));
+        assert!(!exec(&["TTL a", "GET a"], &[one.clone(), one.clone()], &[one.clone(), two.clone()]));
+        assert!(!exec(&["TTL a"], &[one.clone(), one.clone()], &[one.clone(), two.clone()]));
+        // What is sent before DBSIZE is queued, too.
+        assert!(exec(
+            &["DBSIZE", "TTL a"],
+            &[one.clone(), one.clone(), one.clone()],
+            &[one.clone(), one.clone(), two]
+        ));
+        let mut queue = Queue::default();
+        assert!(!queue.is_same(&args("GET a"), &Value::simple("QUEUED"), &one));
     }
 
     #[test]

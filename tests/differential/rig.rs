@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use testkit::{Client, Server, ServerBuilder, Value, client};
 
-use crate::compare;
+use crate::compare::{self, Queue};
 use crate::rows::{self, ROWS};
 use crate::stream::{CONNECTIONS, Step};
 
@@ -51,10 +51,11 @@ impl Rig {
     pub(crate) fn run(&mut self, steps: &[Step], tally: &mut Tally) -> Option<Difference> {
         self.oracle.reset();
         self.subject.reset();
+        let mut queues: [Queue; CONNECTIONS] = Default::default();
         let mut start = 0;
         while start < steps.len() {
             let len = 1 + steps[start + 1..].iter().take_while(|step| continues(step, &steps[start])).count();
-            if let Some(difference) = self.run_batch(&steps[start..start + len], tally) {
+            if let Some(difference) = self.run_batch(&steps[start..start + len], &mut queues, tally) {
                 return Some(Difference { step: start + difference.step, ..difference });
             }
             start += len;
@@ -62,7 +63,12 @@ impl Rig {
         None
     }
 
-    fn run_batch(&mut self, batch: &[Step], tally: &mut Tally) -> Option<Difference> {
+    fn run_batch(
+        &mut self,
+        batch: &[Step],
+        queues: &mut [Queue; CONNECTIONS],
+        tally: &mut Tally,
+    ) -> Option<Difference> {
         let expected = self.oracle.exchange(batch).unwrap_or_else(|error| panic!("the oracle: {error}"));
         let got = match self.subject.exchange(batch) {
             Ok(got) => got,
@@ -72,7 +78,8 @@ impl Rig {
             }
         };
         for (step, (expected, got)) in expected.iter().zip(&got).enumerate() {
-            if !compare::is_same(&batch[step].args, expected, got) {
+            let queue = &mut queues[batch[step].connection];
+            if !queue.is_same(&batch[step].args, expected, got) {
                 return Some(Difference { step, expected: printed(expected), got: printed(got) });
             }
             if !expected.is_error() {

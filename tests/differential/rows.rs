@@ -114,6 +114,12 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "TTL", weight: 12, args: &[Key] },
     Row { name: "TYPE", weight: 8, args: &[Key] },
     Row { name: "UNLINK", weight: 8, args: &[Times(1, 5, &[Key])] },
+    // Transactions, beside those that the stream makes in one piece: often in the wrong place.
+    Row { name: "MULTI", weight: 1, args: &[] },
+    Row { name: "EXEC", weight: 4, args: &[] },
+    Row { name: "DISCARD", weight: 2, args: &[] },
+    Row { name: "WATCH", weight: 6, args: &[Times(1, 3, &[Key])] },
+    Row { name: "UNWATCH", weight: 3, args: &[] },
     // Databases.
     Row { name: "DBSIZE", weight: 8, args: &[] },
     Row { name: "FLUSHALL", weight: 1, args: &[Options(FLUSH_MODES)] },

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::stream::Step;
 
+/// Streams of up to so many steps are tried without each two of their steps.
+const PAIRED_STEPS_MAX: usize = 40;
+
 /// A smaller stream for which `fails` still holds; it holds for `steps`. Ends after `time_max` at the latest, one call
 /// of `fails` aside.
 pub(crate) fn shrink(
@@ -21,6 +24,7 @@ pub(crate) fn shrink(
     loop {
         let before = steps.clone();
         leave_out_chunks(&mut steps, &mut fails_in_time);
+        leave_out_pairs(&mut steps, &mut fails_in_time);
         simplify(&mut steps, &mut fails_in_time);
         if steps == before {
             return steps;
@@ -43,6 +47,25 @@ fn leave_out_chunks(steps: &mut Vec<Step>, fails: &mut impl FnMut(&[Step]) -> bo
             end = start;
         }
         chunk_len /= 2;
+    }
+}
+
+/// Leaves out two steps of a connection at once, as MULTI with its EXEC: either alone may be needed as long as the other
+/// is there.
+fn leave_out_pairs(steps: &mut Vec<Step>, fails: &mut impl FnMut(&[Step]) -> bool) {
+    let mut second = steps.len();
+    while second > 1 && steps.len() <= PAIRED_STEPS_MAX {
+        second -= 1;
+        for first in (0..second).rev().filter(|first| steps[*first].connection == steps[second].connection) {
+            let mut fewer = steps.clone();
+            fewer.remove(second);
+            fewer.remove(first);
+            if !fewer.is_empty() && fails(&fewer) {
+                *steps = fewer;
+                second -= 1;
+                break;
+            }
+        }
     }
 }
 
@@ -117,6 +140,26 @@ mod tests {
         let shrunk = shrink(steps, Duration::from_secs(60), fails);
         let expected = ["SET 17", "SET 444"].map(|line| Step { pipelined: false, ..step(0, line) });
         assert_eq!(shrunk, expected);
+    }
+
+    #[test]
+    fn a_block_that_is_not_needed_is_left_out_around_a_step_that_is() {
+        let block = |index: usize| {
+            let line = ["MULTI", &format!("SET {index} value"), "INCR x", "EXEC"][index % 4].to_owned();
+            step(index / 4 % 3, &line)
+        };
+        // EXEC without MULTI, and MULTI without EXEC, hide the difference.
+        let fails = |steps: &[Step]| {
+            let is = |step: &&Step, name: &str| step.args[0] == name.as_bytes();
+            let balanced = (0..3).all(|connection| {
+                let own = steps.iter().filter(|step| step.connection == connection);
+                own.clone().filter(|step| is(step, "MULTI")).count()
+                    == own.filter(|step| is(step, "EXEC")).count()
+            });
+            balanced && steps.iter().any(|step| step.args.get(1).is_some_and(|arg| arg == b"17"))
+        };
+        let shrunk = shrink((0..80).map(block).collect(), Duration::from_secs(60), fails);
+        assert_eq!(shrunk, [Step { pipelined: false, ..step(0, "SET 17") }]);
     }
 
     #[test]

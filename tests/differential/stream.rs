@@ -1,5 +1,6 @@
-//! A stream: commands on a few connections, some of them in pipelines, all made from one seed. This file must not know
-//! any command but HELLO, nor how a stream is sent.
+//! A stream: commands on a few connections, some of them in pipelines or in transactions that other connections
+//! interfere with, all made from one seed. This file must not know any command but HELLO and those of transactions, nor
+//! how a stream is sent.
 
 use std::collections::HashSet;
 
@@ -14,6 +15,10 @@ pub(crate) const CONNECTIONS: usize = 3;
 const CONNECTION_RESP3: usize = 1;
 /// Commands of the longest pipeline.
 const PIPELINE_LEN_MAX: usize = 24;
+/// Commands between MULTI and EXEC, at most.
+const TRANSACTION_LEN_MAX: usize = 8;
+/// One batch of so many is a transaction.
+const TRANSACTION_ONE_OF: u32 = 4;
 
 /// One command of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,25 +35,86 @@ pub(crate) struct Step {
 
 /// The stream of a seed: always the same.
 pub(crate) fn generate(seed: u64, len: usize) -> Vec<Step> {
-    let mut rng = Rng::with_seed(seed);
-    let mut steps = vec![hello3()];
-    let mut ttls_used = HashSet::new();
-    while steps.len() < len {
-        let connection = rng.usize(..CONNECTIONS);
-        let batch_len = if rng.u8(..10) < 6 { 1 } else { rng.usize(2..=PIPELINE_LEN_MAX) };
-        for index in 0..batch_len.min(len - steps.len()) {
-            let row = pick_row(&mut rng);
-            let args = Generator::new(&mut rng, &mut ttls_used).command(&ROWS[row]);
-            steps.push(Step { connection, pipelined: index > 0, args, row });
+    let mut stream = Stream { rng: Rng::with_seed(seed), ttls_used: HashSet::new(), steps: vec![hello3()] };
+    while stream.steps.len() < len {
+        let connection = stream.rng.usize(..CONNECTIONS);
+        if stream.one_of(TRANSACTION_ONE_OF) {
+            stream.transaction(connection);
+        } else {
+            let is_single = stream.rng.u8(..10) < 6;
+            let batch_len = if is_single { 1 } else { stream.rng.usize(2..=PIPELINE_LEN_MAX) };
+            stream.batch(connection, batch_len, false);
         }
     }
-    steps
+    stream.steps.truncate(len);
+    stream.steps
+}
+
+/// A stream that is being made.
+struct Stream {
+    rng: Rng,
+    ttls_used: HashSet<u64>,
+    steps: Vec<Step>,
+}
+
+impl Stream {
+    /// Any commands, in one pipeline; `pipelined` puts the first of them into that of the step before.
+    fn batch(&mut self, connection: usize, len: usize, pipelined: bool) {
+        for index in 0..len {
+            let row = pick_row(&mut self.rng);
+            self.push(connection, pipelined || index > 0, row);
+        }
+    }
+
+    fn push(&mut self, connection: usize, pipelined: bool, row: usize) {
+        let args = Generator::new(&mut self.rng, &mut self.ttls_used).command(&ROWS[row]);
+        self.steps.push(Step { connection, pipelined, args, row });
+    }
+
+    /// WATCH, MULTI, some commands, and EXEC or DISCARD or neither; other connections come between, unless all is in
+    /// one pipeline.
+    fn transaction(&mut self, connection: usize) {
+        let pipelined = self.rng.bool();
+        let is_watching = self.rng.bool();
+        if is_watching {
+            self.push(connection, false, row_of("WATCH"));
+            self.interfere(connection, pipelined);
+        }
+        self.push(connection, pipelined && is_watching, row_of("MULTI"));
+        for _ in 0..self.rng.usize(..=TRANSACTION_LEN_MAX) {
+            self.batch(connection, 1, pipelined);
+            if self.one_of(6) {
+                self.interfere(connection, pipelined);
+            }
+        }
+        match self.rng.u8(..20) {
+            0 => {}
+            1..=3 => self.push(connection, pipelined, row_of("DISCARD")),
+            _ => self.push(connection, pipelined, row_of("EXEC")),
+        }
+    }
+
+    /// Up to three commands of another connection.
+    fn interfere(&mut self, connection: usize, pipelined: bool) {
+        if !pipelined {
+            let other = (connection + self.rng.usize(1..CONNECTIONS)) % CONNECTIONS;
+            let len = self.rng.usize(..=3);
+            self.batch(other, len, false);
+        }
+    }
+
+    fn one_of(&mut self, count: u32) -> bool {
+        self.rng.u32(..count) == 0
+    }
 }
 
 fn hello3() -> Step {
-    let row = ROWS.iter().position(|row| row.name == "HELLO").expect("HELLO has a row");
     let args = vec![b"HELLO".to_vec(), b"3".to_vec()];
-    Step { connection: CONNECTION_RESP3, pipelined: false, args, row }
+    Step { connection: CONNECTION_RESP3, pipelined: false, args, row: row_of("HELLO") }
+}
+
+fn row_of(name: &str) -> usize {
+    ROWS.iter().position(|row| row.name == name).expect("the command has a row")
 }
 
 /// A row of the table, by weight.

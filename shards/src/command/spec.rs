@@ -190,8 +190,8 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// True when a transaction with such a command among others needs all that all shards have.
-    pub const fn is_for_whole_shards(self) -> bool {
+    /// True for a command that may look at any key: inside EXEC it needs all slots at hand.
+    pub const fn is_for_all_shards(self) -> bool {
         matches!(self, Plan::AllShards | Plan::Walk)
     }
 }

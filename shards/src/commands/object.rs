@@ -120,22 +120,22 @@ const SWITCHING: &str = "Please note that when switching between policies at run
 
 fn freq(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     if let Some(access) = of_key(ctx, args, |entry| entry.access()) {
-        let frequency = ctx.keys.frequency(access).ok_or_else(|| {
+        if !ctx.keys.is_lfu() {
             let problem = "ERR An LFU maxmemory policy is not selected, access frequency not tracked.";
-            CommandError::other(format!("{problem} {SWITCHING}"))
-        })?;
-        ctx.reply.int(frequency.into());
+            return Err(CommandError::other(format!("{problem} {SWITCHING}")));
+        }
+        ctx.reply.int(ctx.keys.frequency(access).into());
     }
     Ok(())
 }
 
 fn idletime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     if let Some(access) = of_key(ctx, args, |entry| entry.access()) {
-        let idle_s = ctx.keys.idle_s(access).ok_or_else(|| {
+        if ctx.keys.is_lfu() {
             let problem = "ERR An LFU maxmemory policy is selected, idle time not tracked.";
-            CommandError::other(format!("{problem} {SWITCHING}"))
-        })?;
-        ctx.reply.int(idle_s.into());
+            return Err(CommandError::other(format!("{problem} {SWITCHING}")));
+        }
+        ctx.reply.int((ctx.keys.idle_ms(access) / 1000) as i64);
     }
     Ok(())
 }

@@ -99,7 +99,7 @@ fn keys(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 }
 
 fn randomkey(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Done {
-    let key = ctx.keys.random_key();
+    let key = random_key(ctx);
     reply_key(ctx, key.as_deref());
     Ok(())
 }
@@ -107,11 +107,15 @@ fn randomkey(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Done {
 /// What a shard says when others have keys too: how many keys it has, and one of them or a null.
 fn randomkey_with_weight(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Done {
     // Keys that are found expired on the way do not count any more.
-    let key = ctx.keys.random_key();
+    let key = random_key(ctx);
     let weight = ctx.keys.db().len();
     ctx.reply.len_int(weight);
     reply_key(ctx, key.as_deref());
     Ok(())
+}
+
+fn random_key(ctx: &mut Ctx<'_>) -> Option<Box<[u8]>> {
+    ctx.keys.random_entry().map(|entry| entry.key().into())
 }
 
 fn reply_key(ctx: &mut Ctx<'_>, key: Option<&[u8]>) {

@@ -118,7 +118,8 @@ impl Node {
                 random_seed: index as u64,
                 string_len_max,
             };
-            Worker { shard: Shard::new(&config), coordinator: Coordinator::new(id), outbox: Outbox::new() }
+            let shard = Shard::new(&config);
+            Worker { shard, coordinator: Coordinator::new(id), outbox: Outbox::new() }
         };
         let owners: Vec<_> =
             (0..SLOT_COUNT).map(|slot| ShardId((slot * shard_count / SLOT_COUNT) as u16)).collect();

@@ -52,8 +52,8 @@ fn one_after_the_other(replies: &[Reply], reply: &mut Reply) {
         return reply.append(first.bytes(), first.blobs());
     }
     let count = |part: &Reply| {
-        let digits = part.bytes()[1..].split(|&byte| byte == b'\r').next();
-        digits.and_then(crate::num::parse_i64).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
+        let digits = &part.bytes()[1..part.bytes().iter().position(|&byte| byte == b'\r').unwrap_or(1)];
+        crate::num::parse_i64(digits).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
     };
     reply.array(replies.iter().map(count).sum());
     for part in replies {

@@ -118,12 +118,12 @@ impl Shard {
     /// The keys that are lent to transactions, whether they were there or not.
     fn lent_keys(&self) -> impl Iterator<Item = (DbIndex, &[u8])> {
         let granted = self.txn.parts.values().filter(|active| active.granted);
-        let lent = granted.filter_map(|active| match &active.part {
-            Part::Lend(keys, _) => Some(keys.iter()),
-            // A whole shard is locked then.
-            Part::LendAll(_) | Part::Exec(_) | Part::Run(_) | Part::Whole(_) => None,
-        });
-        lent.flatten()
+        granted
+            .flat_map(|active| match &active.part {
+                Part::Lend(keys, _) => Some(keys.iter()),
+                _ => None,
+            })
+            .flatten()
     }
 
     /// The places of a command's keys, in memory that is to be put back to `TxnState::positions`.
@@ -154,6 +154,12 @@ impl Shard {
         self.txn.locks.is_idle()
     }
 
+    /// True while a transaction holds this key, so that it must stay as it is: it must neither expire nor be evicted.
+    #[inline]
+    pub(crate) fn is_held(&self, db: DbIndex, key: &[u8]) -> bool {
+        !self.txn.locks.is_idle() && self.txn.locks.blocks(self.fingerprint(db, key), true)
+    }
+
     /// The replies of commands that had been parked and have run since the last call.
     pub fn take_completed(&mut self) -> Vec<(Ticket, Reply)> {
         std::mem::take(&mut self.txn.completed)
@@ -168,7 +174,9 @@ impl Shard {
                 let mut reply = Reply::default();
                 if let Part::Run(call) | Part::Whole(call) = &active.part {
                     reply.set_resp3(call.resp3);
-                    self.execute_part(call.as_call(), Stamp { clock, source: txid.0 }, &mut reply);
+                    let combined = call.command.spec.combined;
+                    let run = combined.map_or(call.command.run, |combined| combined.part);
+                    self.execute_stamped(run, call.as_call(), Stamp { clock, source: txid.0 }, &mut reply);
                 }
                 self.advance_clock(clock);
                 out.push((active.coordinator, TxnMessage::Done(txid, reply)));
@@ -195,6 +203,10 @@ impl Shard {
                     self.unwatch(watched);
                 }
                 self.advance_clock(clock);
+                if let Part::Arrive(slot) = active.part {
+                    self.env_mut().owned.insert(slot);
+                    out.push((active.coordinator, TxnMessage::Done(txid, Reply::default())));
+                }
                 self.release(txid, out);
             }
             TxnMessage::Unwatch(watched) => self.unwatch(&watched),
@@ -225,7 +237,7 @@ impl Shard {
         match part {
             Part::Run(call) => self.claim(call, &mut claims),
             Part::Exec(exec) => {
-                if exec.calls.iter().any(|call| call.command.spec.plan().is_for_whole_shards()) {
+                if exec.calls.iter().any(|call| call.command.spec.plan().is_for_all_shards()) {
                     return Scope::Whole;
                 }
                 for call in &exec.calls {
@@ -238,6 +250,7 @@ impl Shard {
                 claims.extend(watched.keys.iter().map(|(db, key)| (self.fingerprint(db, key), false)));
             }
             Part::Whole(_) | Part::LendAll(_) => return Scope::Whole,
+            Part::Depart(slot) | Part::Arrive(slot) => claims.push((Fingerprint::of_slot(*slot), true)),
         }
         Scope::keys(claims)
     }
@@ -253,7 +266,7 @@ impl Shard {
         active.granted = true;
         let mut grant = Grant { lent: None, is_watch_broken: false, clock: self.txn.latest.clock() };
         match &active.part {
-            Part::Run(_) | Part::Whole(_) => {}
+            Part::Run(_) | Part::Whole(_) | Part::Depart(_) | Part::Arrive(_) => {}
             Part::Exec(exec) => {
                 let mut reply = Reply::default();
                 self.execute_exec(exec, &mut reply);
@@ -278,15 +291,12 @@ impl Shard {
     /// Takes entries out of this shard: for the owner that lends, and for the coordinator that gives back. A key that is
     /// named twice is lent once. One whose time is over goes as it is: it is removed where the transaction runs.
     pub(super) fn lend(&mut self, keys: &Keys) -> Vec<(DbIndex, Entry)> {
-        let databases = self.dbs().len();
-        // COPY and MOVE may name a database that is not there, which their handlers refuse.
-        let is_there = |&(db, _): &(DbIndex, &[u8])| db.index() < databases;
         let take = |(db, key)| {
             let mut space = self.keyspace(db);
             let key = space.key(key);
             space.take_as_is(&key).map(|entry| (db, entry))
         };
-        keys.iter().filter(is_there).filter_map(take).collect()
+        keys.iter().filter_map(take).collect()
     }
 
     /// Takes whole slots out of this shard, with all their keys and watches.
@@ -298,6 +308,23 @@ impl Shard {
         }
         let watches = self.env_mut().watches.take_slots(&slots);
         LentSlots { slots, tables, watches }
+    }
+
+    /// Takes a slot out of this shard, for good.
+    pub(super) fn depart(&mut self, slot: SlotId) -> Lent {
+        self.env_mut().owned.remove(slot);
+        Lent { entries: Vec::new(), slots: Some(self.lend_slots([slot].into_iter().collect())) }
+    }
+
+    /// True when no transaction holds or awaits a key of the slot and no command for it is parked here.
+    pub fn is_slot_quiet(&self, slot: SlotId) -> bool {
+        let touches = |parked: &Parked| {
+            let mut positions = Vec::new();
+            let call = parked.call.as_call();
+            call.command.spec.key_positions(call.args, &mut positions);
+            positions.iter().any(|position| SlotId::of(call.args.get(position.index)) == slot)
+        };
+        !self.txn.locks.is_slot_claimed(slot) && !self.txn.locks.parked().any(touches)
     }
 
     /// Puts entries and slots back, or in: the opposite of `lend` and `lend_slots`.
@@ -371,7 +398,8 @@ impl Shard {
     }
 
     fn fingerprint(&self, db: DbIndex, key: &[u8]) -> Fingerprint {
-        Fingerprint(self.env().hasher.hash_one(key) ^ u64::from(db.0).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        let hash = self.env().hasher.hash_one(key) ^ u64::from(db.0).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Fingerprint::new(hash, SlotId::of(key))
     }
 }
 
