@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
 
 use libmimalloc_sys::{
     mi_free, mi_malloc, mi_malloc_aligned, mi_realloc, mi_realloc_aligned, mi_zalloc, mi_zalloc_aligned,
@@ -25,6 +26,41 @@ const ARENA_MAX_OBJECT_SIZE_DEFAULT_KIB: libc::c_long = 2 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Allocator;
 
+/// Blocks over this size, in bytes, are counted as whole pages: mimalloc gives them no size class.
+const CLASS_BYTES_MAX: usize = 128 << 10;
+const PAGE_BYTES: usize = 4096;
+
+thread_local! {
+    static ALLOCATED_BYTES: Cell<isize> = const { Cell::new(0) };
+}
+
+/// Bytes of the blocks that this thread has allocated, less those that it has freed, whoever had allocated them. So only
+/// the sum over all threads means anything (Redis: zmalloc_used_memory).
+#[inline]
+pub fn allocated_bytes() -> isize {
+    ALLOCATED_BYTES.get()
+}
+
+#[inline]
+fn count(bytes: isize) {
+    ALLOCATED_BYTES.set(ALLOCATED_BYTES.get().wrapping_add(bytes));
+}
+
+/// What mimalloc takes for a block: up to 64 bytes a multiple of 16 (or 8), above that four size classes for each
+/// doubling.
+#[inline]
+fn block_bytes(size: usize) -> isize {
+    let bytes = if size <= 64 {
+        if size <= 8 { 8 } else { (size + 15) & !15 }
+    } else if size <= CLASS_BYTES_MAX {
+        let step = (1 << (size - 1).ilog2()) / 4;
+        (size + step - 1) & !(step - 1)
+    } else {
+        (size + PAGE_BYTES - 1) & !(PAGE_BYTES - 1)
+    };
+    bytes as isize
+}
+
 fn is_natural(layout: Layout) -> bool {
     layout.align() <= NATURAL_ALIGN && layout.align() <= layout.size()
 }
@@ -34,6 +70,7 @@ fn is_natural(layout: Layout) -> bool {
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(block_bytes(layout.size()));
         // SAFETY: any size and any power of two are allowed.
         unsafe {
             match is_natural(layout) {
@@ -45,6 +82,7 @@ unsafe impl GlobalAlloc for Allocator {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(block_bytes(layout.size()));
         // SAFETY: any size and any power of two are allowed.
         unsafe {
             match is_natural(layout) {
@@ -55,13 +93,15 @@ unsafe impl GlobalAlloc for Allocator {
     }
 
     #[inline]
-    unsafe fn dealloc(&self, memory: *mut u8, _layout: Layout) {
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        count(-block_bytes(layout.size()));
         // SAFETY: the caller gives back what this allocator gave out.
         unsafe { mi_free(memory.cast()) }
     }
 
     #[inline]
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(block_bytes(size) - block_bytes(layout.size()));
         // SAFETY: the caller gives back what this allocator gave out.
         unsafe {
             match is_natural(layout) && layout.align() <= size {
@@ -88,6 +128,26 @@ pub fn tune() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_are_counted_at_the_size_that_they_take() {
+        for size in (1..20_000).chain([100_000, 128 << 10, 200_000, 1 << 20, 3_000_001]) {
+            let layout = Layout::from_size_align(size, 1).unwrap();
+            let before = allocated_bytes();
+            // SAFETY: allocated and freed with the same allocator.
+            unsafe {
+                let memory = Allocator.alloc(layout);
+                let counted = (allocated_bytes() - before) as usize;
+                let taken = libmimalloc_sys::mi_usable_size(memory.cast());
+                assert!(counted.abs_diff(taken) <= taken / 7, "{size} bytes: {counted} for {taken}");
+                if size <= 32 << 10 {
+                    assert_eq!(counted, libmimalloc_sys::mi_good_size(size), "{size} bytes");
+                }
+                Allocator.dealloc(memory, layout);
+            }
+            assert_eq!(allocated_bytes(), before);
+        }
+    }
 
     #[test]
     fn blocks_are_aligned_as_asked_and_no_larger_than_needed() {

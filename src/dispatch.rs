@@ -11,14 +11,16 @@ use shards::shard::Call;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::coordinator::{Method, Owners};
 use shards::txn::route::{Route, route};
+use shards::txn::slot_move::MOVING;
 use shards::txn::{OwnedCall, Ticket};
+use shards::walk::Walk;
 use shards::watch::ClientId;
 
 use crate::inquiry::{Finish, Inquiry, Question};
 use crate::mesh::RemoteCommand;
 use crate::net::connection::{Closing, Connection, Waiting};
-use crate::registry::{Command, Entry, Registry, SessionCommand};
-use crate::session::ReplyMode;
+use crate::registry::{Command, CommandId, Entry, Registry, SessionCommand};
+use crate::session::{ReplyMode, Session};
 use crate::session_ctx::{Flow, SessionCtx};
 use crate::worker::Worker;
 
@@ -31,7 +33,11 @@ impl Worker {
         if connection.session.reply_mode == ReplyMode::SkipNext {
             connection.session.reply_mode = ReplyMode::SkipThis;
         }
-        match self.admit(&self.node.registry, connection, args) {
+        let admitted = self.admit(&self.node.registry, connection, args).and_then(|entry| {
+            self.admit_memory(may_need_memory(&connection.session, entry))?;
+            Ok(entry)
+        });
+        match admitted {
             Ok(entry) if connection.session.queue.is_some() && !entry.spec().has(flags::RUNS_IN_MULTI) => {
                 self.queue(connection, entry, args);
             }
@@ -46,7 +52,7 @@ impl Worker {
                 self.reply_error(connection, &error);
             }
         }
-        let is_put_off = matches!(connection.waiting, Waiting::Barrier(_));
+        let is_put_off = matches!(connection.waiting, Waiting::Barrier(_) | Waiting::Slot(_));
         if is_put_off {
             // It will be dispatched again, and counts then.
             self.stats.commands -= 1;
@@ -81,6 +87,9 @@ impl Worker {
             return Err(CommandError::WrongArity(entry.full_name.clone().into()));
         }
         connection.session.last_command = Some(&entry.full_name);
+        if spec.has(flags::PROTECTED) && !self.config.enable_debug_command.includes(connection.is_local) {
+            return Err(CommandError::other(DEBUG_REFUSED_TEXT));
+        }
         if !connection.session.authenticated && !spec.has(flags::NO_AUTH) {
             return Err(CommandError::other("NOAUTH Authentication required."));
         }
@@ -112,6 +121,7 @@ impl Worker {
         let owner = |slot| self.slots.owner(slot);
         match route(entry.spec(), entry.plan, args, owner, &mut self.positions) {
             Route::Txn(method) => self.start_txn(connection, method, command, args),
+            Route::Walk => self.start_walk(connection, entry, command, args),
             Route::Shard(_, None) if entry.plan != Plan::NoKeys && connection.replies.awaited() > 0 => {
                 connection.waiting = Waiting::Barrier(args.to_owned());
             }
@@ -136,6 +146,9 @@ impl Worker {
         let (db, touch, wanted) = (session.db, !session.no_touch, session.reply_mode == ReplyMode::On);
         let client = ClientId(session.id);
         let call = Call { command, db, slot, client, touch, args };
+        if shard == self.id {
+            self.make_room();
+        }
         if shard == self.id && wanted && self.shard.has_no_locks() {
             self.shard.execute(call, replies.writer());
         } else if shard == self.id && self.shard.has_no_locks() {
@@ -154,6 +167,8 @@ impl Worker {
             } else {
                 replies.reserve(wanted);
             }
+        } else if shard == MOVING {
+            return self.await_slot(connection, args);
         } else {
             self.stats.remote_commands += 1;
             let seq = replies.reserve(wanted);
@@ -206,6 +221,59 @@ impl Worker {
         self.mark_dirty(connection);
     }
 
+    /// Starts a walk from shard to shard. As a transaction it waits for all commands before it, and the connection for
+    /// it.
+    fn start_walk(
+        &mut self,
+        connection: &mut Connection,
+        entry: &'static Entry,
+        command: &'static DataCommand,
+        args: Args<'_>,
+    ) {
+        if connection.replies.awaited() > 0 {
+            connection.waiting = Waiting::Barrier(args.to_owned());
+            return;
+        }
+        let session = &connection.session;
+        let (db, touch, resp3) = (session.db, !session.no_touch, session.resp3);
+        let (client, args) = (ClientId(session.id), args.to_owned());
+        let call = OwnedCall { command, db, slot: None, client, touch, resp3, args };
+        let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
+        let ticket = Ticket { worker: self.id, connection: connection.index, seq };
+        connection.waiting = Waiting::Reply;
+        // The connection is in our hands: a reply that is there at once goes to it directly.
+        if let Some(reply) = self.walk_on(ticket, entry.id, Walk::new(call)) {
+            self.fill_own_place(connection, seq, &reply);
+        }
+    }
+
+    /// Asks one shard after the other, as long as they are here. Returns the client's reply if none had to be waited for.
+    pub(crate) fn walk_on(&mut self, ticket: Ticket, command: CommandId, mut walk: Walk) -> Option<Reply> {
+        loop {
+            let (shard, call) = walk.ask(|slot| self.slots.owner(slot));
+            if shard == MOVING {
+                self.walks_later.push((ticket, command, walk));
+                return None;
+            }
+            if shard != self.id {
+                self.stats.remote_commands += 1;
+                let remote = RemoteCommand::new(ticket, command, &call.as_call(), call.resp3);
+                self.mesh.command(shard, remote, call.args.as_args());
+                self.walks.insert(ticket, (command, walk));
+                return None;
+            }
+            let mut answer = Reply::new(call.resp3);
+            if !self.shard.submit(call.as_call(), || ticket, &mut answer) {
+                self.walks.insert(ticket, (command, walk));
+                return None;
+            }
+            let reply = walk.answered(answer.bytes(), |slot| self.slots.owner(slot));
+            if reply.is_some() {
+                return reply;
+            }
+        }
+    }
+
     /// Runs a command of the connection or the server.
     fn run_session(&mut self, connection: &mut Connection, command: &'static SessionCommand, args: Args<'_>) {
         let mut reply = std::mem::take(&mut self.scratch);
@@ -226,6 +294,8 @@ impl Worker {
             Ok(Flow::Watch) => self.watch(connection, args),
             Ok(Flow::Unwatch) => self.unwatch(connection),
             Ok(Flow::Exec) => self.exec(connection, args),
+            Ok(Flow::MoveSlot(slot, to)) => self.move_slot(connection, slot, to),
+            Ok(Flow::ShowSlots) => self.show_slots(&mut reply),
             Err(error) => {
                 reply.clear();
                 reply.error(&error);
@@ -267,11 +337,24 @@ impl Worker {
     pub(crate) fn execute_remote(&mut self, remote: &RemoteCommand, args: Args<'_>) {
         let Command::Data(command) = self.node.registry.get(remote.command).command else { return };
         let RemoteCommand { ticket, db, slot, resp3, client, touch, .. } = *remote;
+        self.make_room();
         let reply = self.mesh.reply_buffer(ticket.worker, resp3);
         if self.shard.submit(Call { command, db, slot, client, touch, args }, || ticket, reply) {
             self.mesh.end_reply(ticket);
         }
     }
+}
+
+/// DEBUG is the only protected command here (Redis: allowProtectedAction).
+const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+
+/// Whether a command is refused while the node is over maxmemory and cannot evict: EXEC for what it has queued (Redis:
+/// processCommand).
+fn may_need_memory(session: &Session, entry: &Entry) -> bool {
+    let spec = entry.spec();
+    let mut queued = session.queue.iter().flat_map(|queue| &queue.commands);
+    spec.has(flags::DENYOOM)
+        || (spec.has(flags::RUNS_QUEUE) && queued.any(|(entry, _)| entry.spec().has(flags::DENYOOM)))
 }
 
 /// What a browser sends that a web page has made talk to this port (Redis: securityWarningCommand).

@@ -4,6 +4,7 @@
 //! the order of the workers, and writes the reply.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shards::reply::Reply;
 use shards::slot::ShardId;
@@ -25,6 +26,10 @@ pub enum Question {
     Report,
     /// Set your counters to zero (CONFIG RESETSTAT).
     ResetStats,
+    /// Remove expired keys that nobody asks for, or leave them (DEBUG SET-ACTIVE-EXPIRE).
+    SetActiveExpire(bool),
+    /// Do nothing for so long (DEBUG SLEEP).
+    Sleep(Duration),
 }
 
 /// What a worker answers.
@@ -58,6 +63,10 @@ pub struct Report {
     pub keyspace_misses: u64,
     /// Keys removed because their time had come.
     pub expired_keys: u64,
+    /// Keys removed for want of memory.
+    pub evicted_keys: u64,
+    /// Keys of FLUSHALL ASYNC and FLUSHDB ASYNC that are still to be freed.
+    pub lazyfree_pending: usize,
 }
 
 /// Writes the reply from all answers, in the order of the workers.

@@ -19,6 +19,7 @@ use shards::db::DbIndex;
 use shards::reply::Reply;
 use shards::shard::Call;
 use shards::slot::{ShardId, SlotId};
+use shards::txn::slot_move::MoveMessage;
 use shards::txn::{Ticket, TxnMessage};
 use shards::watch::ClientId;
 
@@ -53,10 +54,14 @@ pub enum Hop {
     },
     /// A transaction's message.
     Txn(Box<TxnMessage>),
+    /// About a slot that changes hands.
+    Move(MoveMessage),
     /// A question to the worker; the answer is for this ticket.
     Ask(Ticket, Box<Question>),
     /// An answer.
     Answer(Ticket, Box<Answer>),
+    /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
+    MakeRoom,
 }
 
 /// A command in a batch. Its arguments lie in the batch's arrays, from the end of the command before it.

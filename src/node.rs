@@ -1,10 +1,8 @@
 //! What all workers of the process share: facts that do not change, and a few counters off the data path.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
-use shards::slot::{SLOT_COUNT, ShardId, SlotId, SlotSet};
-
+use crate::memory::NodeMemory;
 use crate::registry::Registry;
 
 /// The version of this program.
@@ -28,6 +26,8 @@ pub struct Node {
     pub clients: AtomicU32,
     /// The id of the next client.
     pub next_client_id: AtomicU64,
+    /// How much memory the process uses, and where keys could be evicted.
+    pub memory: NodeMemory,
     /// Set when the node shall stop.
     pub stopping: AtomicBool,
 }
@@ -44,32 +44,8 @@ impl Node {
             port: 0,
             clients: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
+            memory: NodeMemory::new(1),
             stopping: AtomicBool::new(false),
         }
-    }
-}
-
-/// Which shard owns which slot. An immutable value; each worker holds a reference to the current one.
-#[derive(Clone)]
-pub struct SlotMap {
-    owner: Arc<[ShardId]>,
-}
-
-impl SlotMap {
-    /// All slots dealt to `shards` shards in ranges of about the same size.
-    pub fn dealt_to(shards: usize) -> SlotMap {
-        let owner = (0..SLOT_COUNT).map(|slot| ShardId((slot * shards / SLOT_COUNT) as u16));
-        SlotMap { owner: owner.collect() }
-    }
-
-    /// The slots that a shard owns.
-    pub fn owned_by(&self, shard: ShardId) -> SlotSet {
-        (0..SLOT_COUNT as u16).map(SlotId::new).filter(|&slot| self.owner(slot) == shard).collect()
-    }
-
-    /// The shard that owns a slot.
-    #[inline]
-    pub fn owner(&self, slot: SlotId) -> ShardId {
-        self.owner[slot.index()]
     }
 }

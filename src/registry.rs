@@ -47,11 +47,11 @@ impl Command {
         }
     }
 
-    /// Its subcommands; data commands have none.
-    pub fn subcommands(self) -> &'static [SessionCommand] {
+    /// Its subcommands; they are of the same kind.
+    pub fn subcommands(self) -> Vec<Command> {
         match self {
-            Command::Data(_) => &[],
-            Command::Session(command) => command.subcommands,
+            Command::Data(command) => command.subcommands.iter().map(Command::Data).collect(),
+            Command::Session(command) => command.subcommands.iter().map(Command::Session).collect(),
         }
     }
 }
@@ -117,11 +117,11 @@ impl Registry {
             let start = entries.len();
             for subcommand in entries[container].command.subcommands() {
                 assert!(
-                    subcommand.subcommands.is_empty(),
+                    subcommand.subcommands().is_empty(),
                     "{}: a container in a container",
-                    subcommand.spec.name
+                    subcommand.spec().name
                 );
-                push_entry(&mut entries, Command::Session(subcommand), Some(container));
+                push_entry(&mut entries, subcommand, Some(container));
             }
             let added = &entries[start..];
             for (index, entry) in added.iter().enumerate() {
@@ -357,7 +357,7 @@ mod tests {
 
     /// A registry of one data command. The row is leaked, as rows live as long as the process.
     fn registry(spec: CommandSpec) -> Registry {
-        Registry::new(&[Box::leak(Box::new([DataCommand { spec, run }]))], &[CONTAINER])
+        Registry::new(&[Box::leak(Box::new([DataCommand { spec, run, subcommands: &[] }]))], &[CONTAINER])
     }
 
     fn called(line: &str) -> Result<String, String> {
@@ -381,6 +381,32 @@ mod tests {
         for unknown in [&b"session|"[..], b"session|id|x", b"read|id", b"|", b""] {
             assert!(registry.find(unknown).is_none(), "{}", unknown.escape_ascii());
         }
+    }
+
+    #[test]
+    fn a_data_command_can_have_subcommands() {
+        static OBJECT: &[DataCommand] = &[DataCommand {
+            run,
+            spec: CommandSpec { name: "object", arity: Arity::AtLeast(2), keys: &[], ..READ },
+            subcommands: &[DataCommand {
+                run,
+                spec: CommandSpec {
+                    name: "freq",
+                    arity: Arity::Exactly(3),
+                    keys: &[KeySpec::at(2, keys::RO)],
+                    ..READ
+                },
+                subcommands: &[],
+            }],
+        }];
+        let registry = Registry::new(&[OBJECT], &[]);
+        let called = |line: &str| {
+            let args: OwnedArgs = line.split(' ').collect();
+            registry.called(args.as_args()).map(|entry| (entry.full_name.as_str(), entry.plan))
+        };
+        assert_eq!(called("OBJECT Freq a"), Some(("object|freq", Plan::SingleKey(2))));
+        assert_eq!(called("object"), Some(("object", Plan::NoKeys)));
+        assert_eq!(called("object nosuch"), None);
     }
 
     #[test]
@@ -415,7 +441,7 @@ mod tests {
         const NAME_AS_KEY: &[KeySpec] = &[KeySpec::at(0, keys::RO)];
         const NEITHER_READ_NOR_WRITTEN: &[KeySpec] = &[KeySpec::at(1, keys::ACCESS)];
         let check = |spec: CommandSpec| {
-            let row = Box::leak(Box::new(DataCommand { spec, run }));
+            let row = Box::leak(Box::new(DataCommand { spec, run, subcommands: &[] }));
             check_row(Command::Data(row), false)
         };
         assert_eq!(check(READ), Ok(()));

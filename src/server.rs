@@ -14,17 +14,19 @@ use std::sync::mpsc;
 use glommio::{LocalExecutorBuilder, Placement};
 use shards::shard::{Shard, ShardConfig};
 use shards::slot::ShardId;
+use shards::txn::slot_move::SlotMap;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::config::Config;
+use crate::memory::NodeMemory;
 use crate::mesh::Mesh;
 use crate::net::listener::{self, Listener};
 use crate::net::ring::ClientRing;
-use crate::node::{Node, SHOAL_VERSION, SlotMap};
+use crate::node::{Node, SHOAL_VERSION};
 use crate::registry::Registry;
 use crate::worker::{Worker, WorkerParts};
-use crate::{clock, commands, sys};
+use crate::{allocator, clock, commands, sys};
 
 /// Descriptors that the process needs besides those of its clients (Redis: CONFIG_MIN_RESERVED_FDS), and for each
 /// worker: rings, event descriptors, listeners.
@@ -76,6 +78,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
         port: config.port,
         clients: AtomicU32::new(0),
         next_client_id: AtomicU64::new(1),
+        memory: NodeMemory::new(workers),
         stopping: AtomicBool::new(false),
     }));
     let hash_seeds = random_seeds();
@@ -116,6 +119,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
         threads.push(thread);
     }
     drop(ready);
+    node.memory.publish_main(allocator::allocated_bytes());
     let started = (0..workers).try_for_each(|_| match readiness.recv() {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(StartError(format!("Could not set up a worker's io_uring: {error}"))),

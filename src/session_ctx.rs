@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shards::reply::Reply;
+use shards::slot::{ShardId, SlotId};
 
 use crate::config::Config;
 use crate::inquiry::{Finish, Question};
@@ -35,6 +36,10 @@ pub enum Flow {
     Watch,
     /// Nothing is watched any more: the reply is written.
     Unwatch,
+    /// The slot moves to the shard, which makes the reply.
+    MoveSlot(SlotId, ShardId),
+    /// The slot map is shown.
+    ShowSlots,
     /// The queued transaction runs, which makes the reply.
     Exec,
 }

@@ -4,13 +4,17 @@
 //! server among them (PING, CONFIG GET, INFO) touch no keys; they run here when the data commands have, and only if
 //! those have, and their replies are put into their places. This file compares no command names.
 
+use std::collections::BTreeMap;
+
 use shards::args::{Args, OwnedArgs};
-use shards::command::{Plan, flags};
+use shards::command::flags;
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
 use shards::reply::{Reply, ReplyMark};
 use shards::shard::Call;
+use shards::slot::{ShardId, SlotId};
 use shards::txn::coordinator::{Method, Owners};
+use shards::txn::slot_move::MOVING;
 use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
 
@@ -155,12 +159,12 @@ impl Worker {
             return true;
         }
         let mut positions = std::mem::take(&mut self.positions);
-        let is_own = |key: &[u8]| self.slots.owner(shards::slot::SlotId::of(key)) == self.id;
+        let is_own = |key: &[u8]| self.slots.owner(SlotId::of(key)) == self.id;
         let is_here = exec.watched.keys.iter().all(|(_, key)| is_own(key))
             && exec.calls.iter().all(|call| {
                 positions.clear();
                 call.command.spec.key_positions(call.args.as_args(), &mut positions);
-                call.command.spec.plan() != Plan::AllShards
+                !call.command.spec.plan().is_for_all_shards()
                     && positions.iter().all(|position| is_own(call.args.as_args().get(position.index)))
             });
         self.positions = positions;
@@ -222,6 +226,15 @@ impl Worker {
         };
         let flow = (command.run)(&mut ctx, args);
         match flow {
+            Ok(Flow::ShowSlots) => {
+                self.show_slots(&mut progress.output);
+                true
+            }
+            Ok(Flow::MoveSlot(..)) => {
+                let text = "ERR DEBUG SLOT-MOVE is not possible inside a transaction";
+                progress.output.error(&CommandError::other(text));
+                true
+            }
             Ok(Flow::Done | Flow::Unwatch | Flow::Watch | Flow::Exec) => true,
             Ok(Flow::Close) => {
                 connection.closing = Some(Closing::AfterReplies);
@@ -265,21 +278,24 @@ impl Worker {
     /// Forgets what the connection watches.
     pub(crate) fn unwatch(&mut self, connection: &mut Connection) {
         let watched = self.take_watched(connection);
-        if watched.keys.is_empty() {
-            return;
+        if !watched.keys.is_empty() {
+            self.unwatch_keys(&watched);
+            self.send_outbox();
         }
-        let mut of_shard: Vec<Watched> = Vec::new();
-        of_shard
-            .resize_with(self.mesh.workers(), || Watched { client: watched.client, keys: Keys::default() });
+    }
+
+    /// Puts into the outbox what the owners of watched keys are told.
+    pub(crate) fn unwatch_keys(&mut self, watched: &Watched) {
+        let client = watched.client;
+        let mut of_shard: BTreeMap<ShardId, Keys> = BTreeMap::new();
         for (db, key) in watched.keys.iter() {
-            of_shard[self.slots.owner(shards::slot::SlotId::of(key)).index()].keys.push(db, key);
+            of_shard.entry(self.slots.owner(SlotId::of(key))).or_default().push(db, key);
         }
-        for (shard, watched) in of_shard.into_iter().enumerate() {
-            if !watched.keys.is_empty() {
-                self.outbox.push((shards::slot::ShardId(shard as u16), TxnMessage::Unwatch(watched)));
-            }
+        if let Some(keys) = of_shard.remove(&MOVING) {
+            self.unwatch_later.push(Watched { client, keys });
         }
-        self.send_outbox();
+        let unwatch = |(shard, keys)| (shard, TxnMessage::Unwatch(Watched { client, keys }));
+        self.outbox.extend(of_shard.into_iter().map(unwatch));
     }
 
     fn take_watched(&self, connection: &mut Connection) -> Watched {

@@ -17,17 +17,21 @@ use shards::reply::Reply;
 use shards::shard::Shard;
 use shards::slot::ShardId;
 use shards::txn::coordinator::{Coordinator, Owners};
-use shards::txn::{Outbox, Ticket, TxnMessage};
+use shards::txn::slot_move::{SlotMap, SlotMoves};
+use shards::txn::{Outbox, Ticket, TxnMessage, Watched};
+use shards::walk::Walk;
 
 use crate::clock;
 use crate::config::Config;
 use crate::inquiry::{Answer, Inquiry, Question, Report};
+use crate::memory::WorkerMemory;
 use crate::mesh::{Batch, Delivery, Hop, Mesh};
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::net::listener::{self, Listener};
 use crate::net::ring::{ClientRing, Completion, Op};
-use crate::node::{Node, SlotMap};
+use crate::node::Node;
 use crate::protocol::{Argv, Limits, Next};
+use crate::registry::CommandId;
 use crate::session::Session;
 use crate::turns::TurnTimes;
 
@@ -44,7 +48,8 @@ const BATCHES_PER_TURN: usize = 8;
 const CRON_CONNECTIONS_PART: usize = 10;
 /// Work on garbage in a turn: entries freed.
 const GARBAGE_ENTRIES_PER_TURN: usize = 256;
-/// Work on expired keys: entries looked at by the cron, and in each turn after that while many of them have expired.
+/// Work on expired keys: entries removed by the cron, and in each turn after that while more have expired. About
+/// a quarter of a millisecond.
 const EXPIRE_ENTRIES_PER_TURN: usize = 1000;
 /// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
 const STOPPING_TURNS_MAX: usize = 100;
@@ -79,16 +84,25 @@ pub struct Worker {
     pub(crate) id: ShardId,
     pub(crate) node: &'static Node,
     pub(crate) config: Arc<Config>,
-    pub(crate) slots: SlotMap,
+    pub(crate) slots: SlotMoves,
+    /// Connections whose command concerns a slot that is on its way.
+    pub(crate) awaiting_slot: Vec<u32>,
+    /// Watches to be forgotten when the slots of their keys have arrived.
+    pub(crate) unwatch_later: Vec<Watched>,
     pub(crate) mesh: Mesh,
     pub(crate) shard: Shard,
     pub(crate) coordinator: Coordinator,
     pub(crate) outbox: Outbox,
     pub(crate) inquiries: HashMap<Ticket, Inquiry>,
+    /// Walks from shard to shard that wait for an answer, by the places of their replies, with their command.
+    pub(crate) walks: HashMap<Ticket, (CommandId, Walk)>,
+    /// Walks that have come to a slot that is on its way.
+    pub(crate) walks_later: Vec<(Ticket, CommandId, Walk)>,
     pub(crate) stats: Stats,
     pub(crate) positions: Vec<KeyPosition>,
     pub(crate) scratch: Reply,
     pub(crate) now_ms: u64,
+    pub(crate) memory: WorkerMemory,
     ring: ClientRing,
     listeners: Vec<Listener>,
     /// Listeners whose accept has ended with an error and is to be tried again.
@@ -100,7 +114,7 @@ pub struct Worker {
     dirty: VecDeque<u32>,
     argv: Argv,
     last_cron_ms: u64,
-    /// Many keys have just expired: go on removing them.
+    /// More keys have expired than one turn removes: go on.
     expiring: bool,
     cron_part: usize,
     /// Completions of the turn; kept for its memory.
@@ -137,15 +151,20 @@ impl Worker {
             coordinator: Coordinator::new(shard.id),
             node,
             config,
-            slots,
+            slots: SlotMoves::new(shard.id, mesh.workers(), slots),
+            awaiting_slot: Vec::new(),
+            unwatch_later: Vec::new(),
             mesh,
             shard,
             outbox: Outbox::new(),
             inquiries: HashMap::new(),
+            walks: HashMap::new(),
+            walks_later: Vec::new(),
             stats: Stats::default(),
             positions: Vec::new(),
             scratch: Reply::default(),
             now_ms: 0,
+            memory: WorkerMemory::default(),
             ring,
             deaf: (0..listeners.len()).collect(),
             listeners,
@@ -160,7 +179,10 @@ impl Worker {
             completions: Vec::new(),
         };
         worker.tell_time();
-        worker.shard.set_owned(worker.slots.owned_by(worker.id));
+        worker.shard.set_owned(worker.slots.map().owned_by(worker.id));
+        worker.configure_shard();
+        let config = Arc::clone(&worker.config);
+        worker.configure_memory(&config);
         Ok(worker)
     }
 
@@ -192,6 +214,7 @@ impl Worker {
     fn turn(&mut self) {
         let begin = clock::moment();
         self.tell_time();
+        self.begin_turn_memory();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.take_completions(&mut completions);
         for completion in completions.drain(..) {
@@ -208,9 +231,19 @@ impl Worker {
         if self.shard.has_garbage() {
             self.shard.free_some(GARBAGE_ENTRIES_PER_TURN);
         }
+        if self.slots.is_busy() {
+            self.advance_moves();
+        }
         self.settle();
+        self.end_turn_memory();
         self.mesh.flush(&mut self.ring);
         self.stats.turns.record(begin.elapsed());
+    }
+
+    /// Tells the shard what it has to know of the configuration.
+    fn configure_shard(&mut self) {
+        self.shard.set_string_len_max(self.config.proto_max_bulk_len_bytes as usize);
+        self.shard.set_lazy_free(self.config.lazy_free);
     }
 
     fn tell_time(&mut self) {
@@ -225,6 +258,8 @@ impl Worker {
             || !self.dirty.is_empty()
             || self.shard.has_garbage()
             || self.expiring
+            || self.slots.is_busy()
+            || self.memory.is_evicting()
     }
 
     fn is_idle(&mut self) -> bool {
@@ -469,10 +504,15 @@ impl Worker {
         if connection.closing == Some(Closing::Now) {
             return;
         }
-        if connection.replies.awaited() == 0 {
+        if let Waiting::Slot(args) = &mut connection.waiting {
+            let args = std::mem::take(args);
+            connection.waiting = Waiting::No;
+            self.dispatch(connection, args.as_args());
+        }
+        if connection.replies.awaited() == 0 && !matches!(connection.waiting, Waiting::Slot(_)) {
             match std::mem::take(&mut connection.waiting) {
                 Waiting::Barrier(args) => self.dispatch(connection, args.as_args()),
-                Waiting::Reply | Waiting::No | Waiting::Exec(_) => {}
+                Waiting::Reply | Waiting::No | Waiting::Exec(_) | Waiting::Slot(_) => {}
             }
         }
         if connection.stopped && !connection.must_wait() {
@@ -544,11 +584,14 @@ impl Worker {
             Delivery::Command(remote, args) => self.execute_remote(&remote, args),
             Delivery::Reply(ticket, bytes, blobs) => self.fill_place(ticket, bytes, blobs),
             Delivery::Other(Hop::Txn(message)) => self.take_txn(from, *message),
+            Delivery::Other(Hop::Move(message)) => self.take_move(from, message),
             Delivery::Other(Hop::Ask(ticket, question)) => {
                 let answer = self.answer(&question);
                 self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
             }
             Delivery::Other(Hop::Answer(ticket, answer)) => self.take_answer(from, ticket, *answer),
+            // What it asks for is done at the end of every turn.
+            Delivery::Other(Hop::MakeRoom) => {}
             Delivery::Other(Hop::Command(_) | Hop::Reply { .. }) => {
                 unreachable!("handed out with what belongs to them")
             }
@@ -564,8 +607,22 @@ impl Worker {
         self.fill_place(ticket, reply.bytes(), reply.blobs());
     }
 
-    /// Puts a reply into its place in the queue of a connection of this worker.
+    /// Puts a reply into its place in the queue of a connection of this worker. What is only one shard's answer to a walk
+    /// takes the walk on.
     fn fill_place(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
+        if self.walks.is_empty() {
+            return self.fill_reserved(ticket, bytes, blobs);
+        }
+        let Some((command, mut walk)) = self.walks.remove(&ticket) else {
+            return self.fill_reserved(ticket, bytes, blobs);
+        };
+        let reply = walk.answered(bytes, |slot| self.slots.owner(slot));
+        if let Some(reply) = reply.or_else(|| self.walk_on(ticket, command, walk)) {
+            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
+        }
+    }
+
+    pub(crate) fn fill_reserved(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
         if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
             match &mut connection.waiting {
                 Waiting::Exec(progress) if progress.is_at(ticket.seq) => {
@@ -575,10 +632,17 @@ impl Worker {
                 }
                 _ => connection.replies.fill(ticket.seq, bytes, blobs),
             }
-            if !connection.is_dirty {
-                connection.is_dirty = true;
-                self.dirty.push_back(ticket.connection);
-            }
+            self.look_at(ticket.connection);
+        }
+    }
+
+    /// Has a connection looked at before the turn ends.
+    pub(crate) fn look_at(&mut self, index: u32) {
+        if let Some(Some(connection)) = self.connections.get_mut(index as usize)
+            && !connection.is_dirty
+        {
+            connection.is_dirty = true;
+            self.dirty.push_back(index);
         }
     }
 
@@ -715,13 +779,22 @@ impl Worker {
             }
             Question::SetConfig(config) => {
                 self.config = Arc::clone(config);
-                self.shard.set_string_len_max(config.proto_max_bulk_len_bytes as usize);
+                self.configure_shard();
+                self.configure_memory(config);
                 Answer::Done
             }
             Question::Report => Answer::Report(Box::new(self.report())),
             Question::ResetStats => {
                 self.stats = Stats::default();
                 self.shard.reset_stats();
+                Answer::Done
+            }
+            Question::SetActiveExpire(is_expiring) => {
+                self.shard.set_active_expire(*is_expiring);
+                Answer::Done
+            }
+            Question::Sleep(time) => {
+                std::thread::sleep(*time);
                 Answer::Done
             }
         }
@@ -742,6 +815,8 @@ impl Worker {
             keyspace_hits: env.keyspace_hits,
             keyspace_misses: env.keyspace_misses,
             expired_keys: env.expired_keys,
+            evicted_keys: env.evicted_keys,
+            lazyfree_pending: env.garbage.len(),
         }
     }
 

@@ -2,17 +2,35 @@
 
 use std::{fs, path::Path};
 
+#[path = "fuzz/hyperloglog_check.rs"]
+mod hyperloglog_check;
+#[path = "fuzz/listpack_check.rs"]
+mod listpack_check;
 #[path = "fuzz/request_check.rs"]
 mod request_check;
 
 #[test]
 fn requests_do_not_depend_on_packets_and_memory_is_bounded_by_what_was_sent() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/request");
+    replay("request", request_check::check);
+}
+
+#[test]
+fn packed_encodings_refuse_foreign_bytes_or_agree_with_plain_collections() {
+    replay("listpack", listpack_check::check);
+}
+
+#[test]
+fn hyperloglogs_written_by_clients_are_refused_or_keep_their_registers() {
+    replay("hyperloglog", hyperloglog_check::check);
+}
+
+fn replay(target: &str, check: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);
     let mut inputs = 0;
     for entry in fs::read_dir(corpus).unwrap() {
         let path = entry.unwrap().path();
         eprintln!("{}", path.display()); // names the input at fault when one fails
-        request_check::check(&fs::read(path).unwrap());
+        check(&fs::read(path).unwrap());
         inputs += 1;
     }
     assert!(inputs >= 20, "the corpus has only {inputs} inputs");

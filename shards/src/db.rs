@@ -4,13 +4,16 @@
 
 use ahash::RandomState;
 
+use crate::access::AccessPolicy;
 use crate::effects::Effects;
-use crate::entry::Entry;
+use crate::entry::{Entry, EntryRef};
 use crate::event::{self, Event};
+use crate::expires::{Agenda, PartExpires};
 use crate::garbage::Garbage;
 use crate::random::Random;
 use crate::slot::{SLOT_COUNT, SlotId, SlotSet};
-use crate::table::{Place, Table};
+use crate::slot_counts::SlotCounts;
+use crate::table::{Place, Table, Word};
 use crate::watch::Watches;
 
 /// The number of a database, 0 to `databases` - 1.
@@ -51,21 +54,42 @@ pub struct Env {
     pub keyspace_misses: u64,
     /// Keys that were removed because their time had come.
     pub expired_keys: u64,
+    /// Keys that were removed for want of memory.
+    pub evicted_keys: u64,
     /// Changes of keys so far: each key counts as often as it was changed (Redis: server.dirty).
     pub dirty: u64,
     /// Who watches which keys.
     pub watches: Watches,
-    /// The slots whose keys live here.
-    pub owned: SlotSet,
     /// What others learn of the changes.
     pub effects: Effects,
     /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
     /// that their owners can tell those who watch them.
     pub away: Option<Vec<(DbIndex, Box<[u8]>)>>,
+    /// How entries remember their use.
+    pub access: AccessPolicy,
     /// All random choices of the shard.
     pub random: Random,
-    /// Tables that FLUSHDB ASYNC and FLUSHALL ASYNC have taken away and that are still to be freed.
+    /// Tables that FLUSHDB ASYNC and FLUSHALL ASYNC have taken away, and big values, that are still to be freed.
     pub garbage: Garbage,
+    /// Which removals leave the freeing of big values to later turns.
+    pub lazy_free: LazyFree,
+    /// The slots that this shard owns.
+    pub owned: SlotSet,
+    /// Set while a command runs that walks over slots: those of which some keys are lent to a transaction.
+    pub lent: Vec<(DbIndex, SlotId)>,
+}
+
+/// When the memory of big values is given back: the directives `lazyfree-lazy-...` of the same names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LazyFree {
+    /// DEL works as UNLINK.
+    pub user_del: bool,
+    /// Values that commands overwrite: SET, RENAME.
+    pub server_del: bool,
+    /// Keys whose time is over.
+    pub expire: bool,
+    /// FLUSHALL and FLUSHDB without SYNC work as with ASYNC.
+    pub user_flush: bool,
 }
 
 impl Env {
@@ -79,13 +103,17 @@ impl Env {
             keyspace_hits: 0,
             keyspace_misses: 0,
             expired_keys: 0,
+            evicted_keys: 0,
             dirty: 0,
             watches: Watches::default(),
-            owned: SlotSet::all(),
             effects: Effects::default(),
             away: None,
+            access: AccessPolicy::default(),
             random: Random::new(random_seed),
             garbage: Garbage::default(),
+            lazy_free: LazyFree::default(),
+            owned: SlotSet::all(),
+            lent: Vec::new(),
         }
     }
 
@@ -109,6 +137,14 @@ impl Env {
         }
     }
 
+    /// Gives the memory of a removed entry back, that of a big value in later turns if `is_lazy`.
+    #[inline]
+    pub(crate) fn free(&mut self, entry: Entry, is_lazy: bool) {
+        if is_lazy {
+            self.garbage.push_entry(entry);
+        }
+    }
+
     /// Hashes a key for lookups.
     #[inline]
     pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
@@ -121,10 +157,10 @@ impl Env {
         Key { bytes, slot, hash: self.hasher.hash_one(bytes) }
     }
 
-    /// The access statistics of an entry that is used now: seconds, modulo 2^24 (Redis: LRU_CLOCK).
+    /// The access statistics of an entry that had `bits` and is used now.
     #[inline]
-    pub(crate) fn access_now(&self) -> u32 {
-        (self.now_ms / 1000) as u32 & 0xff_ffff
+    pub(crate) fn access_now(&mut self, bits: u32) -> u32 {
+        self.access.used(bits, self.now_ms, &mut self.random)
     }
 }
 
@@ -133,24 +169,30 @@ impl Env {
 pub struct Db {
     /// Either empty or `SLOT_COUNT` tables.
     pub(crate) tables: Vec<Table>,
-    keys: usize,
-    pub(crate) keys_with_expire: usize,
+    keys: SlotCounts,
+    keys_with_expire: SlotCounts,
+    agenda: Agenda,
 }
 
 impl Db {
     /// The number of keys, expired ones that nobody has looked at included (as DBSIZE counts).
     pub fn len(&self) -> usize {
-        self.keys
+        self.keys.total()
     }
 
     /// No key at all.
     pub fn is_empty(&self) -> bool {
-        self.keys == 0
+        self.len() == 0
     }
 
     /// The number of keys that have an expire.
     pub fn keys_with_expire(&self) -> usize {
-        self.keys_with_expire
+        self.keys_with_expire.total()
+    }
+
+    /// All entries, expired ones that nobody has looked at included.
+    pub fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        self.tables.iter().flat_map(Table::iter)
     }
 
     /// Removes every key and gives the memory back.
@@ -163,54 +205,9 @@ impl Db {
             Freeing::Now => self.clear(),
             Freeing::InSteps => {
                 let old = std::mem::take(self);
-                garbage.push(old.tables, old.keys);
+                garbage.push(old.tables, old.keys.total());
             }
         }
-    }
-
-    /// Removes expired entries of one part of one slot's table, and says where to go on; `None` at the end of the
-    /// database. Returns as well how many entries were looked at and removed.
-    fn remove_expired(&mut self, sweep: Sweep, now_ms: u64) -> (Option<Sweep>, usize, usize) {
-        let rest = self.tables.iter().enumerate().skip(sweep.slot);
-        let Some((slot, _)) = rest.into_iter().find(|(_, table)| !table.is_empty()) else {
-            return (None, 0, 0);
-        };
-        let part = if slot == sweep.slot { sweep.part } else { 0 };
-        let (looked_at, removed) = self.tables[slot].remove_expired(part, now_ms);
-        self.keys -= removed;
-        self.keys_with_expire -= removed;
-        let next = if part + 1 < self.tables[slot].parts() {
-            Sweep { slot, part: part + 1, ..sweep }
-        } else {
-            Sweep { slot: slot + 1, part: 0, ..sweep }
-        };
-        (Some(next), looked_at, removed)
-    }
-
-    /// Takes the table of a slot out, with all its keys.
-    pub(crate) fn take_slot(&mut self, slot: SlotId) -> Table {
-        let Some(table) = self.tables.get_mut(slot.index()) else { return Table::default() };
-        let table = std::mem::take(table);
-        self.count(&table, |count, by| *count -= by);
-        table
-    }
-
-    /// Puts in the table of a slot that has no keys here.
-    pub(crate) fn put_slot(&mut self, slot: SlotId, table: Table) {
-        if table.is_empty() {
-            return;
-        }
-        self.count(&table, |count, by| *count += by);
-        if self.tables.is_empty() {
-            self.tables.resize_with(SLOT_COUNT, Table::default);
-        }
-        debug_assert!(self.tables[slot.index()].is_empty());
-        self.tables[slot.index()] = table;
-    }
-
-    fn count(&mut self, table: &Table, change: impl Fn(&mut usize, usize)) {
-        change(&mut self.keys, table.len());
-        change(&mut self.keys_with_expire, table.iter().filter(|entry| entry.expire_ms().is_some()).count());
     }
 
     /// Bytes of the tables and the entries.
@@ -226,19 +223,178 @@ impl Db {
     }
 
     pub(crate) fn insert(&mut self, slot: SlotId, hash: u64, entry: Entry, hasher: &RandomState) -> Place {
-        if self.tables.is_empty() {
-            self.tables.resize_with(SLOT_COUNT, Table::default);
+        self.make_tables();
+        self.keys.add(slot, 1);
+        let expires = entry.view().expire_ms().is_some();
+        let table = &mut self.tables[slot.index()];
+        let parts = table.parts();
+        let place = table.insert(hash, entry, |bytes| hasher.hash_one(bytes));
+        if table.parts() != parts {
+            self.list(slot);
         }
-        self.keys += 1;
-        self.keys_with_expire += usize::from(entry.view().expire_ms().is_some());
-        self.tables[slot.index()].insert(hash, entry, |bytes| hasher.hash_one(bytes))
+        if expires {
+            self.keys_with_expire.add(slot, 1);
+            if let Some(expires) = self.tables[slot.index()].expires_mut(place.part()) {
+                self.agenda.list(slot, place.part(), expires);
+            }
+        }
+        place
+    }
+
+    /// Puts all parts of a slot's table on the agenda.
+    #[cold]
+    fn list(&mut self, slot: SlotId) {
+        let table = &mut self.tables[slot.index()];
+        for part in 0..table.parts() as u32 {
+            if let Some(expires) = table.expires_mut(part) {
+                self.agenda.list(slot, part, expires);
+            }
+        }
+    }
+
+    /// Takes all parts of a slot's table off the agenda.
+    #[cold]
+    fn unlist(&mut self, slot: SlotId) {
+        let table = &mut self.tables[slot.index()];
+        for part in 0..table.parts() as u32 {
+            if let Some(expires) = table.expires_mut(part) {
+                self.agenda.unlist(slot, part, expires);
+            }
+        }
     }
 
     pub(crate) fn remove(&mut self, slot: SlotId, place: Place) -> Entry {
+        // A table gives up its parts with the last entry.
+        let table = &self.tables[slot.index()];
+        if table.len() == 1 && table.parts() > 1 {
+            self.unlist(slot);
+        }
         let entry = self.tables[slot.index()].remove(place);
-        self.keys -= 1;
-        self.keys_with_expire -= usize::from(entry.view().expire_ms().is_some());
+        self.keys.subtract(slot, 1);
+        if entry.view().expire_ms().is_some() {
+            self.keys_with_expire.subtract(slot, 1);
+        }
         entry
+    }
+
+    /// An entry to be changed, and what must learn of a change of its expire.
+    #[inline]
+    pub(crate) fn entry_mut(&mut self, slot: SlotId, place: Place) -> (&mut Word, ExpireChange<'_>) {
+        let (word, expires) = self.tables[slot.index()].word_and_expires(place);
+        let part = place.part();
+        (
+            word,
+            ExpireChange {
+                slot,
+                part,
+                expires,
+                agenda: &mut self.agenda,
+                keys_with_expire: &mut self.keys_with_expire,
+            },
+        )
+    }
+
+    /// Takes a slot's table out with all its keys, for another shard. Constant time but for very large slots.
+    pub fn take_slot(&mut self, slot: SlotId) -> Table {
+        if self.tables.is_empty() {
+            return Table::default();
+        }
+        self.unlist(slot);
+        let table = std::mem::take(&mut self.tables[slot.index()]);
+        self.keys.subtract(slot, table.len());
+        self.keys_with_expire.subtract(slot, table.expiring_len());
+        table
+    }
+
+    /// Puts in a slot's table that another shard has taken out. This one must not have keys in the slot.
+    pub fn put_slot(&mut self, slot: SlotId, table: Table) {
+        let before = self.take_slot(slot);
+        debug_assert!(before.is_empty(), "two shards had keys in one slot");
+        if table.is_empty() {
+            return;
+        }
+        self.make_tables();
+        self.keys.add(slot, table.len());
+        self.keys_with_expire.add(slot, table.expiring_len());
+        self.tables[slot.index()] = table;
+        self.list(slot);
+    }
+
+    fn make_tables(&mut self) {
+        if self.tables.is_empty() {
+            self.tables.resize_with(SLOT_COUNT, Table::default);
+        }
+    }
+
+    /// The part of a slot's table that may have entries whose time has come.
+    #[inline]
+    pub(crate) fn due_part(&self, now_ms: u64) -> Option<(SlotId, u32)> {
+        let (at_ms, slot, part) = self.agenda.first()?;
+        (at_ms <= now_ms).then_some((slot, part))
+    }
+
+    /// Has a part that was looked at come up again when its first time has come, but not before `not_before_ms`.
+    pub(crate) fn put_off(&mut self, slot: SlotId, part: u32, not_before_ms: u64) {
+        if let Some(expires) = self.tables[slot.index()].expires_mut(part) {
+            self.agenda.correct(slot, part, expires, not_before_ms);
+        }
+    }
+
+    /// The place of a random key of those that have an expire, each with the same chance.
+    pub(crate) fn random_expiring_place(&self, random: &mut Random) -> Option<(SlotId, Place)> {
+        let (slots, mut rest) = self.keys_with_expire.locate(random.below(self.keys_with_expire().max(1)))?;
+        let slot = slots.into_iter().find(|&slot| {
+            let len = self.tables[slot].expiring_len();
+            let is_here = rest < len;
+            rest -= if is_here { 0 } else { len };
+            is_here
+        })?;
+        let place = self.tables[slot].random_expiring_place(random)?;
+        Some((SlotId::new(slot as u16), place))
+    }
+
+    /// The place of a random key, each with the same chance however they are spread over slots; one whose time is over
+    /// included.
+    pub(crate) fn random_place(&self, random: &mut Random) -> Option<(SlotId, Place)> {
+        let (slots, mut rest) = self.keys.locate(random.below(self.len().max(1)))?;
+        let slot = slots.into_iter().find(|&slot| {
+            let len = self.tables[slot].len();
+            let is_here = rest < len;
+            rest -= if is_here { 0 } else { len };
+            is_here
+        })?;
+        let place = self.tables[slot].random_place(random)?;
+        Some((SlotId::new(slot as u16), place))
+    }
+
+    /// A random key's entry, as [`Db::random_place`] picks it.
+    pub fn random_key(&self, random: &mut Random) -> Option<EntryRef<'_>> {
+        let (slot, place) = self.random_place(random)?;
+        Some(self.tables[slot.index()].word(place).entry())
+    }
+}
+
+/// What must learn of it when an entry's expire changes.
+pub(crate) struct ExpireChange<'a> {
+    slot: SlotId,
+    part: u32,
+    expires: &'a mut PartExpires,
+    agenda: &'a mut Agenda,
+    keys_with_expire: &'a mut SlotCounts,
+}
+
+impl ExpireChange<'_> {
+    /// The expire of the entry with this tag was `before` and is `after`.
+    pub(crate) fn happened(&mut self, tag: u16, before: Option<u64>, after: Option<u64>) {
+        if let Some(at_ms) = after {
+            self.keys_with_expire.add(self.slot, 1);
+            self.expires.add(at_ms, tag);
+            self.agenda.list(self.slot, self.part, self.expires);
+        }
+        if let Some(at_ms) = before {
+            self.keys_with_expire.subtract(self.slot, 1);
+            self.expires.remove(at_ms, tag);
+        }
     }
 }
 
@@ -251,29 +407,129 @@ pub enum Freeing {
     InSteps,
 }
 
-/// How far the active expiry has come: it goes round through all databases and slots.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sweep {
-    db: usize,
-    slot: usize,
-    part: usize,
+impl Freeing {
+    /// Whether it may wait, by a directive.
+    pub(crate) fn in_steps_if(is_lazy: bool) -> Freeing {
+        if is_lazy { Freeing::InSteps } else { Freeing::Now }
+    }
 }
 
-/// Looks at about `budget` entries from `sweep` on and removes those that have expired. Returns how many it looked at
-/// and removed. Databases without expires are skipped.
-pub(crate) fn expire_some(dbs: &mut [Db], sweep: &mut Sweep, env: &mut Env, budget: usize) -> (usize, usize) {
-    let (mut looked_at, mut removed, mut wrapped) = (0, 0, 0);
-    while looked_at < budget && wrapped <= dbs.len() {
-        let db = &mut dbs[sweep.db];
-        let (next, looked, gone) =
-            if db.keys_with_expire == 0 { (None, 0, 0) } else { db.remove_expired(*sweep, env.now_ms) };
-        looked_at += looked;
-        removed += gone;
-        *sweep = next.unwrap_or_else(|| {
-            wrapped += 1;
-            Sweep { db: (sweep.db + 1) % dbs.len(), slot: 0, part: 0 }
-        });
+#[cfg(test)]
+impl Db {
+    /// Holds all that is kept beside the tables against the tables.
+    pub(crate) fn assert_exact(&self) {
+        let (mut listed, mut keys, mut expiring) = (0, 0, 0);
+        for (slot, table) in self.tables.iter().enumerate() {
+            for (part, expires) in table.exact_expires().into_iter().enumerate() {
+                let first_ms = expires.get(0).map_or(u64::MAX, |due| due.at_ms);
+                assert!(expires.listed_ms() <= first_ms, "a first time that the agenda does not know");
+                if expires.listed_ms() != u64::MAX {
+                    assert!(self.agenda.has(SlotId::new(slot as u16), part as u32, expires));
+                    listed += 1;
+                }
+            }
+            keys += table.len();
+            expiring += table.expiring_len();
+        }
+        assert_eq!((self.agenda.len(), self.len(), self.keys_with_expire()), (listed, keys, expiring));
     }
-    env.expired_keys += removed as u64;
-    (looked_at, removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Expire, NewValue};
+    use crate::keyspace::Keyspace;
+
+    fn add(db: &mut Db, env: &Env, name: &str, expire_ms: Option<u64>) {
+        let key = env.key(name.as_bytes());
+        let entry = Entry::new(key.bytes, NewValue::Int(1), expire_ms);
+        db.insert(key.slot, key.hash, entry, &env.hasher);
+    }
+
+    #[test]
+    fn random_keys_are_uniform_over_slots_of_any_size() {
+        // Half of the keys share a slot whose table is split; the others are spread over all slots.
+        let env = Env::new([1, 2, 3, 4], 5, 512 << 20);
+        let mut db = Db::default();
+        let mut random = Random::new(9);
+        assert!(db.random_key(&mut random).is_none());
+        let (keys, picks) = if cfg!(miri) { (20, 10) } else { (10_000, 200_000) };
+        for index in 0..keys / 2 {
+            add(&mut db, &env, &format!("{{tag}}{index}"), None);
+            add(&mut db, &env, &format!("key:{index}"), None);
+        }
+        let mut counts = std::collections::HashMap::<Vec<u8>, u32>::new();
+        for _ in 0..picks {
+            let key = db.random_key(&mut random).unwrap().key().to_vec();
+            *counts.entry(key).or_default() += 1;
+        }
+        if cfg!(miri) {
+            return;
+        }
+        // Chi squared: about one for each key, give or take some hundredths.
+        let mean = f64::from(picks) / f64::from(keys);
+        let absent = f64::from(keys) - counts.len() as f64;
+        let squares: f64 = counts.values().map(|&count| (f64::from(count) - mean).powi(2)).sum();
+        let chi = (squares + absent * mean.powi(2)) / mean / f64::from(keys);
+        assert!((0.9..1.1).contains(&chi), "{chi}");
+        let tagged: u32 =
+            counts.iter().filter(|(key, _)| key.starts_with(b"{")).map(|(_, count)| count).sum();
+        assert!((picks * 49 / 100..=picks * 51 / 100).contains(&(tagged as i32)), "{tagged}");
+    }
+
+    /// One random change of one of `keys` keys; half of them share a slot.
+    fn change(dbs: &mut [Db], env: &mut Env, random: &mut Random, keys: usize) {
+        let number = random.below(keys);
+        let name =
+            if number.is_multiple_of(2) { format!("{{tag}}{number}") } else { format!("key:{number}") };
+        let key = env.key(name.as_bytes());
+        let at_ms = if random.one_in(50) { u64::MAX - 5 } else { 6_000 + random.bits() % 1000 };
+        let mut space = Keyspace::new(dbs, DbIndex(0), env, true);
+        match random.below(9) {
+            0..=2 => space.set(&key, NewValue::Int(1), Expire::At(at_ms)),
+            3 => space.set(&key, NewValue::Bytes(b"text"), Expire::Keep),
+            4 => space.set(&key, NewValue::Int(2), Expire::Clear),
+            5 | 6 => _ = space.write(&key).map(|mut entry| entry.set_expire(Some(at_ms))),
+            7 => _ = space.write(&key).map(|mut entry| entry.set_expire(None)),
+            _ => {
+                if let Some(entry) = space.remove(&key).filter(|_| random.one_in(2)) {
+                    space.insert_as_is(entry);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn times_and_agenda_follow_every_change() {
+        let (mut env, mut random) = (Env::new([1, 2, 3, 4], 5, 512 << 20), Random::new(4));
+        env.now_ms = 5_000;
+        for keys in if cfg!(miri) { vec![3, 40] } else { vec![3, 100, 20_000] } {
+            let mut dbs = [Db::default()];
+            for _ in 0..10 {
+                (0..keys * 2).for_each(|_| change(&mut dbs, &mut env, &mut random, keys));
+                dbs[0].assert_exact();
+            }
+            let slot = SlotId::of(b"{tag}");
+            let table = dbs[0].take_slot(slot);
+            dbs[0].assert_exact();
+            assert!(dbs[0].len() <= keys / 2);
+            let mut other = Db::default();
+            other.put_slot(slot, table);
+            other.assert_exact();
+            dbs[0].put_slot(slot, other.take_slot(slot));
+            other.assert_exact();
+            dbs[0].assert_exact();
+            assert!(other.is_empty() && other.due_part(u64::MAX).is_none());
+            // All go: what a table gives up at its end is off the agenda too.
+            while let Some((slot, place)) = dbs[0].random_expiring_place(&mut random) {
+                assert!(dbs[0].remove(slot, place).view().expire_ms().is_some());
+            }
+            assert_eq!(dbs[0].keys_with_expire(), 0);
+            while let Some((slot, place)) = dbs[0].random_place(&mut random) {
+                dbs[0].remove(slot, place);
+            }
+            dbs[0].assert_exact();
+        }
+    }
 }

@@ -21,6 +21,9 @@ use crate::num;
 /// String values up to this length, in bytes, lie inside their entry. Longer ones have their own allocation.
 pub const INLINE_LEN_MAX: usize = 4096;
 
+/// Giving a page back to the system takes about as long as freeing a small entry, something under a microsecond.
+const FREEING_UNIT_BYTES: usize = 4096;
+
 const ACCESS_MASK: u32 = (1 << 24) - 1;
 const KIND_SHIFT: u32 = 24;
 const KIND_MASK: u32 = 0xf << KIND_SHIFT;
@@ -230,12 +233,7 @@ impl Entry {
             _ => {
                 let access = self.view().access();
                 let view = self.view();
-                let value = match view.string() {
-                    StrValue::Int(int) => NewValue::Int(int),
-                    StrValue::Inline(bytes) => NewValue::Bytes(bytes),
-                    StrValue::Raw(blob) => NewValue::Blob(Blob::clone(blob)),
-                };
-                let mut entry = Entry::new(view.key(), value, expire_ms);
+                let mut entry = Entry::new(view.key(), view.string().into(), expire_ms);
                 entry.set_access(access);
                 *self = entry;
             }
@@ -330,6 +328,13 @@ impl<'a> EntryRef<'a> {
         }
     }
 
+    /// The name of its type, as TYPE and SCAN know it.
+    pub fn type_name(&self) -> &'static str {
+        match self.kind() {
+            Kind::Int | Kind::Inline | Kind::Raw => "string",
+        }
+    }
+
     /// How the value is stored.
     #[inline]
     pub fn kind(&self) -> Kind {
@@ -376,6 +381,14 @@ impl<'a> EntryRef<'a> {
         self.header().meta & ACCESS_MASK
     }
 
+    /// A new entry with another key and the same value and expire. A blob is shared by both until one of them is
+    /// changed. The access statistics are those of this entry.
+    pub fn with_key(&self, key: &[u8]) -> Entry {
+        let mut entry = Entry::new(key, self.string().into(), self.expire_ms());
+        entry.set_access(self.access());
+        entry
+    }
+
     /// Bytes of memory that the entry holds, its blob included.
     pub fn memory_bytes(&self) -> usize {
         let blob = match self.string() {
@@ -383,6 +396,12 @@ impl<'a> EntryRef<'a> {
             _ => 0,
         };
         self.layout().size() + blob
+    }
+
+    /// How long it takes to free the entry, in units of what a small one takes: each [`FREEING_UNIT_BYTES`] of a value
+    /// is one more.
+    pub fn freeing_cost(&self) -> usize {
+        1 + self.memory_bytes() / FREEING_UNIT_BYTES
     }
 
     fn layout(&self) -> Layout {
@@ -404,6 +423,17 @@ pub enum Expire {
     Clear,
     /// It becomes this time, in milliseconds since 1970.
     At(u64),
+}
+
+/// The same value once more; a blob is shared.
+impl<'a> From<StrValue<'a>> for NewValue<'a> {
+    fn from(value: StrValue<'a>) -> NewValue<'a> {
+        match value {
+            StrValue::Int(int) => NewValue::Int(int),
+            StrValue::Inline(bytes) => NewValue::Bytes(bytes),
+            StrValue::Raw(blob) => NewValue::Blob(Blob::clone(blob)),
+        }
+    }
 }
 
 impl<'a> NewValue<'a> {
@@ -501,6 +531,23 @@ mod tests {
                 entry.set_expire(expire);
                 assert_eq!((text(&entry), entry.view().expire_ms()), (before.clone(), expire));
             }
+        }
+    }
+
+    #[test]
+    fn an_entry_with_another_key_has_the_same_value_and_expire_and_goes_its_own_way() {
+        for value in [NewValue::Int(-3), NewValue::Bytes(b"x"), NewValue::Blob(Blob::new(vec![b'y'; 9000]))] {
+            let mut entry = Entry::new(b"key", value, Some(7));
+            entry.set_access(77);
+            let other = entry.view().with_key(b"a longer key");
+            assert_eq!(other.view().key(), b"a longer key");
+            assert_eq!(text(&other), text(&entry));
+            let traits =
+                |entry: &Entry| (entry.view().kind(), entry.view().expire_ms(), entry.view().access());
+            assert_eq!(traits(&other), traits(&entry));
+            let before = text(&other);
+            entry.raw_mut().push(b'z');
+            assert_eq!((text(&entry), text(&other)), (format!("{before}z"), before));
         }
     }
 

@@ -25,6 +25,12 @@ pub enum CommandError {
     OutOfRange,
     /// The offset of a bit that is no integer, negative, or behind the longest string that is allowed.
     BitOffset,
+    /// The number of a database that is not there.
+    DbIndex,
+    /// COPY or MOVE of a key to itself.
+    SameObject,
+    /// RENAME of a key that is not there.
+    NoSuchKey,
     /// A TTL that cannot be: zero, negative where it must not be, or over the range of milliseconds. Holds the
     /// command's name in lower case.
     InvalidExpire(&'static str),
@@ -76,6 +82,9 @@ impl CommandError {
             }
             CommandError::OutOfRange => "ERR index out of range".into(),
             CommandError::BitOffset => "ERR bit offset is not an integer or out of range".into(),
+            CommandError::DbIndex => "ERR DB index is out of range".into(),
+            CommandError::SameObject => "ERR source and destination objects are the same".into(),
+            CommandError::NoSuchKey => "ERR no such key".into(),
             CommandError::InvalidExpire(name) => {
                 format!("ERR invalid expire time in '{name}' command").into()
             }

@@ -1,5 +1,5 @@
-//! Removed tables whose memory is given back in bounded steps, so that FLUSHALL ASYNC of a huge keyspace does not
-//! stall its worker.
+//! Removed tables and big values whose memory is given back in bounded steps, so that FLUSHALL ASYNC of a huge keyspace
+//! or UNLINK of a huge value does not stall its worker.
 //!
 //! Redis frees in a background thread. A shard shares no memory with another thread, so it frees between commands
 //! instead. This file must not know databases, commands or time.
@@ -7,15 +7,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use crate::entry::Entry;
 use crate::table::{IntoEntries, Table};
 
-/// A value of this many bytes costs one unit of the budget more: giving a page back to the system takes about as long
-/// as freeing a small entry, something under a microsecond.
-const BYTES_PER_UNIT: usize = 4096;
+/// Freeing an entry of fewer units is not worth being put off (as Redis frees what has up to 64 allocations at once).
+const UNITS_PUT_OFF_MIN: usize = 64;
 
 /// What is to be freed. One per shard.
 #[derive(Default)]
 pub struct Garbage {
+    /// Entries that came one by one.
+    big: VecDeque<Entry>,
     tables: VecDeque<std::vec::IntoIter<Table>>,
     /// What is left of the table that is being freed.
     entries: Option<IntoEntries>,
@@ -31,6 +33,14 @@ impl Garbage {
         }
     }
 
+    /// Takes one entry. A small one is freed right away.
+    pub fn push_entry(&mut self, entry: Entry) {
+        if entry.view().freeing_cost() >= UNITS_PUT_OFF_MIN {
+            self.big.push_back(entry);
+            self.len += 1;
+        }
+    }
+
     /// Entries that are still to be freed (INFO: lazyfree_pending_objects).
     pub fn len(&self) -> usize {
         self.len
@@ -38,18 +48,19 @@ impl Garbage {
 
     /// Nothing is left to be freed.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_none() && self.tables.is_empty()
+        self.big.is_empty() && self.entries.is_none() && self.tables.is_empty()
     }
 
     /// Frees until `budget` units are used up, and says whether anything is left. A unit is an entry, a table, or
-    /// [`BYTES_PER_UNIT`] of a value; the last entry may exceed the budget by its own size.
+    /// a page of a value; the last entry may exceed the budget by its own size.
     pub fn free_some(&mut self, budget: usize) -> bool {
         let mut used = 0;
         while used < budget {
-            let entry = self.entries.as_mut().and_then(Iterator::next);
+            let big = self.big.pop_front();
+            let entry = big.or_else(|| self.entries.as_mut().and_then(Iterator::next));
             match entry {
                 Some(entry) => {
-                    used += 1 + entry.view().memory_bytes() / BYTES_PER_UNIT;
+                    used += entry.view().freeing_cost();
                     self.len -= 1;
                 }
                 None => {
@@ -86,7 +97,7 @@ impl fmt::Debug for Garbage {
 mod tests {
     use super::*;
     use crate::args::Blob;
-    use crate::entry::{Entry, NewValue};
+    use crate::entry::NewValue;
 
     fn hash_of(key: &[u8]) -> u64 {
         key.iter().fold(5, |hash: u64, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15))
@@ -121,13 +132,26 @@ mod tests {
 
     #[test]
     fn a_big_value_uses_up_the_budget_by_its_size_and_is_freed() {
-        let blob = Blob::new(vec![1; 50 * BYTES_PER_UNIT]);
+        let blob = Blob::new(vec![1; 50 * 4096]);
         let mut garbage = Garbage::default();
         garbage.push(vec![table(4, NewValue::Blob(Blob::clone(&blob)))], 4);
         assert!(garbage.free_some(60));
         assert_eq!(Blob::strong_count(&blob), 1 + 2, "the second value exceeds the budget");
         garbage.free_some(usize::MAX);
         assert_eq!(Blob::strong_count(&blob), 1);
+    }
+
+    #[test]
+    fn only_a_big_entry_is_put_off() {
+        let mut garbage = Garbage::default();
+        for (units, put_off) in [(1, 0), (UNITS_PUT_OFF_MIN - 2, 0), (UNITS_PUT_OFF_MIN, 1)] {
+            let blob = Blob::new(vec![1; units * 4096]);
+            garbage.push_entry(Entry::new(b"key", NewValue::Blob(Blob::clone(&blob)), None));
+            assert_eq!((garbage.len(), Blob::strong_count(&blob)), (put_off, 1 + put_off), "{units}");
+            assert_eq!(garbage.is_empty(), put_off == 0);
+            assert!(!garbage.free_some(1));
+            assert_eq!((garbage.len(), Blob::strong_count(&blob)), (0, 1));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! commands.
 
 use crate::args::Blob;
-use crate::db::{Db, DbIndex, Env, Freeing, Key};
+use crate::db::{Db, DbIndex, Env, ExpireChange, Freeing, Key};
 use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
 use crate::error::CommandError;
 use crate::event::{self, Event};
@@ -75,6 +75,12 @@ impl<'a> Keyspace<'a> {
         self.selected
     }
 
+    /// The database of this number, if it is there.
+    pub fn db_index(&self, number: i64) -> Option<DbIndex> {
+        let index = u16::try_from(number).ok().map(DbIndex)?;
+        (index.index() < self.dbs.len()).then_some(index)
+    }
+
     /// Watches a key for a client (WATCH).
     pub fn watch(&mut self, key: &Key<'_>, client: ClientId) {
         let is_expired = self.is_expired(key);
@@ -99,6 +105,11 @@ impl<'a> Keyspace<'a> {
     #[inline]
     pub fn db(&mut self) -> &mut Db {
         &mut self.dbs[self.selected.index()]
+    }
+
+    /// What the databases share.
+    pub(crate) fn env(&self) -> &Env {
+        self.env
     }
 
     /// All databases.
@@ -146,6 +157,36 @@ impl<'a> Keyspace<'a> {
         let place = db.find(key)?;
         let entry = db.tables[key.slot.index()].word(place).entry();
         entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms).then_some(entry)
+    }
+
+    /// A random key's entry, each with the same chance. Expired keys that are met on the way are removed; `None` when there
+    /// is none but those (Redis: dbRandomKey).
+    pub fn random_entry(&mut self) -> Option<EntryRef<'_>> {
+        loop {
+            let (slot, place) = self.dbs[self.selected.index()].random_place(&mut self.env.random)?;
+            let entry = self.db().tables[slot.index()].word(place).entry();
+            if entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms) {
+                return Some(self.db().tables[slot.index()].word(place).entry());
+            }
+            self.remove_expired(slot, place);
+        }
+    }
+
+    /// How long an entry with these access statistics has not been used, in milliseconds (OBJECT IDLETIME). Means
+    /// nothing while the policy is LFU.
+    pub fn idle_ms(&self, access: u32) -> u64 {
+        self.env.access.idle_ms(access, self.env.now_ms)
+    }
+
+    /// How often an entry with these access statistics was used, on LFU's logarithmic scale (OBJECT FREQ). Means nothing
+    /// unless the policy is LFU.
+    pub fn frequency(&self, access: u32) -> u8 {
+        self.env.access.frequency(access, self.env.now_ms)
+    }
+
+    /// True when `maxmemory-policy` is one of LFU: entries remember how often they were used, not when.
+    pub fn is_lfu(&self) -> bool {
+        self.env.access.is_lfu
     }
 
     /// Looks up a string to read it.
@@ -198,9 +239,24 @@ impl<'a> Keyspace<'a> {
     /// Sets a key to a string, whatever it held before. `Expire::Keep` on a new key means no expire.
     #[inline]
     pub fn set(&mut self, key: &Key<'_>, value: NewValue<'_>, expire: Expire) {
+        if self.env.lazy_free.server_del {
+            self.put_off_old_value(key);
+        }
         match self.write(key) {
             Some(mut entry) => entry.replace(value, expire),
             None => self.add(key, value, expire),
+        }
+    }
+
+    /// Leaves the value that is about to be overwritten to the garbage; the key keeps its expire and its access
+    /// statistics.
+    #[cold]
+    fn put_off_old_value(&mut self, key: &Key<'_>) {
+        let Some(mut entry) = self.write(key) else { return };
+        if let StrValue::Raw(blob) = entry.string() {
+            let old = Entry::new(b"", NewValue::Blob(Blob::clone(blob)), None);
+            entry.replace(NewValue::Int(0), Expire::Keep);
+            self.env.garbage.push_entry(old);
         }
     }
 
@@ -219,17 +275,14 @@ impl<'a> Keyspace<'a> {
     }
 
     fn insert_at(&mut self, key: &Key<'_>, mut entry: Entry) -> Place {
-        entry.set_access(self.env.access_now());
+        entry.set_access(self.env.access.at_start(self.env.now_ms));
         self.dbs[self.selected.index()].insert(key.slot, key.hash, entry, &self.env.hasher)
     }
 
     #[inline]
     fn entry_mut(&mut self, key: &Key<'_>, place: Place) -> EntryMut<'_> {
-        let db = &mut self.dbs[self.selected.index()];
-        EntryMut {
-            word: db.tables[key.slot.index()].word_mut(place),
-            keys_with_expire: &mut db.keys_with_expire,
-        }
+        let (word, expire_change) = self.dbs[self.selected.index()].entry_mut(key.slot, place);
+        EntryMut { word, expire_change }
     }
 
     /// Adds an entry that was taken out of another shard, its access statistics as they were.
@@ -251,6 +304,59 @@ impl<'a> Keyspace<'a> {
         Some(self.db().remove(key.slot, place))
     }
 
+    /// Takes a key out and gives its memory back. True when it was there.
+    pub fn delete(&mut self, key: &Key<'_>, freeing: Freeing) -> bool {
+        let entry = self.remove(key);
+        let was_there = entry.is_some();
+        if let Some(entry) = entry {
+            self.env.free(entry, freeing == Freeing::InSteps);
+        }
+        was_there
+    }
+
+    /// When DEL gives memory back (lazyfree-lazy-user-del).
+    pub fn freeing_by_user(&self) -> Freeing {
+        Freeing::in_steps_if(self.env.lazy_free.user_del)
+    }
+
+    /// When a value that is overwritten is given back (lazyfree-lazy-server-del).
+    pub fn freeing_by_server(&self) -> Freeing {
+        Freeing::in_steps_if(self.env.lazy_free.server_del)
+    }
+
+    /// When the memory of a key whose time is over is given back (lazyfree-lazy-expire).
+    pub fn freeing_by_expiry(&self) -> Freeing {
+        Freeing::in_steps_if(self.env.lazy_free.expire)
+    }
+
+    /// When FLUSHALL gives memory back that was not told (lazyfree-lazy-user-flush).
+    pub fn freeing_by_flush(&self) -> Freeing {
+        Freeing::in_steps_if(self.env.lazy_free.user_flush)
+    }
+
+    /// Another view, of another database, for as long as `look` runs.
+    pub fn in_db<R>(&mut self, db: DbIndex, look: impl FnOnce(&mut Keyspace<'_>) -> R) -> R {
+        look(&mut Keyspace::new(self.dbs, db, self.env, self.touch))
+    }
+
+    /// Swaps two databases of this shard, which must be there.
+    pub fn swap_dbs(&mut self, first: DbIndex, second: DbIndex) {
+        self.env.dirty += 1;
+        if first == second {
+            return;
+        }
+        for (db, other) in [(first, second), (second, first)] {
+            for bytes in self.env.watches.keys_of(db) {
+                let key = self.env.key(&bytes);
+                let was_there = self.dbs[db.index()].find(&key).is_some();
+                let comes = self.dbs[other.index()].find(&key);
+                let comes = comes.map(|_| self.in_db(other, |keys| keys.is_expired(&key)));
+                self.env.watches.replaced(db, &bytes, was_there, comes);
+            }
+        }
+        self.dbs.swap(first.index(), second.index());
+    }
+
     /// Removes every key of the selected database.
     pub fn flush_selected(&mut self, freeing: Freeing) {
         let selected = self.selected;
@@ -267,11 +373,9 @@ impl<'a> Keyspace<'a> {
     /// As in Redis a FLUSHALL of nothing is a change all the same: it has an effect.
     fn flush(&mut self, index: DbIndex, freeing: Freeing) {
         let db = &mut self.dbs[index.index()];
-        // Watches of keys that were not there stay unbroken (Redis: touchAllWatchedKeysInDb).
         for bytes in self.env.watches.keys_of(index) {
-            if db.find(&self.env.key(&bytes)).is_some() {
-                self.env.watches.touch(index, &bytes, false);
-            }
+            let was_there = db.find(&self.env.key(&bytes)).is_some();
+            self.env.watches.replaced(index, &bytes, was_there, None);
         }
         self.env.dirty += 1;
         db.flush(freeing, &mut self.env.garbage);
@@ -285,22 +389,32 @@ impl<'a> Keyspace<'a> {
         let entry = db.tables[key.slot.index()].word(place).entry();
         match entry.expire_ms() {
             Some(at_ms) if at_ms <= self.env.now_ms => {
-                db.remove(key.slot, place);
-                self.env.expired_keys += 1;
-                self.env.removed(self.selected, key.bytes, event::EXPIRED);
+                self.remove_expired(key.slot, place);
                 None
             }
             _ => Some(place),
         }
     }
 
+    /// Removes an entry whose time is over, and tells it.
+    #[cold]
+    fn remove_expired(&mut self, slot: SlotId, place: Place) {
+        let entry = self.db().remove(slot, place);
+        self.env.expired_keys += 1;
+        self.env.removed(self.selected, entry.view().key(), event::EXPIRED);
+        self.env.free(entry, self.env.lazy_free.expire);
+    }
+
     #[inline]
     fn touched(&mut self, key: &Key<'_>, place: Place) -> &Word {
-        let access = self.env.access_now();
         let table = &mut self.dbs[self.selected.index()].tables[key.slot.index()];
         let word = table.word_mut(place);
-        if self.touch && word.entry().access() != access {
-            word.with_entry(|entry| entry.set_access(access));
+        if self.touch {
+            let before = word.entry().access();
+            let access = self.env.access_now(before);
+            if before != access {
+                word.with_entry(|entry| entry.set_access(access));
+            }
         }
         word
     }
@@ -321,7 +435,7 @@ fn pad(bytes: &mut Vec<u8>, len_min: usize) {
 /// An entry that may be changed.
 pub struct EntryMut<'a> {
     word: &'a mut Word,
-    keys_with_expire: &'a mut usize,
+    expire_change: ExpireChange<'a>,
 }
 
 impl EntryMut<'_> {
@@ -340,12 +454,12 @@ impl EntryMut<'_> {
     /// Changes the value and the expire.
     #[inline]
     pub fn replace(&mut self, value: NewValue<'_>, expire: Expire) {
-        self.counting_expires(|word| word.with_entry(|entry| entry.replace(value, expire)));
+        self.telling_of_expire(|word| word.with_entry(|entry| entry.replace(value, expire)));
     }
 
     /// Sets or removes the expire, in milliseconds since 1970.
     pub fn set_expire(&mut self, expire_ms: Option<u64>) {
-        self.counting_expires(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
+        self.telling_of_expire(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
     }
 
     /// Overwrites an integer value in place. The kind must be `Kind::Int`.
@@ -360,11 +474,13 @@ impl EntryMut<'_> {
     }
 
     #[inline]
-    fn counting_expires(&mut self, change: impl FnOnce(&mut Word)) {
-        let had = self.view().expire_ms().is_some();
+    fn telling_of_expire(&mut self, change: impl FnOnce(&mut Word)) {
+        let before = self.view().expire_ms();
         change(self.word);
-        let has = self.view().expire_ms().is_some();
-        *self.keys_with_expire = *self.keys_with_expire + usize::from(has) - usize::from(had);
+        let after = self.view().expire_ms();
+        if before != after {
+            self.expire_change.happened(self.word.tag(), before, after);
+        }
     }
 }
 

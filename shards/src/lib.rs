@@ -6,6 +6,7 @@
 //!
 //! Dependencies point one way: `encoding <- types <- db <- commands`. In reading order:
 
+pub mod access;
 pub mod args;
 pub mod command;
 pub mod commands;
@@ -16,6 +17,8 @@ pub mod encoding;
 pub mod entry;
 pub mod error;
 pub mod event;
+pub mod evict;
+mod expires;
 pub mod garbage;
 pub mod glob;
 pub mod keyspace;
@@ -24,9 +27,11 @@ pub mod random;
 pub mod reply;
 pub mod shard;
 pub mod slot;
+mod slot_counts;
 pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod txn;
+pub mod walk;
 pub mod watch;
-mod words;
+pub mod words;

@@ -1,16 +1,21 @@
 //! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
 
 use crate::args::Args;
-use crate::command::DataCommand;
+use crate::command::{DataCommand, Handler};
 use crate::ctx::Ctx;
-use crate::db::{Db, DbIndex, Env, Sweep, expire_some};
+use crate::db::{Db, DbIndex, Env, LazyFree};
 use crate::effects::{Group, Stamp};
+use crate::event;
+use crate::evict::Evictor;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::txn::Exec;
 use crate::txn::participant::TxnState;
 use crate::watch::ClientId;
+
+/// How long active expiry leaves a part alone in which it has met keys that a transaction holds.
+const HELD_RETRY_MS: u64 = 10;
 
 /// What a shard is told when it is made.
 #[derive(Clone, Debug)]
@@ -31,10 +36,11 @@ pub struct ShardConfig {
 pub struct Shard {
     /// Its number.
     pub id: ShardId,
-    dbs: Vec<Db>,
-    env: Env,
+    pub(crate) dbs: Vec<Db>,
+    pub(crate) env: Env,
+    pub(crate) evictor: Evictor,
     pub(crate) txn: TxnState,
-    sweep: Sweep,
+    is_expiring: bool,
 }
 
 /// One command as a shard is asked to run it.
@@ -59,7 +65,14 @@ impl Shard {
     pub fn new(config: &ShardConfig) -> Shard {
         let env = Env::new(config.hash_seeds, config.random_seed, config.string_len_max);
         let dbs = (0..config.databases).map(|_| Db::default()).collect();
-        Shard { id: config.id, dbs, env, txn: TxnState::default(), sweep: Sweep::default() }
+        Shard {
+            id: config.id,
+            dbs,
+            env,
+            evictor: Evictor::default(),
+            txn: TxnState::default(),
+            is_expiring: true,
+        }
     }
 
     /// Tells the shard the time, in milliseconds since 1970. Called once a turn: all commands of a turn see the same
@@ -76,7 +89,19 @@ impl Shard {
     /// Runs one command to its end. An error becomes the reply.
     #[inline]
     pub fn execute(&mut self, call: Call<'_>, reply: &mut Reply) {
-        self.execute_open(call, reply);
+        self.execute_as(call.command.run, call, reply);
+    }
+
+    /// The same with another body than that of the command.
+    #[inline]
+    pub(crate) fn execute_as(&mut self, run: Handler, call: Call<'_>, reply: &mut Reply) {
+        self.execute_open(run, call, reply);
+        self.close_effects();
+    }
+
+    /// Closes the group of effects of what has happened on this shard alone.
+    #[inline]
+    pub(crate) fn close_effects(&mut self) {
         if self.env.effects.is_listening() {
             let stamp = self.own_stamp();
             self.env.effects.close(stamp);
@@ -85,12 +110,12 @@ impl Shard {
 
     /// The same as a part of a transaction, whose end closes the group of effects.
     #[inline]
-    pub(crate) fn execute_open(&mut self, call: Call<'_>, reply: &mut Reply) {
+    pub(crate) fn execute_open(&mut self, run: Handler, call: Call<'_>, reply: &mut Reply) {
         let mark = reply.mark();
         let dirty = self.env.dirty;
         let keys = Keyspace::new(&mut self.dbs, call.db, &mut self.env, call.touch);
         let mut ctx = Ctx { reply, keys, slot: call.slot, client: call.client };
-        if let Err(error) = (call.command.run)(&mut ctx, call.args) {
+        if let Err(error) = run(&mut ctx, call.args) {
             reply.truncate(mark);
             reply.error(&error);
         }
@@ -99,9 +124,9 @@ impl Shard {
         }
     }
 
-    /// Runs one command of a transaction and closes its group of effects.
-    pub(crate) fn execute_stamped(&mut self, call: Call<'_>, stamp: Stamp, reply: &mut Reply) {
-        self.execute_open(call, reply);
+    /// Runs one command of a transaction, or what a shard does of it, and closes its group of effects.
+    pub(crate) fn execute_stamped(&mut self, run: Handler, call: Call<'_>, stamp: Stamp, reply: &mut Reply) {
+        self.execute_open(run, call, reply);
         self.env.effects.close(stamp);
     }
 
@@ -126,7 +151,7 @@ impl Shard {
         }
         reply.array(exec.calls.len());
         for call in &exec.calls {
-            self.execute_open(call.as_call(), reply);
+            self.execute_open(call.command.run, call.as_call(), reply);
         }
         self.env.effects.close(stamp);
     }
@@ -146,6 +171,18 @@ impl Shard {
         self.env.effects.take()
     }
 
+    /// Does something while walks stop at these slots, of which keys are lent.
+    pub(crate) fn walk_around(&mut self, lent: Vec<(DbIndex, SlotId)>, work: impl FnOnce(&mut Shard)) {
+        self.env.lent = lent;
+        work(self);
+        self.env.lent.clear();
+    }
+
+    /// 64 random bits.
+    pub(crate) fn random_bits(&mut self) -> u64 {
+        self.env.random.bits()
+    }
+
     /// The keys as a transaction moves them.
     pub(crate) fn keyspace(&mut self, db: DbIndex) -> Keyspace<'_> {
         Keyspace::new(&mut self.dbs, db, &mut self.env, false)
@@ -159,17 +196,62 @@ impl Shard {
         &mut self.env
     }
 
+    /// The keys as a client sees them whose lookups count as use.
+    #[cfg(test)]
+    pub(crate) fn reading_keyspace(&mut self, db: DbIndex) -> Keyspace<'_> {
+        Keyspace::new(&mut self.dbs, db, &mut self.env, true)
+    }
+
     /// Frees a part of what FLUSHALL ASYNC has removed: about `budget` entries, see [`crate::garbage::Garbage::free_some`]. The worker
     /// calls it once a turn, and does not sleep while it says that more is left.
     pub fn free_some(&mut self, budget: usize) -> bool {
         self.env.garbage.free_some(budget)
     }
 
-    /// Removes expired keys that nobody asks for: looks at about `budget` entries, going round. Returns true when so many
-    /// of them had expired that it is worth going on at once (Redis: activeExpireCycle).
+    /// Whether [`Shard::expire_some`] does anything (DEBUG SET-ACTIVE-EXPIRE).
+    pub fn set_active_expire(&mut self, is_expiring: bool) {
+        self.is_expiring = is_expiring;
+    }
+
+    /// Removes keys whose time is over and that nobody asks for, in the order of their times as far as that is cheap: about
+    /// `budget` keys, a big value counting as several. True when the budget was used up, so that it is worth going on
+    /// at once (Redis: activeExpireCycle). Keys that a transaction holds wait until it is over.
     pub fn expire_some(&mut self, budget: usize) -> bool {
-        let (looked_at, removed) = expire_some(&mut self.dbs, &mut self.sweep, &mut self.env, budget);
-        removed * 10 > looked_at
+        let mut used = 0;
+        if !self.is_expiring {
+            return false;
+        }
+        for db in 0..self.dbs.len() {
+            while used < budget
+                && let Some((slot, part)) = self.dbs[db].due_part(self.env.now_ms)
+            {
+                used += 1 + self.expire_part(DbIndex(db as u16), slot, part, budget - used);
+            }
+        }
+        self.close_effects();
+        used >= budget
+    }
+
+    /// Removes the entries of one part whose time is over. Returns how much of the budget it has used.
+    fn expire_part(&mut self, db: DbIndex, slot: SlotId, part: u32, budget: usize) -> usize {
+        let now_ms = self.env.now_ms;
+        let (mut used, mut passed) = (0, 0);
+        while used < budget {
+            let table = &self.dbs[db.index()].tables[slot.index()];
+            let Some(place) = table.due_place(part, passed, now_ms) else { break };
+            let entry = table.word(place).entry();
+            if entry.expire_ms().is_none_or(|at_ms| at_ms > now_ms) || self.is_held(db, entry.key()) {
+                (used, passed) = (used + 1, passed + 1);
+                continue;
+            }
+            let entry = self.dbs[db.index()].remove(slot, place);
+            used += entry.view().freeing_cost();
+            self.env.expired_keys += 1;
+            self.env.removed(db, entry.view().key(), event::EXPIRED);
+        }
+        let not_before_ms = if passed > 0 { now_ms.saturating_add(HELD_RETRY_MS) } else { 0 };
+        self.dbs[db.index()].put_off(slot, part, not_before_ms);
+        used
     }
 
     /// True while [`Shard::free_some`] has work.
@@ -183,16 +265,22 @@ impl Shard {
         self.env.string_len_max = bytes;
     }
 
+    /// Changes which removals leave the freeing of big values to later turns.
+    pub fn set_lazy_free(&mut self, lazy_free: LazyFree) {
+        self.env.lazy_free = lazy_free;
+    }
+
+    /// Tells the shard which slots it owns. All, until it is told.
+    pub fn set_owned(&mut self, owned: SlotSet) {
+        self.env.owned = owned;
+    }
+
     /// Sets the counters to zero (CONFIG RESETSTAT).
     pub fn reset_stats(&mut self) {
         self.env.keyspace_hits = 0;
         self.env.keyspace_misses = 0;
         self.env.expired_keys = 0;
-    }
-
-    /// Tells the shard which slots are its own. All are before it is told.
-    pub fn set_owned(&mut self, owned: SlotSet) {
-        self.env.owned = owned;
+        self.env.evicted_keys = 0;
     }
 
     /// The databases.
@@ -203,5 +291,121 @@ impl Shard {
     /// Counters and what the databases share.
     pub fn env(&self) -> &Env {
         &self.env
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::Effect;
+    use crate::entry::{Expire, NewValue};
+
+    const DB: DbIndex = DbIndex(3);
+
+    fn shard_at(now_ms: u64) -> Shard {
+        let mut shard = Shard::new(&ShardConfig {
+            id: ShardId(0),
+            databases: 4,
+            hash_seeds: [1, 2, 3, 4],
+            random_seed: 5,
+            string_len_max: 512 << 20,
+        });
+        shard.set_now(now_ms);
+        shard
+    }
+
+    fn set(shard: &mut Shard, name: &str, expire_ms: u64) {
+        let mut space = shard.keyspace(DB);
+        let key = space.key(name.as_bytes());
+        space.set(&key, NewValue::Bytes(b"value"), Expire::At(expire_ms));
+    }
+
+    #[test]
+    fn what_has_expired_is_removed_in_bounded_steps_and_nothing_else() {
+        let mut shard = shard_at(1_000);
+        for index in 0..10_000u64 {
+            // All in one slot, so that its table is split.
+            set(&mut shard, &format!("{{tag}}{index}"), 2_000 + index % 3);
+        }
+        set(&mut shard, "never", u64::MAX);
+        shard.set_now(1_999);
+        assert!(!shard.expire_some(1_000));
+        assert_eq!(shard.dbs()[3].len(), 10_001);
+        shard.set_now(2_001);
+        assert!(shard.expire_some(1_000));
+        assert!((9_000..9_011).contains(&shard.dbs()[3].len()), "{}", shard.dbs()[3].len());
+        while shard.expire_some(1_000) {}
+        shard.dbs()[3].assert_exact();
+        assert_eq!((shard.dbs()[3].len(), shard.env().expired_keys), (3_334, 6_667));
+        // Behind the times that the index can tell apart.
+        shard.set_now((1 << 48) + 5);
+        while shard.expire_some(1_000) {}
+        assert_eq!(shard.dbs()[3].len(), 1);
+        assert!(shard.dbs()[3].due_part(2_002).is_none());
+    }
+
+    #[test]
+    fn active_expiry_can_be_switched_off() {
+        let mut shard = shard_at(1_000);
+        set(&mut shard, "a", 2_000);
+        shard.set_now(2_000);
+        shard.set_active_expire(false);
+        assert!(!shard.expire_some(1_000));
+        assert_eq!(shard.dbs()[3].len(), 1);
+        shard.set_active_expire(true);
+        shard.expire_some(1_000);
+        assert_eq!(shard.dbs()[3].len(), 0);
+    }
+
+    #[test]
+    fn each_expired_key_is_an_effect_and_breaks_watches() {
+        let mut shard = shard_at(1_000);
+        shard.listen_to_effects(true);
+        set(&mut shard, "a", 2_000);
+        let watching = |shard: &mut Shard| {
+            let space = shard.keyspace(DB);
+            space.is_watch_broken(&space.key(b"a"), ClientId(7))
+        };
+        let mut space = shard.keyspace(DB);
+        let key = space.key(b"a");
+        space.watch(&key, ClientId(7));
+        assert!(!watching(&mut shard));
+        shard.set_now(2_000);
+        shard.expire_some(10);
+        assert!(watching(&mut shard));
+        let effects: Vec<_> = shard.take_effects().into_iter().flat_map(|group| group.effects).collect();
+        assert_eq!(effects, [Effect { db: DB, args: ["DEL", "a"].map(str::as_bytes).into_iter().collect() }]);
+    }
+
+    #[test]
+    fn keys_that_a_transaction_holds_stay_until_it_is_over() {
+        use crate::args::OwnedArgs;
+        use crate::txn::{Lent, Part, TxId, TxnMessage};
+        let mut shard = shard_at(1_000);
+        for name in ["a", "b", "{a}b", "{a}c"] {
+            set(&mut shard, name, 2_000);
+        }
+        let mut out = Vec::new();
+        let get =
+            crate::commands::FAMILIES.iter().copied().flatten().find(|row| row.spec.name == "get").unwrap();
+        let call = crate::txn::OwnedCall {
+            command: get,
+            db: DB,
+            slot: None,
+            client: ClientId(1),
+            touch: true,
+            resp3: false,
+            args: ["get", "a"].map(str::as_bytes).into_iter().collect::<OwnedArgs>(),
+        };
+        let txid = TxId(1 << 16);
+        shard.handle_txn(ShardId(1), TxnMessage::Lock(txid, Part::Run(call)), &mut out);
+        assert!(matches!(out[..], [(_, TxnMessage::Granted(..))]));
+        shard.set_now(2_000);
+        while shard.expire_some(1_000) {}
+        assert_eq!(shard.dbs()[3].len(), 1, "only the key that is held");
+        shard.handle_txn(ShardId(1), TxnMessage::Cancel(txid, None::<Lent>), &mut out);
+        shard.set_now(2_000 + HELD_RETRY_MS);
+        while shard.expire_some(1_000) {}
+        assert_eq!(shard.dbs()[3].len(), 0);
     }
 }

@@ -10,6 +10,9 @@ pub const SLOT_COUNT: usize = 16384;
 pub struct SlotId(u16);
 
 impl SlotId {
+    /// Slot 0.
+    pub const FIRST: SlotId = SlotId(0);
+
     /// Slot number `number`, which must be under [`SLOT_COUNT`].
     #[inline]
     pub fn new(number: u16) -> SlotId {
@@ -36,6 +39,59 @@ impl SlotId {
     }
 }
 
+/// A set of hash slots, one bit for each.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SlotSet {
+    bits: Box<[u64; SLOT_COUNT / 64]>,
+}
+
+impl SlotSet {
+    /// All slots.
+    pub fn all() -> SlotSet {
+        SlotSet { bits: Box::new([u64::MAX; SLOT_COUNT / 64]) }
+    }
+
+    /// No slot.
+    pub fn none() -> SlotSet {
+        SlotSet { bits: Box::new([0; SLOT_COUNT / 64]) }
+    }
+
+    /// True when the slot is in the set.
+    #[inline]
+    pub fn contains(&self, slot: SlotId) -> bool {
+        self.bits[slot.index() / 64] >> (slot.index() % 64) & 1 == 1
+    }
+
+    /// Adds a slot.
+    pub fn insert(&mut self, slot: SlotId) {
+        self.bits[slot.index() / 64] |= 1 << (slot.index() % 64);
+    }
+
+    /// Takes a slot out.
+    pub fn remove(&mut self, slot: SlotId) {
+        self.bits[slot.index() / 64] &= !(1 << (slot.index() % 64));
+    }
+
+    /// The slots of the set, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = SlotId> {
+        (0..SLOT_COUNT as u16).map(SlotId).filter(|&slot| self.contains(slot))
+    }
+}
+
+impl Default for SlotSet {
+    fn default() -> SlotSet {
+        SlotSet::none()
+    }
+}
+
+impl FromIterator<SlotId> for SlotSet {
+    fn from_iter<I: IntoIterator<Item = SlotId>>(slots: I) -> SlotSet {
+        let mut set = SlotSet::none();
+        slots.into_iter().for_each(|slot| set.insert(slot));
+        set
+    }
+}
+
 /// The part of a key that is hashed: what stands between the first `{` and the next `}` when that is not empty,
 /// else the whole key.
 #[inline]
@@ -56,58 +112,6 @@ impl ShardId {
     #[inline]
     pub fn index(self) -> usize {
         self.0 as usize
-    }
-}
-
-/// A set of slots: those that a shard owns.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SlotSet(Box<[u64; SLOT_COUNT / 64]>);
-
-impl Default for SlotSet {
-    fn default() -> SlotSet {
-        SlotSet(Box::new([0; SLOT_COUNT / 64]))
-    }
-}
-
-impl SlotSet {
-    /// All slots.
-    pub fn all() -> SlotSet {
-        SlotSet(Box::new([u64::MAX; SLOT_COUNT / 64]))
-    }
-
-    /// True for a slot of the set.
-    #[inline]
-    pub fn contains(&self, slot: SlotId) -> bool {
-        self.0[slot.index() / 64] >> (slot.index() % 64) & 1 == 1
-    }
-
-    /// Adds a slot.
-    pub fn insert(&mut self, slot: SlotId) {
-        self.0[slot.index() / 64] |= 1 << (slot.index() % 64);
-    }
-
-    /// Takes a slot out.
-    pub fn remove(&mut self, slot: SlotId) {
-        self.0[slot.index() / 64] &= !(1 << (slot.index() % 64));
-    }
-
-    /// The slots of the set, in ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = SlotId> {
-        (0..SLOT_COUNT as u16).map(SlotId).filter(|&slot| self.contains(slot))
-    }
-}
-
-impl FromIterator<SlotId> for SlotSet {
-    fn from_iter<I: IntoIterator<Item = SlotId>>(slots: I) -> SlotSet {
-        let mut set = SlotSet::default();
-        slots.into_iter().for_each(|slot| set.insert(slot));
-        set
-    }
-}
-
-impl std::fmt::Debug for SlotSet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} slots", self.iter().count())
     }
 }
 
@@ -171,6 +175,16 @@ mod tests {
         for (key, slot) in [("foo", 12182), ("bar", 5061), ("", 0), ("123456789", 0x31C3)] {
             assert_eq!(SlotId::of(key.as_bytes()).number(), slot, "{key}");
         }
+    }
+
+    #[test]
+    fn a_set_of_slots_holds_what_was_put_in_and_not_taken_out() {
+        let slots = [0, 63, 64, 16383].map(SlotId::new);
+        let mut set: SlotSet = slots.into_iter().collect();
+        set.remove(slots[1]);
+        let held = (0..SLOT_COUNT as u16).map(SlotId::new).filter(|&slot| set.contains(slot));
+        assert_eq!(held.collect::<Vec<_>>(), [slots[0], slots[2], slots[3]]);
+        assert!((0..SLOT_COUNT as u16).all(|slot| SlotSet::all().contains(SlotId::new(slot))));
     }
 
     #[test]

@@ -18,6 +18,8 @@
 #![expect(unsafe_code, reason = "words pack a tag and an owned pointer, which only this file takes apart")]
 
 use crate::entry::{Entry, EntryRef};
+use crate::expires::{PartExpires, kept_ms};
+use crate::random::Random;
 use crate::words::{UsedWords, Words};
 
 /// A part with more entries than this is split. Bounds the longest pause of growth.
@@ -40,7 +42,8 @@ impl Word {
         unsafe { EntryRef::from_raw(self.0 & POINTER_MASK) }
     }
 
-    /// Changes the entry, which may move in memory. Its key must stay the same.
+    /// Changes the entry, which may move in memory. Its key must stay the same; a change of its expire must be told to
+    /// the part's [`PartExpires`].
     #[inline]
     pub fn with_entry<R>(&mut self, change: impl FnOnce(&mut Entry) -> R) -> R {
         // SAFETY: the pointer is taken back here and given up again below; `&mut self` excludes other users. Should
@@ -50,9 +53,15 @@ impl Word {
         self.0 = (self.0 & !POINTER_MASK) | std::mem::ManuallyDrop::into_inner(entry).into_raw();
         result
     }
+
+    /// The tag under which the entry's time is kept.
+    #[inline]
+    pub(crate) fn tag(&self) -> u16 {
+        word_tag(self.0)
+    }
 }
 
-/// Entries of one slot of one database. Owned by one shard at a time; 24 bytes when empty.
+/// Entries of one slot of one database. Owned by one shard at a time; 32 bytes when empty.
 pub struct Table {
     root: Root,
 }
@@ -75,6 +84,8 @@ struct Directory {
 struct Part {
     words: Words,
     len: u32,
+    /// The times of the entries that have an expire.
+    expires: PartExpires,
 }
 
 #[inline]
@@ -111,7 +122,7 @@ fn larger(capacity: usize) -> usize {
 
 impl Part {
     fn with_capacity(capacity: usize) -> Part {
-        Part { words: Words::zeroed(capacity), len: 0 }
+        Part { words: Words::zeroed(capacity), len: 0, expires: PartExpires::default() }
     }
 
     #[inline]
@@ -213,29 +224,54 @@ impl Part {
         word
     }
 
-    fn remove_expired(&mut self, now_ms: u64) -> (usize, usize) {
-        let (looked_at, mut removed) = (self.len as usize, 0);
-        for word in self.words.iter_mut().filter(|word| **word != 0) {
+    /// The place of an entry with this tag that expires at this time.
+    fn find_expiring(&self, tag: u16, at_ms: u64) -> Option<usize> {
+        let mut at = self.home(tag);
+        while let Some(&word) = self.words.get(at) {
+            if word == 0 || word_tag(word) > tag {
+                return None;
+            }
             // SAFETY: a non-zero word holds a pointer of Entry::into_raw that this part owns.
-            let entry = unsafe { EntryRef::from_raw(*word & POINTER_MASK) };
-            if entry.expire_ms().is_some_and(|at_ms| at_ms <= now_ms) {
-                // SAFETY: the word owns its entry, and is emptied right away.
-                drop(unsafe { Entry::from_raw(*word & POINTER_MASK) });
-                *word = 0;
-                removed += 1;
+            let entry = unsafe { EntryRef::from_raw(word & POINTER_MASK) };
+            if word_tag(word) == tag && entry.expire_ms().map(kept_ms) == Some(at_ms) {
+                return Some(at);
+            }
+            at += 1;
+        }
+        None
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.words.len() * size_of::<u64>() + self.expires.memory_bytes()
+    }
+
+    /// The place of a random word in use; the part must not be empty. At least every eighth word is in use but for
+    /// some time after a split, so it takes few tries.
+    fn random_at(&self, random: &mut Random) -> usize {
+        loop {
+            let at = random.below(self.words.len());
+            if self.words[at] != 0 {
+                return at;
             }
         }
-        if removed > 0 {
-            self.len -= removed as u32;
-            let (len, capacity) = (self.len as usize, self.words.len());
-            // The gaps are in the wrong places now: every word goes to its home again.
-            match len {
-                0 => self.words = Words::default(),
-                _ if len < capacity / 4 => self.resize(larger(len + len / 4)),
-                _ => self.resize(capacity),
+    }
+
+    /// Visits the entries from `tag` on, in the order of their tags, until there were `limit` and a tag ends. Returns how
+    /// many there were, and the tag to go on with, if there is one.
+    fn scan(&self, tag: u16, limit: usize, mut visit: impl FnMut(EntryRef<'_>)) -> (usize, Option<u16>) {
+        let (mut seen, mut last) = (0, None);
+        // All that is behind `tag` in the order lies behind its home, though not only that.
+        let words = self.words[self.home(tag).min(self.words.len())..].iter();
+        for &word in words.filter(|&&word| word != 0 && word_tag(word) >= tag) {
+            if seen >= limit && last != Some(word_tag(word)) {
+                return (seen, Some(word_tag(word)));
             }
+            // SAFETY: a non-zero word holds a pointer of Entry::into_raw that this part owns.
+            visit(unsafe { EntryRef::from_raw(word & POINTER_MASK) });
+            last = Some(word_tag(word));
+            seen += 1;
         }
-        (looked_at, removed)
+        (seen, None)
     }
 
     fn drain(&mut self) -> impl Iterator<Item = u64> + use<> {
@@ -270,12 +306,20 @@ impl Directory {
         let capacity = self.parts[index].1.words.len() / 2;
         let mut old = std::mem::replace(&mut self.parts[index].1, Part::with_capacity(capacity));
         let mut sibling = Part::with_capacity(capacity);
+        let (mut times, mut sibling_times) = (Vec::new(), Vec::new());
         for word in old.drain() {
             // SAFETY: the word came out of a part that owned it.
-            let hash = hash_of(unsafe { EntryRef::from_raw(word & POINTER_MASK) }.key());
-            let target = if hash >> depth & 1 == 0 { &mut self.parts[index].1 } else { &mut sibling };
+            let entry = unsafe { EntryRef::from_raw(word & POINTER_MASK) };
+            let (target, times) = match hash_of(entry.key()) >> depth & 1 {
+                0 => (&mut self.parts[index].1, &mut times),
+                _ => (&mut sibling, &mut sibling_times),
+            };
+            times.extend(entry.expire_ms().map(|at_ms| (at_ms, word_tag(word))));
             target.insert(word);
         }
+        // The agenda knows the part by its index, which the first half keeps.
+        self.parts[index].1.expires = PartExpires::of(times, &old.expires);
+        sibling.expires = PartExpires::of(sibling_times, &PartExpires::default());
         self.parts[index].0 = depth + 1;
         let sibling_index = self.parts.len() as u32;
         self.parts.push((depth + 1, sibling));
@@ -287,11 +331,64 @@ impl Directory {
     }
 }
 
+/// How far a walk through a table has come ([`Table::scan`]). It stays right while the table grows, splits, shrinks and
+/// changes hands, because it speaks of hashes: entries go by the low bits of their hashes, reversed, which is the order
+/// of the parts however far they have been split, and within a part by tag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ScanPosition {
+    /// The first low bits, reversed, of the part to go on with.
+    start: u32,
+    /// How many bits the part had been told apart by: the tag is about all hashes that share them.
+    depth: u32,
+    /// What is before this tag has been visited.
+    tag: u16,
+}
+
+impl ScanPosition {
+    /// The beginning of a table.
+    pub const START: ScanPosition = ScanPosition { start: 0, depth: 0, tag: 0 };
+    /// [`ScanPosition::to_bits`] gives so many bits at most.
+    pub const BITS: u32 = 49;
+
+    /// As a number: the tag, above it the bits of `start` that count with a one behind them. In a table that was
+    /// never split it is the tag alone.
+    pub fn to_bits(self) -> u64 {
+        if self.depth == 0 {
+            return self.tag.into();
+        }
+        let marked = u64::from(self.start) << 1 | 1 << (32 - self.depth);
+        marked << 16 | u64::from(self.tag)
+    }
+
+    /// The position of a number; every number is one.
+    pub fn from_bits(bits: u64) -> ScanPosition {
+        let (marked, tag) = (bits >> 16 & 0x1_ffff_ffff, bits as u16);
+        if marked == 0 {
+            return ScanPosition { tag, ..ScanPosition::default() };
+        }
+        let depth = 32 - marked.trailing_zeros();
+        ScanPosition { start: (marked >> 1) as u32 & first_bits(depth), depth, tag }
+    }
+}
+
+/// A mask of the first `count` bits.
+fn first_bits(count: u32) -> u32 {
+    u32::MAX.checked_shl(32 - count).unwrap_or(0)
+}
+
 /// Where an entry lies. Valid until the table changes.
 #[derive(Clone, Copy)]
 pub struct Place {
     part: u32,
     at: u32,
+}
+
+impl Place {
+    /// The number of the part.
+    #[inline]
+    pub(crate) fn part(self) -> u32 {
+        self.part
+    }
 }
 
 impl Default for Table {
@@ -340,17 +437,34 @@ impl Table {
     /// The word at a place, to be changed.
     #[inline]
     pub fn word_mut(&mut self, place: Place) -> &mut Word {
+        self.word_and_expires(place).0
+    }
+
+    /// The word at a place and the times of its part, both to be changed.
+    #[inline]
+    pub(crate) fn word_and_expires(&mut self, place: Place) -> (&mut Word, &mut PartExpires) {
         let part = match &mut self.root {
             Root::Part(part) => part,
             Root::Split(directory) => &mut directory.parts[place.part as usize].1,
         };
         let word = &mut part.words[place.at as usize];
         // SAFETY: `Word` is a transparent wrapper of the word, and a place names a word in use.
-        unsafe { &mut *std::ptr::from_mut(word).cast::<Word>() }
+        (unsafe { &mut *std::ptr::from_mut(word).cast::<Word>() }, &mut part.expires)
     }
 
     /// Adds an entry whose key is not in the table.
     pub fn insert(&mut self, hash: u64, entry: Entry, hash_of: impl Fn(&[u8]) -> u64) -> Place {
+        let expire_ms = entry.view().expire_ms();
+        let place = self.insert_word(hash, entry, hash_of);
+        if let Some(at_ms) = expire_ms
+            && let Some(expires) = self.expires_mut(place.part)
+        {
+            expires.add(at_ms, tag_of(hash));
+        }
+        place
+    }
+
+    fn insert_word(&mut self, hash: u64, entry: Entry, hash_of: impl Fn(&[u8]) -> u64) -> Place {
         let word = (hash & !POINTER_MASK) | entry.into_raw();
         if let Root::Part(part) = &mut self.root {
             if (part.len as usize) < PART_ENTRIES_MAX {
@@ -374,19 +488,87 @@ impl Table {
 
     /// Takes an entry out.
     pub fn remove(&mut self, place: Place) -> Entry {
-        let word = match &mut self.root {
-            Root::Part(part) => part.remove(place.at as usize),
+        let part = match &mut self.root {
+            Root::Part(part) => part,
             Root::Split(directory) => {
                 directory.len -= 1;
-                let word = directory.parts[place.part as usize].1.remove(place.at as usize);
-                if directory.len == 0 {
-                    self.root = Root::Part(Part::with_capacity(0));
-                }
-                word
+                &mut directory.parts[place.part as usize].1
             }
         };
+        let word = part.remove(place.at as usize);
         // SAFETY: the word was in use, and it is in the table no more.
-        unsafe { Entry::from_raw(word & POINTER_MASK) }
+        let entry = unsafe { Entry::from_raw(word & POINTER_MASK) };
+        if let Some(at_ms) = entry.view().expire_ms() {
+            part.expires.remove(at_ms, word_tag(word));
+        }
+        if matches!(&self.root, Root::Split(directory) if directory.len == 0) {
+            self.root = Root::Part(Part::with_capacity(0));
+        }
+        entry
+    }
+
+    /// The times of a part; `None` when there is no such part (any more).
+    #[inline]
+    pub(crate) fn expires_mut(&mut self, part: u32) -> Option<&mut PartExpires> {
+        match &mut self.root {
+            Root::Part(only) => (part == 0).then_some(&mut only.expires),
+            Root::Split(directory) => {
+                directory.parts.get_mut(part as usize).map(|(_, part)| &mut part.expires)
+            }
+        }
+    }
+
+    fn part_at(&self, part: u32) -> Option<&Part> {
+        match &self.root {
+            Root::Part(only) => (part == 0).then_some(only),
+            Root::Split(directory) => directory.parts.get(part as usize).map(|(_, part)| part),
+        }
+    }
+
+    /// The place of the entry that expires as number `index` of its part, if its time has come at `now_ms`.
+    pub(crate) fn due_place(&self, part: u32, index: usize, now_ms: u64) -> Option<Place> {
+        let found = self.part_at(part)?;
+        let due = found.expires.get(index).filter(|due| due.at_ms <= now_ms)?;
+        let at = found.find_expiring(due.tag, due.at_ms);
+        debug_assert!(at.is_some(), "every time belongs to an entry");
+        Some(Place { part, at: at? as u32 })
+    }
+
+    /// The number of entries that have an expire.
+    pub(crate) fn expiring_len(&self) -> usize {
+        match &self.root {
+            Root::Part(part) => part.expires.len(),
+            Root::Split(directory) => directory.parts.iter().map(|(_, part)| part.expires.len()).sum(),
+        }
+    }
+
+    /// The place of a random entry of those that have an expire.
+    pub(crate) fn random_expiring_place(&self, random: &mut Random) -> Option<Place> {
+        let mut rest = random.below(self.expiring_len().max(1));
+        let part = (0..self.parts() as u32).find(|&part| {
+            let len = self.part_at(part).map_or(0, |part| part.expires.len());
+            let is_here = rest < len;
+            rest -= if is_here { 0 } else { len };
+            is_here
+        })?;
+        self.due_place(part, rest, u64::MAX)
+    }
+
+    /// The place of a random entry, each with the same chance.
+    pub fn random_place(&self, random: &mut Random) -> Option<Place> {
+        let (index, part) = match &self.root {
+            Root::Part(part) => (0, part),
+            Root::Split(directory) => {
+                let mut rest = random.below(directory.len.max(1));
+                let found = directory.parts.iter().position(|(_, part)| {
+                    let is_here = rest < part.len as usize;
+                    rest = rest.wrapping_sub(if is_here { 0 } else { part.len as usize });
+                    is_here
+                })?;
+                (found, &directory.parts[found].1)
+            }
+        };
+        (part.len > 0).then(|| Place { part: index as u32, at: part.random_at(random) as u32 })
     }
 
     /// All entries, in no order that a caller may rely on.
@@ -403,6 +585,46 @@ impl Table {
         })
     }
 
+    /// Visits entries from `from` on until there were `limit` (at least 1), or the part ends: entries with equal tags are
+    /// never cut apart. Returns how many there were, and where to go on; `None` at the end of the table. Who goes on
+    /// until then visits every entry that was there all the time, and may visit one twice when parts were split.
+    pub fn scan(
+        &self,
+        from: ScanPosition,
+        limit: usize,
+        visit: impl FnMut(EntryRef<'_>),
+    ) -> (usize, Option<ScanPosition>) {
+        let (depth, part) = self.part_from(from.start);
+        let start = from.start & first_bits(depth);
+        // Parts are split and never joined. One that is larger than it was is of a table that has been empty since, so
+        // nothing in it has been there all the time.
+        let tag = if depth < from.depth { 0 } else { from.tag };
+        let (seen, next_tag) = part.scan(tag, limit, visit);
+        if let Some(tag) = next_tag {
+            return (seen, Some(ScanPosition { start, depth, tag }));
+        }
+        let span = |depth| 1u64 << (32 - depth);
+        let next_start = u64::from(start) + span(depth);
+        let next = u32::try_from(next_start).ok().map(|start| {
+            // The rest of a part that has been split since is known up to the same tag.
+            let is_of_same = next_start < u64::from(from.start) + span(from.depth);
+            let tag = if is_of_same { from.tag } else { 0 };
+            ScanPosition { start, depth: self.part_from(start).0, tag }
+        });
+        (seen, next)
+    }
+
+    /// The part with the hashes whose low bits, reversed, are `start`, and its depth.
+    fn part_from(&self, start: u32) -> (u32, &Part) {
+        match &self.root {
+            Root::Part(part) => (0, part),
+            Root::Split(directory) => {
+                let (depth, part) = &directory.parts[directory.part_index(start.reverse_bits().into())];
+                (*depth, part)
+            }
+        }
+    }
+
     /// Takes the table apart, so that a large one can be freed in steps.
     pub fn into_entries(self) -> IntoEntries {
         let parts = match self.root {
@@ -412,7 +634,7 @@ impl Table {
         IntoEntries { words: UsedWords::default(), parts: parts.into_iter() }
     }
 
-    /// The number of parts: steps in which [`Table::remove_expired`] goes through the table.
+    /// The number of parts.
     pub fn parts(&self) -> usize {
         match &self.root {
             Root::Part(_) => 1,
@@ -420,28 +642,13 @@ impl Table {
         }
     }
 
-    /// Removes the entries of one part that have expired at `now_ms`. Returns how many were looked at and removed.
-    pub fn remove_expired(&mut self, part: usize, now_ms: u64) -> (usize, usize) {
-        match &mut self.root {
-            Root::Part(only) => only.remove_expired(now_ms),
-            Root::Split(directory) => {
-                let Some((_, part)) = directory.parts.get_mut(part) else { return (0, 0) };
-                let (looked_at, removed) = part.remove_expired(now_ms);
-                directory.len -= removed;
-                if directory.len == 0 {
-                    self.root = Root::Part(Part::with_capacity(0));
-                }
-                (looked_at, removed)
-            }
-        }
-    }
-
     /// Bytes of memory of the table itself, entries left out.
     pub fn memory_bytes(&self) -> usize {
         match &self.root {
-            Root::Part(part) => part.words.len() * 8,
+            Root::Part(part) => part.memory_bytes(),
             Root::Split(directory) => {
-                let parts = directory.parts.iter().map(|(_, part)| 24 + part.words.len() * 8);
+                let parts =
+                    directory.parts.iter().map(|(_, part)| size_of::<(u32, Part)>() + part.memory_bytes());
                 parts.sum::<usize>() + directory.part_of.len() * 4 + size_of::<Directory>()
             }
         }
@@ -480,6 +687,28 @@ impl Iterator for IntoEntries {
 impl Drop for IntoEntries {
     fn drop(&mut self) {
         self.for_each(drop);
+    }
+}
+
+#[cfg(test)]
+impl Table {
+    /// The times of each part are those of its entries; returns the parts' times.
+    pub(crate) fn exact_expires(&self) -> Vec<&PartExpires> {
+        let check = |part: u32| {
+            let part = self.part_at(part).unwrap();
+            let entry = |word: &u64| {
+                // SAFETY: a non-zero word holds an entry that the table owns for the lifetime of the borrow.
+                unsafe { EntryRef::from_raw(word & POINTER_MASK) }
+            };
+            let used = part.words.iter().filter(|&&word| word != 0);
+            let mut expected: Vec<_> =
+                used.filter_map(|word| Some((kept_ms(entry(word).expire_ms()?), word_tag(*word)))).collect();
+            expected.sort_unstable();
+            let times = (0..part.expires.len()).map(|index| part.expires.get(index).unwrap());
+            assert_eq!(times.map(|due| (due.at_ms, due.tag)).collect::<Vec<_>>(), expected);
+            &part.expires
+        };
+        (0..self.parts() as u32).map(check).collect()
     }
 }
 
@@ -547,37 +776,122 @@ mod tests {
         random_work(if cfg!(miri) { 200 } else { 4_000 }, 60, |_| u64::MAX);
     }
 
+    /// Walks through a table in steps; between two of them `change` happens. Returns how often each key was seen.
+    fn walk(
+        table: &mut Table,
+        limit: usize,
+        mut change: impl FnMut(&mut Table, usize),
+    ) -> BTreeMap<Vec<u8>, usize> {
+        let mut seen: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+        let (mut position, mut steps) = (ScanPosition::default(), 0);
+        loop {
+            let mut visited = 0;
+            let (count, next) = table.scan(position, limit, |entry| {
+                *seen.entry(entry.key().to_vec()).or_default() += 1;
+                visited += 1;
+            });
+            assert_eq!(count, visited);
+            let Some(next) = next else { return seen };
+            assert_eq!(ScanPosition::from_bits(next.to_bits()), next);
+            assert!(next.to_bits() >> ScanPosition::BITS == 0);
+            position = next;
+            steps += 1;
+            change(table, steps);
+        }
+    }
+
+    fn insert_number(table: &mut Table, number: usize, hash_of: fn(&[u8]) -> u64) {
+        let key = number.to_string();
+        table.insert(hash_of(key.as_bytes()), Entry::new(key.as_bytes(), NewValue::Int(0), None), hash_of);
+    }
+
     #[test]
-    fn expired_entries_are_removed_part_by_part_and_the_others_are_found_as_before() {
-        let keys = if cfg!(miri) { 50 } else { 20_000u64 };
-        for modulus in [1, 2, 10] {
+    fn a_walk_through_a_table_that_stays_as_it_is_sees_every_entry_once() {
+        for (keys, limit) in [(0, 5), (1, 1), (8, 3), (50, 1), (3_000, 10), (20_000, 7), (20_000, 1_000_000)]
+        {
+            let keys = if cfg!(miri) { keys.min(200) } else { keys };
             let mut table = Table::default();
-            for index in 0..keys {
-                let key = index.to_string();
-                let expire = if index % modulus == 0 { Some(100 + index % 7) } else { None };
-                let entry = Entry::new(key.as_bytes(), NewValue::Int(0), expire);
-                table.insert(strong(key.as_bytes()), entry, strong);
+            (0..keys).for_each(|number| insert_number(&mut table, number, strong));
+            let seen = walk(&mut table, limit, |_, _| {});
+            assert_eq!(
+                (seen.len(), seen.values().sum::<usize>()),
+                (keys, keys),
+                "{keys} keys, {limit} a step"
+            );
+        }
+    }
+
+    #[test]
+    fn a_walk_sees_what_is_there_all_the_time_while_the_table_grows_splits_and_shrinks() {
+        let scale = if cfg!(miri) { 50 } else { 1 };
+        let stay = 2_000 / scale;
+        for (others, limit) in [(0..60_000 / scale, 17), (0..3_000 / scale, 1), (0..60_000 / scale, 200)] {
+            let mut table = Table::default();
+            (0..stay).for_each(|number| insert_number(&mut table, number, strong));
+            let (mut next, mut gone) = (stay, stay);
+            let end = stay + others.len();
+            let seen = walk(&mut table, limit, |table, step| {
+                // Grow first, then shrink, and again.
+                for _ in 0..900 / scale {
+                    if step / 40 % 2 == 0 && next < end {
+                        insert_number(table, next, strong);
+                        next += 1;
+                    } else if gone < next {
+                        let key = gone.to_string();
+                        let place = table.find(strong(key.as_bytes()), key.as_bytes()).unwrap();
+                        table.remove(place);
+                        gone += 1;
+                    }
+                }
+            });
+            let missed = (0..stay).filter(|number| !seen.contains_key(number.to_string().as_bytes()));
+            assert_eq!(missed.count(), 0, "{limit} a step");
+        }
+    }
+
+    #[test]
+    fn equal_tags_are_not_cut_apart() {
+        let mut table = Table::default();
+        (0..50).for_each(|number| insert_number(&mut table, number, |_| u64::MAX));
+        let (seen, next) = table.scan(ScanPosition::default(), 1, |_| {});
+        assert_eq!((seen, next), (50, None));
+    }
+
+    #[test]
+    fn a_walk_begins_a_part_again_when_the_table_has_been_empty_meanwhile() {
+        let mut table = Table::default();
+        let keys = if cfg!(miri) { return } else { 20_000 };
+        (0..keys).for_each(|number| insert_number(&mut table, number, strong));
+        let mut is_new = false;
+        let seen = walk(&mut table, 1_000, |table, step| {
+            if step == 12 {
+                *table = Table::default();
+                (keys..keys + 100).for_each(|number| insert_number(table, number, strong));
+                is_new = true;
             }
-            let sum = |table: &mut Table, now_ms| -> usize {
-                (0..table.parts()).map(|part| table.remove_expired(part, now_ms).1).sum()
-            };
-            assert_eq!(sum(&mut table, 99), 0);
-            let first = (0..keys).filter(|index| index % modulus == 0 && index % 7 < 3).count();
-            assert_eq!(sum(&mut table, 102), first);
-            let all = (0..keys).filter(|index| index % modulus == 0).count();
-            assert_eq!(sum(&mut table, 107), all - first);
-            assert_eq!(table.len(), keys as usize - all);
-            for index in 0..keys {
-                let key = index.to_string();
-                let found = table.find(strong(key.as_bytes()), key.as_bytes()).is_some();
-                assert_eq!(found, index % modulus != 0, "{key}");
+        });
+        assert!(is_new && seen.len() <= keys + 100);
+    }
+
+    #[test]
+    fn every_number_is_a_position() {
+        let mut table = Table::default();
+        let keys = if cfg!(miri) { 100 } else { 20_000 };
+        (0..keys).for_each(|number| insert_number(&mut table, number, strong));
+        let mut state = 1u64;
+        for _ in 0..1_000 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            for bits in [state, state >> 14, state >> 40, state << 20] {
+                let position = ScanPosition::from_bits(bits);
+                assert_eq!(ScanPosition::from_bits(position.to_bits()), position);
+                table.scan(position, 3, |_| {});
             }
         }
     }
 
     #[test]
-    fn an_empty_table_is_three_words_and_holds_no_memory() {
-        assert!(size_of::<Table>() <= 24);
+    fn an_empty_table_is_four_words_and_holds_no_memory() {
+        assert!(size_of::<Table>() <= 32);
         assert_eq!(Table::default().memory_bytes(), 0);
     }
 

@@ -69,6 +69,25 @@ impl Watches {
         }
     }
 
+    /// A whole database is replaced by another one, or by none. `was_there`: it held the key, expired or not. `comes`:
+    /// the other one holds it, and whether its time is over there (Redis: touchAllWatchedKeysInDb).
+    pub fn replaced(&mut self, db: DbIndex, key: &[u8], was_there: bool, comes: Option<bool>) {
+        if !was_there && comes.is_none() {
+            return;
+        }
+        let Some(watches) = self.keys.get_mut(&(db, key.into())) else { return };
+        for watch in watches {
+            match comes {
+                // An expired key that goes is no change.
+                None if watch.was_expired => watch.was_expired = false,
+                // Nor is it one that stays expired, or that was not there and is as good as not there now.
+                Some(true) if watch.was_expired => {}
+                Some(true) if !was_there => watch.was_expired = true,
+                _ => watch.changed = true,
+            }
+        }
+    }
+
     /// Whether EXEC of a client must not run because of this key. `is_expired_now`: the key is there, but its time is
     /// over. A watch that is not known counts as changed.
     pub fn is_changed(&self, db: DbIndex, key: &[u8], client: ClientId, is_expired_now: bool) -> bool {
@@ -138,6 +157,29 @@ mod tests {
         // It is gone now: what comes next is a change.
         watches.touch(DB, b"k", false);
         assert!(watches.is_changed(DB, b"k", CLIENT, false));
+    }
+
+    #[test]
+    fn replacing_a_database_changes_what_a_client_could_see_of_its_keys() {
+        // Was it there when it was watched, but expired; is it there now; what comes; is that a change; and is it when
+        // the key is found expired afterwards.
+        for (was_expired, was_there, comes, changed, changed_if_expired) in [
+            (false, true, None, true, true),
+            (false, false, None, false, true),
+            (false, false, Some(false), true, true),
+            (false, true, Some(false), true, true),
+            (false, false, Some(true), false, false),
+            (false, true, Some(true), true, true),
+            (true, true, None, false, true),
+            (true, true, Some(true), false, false),
+            (true, true, Some(false), true, true),
+        ] {
+            let mut watches = watching(was_expired);
+            watches.replaced(DB, b"k", was_there, comes);
+            let is_changed = |is_expired| watches.is_changed(DB, b"k", CLIENT, is_expired);
+            let case = (was_expired, was_there, comes);
+            assert_eq!((is_changed(false), is_changed(true)), (changed, changed_if_expired), "{case:?}");
+        }
     }
 
     #[test]

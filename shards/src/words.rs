@@ -7,8 +7,23 @@
 #![expect(unsafe_code, reason = "an array in memory of a chosen allocator, which `Box` cannot have yet")]
 
 use std::alloc::{GlobalAlloc, Layout, System, handle_alloc_error};
+use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+
+thread_local! {
+    static ALLOCATED_BYTES: Cell<isize> = const { Cell::new(0) };
+}
+
+/// Bytes that the arrays take which this thread has allocated, less those which it has freed.
+pub fn allocated_bytes() -> isize {
+    ALLOCATED_BYTES.get()
+}
+
+/// What the C library takes for a block of `len` words: its own header, and a multiple of 16 bytes.
+fn block_bytes(len: usize) -> isize {
+    ((len * 8 + 8).next_multiple_of(16)).max(32) as isize
+}
 
 /// A fixed number of words, owned. Two machine words; holds no memory when empty.
 pub(crate) struct Words {
@@ -29,6 +44,7 @@ impl Words {
         // SAFETY: the layout's size is not zero.
         let memory = unsafe { System.alloc_zeroed(layout) };
         let Some(memory) = NonNull::new(memory.cast()) else { handle_alloc_error(layout) };
+        ALLOCATED_BYTES.set(ALLOCATED_BYTES.get() + block_bytes(len));
         Words { memory, len }
     }
 
@@ -64,6 +80,7 @@ impl DerefMut for Words {
 impl Drop for Words {
     fn drop(&mut self) {
         if self.len > 0 {
+            ALLOCATED_BYTES.set(ALLOCATED_BYTES.get() - block_bytes(self.len));
             // SAFETY: allocated in `zeroed` with this layout.
             unsafe { System.dealloc(self.memory.as_ptr().cast(), Words::layout(self.len)) }
         }
@@ -97,6 +114,15 @@ impl Iterator for UsedWords {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_allocated_is_counted_until_it_is_freed() {
+        let before = allocated_bytes();
+        let words = [Words::zeroed(1), Words::zeroed(5), Words::zeroed(0)];
+        assert_eq!(allocated_bytes() - before, 32 + 48);
+        drop(words);
+        assert_eq!(allocated_bytes(), before);
+    }
 
     #[test]
     fn the_used_words_come_in_order() {

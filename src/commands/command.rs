@@ -3,6 +3,8 @@
 //! Source of the replies: redis-server 7.0.15, byte for byte, except for the order of commands, which is that of the
 //! rows where Redis has the order of a hash table. This file must not know any other command by name.
 
+use std::collections::HashSet;
+
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::keys::{self, KeyPosition};
@@ -296,6 +298,9 @@ fn keys_of(registry: &Registry, called: Args<'_>) -> Result<Vec<KeyPosition>, Co
     }
     let mut found = Vec::new();
     spec.key_positions(called, &mut found);
+    // MOVE names one argument in two databases.
+    let mut told = HashSet::new();
+    found.retain(|key| told.insert(key.index));
     if found.is_empty() && !spec.has(flags::NO_MANDATORY_KEYS) {
         return Err(CommandError::other("ERR Invalid arguments specified for command"));
     }
@@ -587,6 +592,7 @@ mod tests {
                 response_policy: Some(ResponsePolicy::AllSucceeded),
                 ..CommandSpec::BASE
             },
+            subcommands: &[],
         },
         DataCommand {
             run: unused,
@@ -608,6 +614,7 @@ mod tests {
                 ],
                 ..CommandSpec::BASE
             },
+            subcommands: &[],
         },
         DataCommand {
             run: unused,
@@ -630,6 +637,7 @@ mod tests {
                 ],
                 ..CommandSpec::BASE
             },
+            subcommands: &[],
         },
     ];
 

@@ -141,6 +141,12 @@ fn config_set(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
             "ERR CONFIG SET failed - port and bind cannot be changed while the server runs",
         ));
     }
+    let (limit_bytes, used_bytes) = (new.maxmemory_bytes, ctx.node.memory.used_bytes());
+    if limit_bytes != ctx.config.maxmemory_bytes && (1..used_bytes).contains(&limit_bytes) {
+        log::warn!(
+            "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept new write commands depending on the maxmemory-policy."
+        );
+    }
     let new = Arc::new(new);
     crate::log::set_level(new.loglevel);
     Ok(Flow::Ask(Question::SetConfig(new), Box::new(|_, reply| reply.ok())))

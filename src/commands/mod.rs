@@ -4,6 +4,7 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod connection;
+pub mod debug;
 pub mod server;
 pub mod transactions;
 
@@ -15,6 +16,7 @@ pub const TOPICS: &[&[SessionCommand]] = &[
     command::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
+    debug::COMMANDS,
     server::COMMANDS,
     transactions::COMMANDS,
 ];

@@ -7,6 +7,7 @@ use shards::command::flags::{self, acl};
 use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 
+use crate::config::Config;
 use crate::inquiry::{Answer, Question, Report};
 use crate::node::{Node, REDIS_VERSION, SHOAL_VERSION};
 use crate::registry::SessionCommand;
@@ -75,7 +76,7 @@ fn info(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
                     _ => None,
                 })
                 .collect();
-            let whole = Whole { node, now_ms, maxclients: config.maxclients, reports: &reports };
+            let whole = Whole { node, now_ms, config: &config, reports: &reports };
             let mut text = String::new();
             for (name, write) in SECTIONS {
                 if all || wanted.iter().any(|wanted| wanted == name) {
@@ -94,7 +95,7 @@ fn info(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
 struct Whole<'a> {
     node: &'static Node,
     now_ms: u64,
-    maxclients: u32,
+    config: &'a Config,
     reports: &'a [Report],
 }
 
@@ -163,7 +164,7 @@ fn clients(whole: &Whole<'_>, text: &mut String) {
     let fields = [
         ("connected_clients", whole.sum(|report| report.clients as u64).to_string()),
         ("cluster_connections", "0".to_owned()),
-        ("maxclients", whole.maxclients.to_string()),
+        ("maxclients", whole.config.maxclients.to_string()),
         ("client_recent_max_input_buffer", whole.max(|report| report.input_bytes_max).to_string()),
         ("client_recent_max_output_buffer", whole.max(|report| report.output_bytes_max).to_string()),
         ("blocked_clients", "0".to_owned()),
@@ -171,14 +172,27 @@ fn clients(whole: &Whole<'_>, text: &mut String) {
     lines("Clients", &fields, text);
 }
 
-fn memory(_whole: &Whole<'_>, text: &mut String) {
-    let resident = crate::sys::resident_bytes();
+fn memory(whole: &Whole<'_>, text: &mut String) {
+    let used = whole.node.memory.used_bytes();
+    let (peak, resident) = (whole.node.memory.peak_bytes(), crate::sys::resident_bytes());
+    let limit = whole.config.maxmemory_bytes;
+    let part = |value: u64, of: u64| value as f64 / of.max(1) as f64;
     let fields = [
-        ("used_memory", resident.to_string()),
-        ("used_memory_human", human(resident)),
+        ("used_memory", used.to_string()),
+        ("used_memory_human", human(used)),
         ("used_memory_rss", resident.to_string()),
         ("used_memory_rss_human", human(resident)),
+        ("used_memory_peak", peak.to_string()),
+        ("used_memory_peak_human", human(peak)),
+        ("used_memory_peak_perc", format!("{:.2}%", 100.0 * part(used, peak))),
+        ("maxmemory", limit.to_string()),
+        ("maxmemory_human", human(limit)),
+        ("maxmemory_policy", whole.config.maxmemory_policy_name().to_owned()),
+        ("mem_fragmentation_ratio", format!("{:.2}", part(resident, used))),
+        ("mem_fragmentation_bytes", (resident as i64 - used as i64).to_string()),
+        ("mem_not_counted_for_evict", "0".to_owned()),
         ("mem_allocator", "mimalloc".to_owned()),
+        ("lazyfree_pending_objects", whole.sum(|report| report.lazyfree_pending as u64).to_string()),
     ];
     lines("Memory", &fields, text);
 }
@@ -202,6 +216,7 @@ fn stats(whole: &Whole<'_>, text: &mut String) {
         ("total_net_output_bytes", whole.sum(|report| report.stats.output_bytes).to_string()),
         ("rejected_connections", whole.sum(|report| report.stats.rejected).to_string()),
         ("expired_keys", whole.sum(|report| report.expired_keys).to_string()),
+        ("evicted_keys", whole.sum(|report| report.evicted_keys).to_string()),
         ("keyspace_hits", whole.sum(|report| report.keyspace_hits).to_string()),
         ("keyspace_misses", whole.sum(|report| report.keyspace_misses).to_string()),
         (

@@ -39,7 +39,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             since: "1.2.0",
             complexity: "Depends on commands in the transaction",
             group: Group::Transactions,
-            flags: flags::RUNS_IN_MULTI
+            flags: flags::RUNS_QUEUE
+                | flags::RUNS_IN_MULTI
                 | flags::NOSCRIPT
                 | flags::LOADING
                 | flags::STALE

@@ -18,6 +18,9 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use shards::db::LazyFree;
+use shards::evict::EvictionPolicy;
+
 pub use arguments::{help_text, load, version_text};
 pub use command::{get, rewrite_file, set};
 pub use file::{Action, ConfigError, Loaded, Place};
@@ -59,14 +62,31 @@ pub struct Config {
     pub protected_mode: bool,
     /// The default user's password; empty means none.
     pub requirepass: Vec<u8>,
+    /// Who may use DEBUG.
+    pub enable_debug_command: Allowed,
     /// Limits for normal clients, replicas, and pub/sub clients.
     pub client_output_buffer_limit: [OutputLimit; 3],
     /// The most a client may have sent without its being executed, in bytes.
     pub client_query_buffer_limit_bytes: u64,
     /// The longest argument and the longest string, in bytes.
     pub proto_max_bulk_len_bytes: u64,
+    /// The most memory that the node may use before it evicts or refuses, in bytes; 0 for no limit.
+    pub maxmemory_bytes: u64,
+    /// Which keys are evicted.
+    pub maxmemory_policy: EvictionPolicy,
+    /// Keys looked at for one eviction.
+    pub maxmemory_samples: u32,
+    /// How long one command may evict: 0 hardly at all, 100 until the node is within its limit.
+    pub maxmemory_eviction_tenacity: u32,
+    /// How hard it is for an LFU counter to grow.
+    pub lfu_log_factor: u32,
+    /// An LFU counter loses one in so many minutes; 0 for never.
+    pub lfu_decay_time_min: u32,
     /// The number of databases.
     pub databases: u16,
+    /// When big values are freed in later turns: the directives lazyfree-lazy-user-del, -server-del, -expire and
+    /// -user-flush.
+    pub lazy_free: LazyFree,
     /// Shoal's own: `strict` makes every command of a pipeline wait for the one before it.
     pub pipeline_order_strict: bool,
     /// The least serious log line that is written: `debug`, `verbose`, `notice`, `warning`, `nothing`.
@@ -80,6 +100,35 @@ pub struct Config {
     pub(crate) kept: BTreeMap<&'static str, Vec<u8>>,
     /// Lines that only a file can hold (`user`, `rename-command`, `loadmodule`, `sentinel`), in order, as words.
     pub file_only: Vec<Vec<Vec<u8>>>,
+}
+
+/// Who may do what needs a directive's permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Nobody.
+    No,
+    /// Everybody.
+    ToAll,
+    /// Clients over a loopback address or the Unix socket.
+    ToLocal,
+}
+
+impl Allowed {
+    /// Whether a client may, by whether it is a local one.
+    pub fn includes(self, is_local: bool) -> bool {
+        match self {
+            Allowed::No => false,
+            Allowed::ToAll => true,
+            Allowed::ToLocal => is_local,
+        }
+    }
+}
+
+impl Config {
+    /// The name of the policy of eviction.
+    pub fn maxmemory_policy_name(&self) -> &'static str {
+        params::policy_name(self.maxmemory_policy)
+    }
 }
 
 /// Redis's log levels.
@@ -116,10 +165,18 @@ impl Default for Config {
             maxclients: 10_000,
             protected_mode: true,
             requirepass: Vec::new(),
+            enable_debug_command: Allowed::No,
             client_output_buffer_limit: [limit(0, 0, 0), limit(256, 64, 60), limit(32, 8, 60)],
             client_query_buffer_limit_bytes: 1 << 30,
             proto_max_bulk_len_bytes: 512 << 20,
+            maxmemory_bytes: 0,
+            maxmemory_policy: EvictionPolicy::None,
+            maxmemory_samples: 5,
+            maxmemory_eviction_tenacity: 10,
+            lfu_log_factor: 10,
+            lfu_decay_time_min: 1,
             databases: 16,
+            lazy_free: LazyFree::default(),
             pipeline_order_strict: false,
             loglevel: LogLevel::Notice,
             logfile: PathBuf::new(),

@@ -7,8 +7,10 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use shards::evict::{EvictionPolicy, Order};
+
 use super::kind::{Kind, Reason};
-use super::{Config, LogLevel, OutputLimit, special};
+use super::{Allowed, Config, LogLevel, OutputLimit, special};
 
 /// What a directive does here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,10 +158,10 @@ macro_rules! number {
 
 /// A field that holds a bool; the first word is the text of `true`.
 macro_rules! choice {
-    ($field:ident, $yes:literal, $no:literal) => {
+    ($($field:ident).+, $yes:literal, $no:literal) => {
         Store::Field {
-            get: |config| if config.$field { $yes.into() } else { $no.into() },
-            set: |config, text| config.$field = text == $yes.as_bytes(),
+            get: |config| if config.$($field).+ { $yes.into() } else { $no.into() },
+            set: |config, text| config.$($field).+ = text == $yes.as_bytes(),
         }
     };
 }
@@ -227,6 +229,19 @@ const OUTPUT_LIMITS: Store = Store::Field {
     },
 };
 
+const PROTECTED_ACTIONS: &[&str] = &["no", "yes", "local"];
+
+const ENABLE_DEBUG_COMMAND: Store = Store::Field {
+    get: |config| PROTECTED_ACTIONS[config.enable_debug_command as usize].into(),
+    set: |config, text| {
+        config.enable_debug_command = match text {
+            b"yes" => Allowed::ToAll,
+            b"local" => Allowed::ToLocal,
+            _ => Allowed::No,
+        };
+    },
+};
+
 const LOG_LEVELS: &[&str] = &["debug", "verbose", "notice", "warning", "nothing"];
 
 const LOGLEVEL: Store = Store::Field {
@@ -250,10 +265,10 @@ const COUNT: Kind = int(0, i32::MAX as i64);
 /// C's `long` from zero.
 const LONG: Kind = int(0, i64::MAX);
 const MEMORY: Kind = memory(0, i64::MAX as u64);
-const PROTECTED_ACTION: Kind = Kind::OneOf(&["no", "yes", "local"]);
+const PROTECTED_ACTION: Kind = Kind::OneOf(PROTECTED_ACTIONS);
 const SYSLOG_FACILITY: Kind =
     Kind::OneOf(&["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"]);
-const MAXMEMORY_POLICY: Kind = Kind::OneOf(&[
+const EVICTION_POLICY_NAMES: &[&str] = &[
     "volatile-lru",
     "volatile-lfu",
     "volatile-random",
@@ -262,7 +277,33 @@ const MAXMEMORY_POLICY: Kind = Kind::OneOf(&[
     "allkeys-lfu",
     "allkeys-random",
     "noeviction",
-]);
+];
+/// In the order of their names.
+const EVICTION_POLICIES: [EvictionPolicy; 8] = [
+    EvictionPolicy::Volatile(Order::Lru),
+    EvictionPolicy::Volatile(Order::Lfu),
+    EvictionPolicy::Volatile(Order::Random),
+    EvictionPolicy::Volatile(Order::Ttl),
+    EvictionPolicy::AllKeys(Order::Lru),
+    EvictionPolicy::AllKeys(Order::Lfu),
+    EvictionPolicy::AllKeys(Order::Random),
+    EvictionPolicy::None,
+];
+
+/// The name of a policy of `maxmemory-policy`.
+pub(super) fn policy_name(policy: EvictionPolicy) -> &'static str {
+    let named = EVICTION_POLICIES.iter().zip(EVICTION_POLICY_NAMES);
+    let found = named.into_iter().find(|(known, _)| **known == policy);
+    found.expect("every policy that is made from a name has one").1
+}
+
+const MAXMEMORY_POLICY: Store = Store::Field {
+    get: |config| policy_name(config.maxmemory_policy).into(),
+    set: |config, text| {
+        let at = EVICTION_POLICY_NAMES.iter().position(|name| name.as_bytes() == text);
+        config.maxmemory_policy = EVICTION_POLICIES[at.expect("the kind has checked that it is a name")];
+    },
+};
 
 const fn int(min: i64, max: i64) -> Kind {
     Kind::Int { min, max }
@@ -373,7 +414,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     later("acllog-max-len", LONG, "128"),
     later("acl-pubsub-default", Kind::OneOf(&["allchannels", "resetchannels"]), "resetchannels"),
     later("enable-protected-configs", PROTECTED_ACTION, "no").immutable(),
-    later("enable-debug-command", PROTECTED_ACTION, "no").immutable(),
+    live("enable-debug-command", PROTECTED_ACTION, "no", ENABLE_DEBUG_COMMAND).immutable(),
     meaningless("enable-module-command", PROTECTED_ACTION, "no", NO_MODULES).immutable(),
     // TLS.
     later("tls-port", PORT, "0"),
@@ -397,18 +438,18 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     later("tls-session-cache-size", COUNT, "20480"),
     later("tls-session-cache-timeout", COUNT, "300"),
     // Memory.
-    later("maxmemory", memory(0, u64::MAX), "0"),
-    later("maxmemory-policy", MAXMEMORY_POLICY, "noeviction"),
-    later("maxmemory-samples", int(1, i32::MAX as i64), "5"),
-    later("maxmemory-eviction-tenacity", int(0, 100), "10"),
+    live("maxmemory", memory(0, u64::MAX), "0", number!(maxmemory_bytes)),
+    live("maxmemory-policy", Kind::OneOf(EVICTION_POLICY_NAMES), "noeviction", MAXMEMORY_POLICY),
+    live("maxmemory-samples", int(1, i32::MAX as i64), "5", number!(maxmemory_samples)),
+    live("maxmemory-eviction-tenacity", int(0, 100), "10", number!(maxmemory_eviction_tenacity)),
     later("active-expire-effort", int(1, 10), "1"),
-    later("lfu-log-factor", COUNT, "10"),
-    later("lfu-decay-time", COUNT, "1"),
+    live("lfu-log-factor", COUNT, "10", number!(lfu_log_factor)),
+    live("lfu-decay-time", COUNT, "1", number!(lfu_decay_time_min)),
     later("lazyfree-lazy-eviction", BOOL, "no"),
-    later("lazyfree-lazy-expire", BOOL, "no"),
-    later("lazyfree-lazy-server-del", BOOL, "no"),
-    later("lazyfree-lazy-user-del", BOOL, "no"),
-    later("lazyfree-lazy-user-flush", BOOL, "no"),
+    live("lazyfree-lazy-expire", BOOL, "no", choice!(lazy_free.expire, "yes", "no")),
+    live("lazyfree-lazy-server-del", BOOL, "no", choice!(lazy_free.server_del, "yes", "no")),
+    live("lazyfree-lazy-user-del", BOOL, "no", choice!(lazy_free.user_del, "yes", "no")),
+    live("lazyfree-lazy-user-flush", BOOL, "no", choice!(lazy_free.user_flush, "yes", "no")),
     // Encodings.
     later("hash-max-listpack-entries", LONG, "512").alias("hash-max-ziplist-entries"),
     later("hash-max-listpack-value", MEMORY, "64").alias("hash-max-ziplist-value"),

@@ -8,11 +8,21 @@ use crate::argument::{BIG_KEYS, ODD, SMALL_KEYS};
 /// Why and how the replies of a command are not compared byte by byte.
 struct Tolerance {
     command: &'static str,
-    /// Holds for the command without arguments only.
-    alone: bool,
+    when: When,
     how: How,
     #[expect(dead_code, reason = "for the reader: every exception has its reason beside it")]
     reason: &'static str,
+}
+
+/// With which arguments a tolerance holds.
+enum When {
+    Always,
+    /// Without any.
+    Alone,
+    /// With this first one, in any case.
+    First(&'static [u8]),
+    /// With any but this first one.
+    NotFirst(&'static [u8]),
 }
 
 enum How {
@@ -20,6 +30,8 @@ enum How {
     Within(i64),
     /// Errors are compared; other replies only by their type.
     TypeOnly,
+    /// Compared, but the elements of the innermost arrays may come in any order, and twice.
+    AnyOrder,
     /// Compared, after both servers were made to look at every key.
     AfterSweep,
 }
@@ -28,26 +40,69 @@ enum How {
 const TOLERANCES: &[Tolerance] = &[
     Tolerance {
         command: "TTL",
-        alone: false,
+        when: When::Always,
         how: How::Within(10),
         reason: "seconds pass between the two servers' EXPIRE and TTL; enough for a machine that stalls",
     },
-    Tolerance { command: "PTTL", alone: false, how: How::Within(10_000), reason: "as TTL, in milliseconds" },
+    Tolerance {
+        command: "PTTL",
+        when: When::Always,
+        how: How::Within(10_000),
+        reason: "as TTL, in milliseconds",
+    },
+    Tolerance {
+        command: "EXPIRETIME",
+        when: When::Always,
+        how: How::Within(10),
+        reason: "EXPIRE counts from each server's own now",
+    },
+    Tolerance {
+        command: "PEXPIRETIME",
+        when: When::Always,
+        how: How::Within(10_000),
+        reason: "as EXPIRETIME",
+    },
+    Tolerance { command: "KEYS", when: When::Always, how: How::AnyOrder, reason: "keys have no order" },
+    Tolerance {
+        command: "SCAN",
+        when: When::First(b"0"),
+        how: How::AnyOrder,
+        reason: "keys have no order; Redis may show one twice while its table grows",
+    },
+    Tolerance {
+        command: "SCAN",
+        when: When::NotFirst(b"0"),
+        how: How::TypeOnly,
+        reason: "a cursor means something to the server only that gave it out",
+    },
+    Tolerance { command: "RANDOMKEY", when: When::Always, how: How::TypeOnly, reason: "it is random" },
+    Tolerance {
+        command: "OBJECT",
+        when: When::First(b"REFCOUNT"),
+        how: How::TypeOnly,
+        reason: "Redis shares small integers, but not those that COPY has made",
+    },
+    Tolerance {
+        command: "OBJECT",
+        when: When::First(b"IDLETIME"),
+        how: How::TypeOnly,
+        reason: "Redis tells when any key was used last that has the same small integer",
+    },
     Tolerance {
         command: "HELLO",
-        alone: false,
+        when: When::Always,
         how: How::TypeOnly,
         reason: "names the server, its version and the client's id",
     },
     Tolerance {
         command: "COMMAND",
-        alone: true,
+        when: When::Alone,
         how: How::TypeOnly,
         reason: "lists the server's own commands in no order; another test holds them against Redis",
     },
     Tolerance {
         command: "DBSIZE",
-        alone: false,
+        when: When::Always,
         how: How::AfterSweep,
         reason: "Redis counts a key whose time is over until somebody looks at it or a timer finds it",
     },
@@ -55,9 +110,31 @@ const TOLERANCES: &[Tolerance] = &[
 
 fn tolerance(args: &[Vec<u8>]) -> Option<&'static Tolerance> {
     let name = args.first()?;
+    let is_first = |word: &[u8]| args.get(1).is_some_and(|first| first.eq_ignore_ascii_case(word));
     TOLERANCES.iter().find(|tolerance| {
-        name.eq_ignore_ascii_case(tolerance.command.as_bytes()) && (!tolerance.alone || args.len() == 1)
+        name.eq_ignore_ascii_case(tolerance.command.as_bytes())
+            && match tolerance.when {
+                When::Always => true,
+                When::Alone => args.len() == 1,
+                When::First(word) => is_first(word),
+                When::NotFirst(word) => !is_first(word),
+            }
     })
+}
+
+/// The value with the elements of its innermost arrays in order, each once.
+fn in_order(value: &Value) -> Value {
+    match value {
+        Value::Array(values) => {
+            let mut values: Vec<Value> = values.iter().map(in_order).collect();
+            if values.iter().all(|value| !matches!(value, Value::Array(_))) {
+                values.sort_by_key(|value| format!("{value:?}"));
+                values.dedup();
+            }
+            Value::Array(values)
+        }
+        other => other.clone(),
+    }
 }
 
 /// What a connection has queued since MULTI, so that the elements of EXEC's reply are compared as the replies of their
@@ -107,6 +184,7 @@ fn is_same(args: &[Vec<u8>], expected: &Value, got: &Value) -> bool {
         Some(How::TypeOnly) => {
             !expected.is_error() && std::mem::discriminant(expected) == std::mem::discriminant(got)
         }
+        Some(How::AnyOrder) => in_order(expected) == in_order(got),
         Some(How::AfterSweep) | None => false,
     }
 }
@@ -115,7 +193,7 @@ fn is_same(args: &[Vec<u8>], expected: &Value, got: &Value) -> bool {
 pub(crate) fn prelude(args: &[Vec<u8>]) -> Option<Vec<&'static [u8]>> {
     match tolerance(args)?.how {
         How::AfterSweep => Some([&[&b"EXISTS"[..]], SMALL_KEYS, BIG_KEYS, ODD].concat()),
-        How::Within(_) | How::TypeOnly => None,
+        How::Within(_) | How::TypeOnly | How::AnyOrder => None,
     }
 }
 
@@ -134,6 +212,18 @@ mod tests {
         assert!(!is_same_for("TTL", Value::Int(-1), Value::Int(-2)));
         assert!(!is_same_for("STRLEN", Value::Int(100), Value::Int(101)));
         assert!(!is_same_for("GET", Value::NullBulk, Value::Null));
+    }
+
+    #[test]
+    fn keys_are_compared_in_any_order() {
+        let array = |keys: &[i64]| Value::Array(keys.iter().copied().map(Value::Int).collect());
+        assert!(is_same_for("KEYS", array(&[1, 2]), array(&[2, 1])));
+        assert!(!is_same_for("KEYS", array(&[1, 2]), array(&[1, 3])));
+        assert!(!is_same_for("MGET", array(&[1, 2]), array(&[2, 1])));
+        let scan = |cursor, keys| Value::Array(vec![Value::Int(cursor), array(keys)]);
+        let args = [b"scan".to_vec(), b"0".to_vec()];
+        assert!(is_same(&args, &scan(0, &[1, 2, 1]), &scan(0, &[2, 1])));
+        assert!(!is_same(&args, &scan(0, &[1]), &scan(5, &[1])));
     }
 
     #[test]

@@ -33,6 +33,9 @@ const FIELD_INCRBY: Sequence = &[Word("INCRBY"), FieldType, FieldOffset, Integer
 const FIELD_OVERFLOW: Sequence =
     &[Word("OVERFLOW"), OneOf(&[&[Word("WRAP")], &[Word("SAT")], &[Word("FAIL")], &[Value]])];
 
+const PATTERNS: &[Sequence] =
+    &[&[Word("*")], &[Word("?")], &[Word("[a-c]")], &[Word("*a*")], &[Word("{a}[^1]")], &[Key], &[Value]];
+
 /// All rows.
 #[rustfmt::skip]
 pub(crate) const ROWS: &[Row] = &[
@@ -81,12 +84,32 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "GETBIT", weight: 10, args: &[Key, BitOffset] },
     Row { name: "SETBIT", weight: 15, args: &[Key, BitOffset, Bit] },
     // Keys.
+    Row { name: "COPY", weight: 15, args: &[
+        SmallKey, SmallKey, Options(&[&[Word("REPLACE")], &[Word("DB"), Database]]),
+    ] },
     Row { name: "DEL", weight: 12, args: &[Times(1, 5, &[Key])] },
     Row { name: "EXISTS", weight: 12, args: &[Times(1, 5, &[Key])] },
     Row { name: "EXPIRE", weight: 15, args: &[Key, Ttl(Seconds), Options(EXPIRE_CONDITIONS)] },
+    Row { name: "EXPIREAT", weight: 8, args: &[Key, Ttl(UnixSeconds), Options(EXPIRE_CONDITIONS)] },
+    Row { name: "EXPIRETIME", weight: 8, args: &[Key] },
+    Row { name: "KEYS", weight: 6, args: &[OneOf(PATTERNS)] },
+    Row { name: "MOVE", weight: 10, args: &[SmallKey, Database] },
+    Row { name: "OBJECT", weight: 25, args: &[Word("ENCODING"), Key] },
+    Row { name: "OBJECT", weight: 2, args: &[Word("IDLETIME"), Key] },
+    Row { name: "OBJECT", weight: 2, args: &[Word("REFCOUNT"), Key] },
+    Row { name: "OBJECT", weight: 1, args: &[Word("HELP")] },
     Row { name: "PERSIST", weight: 8, args: &[Key] },
     Row { name: "PEXPIRE", weight: 15, args: &[Key, Ttl(Millis), Options(EXPIRE_CONDITIONS)] },
+    Row { name: "PEXPIREAT", weight: 8, args: &[Key, Ttl(UnixMillis), Options(EXPIRE_CONDITIONS)] },
+    Row { name: "PEXPIRETIME", weight: 8, args: &[Key] },
     Row { name: "PTTL", weight: 12, args: &[Key] },
+    Row { name: "RANDOMKEY", weight: 3, args: &[] },
+    Row { name: "RENAME", weight: 12, args: &[SmallKey, SmallKey] },
+    Row { name: "RENAMENX", weight: 12, args: &[SmallKey, SmallKey] },
+    Row { name: "SCAN", weight: 10, args: &[
+        Word("0"), Word("COUNT"), Word("1000"),
+        Options(&[&[Word("MATCH"), OneOf(PATTERNS)], &[Word("TYPE"), OneOf(&[&[Word("string")], &[Word("list")], &[Value]])]]),
+    ] },
     Row { name: "TOUCH", weight: 8, args: &[Times(1, 5, &[Key])] },
     Row { name: "TTL", weight: 12, args: &[Key] },
     Row { name: "TYPE", weight: 8, args: &[Key] },
@@ -101,6 +124,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "DBSIZE", weight: 8, args: &[] },
     Row { name: "FLUSHALL", weight: 1, args: &[Options(FLUSH_MODES)] },
     Row { name: "FLUSHDB", weight: 2, args: &[Options(FLUSH_MODES)] },
+    Row { name: "SWAPDB", weight: 2, args: &[Database, Database] },
     Row { name: "SELECT", weight: 10, args: &[Database] },
     // Connections. AUTH and HELLO meet a server without a password.
     Row { name: "AUTH", weight: 1, args: &[OneOf(&[&[Value], &[Word("default"), Value], &[Value, Value]])] },

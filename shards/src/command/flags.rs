@@ -51,6 +51,9 @@ pub const RUNS_IN_MULTI: u64 = 1 << 21;
 /// COMMAND INFO.
 pub const SELECTS: u64 = 1 << 22;
 
+/// Runs the commands that MULTI has queued: EXEC. Not printed by COMMAND INFO.
+pub const RUNS_QUEUE: u64 = 1 << 23;
+
 /// Flag bits and the names that COMMAND INFO gives them, in Redis's order. Redis hides `may_replicate`.
 pub const NAMES: &[(u64, &str)] = &[
     (WRITE, "write"),

@@ -8,7 +8,7 @@ pub mod keys;
 pub mod spec;
 
 pub use keys::{BeginSearch, FindKeys, KeySpec};
-pub use spec::{Arg, ArgKind, Arity, CommandSpec, Group, Plan, RequestPolicy, ResponsePolicy};
+pub use spec::{Arg, ArgKind, Arity, Combined, CommandSpec, Group, Plan, RequestPolicy, ResponsePolicy};
 
 use crate::args::Args;
 use crate::ctx::Ctx;
@@ -25,4 +25,6 @@ pub struct DataCommand {
     pub spec: CommandSpec,
     /// What it does.
     pub run: Handler,
+    /// Its subcommands. A container has at least one; it runs itself only when called without any argument.
+    pub subcommands: &'static [DataCommand],
 }

@@ -1,8 +1,10 @@
 //! What a command's row holds. See [`super`] for what derives from it.
 
+use super::Handler;
 use super::flags::acl;
 use super::keys::{self, BeginSearch, FindKeys, KeyPosition, KeySpec};
 use crate::args::Args;
+use crate::reply::Reply;
 
 /// Appends the keys of a concrete command, or none when the arguments make no sense.
 pub type KeyFinder = fn(Args<'_>, &mut Vec<KeyPosition>);
@@ -38,6 +40,12 @@ pub struct CommandSpec {
     /// What it does to one key depends on another (MSETNX), so inside a node its keys are brought together even though
     /// its `request_policy`, which speaks to cluster clients, would split it.
     pub keys_depend: bool,
+    /// Every shard runs it, although its `request_policy` does not tell cluster clients so: SWAPDB.
+    pub on_all_shards: bool,
+    /// How a command for all shards is carried out when no policy can make its reply of theirs.
+    pub combined: Option<Combined>,
+    /// It walks over the slots from a cursor on and goes from shard to shard: [`crate::walk`].
+    pub walks: bool,
     /// Other command tips, such as `nondeterministic_output`.
     pub tips: &'static [&'static str],
     /// Documentation flags, such as `deprecated`.
@@ -68,6 +76,9 @@ impl CommandSpec {
         request_policy: None,
         response_policy: None,
         keys_depend: false,
+        on_all_shards: false,
+        combined: None,
+        walks: false,
         tips: &[],
         doc_flags: &[],
         deprecated_since: None,
@@ -100,6 +111,8 @@ impl CommandSpec {
     /// How a data command with this row finds its shards.
     pub const fn plan(&self) -> Plan {
         match (self.request_policy, self.single_key()) {
+            _ if self.walks => Plan::Walk,
+            _ if self.on_all_shards => Plan::AllShards,
             (Some(RequestPolicy::MultiShard), _) if !self.keys_depend => Plan::Split,
             (Some(RequestPolicy::AllShards | RequestPolicy::AllNodes), _) => Plan::AllShards,
             (_, Some(index)) => Plan::SingleKey(index),
@@ -172,6 +185,25 @@ pub enum Plan {
     AllShards,
     /// Several keys that have to be seen together, or keys whose places depend on the arguments.
     Gather,
+    /// One shard after the other, from the slot in its cursor on.
+    Walk,
+}
+
+impl Plan {
+    /// True for a command that may look at any key: inside EXEC it needs all slots at hand.
+    pub const fn is_for_all_shards(self) -> bool {
+        matches!(self, Plan::AllShards | Plan::Walk)
+    }
+}
+
+/// A command for all shards whose shards do something else than the command as a whole, so that their replies can
+/// be put together: RANDOMKEY.
+#[derive(Clone, Copy, Debug)]
+pub struct Combined {
+    /// What each shard runs. Alone, as in EXEC, the command is what its row runs.
+    pub part: Handler,
+    /// Writes the reply from those of the parts, none of which is an error. With 64 random bits.
+    pub merge: fn(&[Reply], u64, &mut Reply),
 }
 
 /// How many arguments a command takes, its name included.

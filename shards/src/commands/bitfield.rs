@@ -95,6 +95,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: bitfield_ro,
@@ -124,6 +125,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
 ];
 

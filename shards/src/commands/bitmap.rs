@@ -56,6 +56,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: bitpos,
@@ -92,6 +93,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: getbit,
@@ -108,6 +110,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEY, Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE }],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: setbit,
@@ -128,6 +131,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: bitop,
@@ -151,6 +155,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
 ];
 
@@ -260,7 +265,7 @@ fn bitop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     let len = combined.len();
     let destination = ctx.key(args, 2);
     if combined.is_empty() {
-        if ctx.keys.remove(&destination).is_some() {
+        if ctx.keys.delete(&destination, ctx.keys.freeing_by_server()) {
             ctx.keys.changed(&destination, event::DEL);
         }
     } else {

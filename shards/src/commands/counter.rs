@@ -27,6 +27,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: decr,
@@ -43,6 +44,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: incrby,
@@ -62,6 +64,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: decrby,
@@ -81,6 +84,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: incrbyfloat,
@@ -100,6 +104,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
 ];
 

@@ -41,6 +41,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEY, Arg { name: "seconds", kind: ArgKind::Integer, ..Arg::BASE }, CONDITION],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: pexpire,
@@ -57,6 +58,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEY, Arg { name: "milliseconds", kind: ArgKind::Integer, ..Arg::BASE }, CONDITION],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: expireat,
@@ -73,6 +75,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEY, Arg { name: "unix-time-seconds", kind: ArgKind::UnixTime, ..Arg::BASE }, CONDITION],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: pexpireat,
@@ -93,6 +96,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: ttl,
@@ -110,6 +114,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEY],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: pttl,
@@ -127,6 +132,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEY],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: expiretime,
@@ -142,6 +148,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEY],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: pexpiretime,
@@ -157,6 +164,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEY],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: persist,
@@ -172,6 +180,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEY],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
 ];
 
@@ -233,7 +242,7 @@ fn set_expire(
         let mut text = itoa::Buffer::new();
         ctx.keys.effect([b"PEXPIREAT", key.bytes, text.format(at_ms).as_bytes()]);
     } else if is_met {
-        ctx.keys.remove(&key);
+        ctx.keys.delete(&key, ctx.keys.freeing_by_expiry());
         ctx.keys.changed(&key, event::DEL);
         ctx.keys.effect([&b"DEL"[..], key.bytes]);
     }

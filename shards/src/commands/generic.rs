@@ -8,6 +8,7 @@ use crate::command::{
     Arg, ArgKind, Arity, CommandSpec, DataCommand, KeySpec, RequestPolicy, ResponsePolicy, keys,
 };
 use crate::ctx::Ctx;
+use crate::db::Freeing;
 use crate::error::CommandError;
 use crate::event;
 
@@ -35,9 +36,10 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEYS],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
-        run: del,
+        run: unlink,
         spec: CommandSpec {
             name: "unlink",
             summary: "Delete a key asynchronously in another thread. Otherwise it is just as DEL, but non \
@@ -55,6 +57,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEYS],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: exists,
@@ -73,6 +76,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEYS],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: type_of,
@@ -88,6 +92,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEY],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: touch,
@@ -106,15 +111,23 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[KEYS],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
 ];
 
-/// DEL and UNLINK. A string's memory is one or two allocations, so freeing it never takes long enough to be put
-/// off, and the two commands do the same.
 fn del(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
+    let freeing = ctx.keys.freeing_by_user();
+    delete(ctx, args, freeing)
+}
+
+fn unlink(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
+    delete(ctx, args, Freeing::InSteps)
+}
+
+fn delete(ctx: &mut Ctx<'_>, args: Args<'_>, freeing: Freeing) -> Result<(), CommandError> {
     reply_count(ctx, args, |ctx, index| {
         let key = ctx.key(args, index);
-        let is_there = ctx.keys.remove(&key).is_some();
+        let is_there = ctx.keys.delete(&key, freeing);
         if is_there {
             ctx.keys.changed(&key, event::DEL);
         }
@@ -139,8 +152,8 @@ fn touch(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
 
 fn type_of(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     let key = ctx.only_key(args, 1);
-    let name = if ctx.keys.read_untouched(&key).is_some() { "string" } else { "none" };
-    ctx.reply.simple(name);
+    let name = ctx.keys.read_untouched(&key).map(|entry| entry.type_name());
+    ctx.reply.simple(name.unwrap_or("none"));
     Ok(())
 }
 
@@ -160,12 +173,60 @@ fn reply_count(
 
 #[cfg(test)]
 mod tests {
+    use crate::db::LazyFree;
     use crate::testing::{Sandbox, check, check_in};
 
     #[test]
     fn del_and_unlink_count_the_keys_that_were_there() {
         check("SET a 1 | SET b xyz | DEL a b c a | EXISTS a b", "OK | OK | :2 | :0");
         check("SET a 1 | SET b \"v\"*100000 | UNLINK b a b | DBSIZE", "OK | OK | :2 | :0");
+    }
+
+    #[test]
+    fn a_big_value_is_freed_later_when_it_is_removed_lazily() {
+        let big = LazyFree::default();
+        let user_del = LazyFree { user_del: true, ..big };
+        let server_del = LazyFree { server_del: true, ..big };
+        let expire = LazyFree { expire: true, ..big };
+        for (lazy_free, command, garbage) in [
+            (big, "DEL a", 0),
+            (user_del, "DEL a", 1),
+            (user_del, "DEL b", 0),
+            (big, "UNLINK a", 1),
+            (big, "UNLINK b", 0),
+            (big, "SET a 1", 0),
+            (server_del, "SET a 1", 1),
+            (server_del, "SET b 1", 0),
+            (big, "RENAME b a", 0),
+            (server_del, "RENAME b a", 1),
+            (server_del, "RENAME a b", 0),
+            (server_del, "COPY b a REPLACE", 1),
+            (server_del, "GETDEL a", 1),
+            (big, "PEXPIRE a -1", 0),
+            (expire, "PEXPIRE a -1", 1),
+        ] {
+            let mut sandbox = Sandbox::new();
+            sandbox.shard_mut().set_lazy_free(lazy_free);
+            sandbox.run("SET a \"v\"*1000000 | SET b small | PEXPIRE a 1000000");
+            sandbox.run(command);
+            assert_eq!(sandbox.shard().env().garbage.len(), garbage, "{command} with {lazy_free:?}");
+        }
+        let mut sandbox = Sandbox::new();
+        sandbox.shard_mut().set_lazy_free(expire);
+        check_in(&mut sandbox, "SET a \"v\"*1000000 PX 5 | SLEEP 5 | GET a", "OK | (nil)");
+        assert_eq!(sandbox.shard().env().garbage.len(), 1);
+        assert!(!sandbox.shard_mut().free_some(1));
+    }
+
+    #[test]
+    fn a_value_that_is_overwritten_lazily_leaves_expire_and_reply_as_they_are() {
+        let mut sandbox = Sandbox::new();
+        sandbox.shard_mut().set_lazy_free(LazyFree { server_del: true, ..LazyFree::default() });
+        check_in(
+            &mut sandbox,
+            "SET a \"v\"*1000000 PX 1000 | SET a 1 KEEPTTL GET | PTTL a | SET a \"w\"*1000000 | PTTL a | STRLEN a",
+            "OK | \"v\"*1000000 | :1000 | OK | :-1 | :1000000",
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Commands on whole databases: DBSIZE, FLUSHDB, FLUSHALL.
+//! Commands on whole databases: DBSIZE, FLUSHDB, FLUSHALL, SWAPDB.
 //!
-//! They run on every shard; the dispatcher adds up the sizes, and makes one OK of all.
+//! They run on every shard; merging adds up the sizes, and makes one OK of all.
 
 use crate::args::Args;
 use crate::command::flags::{self, acl};
@@ -8,6 +8,7 @@ use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, Reque
 use crate::ctx::Ctx;
 use crate::db::Freeing;
 use crate::error::CommandError;
+use crate::num;
 
 const FREEING: Arg = Arg {
     name: "async",
@@ -36,6 +37,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             response_policy: Some(ResponsePolicy::AggSum),
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: flushdb,
@@ -57,6 +59,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[FREEING],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: flushall,
@@ -78,6 +81,28 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[FREEING],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: swapdb,
+        spec: CommandSpec {
+            name: "swapdb",
+            summary: "Swaps two Redis databases",
+            since: "4.0.0",
+            complexity: "O(N) where N is the count of clients watching or blocking on keys from both \
+                databases.",
+            group: Group::Server,
+            arity: Arity::Exactly(3),
+            flags: flags::WRITE | flags::FAST,
+            acl: acl::KEYSPACE | acl::DANGEROUS,
+            on_all_shards: true,
+            args: &[
+                Arg { name: "index1", kind: ArgKind::Integer, ..Arg::BASE },
+                Arg { name: "index2", kind: ArgKind::Integer, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
     },
 ];
 
@@ -88,31 +113,45 @@ fn dbsize(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Result<(), CommandError> {
 }
 
 fn flushdb(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    let freeing = freeing(args)?;
+    let freeing = freeing(ctx, args)?;
     ctx.keys.flush_selected(freeing);
     ctx.reply.ok();
     Ok(())
 }
 
 fn flushall(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    let freeing = freeing(args)?;
+    let freeing = freeing(ctx, args)?;
     ctx.keys.flush_all(freeing);
     ctx.reply.ok();
     Ok(())
 }
 
-/// Without a word the memory is freed at once, as with `lazyfree-lazy-user-flush no`, the default of Redis.
-fn freeing(args: Args<'_>) -> Result<Freeing, CommandError> {
+fn freeing(ctx: &Ctx<'_>, args: Args<'_>) -> Result<Freeing, CommandError> {
     match args.len() {
-        1 => Ok(Freeing::Now),
+        1 => Ok(ctx.keys.freeing_by_flush()),
         2 if args[1].eq_ignore_ascii_case(b"sync") => Ok(Freeing::Now),
         2 if args[1].eq_ignore_ascii_case(b"async") => Ok(Freeing::InSteps),
         _ => Err(CommandError::Syntax),
     }
 }
 
+fn swapdb(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
+    let index = |at, error| {
+        let number = num::parse_i64(args.get(at)).and_then(|number| i32::try_from(number).ok());
+        number.ok_or(CommandError::other(error))
+    };
+    let first = index(1, "ERR invalid first DB index")?;
+    let second = index(2, "ERR invalid second DB index")?;
+    let first = ctx.keys.db_index(first.into()).ok_or(CommandError::DbIndex)?;
+    let second = ctx.keys.db_index(second.into()).ok_or(CommandError::DbIndex)?;
+    ctx.keys.swap_dbs(first, second);
+    ctx.reply.ok();
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::db::LazyFree;
     use crate::testing::{Sandbox, check, check_in};
 
     #[test]
@@ -150,6 +189,43 @@ mod tests {
             sandbox.run("SET a 1 | SET b 2");
             sandbox.run(command);
             assert_eq!(sandbox.shard().env().garbage.len(), garbage, "{command}");
+        }
+    }
+
+    #[test]
+    fn flushing_without_a_word_frees_as_the_directive_says() {
+        for (command, garbage) in [("FLUSHDB", 2), ("FLUSHALL", 2), ("FLUSHDB SYNC", 0), ("FLUSHALL SYNC", 0)]
+        {
+            let mut sandbox = Sandbox::new();
+            sandbox.shard_mut().set_lazy_free(LazyFree { user_flush: true, ..LazyFree::default() });
+            sandbox.run("SET a 1 | SET b 2");
+            sandbox.run(command);
+            assert_eq!(sandbox.shard().env().garbage.len(), garbage, "{command}");
+        }
+    }
+
+    #[test]
+    fn swapped_databases_hold_each_others_keys() {
+        check(
+            "SET a 1 | SET b 2 PX 50 | DB 1 | SET a 3 | SWAPDB 0 1 | GET a | PTTL b | DB 0 | GET a | EXISTS b \
+             | SWAPDB 1 0 | GET a | SWAPDB 0 0 | DBSIZE | SWAPDB 0 15 | DBSIZE",
+            "OK | OK | OK | OK | 1 | :50 | 3 | :0 | OK | 1 | OK | :2 | OK | :0",
+        );
+    }
+
+    #[test]
+    fn swapdb_takes_two_databases_that_are_there() {
+        let out_of_range = "-ERR DB index is out of range";
+        for (arguments, error) in [
+            ("0 16", out_of_range),
+            ("-1 0", out_of_range),
+            ("99 99", out_of_range),
+            ("x y", "-ERR invalid first DB index"),
+            ("99999999999 0", "-ERR invalid first DB index"),
+            ("99 y", "-ERR invalid second DB index"),
+            ("0 1.0", "-ERR invalid second DB index"),
+        ] {
+            check(&format!("SET a 1 | SWAPDB {arguments} | GET a"), &format!("OK | {error} | 1"));
         }
     }
 

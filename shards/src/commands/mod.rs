@@ -8,6 +8,9 @@ pub mod counter;
 pub mod expire;
 pub mod generic;
 pub mod keyspace;
+pub mod object;
+pub mod rename;
+pub mod scan;
 mod string;
 pub mod string_range;
 pub mod string_rows;
@@ -24,6 +27,9 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     expire::COMMANDS,
     generic::COMMANDS,
     keyspace::COMMANDS,
+    object::COMMANDS,
+    rename::COMMANDS,
+    scan::COMMANDS,
     string_range::COMMANDS,
     string_rows::COMMANDS,
 ];

@@ -253,7 +253,7 @@ pub(super) fn getset(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 pub(super) fn getdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     reply_current(ctx, args)?;
     let key = ctx.only_key(args, 1);
-    if ctx.keys.remove(&key).is_some() {
+    if ctx.keys.delete(&key, ctx.keys.freeing_by_server()) {
         ctx.keys.changed(&key, event::DEL);
         ctx.keys.effect([&b"DEL"[..], key.bytes]);
     }
@@ -290,7 +290,7 @@ pub(super) fn getex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     reply_string(ctx.reply, value);
     match expire_ms {
         Some(at_ms) if at_ms <= now_ms => {
-            ctx.keys.remove(&key);
+            ctx.keys.delete(&key, ctx.keys.freeing_by_expiry());
             ctx.keys.changed(&key, event::DEL);
             ctx.keys.effect([&b"DEL"[..], key.bytes]);
         }

@@ -35,6 +35,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: getrange,
@@ -57,6 +58,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: getrange,
@@ -82,6 +84,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: setrange,
@@ -104,6 +107,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: lcs,
@@ -139,6 +143,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
 ];
 

@@ -25,6 +25,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: string::set,
@@ -116,6 +117,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: string::setex,
@@ -136,6 +138,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: string::psetex,
@@ -156,6 +159,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: string::setnx,
@@ -175,6 +179,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: string::getset,
@@ -197,6 +202,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: string::getdel,
@@ -213,6 +219,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: string::getex,
@@ -257,6 +264,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             ],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: string::mget,
@@ -280,6 +288,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             }],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: string::mset,
@@ -307,6 +316,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             }],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: string::msetnx,
@@ -335,6 +345,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             }],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
     DataCommand {
         run: string::strlen,
@@ -351,6 +362,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
             ..CommandSpec::BASE
         },
+        subcommands: &[],
     },
 ];
 

@@ -16,6 +16,7 @@ pub static WATCH: DataCommand = DataCommand {
         response_policy: Some(ResponsePolicy::AllSucceeded),
         ..CommandSpec::BASE
     },
+    subcommands: &[],
 };
 
 fn watch(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {

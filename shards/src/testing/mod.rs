@@ -6,8 +6,8 @@
 //!
 //! *Script.* Commands stand between ` | `, arguments between spaces. An argument in double quotes may hold any
 //! byte (`\n`, `\r`, `\t`, `\"`, `\\`, `\xHH`), and `"ab"*1000` is a thousand times `ab`. Besides the data commands there
-//! are `SLEEP ms`, which advances the clock, and `RESP 2` or `RESP 3`, which choose the protocol: neither replies. The
-//! probes look behind the commands: `PROBE.KIND key` (how the value is stored) and `PROBE.EXPIRE key` (when it expires,
+//! are `SLEEP ms`, which advances the clock, `RESP 2` or `RESP 3`, which choose the protocol, and `DB n`, which selects a
+//! database: none replies. The probes look behind the commands: `PROBE.KIND key` (how the value is stored) and `PROBE.EXPIRE key` (when it expires,
 //! in milliseconds since 1970, or -1).
 //!
 //! *Replies.* A bulk string is bare where that is clear, else in double quotes; a simple string is bare. The others
@@ -32,6 +32,7 @@ use crate::args::{ArgValue, Args, BLOB_LEN_MIN, Blob, OwnedArgs};
 use crate::command::{Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::commands::FAMILIES;
 use crate::ctx::Ctx;
+use crate::db::DbIndex;
 use crate::error::CommandError;
 use crate::reply::Reply;
 use crate::shard::Shard;
@@ -101,6 +102,11 @@ impl Sandbox {
         self.node.shard(ShardId(0))
     }
 
+    /// The same, to be changed.
+    pub fn shard_mut(&mut self) -> &mut Shard {
+        self.node.shard_mut(ShardId(0))
+    }
+
     /// Runs a script and returns its replies between ` | `.
     pub fn run(&mut self, script: &str) -> String {
         let mut rendered = Vec::new();
@@ -130,7 +136,7 @@ impl Sandbox {
 
     fn reply_to(&mut self, args: Args<'_>) -> Reply {
         self.node.set_now(self.now_ms);
-        self.node.request(self.connection, lookup(&args[0]), args.to_owned());
+        self.node.request(self.connection, lookup(args), args.to_owned());
         while self.node.step_at_random(&mut self.random) {}
         assert!(self.node.is_quiet(), "locks or transactions are left behind");
         self.node.take_reply(self.connection).expect("every command gets a reply").reply
@@ -144,9 +150,10 @@ impl Sandbox {
     /// Obeys a command that is meant for the sandbox itself.
     fn steer(&mut self, args: Args<'_>) -> bool {
         let number =
-            || String::from_utf8_lossy(&args[1]).parse::<u64>().expect("SLEEP and RESP take a number");
+            || String::from_utf8_lossy(&args[1]).parse::<u64>().expect("SLEEP, RESP and DB take a number");
         match &args[0] {
             b"SLEEP" => self.sleep(number()),
+            b"DB" => self.node.set_db(self.connection, DbIndex(number() as u16)),
             b"RESP" => self.node.set_resp3(self.connection, number() == 3),
             _ => return false,
         }
@@ -154,13 +161,30 @@ impl Sandbox {
     }
 }
 
-/// Finds a command's row by its name, in any case.
-fn lookup(name: &[u8]) -> &'static DataCommand {
+/// Finds the row of a command, or of a container's subcommand, by its name in any case.
+pub(crate) fn lookup(args: Args<'_>) -> &'static DataCommand {
+    let name = args.get(0);
     let rows = FAMILIES.iter().copied().flatten().chain(PROBES);
     let mut found = rows.filter(|row| name.eq_ignore_ascii_case(row.spec.name.as_bytes()));
     let row = found.next().unwrap_or_else(|| panic!("no command {}", String::from_utf8_lossy(name)));
     assert!(found.next().is_none(), "two rows for {}", row.spec.name);
-    row
+    if row.subcommands.is_empty() || args.len() < 2 {
+        return row;
+    }
+    let mut subcommands = row.subcommands.iter();
+    let named = |row: &&DataCommand| args[1].eq_ignore_ascii_case(row.spec.name.as_bytes());
+    subcommands
+        .find(named)
+        .unwrap_or_else(|| panic!("no subcommand {}", String::from_utf8_lossy(args.get(1))))
+}
+
+/// `name`, or `container|name`.
+fn full_name(command: &'static DataCommand) -> String {
+    let is_in = |row: &&DataCommand| row.subcommands.iter().any(|other| std::ptr::eq(other, command));
+    match FAMILIES.iter().copied().flatten().find(is_in) {
+        Some(container) => format!("{}|{}", container.spec.name, command.spec.name),
+        None => command.spec.name.to_owned(),
+    }
 }
 
 const PROBE: CommandSpec = CommandSpec {
@@ -179,6 +203,7 @@ static PROBES: &[DataCommand] = &[
             })
         },
         spec: CommandSpec { name: "probe.kind", ..PROBE },
+        subcommands: &[],
     },
     DataCommand {
         run: |ctx, args| {
@@ -190,6 +215,7 @@ static PROBES: &[DataCommand] = &[
             })
         },
         spec: CommandSpec { name: "probe.expire", ..PROBE },
+        subcommands: &[],
     },
 ];
 
@@ -283,6 +309,14 @@ fn quoted_word(text: &[u8]) -> (Vec<u8>, &[u8]) {
         return (word.repeat(count), tail);
     }
     (word, rest)
+}
+
+/// The bulk strings in a reply, whatever arrays they are in.
+#[cfg(test)]
+pub(crate) fn elements(reply: &Reply) -> Vec<String> {
+    let (text, _) = render(&on_the_wire(reply));
+    let words = text.split(['[', ']', ' ']).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
 }
 
 /// The first reply in `wire` as text, and the bytes behind it.

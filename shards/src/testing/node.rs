@@ -18,6 +18,7 @@ use crate::slot::{SLOT_COUNT, ShardId, SlotId};
 use crate::txn::coordinator::{Coordinator, Method, Owners};
 use crate::txn::route::{Route, route};
 use crate::txn::{Outbox, OwnedCall, Ticket, TxnMessage};
+use crate::walk::Walk;
 use crate::watch::ClientId;
 
 /// What one worker sends another.
@@ -55,6 +56,7 @@ enum Waiting {
 struct Connection {
     worker: ShardId,
     resp3: bool,
+    db: DbIndex,
     requests: VecDeque<(&'static DataCommand, OwnedArgs)>,
     /// Requests that have been taken up, from the oldest one whose reply has not been taken.
     places: VecDeque<Place>,
@@ -98,6 +100,8 @@ pub struct Node {
     connections: Vec<Connection>,
     /// The owner of each slot.
     owners: Vec<ShardId>,
+    /// Walks from shard to shard, by the tickets of their clients.
+    walks: Vec<(Ticket, Walk)>,
     steps: u64,
     events: Events,
 }
@@ -114,7 +118,8 @@ impl Node {
                 random_seed: index as u64,
                 string_len_max,
             };
-            Worker { shard: Shard::new(&config), coordinator: Coordinator::new(id), outbox: Outbox::new() }
+            let shard = Shard::new(&config);
+            Worker { shard, coordinator: Coordinator::new(id), outbox: Outbox::new() }
         };
         let owners: Vec<_> =
             (0..SLOT_COUNT).map(|slot| ShardId((slot * shard_count / SLOT_COUNT) as u16)).collect();
@@ -130,6 +135,7 @@ impl Node {
             slowness: vec![1; shard_count * shard_count],
             connections: Vec::new(),
             owners,
+            walks: Vec::new(),
             steps: 0,
             events: Events::default(),
         }
@@ -150,6 +156,11 @@ impl Node {
         &self.workers[id.index()].shard
     }
 
+    /// The same, to be changed.
+    pub fn shard_mut(&mut self, id: ShardId) -> &mut Shard {
+        &mut self.workers[id.index()].shard
+    }
+
     /// The shard that owns a key.
     pub fn owner(&self, key: &[u8]) -> ShardId {
         self.owners[SlotId::of(key).index()]
@@ -165,6 +176,7 @@ impl Node {
         self.connections.push(Connection {
             worker,
             resp3: false,
+            db: DbIndex::default(),
             requests: VecDeque::new(),
             places: VecDeque::new(),
             first: 0,
@@ -177,6 +189,11 @@ impl Node {
     /// Chooses the protocol version of replies to requests that are taken up from now on.
     pub fn set_resp3(&mut self, connection: usize, resp3: bool) {
         self.connections[connection].resp3 = resp3;
+    }
+
+    /// Chooses the database of requests that are taken up from now on.
+    pub fn set_db(&mut self, connection: usize, db: DbIndex) {
+        self.connections[connection].db = db;
     }
 
     /// The client sends a request.
@@ -239,7 +256,7 @@ impl Node {
         let borrowed = args.as_args();
         if !command.spec.arity.accepts(borrowed.len()) {
             let mut reply = Reply::new(self.connections[index].resp3);
-            reply.error(&CommandError::WrongArity(command.spec.name.into()));
+            reply.error(&CommandError::WrongArity(super::full_name(command).into()));
             let ticket = self.reserve(index);
             return self.fill(ticket, reply);
         }
@@ -247,6 +264,7 @@ impl Node {
         let owner = |slot: SlotId| self.owners[slot.index()];
         match route(&command.spec, command.spec.plan(), borrowed, owner, &mut positions) {
             Route::Txn(method) => self.start_txn(index, method, command, args),
+            Route::Walk => self.start_walk(index, command, args),
             Route::Shard(_, None) if command.spec.has_keys() && self.connections[index].awaited > 0 => {
                 self.connections[index].waiting = Waiting::Barrier(command, args);
             }
@@ -269,7 +287,7 @@ impl Node {
         let resp3 = self.connections[index].resp3;
         let call = OwnedCall {
             command,
-            db: DbIndex(0),
+            db: self.connections[index].db,
             slot,
             client: ClientId(index as u64),
             touch: true,
@@ -295,7 +313,7 @@ impl Node {
         let resp3 = connection.resp3;
         let call = OwnedCall {
             command,
-            db: DbIndex(0),
+            db: connection.db,
             slot: None,
             client: ClientId(index as u64),
             touch: true,
@@ -308,6 +326,32 @@ impl Node {
         let owners = Owners { owner: &owner, shard_count };
         coordinator.start(method, call, ticket, owners, shard, outbox);
         self.send_outbox(ticket.worker);
+    }
+
+    fn start_walk(&mut self, index: usize, command: &'static DataCommand, args: OwnedArgs) {
+        if self.connections[index].awaited > 0 {
+            self.connections[index].waiting = Waiting::Barrier(command, args);
+            return;
+        }
+        let ticket = self.reserve(index);
+        let connection = &mut self.connections[index];
+        connection.waiting = Waiting::Reply;
+        let (db, resp3) = (connection.db, connection.resp3);
+        let client = ClientId(index as u64);
+        let walk = Walk::new(OwnedCall { command, db, slot: None, client, touch: true, resp3, args });
+        self.walk_on(ticket, walk);
+    }
+
+    /// Asks the next shard of a walk.
+    fn walk_on(&mut self, ticket: Ticket, mut walk: Walk) {
+        let (shard, call) = walk.ask(|slot| self.owners[slot.index()]);
+        let call = call.clone();
+        self.walks.push((ticket, walk));
+        if shard == ticket.worker {
+            self.submit(shard, &call, ticket);
+        } else {
+            self.send(ticket.worker, shard, Hop::Command(call, ticket));
+        }
     }
 
     /// Runs a command on a shard's own worker, or lets it wait there.
@@ -389,7 +433,14 @@ impl Node {
         Ticket { worker: connection.worker, connection: index as u32, seq }
     }
 
-    fn fill(&mut self, ticket: Ticket, reply: Reply) {
+    fn fill(&mut self, ticket: Ticket, mut reply: Reply) {
+        if let Some(at) = self.walks.iter().position(|(of, _)| *of == ticket) {
+            let (_, mut walk) = self.walks.swap_remove(at);
+            match walk.answered(reply.bytes(), |slot| self.owners[slot.index()]) {
+                Some(whole) => reply = whole,
+                None => return self.walk_on(ticket, walk),
+            }
+        }
         let connection = &mut self.connections[ticket.connection as usize];
         let at = ticket.seq.checked_sub(connection.first).expect("no reply comes after one was taken");
         let place = connection.places.get_mut(at as usize).expect("a ticket has a place");

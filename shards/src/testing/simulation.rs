@@ -94,7 +94,7 @@ impl Scene {
         let call: Words = line.split(' ').map(str::to_owned).collect();
         let args: OwnedArgs = call.iter().map(String::as_bytes).collect();
         let client = &mut self.clients[client];
-        self.node.request(client.connection, lookup(call[0].as_bytes()), args);
+        self.node.request(client.connection, lookup(args.as_args()), args);
         client.left -= 1;
         // What shares a slot with an earlier request must not overtake it.
         let after =

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::merge::{Parts, merge};
 use super::route::key_stride;
+use super::slot_move::MOVING;
 use super::{
     Exec, Grant, Keys, Lent, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched, Work,
 };
 use crate::args::{Args, OwnedArgs};
-use crate::command::Plan;
 use crate::command::keys::KeyPosition;
 use crate::effects::Stamp;
 use crate::reply::Reply;
@@ -76,6 +76,10 @@ pub struct Coordinator {
     shard: ShardId,
     clock: u64,
     txns: HashMap<TxId, Txn>,
+    /// Transactions with a key in a slot that is on its way: they begin again when it has arrived.
+    deferred: Vec<Txn>,
+    /// Slots that have left this shard and arrived.
+    arrived: Vec<SlotId>,
     /// The keys of the command at hand; kept for its memory.
     positions: Vec<KeyPosition>,
 }
@@ -83,12 +87,13 @@ pub struct Coordinator {
 impl Coordinator {
     /// The coordinator of the worker that owns `shard`.
     pub fn new(shard: ShardId) -> Coordinator {
-        Coordinator { shard, clock: 0, txns: HashMap::new(), positions: Vec::new() }
+        let (deferred, arrived) = (Vec::new(), Vec::new());
+        Coordinator { shard, clock: 0, txns: HashMap::new(), deferred, arrived, positions: Vec::new() }
     }
 
     /// The number of transactions under way.
     pub fn transactions(&self) -> usize {
-        self.txns.len()
+        self.txns.len() + self.deferred.len()
     }
 
     /// Starts a command over several shards. The result comes by [`Coordinator::handle`], with `ticket`.
@@ -117,17 +122,55 @@ impl Coordinator {
         self.attempt(Txn::new(ticket, Work::Exec(exec), Method::Gather), owners, shard, out);
     }
 
+    /// Starts to hand a slot of this worker's shard to another shard; [`super::slot_move`] says when. The end is told by
+    /// [`Coordinator::take_arrived`].
+    pub fn start_move(
+        &mut self,
+        slot: SlotId,
+        to: ShardId,
+        owners: Owners<'_>,
+        shard: &Shard,
+        out: &mut Outbox,
+    ) {
+        // Nobody waits for its reply.
+        let ticket = Ticket { worker: self.shard, connection: 0, seq: 0 };
+        self.attempt(Txn::new(ticket, Work::Move(slot, to), Method::Gather), owners, shard, out);
+    }
+
+    /// The slots that have left and arrived since the last call.
+    pub fn take_arrived(&mut self) -> Vec<SlotId> {
+        std::mem::take(&mut self.arrived)
+    }
+
+    /// A slot that was on its way has arrived: transactions that wait for one try again.
+    pub fn resume(&mut self, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
+        for txn in std::mem::take(&mut self.deferred) {
+            self.attempt(txn, owners, shard, out);
+        }
+    }
+
     /// Asks for all locks, under a new number and by the slot map as it is now.
     fn attempt(&mut self, mut txn: Txn, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
         self.clock = self.clock.max(shard.latest_txid().clock()) + 1;
         let txid = TxId(self.clock << 16 | u64::from(self.shard.0));
         txn.participants.clear();
         (txn.clock, txn.is_watch_broken) = (0, false);
+        let sent = out.len();
         match &txn.work {
             Work::Command(_) => self.lock_for_command(&mut txn, txid, owners, out),
             Work::Exec(_) => self.lock_for_exec(&mut txn, txid, owners, out),
+            Work::Move(slot, to) => {
+                txn.participants = vec![Participant::new(self.shard), Participant::new(*to)];
+                out.push((self.shard, TxnMessage::Lock(txid, Part::Depart(*slot))));
+                out.push((*to, TxnMessage::Lock(txid, Part::Arrive(*slot))));
+            }
         }
-        self.txns.insert(txid, txn);
+        if txn.participants.iter().any(|part| part.shard == MOVING) {
+            out.truncate(sent);
+            self.deferred.push(txn);
+        } else {
+            self.txns.insert(txid, txn);
+        }
     }
 
     fn lock_for_command(&mut self, txn: &mut Txn, txid: TxId, owners: Owners<'_>, out: &mut Outbox) {
@@ -161,7 +204,7 @@ impl Coordinator {
         let Work::Exec(exec) = &txn.work else { return };
         let mut for_all_shards = false;
         for call in &exec.calls {
-            for_all_shards |= call.command.spec.plan() == Plan::AllShards;
+            for_all_shards |= call.command.spec.plan().is_for_all_shards();
             self.positions.clear();
             call.command.spec.key_positions(call.args.as_args(), &mut self.positions);
             for position in &self.positions {
@@ -221,7 +264,7 @@ impl Coordinator {
                 self.attempt(txn, owners, shard, out);
                 None
             }
-            TxnMessage::Done(txid, reply) => self.done(from, txid, reply),
+            TxnMessage::Done(txid, reply) => self.done(from, txid, reply, shard),
             _ => {
                 debug_assert!(false, "a message for a participant");
                 None
@@ -253,6 +296,14 @@ impl Coordinator {
         // Later than all that the keys have seen.
         let clock = txn.clock.max(self.clock) + 1;
         self.clock = clock;
+        if let Work::Move(slot, to) = txn.work {
+            let lent = shard.depart(slot);
+            let come = Return { lent, changed: Keys::default(), clock };
+            let gone = Return { lent: Lent::default(), changed: Keys::default(), clock };
+            out.push((to, TxnMessage::Restore(txid, come)));
+            out.push((shard.id, TxnMessage::Restore(txid, gone)));
+            return None;
+        }
         if matches!(txn.method, Method::Gather | Method::GatherAll) {
             let txn = self.txns.remove(&txid)?;
             return Some(run_gathered(txid, clock, txn, shard, out));
@@ -261,8 +312,19 @@ impl Coordinator {
         None
     }
 
-    fn done(&mut self, from: ShardId, txid: TxId, reply: Reply) -> Option<(Ticket, Reply)> {
+    fn done(
+        &mut self,
+        from: ShardId,
+        txid: TxId,
+        reply: Reply,
+        shard: &mut Shard,
+    ) -> Option<(Ticket, Reply)> {
         let txn = self.txns.get_mut(&txid)?;
+        if let Work::Move(slot, _) = txn.work {
+            self.arrived.push(slot);
+            self.txns.remove(&txid);
+            return None;
+        }
         txn.participants.iter_mut().find(|part| part.shard == from)?.reply = Some(reply);
         if txn.participants.iter().any(|part| part.reply.is_none()) {
             return None;
@@ -273,10 +335,10 @@ impl Coordinator {
             Work::Command(call) => {
                 let mut reply = Reply::new(call.resp3);
                 let parts = Parts { replies: &replies, part_of_key: &part_of_key };
-                merge(call.command.spec.response_policy, &parts, &mut reply);
+                merge(&call.command.spec, &parts, || shard.random_bits(), &mut reply);
                 Some((ticket, reply))
             }
-            Work::Exec(_) => Some((ticket, replies.pop()?)),
+            Work::Exec(_) | Work::Move(..) => Some((ticket, replies.pop()?)),
         }
     }
 }
@@ -296,9 +358,10 @@ fn run_gathered(txid: TxId, clock: u64, txn: Txn, shard: &mut Shard, out: &mut O
     match &work {
         Work::Command(call) => {
             reply.set_resp3(call.resp3);
-            shard.execute_stamped(call.as_call(), stamp, &mut reply);
+            shard.execute_stamped(call.command.run, call.as_call(), stamp, &mut reply);
         }
         Work::Exec(exec) => shard.execute_all(exec, is_watch_broken, stamp, &mut reply),
+        Work::Move(..) => {}
     }
     let mut changed = shard.end_away();
     for (part, slots) in participants.iter().zip(slots) {

@@ -11,10 +11,29 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::TxId;
+use crate::slot::{SLOT_COUNT, SlotId};
 
-/// A key in the lock table: the keyed hash, mixed with the database.
+/// A key in the lock table: the keyed hash, mixed with the database, and the key's slot in the low 14 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Fingerprint(pub u64);
+
+impl Fingerprint {
+    /// The fingerprint of a key with this hash in this slot.
+    pub fn new(hash: u64, slot: SlotId) -> Fingerprint {
+        Fingerprint(hash & !SLOT_MASK | u64::from(slot.number()))
+    }
+
+    /// Stands for a slot as a whole; the chance that a key has the same one is as small as for two keys.
+    pub fn of_slot(slot: SlotId) -> Fingerprint {
+        Fingerprint::new(u64::MAX, slot)
+    }
+
+    fn slot(self) -> u64 {
+        self.0 & SLOT_MASK
+    }
+}
+
+const SLOT_MASK: u64 = SLOT_COUNT as u64 - 1;
 
 /// What [`LockTable::request`] answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -219,10 +238,25 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
         }
     }
 
+    /// True while a transaction has the whole shard to itself.
+    pub fn is_whole_granted(&self) -> bool {
+        self.whole_granted
+    }
+
     /// True when a command on this key must wait.
     pub fn blocks(&self, key: Fingerprint, write: bool) -> bool {
         self.whole_granted
             || self.keys.get(&key).is_some_and(|state| state.writer || (write && state.readers > 0))
+    }
+
+    /// True when a transaction holds or awaits a key of this slot. Looks at all keys that are locked.
+    pub fn is_slot_claimed(&self, slot: SlotId) -> bool {
+        self.keys.keys().any(|key| key.slot() == u64::from(slot.number()))
+    }
+
+    /// The commands that wait for a lock.
+    pub fn parked(&self) -> impl Iterator<Item = &P> {
+        self.keys.values().flat_map(|state| &state.parked).chain(&self.parked_whole)
     }
 
     /// Where a command of `source` must wait although its own keys are free: behind the parked commands that came

@@ -1,9 +1,9 @@
 //! How the replies of several participants become the one that the client expects.
 //!
 //! Source: the response policies of Redis's command tips. Without a policy the elements of the parts' arrays come
-//! back in the order of the command's keys (MGET).
+//! back in the order of the command's keys (MGET), or one part's after the other's when there are no keys (KEYS).
 
-use crate::command::ResponsePolicy;
+use crate::command::{CommandSpec, ResponsePolicy};
 use crate::reply::Reply;
 
 /// The replies of the parts, and for each key of the command, in order, the part that had it.
@@ -13,10 +13,22 @@ pub(super) struct Parts<'a> {
 }
 
 /// Writes the merged reply. The first error among the parts becomes the whole reply.
-pub(super) fn merge(policy: Option<ResponsePolicy>, parts: &Parts<'_>, reply: &mut Reply) {
+pub(super) fn merge(
+    spec: &CommandSpec,
+    parts: &Parts<'_>,
+    random_bits: impl FnOnce() -> u64,
+    reply: &mut Reply,
+) {
     if let Some(error) = parts.replies.iter().find(|part| part.bytes().first() == Some(&b'-')) {
         return reply.append(error.bytes(), error.blobs());
     }
+    match spec.combined {
+        Some(combined) => (combined.merge)(parts.replies, random_bits(), reply),
+        None => merge_by(spec.response_policy, parts, reply),
+    }
+}
+
+fn merge_by(policy: Option<ResponsePolicy>, parts: &Parts<'_>, reply: &mut Reply) {
     let integers = || parts.replies.iter().map(|part| integer(part.bytes()));
     match policy {
         Some(ResponsePolicy::AggSum) => reply.int(integers().sum()),
@@ -29,7 +41,23 @@ pub(super) fn merge(policy: Option<ResponsePolicy>, parts: &Parts<'_>, reply: &m
                 reply.append(first.bytes(), first.blobs());
             }
         }
+        None if parts.part_of_key.is_empty() => one_after_the_other(parts.replies, reply),
         None => in_key_order(parts, reply),
+    }
+}
+
+/// All elements of the parts' arrays in one array. What is no array is the same in all parts (SWAPDB).
+fn one_after_the_other(replies: &[Reply], reply: &mut Reply) {
+    if let Some(first) = replies.iter().find(|part| part.bytes().first() != Some(&b'*')) {
+        return reply.append(first.bytes(), first.blobs());
+    }
+    let count = |part: &Reply| {
+        let digits = &part.bytes()[1..part.bytes().iter().position(|&byte| byte == b'\r').unwrap_or(1)];
+        crate::num::parse_i64(digits).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
+    };
+    reply.array(replies.iter().map(count).sum());
+    for part in replies {
+        reply.append_part(part, part.behind_header(), part.mark());
     }
 }
 
@@ -64,7 +92,8 @@ mod tests {
 
     fn merged(policy: Option<ResponsePolicy>, replies: &[Reply], part_of_key: &[usize]) -> Reply {
         let mut reply = Reply::default();
-        merge(policy, &Parts { replies, part_of_key }, &mut reply);
+        let spec = CommandSpec { response_policy: policy, ..CommandSpec::BASE };
+        merge(&spec, &Parts { replies, part_of_key }, || 0, &mut reply);
         reply
     }
 
@@ -85,6 +114,26 @@ mod tests {
         assert_eq!(reply.bytes(), b"*4\r\n$-1\r\n$4\r\na\r\nb\r\n$32768\r\n\r\n$0\r\n\r\n");
         assert_eq!(reply.blobs().len(), 1);
         assert_eq!(&reply.bytes()[..reply.blobs()[0].0], b"*4\r\n$-1\r\n$4\r\na\r\nb\r\n$32768\r\n");
+    }
+
+    #[test]
+    fn without_keys_the_elements_of_all_parts_come_one_after_the_other() {
+        let blob = Blob::new(vec![b'x'; BLOB_LEN_MIN]);
+        let first = part(|reply| {
+            reply.array(2);
+            reply.bulk(b"a");
+            reply.bulk_blob(&blob);
+        });
+        let none = || part(|reply| reply.array(0));
+        let last = part(|reply| {
+            reply.array(1);
+            reply.bulk(b"b");
+        });
+        let reply = merged(None, &[none(), first, none(), last], &[]);
+        assert_eq!(reply.bytes(), b"*3\r\n$1\r\na\r\n$32768\r\n\r\n$1\r\nb\r\n");
+        assert_eq!(&reply.bytes()[..reply.blobs()[0].0], b"*3\r\n$1\r\na\r\n$32768\r\n");
+        let ok = || part(Reply::ok);
+        assert_eq!(merged(None, &[ok(), ok()], &[]).bytes(), b"+OK\r\n");
     }
 
     #[test]

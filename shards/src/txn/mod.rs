@@ -35,6 +35,7 @@ pub mod locks;
 mod merge;
 pub mod participant;
 pub mod route;
+pub mod slot_move;
 
 use crate::args::OwnedArgs;
 use crate::command::DataCommand;
@@ -144,6 +145,8 @@ pub enum Work {
     Command(OwnedCall),
     /// Several commands.
     Exec(Box<Exec>),
+    /// A slot leaves the coordinator's shard for this one.
+    Move(SlotId, ShardId),
 }
 
 /// What a participant locks, and what it does once all have granted.
@@ -161,6 +164,11 @@ pub enum Part {
     /// Lock the whole shard, lend all it has to the coordinator unless that is this shard's own, and say whether a
     /// watched key has changed.
     LendAll(Watched),
+    /// The slot leaves this shard. Nothing else concerns it any more ([`slot_move`]), so the lock only keeps away
+    /// those who lock the whole shard.
+    Depart(SlotId),
+    /// The slot comes to this shard, by `Restore`, which is answered by `Done`.
+    Arrive(SlotId),
 }
 
 /// What is away from its shard for the time of a transaction, by pointer.

@@ -6,14 +6,15 @@ use super::locks::{Fingerprint, LockTable, Outcome, Scope};
 use super::{
     Grant, Keys, Lent, LentSlots, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched,
 };
+use crate::command::flags;
 use crate::command::keys::{KeyPosition, RO};
-use crate::command::{Plan, flags};
 use crate::db::DbIndex;
 use crate::effects::Stamp;
 use crate::entry::Entry;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard};
-use crate::slot::{ShardId, SlotSet};
+use crate::slot::{ShardId, SlotId, SlotSet};
+use crate::walk::first_slot;
 
 /// The connection that a ticket belongs to.
 type Source = (ShardId, u32);
@@ -67,6 +68,11 @@ impl Shard {
     #[cold]
     fn submit_among_locks(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
         match self.wait_place(call, ticket) {
+            None if call.command.spec.walks => {
+                let lent = self.lent_keys().map(|(db, key)| (db, SlotId::of(key))).collect();
+                self.walk_around(lent, |shard| shard.execute(call, reply));
+                true
+            }
             None => {
                 self.execute(call, reply);
                 true
@@ -87,12 +93,37 @@ impl Shard {
         if let Some(place) = self.txn.locks.behind((ticket.worker, ticket.connection)) {
             return Some(place);
         }
+        if call.command.spec.walks {
+            return self.wait_place_of_walk(call);
+        }
         let positions = self.take_positions(call);
         let blocked = self
             .claims(call, &positions)
             .find_map(|(key, write)| self.txn.locks.blocks(key, write).then_some(Some(key)));
         self.txn.positions = positions;
         blocked
+    }
+
+    /// A command that walks over slots must not begin in one of which a key is away.
+    fn wait_place_of_walk(&self, call: Call<'_>) -> Option<Option<Fingerprint>> {
+        if self.txn.locks.is_whole_granted() {
+            return Some(None);
+        }
+        let slot = first_slot(call.args);
+        let mut lent = self.lent_keys();
+        let (db, key) = lent.find(|&(db, key)| db == call.db && SlotId::of(key) == slot)?;
+        Some(Some(self.fingerprint(db, key)))
+    }
+
+    /// The keys that are lent to transactions, whether they were there or not.
+    fn lent_keys(&self) -> impl Iterator<Item = (DbIndex, &[u8])> {
+        let granted = self.txn.parts.values().filter(|active| active.granted);
+        granted
+            .flat_map(|active| match &active.part {
+                Part::Lend(keys, _) => Some(keys.iter()),
+                _ => None,
+            })
+            .flatten()
     }
 
     /// The places of a command's keys, in memory that is to be put back to `TxnState::positions`.
@@ -123,6 +154,12 @@ impl Shard {
         self.txn.locks.is_idle()
     }
 
+    /// True while a transaction holds this key, so that it must stay as it is: it must neither expire nor be evicted.
+    #[inline]
+    pub(crate) fn is_held(&self, db: DbIndex, key: &[u8]) -> bool {
+        !self.txn.locks.is_idle() && self.txn.locks.blocks(self.fingerprint(db, key), true)
+    }
+
     /// The replies of commands that had been parked and have run since the last call.
     pub fn take_completed(&mut self) -> Vec<(Ticket, Reply)> {
         std::mem::take(&mut self.txn.completed)
@@ -137,7 +174,9 @@ impl Shard {
                 let mut reply = Reply::default();
                 if let Part::Run(call) | Part::Whole(call) = &active.part {
                     reply.set_resp3(call.resp3);
-                    self.execute_stamped(call.as_call(), Stamp { clock, source: txid.0 }, &mut reply);
+                    let combined = call.command.spec.combined;
+                    let run = combined.map_or(call.command.run, |combined| combined.part);
+                    self.execute_stamped(run, call.as_call(), Stamp { clock, source: txid.0 }, &mut reply);
                 }
                 self.advance_clock(clock);
                 out.push((active.coordinator, TxnMessage::Done(txid, reply)));
@@ -164,6 +203,10 @@ impl Shard {
                     self.unwatch(watched);
                 }
                 self.advance_clock(clock);
+                if let Part::Arrive(slot) = active.part {
+                    self.env_mut().owned.insert(slot);
+                    out.push((active.coordinator, TxnMessage::Done(txid, Reply::default())));
+                }
                 self.release(txid, out);
             }
             TxnMessage::Unwatch(watched) => self.unwatch(&watched),
@@ -194,7 +237,7 @@ impl Shard {
         match part {
             Part::Run(call) => self.claim(call, &mut claims),
             Part::Exec(exec) => {
-                if exec.calls.iter().any(|call| call.command.spec.plan() == Plan::AllShards) {
+                if exec.calls.iter().any(|call| call.command.spec.plan().is_for_all_shards()) {
                     return Scope::Whole;
                 }
                 for call in &exec.calls {
@@ -207,6 +250,7 @@ impl Shard {
                 claims.extend(watched.keys.iter().map(|(db, key)| (self.fingerprint(db, key), false)));
             }
             Part::Whole(_) | Part::LendAll(_) => return Scope::Whole,
+            Part::Depart(slot) | Part::Arrive(slot) => claims.push((Fingerprint::of_slot(*slot), true)),
         }
         Scope::keys(claims)
     }
@@ -222,7 +266,7 @@ impl Shard {
         active.granted = true;
         let mut grant = Grant { lent: None, is_watch_broken: false, clock: self.txn.latest.clock() };
         match &active.part {
-            Part::Run(_) | Part::Whole(_) => {}
+            Part::Run(_) | Part::Whole(_) | Part::Depart(_) | Part::Arrive(_) => {}
             Part::Exec(exec) => {
                 let mut reply = Reply::default();
                 self.execute_exec(exec, &mut reply);
@@ -264,6 +308,23 @@ impl Shard {
         }
         let watches = self.env_mut().watches.take_slots(&slots);
         LentSlots { slots, tables, watches }
+    }
+
+    /// Takes a slot out of this shard, for good.
+    pub(super) fn depart(&mut self, slot: SlotId) -> Lent {
+        self.env_mut().owned.remove(slot);
+        Lent { entries: Vec::new(), slots: Some(self.lend_slots([slot].into_iter().collect())) }
+    }
+
+    /// True when no transaction holds or awaits a key of the slot and no command for it is parked here.
+    pub fn is_slot_quiet(&self, slot: SlotId) -> bool {
+        let touches = |parked: &Parked| {
+            let mut positions = Vec::new();
+            let call = parked.call.as_call();
+            call.command.spec.key_positions(call.args, &mut positions);
+            positions.iter().any(|position| SlotId::of(call.args.get(position.index)) == slot)
+        };
+        !self.txn.locks.is_slot_claimed(slot) && !self.txn.locks.parked().any(touches)
     }
 
     /// Puts entries and slots back, or in: the opposite of `lend` and `lend_slots`.
@@ -337,7 +398,8 @@ impl Shard {
     }
 
     fn fingerprint(&self, db: DbIndex, key: &[u8]) -> Fingerprint {
-        Fingerprint(self.env().hasher.hash_one(key) ^ u64::from(db.0).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        let hash = self.env().hasher.hash_one(key) ^ u64::from(db.0).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Fingerprint::new(hash, SlotId::of(key))
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Route {
     Shard(Option<ShardId>, Option<SlotId>),
     /// To several shards.
     Txn(Method),
+    /// To one shard after the other: [`crate::walk::Walk`].
+    Walk,
 }
 
 /// Finds the way of a command. `plan` is its row's ([`CommandSpec::plan`]), `owner` the slot map; `positions` is
@@ -34,6 +36,7 @@ pub fn route(
         }
         Plan::NoKeys => Route::Shard(None, None),
         Plan::AllShards => Route::Txn(Method::All),
+        Plan::Walk => Route::Walk,
         Plan::Split | Plan::Gather => route_several(spec, plan, args, owner, positions),
     }
 }

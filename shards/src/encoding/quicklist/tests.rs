@@ -1,0 +1,306 @@
+//! Behaviours of quicklists, with all limits and depths, against a vector of texts.
+
+use super::*;
+use crate::random::Random;
+
+const FILLS: [i32; 8] = [-2, -1, -5, 1, 2, 5, 128, 0];
+
+fn list(fill: i32, compress_depth: usize, texts: &[&str]) -> Quicklist {
+    let mut list = Quicklist::new(Limits::of_fill(fill), compress_depth);
+    texts.iter().for_each(|text| list.push_back(text.as_bytes()));
+    list
+}
+
+fn text(value: Value<'_>) -> String {
+    String::from_utf8(value.bytes(&mut itoa::Buffer::new()).to_vec()).unwrap()
+}
+
+fn scanned(list: &Quicklist, index: usize, direction: Direction) -> Vec<String> {
+    let mut texts = Vec::new();
+    list.scan(index, direction, |value| {
+        texts.push(text(value));
+        ControlFlow::Continue(())
+    });
+    texts
+}
+
+fn all(list: &Quicklist) -> Vec<String> {
+    scanned(list, 0, Direction::Forward)
+}
+
+#[test]
+fn elements_are_taken_from_both_ends() {
+    let mut list = list(-2, 0, &["b", "2"]);
+    list.push_front(b"a");
+    assert_eq!(list.pop_back(text).as_deref(), Some("2"));
+    assert_eq!(list.pop_front(text).as_deref(), Some("a"));
+    assert_eq!(list.pop_front(text).as_deref(), Some("b"));
+    assert_eq!((list.pop_front(text), list.pop_back(text), list.node_count()), (None, None, 0));
+    list.push_front(b"again");
+    assert_eq!(all(&list), ["again"]);
+}
+
+#[test]
+fn nodes_are_as_full_as_those_of_redis() {
+    // RPUSH of 3000 elements `element:%04d` each: ql_nodes in DEBUG OBJECT, redis-server 7.0.15.
+    for (fill, nodes) in [(-1, 11), (-2, 6), (-3, 3), (-4, 2), (-5, 1), (128, 24), (1, 3000), (0, 3000)] {
+        let mut list = list(fill, 0, &[]);
+        for number in 0..3000 {
+            list.push_back(format!("element:{number:04}").as_bytes());
+        }
+        assert_eq!(list.node_count(), nodes, "fill {fill}");
+        list.check();
+    }
+}
+
+#[test]
+fn a_large_element_has_a_node_for_itself() {
+    let large = "x".repeat(9000);
+    let mut list = list(-2, 0, &["a", &large, "b", "c"]);
+    assert_eq!(list.node_count(), 3);
+    list.insert(3, large.as_bytes());
+    assert_eq!(all(&list), ["a", &large, "b", &large, "c"]);
+    list.replace(1, b"small");
+    list.replace(0, large.as_bytes());
+    list.check();
+    assert_eq!(all(&list), [&large, "small", "b", &large, "c"]);
+    assert_eq!(list.remove_matching(large.as_bytes(), usize::MAX, Direction::Forward), 2);
+    list.check();
+    assert_eq!(all(&list), ["small", "b", "c"]);
+    assert_eq!(list.node_count(), 1, "neighbours that are small are joined");
+}
+
+#[test]
+fn memory_is_little_more_than_the_elements() {
+    for at_front in [false, true] {
+        for len in [10, 100, 1000, 3000] {
+            let mut list = list(-2, 0, &[]);
+            for number in 0..400_000 / len {
+                let text = format!("{number:0len$}x");
+                if at_front { list.push_front(text.as_bytes()) } else { list.push_back(text.as_bytes()) }
+            }
+            let listpack_bytes = (400_000 / len) * (len + 3);
+            let memory_bytes = list.memory_bytes();
+            assert!(memory_bytes < listpack_bytes * 110 / 100 + 8192, "{memory_bytes} for {listpack_bytes}");
+        }
+    }
+}
+
+#[test]
+fn removals_give_memory_back() {
+    let mut list = list(-2, 0, &[]);
+    for number in 0..10_000 {
+        list.push_back(if number % 100 == 0 { b"kept" } else { b"removed" });
+    }
+    list.remove_matching(b"removed", usize::MAX, Direction::Forward);
+    list.check();
+    assert!(list.memory_bytes() < 4096, "{} bytes for 100 elements", list.memory_bytes());
+
+    let mut list = self::list(-2, 0, &[]);
+    (0..500).for_each(|_| list.push_front(b"an element"));
+    assert_eq!(list.remove_range(10, usize::MAX), 490);
+    assert!(list.memory_bytes() < 512, "{} bytes for 10 elements", list.memory_bytes());
+}
+
+#[test]
+fn nodes_far_from_the_ends_are_compressed() {
+    let fill = |compress_depth| {
+        let mut list = list(-1, compress_depth, &[]);
+        for number in 0..4000 {
+            list.push_back(format!("an element with the number {number}").as_bytes());
+        }
+        list
+    };
+    let (raw, mut packed) = (fill(0), fill(2));
+    packed.check();
+    assert!(packed.memory_bytes() * 2 < raw.memory_bytes());
+    assert_eq!(all(&packed), all(&raw));
+    assert_eq!(scanned(&packed, 2000, Direction::Backward), scanned(&raw, 2000, Direction::Backward));
+
+    packed.insert(2000, b"new");
+    packed.replace(1500, b"other");
+    packed.check();
+    assert_eq!(packed.get(2000, text).as_deref(), Some("new"));
+    assert!(packed.memory_bytes() * 2 < raw.memory_bytes(), "what was changed is compressed again");
+    while packed.pop_front(text).is_some() {
+        packed.check();
+    }
+}
+
+#[test]
+fn what_compression_cannot_help_stays_as_it_is() {
+    let mut random = Random::new(3);
+    let mut list = list(-1, 1, &[]);
+    for _ in 0..200 {
+        let noise: Vec<u8> = (0..100).map(|_| random.below(256) as u8).collect();
+        list.push_back(&noise);
+    }
+    list.check();
+    assert!(list.nodes.iter().all(|node| matches!(node, Node::Packed(_))));
+}
+
+#[test]
+fn a_list_leaves_and_comes_back_as_listpacks() {
+    let large = "x".repeat(9000);
+    for compress_depth in [0, 1] {
+        let mut original = list(-1, compress_depth, &[]);
+        for number in 0..3000 {
+            original.push_back(format!("{}{number}", ["", "text "][number % 2]).as_bytes());
+        }
+        original.push_back(large.as_bytes());
+        original.push_back(b"end");
+        let mut copy = list(-2, 0, &[]);
+        for node in original.export() {
+            match node {
+                Export::Listpack(bytes) => {
+                    assert!(listpack::validate(&bytes).is_ok());
+                    copy.push_listpack(&bytes);
+                }
+                Export::Plain(text) => copy.push_back(text),
+            }
+        }
+        copy.check();
+        assert_eq!((copy.len(), copy.node_count()), (original.len(), original.node_count()));
+        assert_eq!(all(&copy), all(&original));
+    }
+}
+
+#[test]
+fn a_listpack_that_is_too_large_for_a_node_is_cut() {
+    let texts: Vec<String> = (0..3000).map(|number| format!("{number} of many")).collect();
+    let values: Vec<Value<'_>> = texts.iter().map(|text| Value::of(text.as_bytes())).collect();
+    let mut list = list(-2, 0, &["0"]);
+    list.push_listpack(&listpack::new(&values));
+    list.push_listpack(&listpack::EMPTY);
+    list.check();
+    assert!(list.node_count() > 3);
+    assert_eq!(all(&list)[1..], texts);
+}
+
+#[test]
+fn a_list_of_one_node_under_the_limits_is_a_listpack() {
+    let limits = Limits::of_fill(4);
+    let mut list = list(4, 0, &["a", "1", "c"]);
+    assert!(list.to_listpack(limits.halves()).is_none());
+    let bytes = list.to_listpack(limits).unwrap();
+    assert_eq!(listpack::validate(&bytes), Ok(3));
+    list.pop_front(|_| ());
+    assert!(list.to_listpack(limits.halves()).is_some());
+    list.push_back(&[b'x'; 9000]);
+    list.remove_range(0, 2);
+    assert!(list.to_listpack(limits).is_none(), "a large element is no listpack");
+
+    assert!(!limits.are_exceeded(8192, 4) && limits.are_exceeded(8193, 1) && limits.are_exceeded(10, 5));
+    let by_size = Limits::of_fill(-9);
+    assert!(!by_size.are_exceeded(65536, 65536) && by_size.are_exceeded(65537, 1));
+    assert!(by_size.halves().are_exceeded(32769, 1) && !limits.halves().are_exceeded(8192, 2));
+}
+
+#[test]
+fn a_list_is_freed_in_steps() {
+    let mut list = list(1, 0, &["a"; 100]);
+    list.push_back(&[b'x'; 40960]);
+    assert!(list.free_some(11), "the large element uses up the budget");
+    assert_eq!(list.len(), 100);
+    assert!(list.free_some(99));
+    assert_eq!(list.len(), 1);
+    assert!(!list.free_some(99));
+    list.check();
+}
+
+#[test]
+fn edits_agree_with_a_vector() {
+    let seed = 0x9115;
+    let mut random = Random::new(seed);
+    for round in 0..96 {
+        let (fill, compress_depth) = (FILLS[round % FILLS.len()], round / FILLS.len() % 3);
+        let mut list = list(fill, compress_depth, &[]);
+        let mut model: Vec<String> = Vec::new();
+        let steps = if fill < 0 { 600 } else { 200 };
+        for step in 0..steps {
+            let context = format!("seed {seed:#x}, round {round}, step {step}, fill {fill}");
+            edit(&mut list, &mut model, &mut random, &context);
+            list.check();
+            assert_eq!(list.len(), model.len(), "{context}");
+            if step % 8 == 0 {
+                assert!(all(&list) == model, "{context}");
+                let index = random.below(model.len() + 2);
+                let backward = scanned(&list, index, Direction::Backward);
+                assert!(
+                    backward.iter().eq(model.iter().take(index + 1).rev().filter(|_| index < model.len()))
+                );
+                let forward = scanned(&list, index, Direction::Forward);
+                assert!(forward.iter().eq(model.iter().skip(index)), "{context}");
+                assert_eq!(list.get(index, text).as_ref(), model.get(index), "{context}");
+            }
+        }
+        assert!(all(&list) == model, "round {round}");
+        while list.free_some(3) {}
+        assert_eq!((list.len(), list.node_count()), (0, 0), "round {round}");
+    }
+}
+
+fn edit(list: &mut Quicklist, model: &mut Vec<String>, random: &mut Random, context: &str) {
+    let fresh = match random.below(12) {
+        0 => random.below(1 << 40).to_string(),
+        1 => "z".repeat(random.below(200)),
+        2 => "large".repeat(random.below(2500)),
+        3 => "y".repeat(random.below(4500)),
+        _ => format!("m{}", random.below(20)),
+    };
+    let index = random.below(model.len() + 1);
+    match random.below(20) {
+        0..4 => {
+            list.push_back(fresh.as_bytes());
+            model.push(fresh);
+        }
+        4..8 => {
+            list.push_front(fresh.as_bytes());
+            model.insert(0, fresh);
+        }
+        8 => assert_eq!(list.pop_back(text), model.pop(), "{context}"),
+        9 => assert_eq!(list.pop_front(text), (!model.is_empty()).then(|| model.remove(0)), "{context}"),
+        10..15 => {
+            list.insert(index, fresh.as_bytes());
+            model.insert(index, fresh);
+        }
+        15 | 16 => {
+            let exists = index < model.len();
+            assert_eq!(list.replace(index, fresh.as_bytes()), exists, "{context}");
+            if exists {
+                model[index] = fresh;
+            }
+        }
+        17 => {
+            // Some kilobytes of small elements, so that there are several full nodes.
+            for number in 0..random.below(150) {
+                let text = format!("filling {number}");
+                list.insert(index, text.as_bytes());
+                model.insert(index, text);
+            }
+        }
+        18 => {
+            let count = if random.one_in(10) { random.below(model.len() + 2) } else { random.below(20) };
+            let removed = count.min(model.len() - index);
+            assert_eq!(list.remove_range(index, count), removed, "{context}");
+            model.drain(index..index + removed);
+        }
+        _ => {
+            let wanted = model.get(index).cloned().unwrap_or(fresh);
+            let count_max = [1, 2, usize::MAX][random.below(3)];
+            let direction = [Direction::Forward, Direction::Backward][random.below(2)];
+            let removed = list.remove_matching(wanted.as_bytes(), count_max, direction);
+            let mut places: Vec<usize> = (0..model.len()).filter(|&at| model[at] == wanted).collect();
+            if direction == Direction::Backward {
+                places.reverse();
+            }
+            places.truncate(count_max);
+            assert_eq!(removed, places.len(), "{context}");
+            let mut at = 0;
+            model.retain(|_| {
+                at += 1;
+                !places.contains(&(at - 1))
+            });
+        }
+    }
+}

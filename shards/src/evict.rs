@@ -1,0 +1,457 @@
+//! Eviction: which key goes when the node has more memory in use than `maxmemory`.
+//!
+//! As in Redis the victim is found by sampling: some random keys are looked at, the best candidates for eviction among
+//! them are remembered in a small pool from one eviction to the next, and the best of the pool goes. Here random keys
+//! are uniform over all keys of the shard's databases, and a candidate that was used since it was looked at is let
+//! off. This file must not know commands, the other shards, or how memory is measured.
+
+use crate::db::{Db, DbIndex, Env};
+use crate::entry::EntryRef;
+use crate::event;
+use crate::shard::Shard;
+use crate::slot::SlotId;
+use crate::table::Place;
+
+/// Candidates that are remembered (Redis: EVPOOL_SIZE).
+const POOL_LEN: usize = 16;
+/// Samples without a key that may go before the shard says that it has none now.
+const FRUITLESS_TRIES_MAX: usize = 16;
+
+/// The policies of `maxmemory-policy`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EvictionPolicy {
+    /// `noeviction`.
+    #[default]
+    None,
+    /// `allkeys-*`: any key may go.
+    AllKeys(Order),
+    /// `volatile-*`: only keys with an expire may.
+    Volatile(Order),
+}
+
+/// Which of the keys that may go goes first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// The one that has not been used for the longest time.
+    Lru,
+    /// The one that is used least often.
+    Lfu,
+    /// Any.
+    Random,
+    /// The one that expires first; only for keys with an expire.
+    Ttl,
+}
+
+impl EvictionPolicy {
+    /// Keys are to remember how often they are used.
+    pub fn is_lfu(self) -> bool {
+        matches!(self, EvictionPolicy::AllKeys(Order::Lfu) | EvictionPolicy::Volatile(Order::Lfu))
+    }
+
+    /// How many keys of a database may go.
+    fn candidates(self, db: &Db) -> usize {
+        match self {
+            EvictionPolicy::None => 0,
+            EvictionPolicy::AllKeys(_) => db.len(),
+            EvictionPolicy::Volatile(_) => db.keys_with_expire(),
+        }
+    }
+}
+
+/// How a shard learns how much memory it uses.
+#[derive(Clone, Copy, Debug)]
+pub enum Meter {
+    /// Bytes that the shard's thread has allocated and not freed; negative when it frees what others have allocated.
+    Thread(fn() -> isize),
+    /// So many bytes for each key: for simulations, where all shards share a thread.
+    PerKey(usize),
+}
+
+/// How eviction is set up; from the directives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EvictionConfig {
+    /// `maxmemory` of the node, in bytes; 0 for no limit.
+    pub limit_bytes: u64,
+    /// `maxmemory-policy`.
+    pub policy: EvictionPolicy,
+    /// `maxmemory-samples`: keys looked at for one eviction.
+    pub samples: usize,
+}
+
+impl Default for EvictionConfig {
+    fn default() -> EvictionConfig {
+        EvictionConfig { limit_bytes: 0, policy: EvictionPolicy::None, samples: 5 }
+    }
+}
+
+/// What came of [`Shard::evict_some`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Eviction {
+    /// The node is within its limit.
+    Enough,
+    /// It is not yet; this shard can go on.
+    More,
+    /// It is not, and no key of this shard may go.
+    Nothing,
+}
+
+/// A key that was looked at.
+struct Candidate {
+    /// The larger, the better it is to evict it.
+    score: u64,
+    db: DbIndex,
+    key: Box<[u8]>,
+}
+
+/// What a shard knows of memory. One per shard.
+pub(crate) struct Evictor {
+    config: EvictionConfig,
+    meter: Meter,
+    /// What the rest of the node uses, in bytes.
+    elsewhere_bytes: isize,
+    /// In the order of their scores, the best one last.
+    pool: Vec<Candidate>,
+}
+
+impl Default for Evictor {
+    fn default() -> Evictor {
+        let meter = Meter::PerKey(0);
+        Evictor { config: EvictionConfig::default(), meter, elsewhere_bytes: 0, pool: Vec::new() }
+    }
+}
+
+impl Shard {
+    /// Has the shard measure its memory by `meter`. Without one it uses none.
+    pub fn set_meter(&mut self, meter: Meter) {
+        self.evictor.meter = meter;
+    }
+
+    /// Sets up eviction. Access statistics of keys stay as they are, also when their meaning changes, as in Redis.
+    pub fn set_eviction(&mut self, config: EvictionConfig) {
+        if self.evictor.config.policy != config.policy {
+            self.evictor.pool.clear();
+        }
+        self.evictor.config = config;
+        self.env.access.is_lfu = config.policy.is_lfu();
+    }
+
+    /// `lfu-log-factor` and `lfu-decay-time`, the latter in minutes.
+    pub fn set_lfu(&mut self, log_factor: u32, decay_min: u32) {
+        self.env.access.lfu_log_factor = log_factor;
+        self.env.access.lfu_decay_min = decay_min;
+    }
+
+    /// Tells the shard how much memory the rest of the node uses, in bytes; once a turn. The parts of the rest count
+    /// what they have allocated less what they have freed, so it may be negative.
+    pub fn set_elsewhere_bytes(&mut self, bytes: isize) {
+        self.evictor.elsewhere_bytes = bytes;
+    }
+
+    /// By how much the node exceeds its limit, in bytes.
+    #[inline]
+    pub fn over_bytes(&self) -> u64 {
+        let Evictor { config, meter, elsewhere_bytes, .. } = &self.evictor;
+        if config.limit_bytes == 0 {
+            return 0;
+        }
+        let own_bytes = match meter {
+            Meter::Thread(bytes) => bytes(),
+            Meter::PerKey(bytes) => (self.dbs.iter().map(Db::len).sum::<usize>() * bytes) as isize,
+        };
+        ((elsewhere_bytes + own_bytes).max(0) as u64).saturating_sub(config.limit_bytes)
+    }
+
+    /// True when the policy lets some key of this shard go.
+    pub fn has_evictable(&self) -> bool {
+        let policy = self.evictor.config.policy;
+        policy != EvictionPolicy::None && self.dbs.iter().any(|db| policy.candidates(db) > 0)
+    }
+
+    /// Evicts keys until the node is within its limit or `budget` is used up; a key is one, a big value counts as several
+    /// (Redis: performEvictions). Keys that a transaction holds stay.
+    pub fn evict_some(&mut self, budget: usize) -> Eviction {
+        let mut used = 0;
+        let outcome = loop {
+            if self.over_bytes() == 0 {
+                break Eviction::Enough;
+            }
+            if used >= budget {
+                break Eviction::More;
+            }
+            let Some((db, slot, place)) = self.victim() else {
+                break if self.has_evictable() { Eviction::More } else { Eviction::Nothing };
+            };
+            let entry = self.dbs[db.index()].remove(slot, place);
+            used += entry.view().freeing_cost();
+            self.env.evicted_keys += 1;
+            self.env.removed(db, entry.view().key(), event::EVICTED);
+        };
+        if used > 0 {
+            self.close_effects();
+        }
+        outcome
+    }
+
+    /// The key that goes next; `None` when none was found that may go now.
+    fn victim(&mut self) -> Option<(DbIndex, SlotId, Place)> {
+        let order = match self.evictor.config.policy {
+            EvictionPolicy::None => return None,
+            EvictionPolicy::AllKeys(order) | EvictionPolicy::Volatile(order) => order,
+        };
+        for _ in 0..FRUITLESS_TRIES_MAX {
+            if order == Order::Random {
+                let (db, slot, place) = self.random_candidate()?;
+                if !self.is_held(db, self.entry(db, slot, place).key()) {
+                    return Some((db, slot, place));
+                }
+                continue;
+            }
+            for _ in 0..self.evictor.config.samples {
+                let (db, slot, place) = self.random_candidate()?;
+                let entry = self.dbs[db.index()].tables[slot.index()].word(place).entry();
+                let score = score(order, &entry, &self.env);
+                offer(&mut self.evictor.pool, score, db, entry.key());
+            }
+            while let Some(candidate) = self.evictor.pool.pop() {
+                if let Some(found) = self.still_evictable(order, &candidate) {
+                    return Some(found);
+                }
+            }
+        }
+        None
+    }
+
+    /// Where a candidate lies, unless it is gone, was used meanwhile, has lost its expire, or is held by a transaction.
+    fn still_evictable(&self, order: Order, candidate: &Candidate) -> Option<(DbIndex, SlotId, Place)> {
+        let key = self.env.key(&candidate.key);
+        let db = self.dbs.get(candidate.db.index())?;
+        let place = db.find(&key)?;
+        let entry = self.entry(candidate.db, key.slot, place);
+        let may_go =
+            entry.expire_ms().is_some() || matches!(self.evictor.config.policy, EvictionPolicy::AllKeys(_));
+        let is_as_good = score(order, &entry, &self.env) >= candidate.score;
+        let free = may_go && is_as_good && !self.is_held(candidate.db, &candidate.key);
+        free.then_some((candidate.db, key.slot, place))
+    }
+
+    fn entry(&self, db: DbIndex, slot: SlotId, place: Place) -> EntryRef<'_> {
+        self.dbs[db.index()].tables[slot.index()].word(place).entry()
+    }
+
+    /// A random key of those that may go, each with the same chance.
+    fn random_candidate(&mut self) -> Option<(DbIndex, SlotId, Place)> {
+        let policy = self.evictor.config.policy;
+        let total: usize = self.dbs.iter().map(|db| policy.candidates(db)).sum();
+        let mut rest = self.env.random.below(total.max(1));
+        let db = self.dbs.iter().position(|db| {
+            let len = policy.candidates(db);
+            let is_here = rest < len;
+            rest -= if is_here { 0 } else { len };
+            is_here
+        })?;
+        let (slot, place) = match policy {
+            EvictionPolicy::Volatile(_) => self.dbs[db].random_expiring_place(&mut self.env.random)?,
+            _ => self.dbs[db].random_place(&mut self.env.random)?,
+        };
+        Some((DbIndex(db as u16), slot, place))
+    }
+}
+
+/// How good it is to evict an entry. For LRU it tells the second of the last use, so that it does not change while the
+/// candidate waits in the pool.
+fn score(order: Order, entry: &EntryRef<'_>, env: &Env) -> u64 {
+    match order {
+        Order::Lru => {
+            u64::MAX
+                - (env.now_ms / 1000).saturating_sub(env.access.idle_ms(entry.access(), env.now_ms) / 1000)
+        }
+        Order::Lfu => u64::from(u8::MAX - env.access.frequency(entry.access(), env.now_ms)),
+        Order::Ttl => u64::MAX - entry.expire_ms().unwrap_or(u64::MAX),
+        Order::Random => 0,
+    }
+}
+
+/// Puts a candidate into the pool when there is room or it is better than the worst one there.
+fn offer(pool: &mut Vec<Candidate>, score: u64, db: DbIndex, key: &[u8]) {
+    if pool.len() >= POOL_LEN {
+        if score <= pool[0].score {
+            return;
+        }
+        pool.remove(0);
+    }
+    let at = pool.partition_point(|other| other.score <= score);
+    pool.insert(at, Candidate { score, db, key: key.into() });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::OwnedArgs;
+    use crate::entry::{Expire, NewValue};
+    use crate::shard::ShardConfig;
+    use crate::slot::ShardId;
+    use crate::txn::{OwnedCall, Part, TxId, TxnMessage};
+    use crate::watch::ClientId;
+
+    const KEY_BYTES: usize = 100;
+
+    /// A shard whose keys take 100 bytes each, with room for `keys` of them.
+    fn shard_with_room_for(keys: usize, policy: EvictionPolicy) -> Shard {
+        let mut shard = Shard::new(&ShardConfig {
+            id: ShardId(0),
+            databases: 4,
+            hash_seeds: [1, 2, 3, 4],
+            random_seed: 5,
+            string_len_max: 512 << 20,
+        });
+        shard.set_meter(Meter::PerKey(KEY_BYTES));
+        let limit_bytes = (keys * KEY_BYTES) as u64;
+        shard.set_eviction(EvictionConfig { limit_bytes, policy, samples: 10 });
+        shard.set_now(1_000_000);
+        shard
+    }
+
+    fn set(shard: &mut Shard, db: u16, name: &str, expire: Expire) {
+        let mut space = shard.keyspace(DbIndex(db));
+        let key = space.key(name.as_bytes());
+        space.set(&key, NewValue::Int(1), expire);
+    }
+
+    fn read(shard: &mut Shard, name: &str) {
+        let mut space = shard.reading_keyspace(DbIndex(0));
+        let key = space.key(name.as_bytes());
+        assert!(space.read(&key).is_some());
+    }
+
+    fn has(shard: &mut Shard, db: u16, name: &str) -> bool {
+        let space = shard.keyspace(DbIndex(db));
+        space.view(&space.key(name.as_bytes())).is_some()
+    }
+
+    #[test]
+    fn eviction_ends_at_the_limit_or_with_the_budget_or_with_the_last_key_that_may_go() {
+        let mut shard = shard_with_room_for(50, EvictionPolicy::AllKeys(Order::Random));
+        (0..100).for_each(|index| set(&mut shard, index % 4, &index.to_string(), Expire::Clear));
+        assert_eq!(shard.over_bytes(), 50 * KEY_BYTES as u64);
+        assert_eq!(shard.evict_some(30), Eviction::More);
+        assert_eq!(shard.env().evicted_keys, 30);
+        assert_eq!(shard.evict_some(30), Eviction::Enough);
+        assert_eq!(shard.env().evicted_keys, 50);
+        // What the rest of the node uses counts too.
+        shard.set_elsewhere_bytes(40 * KEY_BYTES as isize);
+        assert_eq!(shard.evict_some(usize::MAX), Eviction::Enough);
+        assert_eq!(shard.env().evicted_keys, 90);
+        shard.set_elsewhere_bytes(1 << 40);
+        assert_eq!(shard.evict_some(usize::MAX), Eviction::Nothing);
+        assert_eq!((shard.env().evicted_keys, shard.has_evictable()), (100, false));
+        (0..4).for_each(|db| shard.dbs()[db].assert_exact());
+    }
+
+    #[test]
+    fn without_a_limit_or_a_policy_nothing_goes() {
+        let mut shard = shard_with_room_for(0, EvictionPolicy::AllKeys(Order::Lru));
+        set(&mut shard, 0, "a", Expire::Clear);
+        assert_eq!(shard.evict_some(9), Eviction::Enough);
+        let mut shard = shard_with_room_for(1, EvictionPolicy::None);
+        set(&mut shard, 0, "a", Expire::Clear);
+        set(&mut shard, 0, "b", Expire::Clear);
+        assert_eq!(shard.evict_some(9), Eviction::Nothing);
+        assert_eq!(shard.dbs()[0].len(), 2);
+    }
+
+    #[test]
+    fn volatile_policies_leave_keys_without_an_expire() {
+        for order in [Order::Lru, Order::Lfu, Order::Random, Order::Ttl] {
+            let mut shard = shard_with_room_for(10, EvictionPolicy::Volatile(order));
+            for index in 0..40u64 {
+                let expire = if index < 20 { Expire::At(2_000_000 + index) } else { Expire::Clear };
+                set(&mut shard, 0, &index.to_string(), expire);
+            }
+            assert_eq!(shard.evict_some(1_000), Eviction::Nothing, "{order:?}");
+            assert!((20..40).all(|index| has(&mut shard, 0, &index.to_string())), "{order:?}");
+            assert_eq!(shard.dbs()[0].len(), 20);
+        }
+    }
+
+    /// Of 1000 keys the better half for eviction is `worse`, and 300 go: how many of the other half did.
+    fn wrongly_evicted(order: Order, prepare: impl Fn(&mut Shard, u64)) -> usize {
+        let mut shard = shard_with_room_for(700, EvictionPolicy::Volatile(order));
+        for index in 0..1000 {
+            set(&mut shard, 0, &index.to_string(), Expire::At(9_000_000 + index * 1000));
+        }
+        shard.set_now(2_000_000);
+        (500..1000).for_each(|index| prepare(&mut shard, index));
+        assert_eq!(shard.evict_some(usize::MAX), Eviction::Enough);
+        (500..1000).filter(|index| !has(&mut shard, 0, &index.to_string())).count()
+    }
+
+    #[test]
+    fn each_order_lets_the_right_keys_go() {
+        let lru = wrongly_evicted(Order::Lru, |shard, index| read(shard, &index.to_string()));
+        let lfu = wrongly_evicted(Order::Lfu, |shard, index| {
+            (0..60).for_each(|_| read(shard, &index.to_string()));
+        });
+        let ttl = wrongly_evicted(Order::Ttl, |_, _| {});
+        let random = wrongly_evicted(Order::Random, |_, _| {});
+        assert!(lru < 3 && lfu < 3 && ttl < 3, "LRU {lru}, LFU {lfu}, TTL {ttl} of 300");
+        assert!((100..200).contains(&random), "{random} of 300");
+    }
+
+    #[test]
+    fn a_candidate_that_was_used_since_is_let_off() {
+        let mut shard = shard_with_room_for(19, EvictionPolicy::AllKeys(Order::Lru));
+        (0..20).for_each(|index| set(&mut shard, 0, &index.to_string(), Expire::Clear));
+        // All keys are equally old, so the pool is full of those that go next.
+        assert_eq!(shard.evict_some(1), Eviction::Enough);
+        shard.set_now(1_100_000);
+        let left: Vec<String> =
+            (0..20).map(|index| index.to_string()).filter(|name| has(&mut shard, 0, name)).collect();
+        left[1..].iter().for_each(|name| read(&mut shard, name));
+        shard.set_elsewhere_bytes(KEY_BYTES as isize);
+        assert_eq!(shard.evict_some(1), Eviction::Enough);
+        assert!(!has(&mut shard, 0, &left[0]) && has(&mut shard, 0, &left[1]));
+    }
+
+    #[test]
+    fn keys_that_a_transaction_holds_stay_and_the_shard_says_that_it_can_go_on_later() {
+        for order in [Order::Lru, Order::Random] {
+            let mut shard = shard_with_room_for(1, EvictionPolicy::AllKeys(order));
+            shard.set_elsewhere_bytes(1 << 20);
+            set(&mut shard, 0, "a", Expire::Clear);
+            set(&mut shard, 0, "b", Expire::Clear);
+            let command = crate::commands::FAMILIES
+                .iter()
+                .copied()
+                .flatten()
+                .find(|row| row.spec.name == "get")
+                .unwrap();
+            let args: OwnedArgs = ["get", "a"].map(str::as_bytes).into_iter().collect();
+            let (client, touch, resp3) = (ClientId(1), true, false);
+            let call = OwnedCall { command, db: DbIndex(0), slot: None, client, touch, resp3, args };
+            let (txid, mut out) = (TxId(1 << 16), Vec::new());
+            shard.handle_txn(ShardId(1), TxnMessage::Lock(txid, Part::Run(call)), &mut out);
+            assert_eq!(shard.evict_some(10), Eviction::More, "{order:?}");
+            assert!(has(&mut shard, 0, "a") && !has(&mut shard, 0, "b"));
+            shard.handle_txn(ShardId(1), TxnMessage::Cancel(txid, None), &mut out);
+            assert_eq!(shard.evict_some(10), Eviction::Nothing);
+            assert!(shard.dbs()[0].is_empty());
+        }
+    }
+
+    #[test]
+    fn each_evicted_key_is_an_effect_and_breaks_watches() {
+        let mut shard = shard_with_room_for(1, EvictionPolicy::AllKeys(Order::Lru));
+        shard.listen_to_effects(true);
+        set(&mut shard, 2, "a", Expire::Clear);
+        let mut space = shard.keyspace(DbIndex(2));
+        let key = space.key(b"a");
+        space.watch(&key, ClientId(7));
+        shard.set_elsewhere_bytes(1);
+        shard.evict_some(10);
+        let space = shard.keyspace(DbIndex(2));
+        assert!(space.is_watch_broken(&space.key(b"a"), ClientId(7)));
+        let effects: Vec<_> = shard.take_effects().into_iter().flat_map(|group| group.effects).collect();
+        assert_eq!(effects.len(), 1);
+        assert_eq!(effects[0].args, ["DEL", "a"].map(str::as_bytes).into_iter().collect());
+    }
+}

@@ -1,0 +1,300 @@
+//! Walks over all keys of a database in several calls (SCAN), and the choice of a key at random.
+//!
+//! A walk goes through the slots in ascending order, and through a slot's table in the order of its hashes. So its
+//! cursor stays right whatever happens between two calls: tables grow, split and shrink, and a slot with all its keys
+//! may move to another shard. Every key that is there from the first call to the last is seen.
+//!
+//! One call of a client goes on from shard to shard until it has seen enough: [`Walk`] says where to ask next. Each
+//! shard answers with an ordinary command of its own, and stops where the slots of another one begin.
+
+use crate::args::{Args, OwnedArgs};
+use crate::db::DbIndex;
+use crate::entry::EntryRef;
+use crate::keyspace::Keyspace;
+use crate::num;
+use crate::reply::Reply;
+use crate::slot::{SLOT_COUNT, ShardId, SlotId};
+use crate::table::ScanPosition;
+use crate::txn::OwnedCall;
+
+/// Bits of a cursor that hold the slot: the lowest ones, so that the owner of a cursor is known without its table.
+const SLOT_BITS: u32 = SLOT_COUNT.ilog2();
+/// Shards that one call of a client asks, one after the other, before it gives out a cursor although it has seen too few
+/// keys. Bounds what it costs when the slots of shards alternate.
+const HOPS_MAX: usize = 2048;
+
+/// How far a walk has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cursor {
+    slot: SlotId,
+    position: ScanPosition,
+}
+
+impl Cursor {
+    /// Where every walk begins. It is the number 0, which at the end of a walk is no cursor.
+    pub const START: Cursor = Cursor { slot: SlotId::FIRST, position: ScanPosition::START };
+
+    /// The beginning of a slot.
+    pub fn at(slot: SlotId) -> Cursor {
+        Cursor { slot, ..Cursor::START }
+    }
+
+    /// The slot that it is in.
+    pub fn slot(self) -> SlotId {
+        self.slot
+    }
+
+    /// As clients see it.
+    pub fn number(self) -> u64 {
+        self.position.to_bits() << SLOT_BITS | u64::from(self.slot.number())
+    }
+
+    /// The cursor of a number; every number is one.
+    pub fn of_number(number: u64) -> Cursor {
+        let position = ScanPosition::from_bits(number >> SLOT_BITS);
+        Cursor { slot: SlotId::new((number & (SLOT_COUNT as u64 - 1)) as u16), position }
+    }
+
+    /// The cursor that a client sends; `None` for what is none (Redis: parseScanCursorOrReply, by strtoul: it takes a
+    /// sign, and nothing at all for 0).
+    pub fn parse(text: &[u8]) -> Option<Cursor> {
+        let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
+        if text.is_empty() {
+            return Some(Cursor::START);
+        }
+        let (is_negative, digits) = match text {
+            [b'-', digits @ ..] => (true, digits),
+            [b'+', digits @ ..] => (false, digits),
+            digits => (false, digits),
+        };
+        if digits.is_empty() {
+            return None;
+        }
+        let number = digits.iter().try_fold(0u64, |number, digit| {
+            let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+            number.checked_mul(10)?.checked_add(digit)
+        })?;
+        Some(Cursor::of_number(if is_negative { number.wrapping_neg() } else { number }))
+    }
+}
+
+/// The slot in which a command that walks begins. One whose cursor is none may begin anywhere: its handler refuses it.
+pub fn first_slot(args: Args<'_>) -> SlotId {
+    Cursor::parse(args.get(1)).unwrap_or(Cursor::START).slot
+}
+
+/// How many keys a call is to see when it does not say so (Redis).
+const COUNT_DEFAULT: usize = 10;
+
+/// The COUNT of a command that walks, as far as it makes sense.
+pub fn count_of(args: Args<'_>) -> usize {
+    let mut count = COUNT_DEFAULT;
+    // Options come in pairs of a word and its value; the last one counts.
+    for at in (2..args.len().saturating_sub(1)).step_by(2) {
+        if args[at].eq_ignore_ascii_case(b"count") {
+            count =
+                num::parse_i64(args.get(at + 1)).and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
+        }
+    }
+    count.max(1)
+}
+
+impl Keyspace<'_> {
+    /// Visits about `count` keys of the selected database from `from` on, and returns where to go on; `None` at the end of
+    /// the last slot. It stops at a slot that is not wholly here: of another shard, or with keys that a transaction has
+    /// borrowed. Keys whose time is over are counted, but removed instead of visited.
+    pub fn walk(
+        &mut self,
+        from: Cursor,
+        count: usize,
+        mut visit: impl FnMut(EntryRef<'_>),
+    ) -> Option<Cursor> {
+        let now_ms = self.now_ms();
+        let selected = self.selected();
+        let mut expired: Vec<Box<[u8]>> = Vec::new();
+        let mut is_over = |entry: EntryRef<'_>| {
+            let is_over = entry.expire_ms().is_some_and(|at_ms| at_ms <= now_ms);
+            if is_over {
+                expired.push(entry.key().into());
+            }
+            is_over
+        };
+        let (mut slot, mut position, mut left) = (from.slot.index(), from.position, count);
+        let next = loop {
+            if slot == SLOT_COUNT {
+                break None;
+            }
+            let here = Cursor { slot: SlotId::new(slot as u16), position };
+            if !self.is_whole(selected, here.slot) {
+                break Some(here);
+            }
+            let table = self.db().tables.get(slot).filter(|table| !table.is_empty());
+            let next = match table {
+                None => None,
+                Some(_) if left == 0 => break Some(here),
+                Some(table) => {
+                    let (seen, next) = table.scan(position, left, |entry| {
+                        if !is_over(entry) {
+                            visit(entry);
+                        }
+                    });
+                    left = left.saturating_sub(seen);
+                    next
+                }
+            };
+            match next {
+                Some(next) => position = next,
+                None => (slot, position) = (slot + 1, ScanPosition::START),
+            }
+        };
+        for key in expired {
+            let key = self.key(&key);
+            self.peek(&key);
+        }
+        next
+    }
+}
+
+/// One call of a client, as it goes from shard to shard.
+pub struct Walk {
+    /// What the next shard is asked: the client's command, with the cursor and the COUNT that are left.
+    call: OwnedCall,
+    /// How many arguments the client has sent.
+    argc: usize,
+    cursor: Cursor,
+    /// Who was asked last.
+    asked: Option<ShardId>,
+    hops: usize,
+    count_left: usize,
+    keys_found: usize,
+    /// The keys, as elements of the reply.
+    keys: Reply,
+}
+
+impl Walk {
+    /// A walk that has not asked anybody yet.
+    pub fn new(call: OwnedCall) -> Walk {
+        let args = call.args.as_args();
+        let (argc, slot, count_left) = (args.len(), first_slot(args), count_of(args));
+        let keys = Reply::new(call.resp3);
+        Walk { call, argc, cursor: Cursor::at(slot), asked: None, hops: 0, count_left, keys_found: 0, keys }
+    }
+
+    /// Whom to ask now, and what.
+    pub fn ask(&mut self, owner: impl Fn(SlotId) -> ShardId) -> (ShardId, &OwnedCall) {
+        let shard = owner(self.cursor.slot);
+        self.asked = Some(shard);
+        self.hops += 1;
+        (shard, &self.call)
+    }
+
+    /// Takes a shard's reply. Returns the client's when it is complete; else [`Walk::ask`] says how to go on.
+    pub fn answered(&mut self, answer: &[u8], owner: impl Fn(SlotId) -> ShardId) -> Option<Reply> {
+        let Some((cursor, keys_found, keys)) = taken_apart(answer) else {
+            // An error, which is the same on every shard.
+            let mut reply = Reply::new(self.call.resp3);
+            reply.raw(answer);
+            return Some(reply);
+        };
+        self.keys.raw(keys);
+        self.keys_found += keys_found;
+        self.count_left = self.count_left.saturating_sub(keys_found);
+        self.cursor = Cursor::of_number(cursor);
+        let goes_on = cursor != 0
+            && self.count_left > 0
+            && self.hops < HOPS_MAX
+            && Some(owner(self.cursor.slot)) != self.asked;
+        if goes_on {
+            self.call.args = self.next_args(cursor);
+            return None;
+        }
+        let mut reply = Reply::new(self.call.resp3);
+        write_reply(&mut reply, cursor, self.keys_found, &self.keys);
+        Some(reply)
+    }
+
+    fn next_args(&self, cursor: u64) -> OwnedArgs {
+        let args = self.call.args.as_args();
+        let mut next = OwnedArgs::default();
+        let mut text = itoa::Buffer::new();
+        next.push(args.get(0));
+        next.push(text.format(cursor).as_bytes());
+        (2..self.argc).for_each(|index| next.push_value(args.value(index)));
+        next.push(b"COUNT");
+        next.push(text.format(self.count_left).as_bytes());
+        next
+    }
+}
+
+/// Writes the reply of a call: the cursor to go on with, and the keys, which `keys` holds as elements.
+pub fn write_reply(reply: &mut Reply, cursor: u64, key_count: usize, keys: &Reply) {
+    let mut text = itoa::Buffer::new();
+    reply.array(2);
+    reply.bulk(text.format(cursor).as_bytes());
+    reply.array(key_count);
+    reply.append(keys.bytes(), keys.blobs());
+}
+
+/// The cursor, the number of keys and the keys in what [`write_reply`] has written.
+fn taken_apart(reply: &[u8]) -> Option<(u64, usize, &[u8])> {
+    let (header, rest) = line(reply)?;
+    let (_, rest) = line(rest).filter(|_| header == b"*2")?;
+    let (cursor, rest) = line(rest)?;
+    let (count, keys) = line(rest)?;
+    let number = |digits: &[u8]| str::from_utf8(digits).ok()?.parse::<u64>().ok();
+    Some((number(cursor)?, number(count.strip_prefix(b"*")?)? as usize, keys))
+}
+
+/// The first line without its end, and what is behind it.
+fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memchr(b'\n', bytes)?;
+    Some((bytes[..end].strip_suffix(b"\r")?, &bytes[end + 1..]))
+}
+
+/// True for a slot of a database whose keys are all on this shard.
+impl Keyspace<'_> {
+    fn is_whole(&self, db: DbIndex, slot: SlotId) -> bool {
+        let env = self.env();
+        // A transaction on lent entries runs where all that it needs has been brought together.
+        env.owned.contains(slot) && !env.lent.contains(&(db, slot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_are_read_as_redis_reads_them() {
+        let number = |text: &[u8]| Cursor::parse(text).map(Cursor::number);
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("", Some(0)),
+            ("00", Some(0)),
+            ("+5", Some(5)),
+            ("5\0x", Some(5)),
+            ("16384", Some(16384)),
+            ("18446744073709551616", None),
+            ("-", None),
+            ("+", None),
+            (" 0", None),
+            ("0 ", None),
+            ("0x10", None),
+            ("1.5", None),
+            ("a", None),
+        ] {
+            assert_eq!(number(text.as_bytes()), expected, "{text:?}");
+        }
+        assert!(number(b"18446744073709551615").is_some() && number(b"-1").is_some());
+    }
+
+    #[test]
+    fn the_low_bits_of_a_cursor_are_its_slot() {
+        for number in [0, 1, 16383, 16384, 77 << 14 | 5, 0xffff << 14 | 16383, u64::MAX] {
+            let cursor = Cursor::of_number(number);
+            assert_eq!(u64::from(cursor.slot().number()), number & 16383);
+            assert_eq!(Cursor::of_number(cursor.number()), cursor);
+        }
+        assert_eq!(Cursor::START.number(), 0);
+    }
+}

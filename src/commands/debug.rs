@@ -1,0 +1,144 @@
+//! DEBUG: what tests ask of a server and nobody else should. Refused unless `enable-debug-command` allows it.
+//!
+//! As in Redis the subcommands have no rows: the handler tells them apart, and COMMAND shows none.
+
+use std::time::Duration;
+
+use shards::args::Args;
+use shards::command::{Arity, CommandSpec, Group, flags};
+use shards::error::CommandError;
+use shards::num::parse_i64;
+use shards::slot::{SLOT_COUNT, ShardId, SlotId};
+
+use crate::inquiry::Question;
+use crate::registry::SessionCommand;
+use crate::session_ctx::{Flow, SessionCtx};
+
+/// The row.
+pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
+    run: debug,
+    spec: CommandSpec {
+        name: "debug",
+        summary: "A container for debugging commands",
+        since: "1.0.0",
+        complexity: "Depends on subcommand.",
+        group: Group::Server,
+        arity: Arity::AtLeast(2),
+        flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE | flags::PROTECTED,
+        doc_flags: &["syscmd"],
+        ..CommandSpec::BASE
+    },
+    subcommands: &[],
+}];
+
+/// A subcommand: its name, how many arguments follow it, and what it does.
+struct Subcommand {
+    name: &'static str,
+    args: usize,
+    run: fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>,
+    help: &'static [&'static str],
+}
+
+/// In the order of DEBUG HELP.
+const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand {
+        name: "error",
+        args: 1,
+        run: error,
+        help: &[
+            "ERROR <string>",
+            "    Return a Redis protocol error with <string> as message. Useful for clients",
+            "    unit tests to simulate Redis errors.",
+        ],
+    },
+    Subcommand {
+        name: "set-active-expire",
+        args: 1,
+        run: set_active_expire,
+        help: &[
+            "SET-ACTIVE-EXPIRE <0|1>",
+            "    Setting it to 0 disables expiring keys in background when they are not",
+            "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",
+            "    default.",
+        ],
+    },
+    Subcommand {
+        name: "sleep",
+        args: 1,
+        run: sleep,
+        help: &["SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed."],
+    },
+    Subcommand {
+        name: "slot-move",
+        args: 2,
+        run: slot_move,
+        help: &[
+            "SLOT-MOVE <slot> <shard>",
+            "    Hand a hash slot with all its keys to another shard of this node, while clients",
+            "    go on using it.",
+        ],
+    },
+    Subcommand {
+        name: "slots",
+        args: 0,
+        run: |_, _| Ok(Flow::ShowSlots),
+        help: &["SLOTS", "    Show which shard owns which slots: first slot, last slot, shard."],
+    },
+    Subcommand { name: "help", args: 0, run: help, help: &["HELP", "    Prints this help."] },
+];
+
+fn debug(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let wanted = args.get(1);
+    let found = SUBCOMMANDS.iter().find(|subcommand| {
+        wanted.eq_ignore_ascii_case(subcommand.name.as_bytes()) && args.len() == 2 + subcommand.args
+    });
+    match found {
+        Some(subcommand) => (subcommand.run)(ctx, args),
+        None => {
+            let (before, after) =
+                ("ERR unknown subcommand or wrong number of arguments for '", "'. Try DEBUG HELP.");
+            Err(CommandError::quoting(before, &wanted[..wanted.len().min(128)], after))
+        }
+    }
+}
+
+fn error(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let line: Vec<u8> =
+        args.get(2).iter().map(|&byte| if b"\r\n".contains(&byte) { b' ' } else { byte }).collect();
+    Err(CommandError::Quoting(line))
+}
+
+/// Any number but 0 switches it on, and what is no number is 0 (C: atoi).
+fn set_active_expire(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let text = args.get(2);
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_expiring = digits[..len].iter().any(|&digit| digit != b'0');
+    Ok(Flow::Ask(Question::SetActiveExpire(is_expiring), Box::new(|_, reply| reply.ok())))
+}
+
+/// Longer than anybody waits, in seconds.
+const SLEEP_MAX_S: f64 = 1e6;
+
+fn sleep(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let seconds: f64 =
+        std::str::from_utf8(args.get(2)).ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
+    let time = Duration::from_secs_f64(seconds.clamp(0.0, SLEEP_MAX_S));
+    Ok(Flow::Ask(Question::Sleep(time), Box::new(|_, reply| reply.ok())))
+}
+
+fn slot_move(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let number = |index| parse_i64(args.get(index)).ok_or(CommandError::NotAnInteger);
+    let slot = u16::try_from(number(2)?).ok().filter(|&slot| usize::from(slot) < SLOT_COUNT);
+    let slot = slot.ok_or_else(|| CommandError::other("ERR Invalid or out of range slot"))?;
+    let shard = u16::try_from(number(3)?).map_err(|_| CommandError::other("ERR there is no such shard"))?;
+    Ok(Flow::MoveSlot(SlotId::new(slot), ShardId(shard)))
+}
+
+fn help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    let lines = || SUBCOMMANDS.iter().flat_map(|subcommand| subcommand.help);
+    ctx.reply.array(1 + lines().count());
+    ctx.reply.simple("DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    lines().for_each(|line| ctx.reply.simple(line));
+    Ok(Flow::Done)
+}
