@@ -10,13 +10,16 @@
 //! 64-byte value takes 96 bytes. This file must not know tables, slots or commands.
 #![expect(unsafe_code, reason = "an entry is laid out by hand to be one allocation of the exact size")]
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::ptr::NonNull;
 
 use crate::args::{ArgValue, Blob};
+use crate::encoding::splice::Splice;
 use crate::num;
+use crate::object::{DataType, Object};
 
 /// String values up to this length, in bytes, lie inside their entry. Longer ones have their own allocation.
 pub const INLINE_LEN_MAX: usize = 4096;
@@ -29,32 +32,89 @@ const KIND_SHIFT: u32 = 24;
 const KIND_MASK: u32 = 0xf << KIND_SHIFT;
 const HAS_EXPIRE: u32 = 1 << 28;
 const ENTRY_ALIGN: usize = 8;
+/// Entries of packed collections up to this length, in bytes, have no room to grow.
+const PACKED_EXACT_LEN_MAX: usize = 256;
 
 /// How a value is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
 pub enum Kind {
     /// A string that is a signed 64-bit integer.
-    Int = 0,
+    Int,
     /// A string inside the entry.
-    Inline = 1,
+    Inline,
     /// A string in its own allocation: long, or changed in place before.
-    Raw = 2,
+    Raw,
+    /// A small collection inside the entry.
+    Packed(Packing),
+    /// A large value in its own allocations.
+    Object,
+}
+
+/// What a packed string of bytes inside an entry is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Packing {
+    /// A list, as a listpack of its elements.
+    List = 3,
+    /// A set, as an intset.
+    Ints = 4,
+    /// A set, as a listpack of its members.
+    Set = 5,
+    /// A hash, as a listpack of fields, each followed by its value.
+    Hash = 6,
+    /// A sorted set, as a listpack of members in their order, each followed by its score.
+    SortedSet = 7,
+}
+
+impl Packing {
+    const ALL: [Packing; 5] =
+        [Packing::List, Packing::Ints, Packing::Set, Packing::Hash, Packing::SortedSet];
+
+    /// The type of the collection.
+    pub const fn data_type(self) -> DataType {
+        match self {
+            Packing::List => DataType::List,
+            Packing::Ints | Packing::Set => DataType::Set,
+            Packing::Hash => DataType::Hash,
+            Packing::SortedSet => DataType::SortedSet,
+        }
+    }
+}
+
+impl Kind {
+    /// The number in `meta`.
+    const fn bits(self) -> u32 {
+        let number = match self {
+            Kind::Int => 0,
+            Kind::Inline => 1,
+            Kind::Raw => 2,
+            Kind::Packed(packing) => packing as u32,
+            Kind::Object => 8,
+        };
+        number << KIND_SHIFT
+    }
+
+    #[inline]
+    fn of(meta: u32) -> Kind {
+        match (meta & KIND_MASK) >> KIND_SHIFT {
+            0 => Kind::Int,
+            1 => Kind::Inline,
+            2 => Kind::Raw,
+            number @ 3..8 => Kind::Packed(Packing::ALL[number as usize - 3]),
+            _ => Kind::Object,
+        }
+    }
 }
 
 /// Which member is valid follows from the kind in `meta`.
 #[repr(C)]
 union Word {
-    /// `Kind::Int`: the value. `Kind::Inline`: the length of the inline value in bytes.
+    /// `Kind::Int`: the value. `Kind::Inline`, `Kind::Packed`: the length of the inline value in bytes.
     number: i64,
     /// `Kind::Raw`.
     blob: ManuallyDrop<Blob>,
-}
-
-impl Word {
-    fn blob(blob: Blob) -> Word {
-        Word { blob: ManuallyDrop::new(blob) }
-    }
+    /// `Kind::Object`.
+    object: ManuallyDrop<Box<Object>>,
 }
 
 #[repr(C)]
@@ -75,6 +135,21 @@ pub enum NewValue<'a> {
     Bytes(&'a [u8]),
     /// A string that is kept as it is.
     Blob(Blob),
+    /// A small collection, to be copied.
+    Packed(Packing, &'a [u8]),
+    /// A large value.
+    Object(Box<Object>),
+}
+
+/// A value as readers see it.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// A string.
+    Str(StrValue<'a>),
+    /// A small collection.
+    Packed(Packing, &'a [u8]),
+    /// A large value.
+    Object(&'a Object),
 }
 
 /// A string value as readers see it.
@@ -121,24 +196,21 @@ pub struct Entry {
     header: NonNull<Header>,
 }
 
-// SAFETY: an entry owns all it points to; a `Blob` is an `Arc<Vec<u8>>`, which is `Send`.
+// SAFETY: an entry owns all it points to; a `Blob` is an `Arc<Vec<u8>>`, which is `Send`, and so is an `Object`.
 unsafe impl Send for Entry {}
 
 impl Entry {
     /// An entry for `key`, without an expire when `expire_ms` is `None`. Times are milliseconds since 1970.
     pub fn new(key: &[u8], value: NewValue<'_>, expire_ms: Option<u64>) -> Entry {
         let value = value.settled();
-        let (kind, word, inline): (Kind, Word, &[u8]) = match value {
-            NewValue::Int(int) => (Kind::Int, Word { number: int }, &[]),
-            NewValue::Bytes(bytes) => (Kind::Inline, Word { number: bytes.len() as i64 }, bytes),
-            NewValue::Blob(blob) => (Kind::Raw, Word::blob(blob), &[]),
-        };
-        let layout = layout(key.len(), inline.len(), expire_ms.is_some());
+        let (kind, inline) = (value.kind(), value.inline());
+        let word = value.into_word();
+        let layout = layout(kind, key.len(), inline.len(), expire_ms.is_some());
         // SAFETY: the layout's size is at least HEADER_LEN, never zero.
         let memory = unsafe { alloc(layout) };
         let Some(header) = NonNull::new(memory.cast::<Header>()) else { handle_alloc_error(layout) };
         let expire_flag = if expire_ms.is_some() { HAS_EXPIRE } else { 0 };
-        let meta = ((kind as u32) << KIND_SHIFT) | expire_flag;
+        let meta = kind.bits() | expire_flag;
         // SAFETY: `memory` has room for the header, the expire, the key and the inline value, as `layout` says.
         unsafe {
             header.write(Header { meta, key_len: key.len() as u32, value: word });
@@ -184,11 +256,8 @@ impl Entry {
             Expire::Clear => None,
             Expire::At(at_ms) => Some(at_ms),
         };
-        let inline_len = match value {
-            NewValue::Bytes(bytes) => bytes.len(),
-            _ => 0,
-        };
-        let new_layout = layout(view.key().len(), inline_len, expire_ms.is_some());
+        let (kind, inline) = (value.kind(), value.inline());
+        let new_layout = layout(kind, view.key().len(), inline.len(), expire_ms.is_some());
         let same_shape =
             expire_ms.is_some() == view.expire_ms().is_some() && new_layout.size() == view.layout().size();
         if !same_shape {
@@ -201,20 +270,10 @@ impl Entry {
         self.drop_value();
         // SAFETY: the allocation has the size that the new value needs, so the inline bytes fit behind the key.
         unsafe {
-            let header = self.header.as_ref();
-            let (kind, word) = match value {
-                NewValue::Int(int) => (Kind::Int, Word { number: int }),
-                NewValue::Blob(blob) => (Kind::Raw, Word::blob(blob)),
-                NewValue::Bytes(bytes) => {
-                    let at = key_offset(header.meta) + header.key_len as usize;
-                    let memory = self.header.as_ptr().cast::<u8>().add(at);
-                    memory.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-                    (Kind::Inline, Word { number: bytes.len() as i64 })
-                }
-            };
+            self.inline_at(0).copy_from_nonoverlapping(inline.as_ptr(), inline.len());
             let header = self.header.as_mut();
-            header.meta = (header.meta & !KIND_MASK) | ((kind as u32) << KIND_SHIFT);
-            header.value = word;
+            header.meta = (header.meta & !KIND_MASK) | kind.bits();
+            header.value = value.into_word();
             if let Some(at_ms) = expire_ms {
                 self.header.as_ptr().cast::<u8>().add(HEADER_LEN).cast::<u64>().write(at_ms);
             }
@@ -230,14 +289,125 @@ impl Entry {
                 // SAFETY: HAS_EXPIRE is set, so the word behind the header is the expire.
                 unsafe { self.header.as_ptr().cast::<u8>().add(HEADER_LEN).cast::<u64>().write(at_ms) }
             }
-            _ => {
-                let access = self.view().access();
-                let view = self.view();
-                let mut entry = Entry::new(view.key(), view.string().into(), expire_ms);
-                entry.set_access(access);
-                *self = entry;
+            _ => self.reshape(None, expire_ms),
+        }
+    }
+
+    /// The entry with another key and the same value, expire and access statistics.
+    pub fn renamed(mut self, key: &[u8]) -> Entry {
+        let expire_ms = self.view().expire_ms();
+        self.reshape(Some(key), expire_ms);
+        self
+    }
+
+    /// Moves the value to an allocation for another key, or with another expire. An object or blob is not touched.
+    fn reshape(&mut self, key: Option<&[u8]>, expire_ms: Option<u64>) {
+        let old = self.view();
+        let (kind, access) = (old.kind(), old.access());
+        let mut new = Entry::with_room(key.unwrap_or(old.key()), kind, old.inline(), expire_ms);
+        new.set_access(access);
+        // SAFETY: the value moves from the old entry, which is left with an integer, to the new one, whose kind says
+        // how to read it.
+        unsafe {
+            let old = self.header.as_mut();
+            std::mem::swap(&mut old.value, &mut new.header.as_mut().value);
+        }
+        // SAFETY: both headers are valid; the old entry must not drop what has moved, and its layout must be found by
+        // what it still holds inline: it keeps its kind and length if those are inline, which own nothing.
+        unsafe {
+            let old = self.header.as_mut();
+            match kind {
+                Kind::Inline | Kind::Packed(_) => old.value = Word { number: new.header.as_ref().value.number },
+                Kind::Int | Kind::Raw | Kind::Object => {
+                    old.meta &= !KIND_MASK;
+                    old.value = Word { number: 0 };
+                }
             }
         }
+        *self = new;
+    }
+
+    /// An entry of this kind with these inline bytes, whose word is to be filled in.
+    fn with_room(key: &[u8], kind: Kind, inline: &[u8], expire_ms: Option<u64>) -> Entry {
+        let value = match kind {
+            Kind::Inline => NewValue::Bytes(inline),
+            Kind::Packed(packing) => NewValue::Packed(packing, inline),
+            Kind::Int | Kind::Raw | Kind::Object => NewValue::Int(0),
+        };
+        let mut entry = Entry::new(key, value, expire_ms);
+        // SAFETY: the header is valid while the entry is. The word is an integer until the caller fills it in, which it
+        // does before anything can look at it.
+        let header = unsafe { entry.header.as_mut() };
+        header.meta = (header.meta & !KIND_MASK) | kind.bits();
+        entry
+    }
+
+    /// The object, to be changed in place. The kind must be `Object`.
+    pub fn object_mut(&mut self) -> &mut Object {
+        assert_eq!(self.view().kind(), Kind::Object, "whoever changes an object has looked for one");
+        // SAFETY: the kind says which member is valid; it is only reachable through `self`.
+        unsafe { &mut self.header.as_mut().value.object }
+    }
+
+    /// Takes the object out and leaves an integer: to free it in steps.
+    pub fn take_object(&mut self) -> Option<Object> {
+        if self.view().kind() != Kind::Object {
+            return None;
+        }
+        // SAFETY: the kind is Object; it changes to Int below, so the object is taken only once.
+        unsafe {
+            let header = self.header.as_mut();
+            let object = ManuallyDrop::take(&mut header.value.object);
+            header.meta &= !KIND_MASK;
+            header.value = Word { number: 0 };
+            Some(*object)
+        }
+    }
+
+    /// Where the inline bytes lie, from number `at` on.
+    ///
+    /// # Safety
+    /// `at` is at most the number of bytes that the allocation has behind the key.
+    unsafe fn inline_at(&self, at: usize) -> *mut u8 {
+        // SAFETY: the header is valid while the entry is, and by this function's contract the place is in the allocation.
+        unsafe {
+            let header = self.header.as_ref();
+            let offset = key_offset(header.meta) + header.key_len as usize + at;
+            self.header.as_ptr().cast::<u8>().add(offset)
+        }
+    }
+
+    /// Puts `with` in the place of a range of the packed bytes, in one move. The kind must be `Packed`.
+    fn splice_packed(&mut self, range: Range<usize>, with: &[u8]) {
+        let old = self.view();
+        let (old_layout, old_len) = (old.layout(), old.inline().len());
+        assert!(matches!(old.kind(), Kind::Packed(_)) && range.start <= range.end && range.end <= old_len);
+        let len = old_len - range.len() + with.len();
+        let new_layout = layout(old.kind(), old.key().len(), len, old.expire_ms().is_some());
+        let tail_len = old_len - range.end;
+        // SAFETY: the tail moves within the bytes that the larger of both layouts has, while the allocation has that one;
+        // then `with` fits before it. The length is set to what was written.
+        unsafe {
+            if new_layout.size() > old_layout.size() {
+                self.reallocate(old_layout, new_layout);
+            }
+            let tail_to = self.inline_at(range.start + with.len());
+            self.inline_at(range.end).copy_to(tail_to, tail_len);
+            self.inline_at(range.start).copy_from_nonoverlapping(with.as_ptr(), with.len());
+            if new_layout.size() < old_layout.size() {
+                self.reallocate(old_layout, new_layout);
+            }
+            self.header.as_mut().value.number = len as i64;
+        }
+    }
+
+    /// # Safety
+    /// `old` is the layout of the allocation, and all that is in use lies in the first `new.size()` bytes.
+    unsafe fn reallocate(&mut self, old: Layout, new: Layout) {
+        // SAFETY: the allocation has the layout `old`, and the size of `new` is not zero.
+        let memory = unsafe { realloc(self.header.as_ptr().cast::<u8>(), old, new.size()) };
+        let Some(header) = NonNull::new(memory.cast::<Header>()) else { handle_alloc_error(new) };
+        self.header = header;
     }
 
     /// The string's bytes, to be changed in place. An integer or inline value moves to its own allocation first
@@ -274,9 +444,13 @@ impl Entry {
     fn drop_value(&mut self) {
         // SAFETY: the header is valid while the entry is.
         let header = unsafe { self.header.as_mut() };
-        if header.meta & KIND_MASK == (Kind::Raw as u32) << KIND_SHIFT {
-            // SAFETY: the kind is Raw; it changes to Int below, so the blob is dropped only once.
-            unsafe { ManuallyDrop::drop(&mut header.value.blob) };
+        // SAFETY: the kind says which member is valid; it changes to Int below, so that is dropped only once.
+        unsafe {
+            match Kind::of(header.meta) {
+                Kind::Raw => ManuallyDrop::drop(&mut header.value.blob),
+                Kind::Object => ManuallyDrop::drop(&mut header.value.object),
+                Kind::Int | Kind::Inline | Kind::Packed(_) => {}
+            }
         }
         header.meta &= !KIND_MASK;
         header.value = Word { number: 0 };
@@ -287,8 +461,8 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let layout = self.view().layout();
         self.drop_value();
-        // SAFETY: allocated in `Entry::new` with this very layout: key length and expire flag never change, and
-        // an inline value is only replaced in place by one that needs the same size.
+        // SAFETY: allocated with this very layout: key length and expire flag never change, and an inline value is only
+        // replaced in place by one that needs the same size, or the allocation is changed with it.
         unsafe { dealloc(self.header.as_ptr().cast::<u8>(), layout) }
     }
 }
@@ -328,40 +502,65 @@ impl<'a> EntryRef<'a> {
         }
     }
 
-    /// The name of its type, as TYPE and SCAN know it.
-    pub fn type_name(&self) -> &'static str {
+    /// The type of the value.
+    pub fn data_type(&self) -> DataType {
         match self.kind() {
-            Kind::Int | Kind::Inline | Kind::Raw => "string",
+            Kind::Int | Kind::Inline | Kind::Raw => DataType::String,
+            Kind::Packed(packing) => packing.data_type(),
+            // SAFETY: the kind says which member is valid.
+            Kind::Object => unsafe { &self.header().value.object }.data_type(),
         }
     }
 
     /// How the value is stored.
     #[inline]
     pub fn kind(&self) -> Kind {
-        match (self.header().meta & KIND_MASK) >> KIND_SHIFT {
-            0 => Kind::Int,
-            1 => Kind::Inline,
-            _ => Kind::Raw,
-        }
+        Kind::of(self.header().meta)
     }
 
-    /// The string value.
+    /// The value.
     #[inline]
-    pub fn string(&self) -> StrValue<'a> {
+    pub fn value(&self) -> Value<'a> {
         let header = self.header();
         match self.kind() {
             // SAFETY: the kind says which member is valid.
-            Kind::Int => StrValue::Int(unsafe { header.value.number }),
-            Kind::Inline => {
-                let at = key_offset(header.meta) + header.key_len as usize;
-                // SAFETY: the inline bytes lie behind the key; `number` counts them.
-                StrValue::Inline(unsafe {
-                    let memory = self.header.as_ptr().cast::<u8>().add(at);
-                    std::slice::from_raw_parts(memory, header.value.number as usize)
-                })
-            }
+            Kind::Int => Value::Str(StrValue::Int(unsafe { header.value.number })),
+            Kind::Inline => Value::Str(StrValue::Inline(self.inline())),
             // SAFETY: the kind says which member is valid.
-            Kind::Raw => StrValue::Raw(unsafe { &header.value.blob }),
+            Kind::Raw => Value::Str(StrValue::Raw(unsafe { &header.value.blob })),
+            Kind::Packed(packing) => Value::Packed(packing, self.inline()),
+            // SAFETY: the kind says which member is valid.
+            Kind::Object => Value::Object(unsafe { &header.value.object }),
+        }
+    }
+
+    /// The string value; `None` for another type.
+    #[inline]
+    pub fn as_string(&self) -> Option<StrValue<'a>> {
+        match self.value() {
+            Value::Str(value) => Some(value),
+            Value::Packed(..) | Value::Object(_) => None,
+        }
+    }
+
+    /// The string value of an entry that is known to hold one.
+    #[inline]
+    pub fn string(&self) -> StrValue<'a> {
+        self.as_string().expect("the type was looked at: Keyspace::write_string")
+    }
+
+    /// The bytes that lie inside the entry, behind its key.
+    #[inline]
+    fn inline(&self) -> &'a [u8] {
+        let header = self.header();
+        match self.kind() {
+            // SAFETY: the inline bytes lie behind the key; `number` counts them.
+            Kind::Inline | Kind::Packed(_) => unsafe {
+                let at = key_offset(header.meta) + header.key_len as usize;
+                let memory = self.header.as_ptr().cast::<u8>().add(at);
+                std::slice::from_raw_parts(memory, header.value.number as usize)
+            },
+            Kind::Int | Kind::Raw | Kind::Object => &[],
         }
     }
 
@@ -384,33 +583,63 @@ impl<'a> EntryRef<'a> {
     /// A new entry with another key and the same value and expire. A blob is shared by both until one of them is
     /// changed. The access statistics are those of this entry.
     pub fn with_key(&self, key: &[u8]) -> Entry {
-        let mut entry = Entry::new(key, self.string().into(), self.expire_ms());
+        let mut entry = Entry::new(key, self.value().into(), self.expire_ms());
         entry.set_access(self.access());
         entry
     }
 
     /// Bytes of memory that the entry holds, its blob included.
     pub fn memory_bytes(&self) -> usize {
-        let blob = match self.string() {
-            StrValue::Raw(blob) => blob.capacity() + 40,
+        let outside = match self.value() {
+            Value::Str(StrValue::Raw(blob)) => blob.capacity() + 40,
+            Value::Object(object) => object.memory_bytes(),
             _ => 0,
         };
-        self.layout().size() + blob
+        self.layout().size() + outside
     }
 
     /// How long it takes to free the entry, in units of what a small one takes: each [`FREEING_UNIT_BYTES`] of a value
     /// is one more.
     pub fn freeing_cost(&self) -> usize {
-        1 + self.memory_bytes() / FREEING_UNIT_BYTES
+        match self.value() {
+            Value::Str(StrValue::Raw(blob)) => 1 + blob.capacity() / FREEING_UNIT_BYTES,
+            Value::Object(object) => 1 + object.freeing_cost(),
+            _ => 1,
+        }
     }
 
     fn layout(&self) -> Layout {
         let header = self.header();
-        let inline_len = match self.string() {
-            StrValue::Inline(bytes) => bytes.len(),
-            _ => 0,
-        };
-        layout(header.key_len as usize, inline_len, header.meta & HAS_EXPIRE != 0)
+        layout(self.kind(), header.key_len as usize, self.inline().len(), header.meta & HAS_EXPIRE != 0)
+    }
+}
+
+/// The packed bytes of an entry, to be edited in place.
+pub struct PackedMut<'a>(&'a mut Entry);
+
+impl Entry {
+    /// The packed bytes, to be edited in place. The kind must be `Packed`.
+    pub fn packed_mut(&mut self) -> PackedMut<'_> {
+        assert!(matches!(self.view().kind(), Kind::Packed(_)), "whoever edits packed bytes has looked for some");
+        PackedMut(self)
+    }
+}
+
+impl Splice for PackedMut<'_> {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.0.view().inline()
+    }
+
+    fn splice(&mut self, at: Range<usize>, with: &[u8]) {
+        self.0.splice_packed(at, with);
+    }
+
+    #[inline]
+    fn overwrite(&mut self, at: usize, with: &[u8]) {
+        assert!(at + with.len() <= self.bytes().len());
+        // SAFETY: the bytes lie behind the key, as many as were just compared.
+        unsafe { self.0.inline_at(at).copy_from_nonoverlapping(with.as_ptr(), with.len()) }
     }
 }
 
@@ -423,6 +652,17 @@ pub enum Expire {
     Clear,
     /// It becomes this time, in milliseconds since 1970.
     At(u64),
+}
+
+/// The same value once more; a blob is shared, an object copied.
+impl<'a> From<Value<'a>> for NewValue<'a> {
+    fn from(value: Value<'a>) -> NewValue<'a> {
+        match value {
+            Value::Str(value) => value.into(),
+            Value::Packed(packing, bytes) => NewValue::Packed(packing, bytes),
+            Value::Object(object) => NewValue::Object(Box::new(object.clone())),
+        }
+    }
 }
 
 /// The same value once more; a blob is shared.
@@ -450,6 +690,32 @@ impl<'a> NewValue<'a> {
         }
     }
 
+    fn kind(&self) -> Kind {
+        match self {
+            NewValue::Int(_) => Kind::Int,
+            NewValue::Bytes(_) => Kind::Inline,
+            NewValue::Blob(_) => Kind::Raw,
+            NewValue::Packed(packing, _) => Kind::Packed(*packing),
+            NewValue::Object(_) => Kind::Object,
+        }
+    }
+
+    fn inline(&self) -> &'a [u8] {
+        match self {
+            NewValue::Bytes(bytes) | NewValue::Packed(_, bytes) => bytes,
+            NewValue::Int(_) | NewValue::Blob(_) | NewValue::Object(_) => &[],
+        }
+    }
+
+    fn into_word(self) -> Word {
+        match self {
+            NewValue::Int(int) => Word { number: int },
+            NewValue::Bytes(bytes) | NewValue::Packed(_, bytes) => Word { number: bytes.len() as i64 },
+            NewValue::Blob(blob) => Word { blob: ManuallyDrop::new(blob) },
+            NewValue::Object(object) => Word { object: ManuallyDrop::new(object) },
+        }
+    }
+
     /// The value in the form in which entries keep it: a long string becomes a blob. A blob stays one however short,
     /// since it is what changes in place.
     fn settled(self) -> NewValue<'a> {
@@ -468,12 +734,19 @@ fn key_offset(meta: u32) -> usize {
 }
 
 /// Allocation of an entry. Sizes are rounded up to 16 bytes above 64, since allocators do so anyway and more
-/// values can then be overwritten in place.
+/// values can then be overwritten in place. A packed collection of more than [`PACKED_EXACT_LEN_MAX`] bytes has some room to
+/// grow, an eighth at the most.
 #[inline]
-fn layout(key_len: usize, inline_len: usize, has_expire: bool) -> Layout {
+fn layout(kind: Kind, key_len: usize, inline_len: usize, has_expire: bool) -> Layout {
     let expire_len = if has_expire { 8 } else { 0 };
     let len = HEADER_LEN + expire_len + key_len + inline_len;
-    let len = if len <= 64 { len.next_multiple_of(8) } else { len.next_multiple_of(16) };
+    let len = match len {
+        ..=64 => len.next_multiple_of(8),
+        PACKED_EXACT_LEN_MAX.. if matches!(kind, Kind::Packed(_)) => {
+            len.next_multiple_of(1 << (len.ilog2() - 3))
+        }
+        _ => len.next_multiple_of(16),
+    };
     Layout::from_size_align(len, ENTRY_ALIGN).expect("a key and an inline value are far under isize::MAX")
 }
 

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use crate::entry::Entry;
+use crate::object::Remains;
 use crate::table::{IntoEntries, Table};
 
 /// Freeing an entry of fewer units is not worth being put off (as Redis frees what has up to 64 allocations at once).
@@ -19,6 +20,8 @@ pub struct Garbage {
     /// Entries that came one by one.
     big: VecDeque<Entry>,
     tables: VecDeque<std::vec::IntoIter<Table>>,
+    /// What is left of the large value that is being freed.
+    remains: Option<Remains>,
     /// What is left of the table that is being freed.
     entries: Option<IntoEntries>,
     len: usize,
@@ -48,7 +51,7 @@ impl Garbage {
 
     /// Nothing is left to be freed.
     pub fn is_empty(&self) -> bool {
-        self.big.is_empty() && self.entries.is_none() && self.tables.is_empty()
+        self.big.is_empty() && self.remains.is_none() && self.entries.is_none() && self.tables.is_empty()
     }
 
     /// Frees until `budget` units are used up, and says whether anything is left. A unit is an entry, a table, or
@@ -56,12 +59,23 @@ impl Garbage {
     pub fn free_some(&mut self, budget: usize) -> bool {
         let mut used = 0;
         while used < budget {
+            if let Some(remains) = &mut self.remains {
+                if remains.free_some(budget - used) {
+                    return true;
+                }
+                self.remains = None;
+                used += 1;
+                continue;
+            }
             let big = self.big.pop_front();
             let entry = big.or_else(|| self.entries.as_mut().and_then(Iterator::next));
             match entry {
-                Some(entry) => {
-                    used += entry.view().freeing_cost();
+                Some(mut entry) => {
                     self.len -= 1;
+                    match entry.take_object() {
+                        Some(object) => self.remains = Some(object.into_remains()),
+                        None => used += entry.view().freeing_cost(),
+                    }
                 }
                 None => {
                     self.entries = self.next_table().map(Table::into_entries);
@@ -111,6 +125,7 @@ mod tests {
                 NewValue::Blob(blob) => NewValue::Blob(Blob::clone(blob)),
                 NewValue::Int(int) => NewValue::Int(*int),
                 NewValue::Bytes(bytes) => NewValue::Bytes(bytes),
+                _ => panic!("tests put strings here"),
             };
             table.insert(hash_of(&key), Entry::new(&key, value, None), hash_of);
         }

@@ -8,9 +8,10 @@
 
 use crate::args::Blob;
 use crate::db::{Db, DbIndex, Env, ExpireChange, Freeing, Key};
-use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue};
+use crate::entry::{Entry, EntryRef, Expire, NewValue, PackedMut, StrValue, Value};
 use crate::error::CommandError;
 use crate::event::{self, Event};
+use crate::object::{DataType, Object};
 use crate::slot::SlotId;
 use crate::table::{Place, Word};
 use crate::watch::ClientId;
@@ -195,7 +196,7 @@ impl<'a> Keyspace<'a> {
     /// `WrongType` when the key holds another type.
     #[inline]
     pub fn read_string(&mut self, key: &Key<'_>) -> Result<Option<StrValue<'_>>, CommandError> {
-        Ok(self.read(key).map(|entry| entry.string()))
+        self.read(key).map(|entry| entry.as_string().ok_or(CommandError::WrongType)).transpose()
     }
 
     /// Looks a key up to change its value (Redis: lookupKeyWrite). It counts neither a hit nor a miss.
@@ -212,7 +213,39 @@ impl<'a> Keyspace<'a> {
     /// `WrongType` when the key holds another type.
     #[inline]
     pub fn write_string(&mut self, key: &Key<'_>) -> Result<Option<EntryMut<'_>>, CommandError> {
-        Ok(self.write(key))
+        self.write_typed(key, DataType::String)
+    }
+
+    /// Looks up a value of this type to read it.
+    ///
+    /// # Errors
+    /// `WrongType` when the key holds another type.
+    #[inline]
+    pub fn read_typed(
+        &mut self,
+        key: &Key<'_>,
+        wanted: DataType,
+    ) -> Result<Option<EntryRef<'_>>, CommandError> {
+        match self.read(key) {
+            Some(entry) if entry.data_type() != wanted => Err(CommandError::WrongType),
+            found => Ok(found),
+        }
+    }
+
+    /// Looks up a value of this type to change it.
+    ///
+    /// # Errors
+    /// `WrongType` when the key holds another type.
+    #[inline]
+    pub fn write_typed(
+        &mut self,
+        key: &Key<'_>,
+        wanted: DataType,
+    ) -> Result<Option<EntryMut<'_>>, CommandError> {
+        match self.write(key) {
+            Some(entry) if entry.view().data_type() != wanted => Err(CommandError::WrongType),
+            found => Ok(found),
+        }
     }
 
     /// Looks up a string to change bytes of it in place. It is made when it is not there, and padded with zero bytes
@@ -223,7 +256,9 @@ impl<'a> Keyspace<'a> {
     pub fn write_padded(&mut self, key: &Key<'_>, len_min: usize) -> Result<EntryMut<'_>, CommandError> {
         let place = match self.find_alive(key) {
             Some(place) => {
-                self.touched(key, place);
+                if self.touched(key, place).entry().as_string().is_none() {
+                    return Err(CommandError::WrongType);
+                }
                 place
             }
             None => {
@@ -253,11 +288,16 @@ impl<'a> Keyspace<'a> {
     #[cold]
     fn put_off_old_value(&mut self, key: &Key<'_>) {
         let Some(mut entry) = self.write(key) else { return };
-        if let StrValue::Raw(blob) = entry.string() {
-            let old = Entry::new(b"", NewValue::Blob(Blob::clone(blob)), None);
-            entry.replace(NewValue::Int(0), Expire::Keep);
-            self.env.garbage.push_entry(old);
-        }
+        let old = match entry.view().value() {
+            Value::Str(StrValue::Raw(blob)) => NewValue::Blob(Blob::clone(blob)),
+            Value::Object(_) => match entry.take_object() {
+                Some(object) => NewValue::Object(Box::new(object)),
+                None => return,
+            },
+            _ => return,
+        };
+        entry.replace(NewValue::Int(0), Expire::Keep);
+        self.env.garbage.push_entry(Entry::new(b"", old, None));
     }
 
     /// Adds a string for a key that is not there: what [`Keyspace::set`] does, without looking again.
@@ -460,6 +500,23 @@ impl EntryMut<'_> {
     /// Sets or removes the expire, in milliseconds since 1970.
     pub fn set_expire(&mut self, expire_ms: Option<u64>) {
         self.telling_of_expire(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
+    }
+
+    /// Changes the packed bytes in place; see [`Entry::packed_mut`].
+    #[inline]
+    pub fn with_packed<R>(&mut self, change: impl FnOnce(&mut PackedMut<'_>) -> R) -> R {
+        self.word.with_entry(|entry| change(&mut entry.packed_mut()))
+    }
+
+    /// Changes the object in place; see [`Entry::object_mut`].
+    #[inline]
+    pub fn with_object<R>(&mut self, change: impl FnOnce(&mut Object) -> R) -> R {
+        self.word.with_entry(|entry| change(entry.object_mut()))
+    }
+
+    /// Takes the object out; see [`Entry::take_object`].
+    pub fn take_object(&mut self) -> Option<Object> {
+        self.word.with_entry(Entry::take_object)
     }
 
     /// Overwrites an integer value in place. The kind must be `Kind::Int`.

@@ -23,6 +23,7 @@ pub mod garbage;
 pub mod glob;
 pub mod keyspace;
 pub mod num;
+pub mod object;
 pub mod random;
 pub mod reply;
 pub mod shard;

@@ -4,6 +4,7 @@ use crate::args::Args;
 use crate::command::flags::{self, acl};
 use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, KeySpec, keys};
 use crate::ctx::Ctx;
+use crate::entry::{Packing, Value};
 use crate::entry::{EntryRef, StrValue};
 use crate::error::CommandError;
 
@@ -104,10 +105,13 @@ fn of_key<T>(ctx: &mut Ctx<'_>, args: Args<'_>, look: impl FnOnce(EntryRef<'_>) 
 const EMBEDDED_LEN_MAX: usize = 44;
 
 fn encoding(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let name = of_key(ctx, args, |entry| match entry.string() {
-        StrValue::Int(_) => "int",
-        StrValue::Inline(bytes) if bytes.len() <= EMBEDDED_LEN_MAX => "embstr",
-        StrValue::Inline(_) | StrValue::Raw(_) => "raw",
+    let name = of_key(ctx, args, |entry| match entry.value() {
+        Value::Str(StrValue::Int(_)) => "int",
+        Value::Str(StrValue::Inline(bytes)) if bytes.len() <= EMBEDDED_LEN_MAX => "embstr",
+        Value::Str(_) => "raw",
+        Value::Packed(Packing::Ints, _) => "intset",
+        Value::Packed(..) => "listpack",
+        Value::Object(object) => object.encoding_name(),
     });
     if let Some(name) = name {
         ctx.reply.bulk(name.as_bytes());
@@ -144,8 +148,8 @@ fn idletime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
 
 fn refcount(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let references = of_key(ctx, args, |entry| match entry.string() {
-        StrValue::Int(int) if SHARED_INTEGERS.contains(&int) => i32::MAX,
+    let references = of_key(ctx, args, |entry| match entry.value() {
+        Value::Str(StrValue::Int(int)) if SHARED_INTEGERS.contains(&int) => i32::MAX,
         _ => 1,
     });
     if let Some(references) = references {

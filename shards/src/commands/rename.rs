@@ -166,7 +166,7 @@ fn rename_unless(ctx: &mut Ctx<'_>, args: Args<'_>, only_new: bool) -> Result<bo
     }
     ctx.keys.delete(&to, ctx.keys.freeing_by_server());
     if let Some(entry) = ctx.keys.remove(&from) {
-        ctx.keys.insert_as_is(entry.view().with_key(to.bytes));
+        ctx.keys.insert_as_is(entry.renamed(to.bytes));
     }
     ctx.keys.changed(&from, event::RENAME_FROM);
     ctx.keys.changed(&to, event::RENAME_TO);

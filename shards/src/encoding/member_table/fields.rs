@@ -40,7 +40,7 @@ pub enum FieldExpire {
     At(u64),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct FieldRecord;
 
 impl Record for FieldRecord {
@@ -111,7 +111,7 @@ impl Front {
 }
 
 /// Fields, each once, with values. Every method that looks for a field is given the same keyed hash.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Fields {
     table: Table<FieldRecord>,
     /// (expire in milliseconds, hash) of the fields that have an expire.

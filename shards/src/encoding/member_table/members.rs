@@ -6,7 +6,7 @@ use super::remains::Remains;
 use super::table::{Record, Table};
 
 /// A record is the member itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct MemberRecord;
 
 impl Record for MemberRecord {
@@ -17,7 +17,7 @@ impl Record for MemberRecord {
 }
 
 /// Byte strings, each once. Every method that looks for a member is given the same keyed hash.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Members {
     table: Table<MemberRecord>,
 }

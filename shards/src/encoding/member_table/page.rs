@@ -42,7 +42,7 @@ impl Stored<'_> {
 }
 
 /// Records in one allocation; none when empty.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Page {
     bytes: Box<[u8]>,
 }

@@ -9,7 +9,7 @@ const SEGMENT_BITS: u32 = 10;
 const SEGMENT_LEN: usize = 1 << SEGMENT_BITS;
 
 /// Elements 0..len. Only the last segment has less than [`SEGMENT_LEN`] elements, and none is empty.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Segments<T> {
     segments: Vec<Vec<T>>,
 }

@@ -43,7 +43,7 @@ pub(super) struct Place {
 }
 
 /// Records with different keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Table<R> {
     pages: Segments<Page>,
     /// Records that are too long for a page; the pages have their indexes.

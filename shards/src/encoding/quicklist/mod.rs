@@ -40,6 +40,7 @@ pub enum Direction {
 }
 
 /// A list of texts.
+#[derive(Clone)]
 pub struct Quicklist {
     nodes: VecDeque<Node>,
     len: usize,

@@ -86,6 +86,7 @@ pub enum Export<'a> {
 }
 
 /// A node is never empty but within a change.
+#[derive(Clone)]
 pub(super) enum Node {
     /// Several elements.
     Packed(Packed),
@@ -221,6 +222,7 @@ pub(super) enum Elements<'a> {
 }
 
 /// Elements with room around them.
+#[derive(Clone)]
 pub(super) struct Packed {
     memory: Box<[u8]>,
     start: u16,
