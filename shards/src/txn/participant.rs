@@ -291,12 +291,15 @@ impl Shard {
     /// Takes entries out of this shard: for the owner that lends, and for the coordinator that gives back. A key that is
     /// named twice is lent once. One whose time is over goes as it is: it is removed where the transaction runs.
     pub(super) fn lend(&mut self, keys: &Keys) -> Vec<(DbIndex, Entry)> {
+        // COPY and MOVE may name a database that is not there, which their handlers refuse.
+        let databases = self.dbs().len();
+        let is_there = |&(db, _): &(DbIndex, &[u8])| db.index() < databases;
         let take = |(db, key)| {
             let mut space = self.keyspace(db);
             let key = space.key(key);
             space.take_as_is(&key).map(|entry| (db, entry))
         };
-        keys.iter().filter_map(take).collect()
+        keys.iter().filter(is_there).filter_map(take).collect()
     }
 
     /// Takes whole slots out of this shard, with all their keys and watches.
