@@ -127,8 +127,11 @@ fn command_keys(tenacity: u32) -> usize {
 impl Worker {
     /// Takes over what the configuration says about memory.
     pub(crate) fn configure_memory(&mut self, config: &Config) {
-        self.memory.is_limited = config.maxmemory_bytes > 0;
-        self.memory.command_keys = command_keys(config.maxmemory_eviction_tenacity);
+        self.memory = WorkerMemory {
+            is_limited: config.maxmemory_bytes > 0,
+            command_keys: command_keys(config.maxmemory_eviction_tenacity),
+            ..WorkerMemory::default()
+        };
         self.shard.set_meter(Meter::Thread(thread_bytes));
         self.shard.set_eviction(EvictionConfig {
             limit_bytes: config.maxmemory_bytes,

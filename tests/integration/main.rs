@@ -17,6 +17,7 @@ mod command_line;
 mod connection_commands;
 mod crowd;
 mod disconnects;
+mod eviction;
 mod expiry;
 mod limits;
 mod listening;
