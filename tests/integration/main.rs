@@ -26,5 +26,6 @@ mod privileges;
 mod protocol;
 mod shutdown;
 mod slot_moves;
+mod transaction_sessions;
 mod transactions;
 mod watch;
