@@ -249,6 +249,7 @@ impl Worker {
     fn configure_shard(&mut self) {
         self.shard.set_string_len_max(self.config.proto_max_bulk_len_bytes as usize);
         self.shard.set_lazy_free(self.config.lazy_free);
+        self.shard.set_limits(self.config.limits.clone());
     }
 
     fn tell_time(&mut self) {

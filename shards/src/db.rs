@@ -6,6 +6,7 @@ use ahash::RandomState;
 
 use crate::access::AccessPolicy;
 use crate::effects::Effects;
+use crate::encoding::limits::Limits;
 use crate::entry::{Entry, EntryRef};
 use crate::event::{self, Event};
 use crate::expires::{Agenda, PartExpires};
@@ -73,6 +74,8 @@ pub struct Env {
     pub garbage: Garbage,
     /// Which removals leave the freeing of big values to later turns.
     pub lazy_free: LazyFree,
+    /// When packed collections are converted.
+    pub limits: Limits,
     /// The slots that this shard owns.
     pub owned: SlotSet,
     /// Set while a command runs that walks over slots: those of which some keys are lent to a transaction.
@@ -112,6 +115,7 @@ impl Env {
             random: Random::new(random_seed),
             garbage: Garbage::default(),
             lazy_free: LazyFree::default(),
+            limits: Limits::default(),
             owned: SlotSet::all(),
             lent: Vec::new(),
         }

@@ -67,8 +67,7 @@ pub enum Packing {
 }
 
 impl Packing {
-    const ALL: [Packing; 5] =
-        [Packing::List, Packing::Ints, Packing::Set, Packing::Hash, Packing::SortedSet];
+    const ALL: [Packing; 5] = [Packing::List, Packing::Ints, Packing::Set, Packing::Hash, Packing::SortedSet];
 
     /// The type of the collection.
     pub const fn data_type(self) -> DataType {
@@ -317,7 +316,9 @@ impl Entry {
         unsafe {
             let old = self.header.as_mut();
             match kind {
-                Kind::Inline | Kind::Packed(_) => old.value = Word { number: new.header.as_ref().value.number },
+                Kind::Inline | Kind::Packed(_) => {
+                    old.value = Word { number: new.header.as_ref().value.number }
+                }
                 Kind::Int | Kind::Raw | Kind::Object => {
                     old.meta &= !KIND_MASK;
                     old.value = Word { number: 0 };
@@ -620,7 +621,10 @@ pub struct PackedMut<'a>(&'a mut Entry);
 impl Entry {
     /// The packed bytes, to be edited in place. The kind must be `Packed`.
     pub fn packed_mut(&mut self) -> PackedMut<'_> {
-        assert!(matches!(self.view().kind(), Kind::Packed(_)), "whoever edits packed bytes has looked for some");
+        assert!(
+            matches!(self.view().kind(), Kind::Packed(_)),
+            "whoever edits packed bytes has looked for some"
+        );
         PackedMut(self)
     }
 }

@@ -8,6 +8,7 @@
 
 use crate::args::Blob;
 use crate::db::{Db, DbIndex, Env, ExpireChange, Freeing, Key};
+use crate::encoding::limits::Limits;
 use crate::entry::{Entry, EntryRef, Expire, NewValue, PackedMut, StrValue, Value};
 use crate::error::CommandError;
 use crate::event::{self, Event};
@@ -42,6 +43,24 @@ impl<'a> Keyspace<'a> {
     #[inline]
     pub fn string_len_max(&self) -> usize {
         self.env.string_len_max
+    }
+
+    /// When packed collections are converted.
+    pub fn limits(&self) -> &Limits {
+        &self.env.limits
+    }
+
+    /// 64 random bits.
+    pub fn random_bits(&mut self) -> u64 {
+        self.env.random.bits()
+    }
+
+    /// The keyed hash of members and fields, as the tables of large collections want it. A copy, so that it can be used
+    /// while an entry is borrowed.
+    #[inline]
+    pub fn hash_of(&self) -> impl Fn(&[u8]) -> u64 + use<> {
+        let hasher = self.env.hasher.clone();
+        move |bytes| hasher.hash_one(bytes)
     }
 
     /// Hashes a key.

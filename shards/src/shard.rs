@@ -5,6 +5,7 @@ use crate::command::{DataCommand, Handler};
 use crate::ctx::Ctx;
 use crate::db::{Db, DbIndex, Env, LazyFree};
 use crate::effects::{Group, Stamp};
+use crate::encoding::limits::Limits;
 use crate::event;
 use crate::evict::Evictor;
 use crate::keyspace::Keyspace;
@@ -269,6 +270,11 @@ impl Shard {
     /// Changes which removals leave the freeing of big values to later turns.
     pub fn set_lazy_free(&mut self, lazy_free: LazyFree) {
         self.env.lazy_free = lazy_free;
+    }
+
+    /// Changes when packed collections are converted.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.env.limits = limits;
     }
 
     /// Tells the shard which slots it owns. All, until it is told.

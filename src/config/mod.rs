@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use shards::db::LazyFree;
+use shards::encoding::limits::Limits;
 use shards::evict::EvictionPolicy;
 
 pub use arguments::{help_text, load, version_text};
@@ -87,6 +88,8 @@ pub struct Config {
     /// When big values are freed in later turns: the directives lazyfree-lazy-user-del, -server-del, -expire and
     /// -user-flush.
     pub lazy_free: LazyFree,
+    /// When packed collections are converted: hash-max-listpack-entries and its like.
+    pub limits: Limits,
     /// Shoal's own: `strict` makes every command of a pipeline wait for the one before it.
     pub pipeline_order_strict: bool,
     /// The least serious log line that is written: `debug`, `verbose`, `notice`, `warning`, `nothing`.
@@ -177,6 +180,7 @@ impl Default for Config {
             lfu_decay_time_min: 1,
             databases: 16,
             lazy_free: LazyFree::default(),
+            limits: Limits::default(),
             pipeline_order_strict: false,
             loglevel: LogLevel::Notice,
             logfile: PathBuf::new(),

@@ -151,8 +151,11 @@ fn shown(value: impl Display) -> Vec<u8> {
 
 /// A field that holds a number.
 macro_rules! number {
-    ($field:ident) => {
-        Store::Field { get: |config| shown(config.$field), set: |config, text| config.$field = parsed(text) }
+    ($($field:ident).+) => {
+        Store::Field {
+            get: |config| shown(config.$($field).+),
+            set: |config, text| config.$($field).+ = parsed(text),
+        }
     };
 }
 
@@ -451,16 +454,20 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     live("lazyfree-lazy-user-del", BOOL, "no", choice!(lazy_free.user_del, "yes", "no")),
     live("lazyfree-lazy-user-flush", BOOL, "no", choice!(lazy_free.user_flush, "yes", "no")),
     // Encodings.
-    later("hash-max-listpack-entries", LONG, "512").alias("hash-max-ziplist-entries"),
-    later("hash-max-listpack-value", MEMORY, "64").alias("hash-max-ziplist-value"),
-    later("list-max-listpack-size", int(i32::MIN as i64, i32::MAX as i64), "-2")
+    live("hash-max-listpack-entries", LONG, "512", number!(limits.hash_entries_max))
+        .alias("hash-max-ziplist-entries"),
+    live("hash-max-listpack-value", MEMORY, "64", number!(limits.hash_value_bytes_max))
+        .alias("hash-max-ziplist-value"),
+    live("list-max-listpack-size", int(i32::MIN as i64, i32::MAX as i64), "-2", number!(limits.list_fill))
         .alias("list-max-ziplist-size"),
-    later("list-compress-depth", COUNT, "0"),
-    later("set-max-intset-entries", LONG, "512"),
-    later("set-max-listpack-entries", LONG, "128"),
-    later("set-max-listpack-value", LONG, "64"),
-    later("zset-max-listpack-entries", LONG, "128").alias("zset-max-ziplist-entries"),
-    later("zset-max-listpack-value", MEMORY, "64").alias("zset-max-ziplist-value"),
+    live("list-compress-depth", COUNT, "0", number!(limits.list_compress_depth)),
+    live("set-max-intset-entries", LONG, "512", number!(limits.set_intset_entries_max)),
+    live("set-max-listpack-entries", LONG, "128", number!(limits.set_entries_max)),
+    live("set-max-listpack-value", LONG, "64", number!(limits.set_value_bytes_max)),
+    live("zset-max-listpack-entries", LONG, "128", number!(limits.sorted_set_entries_max))
+        .alias("zset-max-ziplist-entries"),
+    live("zset-max-listpack-value", MEMORY, "64", number!(limits.sorted_set_value_bytes_max))
+        .alias("zset-max-ziplist-value"),
     later("hll-sparse-max-bytes", MEMORY, "3000"),
     later("stream-node-max-bytes", MEMORY, "4096"),
     later("stream-node-max-entries", LONG, "100"),

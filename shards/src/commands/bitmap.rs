@@ -232,7 +232,7 @@ fn setbit(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     };
     let key = ctx.only_key(args, 1);
     let len_min = (offset / 8) as usize + 1;
-    let len = ctx.keys.peek(&key).map(|entry| entry.string().len());
+    let len = ctx.keys.peek(&key).and_then(|entry| entry.as_string()).map(|text| text.len());
     let mut entry = ctx.keys.write_padded(&key, len_min)?;
     let old = entry.with_raw(|bytes| bitops::set_bit(bytes, offset, bit));
     if old != bit || len.is_none_or(|len| len < len_min) {

@@ -4,8 +4,8 @@ use crate::args::Args;
 use crate::command::flags::{self, acl};
 use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, KeySpec, keys};
 use crate::ctx::Ctx;
-use crate::entry::{Packing, Value};
 use crate::entry::{EntryRef, StrValue};
+use crate::entry::{Packing, Value};
 use crate::error::CommandError;
 
 const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };

@@ -179,7 +179,8 @@ fn scan(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let mut found = Reply::default();
     let mut count = 0;
     let next = ctx.keys.walk(cursor, count_of(args), |entry| {
-        let is_of_type = type_name.is_none_or(|name| name.eq_ignore_ascii_case(entry.data_type().name().as_bytes()));
+        let is_of_type =
+            type_name.is_none_or(|name| name.eq_ignore_ascii_case(entry.data_type().name().as_bytes()));
         if is_of_type && matches(pattern, entry.key()) {
             found.bulk(entry.key());
             count += 1;

@@ -5,6 +5,7 @@ pub mod geohash;
 pub mod hyperloglog;
 pub mod intset;
 pub mod lcs;
+pub mod limits;
 pub mod listpack;
 pub mod lzf;
 pub mod member_table;
