@@ -174,6 +174,9 @@ impl Shard {
                 let mut reply = Reply::default();
                 if let Part::Run(call) | Part::Whole(call) = &active.part {
                     reply.set_resp3(call.resp3);
+                    if matches!(active.part, Part::Whole(_)) && active.coordinator != self.id {
+                        self.env_mut().effects.leave_to_others();
+                    }
                     let combined = call.command.spec.combined;
                     let run = combined.map_or(call.command.run, |combined| combined.part);
                     self.execute_stamped(run, call.as_call(), Stamp { clock, source: txid.0 }, &mut reply);
