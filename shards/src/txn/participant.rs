@@ -36,6 +36,10 @@ impl ActivePart {
     fn has_lent(&self) -> bool {
         self.granted && matches!(self.part, Part::Lend(..) | Part::LendAll(_))
     }
+
+    fn has_lent_slots(&self) -> bool {
+        self.granted && matches!(self.part, Part::LendAll(_))
+    }
 }
 
 /// What a shard remembers of transactions. One per shard.
@@ -50,6 +54,8 @@ pub struct TxnState {
     positions: Vec<KeyPosition>,
     /// The slots of this shard while it runs a transaction on all slots of the node.
     owned: Option<SlotSet>,
+    /// What clients have ceased to watch while all slots are lent, and the watches with them.
+    unwatched: Vec<Watched>,
 }
 
 impl Shard {
@@ -212,7 +218,12 @@ impl Shard {
                 }
                 self.release(txid, out);
             }
-            TxnMessage::Unwatch(watched) => self.unwatch(&watched),
+            TxnMessage::Unwatch(watched) => {
+                self.unwatch(&watched);
+                if self.txn.parts.values().any(ActivePart::has_lent_slots) {
+                    self.txn.unwatched.push(watched);
+                }
+            }
             TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..) => {
                 debug_assert!(false, "a message for a coordinator");
             }
@@ -340,6 +351,9 @@ impl Shard {
             self.dbs_mut()[db.index()].put_slot(slot, table);
         }
         self.env_mut().watches.put(watches);
+        for watched in std::mem::take(&mut self.txn.unwatched) {
+            self.unwatch(&watched);
+        }
     }
 
     /// This shard begins to run a transaction on what others have lent: with `all`, everything of everybody.
