@@ -98,6 +98,11 @@ impl Coordinator {
         self.txns.len() + self.deferred.len()
     }
 
+    /// The number of those that wait for a slot to arrive.
+    pub fn deferred(&self) -> usize {
+        self.deferred.len()
+    }
+
     /// Starts a command over several shards. The result comes by [`Coordinator::handle`], with `ticket`.
     pub fn start(
         &mut self,
