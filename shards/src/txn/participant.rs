@@ -221,7 +221,9 @@ impl Shard {
             }
             TxnMessage::Unwatch(watched) => {
                 self.unwatch(&watched);
-                if self.txn.parts.values().any(ActivePart::has_lent_slots) {
+                let mut parts = self.txn.parts.values();
+                // The coordinator's own slots stay where they are.
+                if parts.any(|active| active.has_lent_slots() && active.coordinator != self.id) {
                     self.txn.unwatched.push(watched);
                 }
             }
