@@ -136,7 +136,9 @@ impl<'a> Generator<'a> {
     pub(crate) fn command(&mut self, row: &Row) -> Vec<Vec<u8>> {
         let mut out = vec![self.cased(row.name)];
         self.sequence(row.args, &mut out);
-        if self.one_of(SPOILT_ONE_OF) && !self.has_past_time {
+        // Redis 7.0 obeys the options of HELLO one by one until it meets a wrong one; 7.2 looks at all of them first.
+        let is_checked_first = row.name != "HELLO";
+        if self.one_of(SPOILT_ONE_OF) && !self.has_past_time && is_checked_first {
             self.spoil(&mut out);
         }
         out
