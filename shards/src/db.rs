@@ -63,8 +63,8 @@ pub struct Env {
     /// What others learn of the changes.
     pub effects: Effects,
     /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
-    /// that their owners can tell those who watch them.
-    pub away: Option<Vec<(DbIndex, Box<[u8]>)>>,
+    /// that their owners can tell those who watch them; `true` for one whose time was over.
+    pub away: Option<Vec<(DbIndex, Box<[u8]>, bool)>>,
     /// How entries remember their use.
     pub access: AccessPolicy,
     /// All random choices of the shard.
@@ -120,11 +120,13 @@ impl Env {
     /// Tells everybody who wants to know that a key has changed, but for the listener of effects.
     #[inline]
     pub fn signal(&mut self, db: DbIndex, key: &[u8], event: Event) {
+        // An expired key may be evicted before anybody meets it.
+        let is_removal = event == event::EXPIRED || event == event::EVICTED;
         if !self.watches.is_empty() {
-            self.watches.touch(db, key, event == event::EXPIRED);
+            self.watches.touch(db, key, is_removal);
         }
         if let Some(away) = &mut self.away {
-            away.push((db, key.into()));
+            away.push((db, key.into(), is_removal));
         }
     }
 
