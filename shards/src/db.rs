@@ -63,8 +63,8 @@ pub struct Env {
     /// What others learn of the changes.
     pub effects: Effects,
     /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
-    /// that their owners can tell those who watch them; `true` for one whose time was over.
-    pub away: Option<Vec<(DbIndex, Box<[u8]>, bool)>>,
+    /// that their owners can tell those who watch them.
+    pub away: Option<Vec<ChangedKey>>,
     /// How entries remember their use.
     pub access: AccessPolicy,
     /// All random choices of the shard.
@@ -78,6 +78,9 @@ pub struct Env {
     /// Set while a command runs that walks over slots: those of which some keys are lent to a transaction.
     pub lent: Vec<(DbIndex, SlotId)>,
 }
+
+/// A key that was changed, and whether it has only gone because its time was over.
+pub type ChangedKey = (DbIndex, Box<[u8]>, bool);
 
 /// When the memory of big values is given back: the directives `lazyfree-lazy-...` of the same names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -28,7 +28,7 @@ use crate::walk::Walk;
 enum Hop {
     Command(OwnedCall, Ticket),
     Reply(Ticket, Reply),
-    Txn(TxnMessage),
+    Txn(Box<TxnMessage>),
     Move(MoveMessage),
 }
 
@@ -389,7 +389,7 @@ impl Node {
             Hop::Command(call, ticket) => self.submit(to, &call, ticket),
             Hop::Reply(ticket, reply) => self.fill(ticket, reply),
             Hop::Txn(message) => {
-                self.handle_txn(from, to, message);
+                self.handle_txn(from, to, *message);
                 self.send_outbox(to);
             }
             Hop::Move(message) => self.take_move(from, to, message),
@@ -450,7 +450,7 @@ impl Node {
                 if to == from {
                     self.handle_txn(from, to, message);
                 } else {
-                    self.send(from, to, Hop::Txn(message));
+                    self.send(from, to, Hop::Txn(Box::new(message)));
                 }
             }
         }

@@ -210,13 +210,12 @@ fn transfer_or_sum(scene: &mut Scene) -> Vec<String> {
     let accounts = scene.keys.join(" ");
     let (from, to, amount) = (scene.key(), scene.key(), scene.random.below(50));
     let (take, give) = (format!("INCRBY {from} -{amount}"), format!("INCRBY {to} {amount}"));
-    let lines = match scene.random.below(6) {
+    match scene.random.below(6) {
         0 => vec![format!("MGET {accounts}")],
         1 => vec!["MULTI".to_owned(), format!("MGET {accounts}"), "EXEC".to_owned()],
         2 => vec![format!("WATCH {from}"), "MULTI".to_owned(), take, give, "EXEC".to_owned()],
         _ => vec!["MULTI".to_owned(), take, give, "EXEC".to_owned()],
-    };
-    lines
+    }
 }
 
 fn sum_of(reply: &[u8]) -> i64 {

@@ -74,9 +74,14 @@ fn any_script(scene: &mut Scene, expires: bool) -> Vec<String> {
             script.push(format!("SELECT {}", scene.random.below(2)));
             script.push(any_command(scene, expires));
         }
-        4 if scene.random.one_in(3) => {
-            script.push(format!("WATCH{}", some_keys(scene)));
-            script.push("UNWATCH".into());
+        4 => {
+            // A watch that was given up must not be taken for the next one of the same key.
+            let keys = some_keys(scene);
+            script.extend([format!("WATCH{keys}"), any_command(scene, expires), "UNWATCH".into()]);
+            if scene.random.one_in(2) {
+                script.extend([format!("WATCH{keys}"), "MULTI".into()]);
+                script.extend([any_command(scene, expires), "EXEC".into()]);
+            }
         }
         _ => {
             if !scene.random.one_in(3) {
