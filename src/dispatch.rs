@@ -45,12 +45,7 @@ impl Worker {
                 Command::Data(command) => self.route(connection, entry, command, args),
                 Command::Session(command) => self.run_session(connection, command, args),
             },
-            Err(error) => {
-                if let Some(queue) = &mut connection.session.queue {
-                    queue.is_refused = true;
-                }
-                self.reply_error(connection, &error);
-            }
+            Err(error) => self.reject(connection, args, error),
         }
         let is_put_off = matches!(connection.waiting, Waiting::Barrier(_) | Waiting::Slot(_));
         if is_put_off {
@@ -97,6 +92,25 @@ impl Worker {
             return Err(CommandError::other("ERR Command not allowed inside a transaction"));
         }
         Ok(entry)
+    }
+
+    /// Replies that a command does not run. A transaction that it should have been a part of will not run either; one
+    /// that it should have run is over (Redis: rejectCommand).
+    #[cold]
+    fn reject(&mut self, connection: &mut Connection, args: Args<'_>, error: CommandError) {
+        if let Some(queue) = &mut connection.session.queue {
+            queue.is_refused = true;
+        }
+        let entry = self.node.registry.called(args);
+        if !entry.is_some_and(|entry| entry.spec().has(flags::RUNS_QUEUE)) {
+            return self.reply_error(connection, &error);
+        }
+        connection.session.queue = None;
+        self.unwatch(connection);
+        let text = error.bytes();
+        let text = text.strip_prefix(b"ERR ").unwrap_or(&text);
+        let before = "EXECABORT Transaction discarded because of: ";
+        self.reply_error(connection, &CommandError::quoting(before, text, ""));
     }
 
     pub(crate) fn reply_error(&mut self, connection: &mut Connection, error: &CommandError) {
@@ -348,12 +362,14 @@ impl Worker {
 /// DEBUG is the only protected command here (Redis: allowProtectedAction).
 const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
 
-/// Whether a command is refused while the node is over maxmemory and cannot evict: EXEC for what it has queued (Redis:
-/// processCommand).
+/// Whether a command is refused while the node is over maxmemory and cannot evict: inside MULTI all but those that end it,
+/// and EXEC for what it has queued (Redis: processCommand).
 fn may_need_memory(session: &Session, entry: &Entry) -> bool {
     let spec = entry.spec();
-    let mut queued = session.queue.iter().flat_map(|queue| &queue.commands);
-    spec.has(flags::DENYOOM)
+    let Some(queue) = &session.queue else { return spec.has(flags::DENYOOM) };
+    let mut queued = queue.commands.iter();
+    // A queue takes memory whatever is put into it.
+    !spec.has(flags::RUNS_IN_MULTI)
         || (spec.has(flags::RUNS_QUEUE) && queued.any(|(entry, _)| entry.spec().has(flags::DENYOOM)))
 }
 

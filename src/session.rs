@@ -58,6 +58,8 @@ pub struct Session {
     pub no_touch: bool,
     /// The commands since MULTI.
     pub queue: Option<Box<Queue>>,
+    /// How many commands the transaction has that runs now, if one does.
+    pub running: Option<usize>,
     /// The keys of WATCH.
     pub watched: Keys,
     /// The full name of the last command, `NULL` before the first.

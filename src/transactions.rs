@@ -18,7 +18,7 @@ use shards::txn::slot_move::MOVING;
 use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
 
-use crate::commands::connection::selected;
+use crate::commands::connection::{asked_protocol, selected};
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::registry::{Command, Entry, SessionCommand};
 use crate::session::{Queue, ReplyMode};
@@ -105,6 +105,7 @@ impl Worker {
         let seq = connection.replies.reserve(wanted);
         connection.waiting = Waiting::Reply;
         if !is_data_only {
+            connection.session.running = Some(items.len());
             let output = Reply::new(connection.session.resp3);
             let items = items.into_iter();
             connection.waiting =
@@ -129,7 +130,8 @@ impl Worker {
     /// The queued commands, each with the database that it runs in.
     fn plan_exec(&self, connection: &Connection, queue: Queue) -> (Vec<Item>, Exec) {
         let session = &connection.session;
-        let (client, touch, resp3) = (ClientId(session.id), !session.no_touch, session.resp3);
+        let (client, touch) = (ClientId(session.id), !session.no_touch);
+        let mut resp3 = session.resp3;
         let mut db = session.db;
         let mut exec = Exec { resp3, ..Exec::default() };
         let mut items = Vec::with_capacity(queue.commands.len());
@@ -142,6 +144,9 @@ impl Worker {
                 Command::Session(command) => {
                     if command.spec.has(flags::SELECTS) {
                         db = selected(args.as_args(), self.config.databases).unwrap_or(db);
+                    }
+                    if command.spec.has(flags::CHANGES_PROTOCOL) {
+                        resp3 = asked_protocol(args.as_args()).unwrap_or(resp3);
                     }
                     Item::Session(command, args)
                 }
@@ -203,6 +208,7 @@ impl Worker {
 
     fn end_exec(&mut self, connection: &mut Connection, seq: u32, reply: &Reply) {
         connection.waiting = Waiting::Reply;
+        connection.session.running = None;
         connection.replies.fill(seq, reply.bytes(), reply.blobs());
         connection.replies.set_resp3(connection.session.resp3);
         self.mark_dirty(connection);

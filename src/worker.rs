@@ -50,7 +50,7 @@ const CRON_CONNECTIONS_PART: usize = 10;
 const GARBAGE_ENTRIES_PER_TURN: usize = 256;
 /// Work on expired keys: entries removed by the cron, and in each turn after that while more have expired. About
 /// a quarter of a millisecond.
-const EXPIRE_ENTRIES_PER_TURN: usize = 1000;
+const EXPIRE_ENTRIES_PER_TURN: usize = 500;
 /// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
 const STOPPING_TURNS_MAX: usize = 100;
 
@@ -117,6 +117,8 @@ pub struct Worker {
     /// More keys have expired than one turn removes: go on.
     expiring: bool,
     cron_part: usize,
+    /// How long the next turn is put off (DEBUG SLEEP).
+    sleep: Duration,
     /// Completions of the turn; kept for its memory.
     completions: Vec<Completion>,
 }
@@ -176,6 +178,7 @@ impl Worker {
             last_cron_ms: 0,
             expiring: false,
             cron_part: 0,
+            sleep: Duration::ZERO,
             completions: Vec::new(),
         };
         worker.tell_time();
@@ -212,6 +215,8 @@ impl Worker {
 
     /// One turn: everything that has come is executed, and what results is queued for the kernel and the others.
     fn turn(&mut self) {
+        // Not before the other workers have been told to do the same.
+        std::thread::sleep(std::mem::take(&mut self.sleep));
         let begin = clock::moment();
         self.tell_time();
         self.begin_turn_memory();
@@ -260,6 +265,7 @@ impl Worker {
             || self.expiring
             || self.slots.is_busy()
             || self.memory.is_evicting()
+            || !self.sleep.is_zero()
     }
 
     fn is_idle(&mut self) -> bool {
@@ -794,7 +800,7 @@ impl Worker {
                 Answer::Done
             }
             Question::Sleep(time) => {
-                std::thread::sleep(*time);
+                self.sleep = *time;
                 Answer::Done
             }
         }

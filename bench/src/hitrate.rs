@@ -29,8 +29,11 @@ struct Options {
     /// Keys that are asked for
     #[arg(long, default_value_t = 1_000_000)]
     keys: usize,
-    /// Requests that are counted; half as many come before them to warm the cache up
-    #[arg(long, default_value_t = 1_500_000)]
+    /// Requests before those that are counted: enough to fill the cache
+    #[arg(long, default_value_t = 700_000)]
+    warm_up: u64,
+    /// Requests that are counted
+    #[arg(long, default_value_t = 1_000_000)]
     requests: u64,
     /// The exponent of Zipf's law
     #[arg(long, default_value_t = 0.99)]
@@ -39,7 +42,7 @@ struct Options {
     #[arg(long, default_value_t = 100)]
     value: usize,
     /// maxmemory in megabytes (2^20 bytes)
-    #[arg(long, default_value_t = 48)]
+    #[arg(long, default_value_t = 24)]
     megabytes: u64,
 }
 
@@ -141,7 +144,7 @@ fn measure(options: &Options, zipf: &Zipf, kind: Kind, shards: usize, policy: &s
         value: vec![b'v'; options.value],
         hits: 0,
     };
-    load.send(zipf, options.requests / 2)?;
+    load.send(zipf, options.warm_up)?;
     load.hits = 0;
     let begin = Instant::now();
     load.send(zipf, options.requests)?;

@@ -69,11 +69,11 @@ impl AccessPolicy {
 }
 
 fn lru_clock(now_ms: u64) -> u32 {
-    (now_ms / 1000 & LRU_BITS_MASK) as u32
+    ((now_ms / 1000) & LRU_BITS_MASK) as u32
 }
 
 fn minute(now_ms: u64) -> u64 {
-    now_ms / 60_000 & MINUTE_MASK
+    (now_ms / 60_000) & MINUTE_MASK
 }
 
 fn lfu_bits(now_ms: u64, counter: u8) -> u32 {

@@ -151,6 +151,7 @@ impl Shard {
         }
         reply.array(exec.calls.len());
         for call in &exec.calls {
+            reply.set_resp3(call.resp3);
             self.execute_open(call.command.run, call.as_call(), reply);
         }
         self.env.effects.close(stamp);

@@ -674,7 +674,7 @@ impl Connection {
         if self.is_unix() {
             flags.push('U');
         }
-        if session.queue.is_some() {
+        if session.queue.is_some() || session.running.is_some() {
             flags.push('x');
         }
         if flags.is_empty() {
@@ -688,7 +688,12 @@ impl Connection {
             self.fd_number(),
             text(&session.name),
             session.db.0,
-            session.queue.as_ref().map_or(-1, |queue| queue.commands.len() as i64),
+            session
+                .queue
+                .as_ref()
+                .map(|queue| queue.commands.len())
+                .or(session.running)
+                .map_or(-1, |count| count as i64),
             self.query.buffered_bytes(),
             self.query.memory_bytes().saturating_sub(self.query.buffered_bytes()),
             session.queue.as_ref().map_or(0, |queue| queue.bytes),

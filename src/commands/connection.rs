@@ -66,7 +66,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             complexity: "O(1)",
             group: Group::Connection,
             arity: Arity::AtLeast(1),
-            flags: flags::NOSCRIPT
+            flags: flags::CHANGES_PROTOCOL
+                | flags::NOSCRIPT
                 | flags::LOADING
                 | flags::STALE
                 | flags::FAST
@@ -257,6 +258,12 @@ pub(crate) fn selected(args: Args<'_>, databases: u16) -> Result<DbIndex, Comman
     }
     let index = u16::try_from(index).ok().filter(|&index| index < databases);
     index.map(DbIndex).ok_or_else(|| CommandError::other("ERR DB index is out of range"))
+}
+
+/// Whether HELLO with these arguments asks for RESP3, if it asks for a protocol at all.
+pub(crate) fn asked_protocol(args: Args<'_>) -> Option<bool> {
+    let version = (args.len() > 1).then(|| shards::num::parse_i64(args.get(1)))??;
+    (2..=3).contains(&version).then_some(version == 3)
 }
 
 fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {

@@ -408,7 +408,7 @@ mod tests {
     #[test]
     fn directives_that_can_do_nothing_are_accepted_with_a_warning() {
         let loaded =
-            load("io-threads 4\nhz 10\nmaxmemory 1gb\nuser a on\nuser b on\nloadmodule /m.so x").unwrap();
+            load("io-threads 4\nhz 10\nappendonly yes\nuser a on\nuser b on\nloadmodule /m.so x").unwrap();
         assert_eq!(value(&loaded, "io-threads"), "4");
         assert_eq!(
             loaded.warnings,
@@ -416,7 +416,7 @@ mod tests {
                 "Configuration directive io-threads has no effect: every worker does its own input and output; \
                  their number is set by shards.",
                 "Configuration directive loadmodule has no effect: modules cannot be loaded (/m.so).",
-                "Configuration directives that this version accepts and does not use: maxmemory, user.",
+                "Configuration directives that this version accepts and does not use: appendonly, user.",
             ]
         );
     }

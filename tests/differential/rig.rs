@@ -74,7 +74,9 @@ impl Rig {
             Ok(got) => got,
             Err(error) => {
                 let got = format!("the connection failed: {error}");
-                return Some(Difference { step: 0, expected: printed(&expected[0]), got });
+                // Any command of the pipeline may be what ended the server, so all are shown.
+                let step = batch.len() - 1;
+                return Some(Difference { step, expected: printed(&expected[step]), got });
             }
         };
         for (step, (expected, got)) in expected.iter().zip(&got).enumerate() {

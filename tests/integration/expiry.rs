@@ -1,5 +1,8 @@
 //! Expiry as a client sees it: by the server's own clock, a key is gone from its millisecond on, for every command.
 
+use std::thread;
+use std::time::Duration;
+
 use testkit::{Client, Value};
 
 use crate::scene::{dialogue, eventually, start, with_shards};
@@ -81,6 +84,56 @@ fn expired_keys_leave_the_database_without_being_touched() {
         assert_eq!(client.ask("SET stays v"), Value::ok());
         eventually("only one key is left", || client.ask("DBSIZE") == Value::Int(1));
     });
+}
+
+#[test]
+fn active_expiry_can_be_switched_off_and_on() {
+    with_shards(&[1, 3], |shards| {
+        let server = start(shards, "--enable-debug-command yes");
+        let mut client = server.client();
+        assert_eq!(client.ask("DEBUG SET-ACTIVE-EXPIRE 0"), Value::ok());
+        for index in 0..50 {
+            assert_eq!(client.cmd(&["SET", &format!("key:{index}"), "v", "PX", "1"]), Value::ok());
+        }
+        // Longer than it takes to find them.
+        thread::sleep(Duration::from_millis(350));
+        assert_eq!(client.ask("DBSIZE"), Value::Int(50));
+        assert_eq!(client.ask("EXISTS key:7"), Value::Int(0));
+        assert_eq!(client.ask("DEBUG set-active-expire 1"), Value::ok());
+        eventually("the keys go", || client.ask("DBSIZE") == Value::Int(0));
+    });
+}
+
+#[test]
+fn debug_needs_permission() {
+    let refused = "(error) ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+    for (args, reply) in [
+        ("", refused),
+        ("--enable-debug-command no", refused),
+        ("--enable-debug-command local", "OK"),
+        ("--enable-debug-command yes", "OK"),
+    ] {
+        dialogue(&mut start(2, args).client(), &[("DEBUG SLEEP 0", reply)]);
+    }
+    dialogue(
+        &mut start(2, "--enable-debug-command local").client(),
+        &[
+            ("DEBUG ERROR MINE", "(error) MINE"),
+            (
+                "DEBUG nosuch",
+                "(error) ERR unknown subcommand or wrong number of arguments for 'nosuch'. Try DEBUG HELP.",
+            ),
+            (
+                "DEBUG SLEEP",
+                "(error) ERR unknown subcommand or wrong number of arguments for 'SLEEP'. Try DEBUG HELP.",
+            ),
+            ("DEBUG", "(error) ERR wrong number of arguments for 'debug' command"),
+            (
+                "CONFIG SET enable-debug-command yes",
+                "(error) ERR CONFIG SET failed (possibly related to argument 'enable-debug-command') - can't set immutable config",
+            ),
+        ],
+    );
 }
 
 /// Asserts a TTL that counts down from `seconds`; half a minute may have passed on a busy machine.

@@ -10,7 +10,7 @@ use testkit::{Client, Server, Value};
 use crate::scene::{alone, dialogue, eventually, is_oracle, skip_if, start};
 
 /// Whether a shoal without slot moves fails these tests.
-const MUST_MOVE_SLOTS: bool = false;
+const MUST_MOVE_SLOTS: bool = true;
 const SLOTS: usize = 16_384;
 
 /// Whether this server can move slots; a panic when it must be able to and is not.

@@ -231,9 +231,13 @@ fn setbit(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
         _ => return Err(CommandError::other("ERR bit is not an integer or out of range")),
     };
     let key = ctx.only_key(args, 1);
-    let mut entry = ctx.keys.write_padded(&key, (offset / 8) as usize + 1)?;
+    let len_min = (offset / 8) as usize + 1;
+    let len = ctx.keys.peek(&key).map(|entry| entry.string().len());
+    let mut entry = ctx.keys.write_padded(&key, len_min)?;
     let old = entry.with_raw(|bytes| bitops::set_bit(bytes, offset, bit));
-    ctx.keys.changed(&key, event::SETBIT);
+    if old != bit || len.is_none_or(|len| len < len_min) {
+        ctx.keys.changed(&key, event::SETBIT);
+    }
     ctx.reply.int(i64::from(old));
     Ok(())
 }

@@ -99,29 +99,36 @@ fn keys(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 }
 
 fn randomkey(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Done {
-    match ctx.keys.random_entry() {
-        Some(entry) => ctx.reply.bulk(entry.key()),
-        None => ctx.reply.null(),
-    }
+    let key = random_key(ctx);
+    reply_key(ctx, key.as_deref());
     Ok(())
 }
 
 /// What a shard says when others have keys too: how many keys it has, and one of them or a null.
-fn randomkey_with_weight(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let mut key = Reply::new(ctx.reply.is_resp3());
-    std::mem::swap(ctx.reply, &mut key);
-    randomkey(ctx, args)?;
-    std::mem::swap(ctx.reply, &mut key);
-    // Keys that have been found expired are not counted any more.
+fn randomkey_with_weight(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Done {
+    // Keys that are found expired on the way do not count any more.
+    let key = random_key(ctx);
     let weight = ctx.keys.db().len();
     ctx.reply.len_int(weight);
-    ctx.reply.append(key.bytes(), key.blobs());
+    reply_key(ctx, key.as_deref());
     Ok(())
+}
+
+fn random_key(ctx: &mut Ctx<'_>) -> Option<Box<[u8]>> {
+    ctx.keys.random_entry().map(|entry| entry.key().into())
+}
+
+fn reply_key(ctx: &mut Ctx<'_>, key: Option<&[u8]>) {
+    match key {
+        Some(key) => ctx.reply.bulk(key),
+        None => ctx.reply.null(),
+    }
 }
 
 /// Takes the key of one of the shards, each with a probability in proportion to its number of keys.
 fn choose_by_weight(parts: &[Reply], random: u64, reply: &mut Reply) {
-    let taken_apart = |part: &'_ Reply| -> (u64, usize) {
+    // The number of keys, and where the key begins.
+    let taken_apart = |part: &Reply| -> (u64, usize) {
         let end = memchr::memchr(b'\n', part.bytes()).map_or(0, |end| end + 1);
         let digits = part.bytes().get(1..end.saturating_sub(2)).unwrap_or_default();
         (num::parse_i64(digits).map_or(0, i64::unsigned_abs), end)

@@ -310,8 +310,13 @@ impl Shard {
 
     /// Takes entries out of this shard: for the owner that lends, and for the coordinator that gives back. A key that is
     /// named twice is lent once. One whose time is over goes as it is: it is removed where the transaction runs.
+    /// A database that is not there has no entries: the handler will refuse its number (COPY with DB).
     pub(super) fn lend(&mut self, keys: &Keys) -> Vec<(DbIndex, Entry)> {
-        let take = |(db, key)| {
+        let db_count = self.dbs().len();
+        let take = |(db, key): (DbIndex, _)| {
+            if db.index() >= db_count {
+                return None;
+            }
             let mut space = self.keyspace(db);
             let key = space.key(key);
             space.take_as_is(&key).map(|entry| (db, entry))
