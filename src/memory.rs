@@ -18,8 +18,8 @@ use crate::mesh::Hop;
 use crate::worker::Worker;
 
 /// Work on eviction at the end of a turn that is over the limit, and at the most before all its commands together, in
-/// keys: about a millisecond.
-const KEYS_PER_TURN: usize = 500;
+/// keys: about half a millisecond, so that the two together stay far under two.
+const KEYS_PER_TURN: usize = 250;
 /// What a command may evict all the same when its turn has used up that: more than it adds, unless it adds much.
 const KEYS_PER_COMMAND_MIN: usize = 8;
 /// An eviction takes about so long, with the sampling for it, in microseconds: what a time limit is in keys.

@@ -78,15 +78,16 @@ impl Worker {
         for index in std::mem::take(&mut self.awaiting_slot) {
             self.look_at(index);
         }
+        // Before transactions go on: a WATCH among them may be of the same client and key, and later.
+        for watched in std::mem::take(&mut self.unwatch_later) {
+            self.unwatch_keys(&watched);
+        }
         let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
         self.coordinator.resume(owners, &self.shard, &mut self.outbox);
         for (ticket, command, walk) in std::mem::take(&mut self.walks_later) {
             if let Some(reply) = self.walk_on(ticket, command, walk) {
                 self.fill_reserved(ticket, reply.bytes(), reply.blobs());
             }
-        }
-        for watched in std::mem::take(&mut self.unwatch_later) {
-            self.unwatch_keys(&watched);
         }
         self.send_outbox();
     }

@@ -50,7 +50,7 @@ const CRON_CONNECTIONS_PART: usize = 10;
 const GARBAGE_ENTRIES_PER_TURN: usize = 256;
 /// Work on expired keys: entries removed by the cron, and in each turn after that while more have expired. About
 /// a quarter of a millisecond.
-const EXPIRE_ENTRIES_PER_TURN: usize = 1000;
+const EXPIRE_ENTRIES_PER_TURN: usize = 500;
 /// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
 const STOPPING_TURNS_MAX: usize = 100;
 

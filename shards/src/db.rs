@@ -65,7 +65,7 @@ pub struct Env {
     pub effects: Effects,
     /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
     /// that their owners can tell those who watch them.
-    pub away: Option<Vec<(DbIndex, Box<[u8]>)>>,
+    pub away: Option<Vec<ChangedKey>>,
     /// How entries remember their use.
     pub access: AccessPolicy,
     /// All random choices of the shard.
@@ -81,6 +81,9 @@ pub struct Env {
     /// Set while a command runs that walks over slots: those of which some keys are lent to a transaction.
     pub lent: Vec<(DbIndex, SlotId)>,
 }
+
+/// A key that was changed, and whether it has only gone because its time was over.
+pub type ChangedKey = (DbIndex, Box<[u8]>, bool);
 
 /// When the memory of big values is given back: the directives `lazyfree-lazy-...` of the same names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -124,11 +127,13 @@ impl Env {
     /// Tells everybody who wants to know that a key has changed, but for the listener of effects.
     #[inline]
     pub fn signal(&mut self, db: DbIndex, key: &[u8], event: Event) {
+        // An expired key may be evicted before anybody meets it.
+        let is_removal = event == event::EXPIRED || event == event::EVICTED;
         if !self.watches.is_empty() {
-            self.watches.touch(db, key, event == event::EXPIRED);
+            self.watches.touch(db, key, is_removal);
         }
         if let Some(away) = &mut self.away {
-            away.push((db, key.into()));
+            away.push((db, key.into(), is_removal));
         }
     }
 

@@ -86,6 +86,11 @@ impl Effects {
         }
     }
 
+    /// The command that runs next runs on other shards as well, one of which records it.
+    pub fn leave_to_others(&mut self) {
+        self.said = self.listening;
+    }
+
     /// True when the command that has just run has said what its effect is. Asked once for each command.
     pub fn take_said(&mut self) -> bool {
         std::mem::take(&mut self.said)

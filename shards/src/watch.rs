@@ -59,11 +59,12 @@ impl Watches {
         }
     }
 
-    /// A key has changed. `is_expiry`: its time was over.
-    pub fn touch(&mut self, db: DbIndex, key: &[u8], is_expiry: bool) {
+    /// A key has changed. `is_removal`: it has gone by itself, because its time was over or for want of memory, which for
+    /// a key whose time was over when it was watched is no change.
+    pub fn touch(&mut self, db: DbIndex, key: &[u8], is_removal: bool) {
         let Some(watches) = self.keys.get_mut(&(db, key.into())) else { return };
         for watch in watches {
-            if !std::mem::take(&mut watch.was_expired) || !is_expiry {
+            if !std::mem::take(&mut watch.was_expired) || !is_removal {
                 watch.changed = true;
             }
         }

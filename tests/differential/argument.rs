@@ -136,21 +136,25 @@ impl<'a> Generator<'a> {
     pub(crate) fn command(&mut self, row: &Row) -> Vec<Vec<u8>> {
         let mut out = vec![self.cased(row.name)];
         self.sequence(row.args, &mut out);
-        if self.one_of(SPOILT_ONE_OF) && !self.has_past_time {
-            self.spoil(&mut out);
+        // Redis 7.0 obeys the options of HELLO one by one until it meets a wrong one; 7.2 looks at all of them first.
+        let is_checked_first = row.name != "HELLO";
+        if self.one_of(SPOILT_ONE_OF) && !self.has_past_time && is_checked_first {
+            // Without its name the rest of a command is another one, which only one of the servers may have.
+            let first = if row.name == "COMMAND" { 3.min(out.len()) } else { 1 };
+            self.spoil(&mut out, first);
         }
         out
     }
 
-    fn spoil(&mut self, args: &mut Vec<Vec<u8>>) {
+    fn spoil(&mut self, args: &mut Vec<Vec<u8>>, first: usize) {
         let odd = self.choose(ODD).to_vec();
-        let place = self.rng.usize(1..=args.len());
+        let place = self.rng.usize(first..=args.len());
         match self.rng.u8(..4) {
             0 => args.push(odd),
             1 => args.insert(place, odd),
             2 if place < args.len() => args[place] = odd,
             _ if place < args.len() => drop(args.remove(place)),
-            _ => drop(args.drain(1..)),
+            _ => drop(args.drain(first..)),
         }
     }
 

@@ -134,7 +134,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "ECHO", weight: 4, args: &[Value] },
     Row { name: "HELLO", weight: 3, args: &[
         OneOf(&[&[Word("2")], &[Word("3")], &[Value]]),
-        Options(&[&[Word("SETNAME"), Value], &[Word("AUTH"), Word("default"), Value]]),
+        OneOf(&[&[], &[Word("SETNAME"), Value], &[Word("AUTH"), Word("default"), Value]]),
     ] },
     Row { name: "PING", weight: 4, args: &[Options(&[&[Value]])] },
     Row { name: "RESET", weight: 1, args: &[] },

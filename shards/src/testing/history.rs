@@ -89,26 +89,45 @@ impl<S: Spec> Search<'_, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::model::Model;
+    use crate::testing::model::{Call, Model};
 
-    /// An operation: its command, its reply and when it began and ended.
+    /// An operation: what is done, its reply and when it began and ended. `EXEC@2 SET a 1 ; GET b` is of client 2, and so are
+    /// `WATCH@2 a b` and `UNWATCH@2`.
     type Line = (&'static str, &'static str, u64, u64);
 
-    fn operation(&(call, reply, invoked, returned): &Line) -> Operation<Vec<String>> {
-        let bulk = |value: &str| match value {
-            "nil" => "$-1\r\n".to_owned(),
-            _ => format!("${}\r\n{value}\r\n", value.len()),
-        };
-        let reply = match reply.strip_prefix('*') {
+    fn operation(&(call, reply, invoked, returned): &Line) -> Operation<Call> {
+        Operation {
+            call: parsed(call),
+            reply: encoded(reply).into_bytes(),
+            invoked,
+            returned,
+            after: Vec::new(),
+        }
+    }
+
+    fn parsed(line: &str) -> Call {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect();
+        let (head, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let Some((name, client)) = head.split_once('@') else { return Call::Command(0, words(line)) };
+        let client = client.parse().unwrap();
+        match name {
+            "WATCH" => Call::Watch(client, rest.split(' ').map(|key| (0, key.to_owned())).collect()),
+            "EXEC" => Call::Exec(client, rest.split(" ; ").map(|line| (0, words(line))).collect()),
+            _ => Call::Unwatch(client),
+        }
+    }
+
+    fn encoded(reply: &str) -> String {
+        match reply.strip_prefix('*') {
+            Some("-1") => "*-1\r\n".to_owned(),
             Some(values) => {
-                let values: Vec<String> = values.split(' ').map(bulk).collect();
+                let values: Vec<String> = values.split(' ').map(encoded).collect();
                 format!("*{}\r\n{}", values.len(), values.concat())
             }
             None if reply.starts_with(['+', ':']) => format!("{reply}\r\n"),
-            None => bulk(reply),
-        };
-        let call = call.split(' ').map(str::to_owned).collect();
-        Operation { call, reply: reply.into_bytes(), invoked, returned, after: Vec::new() }
+            None if reply == "nil" => "$-1\r\n".to_owned(),
+            None => format!("${}\r\n{reply}\r\n", reply.len()),
+        }
     }
 
     fn order(lines: &[Line]) -> Option<Vec<usize>> {
@@ -193,6 +212,91 @@ mod tests {
         let [start, first, _, _] = skew(":2", ":2");
         let seen = ("MGET a b", "*yy yy", 10, 11);
         assert!(order(&[start, first, ("BITOP OR b a a", ":2", 3, 9), seen]).is_some());
+    }
+
+    #[test]
+    fn a_torn_exec_is_found() {
+        let read_sees = |values| [("EXEC@1 SET a 1 ; SET b 1", "*+OK +OK", 1, 9), ("MGET a b", values, 2, 8)];
+        assert!(order(&read_sees("*1 1")).is_some());
+        assert!(order(&read_sees("*nil nil")).is_some());
+        assert!(order(&read_sees("*1 nil")).is_none());
+        assert!(order(&read_sees("*nil 1")).is_none());
+        // What it reads itself is of one moment too.
+        let reader_sees = |values| [("MSET a 1 b 1", "+OK", 1, 9), ("EXEC@1 GET a ; GET b", values, 2, 8)];
+        assert!(order(&reader_sees("*1 1")).is_some());
+        assert!(order(&reader_sees("*nil 1")).is_none());
+        // And it sees what it has done.
+        assert!(order(&[("EXEC@1 SET a 1 ; INCR a", "*+OK :2", 1, 2)]).is_some());
+        assert!(order(&[("EXEC@1 SET a 1 ; INCR a", "*+OK :1", 1, 2)]).is_none());
+        // Half of one that was closed in the middle.
+        assert!(order(&[("EXEC@1 SET a 1 ; SET b 1", "*+OK +OK", 1, 2), ("GET b", "nil", 3, 4)]).is_none());
+    }
+
+    #[test]
+    fn an_exec_that_ran_although_its_watched_key_had_changed_is_found() {
+        let history = |exec| {
+            [
+                ("WATCH@1 a", "+OK", 1, 2),
+                ("SET a 5", "+OK", 3, 4),
+                ("EXEC@1 SET b 1", exec, 5, 6),
+                ("GET b", if exec == "*-1" { "nil" } else { "1" }, 7, 8),
+            ]
+        };
+        assert!(order(&history("*-1")).is_some());
+        assert!(order(&history("*+OK")).is_none());
+        // Two that increment the same way: one has to give in.
+        let both = |second| {
+            [
+                ("WATCH@1 a", "+OK", 1, 2),
+                ("WATCH@2 a", "+OK", 1, 2),
+                ("EXEC@1 SET a 1", "*+OK", 3, 9),
+                ("EXEC@2 SET a 1", second, 3, 9),
+            ]
+        };
+        assert!(order(&both("*-1")).is_some());
+        assert!(order(&both("*+OK")).is_none());
+    }
+
+    #[test]
+    fn an_exec_that_gives_in_without_need_is_found() {
+        let watch = ("WATCH@1 a", "+OK", 1, 2);
+        let gives_in = ("EXEC@1 SET b 1", "*-1", 5, 6);
+        assert!(order(&[watch, gives_in]).is_none());
+        assert!(order(&[watch, ("SET b 5", "+OK", 3, 4), gives_in]).is_none());
+        assert!(order(&[watch, ("DEL a", ":0", 3, 4), gives_in]).is_none(), "nothing was changed");
+        // Before it was watched, behind EXEC, and when it is watched no more.
+        assert!(order(&[("SET a 5", "+OK", 0, 0), watch, gives_in]).is_none());
+        assert!(order(&[watch, gives_in, ("SET a 5", "+OK", 7, 8)]).is_none());
+        assert!(order(&[watch, ("SET a 5", "+OK", 3, 3), ("UNWATCH@1", "+OK", 4, 4), gives_in]).is_none());
+        let first = ("EXEC@1 SET a 1", "*+OK", 3, 3);
+        assert!(order(&[watch, first, gives_in]).is_none(), "the first EXEC has ended the watch");
+        // At the same time it may be.
+        assert!(order(&[watch, ("SET a 5", "+OK", 3, 9), gives_in]).is_some());
+    }
+
+    #[test]
+    fn a_key_that_is_seen_behind_its_time_is_found() {
+        let tick = |now_ms, at| Operation {
+            call: Call::Clock("a".into(), now_ms),
+            reply: Vec::new(),
+            invoked: at,
+            returned: at,
+            after: Vec::new(),
+        };
+        let start_ms = crate::testing::START_MS;
+        let set = operation(&("SET a 1 PX 5", "+OK", 1, 1));
+        let read_sees = |value, at| operation(&("GET a", value, at, at));
+        let is_possible = |history: &[Operation<Call>]| serial_order::<Model>(history).is_some();
+        assert!(is_possible(&[set.clone(), tick(start_ms + 4, 2), read_sees("1", 3)]));
+        assert!(!is_possible(&[set.clone(), tick(start_ms + 4, 2), read_sees("nil", 3)]));
+        assert!(is_possible(&[set.clone(), tick(start_ms + 5, 2), read_sees("nil", 3)]));
+        assert!(!is_possible(&[set.clone(), tick(start_ms + 5, 2), read_sees("1", 3)]));
+        // That it goes is a change for those who watch it.
+        let watch = operation(&("WATCH@1 a", "+OK", 2, 2));
+        let exec = |reply| operation(&("EXEC@1 GET b", reply, 4, 4));
+        let history = |reply| [set.clone(), watch.clone(), tick(start_ms + 5, 3), exec(reply)];
+        assert!(is_possible(&history("*-1")));
+        assert!(!is_possible(&history("*nil")));
     }
 
     #[test]

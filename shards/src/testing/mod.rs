@@ -232,7 +232,7 @@ fn probe(
 }
 
 /// The bytes that a client receives: encoded bytes with the blobs in their places.
-fn on_the_wire(reply: &Reply) -> Vec<u8> {
+pub(crate) fn on_the_wire(reply: &Reply) -> Vec<u8> {
     let mut wire = Vec::with_capacity(reply.total_len());
     let mut sent = 0;
     for (offset, blob) in reply.blobs() {

@@ -1,31 +1,35 @@
 //! A node in one thread: several shards with their coordinators, clients' connections, and between each pair of
 //! workers a queue that delivers when it is told to.
 //!
-//! It sends commands where `dispatch` of the server sends them, and keeps connections waiting where it does. What is
-//! random is the choice of what happens next ([`Node::step_at_random`]): the next hop of some pair arrives, or some
-//! connection goes on. It knows how commands are routed, but not what any command does.
+//! It sends commands where `dispatch` of the server sends them, keeps connections waiting where it does
+//! ([`dispatch`](self::dispatch)), and hands slots over as it does ([`moves`]). What is random is the choice of what happens
+//! next ([`Node::step_at_random`]): the next hop of some pair arrives, some connection goes on, or some worker looks
+//! after the slots that leave it. It knows how commands are routed, but not what any command does.
+
+mod dispatch;
+mod moves;
 
 use std::collections::VecDeque;
 
-use crate::args::{Args, OwnedArgs};
+use crate::args::OwnedArgs;
 use crate::command::DataCommand;
 use crate::db::DbIndex;
-use crate::error::CommandError;
+use crate::effects::Group;
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::shard::{Shard, ShardConfig};
-use crate::slot::{SLOT_COUNT, ShardId, SlotId};
-use crate::txn::coordinator::{Coordinator, Method, Owners};
-use crate::txn::route::{Route, route};
-use crate::txn::{Outbox, OwnedCall, Ticket, TxnMessage};
+use crate::slot::{ShardId, SlotId};
+use crate::txn::coordinator::{Coordinator, Owners};
+use crate::txn::slot_move::{MoveMessage, SlotMap, SlotMoves};
+use crate::txn::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Watched};
 use crate::walk::Walk;
-use crate::watch::ClientId;
 
 /// What one worker sends another.
 enum Hop {
     Command(OwnedCall, Ticket),
     Reply(Ticket, Reply),
-    Txn(TxnMessage),
+    Txn(Box<TxnMessage>),
+    Move(MoveMessage),
 }
 
 /// One per shard.
@@ -33,6 +37,33 @@ struct Worker {
     shard: Shard,
     coordinator: Coordinator,
     outbox: Outbox,
+    slots: SlotMoves,
+    /// Keys in slots on their way that clients watch no more.
+    unwatch_later: Vec<Watched>,
+    /// Walks from shard to shard, by the tickets of their clients.
+    walks: Vec<(Ticket, Walk)>,
+    /// Walks that have come to a slot that is on its way.
+    walks_later: Vec<(Ticket, Walk)>,
+}
+
+/// What a client asks for.
+pub enum Request {
+    /// A command on keys.
+    Data(&'static DataCommand, OwnedArgs),
+    /// MULTI
+    Multi,
+    /// EXEC
+    Exec,
+    /// DISCARD
+    Discard,
+    /// WATCH, with its name and keys.
+    Watch(OwnedArgs),
+    /// UNWATCH
+    Unwatch,
+    /// SELECT. Behind MULTI it concerns what is queued after it, and is no element of the reply of EXEC.
+    Select(DbIndex),
+    /// DEBUG SLOT-MOVE
+    MoveSlot(SlotId, ShardId),
 }
 
 /// A request of a connection, in the order of its requests.
@@ -47,9 +78,11 @@ struct Place {
 enum Waiting {
     No,
     /// For all replies; then this request is taken up again.
-    Barrier(&'static DataCommand, OwnedArgs),
+    Barrier(Request),
     /// For the reply of a transaction.
     Reply,
+    /// For a slot to arrive; then this request is taken up again. True when one has.
+    Slot(Request, bool),
 }
 
 /// A client's connection, bound to a worker.
@@ -57,7 +90,10 @@ struct Connection {
     worker: ShardId,
     resp3: bool,
     db: DbIndex,
-    requests: VecDeque<(&'static DataCommand, OwnedArgs)>,
+    /// Behind MULTI.
+    queue: Option<Vec<(&'static DataCommand, DbIndex, OwnedArgs)>>,
+    watched: Keys,
+    requests: VecDeque<Request>,
     /// Requests that have been taken up, from the oldest one whose reply has not been taken.
     places: VecDeque<Place>,
     /// The number of the first place.
@@ -65,6 +101,16 @@ struct Connection {
     /// How many replies are missing.
     awaited: usize,
     waiting: Waiting,
+    life: Life,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Open,
+    /// The client has gone; what is under way goes on.
+    Closed,
+    /// Nothing is left of it on any shard.
+    Dropped,
 }
 
 /// A request that is done: when it went to its shards and when its reply came, in steps, and the reply.
@@ -82,12 +128,46 @@ pub struct Finished {
 pub struct Events {
     /// Transactions started.
     pub transactions: usize,
+    /// EXEC on one shard at once, without a transaction.
+    pub direct_execs: usize,
+    /// EXEC that did not run because of WATCH.
+    pub broken_watches: usize,
     /// Locks refused.
     pub refused: usize,
     /// Lent entries that came home unused.
     pub lent_in_vain: usize,
     /// Commands that had to wait for a lock.
     pub parked: usize,
+    /// Slots that have left and arrived, and requests to move one that were refused.
+    pub moves: usize,
+    /// Requests to move a slot that was being moved already.
+    pub refused_moves: usize,
+    /// Requests that had to wait for a slot.
+    pub awaited_slot: usize,
+    /// Transactions that had to wait for a slot.
+    pub deferred: usize,
+    /// Connections that were closed with requests under way.
+    pub closed_busy: usize,
+    /// Keys that were removed because their time was over.
+    pub expired: usize,
+}
+
+impl Events {
+    /// Adds what has happened elsewhere.
+    pub fn add(&mut self, other: &Events) {
+        self.transactions += other.transactions;
+        self.direct_execs += other.direct_execs;
+        self.broken_watches += other.broken_watches;
+        self.refused += other.refused;
+        self.lent_in_vain += other.lent_in_vain;
+        self.parked += other.parked;
+        self.moves += other.moves;
+        self.refused_moves += other.refused_moves;
+        self.awaited_slot += other.awaited_slot;
+        self.deferred += other.deferred;
+        self.closed_busy += other.closed_busy;
+        self.expired += other.expired;
+    }
 }
 
 /// Shards, coordinators, connections and what is on its way between them.
@@ -98,17 +178,22 @@ pub struct Node {
     /// How slow each queue is: it delivers once in so many times that it is chosen.
     slowness: Vec<usize>,
     connections: Vec<Connection>,
-    /// The owner of each slot.
-    owners: Vec<ShardId>,
-    /// Walks from shard to shard, by the tickets of their clients.
-    walks: Vec<(Ticket, Walk)>,
     steps: u64,
     events: Events,
+}
+
+/// One of the things that can happen next.
+enum Choice {
+    Arrive(usize),
+    GoOn(usize),
+    Drop(usize),
+    AdvanceMoves(usize),
 }
 
 impl Node {
     /// A node of this many empty shards, with 16 databases and the given proto-max-bulk-len in bytes.
     pub fn new(shard_count: usize, string_len_max: usize) -> Node {
+        let map = SlotMap::dealt_to(shard_count);
         let worker = |index: usize| {
             let id = ShardId(index as u16);
             let config = ShardConfig {
@@ -118,24 +203,23 @@ impl Node {
                 random_seed: index as u64,
                 string_len_max,
             };
-            let shard = Shard::new(&config);
-            Worker { shard, coordinator: Coordinator::new(id), outbox: Outbox::new() }
+            let mut shard = Shard::new(&config);
+            shard.set_owned(map.owned_by(id));
+            Worker {
+                shard,
+                coordinator: Coordinator::new(id),
+                outbox: Outbox::new(),
+                slots: SlotMoves::new(id, shard_count, map.clone()),
+                unwatch_later: Vec::new(),
+                walks: Vec::new(),
+                walks_later: Vec::new(),
+            }
         };
-        let owners: Vec<_> =
-            (0..SLOT_COUNT).map(|slot| ShardId((slot * shard_count / SLOT_COUNT) as u16)).collect();
-        let mut workers: Vec<Worker> = (0..shard_count).map(worker).collect();
-        for worker in &mut workers {
-            let slots = (0..SLOT_COUNT as u16).map(SlotId::new);
-            let id = worker.shard.id;
-            worker.shard.set_owned(slots.filter(|slot| owners[slot.index()] == id).collect());
-        }
         Node {
-            workers,
+            workers: (0..shard_count).map(worker).collect(),
             queues: (0..shard_count * shard_count).map(|_| VecDeque::new()).collect(),
             slowness: vec![1; shard_count * shard_count],
             connections: Vec::new(),
-            owners,
-            walks: Vec::new(),
             steps: 0,
             events: Events::default(),
         }
@@ -146,9 +230,17 @@ impl Node {
         self.slowness.fill_with(|| 1 + random.below(factor_max));
     }
 
-    /// Tells all shards the time, in milliseconds since 1970.
-    pub fn set_now(&mut self, now_ms: u64) {
+    /// Tells all shards the time, in milliseconds since 1970: the server's workers read the same clock before all that
+    /// they do. Returns the step in which it happens.
+    pub fn set_now(&mut self, now_ms: u64) -> u64 {
+        self.steps += 1;
         self.workers.iter_mut().for_each(|worker| worker.shard.set_now(now_ms));
+        self.steps
+    }
+
+    /// The number of shards.
+    pub fn shard_count(&self) -> usize {
+        self.workers.len()
     }
 
     /// A shard of the node.
@@ -161,14 +253,25 @@ impl Node {
         &mut self.workers[id.index()].shard
     }
 
-    /// The shard that owns a key.
+    /// The shard that owns a key, as the first worker knows it.
     pub fn owner(&self, key: &[u8]) -> ShardId {
-        self.owners[SlotId::of(key).index()]
+        self.workers[0].slots.owner(SlotId::of(key))
     }
 
     /// What has happened so far.
     pub fn events(&self) -> Events {
-        self.events
+        let expired = self.workers.iter().map(|worker| worker.shard.env().expired_keys as usize).sum();
+        Events { expired, ..self.events }
+    }
+
+    /// Starts the recording of effects on all shards.
+    pub fn listen_to_effects(&mut self) {
+        self.workers.iter_mut().for_each(|worker| worker.shard.listen_to_effects(true));
+    }
+
+    /// The effects since the last call, each shard's in its order.
+    pub fn take_effects(&mut self) -> Vec<Vec<Group>> {
+        self.workers.iter_mut().map(|worker| worker.shard.take_effects()).collect()
     }
 
     /// A new connection to a worker; the number that names it.
@@ -177,13 +280,31 @@ impl Node {
             worker,
             resp3: false,
             db: DbIndex::default(),
+            queue: None,
+            watched: Keys::default(),
             requests: VecDeque::new(),
             places: VecDeque::new(),
             first: 0,
             awaited: 0,
             waiting: Waiting::No,
+            life: Life::Open,
         });
         self.connections.len() - 1
+    }
+
+    /// The client goes away. What has been taken up goes on, as on the server. Returns how many requests, the last ones,
+    /// never will be.
+    pub fn close(&mut self, connection: usize) -> usize {
+        let connection = &mut self.connections[connection];
+        let mut left = std::mem::take(&mut connection.requests).len();
+        if matches!(connection.waiting, Waiting::Barrier(_) | Waiting::Slot(..)) {
+            connection.waiting = Waiting::No;
+            left += 1;
+        }
+        self.events.closed_busy += usize::from(connection.awaited > 0);
+        connection.queue = None;
+        connection.life = Life::Closed;
+        left
     }
 
     /// Chooses the protocol version of replies to requests that are taken up from now on.
@@ -196,9 +317,14 @@ impl Node {
         self.connections[connection].db = db;
     }
 
-    /// The client sends a request.
+    /// The client sends a command on keys.
     pub fn request(&mut self, connection: usize, command: &'static DataCommand, args: OwnedArgs) {
-        self.connections[connection].requests.push_back((command, args));
+        self.ask(connection, Request::Data(command, args));
+    }
+
+    /// The client sends a request of any kind.
+    pub fn ask(&mut self, connection: usize, request: Request) {
+        self.connections[connection].requests.push_back(request);
     }
 
     /// The client reads its next reply, if it has come and all before it have.
@@ -210,147 +336,63 @@ impl Node {
         reply.map(|(returned, reply)| Finished { invoked, returned, reply })
     }
 
-    /// True when no lock is held, no transaction is under way and no hop is either.
+    /// True when no lock is held, nothing is under way and nothing waits.
     pub fn is_quiet(&self) -> bool {
-        self.queues.iter().all(VecDeque::is_empty)
-            && self
-                .workers
-                .iter()
-                .all(|worker| worker.shard.has_no_locks() && worker.coordinator.transactions() == 0)
+        let is_quiet = |worker: &Worker| {
+            worker.shard.has_no_locks()
+                && worker.coordinator.transactions() == 0
+                && !worker.slots.is_busy()
+                && worker.walks.is_empty()
+                && worker.walks_later.is_empty()
+                && worker.unwatch_later.is_empty()
+        };
+        self.queues.iter().all(VecDeque::is_empty) && self.workers.iter().all(is_quiet)
     }
 
     /// Does one of the things that can happen next. False when nothing can.
     pub fn step_at_random(&mut self, random: &mut Random) -> bool {
+        let mut choices: Vec<Choice> = Vec::new();
         let queues = (0..self.queues.len()).filter(|&queue| !self.queues[queue].is_empty());
-        let connections = (0..self.connections.len()).filter(|&at| self.connections[at].can_go_on());
-        let connection_base = self.queues.len();
-        let choices: Vec<usize> =
-            queues.chain(connections.map(|connection| connection_base + connection)).collect();
+        choices.extend(queues.map(Choice::Arrive));
+        for (index, connection) in self.connections.iter().enumerate() {
+            if connection.can_go_on() {
+                choices.push(Choice::GoOn(index));
+            } else if connection.life == Life::Closed && connection.awaited == 0 {
+                choices.push(Choice::Drop(index));
+            }
+        }
+        let busy = (0..self.workers.len()).filter(|&worker| self.workers[worker].slots.is_busy());
+        choices.extend(busy.map(Choice::AdvanceMoves));
         if choices.is_empty() {
             return false;
         }
         self.steps += 1;
-        let choice = choices[random.below(choices.len())];
-        if choice >= connection_base {
-            self.go_on(choice - connection_base);
-        } else if random.one_in(self.slowness[choice]) {
-            self.arrive(choice / self.workers.len(), choice % self.workers.len());
+        match choices[random.below(choices.len())] {
+            Choice::GoOn(index) => self.go_on(index),
+            Choice::Drop(index) => {
+                self.connections[index].life = Life::Dropped;
+                self.unwatch(index);
+            }
+            Choice::AdvanceMoves(worker) => self.advance_moves(worker),
+            Choice::Arrive(queue) if random.one_in(self.slowness[queue]) => {
+                self.arrive(queue / self.workers.len(), queue % self.workers.len());
+            }
+            Choice::Arrive(_) => {}
         }
         true
     }
 
-    /// Takes up the next request of a connection, or the one that had to wait.
-    fn go_on(&mut self, index: usize) {
-        let connection = &mut self.connections[index];
-        let (command, args) = match std::mem::replace(&mut connection.waiting, Waiting::No) {
-            Waiting::Barrier(command, args) => (command, args),
-            Waiting::No | Waiting::Reply => match connection.requests.pop_front() {
-                Some(request) => request,
-                None => return,
-            },
-        };
-        self.dispatch(index, command, args);
-    }
-
-    fn dispatch(&mut self, index: usize, command: &'static DataCommand, args: OwnedArgs) {
-        let borrowed = args.as_args();
-        if !command.spec.arity.accepts(borrowed.len()) {
-            let mut reply = Reply::new(self.connections[index].resp3);
-            reply.error(&CommandError::WrongArity(super::full_name(command).into()));
-            let ticket = self.reserve(index);
-            return self.fill(ticket, reply);
-        }
-        let mut positions = Vec::new();
-        let owner = |slot: SlotId| self.owners[slot.index()];
-        match route(&command.spec, command.spec.plan(), borrowed, owner, &mut positions) {
-            Route::Txn(method) => self.start_txn(index, method, command, args),
-            Route::Walk => self.start_walk(index, command, args),
-            Route::Shard(_, None) if command.spec.has_keys() && self.connections[index].awaited > 0 => {
-                self.connections[index].waiting = Waiting::Barrier(command, args);
+    fn arrive(&mut self, from: usize, to: usize) {
+        let Some(hop) = self.queues[from * self.workers.len() + to].pop_front() else { return };
+        let (from, to) = (ShardId(from as u16), ShardId(to as u16));
+        match hop {
+            Hop::Command(call, ticket) => self.submit(to, &call, ticket),
+            Hop::Reply(ticket, reply) => self.fill(ticket, reply),
+            Hop::Txn(message) => {
+                self.handle_txn(from, to, *message);
+                self.send_outbox(to);
             }
-            Route::Shard(shard, slot) => {
-                let shard = shard.unwrap_or(self.connections[index].worker);
-                self.run_on_shard(index, shard, command, slot, borrowed);
-            }
-        }
-    }
-
-    fn run_on_shard(
-        &mut self,
-        index: usize,
-        shard: ShardId,
-        command: &'static DataCommand,
-        slot: Option<SlotId>,
-        args: Args<'_>,
-    ) {
-        let ticket = self.reserve(index);
-        let resp3 = self.connections[index].resp3;
-        let call = OwnedCall {
-            command,
-            db: self.connections[index].db,
-            slot,
-            client: ClientId(index as u64),
-            touch: true,
-            resp3,
-            args: args.to_owned(),
-        };
-        if shard == ticket.worker {
-            self.submit(shard, &call, ticket);
-        } else {
-            self.send(ticket.worker, shard, Hop::Command(call, ticket));
-        }
-    }
-
-    fn start_txn(&mut self, index: usize, method: Method, command: &'static DataCommand, args: OwnedArgs) {
-        if self.connections[index].awaited > 0 {
-            self.connections[index].waiting = Waiting::Barrier(command, args);
-            return;
-        }
-        self.events.transactions += 1;
-        let ticket = self.reserve(index);
-        let connection = &mut self.connections[index];
-        connection.waiting = Waiting::Reply;
-        let resp3 = connection.resp3;
-        let call = OwnedCall {
-            command,
-            db: connection.db,
-            slot: None,
-            client: ClientId(index as u64),
-            touch: true,
-            resp3,
-            args,
-        };
-        let shard_count = self.workers.len();
-        let Worker { shard, coordinator, outbox } = &mut self.workers[ticket.worker.index()];
-        let owner = |slot: SlotId| self.owners[slot.index()];
-        let owners = Owners { owner: &owner, shard_count };
-        coordinator.start(method, call, ticket, owners, shard, outbox);
-        self.send_outbox(ticket.worker);
-    }
-
-    fn start_walk(&mut self, index: usize, command: &'static DataCommand, args: OwnedArgs) {
-        if self.connections[index].awaited > 0 {
-            self.connections[index].waiting = Waiting::Barrier(command, args);
-            return;
-        }
-        let ticket = self.reserve(index);
-        let connection = &mut self.connections[index];
-        connection.waiting = Waiting::Reply;
-        let (db, resp3) = (connection.db, connection.resp3);
-        let client = ClientId(index as u64);
-        let walk = Walk::new(OwnedCall { command, db, slot: None, client, touch: true, resp3, args });
-        self.walk_on(ticket, walk);
-    }
-
-    /// Asks the next shard of a walk.
-    fn walk_on(&mut self, ticket: Ticket, mut walk: Walk) {
-        let (shard, call) = walk.ask(|slot| self.owners[slot.index()]);
-        let call = call.clone();
-        self.walks.push((ticket, walk));
-        if shard == ticket.worker {
-            self.submit(shard, &call, ticket);
-        } else {
-            self.send(ticket.worker, shard, Hop::Command(call, ticket));
+            Hop::Move(message) => self.take_move(from, to, message),
         }
     }
 
@@ -364,17 +406,19 @@ impl Node {
         }
     }
 
-    fn arrive(&mut self, from: usize, to: usize) {
-        let Some(hop) = self.queues[from * self.workers.len() + to].pop_front() else { return };
-        let (from, to) = (ShardId(from as u16), ShardId(to as u16));
-        match hop {
-            Hop::Command(call, ticket) => self.submit(to, &call, ticket),
-            Hop::Reply(ticket, reply) => self.fill(ticket, reply),
-            Hop::Txn(message) => {
-                self.handle_txn(from, to, message);
-                self.send_outbox(to);
-            }
-        }
+    /// Lets a worker's coordinator act, and sends what it has to say.
+    fn with_coordinator<R>(
+        &mut self,
+        worker: ShardId,
+        act: impl FnOnce(&mut Coordinator, Owners<'_>, &mut Shard, &mut Outbox) -> R,
+    ) -> R {
+        let shard_count = self.workers.len();
+        let Worker { shard, coordinator, outbox, slots, .. } = &mut self.workers[worker.index()];
+        let deferred = coordinator.deferred();
+        let result =
+            act(coordinator, Owners { owner: &|slot| slots.owner(slot), shard_count }, shard, outbox);
+        self.events.deferred += coordinator.deferred().saturating_sub(deferred);
+        result
     }
 
     fn handle_txn(&mut self, from: ShardId, to: ShardId, message: TxnMessage) {
@@ -383,12 +427,14 @@ impl Node {
             TxnMessage::Cancel(_, Some(lent)) if !lent.entries.is_empty() => self.events.lent_in_vain += 1,
             _ => {}
         }
-        let owner = |slot: SlotId| self.owners[slot.index()];
-        let owners = Owners { owner: &owner, shard_count: self.workers.len() };
-        let Worker { shard, coordinator, outbox } = &mut self.workers[to.index()];
         let replies = if message.is_for_coordinator() {
-            coordinator.handle(from, message, owners, shard, outbox).into_iter().collect()
+            let handle =
+                |coordinator: &mut Coordinator, owners: Owners<'_>, shard: &mut Shard, out: &mut _| {
+                    coordinator.handle(from, message, owners, shard, out)
+                };
+            self.with_coordinator(to, handle).into_iter().collect()
         } else {
+            let Worker { shard, outbox, .. } = &mut self.workers[to.index()];
             shard.handle_txn(from, message, outbox);
             shard.take_completed()
         };
@@ -404,7 +450,7 @@ impl Node {
                 if to == from {
                     self.handle_txn(from, to, message);
                 } else {
-                    self.send(from, to, Hop::Txn(message));
+                    self.send(from, to, Hop::Txn(Box::new(message)));
                 }
             }
         }
@@ -433,10 +479,13 @@ impl Node {
         Ticket { worker: connection.worker, connection: index as u32, seq }
     }
 
+    /// A reply has come to the worker that has the connection. What is only one shard's answer to a walk takes the walk
+    /// on.
     fn fill(&mut self, ticket: Ticket, mut reply: Reply) {
-        if let Some(at) = self.walks.iter().position(|(of, _)| *of == ticket) {
-            let (_, mut walk) = self.walks.swap_remove(at);
-            match walk.answered(reply.bytes(), |slot| self.owners[slot.index()]) {
+        let Worker { walks, slots, .. } = &mut self.workers[ticket.worker.index()];
+        if let Some(at) = walks.iter().position(|(of, _)| *of == ticket) {
+            let (_, mut walk) = walks.swap_remove(at);
+            match walk.answered(reply.bytes(), |slot| slots.owner(slot)) {
                 Some(whole) => reply = whole,
                 None => return self.walk_on(ticket, walk),
             }
@@ -455,7 +504,8 @@ impl Connection {
         match self.waiting {
             Waiting::No => !self.requests.is_empty(),
             Waiting::Reply => self.awaited == 0 && !self.requests.is_empty(),
-            Waiting::Barrier(..) => self.awaited == 0,
+            Waiting::Barrier(_) => self.awaited == 0,
+            Waiting::Slot(_, has_arrived) => has_arrived,
         }
     }
 }

@@ -1,20 +1,46 @@
 //! Transactions under a seeded scheduler: many clients on a simulated node, their histories judged.
 //!
-//! `SIM_SEEDS=n` runs so many seeds instead of the usual number, `SIM_SEED=s` runs the one seed that a failure names.
+//! `SIM_SEEDS=n` runs so many seeds instead of the usual number, `SIM_SEED=s` runs the one seed that a failure names. What
+//! clients do is in [`serial`], whose histories are searched for a serial order; in [`crowds`], too many for that, whose
+//! sums and counts must be right; and in [`effects`], from whose effects a second key space is made.
 
-use super::history::{Operation, serial_order};
-use super::lookup;
-use super::model::Model;
-use super::node::{Events, Node};
-use super::on_the_wire;
+mod crowds;
+mod effects;
+mod serial;
+
+use std::collections::VecDeque;
+
+use super::history::Operation;
+use super::model::{Call, Words};
+use super::node::{Events, Node, Request};
+use super::{elements, lookup, on_the_wire};
 use crate::args::OwnedArgs;
+use crate::db::DbIndex;
+use crate::effects::Group;
+use crate::evict::{EvictionConfig, EvictionPolicy, Meter, Order};
 use crate::random::Random;
+use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId};
-
-type Words = Vec<String>;
 
 /// Steps for each request after which a simulation is taken to go in circles. A slow queue takes about 60 for one hop.
 const STEPS_MAX: usize = 2000;
+
+/// What else happens while clients send requests: each once in so many rounds, or never with 0.
+#[derive(Clone, Copy, Default)]
+struct Churn {
+    /// A slot with a key of the scene moves to another shard.
+    moves: usize,
+    /// The clocks go on by some milliseconds.
+    ticks: usize,
+    /// How often they do so at most.
+    ticks_max: usize,
+    /// A shard looks after keys whose time is over.
+    expiry: usize,
+    /// A shard evicts a key.
+    eviction: usize,
+    /// A client goes away, whatever it is about to do, and another one comes.
+    closing: usize,
+}
 
 /// What kind of node and clients a seed makes.
 struct Scene {
@@ -22,25 +48,36 @@ struct Scene {
     random: Random,
     keys: Vec<String>,
     clients: Vec<Client>,
-    history: Vec<Operation<Words>>,
+    history: Vec<Operation<Call>>,
+    churn: Churn,
+    now_ms: u64,
+    /// Connections that ask for slots to be moved.
+    movers: Vec<usize>,
+    /// The effects of each shard, when they are recorded.
+    effects: Vec<Vec<Group>>,
 }
 
 /// One for each connection.
 struct Client {
     connection: usize,
-    /// How many requests it still sends.
+    /// How many scripts it still sends.
     left: usize,
+    /// The rest of the script that it is about.
+    script: VecDeque<String>,
     /// It sends before all replies have come, up to so many requests.
     depth: usize,
-    /// Indices into the history of requests whose replies are missing.
-    sent: Vec<usize>,
-    /// Indices into the history of all of them.
+    db: usize,
+    /// Behind MULTI.
+    queue: Option<Vec<(usize, Words)>>,
+    /// Requests whose replies are missing: their places in the history, unless they are none of its operations.
+    sent: Vec<Option<usize>>,
+    /// Indices into the history of all of its commands.
     all: Vec<usize>,
 }
 
 impl Scene {
-    /// A node with up to `shards_max` shards and clients that send `requests` requests together.
-    fn new(seed: u64, shards_max: usize, key_count: usize, client_count: usize, requests: usize) -> Scene {
+    /// A node with up to `shards_max` shards and clients that send `scripts` scripts together.
+    fn new(seed: u64, shards_max: usize, key_count: usize, client_count: usize, scripts: usize) -> Scene {
         let mut random = Random::new(seed);
         let shard_count = 2 + random.below(shards_max - 1);
         let mut node = Node::new(shard_count, 512 << 20);
@@ -50,38 +87,45 @@ impl Scene {
         let key_base = random.below(1000);
         let keys = (0..key_count).map(|index| format!("k{}", key_base + index)).collect();
         let depth_max = [1, 2, 4][random.below(3)];
+        let movers = (0..3).map(|_| node.connect(ShardId(random.below(shard_count) as u16))).collect();
         let clients = (0..client_count)
-            .map(|_| Client {
-                connection: node.connect(ShardId(random.below(shard_count) as u16)),
-                left: requests / client_count,
-                depth: 1 + random.below(depth_max),
-                sent: Vec::new(),
-                all: Vec::new(),
+            .map(|_| {
+                let connection = node.connect(ShardId(random.below(shard_count) as u16));
+                Client::new(connection, scripts / client_count, 1 + random.below(depth_max))
             })
             .collect();
-        Scene { node, random, keys, clients, history: Vec::new() }
+        let effects = vec![Vec::new(); shard_count];
+        let (history, churn, now_ms) = (Vec::new(), Churn::default(), super::START_MS);
+        Scene { node, random, keys, clients, history, churn, now_ms, movers, effects }
     }
 
     fn key(&mut self) -> String {
         self.keys[self.random.below(self.keys.len())].clone()
     }
 
-    /// Lets clients send what `next` makes up and everything happen, in random order, until nothing more can.
-    fn play(&mut self, mut next: impl FnMut(&mut Scene, usize) -> String) {
-        let requests: usize = self.clients.iter().map(|client| client.left).sum();
+    fn shard(&mut self) -> ShardId {
+        ShardId(self.random.below(self.node.shard_count()) as u16)
+    }
+
+    /// Lets clients send the scripts that `next` makes up and everything happen, in random order, until nothing more can.
+    fn play(&mut self, mut next: impl FnMut(&mut Scene, usize) -> Vec<String>) {
+        let scripts: usize = self.clients.iter().map(|client| client.left).sum();
         for step in 0.. {
-            assert!(step < STEPS_MAX * requests, "there is no end to it");
-            let ready = |client: &Client| client.left > 0 && client.sent.len() < client.depth;
+            assert!(step < STEPS_MAX * scripts, "there is no end to it");
             let senders: Vec<usize> =
-                (0..self.clients.len()).filter(|&at| ready(&self.clients[at])).collect();
+                (0..self.clients.len()).filter(|&at| self.clients[at].is_ready()).collect();
+            if !senders.is_empty() {
+                self.happen();
+            }
             let sends = !senders.is_empty() && self.random.one_in(4);
             if sends || !self.node.step_at_random(&mut self.random) {
                 if senders.is_empty() {
                     break;
                 }
                 let sender = senders[self.random.below(senders.len())];
-                let line = next(self, sender);
-                self.send(sender, &line);
+                if self.clients[sender].is_ready() {
+                    self.send_next(sender, &mut next);
+                }
             }
             self.receive();
         }
@@ -90,58 +134,259 @@ impl Scene {
         assert!(self.node.is_quiet(), "locks or transactions are left behind");
     }
 
+    fn send_next(&mut self, sender: usize, next: &mut impl FnMut(&mut Scene, usize) -> Vec<String>) {
+        if self.clients[sender].script.is_empty() {
+            let script = next(self, sender);
+            self.clients[sender].left -= 1;
+            self.clients[sender].script = script.into();
+        }
+        if let Some(line) = self.clients[sender].script.pop_front() {
+            self.send(sender, &line);
+        }
+    }
+
+    /// What happens besides requests.
+    fn happen(&mut self) {
+        let Churn { moves, ticks, ticks_max, expiry, eviction, closing } = self.churn;
+        let mut is_due = |once_in: usize| once_in > 0 && self.random.one_in(once_in);
+        let (moves, ticks, expiry) = (is_due(moves), is_due(ticks), is_due(expiry));
+        let (evicts, closes) = (is_due(eviction), is_due(closing));
+        if moves {
+            let (slot, to) = (SlotId::of(self.key().as_bytes()), self.shard());
+            let mover = self.movers[self.random.below(self.movers.len())];
+            self.node.ask(mover, Request::MoveSlot(slot, to));
+        }
+        if ticks && ticks_max > 0 {
+            self.churn.ticks_max -= 1;
+            self.tick();
+        }
+        if expiry {
+            let shard = self.shard();
+            self.node.shard_mut(shard).expire_some(1);
+        }
+        if evicts {
+            self.evict();
+        }
+        if closes {
+            let client = self.random.below(self.clients.len());
+            self.replace(client);
+        }
+    }
+
+    /// The clocks go on.
+    fn tick(&mut self) {
+        self.now_ms += 1 + self.random.below(6) as u64;
+        let at = self.node.set_now(self.now_ms);
+        for key in self.keys.clone() {
+            self.note(Call::Clock(key, self.now_ms), at);
+        }
+    }
+
+    /// One shard evicts one key, if it has any that may go. What goes is told by its effect.
+    fn evict(&mut self) {
+        self.collect_effects();
+        let shard = self.shard();
+        let before = self.effects[shard.index()].len();
+        let policy = EvictionPolicy::AllKeys(Order::Random);
+        let at = self.node.set_now(self.now_ms);
+        let evicting = self.node.shard_mut(shard);
+        evicting.set_meter(Meter::PerKey(1));
+        evicting.set_eviction(EvictionConfig { limit_bytes: 1, policy, samples: 5 });
+        evicting.set_elsewhere_bytes(1);
+        evicting.evict_some(1);
+        self.collect_effects();
+        let groups = &self.effects[shard.index()][before..];
+        let gone = groups.iter().flat_map(|group| &group.effects);
+        let gone: Vec<_> = gone.map(|gone| (gone.db.index(), text(gone.args.as_args().get(1)))).collect();
+        gone.into_iter().for_each(|(db, key)| self.note(Call::Evicted(db, key), at));
+    }
+
+    /// Something that happens in one step.
+    fn note(&mut self, call: Call, at: u64) {
+        self.history.push(Operation {
+            call,
+            reply: Vec::new(),
+            invoked: at,
+            returned: at,
+            after: Vec::new(),
+        });
+    }
+
+    /// A client goes away, and another one takes over what it had still to send.
+    fn replace(&mut self, client: usize) {
+        let old = &mut self.clients[client];
+        if old.left == 0 {
+            return;
+        }
+        let never = self.node.close(old.connection);
+        old.sent.truncate(old.sent.len() - never);
+        old.script.clear();
+        let (left, depth) = (std::mem::take(&mut old.left), old.depth);
+        let worker = self.shard();
+        let connection = self.node.connect(worker);
+        self.clients.push(Client::new(connection, left, depth));
+    }
+
+    /// Sends one line: a command, or what a session knows.
     fn send(&mut self, client: usize, line: &str) {
-        let call: Words = line.split(' ').map(str::to_owned).collect();
-        let args: OwnedArgs = call.iter().map(String::as_bytes).collect();
+        let words: Words = line.split(' ').map(str::to_owned).collect();
+        let args: OwnedArgs = words.iter().map(String::as_bytes).collect();
+        let sender = &mut self.clients[client];
+        let (connection, db) = (sender.connection, sender.db);
+        let (request, call) = match words[0].as_str() {
+            "MULTI" => {
+                sender.queue = Some(Vec::new());
+                (Request::Multi, None)
+            }
+            "EXEC" => {
+                let queue = sender.queue.take().expect("EXEC comes behind MULTI");
+                (Request::Exec, Some(Call::Exec(connection, queue)))
+            }
+            "DISCARD" => {
+                sender.queue = None;
+                (Request::Discard, Some(Call::Unwatch(connection)))
+            }
+            "UNWATCH" => (Request::Unwatch, Some(Call::Unwatch(connection))),
+            "WATCH" => {
+                let keys = words[1..].iter().map(|key| (db, key.clone())).collect();
+                (Request::Watch(args), Some(Call::Watch(connection, keys)))
+            }
+            "SELECT" => {
+                sender.db = words[1].parse().expect("a database's number");
+                (Request::Select(DbIndex(sender.db as u16)), None)
+            }
+            _ => {
+                let request = Request::Data(lookup(args.as_args()), args);
+                match &mut sender.queue {
+                    Some(queue) => {
+                        queue.push((db, words));
+                        (request, None)
+                    }
+                    None => (request, Some(Call::Command(db, words))),
+                }
+            }
+        };
+        self.node.ask(connection, request);
+        let place = call.map(|call| self.add(client, call));
+        self.clients[client].sent.push(place);
+    }
+
+    /// Adds an operation of a client to the history.
+    fn add(&mut self, client: usize, call: Call) -> usize {
         let client = &mut self.clients[client];
-        self.node.request(client.connection, lookup(args.as_args()), args);
-        client.left -= 1;
         // What shares a slot with an earlier request must not overtake it.
-        let after =
-            client.all.iter().copied().filter(|&at| share_a_slot(&self.history[at].call, &call)).collect();
-        client.sent.push(self.history.len());
+        let earlier = client.all.iter().copied();
+        let after = earlier.filter(|&at| share_a_slot(&self.history[at].call, &call)).collect();
         client.all.push(self.history.len());
         self.history.push(Operation { call, reply: Vec::new(), invoked: 0, returned: 0, after });
+        self.history.len() - 1
     }
 
     fn receive(&mut self) {
         for client in &mut self.clients {
             while let Some(finished) = self.node.take_reply(client.connection) {
-                let operation = &mut self.history[client.sent.remove(0)];
-                operation.reply = on_the_wire(&finished.reply);
+                let reply = on_the_wire(&finished.reply);
+                let Some(at) = client.sent.remove(0) else {
+                    assert!([&b"+OK\r\n"[..], b"+QUEUED\r\n"].contains(&&reply[..]), "{}", text(&reply));
+                    continue;
+                };
+                let operation = &mut self.history[at];
+                let is_unordered = matches!(&operation.call, Call::Command(_, words) if words[0] == "KEYS");
+                operation.reply = if is_unordered { in_order(&finished.reply) } else { reply };
                 (operation.invoked, operation.returned) = (finished.invoked, finished.returned);
             }
+        }
+        for &mover in &self.movers {
+            while self.node.take_reply(mover).is_some() {}
+        }
+    }
+
+    /// Fetches what the shards have recorded.
+    fn collect_effects(&mut self) {
+        for (all, new) in self.effects.iter_mut().zip(self.node.take_effects()) {
+            all.extend(new);
         }
     }
 
     /// Reads the whole node at the end, so that what was lost or left on the wrong shard comes into the history.
-    fn read_all(&mut self) {
-        let mut lines: Vec<String> = self.keys.iter().map(|key| format!("GET {key}")).collect();
-        lines.push("DBSIZE".into());
-        for line in lines {
-            self.clients[0].left += 1;
-            self.send(0, &line);
-            while self.node.step_at_random(&mut self.random) {}
-            self.receive();
+    fn read_all(&mut self, dbs: usize, counts: bool) {
+        let reader = Client::new(self.node.connect(ShardId(0)), 0, 1);
+        self.clients.push(reader);
+        for db in 0..dbs {
+            let mut lines = vec![format!("SELECT {db}")];
+            lines.extend(self.keys.iter().map(|key| format!("GET {key}")));
+            lines.extend(counts.then(|| "DBSIZE".to_owned()));
+            for line in lines {
+                self.send(self.clients.len() - 1, &line);
+                while self.node.step_at_random(&mut self.random) {}
+                self.receive();
+            }
         }
     }
 
-    /// What the commands of this name have replied.
+    /// The operations that were done: what closed connections had not begun is none.
+    fn judged(&self) -> Vec<Operation<Call>> {
+        let is_done = |at: usize| self.history[at].returned > 0;
+        let mut places = vec![None; self.history.len()];
+        let done = (0..self.history.len()).filter(|&at| is_done(at));
+        done.enumerate().for_each(|(place, at)| places[at] = Some(place));
+        let judged = self.history.iter().filter(|operation| operation.returned > 0).cloned();
+        let moved = |operation: Operation<Call>| {
+            let after = operation.after.iter().filter_map(|&at| places[at]).collect();
+            Operation { after, ..operation }
+        };
+        judged.map(moved).collect()
+    }
+
+    /// What the commands of this name have replied outside of EXEC.
     fn replies(&self, name: &str) -> impl Iterator<Item = String> {
-        let named = self.history.iter().filter(move |operation| operation.call[0] == name);
-        named.map(|operation| String::from_utf8_lossy(&operation.reply).into_owned())
+        let named = move |call: &Call| matches!(call, Call::Command(_, words) if words[0] == name);
+        let done = self.history.iter().filter(move |done| done.returned > 0 && named(&done.call));
+        done.map(|operation| text(&operation.reply))
+    }
+
+    /// What has happened.
+    fn events(&self) -> Events {
+        let is_exec = |call: &Call| matches!(call, Call::Exec(..));
+        let broken = self.history.iter().filter(|done| is_exec(&done.call) && done.reply == b"*-1\r\n");
+        Events { broken_watches: broken.count(), ..self.node.events() }
     }
 
     /// The history in the order in which its operations began.
     fn told(&self) -> String {
-        let mut operations: Vec<_> = self.history.iter().collect();
+        let mut operations = self.judged();
         operations.sort_by_key(|operation| operation.invoked);
-        let line = |operation: &&Operation<Words>| {
+        let line = |operation: &Operation<Call>| {
             let Operation { call, reply, invoked, returned, .. } = operation;
-            format!("{invoked:>5} {returned:>5}  {} -> {}\n", call.join(" "), reply.escape_ascii())
+            format!("{invoked:>5} {returned:>5}  {call:?} -> {}\n", reply.escape_ascii())
         };
         operations.iter().map(line).collect()
     }
+}
+
+impl Client {
+    fn new(connection: usize, left: usize, depth: usize) -> Client {
+        let (script, sent, all) = (VecDeque::new(), Vec::new(), Vec::new());
+        Client { connection, left, script, depth, db: 0, queue: None, sent, all }
+    }
+
+    fn is_ready(&self) -> bool {
+        (self.left > 0 || !self.script.is_empty()) && self.sent.len() < self.depth
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// An array of bulk strings with its elements in order.
+fn in_order(reply: &Reply) -> Vec<u8> {
+    let mut keys = elements(reply);
+    keys.sort();
+    let mut ordered = Reply::default();
+    ordered.array(keys.len());
+    keys.iter().for_each(|key| ordered.bulk(key.as_bytes()));
+    on_the_wire(&ordered)
 }
 
 /// The keys of the commands that are simulated.
@@ -150,14 +395,16 @@ fn keys_of(call: &[String]) -> impl Iterator<Item = &String> {
         "MSET" | "MSETNX" => (1, call.len(), 2),
         "MGET" | "DEL" | "EXISTS" => (1, call.len(), 1),
         "BITOP" => (2, call.len(), 1),
-        "LCS" => (1, 3, 1),
-        "DBSIZE" | "FLUSHALL" => (1, 1, 1),
+        "LCS" | "RENAME" | "COPY" => (1, 3, 1),
+        "DBSIZE" | "FLUSHALL" | "FLUSHDB" | "SWAPDB" | "KEYS" => (1, 1, 1),
         _ => (1, 2, 1),
     };
     call[start..end].iter().step_by(step)
 }
 
-fn share_a_slot(earlier: &[String], later: &[String]) -> bool {
+/// True for two commands with keys in the same slot. MULTI and WATCH wait for each other anyway.
+fn share_a_slot(earlier: &Call, later: &Call) -> bool {
+    let (Call::Command(_, earlier), Call::Command(_, later)) = (earlier, later) else { return false };
     let slots: Vec<SlotId> = keys_of(earlier).map(|key| SlotId::of(key.as_bytes())).collect();
     keys_of(later).any(|key| slots.contains(&SlotId::of(key.as_bytes())))
 }
@@ -179,177 +426,9 @@ fn for_each_seed(test: &str, seeds: u64, scenario: fn(u64) -> Events) -> Option<
     for seed in only.map_or(0..count, |seed| seed..seed + 1) {
         let outcome = std::panic::catch_unwind(|| scenario(seed));
         let Ok(events) = outcome else {
-            panic!(
-                "seed {seed} fails: SIM_SEED={seed} cargo test -p shards testing::simulation::tests::{test}"
-            );
+            panic!("seed {seed} fails: SIM_SEED={seed} cargo test -p shards testing::simulation::{test}");
         };
-        sum.transactions += events.transactions;
-        sum.refused += events.refused;
-        sum.lent_in_vain += events.lent_in_vain;
-        sum.parked += events.parked;
+        sum.add(&events);
     }
     (only.is_none() && count >= seeds).then_some(sum)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pairs(scene: &mut Scene) -> String {
-        let count = 1 + scene.random.below(3);
-        (0..count).map(|_| format!(" {} {}", scene.key(), scene.random.below(100))).collect()
-    }
-
-    fn some_keys(scene: &mut Scene) -> String {
-        let count = 1 + scene.random.below(3);
-        (0..count).map(|_| format!(" {}", scene.key())).collect()
-    }
-
-    /// A command of any kind on few keys.
-    fn any_command(scene: &mut Scene) -> String {
-        let (key, value) = (scene.key(), scene.random.below(100));
-        match scene.random.below(20) {
-            0 | 1 => format!("GET {key}"),
-            2 | 3 => format!("SET {key} {value}"),
-            4 => format!("INCR {key}"),
-            5 => format!("APPEND {key} {value}"),
-            6 => format!("GETSET {key} {value}"),
-            7 => format!("DEL{}", some_keys(scene)),
-            8 => format!("EXISTS{}", some_keys(scene)),
-            9..=11 => format!("MGET{}", some_keys(scene)),
-            12..=14 => format!("MSET{}", pairs(scene)),
-            15 | 16 => format!("MSETNX{}", pairs(scene)),
-            17 => {
-                let operation = ["AND", "OR", "XOR"][scene.random.below(3)];
-                format!("BITOP {operation} {key} {} {}", scene.key(), scene.key())
-            }
-            18 => format!("LCS {key} {} LEN", scene.key()),
-            _ => ["DBSIZE", "DBSIZE", "FLUSHALL"][scene.random.below(3)].into(),
-        }
-    }
-
-    fn any_commands_have_a_serial_order(seed: u64) -> Events {
-        let (key_count, client_count) = (3 + (seed % 4) as usize, 4 + (seed / 4 % 5) as usize);
-        let mut scene = Scene::new(seed, 4, key_count, client_count, 30 + (seed / 20 % 31) as usize);
-        scene.play(|scene, _| any_command(scene));
-        scene.read_all();
-        assert!(serial_order::<Model>(&scene.history).is_some(), "no order explains:\n{}", scene.told());
-        scene.node.events()
-    }
-
-    #[test]
-    fn histories_are_strictly_serialisable() {
-        let test = "histories_are_strictly_serialisable";
-        let events = for_each_seed(test, 1000, any_commands_have_a_serial_order);
-        if let Some(events) = events {
-            // A simulation in which nobody is in anybody's way shows nothing.
-            let Events { transactions, refused, lent_in_vain, parked } = events;
-            assert!(transactions > 8000, "{events:?}");
-            assert!(refused > 500 && lent_in_vain > 100 && parked > 2000, "{events:?}");
-        }
-    }
-
-    /// The sum of the two accounts of a pair, always.
-    const SUM: usize = 1000;
-
-    /// Transfers between the accounts of pairs, readers of several pairs, pairs of flags that come and go together,
-    /// and a counter. Accounts are the first keys, flags the ones behind them, the counter is the last.
-    fn transfer_or_look(scene: &mut Scene) -> String {
-        let pair_count = (scene.keys.len() - 1) / 4;
-        let one = 2 * scene.random.below(pair_count);
-        let other = 2 * scene.random.below(pair_count);
-        let account = |index: usize| scene.keys[index].clone();
-        let flag = |index: usize| scene.keys[2 * pair_count + index].clone();
-        let amount = scene.random.below(SUM + 1);
-        match scene.random.below(10) {
-            0..=2 => {
-                let transfer =
-                    |at: usize| format!(" {} {amount} {} {}", account(at), account(at + 1), SUM - amount);
-                format!("MSET{}{}", transfer(one), transfer(other))
-            }
-            3..=5 => {
-                let [a, b, c, d] = [one, one + 1, other, other + 1].map(account);
-                format!("MGET {d} {a} {b} {c}")
-            }
-            6 => format!("MSETNX {} 1 {} 1", flag(one), flag(one + 1)),
-            7 => format!("DEL {} {}", flag(one + 1), flag(one)),
-            8 => format!("EXISTS {} {}", flag(one), flag(one + 1)),
-            _ => format!("INCR {}", scene.keys[4 * pair_count]),
-        }
-    }
-
-    fn sums_never_change(seed: u64) -> Events {
-        let pair_count = 2 + (seed % 5) as usize;
-        let mut scene = Scene::new(seed, 8, 4 * pair_count + 1, 40, 2000);
-        scene.play(|scene, _| transfer_or_look(scene));
-        scene.read_all();
-        for reply in scene.replies("MGET") {
-            let [d, a, b, c] = values(&reply)[..] else { panic!("four values, not {reply}") };
-            for (one, other) in [(a, b), (c, d)] {
-                let sum = one.zip(other).map(|(one, other)| one + other);
-                assert!(sum == Some(SUM) || (one, other) == (None, None), "half a transfer: {reply}");
-            }
-        }
-        for reply in scene.replies("EXISTS").chain(scene.replies("DEL")) {
-            assert!([":0\r\n", ":2\r\n"].contains(&reply.as_str()), "half a pair: {reply}");
-        }
-        let mut counts: Vec<_> = scene.replies("INCR").collect();
-        counts.sort_by_key(|reply| reply[1..].trim_end().parse::<usize>().ok());
-        let expected: Vec<_> = (1..=counts.len()).map(|count| format!(":{count}\r\n")).collect();
-        assert_eq!(counts, expected, "updates are lost");
-        let found = scene.replies("GET").filter(|reply| reply != "$-1\r\n").count();
-        assert_eq!(
-            scene.replies("DBSIZE").last(),
-            Some(format!(":{found}\r\n")),
-            "entries on the wrong shard"
-        );
-        scene.node.events()
-    }
-
-    /// The bulk strings of an array reply, as numbers.
-    fn values(reply: &str) -> Vec<Option<usize>> {
-        let mut lines = reply.split("\r\n").skip(1);
-        let mut values = Vec::new();
-        while let Some(header) = lines.next().filter(|line| !line.is_empty()) {
-            values.push((header != "$-1").then(|| lines.next()?.parse().ok()).flatten());
-        }
-        values
-    }
-
-    #[test]
-    fn crowds_never_see_half_a_transaction() {
-        let events = for_each_seed("crowds_never_see_half_a_transaction", 30, sums_never_change);
-        if let Some(events) = events {
-            let Events { transactions, refused, lent_in_vain, parked } = events;
-            assert!(transactions > 40_000, "{events:?}");
-            assert!(refused > 1000 && lent_in_vain > 50 && parked > 1000, "{events:?}");
-        }
-    }
-
-    /// A crowd that does nothing but read two keys together, and one client that sets one of them.
-    fn a_writer_among_readers_gets_its_turn(seed: u64) -> Events {
-        const READERS: usize = 12;
-        let mut scene = Scene::new(seed, 2, 20, READERS + 1, (READERS + 1) * 50);
-        let on = |shard| scene.keys.iter().find(|&key| scene.node.owner(key.as_bytes()) == ShardId(shard));
-        let (Some(set), Some(other)) = (on(0).cloned(), on(1).cloned()) else {
-            panic!("keys on both shards")
-        };
-        scene.play(|scene, client| match client {
-            0 => format!("SET {set} {}", scene.history.len()),
-            _ => format!("MGET {set} {other}"),
-        });
-        let (sets, reads): (Vec<_>, Vec<_>) = scene.history.iter().partition(|done| done.call[0] == "SET");
-        for set in sets {
-            let overtaking =
-                |read: &&&Operation<Words>| set.invoked < read.invoked && read.returned < set.returned;
-            let count = reads.iter().filter(overtaking).count();
-            assert!(count <= 4 * READERS, "{count} readers overtook a writer:\n{}", scene.told());
-        }
-        scene.node.events()
-    }
-
-    #[test]
-    fn readers_do_not_keep_a_writer_out() {
-        for_each_seed("readers_do_not_keep_a_writer_out", 100, a_writer_among_readers_gets_its_turn);
-    }
 }

@@ -58,6 +58,8 @@ struct Txn {
     clock: u64,
     /// A watched key has changed.
     is_watch_broken: bool,
+    /// When the time of the first watched key is over, in milliseconds since 1970.
+    watch_ends_ms: u64,
 }
 
 struct Participant {
@@ -94,6 +96,11 @@ impl Coordinator {
     /// The number of transactions under way.
     pub fn transactions(&self) -> usize {
         self.txns.len() + self.deferred.len()
+    }
+
+    /// The number of those that wait for a slot to arrive.
+    pub fn deferred(&self) -> usize {
+        self.deferred.len()
     }
 
     /// Starts a command over several shards. The result comes by [`Coordinator::handle`], with `ticket`.
@@ -154,7 +161,7 @@ impl Coordinator {
         self.clock = self.clock.max(shard.latest_txid().clock()) + 1;
         let txid = TxId(self.clock << 16 | u64::from(self.shard.0));
         txn.participants.clear();
-        (txn.clock, txn.is_watch_broken) = (0, false);
+        (txn.clock, txn.is_watch_broken, txn.watch_ends_ms) = (0, false, u64::MAX);
         let sent = out.len();
         match &txn.work {
             Work::Command(_) => self.lock_for_command(&mut txn, txid, owners, out),
@@ -290,6 +297,7 @@ impl Coordinator {
         txn.participants[part].lent = grant.lent;
         txn.clock = txn.clock.max(grant.clock);
         txn.is_watch_broken |= grant.is_watch_broken;
+        txn.watch_ends_ms = txn.watch_ends_ms.min(grant.watch_ends_ms.unwrap_or(u64::MAX));
         if !txn.participants.iter().all(|part| part.granted) {
             return None;
         }
@@ -298,8 +306,8 @@ impl Coordinator {
         self.clock = clock;
         if let Work::Move(slot, to) = txn.work {
             let lent = shard.depart(slot);
-            let come = Return { lent, changed: Keys::default(), clock };
-            let gone = Return { lent: Lent::default(), changed: Keys::default(), clock };
+            let come = Return { lent, clock, ..Return::default() };
+            let gone = Return { clock, ..Return::default() };
             out.push((to, TxnMessage::Restore(txid, come)));
             out.push((shard.id, TxnMessage::Restore(txid, gone)));
             return None;
@@ -345,7 +353,9 @@ impl Coordinator {
 
 /// Runs the commands on the coordinator's shard with every entry present, and sends the entries home.
 fn run_gathered(txid: TxId, clock: u64, txn: Txn, shard: &mut Shard, out: &mut Outbox) -> (Ticket, Reply) {
-    let Txn { ticket, work, method, mut participants, is_watch_broken, .. } = txn;
+    let Txn { ticket, work, method, mut participants, .. } = txn;
+    // Meanwhile it may have become late.
+    let is_watch_broken = txn.is_watch_broken || txn.watch_ends_ms <= shard.now_ms();
     let mut slots: Vec<Option<SlotSet>> = Vec::with_capacity(participants.len());
     for part in &mut participants {
         let lent = part.lent.take().unwrap_or_default();
@@ -367,11 +377,17 @@ fn run_gathered(txid: TxId, clock: u64, txn: Txn, shard: &mut Shard, out: &mut O
     for (part, slots) in participants.iter().zip(slots) {
         let slots = slots.map(|slots| shard.lend_slots(slots));
         let lent = Lent { entries: shard.lend(&part.keys), slots };
-        // A key that several participants were asked for does not exist: each key has one owner.
-        let changed = part.keys.iter().filter(|&(db, key)| changed.remove(&(db, key.into())));
-        let mut of_part = Keys::default();
-        changed.for_each(|(db, key)| of_part.push(db, key));
-        out.push((part.shard, TxnMessage::Restore(txid, Return { lent, changed: of_part, clock })));
+        let mut back = Return { lent, clock, ..Return::default() };
+        // Who watches keys of the coordinator's own shard has been told already.
+        for (db, key) in part.keys.iter().filter(|_| part.shard != shard.id) {
+            // A key that several participants were asked for does not exist: each key has one owner.
+            match changed.remove(&(db, key.into())) {
+                Some(true) => back.expired.push(db, key),
+                Some(false) => back.changed.push(db, key),
+                None => {}
+            }
+        }
+        out.push((part.shard, TxnMessage::Restore(txid, back)));
     }
     (ticket, reply)
 }
@@ -379,7 +395,8 @@ fn run_gathered(txid: TxId, clock: u64, txn: Txn, shard: &mut Shard, out: &mut O
 impl Txn {
     fn new(ticket: Ticket, work: Work, method: Method) -> Txn {
         let (participants, part_of_key) = (Vec::new(), Vec::new());
-        Txn { ticket, work, method, participants, part_of_key, clock: 0, is_watch_broken: false }
+        let (clock, is_watch_broken, watch_ends_ms) = (0, false, u64::MAX);
+        Txn { ticket, work, method, participants, part_of_key, clock, is_watch_broken, watch_ends_ms }
     }
 }
 
@@ -522,7 +539,7 @@ mod tests {
         out.clear();
         let granted = TxnMessage::Granted(
             txid,
-            Grant { lent: Some(Lent::default()), is_watch_broken: false, clock: 0 },
+            Grant { lent: Some(Lent::default()), is_watch_broken: false, watch_ends_ms: None, clock: 0 },
         );
         assert!(coordinator.handle(ShardId(2), granted, OWNERS, &mut shard, &mut out).is_none());
         assert!(

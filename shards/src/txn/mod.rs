@@ -197,16 +197,21 @@ pub struct Grant {
     pub lent: Option<Lent>,
     /// A watched key has changed: the transaction must not run.
     pub is_watch_broken: bool,
+    /// From this moment on it must not either, in milliseconds since 1970: the time of a watched key is over then.
+    pub watch_ends_ms: Option<u64>,
     /// The participant's clock: the transaction's effects come later.
     pub clock: u64,
 }
 
 /// The end of a transaction for a participant that has lent something.
+#[derive(Default)]
 pub struct Return {
     /// What was lent, as it is now.
     pub lent: Lent,
-    /// The keys of this participant that were changed meanwhile.
+    /// The keys of this participant that were changed meanwhile. The coordinator's own shard knows.
     pub changed: Keys,
+    /// Those that were removed because their time was over.
+    pub expired: Keys,
     /// The clock of the transaction's effects.
     pub clock: u64,
 }

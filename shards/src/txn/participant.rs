@@ -1,6 +1,6 @@
 //! The participant's side of a transaction, and the way in for commands that may meet a lock.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use super::locks::{Fingerprint, LockTable, Outcome, Scope};
 use super::{
@@ -36,6 +36,10 @@ impl ActivePart {
     fn has_lent(&self) -> bool {
         self.granted && matches!(self.part, Part::Lend(..) | Part::LendAll(_))
     }
+
+    fn has_lent_slots(&self) -> bool {
+        self.granted && matches!(self.part, Part::LendAll(_))
+    }
 }
 
 /// What a shard remembers of transactions. One per shard.
@@ -50,6 +54,8 @@ pub struct TxnState {
     positions: Vec<KeyPosition>,
     /// The slots of this shard while it runs a transaction on all slots of the node.
     owned: Option<SlotSet>,
+    /// What clients have ceased to watch while all slots are lent, and the watches with them.
+    unwatched: Vec<Watched>,
 }
 
 impl Shard {
@@ -174,6 +180,9 @@ impl Shard {
                 let mut reply = Reply::default();
                 if let Part::Run(call) | Part::Whole(call) = &active.part {
                     reply.set_resp3(call.resp3);
+                    if matches!(active.part, Part::Whole(_)) && active.coordinator != self.id {
+                        self.env_mut().effects.leave_to_others();
+                    }
                     let combined = call.command.spec.combined;
                     let run = combined.map_or(call.command.run, |combined| combined.part);
                     self.execute_stamped(run, call.as_call(), Stamp { clock, source: txid.0 }, &mut reply);
@@ -195,10 +204,11 @@ impl Shard {
                     self.release(txid, out);
                 }
             }
-            TxnMessage::Restore(txid, Return { lent, changed, clock }) => {
+            TxnMessage::Restore(txid, Return { lent, changed, expired, clock }) => {
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 self.take_back(lent);
-                self.signal_changed(&changed);
+                self.signal_changed(&changed, false);
+                self.signal_changed(&expired, true);
                 if let Part::Lend(_, watched) | Part::LendAll(watched) = &active.part {
                     self.unwatch(watched);
                 }
@@ -209,7 +219,14 @@ impl Shard {
                 }
                 self.release(txid, out);
             }
-            TxnMessage::Unwatch(watched) => self.unwatch(&watched),
+            TxnMessage::Unwatch(watched) => {
+                self.unwatch(&watched);
+                let mut parts = self.txn.parts.values();
+                // The coordinator's own slots stay where they are.
+                if parts.any(|active| active.has_lent_slots() && active.coordinator != self.id) {
+                    self.txn.unwatched.push(watched);
+                }
+            }
             TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..) => {
                 debug_assert!(false, "a message for a coordinator");
             }
@@ -264,7 +281,12 @@ impl Shard {
     fn granted(&mut self, txid: TxId, out: &mut Outbox) {
         let Some(mut active) = self.txn.parts.remove(&txid) else { return };
         active.granted = true;
-        let mut grant = Grant { lent: None, is_watch_broken: false, clock: self.txn.latest.clock() };
+        let clock = self.txn.latest.clock();
+        let mut grant = Grant { lent: None, is_watch_broken: false, watch_ends_ms: None, clock };
+        if let Part::Lend(_, watched) | Part::LendAll(watched) = &active.part {
+            grant.is_watch_broken = self.is_watch_broken(watched);
+            grant.watch_ends_ms = self.first_expiry_ms(watched);
+        }
         match &active.part {
             Part::Run(_) | Part::Whole(_) | Part::Depart(_) | Part::Arrive(_) => {}
             Part::Exec(exec) => {
@@ -273,12 +295,10 @@ impl Shard {
                 out.push((active.coordinator, TxnMessage::Done(txid, reply)));
                 return self.release(txid, out);
             }
-            Part::Lend(keys, watched) => {
-                grant.is_watch_broken = self.is_watch_broken(watched);
+            Part::Lend(keys, _) => {
                 grant.lent = Some(Lent { entries: self.lend(keys), slots: None });
             }
-            Part::LendAll(watched) => {
-                grant.is_watch_broken = self.is_watch_broken(watched);
+            Part::LendAll(_) => {
                 let is_away = active.coordinator != self.id;
                 let slots = is_away.then(|| self.lend_slots(self.env().owned.clone()));
                 grant.lent = Some(Lent { entries: Vec::new(), slots });
@@ -342,6 +362,9 @@ impl Shard {
             self.dbs_mut()[db.index()].put_slot(slot, table);
         }
         self.env_mut().watches.put(watches);
+        for watched in std::mem::take(&mut self.txn.unwatched) {
+            self.unwatch(&watched);
+        }
     }
 
     /// This shard begins to run a transaction on what others have lent: with `all`, everything of everybody.
@@ -350,12 +373,26 @@ impl Shard {
         self.txn.owned = all.then(|| std::mem::replace(&mut self.env_mut().owned, SlotSet::all()));
     }
 
-    /// Ends it, and returns the keys that were changed, for their owners.
-    pub(super) fn end_away(&mut self) -> HashSet<(DbIndex, Box<[u8]>)> {
+    /// Ends it, and returns the keys that were changed, for their owners; `true` for those of which only the time was
+    /// over.
+    pub(super) fn end_away(&mut self) -> HashMap<(DbIndex, Box<[u8]>), bool> {
         if let Some(owned) = self.txn.owned.take() {
             self.env_mut().owned = owned;
         }
-        self.env_mut().away.take().into_iter().flatten().collect()
+        let mut changed = HashMap::new();
+        for (db, key, is_expiry) in self.env_mut().away.take().into_iter().flatten() {
+            *changed.entry((db, key)).or_insert(true) &= is_expiry;
+        }
+        changed
+    }
+
+    /// The first moment at which one of these keys is over that are not yet, in milliseconds since 1970.
+    fn first_expiry_ms(&mut self, watched: &Watched) -> Option<u64> {
+        let expiry_ms = |(db, key)| {
+            let space = self.keyspace(db);
+            space.view(&space.key(key)).and_then(|entry| entry.expire_ms())
+        };
+        watched.keys.iter().filter_map(expiry_ms).min()
     }
 
     pub(crate) fn is_watch_broken(&mut self, watched: &Watched) -> bool {
@@ -372,10 +409,11 @@ impl Shard {
         }
     }
 
-    /// Tells those who watch keys of this shard that a transaction elsewhere has changed them.
-    fn signal_changed(&mut self, changed: &Keys) {
+    /// Tells those who watch keys of this shard that a transaction elsewhere has changed them, or that their time was
+    /// over.
+    fn signal_changed(&mut self, changed: &Keys, is_expiry: bool) {
         for (db, key) in changed.iter() {
-            self.env_mut().watches.touch(db, key, false);
+            self.env_mut().watches.touch(db, key, is_expiry);
         }
     }
 

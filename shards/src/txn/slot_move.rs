@@ -106,12 +106,15 @@ pub struct SlotMoves {
     shard_count: usize,
     map: SlotMap,
     departures: HashMap<SlotId, Departure>,
+    /// Who has frozen the slots that are on their way: only its word counts for where they are. What a slower one says of
+    /// the move before comes too late.
+    frozen_by: HashMap<SlotId, ShardId>,
 }
 
 impl SlotMoves {
     /// The worker of `shard`, among so many, with the map that all begin with.
     pub fn new(shard: ShardId, shard_count: usize, map: SlotMap) -> SlotMoves {
-        SlotMoves { shard, shard_count, map, departures: HashMap::new() }
+        SlotMoves { shard, shard_count, map, departures: HashMap::new(), frozen_by: HashMap::new() }
     }
 
     /// The shard that owns a slot; [`MOVING`] while it is on its way.
@@ -142,6 +145,7 @@ impl SlotMoves {
             MoveMessage::Move(slot, to, ticket) => return self.start(slot, to, ticket, out),
             MoveMessage::Freeze(slot) => {
                 self.map.owner[slot.index()] = MOVING;
+                self.frozen_by.insert(slot, from);
                 out.push((from, MoveMessage::Fence(slot)));
             }
             MoveMessage::Fence(slot) => {
@@ -150,9 +154,12 @@ impl SlotMoves {
                 }
             }
             MoveMessage::Moved(slot, to) => {
-                self.map.owner[slot.index()] = to;
                 out.push((from, MoveMessage::Seen(slot)));
-                return Some(MoveEvent::Thawed);
+                if self.frozen_by.get(&slot) == Some(&from) {
+                    self.frozen_by.remove(&slot);
+                    self.map.owner[slot.index()] = to;
+                    return Some(MoveEvent::Thawed);
+                }
             }
             MoveMessage::Seen(slot) => {
                 let departure = self.departures.get_mut(&slot)?;
@@ -231,6 +238,24 @@ mod tests {
         assert_eq!(ranges, [(0, 4, 0), (5, 5, 1), (6, 8191, 0), (8192, 16383, 1)]);
         assert!(map.owned_by(ShardId(1)).contains(SlotId::new(5)));
         assert!(!map.owned_by(ShardId(0)).contains(SlotId::new(5)));
+    }
+
+    #[test]
+    fn news_of_an_earlier_move_does_not_thaw_a_slot_that_moves_on() {
+        let slot = SlotId::new(5);
+        let mut moves = SlotMoves::new(ShardId(2), 3, SlotMap::dealt_to(3));
+        let mut out = Vec::new();
+        moves.handle(ShardId(0), MoveMessage::Freeze(slot), &mut out);
+        moves.handle(ShardId(1), MoveMessage::Freeze(slot), &mut out);
+        out.clear();
+        // That it has come to shard 1, which has let it go already.
+        let late = moves.handle(ShardId(0), MoveMessage::Moved(slot, ShardId(1)), &mut out);
+        assert_eq!((late, moves.owner(slot)), (None, MOVING));
+        assert_eq!(out, [(ShardId(0), MoveMessage::Seen(slot))]);
+        let news = moves.handle(ShardId(1), MoveMessage::Moved(slot, ShardId(2)), &mut out);
+        assert_eq!((news, moves.owner(slot)), (Some(MoveEvent::Thawed), ShardId(2)));
+        moves.handle(ShardId(0), MoveMessage::Moved(slot, ShardId(1)), &mut out);
+        assert_eq!(moves.owner(slot), ShardId(2));
     }
 
     #[test]
