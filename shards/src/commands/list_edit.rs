@@ -88,3 +88,52 @@ fn first_index(list: ListRef<'_>, text: &[u8]) -> Option<usize> {
     });
     is_found.then_some(index)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::check;
+
+    #[test]
+    fn lset_overwrites_an_element_that_is_there() {
+        check("RPUSH l a b c | LSET l 1 x | LSET l -1 7 | LRANGE l 0 -1", ":3 | OK | OK | [a x 7]");
+        check(
+            "RPUSH l a | LSET l 1 x | LSET l -2 x | LRANGE l 0 -1",
+            ":1 | -ERR index out of range | -ERR index out of range | [a]",
+        );
+        check(
+            "LSET l x a | RPUSH l a | LSET l x a",
+            "-ERR no such key | :1 | -ERR value is not an integer or out of range",
+        );
+    }
+
+    #[test]
+    fn linsert_goes_beside_the_first_pivot() {
+        check(
+            "RPUSH l a 1 a | LINSERT l BEFORE a x | LINSERT l after a y | LINSERT l AFTER 1 z | LRANGE l 0 -1",
+            ":3 | :4 | :5 | :6 | [x a y 1 z a]",
+        );
+        check("RPUSH l a b | LINSERT l AFTER b c | LRANGE l 0 -1", ":2 | :3 | [a b c]");
+        check(
+            "LINSERT l BEFORE a x | RPUSH l a | LINSERT l BEFORE b x | LINSERT l IN a x",
+            ":0 | :1 | :-1 | -ERR syntax error",
+        );
+    }
+
+    #[test]
+    fn lrem_removes_from_the_side_that_the_count_says() {
+        for (count, removed, left) in [
+            ("0", 3, "[1 2]"),
+            ("2", 2, "[1 2 a]"),
+            ("-2", 2, "[a 1 2]"),
+            ("-9", 3, "[1 2]"),
+            ("-9223372036854775808", 3, "[1 2]"),
+        ] {
+            let script = format!("RPUSH l a 1 a 2 a | LREM l {count} a | LRANGE l 0 -1");
+            check(&script, &format!(":5 | :{removed} | {left}"));
+        }
+        check(
+            "RPUSH l 1 1 | LREM l 0 1 | EXISTS l | LREM l 0 1 | LREM l x 1",
+            ":2 | :2 | :0 | :0 | -ERR value is not an integer or out of range",
+        );
+    }
+}

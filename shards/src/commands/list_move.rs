@@ -137,3 +137,85 @@ fn counted_len(value: Value<'_>) -> usize {
         Value::Str(text) => text.len(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::check;
+
+    #[test]
+    fn an_element_moves_from_any_end_to_any_end() {
+        for (ends, reply, source, target) in [
+            ("LEFT LEFT", "a", "[b c]", "[a x y]"),
+            ("left right", "a", "[b c]", "[x y a]"),
+            ("RIGHT LEFT", "c", "[a b]", "[c x y]"),
+            ("RIGHT RIGHT", "c", "[a b]", "[x y c]"),
+        ] {
+            let script =
+                format!("RPUSH s a b c | RPUSH t x y | LMOVE s t {ends} | LRANGE s 0 -1 | LRANGE t 0 -1");
+            check(&script, &format!(":3 | :2 | {reply} | {source} | {target}"));
+        }
+        check(
+            "RPUSH s a 12 | RPOPLPUSH s t | RPOPLPUSH s t | EXISTS s | LRANGE t 0 -1",
+            ":2 | 12 | a | :0 | [a 12]",
+        );
+    }
+
+    #[test]
+    fn a_list_can_be_rotated_and_keeps_its_time() {
+        check(
+            "RPUSH l a b c | EXPIRE l 9 | RPOPLPUSH l l | LRANGE l 0 -1 | TTL l",
+            ":3 | :1 | c | [c a b] | :9",
+        );
+        check("RPUSH l a | LMOVE l l LEFT RIGHT | LRANGE l 0 -1", ":1 | a | [a]");
+    }
+
+    #[test]
+    fn a_move_that_cannot_be_changes_nothing() {
+        let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+        check("SET s 1 | RPUSH l a | RPOPLPUSH l s | LRANGE l 0 -1", &format!("OK | :1 | {wrong} | [a]"));
+        check("SET s 1 | RPOPLPUSH none s | LMOVE none t LEFT LEFT", "OK | (nil) | (nil)");
+        check(
+            "RPUSH l a | LMOVE l t LEFT UP | LMOVE l t x RIGHT | EXISTS t",
+            ":1 | -ERR syntax error | -ERR syntax error | :0",
+        );
+    }
+
+    #[test]
+    fn a_move_to_an_expired_key_makes_a_new_list() {
+        check(
+            "SET t 1 PX 5 | RPUSH s a | SLEEP 5 | RPOPLPUSH s t | LRANGE t 0 -1 | TTL t",
+            "OK | :1 | a | [a] | :-1",
+        );
+    }
+
+    #[test]
+    fn lmpop_pops_from_the_first_list_that_is_there() {
+        check("RPUSH b 1 2 3 | RPUSH c x | LMPOP 3 a b c LEFT", ":3 | :1 | [b [1]]");
+        check(
+            "RPUSH b 1 2 3 | LMPOP 2 a b RIGHT COUNT 2 | LMPOP 2 a b right count 9 | EXISTS b",
+            ":3 | [b [3 2]] | [b [1]] | :0",
+        );
+        check("LMPOP 2 a b LEFT | RESP 3 | LMPOP 1 a LEFT", "(nil array) | (nil)");
+    }
+
+    #[test]
+    fn lmpop_says_what_is_wrong_with_its_arguments() {
+        let (keys, count) = ("-ERR numkeys should be greater than 0", "-ERR count should be greater than 0");
+        let syntax = "-ERR syntax error";
+        for (arguments, error) in [
+            ("0 l LEFT", keys),
+            ("x l LEFT", keys),
+            ("-1 l LEFT", keys),
+            ("2 l LEFT", syntax),
+            ("9223372036854775807 l LEFT", syntax),
+            ("1 l BOTH", syntax),
+            ("1 l LEFT COUNT", syntax),
+            ("1 l LEFT COUNT 0", count),
+            ("1 l LEFT COUNT 0 COUNT 1", count),
+            ("1 l LEFT COUNT 1 COUNT 1", syntax),
+            ("1 l LEFT TIMES 1", syntax),
+        ] {
+            check(&format!("RPUSH l a | LMPOP {arguments} | LLEN l"), &format!(":1 | {error} | :1"));
+        }
+    }
+}

@@ -169,3 +169,98 @@ fn parse_rank(text: &[u8]) -> Result<i64, CommandError> {
         rank => Ok(rank),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::check;
+
+    #[test]
+    fn a_range_has_both_ends_and_is_cut_to_the_list() {
+        for (range, expected) in [
+            ("0 -1", "[a b c d]"),
+            ("1 2", "[b c]"),
+            ("-2 -1", "[c d]"),
+            ("-100 0", "[a]"),
+            ("3 100", "[d]"),
+            ("2 1", "[]"),
+            ("4 9", "[]"),
+            ("0 -5", "[]"),
+            ("-9223372036854775808 9223372036854775807", "[a b c d]"),
+            ("9223372036854775807 -9223372036854775808", "[]"),
+        ] {
+            check(&format!("RPUSH l a b c d | LRANGE l {range}"), &format!(":4 | {expected}"));
+            let left = if expected == "[]" { ":0" } else { ":1" };
+            let script = format!("RPUSH l a b c d | LTRIM l {range} | LRANGE l 0 -1 | EXISTS l");
+            check(&script, &format!(":4 | OK | {expected} | {left}"));
+        }
+        check(
+            "LRANGE l 0 -1 | LTRIM l 0 1 | LTRIM l x 1 | LRANGE l 0 1.5",
+            "[] | OK | -ERR value is not an integer or out of range | -ERR value is not an integer or out of range",
+        );
+    }
+
+    #[test]
+    fn an_index_counts_from_either_end() {
+        check(
+            "RPUSH l a b c | LINDEX l 0 | LINDEX l 2 | LINDEX l -1 | LINDEX l -3 | LINDEX l 3 | LINDEX l -4",
+            ":3 | a | c | c | a | (nil) | (nil)",
+        );
+        check(
+            "LINDEX l x | RPUSH l a | LINDEX l x",
+            "(nil) | :1 | -ERR value is not an integer or out of range",
+        );
+        check(
+            "RPUSH l a | LINDEX l -9223372036854775808 | LINDEX l 9223372036854775807",
+            ":1 | (nil) | (nil)",
+        );
+    }
+
+    #[test]
+    fn lpos_finds_by_rank_count_and_length() {
+        for (options, expected) in [
+            ("", ":1"),
+            ("RANK 2", ":3"),
+            ("RANK -1", ":5"),
+            ("RANK -2", ":3"),
+            ("RANK 4", "(nil)"),
+            ("COUNT 0", "[:1 :3 :5]"),
+            ("COUNT 2", "[:1 :3]"),
+            ("COUNT 2 RANK -1", "[:5 :3]"),
+            ("COUNT 0 RANK 3", "[:5]"),
+            ("COUNT 0 RANK 4", "[]"),
+            ("MAXLEN 1", "(nil)"),
+            ("MAXLEN 2", ":1"),
+            ("COUNT 0 MAXLEN 4", "[:1 :3]"),
+            ("COUNT 0 MAXLEN 3 RANK -1", "[:5 :3]"),
+            ("RANK 2 MAXLEN 3", "(nil)"),
+        ] {
+            check(&format!("RPUSH l a 7 b 7 c 7 | LPOS l 7 {options}"), &format!(":6 | {expected}"));
+        }
+        check(
+            "LPOS l a | LPOS l a COUNT 1 | RPUSH l a | LPOS l b | LPOS l b COUNT 1",
+            "(nil) | [] | :1 | (nil) | []",
+        );
+    }
+
+    #[test]
+    fn lpos_says_what_is_wrong_with_its_options() {
+        let range =
+            "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+        for (options, error) in [
+            ("RANK x", "-ERR value is not an integer or out of range"),
+            ("RANK -9223372036854775808", range),
+            ("RANK", "-ERR syntax error"),
+            ("FIRST 1", "-ERR syntax error"),
+            ("COUNT -1", "-ERR COUNT can't be negative"),
+            ("COUNT x", "-ERR COUNT can't be negative"),
+            ("MAXLEN -1", "-ERR MAXLEN can't be negative"),
+            (
+                "RANK 0",
+                "-ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use \
+                negative to start from the end of the list",
+            ),
+        ] {
+            check(&format!("LPOS l a {options}"), error);
+        }
+    }
+}

@@ -408,3 +408,144 @@ fn remove_matching_packed(pack: &mut impl Splice, wanted: &Wanted<'_>, count_max
     pack.splice(0..old_len, &rest);
     removed
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::encoding::limits::Limits;
+    use crate::random::Random;
+    use crate::testing::{Sandbox, check_in};
+
+    fn sandbox_with(list_fill: i32, list_compress_depth: u32) -> Sandbox {
+        let mut sandbox = Sandbox::new();
+        sandbox.shard_mut().set_limits(Limits { list_fill, list_compress_depth, ..Limits::default() });
+        sandbox
+    }
+
+    #[track_caller]
+    fn check_encoding(list_fill: i32, script: &str, encoding: &str) {
+        let mut sandbox = sandbox_with(list_fill, 0);
+        sandbox.run(script);
+        check_in(&mut sandbox, "OBJECT ENCODING l", encoding);
+    }
+
+    #[test]
+    fn a_list_is_a_quicklist_once_a_push_would_exceed_the_limit() {
+        check_encoding(4, "RPUSH l 1 2 3 4", "listpack");
+        check_encoding(4, "RPUSH l 1 2 3 4 5", "quicklist");
+        check_encoding(4, "RPUSH l 1 2 3 4 | LPUSH l 5", "quicklist");
+        check_encoding(0, "RPUSH l 1", "listpack");
+        // The limit of 4096 bytes counts the text, not its encoding, of what is added.
+        check_encoding(-1, "RPUSH l \"x\"*4089", "listpack");
+        check_encoding(-1, "RPUSH l \"x\"*4090", "quicklist");
+        check_encoding(-1, "RPUSH l \"x\"*4000 | RPUSH l \"x\"*82", "listpack");
+        check_encoding(-1, "RPUSH l \"x\"*4000 | RPUSH l \"x\"*86", "quicklist");
+    }
+
+    #[test]
+    fn a_quicklist_is_a_listpack_again_at_half_of_the_limit() {
+        let five = "RPUSH l 1 2 3 4 5";
+        for (script, encoding) in [
+            ("LPOP l 2", "quicklist"),
+            // Two nodes of one element each.
+            ("LPOP l 3", "quicklist"),
+            ("RPOP l 3", "listpack"),
+            ("LPOP l | RPOP l | LPOP l", "listpack"),
+            ("LREM l 0 1 | LREM l 0 2", "quicklist"),
+            ("LREM l 0 5 | LREM l 0 1", "quicklist"),
+            ("LREM l 0 5 | LREM l 0 1 | LREM l 0 3", "listpack"),
+            ("LTRIM l 1 3", "quicklist"),
+            ("LTRIM l 0 1", "listpack"),
+            ("RPOPLPUSH l m | RPOPLPUSH l m", "quicklist"),
+            ("RPOPLPUSH l m | RPOPLPUSH l m | RPOPLPUSH l m", "listpack"),
+            ("LMPOP 1 l RIGHT COUNT 3", "listpack"),
+        ] {
+            check_encoding(4, &format!("{five} | {script}"), encoding);
+        }
+        check_encoding(4, "RPUSH l 1 2 3 4 5 | LTRIM l 0 1 | RPUSH l 3 4", "listpack");
+    }
+
+    #[test]
+    fn attempts_to_add_convert_even_when_nothing_is_added() {
+        check_encoding(4, "RPUSH l 1 2 3 4 | LINSERT l BEFORE none x", "quicklist");
+        check_encoding(4, "RPUSH l 1 2 3 4 | LSET l 9 x", "quicklist");
+        check_encoding(4, "RPUSH l 1 2 3 4 | LSET l 0 x", "quicklist");
+        check_encoding(-1, "RPUSH l a | LSET l 0 \"x\"*4090", "quicklist");
+        check_encoding(-1, "RPUSH l a | LSET l 0 \"x\"*4090 | LSET l 0 b", "listpack");
+    }
+
+    #[test]
+    fn a_move_to_the_same_list_is_counted_after_the_pop() {
+        check_encoding(4, "RPUSH l 1 2 3 4 | RPOPLPUSH l l", "listpack");
+        check_encoding(4, "RPUSH m 1 | RPUSH l 1 2 3 4 | RPOPLPUSH m l", "quicklist");
+    }
+
+    #[test]
+    fn a_conversion_keeps_elements_and_expire() {
+        let mut sandbox = sandbox_with(2, 0);
+        check_in(
+            &mut sandbox,
+            "RPUSH l a 1 | EXPIRE l 9 | RPUSH l b | LRANGE l 0 -1 | TTL l",
+            ":2 | :1 | :3 | [a 1 b] | :9",
+        );
+        check_in(
+            &mut sandbox,
+            "LPOP l 2 | OBJECT ENCODING l | LRANGE l 0 -1 | TTL l",
+            "[a 1] | listpack | [b] | :9",
+        );
+    }
+
+    /// A command that some thousand of keep a list about as long as the limits of the test.
+    fn random_command(random: &mut Random) -> String {
+        let mut below = |limit: u64| random.bits() % limit;
+        let index = below(24) as i64 - 12;
+        let value = match below(3) {
+            0 => below(5).to_string(),
+            1 => format!("v{}", below(4)),
+            _ => format!("\"{}\"*{}", ["x", "yz"][below(2) as usize], below(900)),
+        };
+        let end = ["LEFT", "RIGHT"][below(2) as usize];
+        match below(17) {
+            0 | 1 => format!("LPUSH l {value} a {value}"),
+            2 | 3 => format!("RPUSH l {value} 5"),
+            4 => format!("LPOP l {}", below(4)),
+            5 => format!("RPOP l {}", below(4)),
+            6 => format!("LINSERT l BEFORE v1 {value}"),
+            7 => format!("LINSERT l AFTER 3 {value}"),
+            8 => format!("LREM l {} {value}", index / 4),
+            9 => format!("LSET l {index} {value}"),
+            10 => format!("LTRIM l {} {}", below(3), -1 - below(3) as i64),
+            11 => format!(
+                "LPOS l {value} RANK {} COUNT 0 MAXLEN {}",
+                [-2, -1, 1, 2][below(4) as usize],
+                below(9)
+            ),
+            12 => format!("LINDEX l {index}"),
+            13 => format!("LMOVE l {} {end} RIGHT", ["l", "m"][below(2) as usize]),
+            14 => format!("LMOVE m l LEFT {end}"),
+            15 => format!("LMPOP 2 m l {end} COUNT {}", 1 + below(4)),
+            _ => format!("LRANGE l {index} {}", below(20) as i64 - 8),
+        }
+    }
+
+    #[test]
+    fn replies_do_not_depend_on_the_encoding() {
+        for seed in 0..20 {
+            let mut random = Random::new(seed);
+            let mut sandboxes = [(128, 0), (1, 0), (4, 0), (4, 1), (9, 2), (-1, 0), (-1, 1)]
+                .map(|(fill, depth)| sandbox_with(fill, depth));
+            for step in 0..300 {
+                let command = random_command(&mut random);
+                let script = format!("{command} | LLEN l | LRANGE l 0 -1 | LRANGE m 0 -1");
+                let [first, others @ ..] = &mut sandboxes;
+                let expected = first.run(&script);
+                for (index, other) in others.iter_mut().enumerate() {
+                    assert_eq!(
+                        other.run(&script),
+                        expected,
+                        "seed {seed}, step {step}, limits {index}: {command}"
+                    );
+                }
+            }
+        }
+    }
+}
