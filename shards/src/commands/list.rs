@@ -71,7 +71,7 @@ pub(super) fn bulk(reply: &mut Reply, value: Value<'_>) {
     }
 }
 
-/// Settles a list of which elements have gone and some are left, or removes its key when none is; and tells it.
+/// Tells that elements of a list have gone. Its key goes with the last one: then that is the event.
 #[inline]
 pub(super) fn after_removal(keys: &mut Keyspace<'_>, key: &Key<'_>, left: usize, event: Event) {
     if left > 0 {
