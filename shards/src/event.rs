@@ -55,3 +55,21 @@ pub const INCRBY: Event = event(b'$', "incrby");
 pub const INCRBYFLOAT: Event = event(b'$', "incrbyfloat");
 /// SETBIT, and BITFIELD that wrote.
 pub const SETBIT: Event = event(b'$', "setbit");
+
+// Lists.
+/// LINSERT.
+pub const LINSERT: Event = event(b'l', "linsert");
+/// An element was taken from the head.
+pub const LPOP: Event = event(b'l', "lpop");
+/// Elements were added at the head.
+pub const LPUSH: Event = event(b'l', "lpush");
+/// LREM.
+pub const LREM: Event = event(b'l', "lrem");
+/// LSET.
+pub const LSET: Event = event(b'l', "lset");
+/// LTRIM.
+pub const LTRIM: Event = event(b'l', "ltrim");
+/// An element was taken from the tail.
+pub const RPOP: Event = event(b'l', "rpop");
+/// Elements were added at the tail.
+pub const RPUSH: Event = event(b'l', "rpush");

@@ -33,6 +33,13 @@ const FIELD_INCRBY: Sequence = &[Word("INCRBY"), FieldType, FieldOffset, Integer
 const FIELD_OVERFLOW: Sequence =
     &[Word("OVERFLOW"), OneOf(&[&[Word("WRAP")], &[Word("SAT")], &[Word("FAIL")], &[Value]])];
 
+/// Few, so that they meet again.
+const ELEMENTS: &[Sequence] = &[&[Word("a")], &[Word("b")], &[Word("7")], &[Word("-300")], &[Value]];
+const LIST_ENDS: &[Sequence] =
+    &[&[Word("LEFT")], &[Word("RIGHT")], &[Word("left")], &[Word("RIGHT")], &[Word("LEFT")], &[Value]];
+const LPOS_OPTIONS: &[Sequence] =
+    &[&[Word("RANK"), Index], &[Word("COUNT"), Index], &[Word("MAXLEN"), Index]];
+
 const PATTERNS: &[Sequence] =
     &[&[Word("*")], &[Word("?")], &[Word("[a-c]")], &[Word("*a*")], &[Word("{a}[^1]")], &[Key], &[Value]];
 
@@ -83,6 +90,25 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "BITPOS", weight: 15, args: &[Key, Bit, OneOf(BIT_RANGE)] },
     Row { name: "GETBIT", weight: 10, args: &[Key, BitOffset] },
     Row { name: "SETBIT", weight: 15, args: &[Key, BitOffset, Bit] },
+    // Lists.
+    Row { name: "LINDEX", weight: 10, args: &[Key, Index] },
+    Row { name: "LINSERT", weight: 20, args: &[Key, OneOf(&[&[Word("BEFORE")], &[Word("after")], &[Value]]), OneOf(ELEMENTS), OneOf(ELEMENTS)] },
+    Row { name: "LLEN", weight: 6, args: &[Key] },
+    Row { name: "LMOVE", weight: 15, args: &[SmallKey, SmallKey, OneOf(LIST_ENDS), OneOf(LIST_ENDS)] },
+    Row { name: "LMPOP", weight: 10, args: &[Word("2"), SmallKey, SmallKey, OneOf(LIST_ENDS), Options(&[&[Word("COUNT"), Index]])] },
+    Row { name: "LMPOP", weight: 3, args: &[Index, Times(1, 3, &[SmallKey]), OneOf(LIST_ENDS), Times(0, 2, &[Value])] },
+    Row { name: "LPOP", weight: 15, args: &[Key, Options(&[&[Index]])] },
+    Row { name: "LPOS", weight: 20, args: &[Key, OneOf(ELEMENTS), Options(LPOS_OPTIONS)] },
+    Row { name: "LPUSH", weight: 40, args: &[Key, Times(1, 6, &[OneOf(ELEMENTS)])] },
+    Row { name: "LPUSHX", weight: 6, args: &[Key, Times(1, 3, &[Value])] },
+    Row { name: "LRANGE", weight: 30, args: &[Key, Index, Index] },
+    Row { name: "LREM", weight: 15, args: &[Key, Index, OneOf(ELEMENTS)] },
+    Row { name: "LSET", weight: 15, args: &[Key, Index, Value] },
+    Row { name: "LTRIM", weight: 10, args: &[Key, Index, Index] },
+    Row { name: "RPOP", weight: 10, args: &[Key, Options(&[&[Index]])] },
+    Row { name: "RPOPLPUSH", weight: 10, args: &[SmallKey, SmallKey] },
+    Row { name: "RPUSH", weight: 40, args: &[Key, Times(1, 6, &[OneOf(ELEMENTS)])] },
+    Row { name: "RPUSHX", weight: 6, args: &[Key, Times(1, 3, &[Value])] },
     // Keys.
     Row { name: "COPY", weight: 15, args: &[
         SmallKey, SmallKey, Options(&[&[Word("REPLACE")], &[Word("DB"), Database]]),

@@ -8,6 +8,12 @@ pub mod counter;
 pub mod expire;
 pub mod generic;
 pub mod keyspace;
+mod list;
+mod list_edit;
+mod list_move;
+mod list_range;
+pub mod list_rows;
+mod list_value;
 pub mod object;
 pub mod rename;
 pub mod scan;
@@ -27,6 +33,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     expire::COMMANDS,
     generic::COMMANDS,
     keyspace::COMMANDS,
+    list_rows::COMMANDS,
     object::COMMANDS,
     rename::COMMANDS,
     scan::COMMANDS,
