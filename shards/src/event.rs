@@ -55,3 +55,13 @@ pub const INCRBY: Event = event(b'$', "incrby");
 pub const INCRBYFLOAT: Event = event(b'$', "incrbyfloat");
 /// SETBIT, and BITFIELD that wrote.
 pub const SETBIT: Event = event(b'$', "setbit");
+
+// Hashes.
+/// HSET, HMSET and HSETNX.
+pub const HSET: Event = event(b'h', "hset");
+/// HDEL.
+pub const HDEL: Event = event(b'h', "hdel");
+/// HINCRBY.
+pub const HINCRBY: Event = event(b'h', "hincrby");
+/// HINCRBYFLOAT.
+pub const HINCRBYFLOAT: Event = event(b'h', "hincrbyfloat");

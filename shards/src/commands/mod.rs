@@ -7,6 +7,10 @@ pub mod bitmap;
 pub mod counter;
 pub mod expire;
 pub mod generic;
+mod hash;
+pub mod hash_rows;
+mod hash_sample;
+mod hash_value;
 pub mod keyspace;
 pub mod object;
 pub mod rename;
@@ -26,6 +30,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     counter::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    hash_rows::COMMANDS,
     keyspace::COMMANDS,
     object::COMMANDS,
     rename::COMMANDS,
