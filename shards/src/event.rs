@@ -65,3 +65,9 @@ pub const HDEL: Event = event(b'h', "hdel");
 pub const HINCRBY: Event = event(b'h', "hincrby");
 /// HINCRBYFLOAT.
 pub const HINCRBYFLOAT: Event = event(b'h', "hincrbyfloat");
+/// HEXPIRE and its kin have set the times of fields.
+pub const HEXPIRE: Event = event(b'h', "hexpire");
+/// Fields have gone because their time was over.
+pub const HEXPIRED: Event = event(b'h', "hexpired");
+/// HPERSIST.
+pub const HPERSIST: Event = event(b'h', "hpersist");

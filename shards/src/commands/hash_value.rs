@@ -96,6 +96,23 @@ impl<'a> HashRef<'a> {
         }
     }
 
+    /// When a field ends, in milliseconds since 1970; `Some(None)` for a field that has no expire.
+    pub(super) fn expire_ms(self, field: &[u8], hash_of: impl Fn(&[u8]) -> u64) -> Option<Option<u64>> {
+        match self {
+            HashRef::Packed(_) => self.get(field, hash_of).map(|_| None),
+            HashRef::Fields(fields) => Some(fields.get(hash_of(field), field)?.expire_ms),
+        }
+    }
+
+    /// True when the time of some field is over.
+    #[inline]
+    fn is_due(self, now_ms: u64) -> bool {
+        match self {
+            HashRef::Packed(_) => false,
+            HashRef::Fields(fields) => fields.next_expire_ms().is_some_and(|at_ms| at_ms <= now_ms),
+        }
+    }
+
     /// Every field with its value, until `visit` says that it is enough.
     #[inline]
     pub(super) fn each_until(self, mut visit: impl FnMut(Element<'a>, Element<'a>) -> bool) {
@@ -128,7 +145,7 @@ impl<'a> HashRef<'a> {
     }
 }
 
-/// Looks a hash up to read it; `None` when there is none.
+/// Looks a hash up to read it; `None` when there is none. It has no field whose time is over.
 ///
 /// # Errors
 /// `WrongType` when the key holds another type.
@@ -138,11 +155,17 @@ pub(super) fn read<R>(
     key: &Key<'_>,
     look: impl FnOnce(HashRef<'_>) -> R,
 ) -> Result<Option<R>, CommandError> {
-    let entry = keys.read_typed(key, DataType::Hash)?;
-    Ok(entry.map(|entry| look(HashRef::of(entry))))
+    let now_ms = keys.now_ms();
+    let Some(entry) = keys.read_typed(key, DataType::Hash)? else { return Ok(None) };
+    let hash = HashRef::of(entry);
+    if !hash.is_due(now_ms) {
+        return Ok(Some(look(hash)));
+    }
+    remove_expired(keys, key);
+    Ok(keys.view(key).map(|entry| look(HashRef::of(entry))))
 }
 
-/// Looks a hash up to change it; `None` when there is none. Whoever leaves it without fields removes the key.
+/// Looks a hash up to change it; `None` when there is none. It has no field whose time is over. Whoever leaves it without fields removes the key.
 ///
 /// # Errors
 /// `WrongType` when the key holds another type.
@@ -153,8 +176,30 @@ pub(super) fn write<R>(
     change: impl FnOnce(&mut HashMut<'_>) -> R,
 ) -> Result<Option<R>, CommandError> {
     let limits = PackedLimits::of(keys.limits());
-    let entry = keys.write_typed(key, DataType::Hash)?;
-    Ok(entry.map(|entry| change(&mut HashMut { entry, limits })))
+    let now_ms = keys.now_ms();
+    let Some(entry) = keys.write_typed(key, DataType::Hash)? else { return Ok(None) };
+    let mut hash = HashMut { entry, limits };
+    if !hash.view().is_due(now_ms) {
+        return Ok(Some(change(&mut hash)));
+    }
+    remove_expired(keys, key);
+    Ok(keys.write(key).map(|entry| change(&mut HashMut { entry, limits })))
+}
+
+/// Removes the fields whose time is over, and the key if there are no others.
+#[cold]
+fn remove_expired(keys: &mut Keyspace<'_>, key: &Key<'_>) {
+    let (now_ms, hash_of, limits) = (keys.now_ms(), keys.hash_of(), PackedLimits::of(keys.limits()));
+    let Some(entry) = keys.write(key) else { return };
+    let mut removed = Vec::new();
+    let is_gone = HashMut { entry, limits }.with_fields(|fields| {
+        fields.remove_expired(now_ms, usize::MAX, hash_of, |field| removed.push(field.field.to_vec()));
+        fields.is_empty()
+    });
+    if is_gone {
+        keys.delete(key, keys.freeing_by_expiry());
+    }
+    keys.fields_expired(key, &removed, is_gone);
 }
 
 /// Adds a hash of these fields for a key that is not there, and tells how many there are.
@@ -226,6 +271,23 @@ impl HashMut<'_> {
             self.unpack(1, field.len() + value.len(), &hash_of);
         }
         self.with_fields(|fields| fields.set(field, value, FieldExpire::Keep, hash_of));
+    }
+
+    /// Gives a field that is there an expire, or takes it away; in milliseconds since 1970. A packed hash has no room for
+    /// expires.
+    pub(super) fn set_expire(
+        &mut self,
+        field: &[u8],
+        expire_ms: Option<u64>,
+        hash_of: impl Fn(&[u8]) -> u64,
+    ) {
+        if matches!(self.view(), HashRef::Packed(_)) {
+            if expire_ms.is_none() {
+                return;
+            }
+            self.unpack(0, 0, &hash_of);
+        }
+        self.with_fields(|fields| fields.set_expire(field, expire_ms, hash_of));
     }
 
     /// Removes a field, and says whether there was one.

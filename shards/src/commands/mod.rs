@@ -6,8 +6,10 @@ pub mod bitfield;
 pub mod bitmap;
 pub mod counter;
 pub mod expire;
+mod expire_condition;
 pub mod generic;
 mod hash;
+pub mod hash_expire;
 pub mod hash_rows;
 mod hash_sample;
 mod hash_value;
@@ -30,6 +32,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     counter::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    hash_expire::COMMANDS,
     hash_rows::COMMANDS,
     keyspace::COMMANDS,
     object::COMMANDS,
