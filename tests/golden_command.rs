@@ -21,6 +21,15 @@ const COMMAND_ITSELF: &str = "command";
 const ALLOWED: &[Allowed] = &[
     Allowed { command: "client|setinfo", field: COMMAND_ITSELF, reason: "new in Redis 7.2" },
     Allowed { command: "client|no-touch", field: COMMAND_ITSELF, reason: "new in Redis 7.2" },
+    Allowed { command: "hexpire", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
+    Allowed { command: "hexpireat", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
+    Allowed { command: "hexpiretime", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
+    Allowed { command: "hpersist", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
+    Allowed { command: "hpexpire", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
+    Allowed { command: "hpexpireat", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
+    Allowed { command: "hpexpiretime", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
+    Allowed { command: "hpttl", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
+    Allowed { command: "httl", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
 ];
 
 /// The elements of COMMAND INFO. Subcommands are compared one by one under their full names: a container may have

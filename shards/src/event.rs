@@ -73,3 +73,18 @@ pub const LTRIM: Event = event(b'l', "ltrim");
 pub const RPOP: Event = event(b'l', "rpop");
 /// Elements were added at the tail.
 pub const RPUSH: Event = event(b'l', "rpush");
+// Hashes.
+/// HSET, HMSET and HSETNX.
+pub const HSET: Event = event(b'h', "hset");
+/// HDEL.
+pub const HDEL: Event = event(b'h', "hdel");
+/// HINCRBY.
+pub const HINCRBY: Event = event(b'h', "hincrby");
+/// HINCRBYFLOAT.
+pub const HINCRBYFLOAT: Event = event(b'h', "hincrbyfloat");
+/// HEXPIRE and its kin have set the times of fields.
+pub const HEXPIRE: Event = event(b'h', "hexpire");
+/// Fields have gone because their time was over.
+pub const HEXPIRED: Event = event(b'h', "hexpired");
+/// HPERSIST.
+pub const HPERSIST: Event = event(b'h', "hpersist");

@@ -89,6 +89,18 @@ impl<'a> Keyspace<'a> {
         self.env.effects.say(self.selected, args);
     }
 
+    /// Tells that fields of a hash were removed because their time was over: an effect beside that of the running
+    /// command. A hash that has lost its last field is removed by the caller.
+    pub fn fields_expired(&mut self, key: &Key<'_>, fields: &[Vec<u8>], is_gone: bool) {
+        self.env.signal(self.selected, key.bytes, event::HEXPIRED);
+        if is_gone {
+            self.env.removed(self.selected, key.bytes, event::DEL);
+        } else if self.env.effects.is_listening() {
+            let args = [&b"HDEL"[..], key.bytes].into_iter().chain(fields.iter().map(Vec::as_slice));
+            self.env.effects.push(self.selected, args.collect());
+        }
+    }
+
     /// The selected database's number.
     #[inline]
     pub fn selected(&self) -> DbIndex {

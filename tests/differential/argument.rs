@@ -46,6 +46,8 @@ pub(crate) enum Arg {
     BitOffset,
     /// 0 or 1, seldom something else.
     Bit,
+    /// The name of a field of a hash: few, so that commands meet.
+    Field,
     /// A type of a bit field.
     FieldType,
     /// An offset of a bit field.
@@ -99,6 +101,18 @@ pub(crate) const SMALL_KEYS: &[&[u8]] = &[
     b"long-key-0123456789-0123456789-0123456789-0123456789-0123456789",
 ];
 pub(crate) const BIG_KEYS: &[&[u8]] = &[b"big", b"{big}2"];
+
+/// The last one is longer than a packed hash holds.
+const FIELDS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"1",
+    b"-7",
+    b"field:1",
+    b"field:2",
+    b"",
+    b"field-0123456789-0123456789-0123456789-0123456789-0123456789-0123456789",
+];
 
 /// Arguments that fit nowhere. No whole number between 1 and 2^32 is among them: as a TTL it could end during the run,
 /// as an offset it could make a string of megabytes.
@@ -178,6 +192,8 @@ impl<'a> Generator<'a> {
             Arg::BitOffset => self.offset(2_000, 4_294_967_296),
             Arg::Bit if self.one_of(20) => self.choose(&[&b"2"[..], b"-1", b"x", b""]).to_vec(),
             Arg::Bit => digits(self.rng.u8(..2)),
+            Arg::Field if self.one_of(8) => self.value(),
+            Arg::Field => self.choose(FIELDS).to_vec(),
             Arg::FieldType => self.field_type(),
             Arg::FieldOffset => self.field_offset(),
             Arg::Database => self.database(),

@@ -2,8 +2,8 @@
 //! command gives it a second shape. This file must not know how arguments are drawn.
 
 use crate::argument::Arg::{
-    BigKey, BigValue, Bit, BitOffset, ByteOffset, Command, Database, FieldOffset, FieldType, Float, Index,
-    Integer, Key, OneOf, Options, SmallKey, Times, Ttl, Value, Word,
+    BigKey, BigValue, Bit, BitOffset, ByteOffset, Command, Database, Field, FieldOffset, FieldType, Float,
+    Index, Integer, Key, OneOf, Options, SmallKey, Times, Ttl, Value, Word,
 };
 use crate::argument::Row;
 use crate::argument::Unit::{Millis, Seconds, UnixMillis, UnixSeconds};
@@ -18,6 +18,16 @@ const EXPIRE_CONDITIONS: &[Sequence] = &[&[Word("NX")], &[Word("XX")], &[Word("G
 const FLUSH_MODES: &[Sequence] = &[&[Word("ASYNC")], &[Word("SYNC")]];
 const LCS_OPTIONS: &[Sequence] =
     &[&[Word("LEN")], &[Word("IDX")], &[Word("IDX"), Word("WITHMATCHLEN")], &[Word("MINMATCHLEN"), Index]];
+/// Bounded: redis-server tries to reply whatever is asked for.
+const HRANDFIELD_COUNTS: &[Sequence] = &[
+    &[],
+    &[Word("0")],
+    &[Word("3")],
+    &[Word("-5")],
+    &[Word("100"), Word("WITHVALUES")],
+    &[Word("-2"), Word("WITHVALUES")],
+    &[Word("2"), Value],
+];
 /// The end of a range with its unit, or none: BITCOUNT refuses a start without an end.
 const BIT_RANGE: &[Sequence] = &[
     &[],
@@ -109,6 +119,25 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "RPOPLPUSH", weight: 10, args: &[SmallKey, SmallKey] },
     Row { name: "RPUSH", weight: 40, args: &[Key, Times(1, 6, &[OneOf(ELEMENTS)])] },
     Row { name: "RPUSHX", weight: 6, args: &[Key, Times(1, 3, &[Value])] },
+    // Hashes.
+    Row { name: "HDEL", weight: 15, args: &[SmallKey, Times(1, 3, &[Field])] },
+    Row { name: "HEXISTS", weight: 6, args: &[SmallKey, Field] },
+    Row { name: "HGET", weight: 12, args: &[SmallKey, Field] },
+    Row { name: "HGETALL", weight: 12, args: &[SmallKey] },
+    Row { name: "HINCRBY", weight: 12, args: &[SmallKey, Field, Integer] },
+    Row { name: "HINCRBYFLOAT", weight: 12, args: &[SmallKey, Field, Float] },
+    Row { name: "HKEYS", weight: 6, args: &[SmallKey] },
+    Row { name: "HLEN", weight: 8, args: &[SmallKey] },
+    Row { name: "HMGET", weight: 8, args: &[SmallKey, Times(1, 4, &[Field])] },
+    Row { name: "HMSET", weight: 6, args: &[SmallKey, Times(1, 4, &[Field, Value])] },
+    Row { name: "HRANDFIELD", weight: 6, args: &[SmallKey, OneOf(HRANDFIELD_COUNTS)] },
+    Row { name: "HSCAN", weight: 8, args: &[
+        SmallKey, Word("0"), Word("COUNT"), Word("1000"), Options(&[&[Word("MATCH"), OneOf(PATTERNS)]]),
+    ] },
+    Row { name: "HSET", weight: 40, args: &[SmallKey, Times(1, 5, &[Field, Value])] },
+    Row { name: "HSETNX", weight: 8, args: &[SmallKey, Field, Value] },
+    Row { name: "HSTRLEN", weight: 6, args: &[SmallKey, Field] },
+    Row { name: "HVALS", weight: 6, args: &[SmallKey] },
     // Keys.
     Row { name: "COPY", weight: 15, args: &[
         SmallKey, SmallKey, Options(&[&[Word("REPLACE")], &[Word("DB"), Database]]),

@@ -1,5 +1,6 @@
 //! The time to live of keys: EXPIRE and its variants, TTL and its variants, PERSIST.
 
+use super::expire_condition::Condition;
 use crate::args::Args;
 use crate::command::flags::{self, acl};
 use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, KeySpec, keys};
@@ -248,58 +249,6 @@ fn set_expire(
     }
     ctx.reply.int(i64::from(is_met));
     Ok(())
-}
-
-/// The options of EXPIRE. All that are given must be met.
-#[derive(Default)]
-struct Condition {
-    /// Only when the key has no expire.
-    nx: bool,
-    /// Only when it has one.
-    xx: bool,
-    /// Only to a later time. A key without an expire lives forever, so nothing is later.
-    gt: bool,
-    /// Only to an earlier time. A key without an expire lives forever, so everything is earlier.
-    lt: bool,
-}
-
-impl Condition {
-    fn parse<'a>(options: impl Iterator<Item = &'a [u8]>) -> Result<Condition, CommandError> {
-        let mut condition = Condition::default();
-        for option in options {
-            let given = if option.eq_ignore_ascii_case(b"nx") {
-                &mut condition.nx
-            } else if option.eq_ignore_ascii_case(b"xx") {
-                &mut condition.xx
-            } else if option.eq_ignore_ascii_case(b"gt") {
-                &mut condition.gt
-            } else if option.eq_ignore_ascii_case(b"lt") {
-                &mut condition.lt
-            } else {
-                return Err(CommandError::quoting("ERR Unsupported option ", option, ""));
-            };
-            *given = true;
-        }
-        if condition.nx && (condition.xx || condition.gt || condition.lt) {
-            return Err(CommandError::other(
-                "ERR NX and XX, GT or LT options at the same time are not compatible",
-            ));
-        }
-        if condition.gt && condition.lt {
-            return Err(CommandError::other("ERR GT and LT options at the same time are not compatible"));
-        }
-        Ok(condition)
-    }
-
-    fn is_met(&self, present_ms: Option<u64>, at_ms: i64) -> bool {
-        match present_ms {
-            None => !self.xx && !self.gt,
-            Some(present_ms) => {
-                let present_ms = present_ms as i64;
-                !self.nx && (!self.gt || at_ms > present_ms) && (!self.lt || at_ms < present_ms)
-            }
-        }
-    }
 }
 
 fn ttl(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {

@@ -6,7 +6,13 @@ pub mod bitfield;
 pub mod bitmap;
 pub mod counter;
 pub mod expire;
+mod expire_condition;
 pub mod generic;
+mod hash;
+pub mod hash_expire;
+pub mod hash_rows;
+mod hash_sample;
+mod hash_value;
 pub mod keyspace;
 mod list;
 mod list_edit;
@@ -32,6 +38,8 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     counter::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    hash_expire::COMMANDS,
+    hash_rows::COMMANDS,
     keyspace::COMMANDS,
     list_rows::COMMANDS,
     object::COMMANDS,
