@@ -55,3 +55,29 @@ pub const INCRBY: Event = event(b'$', "incrby");
 pub const INCRBYFLOAT: Event = event(b'$', "incrbyfloat");
 /// SETBIT, and BITFIELD that wrote.
 pub const SETBIT: Event = event(b'$', "setbit");
+
+// Sorted sets.
+/// ZADD.
+pub const ZADD: Event = event(b'z', "zadd");
+/// ZDIFFSTORE.
+pub const ZDIFFSTORE: Event = event(b'z', "zdiffstore");
+/// ZINCRBY, and ZADD with INCR.
+pub const ZINCR: Event = event(b'z', "zincr");
+/// ZINTERSTORE.
+pub const ZINTERSTORE: Event = event(b'z', "zinterstore");
+/// ZPOPMAX, and ZMPOP with MAX.
+pub const ZPOPMAX: Event = event(b'z', "zpopmax");
+/// ZPOPMIN, and ZMPOP with MIN.
+pub const ZPOPMIN: Event = event(b'z', "zpopmin");
+/// ZRANGESTORE.
+pub const ZRANGESTORE: Event = event(b'z', "zrangestore");
+/// ZREM.
+pub const ZREM: Event = event(b'z', "zrem");
+/// ZREMRANGEBYLEX.
+pub const ZREMRANGEBYLEX: Event = event(b'z', "zremrangebylex");
+/// ZREMRANGEBYRANK.
+pub const ZREMRANGEBYRANK: Event = event(b'z', "zremrangebyrank");
+/// ZREMRANGEBYSCORE.
+pub const ZREMRANGEBYSCORE: Event = event(b'z', "zremrangebyscore");
+/// ZUNIONSTORE.
+pub const ZUNIONSTORE: Event = event(b'z', "zunionstore");
