@@ -14,4 +14,6 @@ pub(super) mod range_rows;
 mod remove_range;
 mod sample;
 mod source;
+#[cfg(test)]
+mod tests;
 mod view;

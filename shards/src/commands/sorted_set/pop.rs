@@ -36,8 +36,7 @@ fn pop_one_key(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Done {
         _ => return Err(CommandError::Syntax),
     };
     let key = ctx.only_key(args, 1);
-    // With a count of 0 Redis does not even look at the type.
-    if count == Some(0) || ctx.keys.write_typed(&key, DataType::SortedSet)?.is_none() {
+    if ctx.keys.write_typed(&key, DataType::SortedSet)?.is_none() || count == Some(0) {
         ctx.reply.array(0);
         return Ok(());
     }

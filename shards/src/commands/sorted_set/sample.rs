@@ -23,16 +23,20 @@ pub(super) fn zrandmember(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     if args.len() == 2 {
         return random_one(ctx, args);
     }
-    let out_of_range = || CommandError::other("ERR value is out of range");
     let count = num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
+    if count == i64::MIN {
+        return Err(CommandError::other(
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        ));
+    }
     let with_scores = match args.len() {
         3 => false,
         4 if args[3].eq_ignore_ascii_case(b"withscores") => true,
         _ => return Err(CommandError::Syntax),
     };
-    let magnitude_max = if with_scores { i64::MAX as u64 / 2 } else { i64::MAX as u64 };
-    if count.unsigned_abs() > magnitude_max || (count < 0 && count.unsigned_abs() > REPEATED_MAX) {
-        return Err(out_of_range());
+    let is_too_large = with_scores && count.unsigned_abs() > i64::MAX as u64 / 2;
+    if is_too_large || (count < 0 && count.unsigned_abs() > REPEATED_MAX) {
+        return Err(CommandError::other("ERR value is out of range"));
     }
     let key = ctx.only_key(args, 1);
     let mut random = Random::new(ctx.keys.random_bits());
