@@ -141,7 +141,7 @@ struct Weighted<'a> {
 }
 
 impl Weighted<'_> {
-    /// 0 times infinity is 0.
+    /// Its score of a member, on its own: 0 times infinity is 0.
     fn score(self, score: f64) -> f64 {
         Some(self.weight * score).filter(|score| !score.is_nan()).unwrap_or(0.0)
     }
@@ -239,7 +239,8 @@ fn intersect(
     smallest.source.each(|member, score| {
         let hash = hash_of(member);
         let score = others.iter().try_fold(smallest.score(score), |sum, other| {
-            Some(aggregate.of(sum, other.score(other.source.score(hash, member)?)))
+            // Not a number (0 times infinity) goes into the sum here, and makes that 0 (Redis: ZINTER, unlike ZUNION).
+            Some(aggregate.of(sum, other.weight * other.source.score(hash, member)?))
         });
         score.map_or(ControlFlow::Continue(()), |score| visit(hash, member, score))
     });

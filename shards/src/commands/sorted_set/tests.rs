@@ -291,6 +291,15 @@ fn unions_and_intersections_aggregate_weighted_scores() {
             ("ZUNION 2 z z WITHSCORES | ZINTER 2 z none | ZDIFF 2 z z", "[a 2 b 4 c 6] | [] | []"),
             ("ZADD y -inf a | ZADD z inf a | ZUNION 2 y z WITHSCORES", ":1 | :0 | [a 0 b 2 c 3]"),
             ("ZADD z inf a | ZUNION 1 z WEIGHTS 0 WITHSCORES", ":0 | [a 0 b 0 c 0]"),
+            // Where a product is not a number, ZUNION takes it for 0, and ZINTER makes the sum 0.
+            (
+                "ZADD z inf a | ZADD y 5 a 1 b 1 c 1 d | ZUNION 2 z y WEIGHTS 0 1 WITHSCORES",
+                ":0 | :4 | [b 1 c 1 d 1 a 5]",
+            ),
+            (
+                "ZADD z 5 a | ZADD y inf a 1 b 1 c 1 d | ZINTER 2 z y WEIGHTS 1 0 WITHSCORES",
+                ":0 | :4 | [a 0 b 2 c 3]",
+            ),
             (
                 "ZADD y 1 b 1 c | ZINTERCARD 2 z y | ZINTERCARD 2 z y LIMIT 1 | ZINTERCARD 2 z y LIMIT 0",
                 ":2 | :2 | :1 | :2",
