@@ -21,6 +21,12 @@ const COMMAND_ITSELF: &str = "command";
 const ALLOWED: &[Allowed] = &[
     Allowed { command: "client|setinfo", field: COMMAND_ITSELF, reason: "new in Redis 7.2" },
     Allowed { command: "client|no-touch", field: COMMAND_ITSELF, reason: "new in Redis 7.2" },
+    Allowed { command: "zrank", field: "info: arity", reason: "WITHSCORE is new in Redis 7.2" },
+    Allowed { command: "zrank", field: "docs: arguments", reason: "WITHSCORE is new in Redis 7.2" },
+    Allowed { command: "zrank", field: "docs: history", reason: "WITHSCORE is new in Redis 7.2" },
+    Allowed { command: "zrevrank", field: "info: arity", reason: "WITHSCORE is new in Redis 7.2" },
+    Allowed { command: "zrevrank", field: "docs: arguments", reason: "WITHSCORE is new in Redis 7.2" },
+    Allowed { command: "zrevrank", field: "docs: history", reason: "WITHSCORE is new in Redis 7.2" },
 ];
 
 /// The elements of COMMAND INFO. Subcommands are compared one by one under their full names: a container may have
