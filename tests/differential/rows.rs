@@ -64,6 +64,8 @@ const LEX_BOUND: crate::argument::Arg = OneOf(&[
     &[Word("(+5")],
     &[Word("[")],
 ]);
+/// Keys of sets whose members all have the score 0: with other scores a range by member depends on Redis's dice.
+const LEX_KEY: crate::argument::Arg = Word("lex");
 const ADD_OPTIONS: &[Sequence] =
     &[&[Word("NX")], &[Word("XX")], &[Word("GT")], &[Word("LT")], &[Word("CH")], &[Word("INCR")]];
 const WITH_SCORES: Sequence = &[Word("WITHSCORES")];
@@ -169,6 +171,7 @@ pub(crate) const ROWS: &[Row] = &[
     // Sorted sets.
     Row { name: "ZADD", weight: 40, args: &[Key, Times(1, 4, &[SCORE, MEMBER])] },
     Row { name: "ZADD", weight: 15, args: &[Key, Options(ADD_OPTIONS), Times(1, 2, &[SCORE, MEMBER])] },
+    Row { name: "ZADD", weight: 10, args: &[LEX_KEY, Times(1, 4, &[Word("0"), MEMBER])] },
     Row { name: "ZCARD", weight: 6, args: &[Key] },
     Row { name: "ZCOUNT", weight: 6, args: &[Key, SCORE_BOUND, SCORE_BOUND] },
     Row { name: "ZDIFF", weight: 4, args: &[SETS, Options(&[WITH_SCORES])] },
@@ -177,7 +180,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "ZINTER", weight: 5, args: &[SETS, Options(AGGREGATES), Options(&[WITH_SCORES])] },
     Row { name: "ZINTERCARD", weight: 4, args: &[SETS, Options(&[&[Word("LIMIT"), Index]])] },
     Row { name: "ZINTERSTORE", weight: 4, args: &[SmallKey, SETS, Options(AGGREGATES)] },
-    Row { name: "ZLEXCOUNT", weight: 4, args: &[Key, LEX_BOUND, LEX_BOUND] },
+    Row { name: "ZLEXCOUNT", weight: 4, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND] },
     Row { name: "ZMPOP", weight: 4, args: &[SETS, ENDS, Options(&[&[Word("COUNT"), Index]])] },
     Row { name: "ZMSCORE", weight: 4, args: &[Key, Times(1, 3, &[MEMBER])] },
     Row { name: "ZPOPMAX", weight: 4, args: &[Key, Options(&[&[Index]])] },
@@ -185,18 +188,18 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "ZRANDMEMBER", weight: 2, args: &[Key, Word("0"), Options(&[WITH_SCORES])] },
     Row { name: "ZRANGE", weight: 10, args: &[Key, Index, Index, Options(&[WITH_SCORES, &[Word("REV")], LIMIT])] },
     Row { name: "ZRANGE", weight: 8, args: &[Key, SCORE_BOUND, SCORE_BOUND, Word("BYSCORE"), Options(&[WITH_SCORES, &[Word("REV")], LIMIT])] },
-    Row { name: "ZRANGE", weight: 6, args: &[Key, LEX_BOUND, LEX_BOUND, Word("BYLEX"), Options(&[&[Word("REV")], LIMIT])] },
-    Row { name: "ZRANGEBYLEX", weight: 4, args: &[Key, LEX_BOUND, LEX_BOUND, Options(&[LIMIT])] },
+    Row { name: "ZRANGE", weight: 6, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND, Word("BYLEX"), Options(&[&[Word("REV")], LIMIT])] },
+    Row { name: "ZRANGEBYLEX", weight: 4, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND, Options(&[LIMIT])] },
     Row { name: "ZRANGEBYSCORE", weight: 4, args: &[Key, SCORE_BOUND, SCORE_BOUND, Options(&[WITH_SCORES, LIMIT])] },
     Row { name: "ZRANGESTORE", weight: 4, args: &[SmallKey, SmallKey, Index, Index, Options(&[&[Word("REV")]])] },
     Row { name: "ZRANGESTORE", weight: 4, args: &[SmallKey, SmallKey, SCORE_BOUND, SCORE_BOUND, Word("BYSCORE"), Options(&[LIMIT])] },
     Row { name: "ZRANK", weight: 4, args: &[Key, MEMBER] },
     Row { name: "ZREM", weight: 8, args: &[Key, Times(1, 3, &[MEMBER])] },
-    Row { name: "ZREMRANGEBYLEX", weight: 2, args: &[Key, LEX_BOUND, LEX_BOUND] },
+    Row { name: "ZREMRANGEBYLEX", weight: 2, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND] },
     Row { name: "ZREMRANGEBYRANK", weight: 2, args: &[Key, Index, Index] },
     Row { name: "ZREMRANGEBYSCORE", weight: 2, args: &[Key, SCORE_BOUND, SCORE_BOUND] },
     Row { name: "ZREVRANGE", weight: 4, args: &[Key, Index, Index, Options(&[WITH_SCORES])] },
-    Row { name: "ZREVRANGEBYLEX", weight: 4, args: &[Key, LEX_BOUND, LEX_BOUND, Options(&[LIMIT])] },
+    Row { name: "ZREVRANGEBYLEX", weight: 4, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND, Options(&[LIMIT])] },
     Row { name: "ZREVRANGEBYSCORE", weight: 4, args: &[Key, SCORE_BOUND, SCORE_BOUND, Options(&[WITH_SCORES, LIMIT])] },
     Row { name: "ZREVRANK", weight: 4, args: &[Key, MEMBER] },
     Row { name: "ZSCAN", weight: 4, args: &[Key, Word("0"), Word("COUNT"), Word("1000"), Options(&[&[Word("MATCH"), OneOf(PATTERNS)]])] },

@@ -73,7 +73,7 @@ impl Options {
         if only_new && only_existing {
             return Err(CommandError::other("ERR XX and NX options at the same time are not compatible"));
         }
-        if (only_greater && only_new) || (only_less && only_new) || (only_greater && only_less) {
+        if usize::from(only_new) + usize::from(only_greater) + usize::from(only_less) > 1 {
             return Err(CommandError::other(
                 "ERR GT, LT, and/or NX options at the same time are not compatible",
             ));
