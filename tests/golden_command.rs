@@ -30,6 +30,12 @@ const ALLOWED: &[Allowed] = &[
     Allowed { command: "hpexpiretime", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
     Allowed { command: "hpttl", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
     Allowed { command: "httl", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
+    Allowed { command: "zrank", field: "info: arity", reason: "WITHSCORE is new in Redis 7.2" },
+    Allowed { command: "zrank", field: "docs: arguments", reason: "WITHSCORE is new in Redis 7.2" },
+    Allowed { command: "zrank", field: "docs: history", reason: "WITHSCORE is new in Redis 7.2" },
+    Allowed { command: "zrevrank", field: "info: arity", reason: "WITHSCORE is new in Redis 7.2" },
+    Allowed { command: "zrevrank", field: "docs: arguments", reason: "WITHSCORE is new in Redis 7.2" },
+    Allowed { command: "zrevrank", field: "docs: history", reason: "WITHSCORE is new in Redis 7.2" },
 ];
 
 /// The elements of COMMAND INFO. Subcommands are compared one by one under their full names: a container may have

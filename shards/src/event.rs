@@ -88,3 +88,28 @@ pub const HEXPIRE: Event = event(b'h', "hexpire");
 pub const HEXPIRED: Event = event(b'h', "hexpired");
 /// HPERSIST.
 pub const HPERSIST: Event = event(b'h', "hpersist");
+// Sorted sets.
+/// ZADD.
+pub const ZADD: Event = event(b'z', "zadd");
+/// ZDIFFSTORE.
+pub const ZDIFFSTORE: Event = event(b'z', "zdiffstore");
+/// ZINCRBY, and ZADD with INCR.
+pub const ZINCR: Event = event(b'z', "zincr");
+/// ZINTERSTORE.
+pub const ZINTERSTORE: Event = event(b'z', "zinterstore");
+/// ZPOPMAX, and ZMPOP with MAX.
+pub const ZPOPMAX: Event = event(b'z', "zpopmax");
+/// ZPOPMIN, and ZMPOP with MIN.
+pub const ZPOPMIN: Event = event(b'z', "zpopmin");
+/// ZRANGESTORE.
+pub const ZRANGESTORE: Event = event(b'z', "zrangestore");
+/// ZREM.
+pub const ZREM: Event = event(b'z', "zrem");
+/// ZREMRANGEBYLEX.
+pub const ZREMRANGEBYLEX: Event = event(b'z', "zremrangebylex");
+/// ZREMRANGEBYRANK.
+pub const ZREMRANGEBYRANK: Event = event(b'z', "zremrangebyrank");
+/// ZREMRANGEBYSCORE.
+pub const ZREMRANGEBYSCORE: Event = event(b'z', "zremrangebyscore");
+/// ZUNIONSTORE.
+pub const ZUNIONSTORE: Event = event(b'z', "zunionstore");

@@ -4,6 +4,7 @@
 //! the reply remembers the [`Blob`] and the place where it belongs. This file must not know any command.
 
 use crate::args::{BLOB_LEN_MIN, Blob};
+use crate::encoding::score::format_score;
 use crate::error::CommandError;
 use crate::num;
 
@@ -257,13 +258,13 @@ impl Reply {
 
     /// A double; in RESP2 a bulk string with the same digits (Redis: addReplyDouble).
     pub fn double(&mut self, value: f64) {
-        let text = num::format_double(value);
+        let text = format_score(value);
         if self.resp3 {
             self.bytes.push(b',');
-            self.raw(text.as_bytes());
+            self.raw(&text);
             self.raw(b"\r\n");
         } else {
-            self.bulk(text.as_bytes());
+            self.bulk(&text);
         }
     }
 

@@ -49,6 +49,59 @@ const LIST_ENDS: &[Sequence] =
     &[&[Word("LEFT")], &[Word("RIGHT")], &[Word("left")], &[Word("RIGHT")], &[Word("LEFT")], &[Value]];
 const LPOS_OPTIONS: &[Sequence] =
     &[&[Word("RANK"), Index], &[Word("COUNT"), Index], &[Word("MAXLEN"), Index]];
+/// Few members and scores, so that commands meet. The scores are those that both versions of Redis print alike.
+const MEMBER: crate::argument::Arg = OneOf(&[
+    &[Word("1")],
+    &[Word("2")],
+    &[Word("30")],
+    &[Word("-4")],
+    &[Word("+5")],
+    &[Word("")],
+    &[Word("\u{1}")],
+    &[Word("...")],
+]);
+const SCORE: crate::argument::Arg = OneOf(&[
+    &[Word("0")],
+    &[Word("1")],
+    &[Word("-2")],
+    &[Word("2.5")],
+    &[Word("7")],
+    &[Word("inf")],
+    &[Word("-inf")],
+]);
+const SCORE_BOUND: crate::argument::Arg =
+    OneOf(&[&[SCORE], &[Word("(0")], &[Word("(2.5")], &[Word("(-2")], &[Word("+inf")], &[Word("(inf")]]);
+const LEX_BOUND: crate::argument::Arg = OneOf(&[
+    &[Word("-")],
+    &[Word("+")],
+    &[Word("[1")],
+    &[Word("(1")],
+    &[Word("[30")],
+    &[Word("(+5")],
+    &[Word("[")],
+]);
+/// Keys of sets whose members all have the score 0: with other scores a range by member depends on Redis's dice.
+const LEX_KEY: crate::argument::Arg = Word("lex");
+const ADD_OPTIONS: &[Sequence] =
+    &[&[Word("NX")], &[Word("XX")], &[Word("GT")], &[Word("LT")], &[Word("CH")], &[Word("INCR")]];
+const WITH_SCORES: Sequence = &[Word("WITHSCORES")];
+const LIMIT: Sequence = &[Word("LIMIT"), Index, Index];
+/// Sets to be combined, with a number that may be wrong.
+const SETS: crate::argument::Arg = OneOf(&[
+    &[Word("1"), SmallKey],
+    &[Word("2"), SmallKey, SmallKey],
+    &[Word("3"), SmallKey, SmallKey, SmallKey],
+    &[Word("2"), SmallKey],
+    &[Word("0"), SmallKey],
+]);
+const AGGREGATES: &[Sequence] = &[
+    &[Word("WEIGHTS"), SCORE],
+    &[Word("WEIGHTS"), SCORE, SCORE],
+    &[Word("AGGREGATE"), Word("SUM")],
+    &[Word("AGGREGATE"), Word("MIN")],
+    &[Word("AGGREGATE"), Word("MAX")],
+];
+const ENDS: crate::argument::Arg = OneOf(&[&[Word("MIN")], &[Word("MAX")]]);
 
 const PATTERNS: &[Sequence] =
     &[&[Word("*")], &[Word("?")], &[Word("[a-c]")], &[Word("*a*")], &[Word("{a}[^1]")], &[Key], &[Value]];
@@ -169,6 +222,44 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "TTL", weight: 12, args: &[Key] },
     Row { name: "TYPE", weight: 8, args: &[Key] },
     Row { name: "UNLINK", weight: 8, args: &[Times(1, 5, &[Key])] },
+    // Sorted sets.
+    Row { name: "ZADD", weight: 40, args: &[Key, Times(1, 4, &[SCORE, MEMBER])] },
+    Row { name: "ZADD", weight: 15, args: &[Key, Options(ADD_OPTIONS), Times(1, 2, &[SCORE, MEMBER])] },
+    Row { name: "ZADD", weight: 10, args: &[LEX_KEY, Times(1, 4, &[Word("0"), MEMBER])] },
+    Row { name: "ZCARD", weight: 6, args: &[Key] },
+    Row { name: "ZCOUNT", weight: 6, args: &[Key, SCORE_BOUND, SCORE_BOUND] },
+    Row { name: "ZDIFF", weight: 4, args: &[SETS, Options(&[WITH_SCORES])] },
+    Row { name: "ZDIFFSTORE", weight: 4, args: &[SmallKey, SETS] },
+    Row { name: "ZINCRBY", weight: 8, args: &[Key, SCORE, MEMBER] },
+    Row { name: "ZINTER", weight: 5, args: &[SETS, Options(AGGREGATES), Options(&[WITH_SCORES])] },
+    Row { name: "ZINTERCARD", weight: 4, args: &[SETS, Options(&[&[Word("LIMIT"), Index]])] },
+    Row { name: "ZINTERSTORE", weight: 4, args: &[SmallKey, SETS, Options(AGGREGATES)] },
+    Row { name: "ZLEXCOUNT", weight: 4, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND] },
+    Row { name: "ZMPOP", weight: 4, args: &[SETS, ENDS, Options(&[&[Word("COUNT"), Index]])] },
+    Row { name: "ZMSCORE", weight: 4, args: &[Key, Times(1, 3, &[MEMBER])] },
+    Row { name: "ZPOPMAX", weight: 4, args: &[Key, Options(&[&[Index]])] },
+    Row { name: "ZPOPMIN", weight: 4, args: &[Key, Options(&[&[Index]])] },
+    Row { name: "ZRANDMEMBER", weight: 2, args: &[Key, Word("0"), Options(&[WITH_SCORES])] },
+    Row { name: "ZRANGE", weight: 10, args: &[Key, Index, Index, Options(&[WITH_SCORES, &[Word("REV")], LIMIT])] },
+    Row { name: "ZRANGE", weight: 8, args: &[Key, SCORE_BOUND, SCORE_BOUND, Word("BYSCORE"), Options(&[WITH_SCORES, &[Word("REV")], LIMIT])] },
+    Row { name: "ZRANGE", weight: 6, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND, Word("BYLEX"), Options(&[&[Word("REV")], LIMIT])] },
+    Row { name: "ZRANGEBYLEX", weight: 4, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND, Options(&[LIMIT])] },
+    Row { name: "ZRANGEBYSCORE", weight: 4, args: &[Key, SCORE_BOUND, SCORE_BOUND, Options(&[WITH_SCORES, LIMIT])] },
+    Row { name: "ZRANGESTORE", weight: 4, args: &[SmallKey, SmallKey, Index, Index, Options(&[&[Word("REV")]])] },
+    Row { name: "ZRANGESTORE", weight: 4, args: &[SmallKey, SmallKey, SCORE_BOUND, SCORE_BOUND, Word("BYSCORE"), Options(&[LIMIT])] },
+    Row { name: "ZRANK", weight: 4, args: &[Key, MEMBER] },
+    Row { name: "ZREM", weight: 8, args: &[Key, Times(1, 3, &[MEMBER])] },
+    Row { name: "ZREMRANGEBYLEX", weight: 2, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND] },
+    Row { name: "ZREMRANGEBYRANK", weight: 2, args: &[Key, Index, Index] },
+    Row { name: "ZREMRANGEBYSCORE", weight: 2, args: &[Key, SCORE_BOUND, SCORE_BOUND] },
+    Row { name: "ZREVRANGE", weight: 4, args: &[Key, Index, Index, Options(&[WITH_SCORES])] },
+    Row { name: "ZREVRANGEBYLEX", weight: 4, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND, Options(&[LIMIT])] },
+    Row { name: "ZREVRANGEBYSCORE", weight: 4, args: &[Key, SCORE_BOUND, SCORE_BOUND, Options(&[WITH_SCORES, LIMIT])] },
+    Row { name: "ZREVRANK", weight: 4, args: &[Key, MEMBER] },
+    Row { name: "ZSCAN", weight: 4, args: &[Key, Word("0"), Word("COUNT"), Word("1000"), Options(&[&[Word("MATCH"), OneOf(PATTERNS)]])] },
+    Row { name: "ZSCORE", weight: 6, args: &[Key, MEMBER] },
+    Row { name: "ZUNION", weight: 5, args: &[SETS, Options(AGGREGATES), Options(&[WITH_SCORES])] },
+    Row { name: "ZUNIONSTORE", weight: 4, args: &[SmallKey, SETS, Options(AGGREGATES)] },
     // Transactions, beside those that the stream makes in one piece: often in the wrong place.
     Row { name: "MULTI", weight: 1, args: &[] },
     Row { name: "EXEC", weight: 4, args: &[] },

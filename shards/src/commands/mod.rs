@@ -23,6 +23,7 @@ mod list_value;
 pub mod object;
 pub mod rename;
 pub mod scan;
+pub mod sorted_set;
 mod string;
 pub mod string_range;
 pub mod string_rows;
@@ -45,6 +46,9 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     object::COMMANDS,
     rename::COMMANDS,
     scan::COMMANDS,
+    sorted_set::combine_rows::COMMANDS,
+    sorted_set::member_rows::COMMANDS,
+    sorted_set::range_rows::COMMANDS,
     string_range::COMMANDS,
     string_rows::COMMANDS,
 ];

@@ -11,6 +11,7 @@ pub mod lzf;
 pub mod member_table;
 pub mod quicklist;
 pub mod score;
+pub mod sorted_pack;
 pub mod sorted_set;
 pub mod splice;
 pub mod stream;

@@ -1,0 +1,19 @@
+//! Sorted sets, by topic: the handlers, their tests, and in files of their own, because they are long, the rows.
+//!
+//! A small set is packed inside its key's entry ([`crate::encoding::sorted_pack`]), a large one an object
+//! ([`crate::encoding::sorted_set`]). [`view`] hides which.
+
+mod add;
+mod combine;
+pub(super) mod combine_rows;
+mod member;
+pub(super) mod member_rows;
+mod pop;
+mod range;
+pub(super) mod range_rows;
+mod remove_range;
+mod sample;
+mod source;
+#[cfg(test)]
+mod tests;
+mod view;
