@@ -55,3 +55,17 @@ pub const INCRBY: Event = event(b'$', "incrby");
 pub const INCRBYFLOAT: Event = event(b'$', "incrbyfloat");
 /// SETBIT, and BITFIELD that wrote.
 pub const SETBIT: Event = event(b'$', "setbit");
+
+// Sets.
+/// SADD, and the destination of SMOVE.
+pub const SADD: Event = event(b's', "sadd");
+/// SREM and the source of SMOVE, if members are left.
+pub const SREM: Event = event(b's', "srem");
+/// SPOP, if members are left.
+pub const SPOP: Event = event(b's', "spop");
+/// The destination of SINTERSTORE.
+pub const SINTERSTORE: Event = event(b's', "sinterstore");
+/// The destination of SUNIONSTORE.
+pub const SUNIONSTORE: Event = event(b's', "sunionstore");
+/// The destination of SDIFFSTORE.
+pub const SDIFFSTORE: Event = event(b's', "sdiffstore");

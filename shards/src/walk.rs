@@ -55,27 +55,32 @@ impl Cursor {
         Cursor { slot: SlotId::new((number & (SLOT_COUNT as u64 - 1)) as u16), position }
     }
 
-    /// The cursor that a client sends; `None` for what is none (Redis: parseScanCursorOrReply, by strtoul: it takes a
-    /// sign, and nothing at all for 0).
+    /// The cursor that a client sends; `None` for what is none.
     pub fn parse(text: &[u8]) -> Option<Cursor> {
-        let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
-        if text.is_empty() {
-            return Some(Cursor::START);
-        }
-        let (is_negative, digits) = match text {
-            [b'-', digits @ ..] => (true, digits),
-            [b'+', digits @ ..] => (false, digits),
-            digits => (false, digits),
-        };
-        if digits.is_empty() {
-            return None;
-        }
-        let number = digits.iter().try_fold(0u64, |number, digit| {
-            let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-            number.checked_mul(10)?.checked_add(digit)
-        })?;
-        Some(Cursor::of_number(if is_negative { number.wrapping_neg() } else { number }))
+        parse_number(text).map(Cursor::of_number)
     }
+}
+
+/// The number of a cursor that a client sends; `None` for what is none (Redis: parseScanCursorOrReply, by strtoul: it
+/// takes a sign, and nothing at all for 0).
+pub fn parse_number(text: &[u8]) -> Option<u64> {
+    let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
+    if text.is_empty() {
+        return Some(0);
+    }
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let number = digits.iter().try_fold(0u64, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })?;
+    Some(if is_negative { number.wrapping_neg() } else { number })
 }
 
 /// The slot in which a command that walks begins. One whose cursor is none may begin anywhere: its handler refuses it.

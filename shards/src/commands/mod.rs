@@ -11,6 +11,11 @@ pub mod keyspace;
 pub mod object;
 pub mod rename;
 pub mod scan;
+mod set;
+mod set_algebra;
+mod set_random;
+pub mod set_rows;
+mod set_value;
 mod string;
 pub mod string_range;
 pub mod string_rows;
@@ -30,6 +35,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     object::COMMANDS,
     rename::COMMANDS,
     scan::COMMANDS,
+    set_rows::COMMANDS,
     string_range::COMMANDS,
     string_rows::COMMANDS,
 ];
