@@ -259,7 +259,8 @@ impl Found {
     }
 }
 
-fn reply_members<'a>(reply: &mut Reply, members: impl Iterator<Item = Member<'a>>) {
+/// Replies with these members, whose number the reply has told.
+pub(super) fn reply_members<'a>(reply: &mut Reply, members: impl Iterator<Item = Member<'a>>) {
     members.for_each(|member| reply.bulk(member.bytes(&mut itoa::Buffer::new())));
 }
 

@@ -3,6 +3,7 @@
 //! Every member, and with a count every choice of members, has the same chance, but for what
 //! [`Members::random`] says of itself.
 
+use super::set_algebra::reply_members;
 use super::set_value::{self, Member, NewSet, Rules, SetRef};
 use crate::args::Args;
 use crate::ctx::Ctx;
@@ -286,10 +287,6 @@ fn draw_distinct(
             reply.bulk(member);
         }
     }
-}
-
-fn reply_members<'a>(reply: &mut Reply, members: impl Iterator<Item = Member<'a>>) {
-    members.for_each(|member| reply.bulk(member.bytes(&mut itoa::Buffer::new())));
 }
 
 #[cfg(test)]
