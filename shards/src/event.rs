@@ -113,3 +113,16 @@ pub const ZREMRANGEBYRANK: Event = event(b'z', "zremrangebyrank");
 pub const ZREMRANGEBYSCORE: Event = event(b'z', "zremrangebyscore");
 /// ZUNIONSTORE.
 pub const ZUNIONSTORE: Event = event(b'z', "zunionstore");
+// Sets.
+/// SADD, and the destination of SMOVE.
+pub const SADD: Event = event(b's', "sadd");
+/// SREM and the source of SMOVE, if members are left.
+pub const SREM: Event = event(b's', "srem");
+/// SPOP, if members are left.
+pub const SPOP: Event = event(b's', "spop");
+/// The destination of SINTERSTORE.
+pub const SINTERSTORE: Event = event(b's', "sinterstore");
+/// The destination of SUNIONSTORE.
+pub const SUNIONSTORE: Event = event(b's', "sunionstore");
+/// The destination of SDIFFSTORE.
+pub const SDIFFSTORE: Event = event(b's', "sdiffstore");

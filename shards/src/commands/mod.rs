@@ -24,6 +24,11 @@ pub mod object;
 pub mod rename;
 pub mod scan;
 pub mod sorted_set;
+mod set;
+mod set_algebra;
+mod set_random;
+pub mod set_rows;
+mod set_value;
 mod string;
 pub mod string_range;
 pub mod string_rows;
@@ -49,6 +54,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     sorted_set::combine_rows::COMMANDS,
     sorted_set::member_rows::COMMANDS,
     sorted_set::range_rows::COMMANDS,
+    set_rows::COMMANDS,
     string_range::COMMANDS,
     string_rows::COMMANDS,
 ];
