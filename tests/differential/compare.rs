@@ -275,7 +275,13 @@ fn is_same(args: &[Vec<u8>], expected: &Value, got: &Value) -> bool {
 pub(crate) fn prelude(args: &[Vec<u8>]) -> Option<Vec<&'static [u8]>> {
     match tolerance(args)?.how {
         How::AfterSweep => Some([&[&b"EXISTS"[..]], SMALL_KEYS, BIG_KEYS, ODD].concat()),
-        How::Within(_) | How::TypeOnly | How::AnyOrder | How::NewerName(_) | How::PairsInAnyOrder | How::AnySpelling | How::AnyOrderAndSpelling => None,
+        How::Within(_)
+        | How::TypeOnly
+        | How::AnyOrder
+        | How::NewerName(_)
+        | How::PairsInAnyOrder
+        | How::AnySpelling
+        | How::AnyOrderAndSpelling => None,
     }
 }
 
@@ -321,6 +327,9 @@ mod tests {
         let scan = |cursor, pairs| Value::Array(vec![Value::Int(cursor), array(pairs)]);
         assert!(is_same_for("HSCAN", scan(0, &[1, 2, 3, 4]), scan(0, &[3, 4, 1, 2])));
         assert!(!is_same_for("HSCAN", scan(0, &[1, 2]), scan(5, &[1, 2])));
+    }
+
+    #[test]
     fn scores_are_compared_as_numbers() {
         let bulk = |text: &str| Value::Bulk(text.as_bytes().to_vec());
         assert!(is_same_for("ZSCORE", bulk("0.10000000000000001"), bulk("0.1")));
