@@ -32,6 +32,17 @@ const FIELD_SET: Sequence = &[Word("SET"), FieldType, FieldOffset, Integer];
 const FIELD_INCRBY: Sequence = &[Word("INCRBY"), FieldType, FieldOffset, Integer];
 const FIELD_OVERFLOW: Sequence =
     &[Word("OVERFLOW"), OneOf(&[&[Word("WRAP")], &[Word("SAT")], &[Word("FAIL")], &[Value]])];
+/// Members of sets: few, so that sets meet, of both kinds.
+const MEMBER: crate::argument::Arg = OneOf(&[
+    &[Word("1")],
+    &[Word("2")],
+    &[Word("-3")],
+    &[Word("a")],
+    &[Word("b")],
+    &[Word("c d")],
+    &[Integer],
+    &[Value],
+]);
 
 const PATTERNS: &[Sequence] =
     &[&[Word("*")], &[Word("?")], &[Word("[a-c]")], &[Word("*a*")], &[Word("{a}[^1]")], &[Key], &[Value]];
@@ -83,6 +94,28 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "BITPOS", weight: 15, args: &[Key, Bit, OneOf(BIT_RANGE)] },
     Row { name: "GETBIT", weight: 10, args: &[Key, BitOffset] },
     Row { name: "SETBIT", weight: 15, args: &[Key, BitOffset, Bit] },
+    // Sets. SPOP is not among them: spoilt, it would take other members from each server.
+    Row { name: "SADD", weight: 40, args: &[Key, Times(1, 5, &[MEMBER])] },
+    Row { name: "SCARD", weight: 8, args: &[Key] },
+    Row { name: "SDIFF", weight: 10, args: &[Times(1, 4, &[Key])] },
+    Row { name: "SDIFFSTORE", weight: 10, args: &[SmallKey, Times(1, 4, &[Key])] },
+    Row { name: "SINTER", weight: 10, args: &[Times(1, 3, &[Key])] },
+    Row { name: "SINTERCARD", weight: 10, args: &[
+        OneOf(&[&[Word("1"), Key], &[Word("2"), Key, Key], &[Word("3"), Key, Key], &[Value, Key]]),
+        Options(&[&[Word("LIMIT"), Index]]),
+    ] },
+    Row { name: "SINTERSTORE", weight: 10, args: &[SmallKey, Times(1, 3, &[Key])] },
+    Row { name: "SISMEMBER", weight: 8, args: &[Key, MEMBER] },
+    Row { name: "SMEMBERS", weight: 15, args: &[Key] },
+    Row { name: "SMISMEMBER", weight: 8, args: &[Key, Times(1, 4, &[MEMBER])] },
+    Row { name: "SMOVE", weight: 15, args: &[SmallKey, SmallKey, MEMBER] },
+    Row { name: "SRANDMEMBER", weight: 8, args: &[Key, OneOf(&[&[], &[Word("0")], &[Word("9")], &[Word("-3")], &[Word("x")]])] },
+    Row { name: "SREM", weight: 20, args: &[Key, Times(1, 4, &[MEMBER])] },
+    Row { name: "SSCAN", weight: 6, args: &[
+        Key, Word("0"), Options(&[&[Word("MATCH"), OneOf(PATTERNS)], &[Word("COUNT"), Index]]),
+    ] },
+    Row { name: "SUNION", weight: 10, args: &[Times(1, 4, &[Key])] },
+    Row { name: "SUNIONSTORE", weight: 10, args: &[SmallKey, Times(1, 4, &[Key])] },
     // Keys.
     Row { name: "COPY", weight: 15, args: &[
         SmallKey, SmallKey, Options(&[&[Word("REPLACE")], &[Word("DB"), Database]]),
