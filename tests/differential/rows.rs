@@ -42,6 +42,17 @@ const FIELD_SET: Sequence = &[Word("SET"), FieldType, FieldOffset, Integer];
 const FIELD_INCRBY: Sequence = &[Word("INCRBY"), FieldType, FieldOffset, Integer];
 const FIELD_OVERFLOW: Sequence =
     &[Word("OVERFLOW"), OneOf(&[&[Word("WRAP")], &[Word("SAT")], &[Word("FAIL")], &[Value]])];
+/// Members of sets: few, so that sets meet, of both kinds.
+const MEMBER: crate::argument::Arg = OneOf(&[
+    &[Word("1")],
+    &[Word("2")],
+    &[Word("-3")],
+    &[Word("a")],
+    &[Word("b")],
+    &[Word("c d")],
+    &[Integer],
+    &[Value],
+]);
 
 /// Few, so that they meet again.
 const ELEMENTS: &[Sequence] = &[&[Word("a")], &[Word("b")], &[Word("7")], &[Word("-300")], &[Value]];
@@ -50,7 +61,7 @@ const LIST_ENDS: &[Sequence] =
 const LPOS_OPTIONS: &[Sequence] =
     &[&[Word("RANK"), Index], &[Word("COUNT"), Index], &[Word("MAXLEN"), Index]];
 /// Few members and scores, so that commands meet. The scores are those that both versions of Redis print alike.
-const MEMBER: crate::argument::Arg = OneOf(&[
+const SORTED_MEMBER: crate::argument::Arg = OneOf(&[
     &[Word("1")],
     &[Word("2")],
     &[Word("30")],
@@ -191,6 +202,28 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "HSETNX", weight: 8, args: &[SmallKey, Field, Value] },
     Row { name: "HSTRLEN", weight: 6, args: &[SmallKey, Field] },
     Row { name: "HVALS", weight: 6, args: &[SmallKey] },
+    // Sets. SPOP is not among them: spoilt, it would take other members from each server.
+    Row { name: "SADD", weight: 40, args: &[Key, Times(1, 5, &[MEMBER])] },
+    Row { name: "SCARD", weight: 8, args: &[Key] },
+    Row { name: "SDIFF", weight: 10, args: &[Times(1, 4, &[Key])] },
+    Row { name: "SDIFFSTORE", weight: 10, args: &[SmallKey, Times(1, 4, &[Key])] },
+    Row { name: "SINTER", weight: 10, args: &[Times(1, 3, &[Key])] },
+    Row { name: "SINTERCARD", weight: 10, args: &[
+        OneOf(&[&[Word("1"), Key], &[Word("2"), Key, Key], &[Word("3"), Key, Key], &[Value, Key]]),
+        Options(&[&[Word("LIMIT"), Index]]),
+    ] },
+    Row { name: "SINTERSTORE", weight: 10, args: &[SmallKey, Times(1, 3, &[Key])] },
+    Row { name: "SISMEMBER", weight: 8, args: &[Key, MEMBER] },
+    Row { name: "SMEMBERS", weight: 15, args: &[Key] },
+    Row { name: "SMISMEMBER", weight: 8, args: &[Key, Times(1, 4, &[MEMBER])] },
+    Row { name: "SMOVE", weight: 15, args: &[SmallKey, SmallKey, MEMBER] },
+    Row { name: "SRANDMEMBER", weight: 8, args: &[Key, OneOf(&[&[], &[Word("0")], &[Word("9")], &[Word("-3")], &[Word("x")]])] },
+    Row { name: "SREM", weight: 20, args: &[Key, Times(1, 4, &[MEMBER])] },
+    Row { name: "SSCAN", weight: 6, args: &[
+        Key, Word("0"), Options(&[&[Word("MATCH"), OneOf(PATTERNS)], &[Word("COUNT"), Index]]),
+    ] },
+    Row { name: "SUNION", weight: 10, args: &[Times(1, 4, &[Key])] },
+    Row { name: "SUNIONSTORE", weight: 10, args: &[SmallKey, Times(1, 4, &[Key])] },
     // Keys.
     Row { name: "COPY", weight: 15, args: &[
         SmallKey, SmallKey, Options(&[&[Word("REPLACE")], &[Word("DB"), Database]]),
@@ -223,20 +256,20 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "TYPE", weight: 8, args: &[Key] },
     Row { name: "UNLINK", weight: 8, args: &[Times(1, 5, &[Key])] },
     // Sorted sets.
-    Row { name: "ZADD", weight: 40, args: &[Key, Times(1, 4, &[SCORE, MEMBER])] },
-    Row { name: "ZADD", weight: 15, args: &[Key, Options(ADD_OPTIONS), Times(1, 2, &[SCORE, MEMBER])] },
-    Row { name: "ZADD", weight: 10, args: &[LEX_KEY, Times(1, 4, &[Word("0"), MEMBER])] },
+    Row { name: "ZADD", weight: 40, args: &[Key, Times(1, 4, &[SCORE, SORTED_MEMBER])] },
+    Row { name: "ZADD", weight: 15, args: &[Key, Options(ADD_OPTIONS), Times(1, 2, &[SCORE, SORTED_MEMBER])] },
+    Row { name: "ZADD", weight: 10, args: &[LEX_KEY, Times(1, 4, &[Word("0"), SORTED_MEMBER])] },
     Row { name: "ZCARD", weight: 6, args: &[Key] },
     Row { name: "ZCOUNT", weight: 6, args: &[Key, SCORE_BOUND, SCORE_BOUND] },
     Row { name: "ZDIFF", weight: 4, args: &[SETS, Options(&[WITH_SCORES])] },
     Row { name: "ZDIFFSTORE", weight: 4, args: &[SmallKey, SETS] },
-    Row { name: "ZINCRBY", weight: 8, args: &[Key, SCORE, MEMBER] },
+    Row { name: "ZINCRBY", weight: 8, args: &[Key, SCORE, SORTED_MEMBER] },
     Row { name: "ZINTER", weight: 5, args: &[SETS, Options(AGGREGATES), Options(&[WITH_SCORES])] },
     Row { name: "ZINTERCARD", weight: 4, args: &[SETS, Options(&[&[Word("LIMIT"), Index]])] },
     Row { name: "ZINTERSTORE", weight: 4, args: &[SmallKey, SETS, Options(AGGREGATES)] },
     Row { name: "ZLEXCOUNT", weight: 4, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND] },
     Row { name: "ZMPOP", weight: 4, args: &[SETS, ENDS, Options(&[&[Word("COUNT"), Index]])] },
-    Row { name: "ZMSCORE", weight: 4, args: &[Key, Times(1, 3, &[MEMBER])] },
+    Row { name: "ZMSCORE", weight: 4, args: &[Key, Times(1, 3, &[SORTED_MEMBER])] },
     Row { name: "ZPOPMAX", weight: 4, args: &[Key, Options(&[&[Index]])] },
     Row { name: "ZPOPMIN", weight: 4, args: &[Key, Options(&[&[Index]])] },
     Row { name: "ZRANDMEMBER", weight: 2, args: &[Key, Word("0"), Options(&[WITH_SCORES])] },
@@ -247,17 +280,17 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "ZRANGEBYSCORE", weight: 4, args: &[Key, SCORE_BOUND, SCORE_BOUND, Options(&[WITH_SCORES, LIMIT])] },
     Row { name: "ZRANGESTORE", weight: 4, args: &[SmallKey, SmallKey, Index, Index, Options(&[&[Word("REV")]])] },
     Row { name: "ZRANGESTORE", weight: 4, args: &[SmallKey, SmallKey, SCORE_BOUND, SCORE_BOUND, Word("BYSCORE"), Options(&[LIMIT])] },
-    Row { name: "ZRANK", weight: 4, args: &[Key, MEMBER] },
-    Row { name: "ZREM", weight: 8, args: &[Key, Times(1, 3, &[MEMBER])] },
+    Row { name: "ZRANK", weight: 4, args: &[Key, SORTED_MEMBER] },
+    Row { name: "ZREM", weight: 8, args: &[Key, Times(1, 3, &[SORTED_MEMBER])] },
     Row { name: "ZREMRANGEBYLEX", weight: 2, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND] },
     Row { name: "ZREMRANGEBYRANK", weight: 2, args: &[Key, Index, Index] },
     Row { name: "ZREMRANGEBYSCORE", weight: 2, args: &[Key, SCORE_BOUND, SCORE_BOUND] },
     Row { name: "ZREVRANGE", weight: 4, args: &[Key, Index, Index, Options(&[WITH_SCORES])] },
     Row { name: "ZREVRANGEBYLEX", weight: 4, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND, Options(&[LIMIT])] },
     Row { name: "ZREVRANGEBYSCORE", weight: 4, args: &[Key, SCORE_BOUND, SCORE_BOUND, Options(&[WITH_SCORES, LIMIT])] },
-    Row { name: "ZREVRANK", weight: 4, args: &[Key, MEMBER] },
+    Row { name: "ZREVRANK", weight: 4, args: &[Key, SORTED_MEMBER] },
     Row { name: "ZSCAN", weight: 4, args: &[Key, Word("0"), Word("COUNT"), Word("1000"), Options(&[&[Word("MATCH"), OneOf(PATTERNS)]])] },
-    Row { name: "ZSCORE", weight: 6, args: &[Key, MEMBER] },
+    Row { name: "ZSCORE", weight: 6, args: &[Key, SORTED_MEMBER] },
     Row { name: "ZUNION", weight: 5, args: &[SETS, Options(AGGREGATES), Options(&[WITH_SCORES])] },
     Row { name: "ZUNIONSTORE", weight: 4, args: &[SmallKey, SETS, Options(AGGREGATES)] },
     // Transactions, beside those that the stream makes in one piece: often in the wrong place.
