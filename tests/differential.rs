@@ -84,7 +84,9 @@ fn a_difference_is_found_and_shrunk_to_the_command_that_shows_it() {
         .expect("some stream selects database 15");
     let shrunk =
         shrink::shrink(steps, SHRINK_TIME_MAX, |steps| rig.run(steps, &mut Tally::default()).is_some());
-    assert_eq!(stream::redis_cli_lines(&shrunk).to_ascii_uppercase(), "SELECT 15\n");
+    let line = stream::redis_cli_lines(&shrunk).to_ascii_uppercase();
+    // One command that names the database that only one server has.
+    assert!(line.lines().count() == 1 && line.contains("15"), "{line}");
 }
 
 #[test]

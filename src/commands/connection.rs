@@ -260,38 +260,50 @@ pub(crate) fn selected(args: Args<'_>, databases: u16) -> Result<DbIndex, Comman
     index.map(DbIndex).ok_or_else(|| CommandError::other("ERR DB index is out of range"))
 }
 
+/// What the arguments of HELLO ask for.
+struct Greeting<'a> {
+    resp3: Option<bool>,
+    name: Option<Vec<u8>>,
+    credentials: Option<(&'a [u8], &'a [u8])>,
+}
+
+impl Greeting<'_> {
+    fn parse(args: Args<'_>) -> Result<Greeting<'_>, CommandError> {
+        let mut greeting = Greeting { resp3: None, name: None, credentials: None };
+        if args.len() > 1 {
+            let given = shards::num::parse_i64(args.get(1)).ok_or_else(|| {
+                CommandError::other("ERR Protocol version is not an integer or out of range")
+            })?;
+            if !(2..=3).contains(&given) {
+                return Err(CommandError::other("NOPROTO unsupported protocol version"));
+            }
+            greeting.resp3 = Some(given == 3);
+        }
+        let mut at = 2;
+        while at < args.len() {
+            let option = args.get(at);
+            let operands = args.len() - 1 - at;
+            if option.eq_ignore_ascii_case(b"auth") && operands >= 2 {
+                greeting.credentials = Some((args.get(at + 1), args.get(at + 2)));
+                at += 3;
+            } else if option.eq_ignore_ascii_case(b"setname") && operands >= 1 {
+                greeting.name = Some(valid_name(args.get(at + 1))?);
+                at += 2;
+            } else {
+                return Err(CommandError::quoting("ERR Syntax error in HELLO option '", option, "'"));
+            }
+        }
+        Ok(greeting)
+    }
+}
+
 /// Whether HELLO with these arguments asks for RESP3, if it asks for a protocol at all.
 pub(crate) fn asked_protocol(args: Args<'_>) -> Option<bool> {
-    let version = (args.len() > 1).then(|| shards::num::parse_i64(args.get(1)))??;
-    (2..=3).contains(&version).then_some(version == 3)
+    Greeting::parse(args).ok()?.resp3
 }
 
 fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    let mut version = None;
-    if args.len() > 1 {
-        let given = shards::num::parse_i64(args.get(1))
-            .ok_or_else(|| CommandError::other("ERR Protocol version is not an integer or out of range"))?;
-        if !(2..=3).contains(&given) {
-            return Err(CommandError::other("NOPROTO unsupported protocol version"));
-        }
-        version = Some(given);
-    }
-    let mut name = None;
-    let mut credentials = None;
-    let mut at = 2;
-    while at < args.len() {
-        let option = args.get(at);
-        let operands = args.len() - 1 - at;
-        if option.eq_ignore_ascii_case(b"auth") && operands >= 2 {
-            credentials = Some((args.get(at + 1), args.get(at + 2)));
-            at += 3;
-        } else if option.eq_ignore_ascii_case(b"setname") && operands >= 1 {
-            name = Some(valid_name(args.get(at + 1))?);
-            at += 2;
-        } else {
-            return Err(CommandError::quoting("ERR Syntax error in HELLO option '", option, "'"));
-        }
-    }
+    let Greeting { resp3, name, credentials } = Greeting::parse(args)?;
     let session = &mut ctx.connection.session;
     if let Some((user, password)) = credentials {
         log_in(ctx.config, session, user, password)?;
@@ -304,9 +316,7 @@ fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError>
     if let Some(name) = name {
         session.name = name;
     }
-    if let Some(version) = version {
-        session.resp3 = version == 3;
-    }
+    session.resp3 = resp3.unwrap_or(session.resp3);
     let reply = &mut *ctx.reply;
     reply.set_resp3(session.resp3);
     reply.map(7);

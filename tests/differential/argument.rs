@@ -132,6 +132,10 @@ const UNIX_SECONDS_BASE: u64 = 4_000_000_000;
 /// One command of so many is spoilt.
 const SPOILT_ONE_OF: u32 = 16;
 
+/// Commands that take or refuse other arguments since Redis 7.2; the server beside us may be older. Such a one is not
+/// spoilt. (Redis 7.0 obeys the options of HELLO one by one until it meets a wrong one; 7.2 looks at all of them first.)
+const NEWER: &[&[u8]] = &[b"HELLO", b"LPOS", b"ZRANK", b"ZREVRANK"];
+
 /// Draws the arguments of one command.
 pub(crate) struct Generator<'a> {
     rng: &'a mut Rng,
@@ -150,9 +154,8 @@ impl<'a> Generator<'a> {
     pub(crate) fn command(&mut self, row: &Row) -> Vec<Vec<u8>> {
         let mut out = vec![self.cased(row.name)];
         self.sequence(row.args, &mut out);
-        // Redis 7.0 obeys the options of HELLO one by one until it meets a wrong one; 7.2 looks at all of them first.
-        let is_checked_first = row.name != "HELLO";
-        if self.one_of(SPOILT_ONE_OF) && !self.has_past_time && is_checked_first {
+        let is_new = |word: &Vec<u8>| NEWER.iter().any(|name| word.eq_ignore_ascii_case(name));
+        if self.one_of(SPOILT_ONE_OF) && !self.has_past_time && !out.iter().take(3).any(is_new) {
             // Without its name the rest of a command is another one, which only one of the servers may have.
             let first = if row.name == "COMMAND" { 3.min(out.len()) } else { 1 };
             self.spoil(&mut out, first);

@@ -262,8 +262,22 @@ impl Queue {
     }
 }
 
+/// What Redis 7.2 refuses and the server beside us, which may be older, takes: a number of keys that is none for
+/// COMMAND GETKEYS, the least number as the rank of LPOS.
+fn is_newer(args: &[Vec<u8>]) -> bool {
+    const COUNTING_KEYS: &[&[u8]] =
+        &[b"LMPOP", b"SINTERCARD", b"ZDIFF", b"ZINTER", b"ZINTERCARD", b"ZMPOP", b"ZUNION", b"ZDIFFSTORE"];
+    let is = |at: usize, name: &[u8]| args.get(at).is_some_and(|word| word.eq_ignore_ascii_case(name));
+    let counts = |at: usize| COUNTING_KEYS.iter().any(|name| is(at, name)) || is(at, b"ZINTERSTORE");
+    let least = || args.iter().any(|word| word.as_slice() == i64::MIN.to_string().as_bytes());
+    (is(0, b"COMMAND") && (counts(2) || is(2, b"ZUNIONSTORE"))) || (is(0, b"LPOS") && least())
+}
+
 /// Whether two replies to this command are the same.
 fn is_same(args: &[Vec<u8>], expected: &Value, got: &Value) -> bool {
+    if is_newer(args) {
+        return true;
+    }
     if expected == got {
         return true;
     }

@@ -150,16 +150,20 @@ fn bitfield(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
         return read_all(ctx, args, &operations);
     };
     let key = ctx.only_key(args, 1);
+    let len = ctx.keys.peek(&key).and_then(|entry| entry.as_string()).map(|text| text.len());
     // As in Redis the string is made and padded even when OVERFLOW FAIL then stores nothing.
     let mut entry = ctx.keys.write_padded(&key, len_min)?;
     let reply = &mut *ctx.reply;
     reply.array(operations.len());
+    let mut is_changed = len.is_none_or(|len| len < len_min);
     entry.with_raw(|bytes| {
         for operation in &operations {
-            operation.run(bytes, reply);
+            is_changed |= operation.run(bytes, reply);
         }
     });
-    ctx.keys.changed(&key, event::SETBIT);
+    if is_changed {
+        ctx.keys.changed(&key, event::SETBIT);
+    }
     Ok(())
 }
 
@@ -271,11 +275,14 @@ impl Operation {
         }
     }
 
-    /// Runs on a string that is long enough.
-    fn run(&self, bytes: &mut [u8], reply: &mut Reply) {
+    /// Runs on a string that is long enough. Returns whether that has changed.
+    fn run(&self, bytes: &mut [u8], reply: &mut Reply) -> bool {
         let old = self.field.read(bytes, self.offset);
         let (new, shown) = match self.action {
-            Action::Get => return reply.int(old),
+            Action::Get => {
+                reply.int(old);
+                return false;
+            }
             Action::Set(value) => (self.field.fit(value, self.overflow), Some(old)),
             Action::IncrBy(increment) => {
                 let sum = self.field.add(old, increment, self.overflow);
@@ -286,8 +293,12 @@ impl Operation {
             (Some(new), Some(shown)) => {
                 self.field.write(bytes, self.offset, new);
                 reply.int(shown);
+                new != old
             }
-            _ => reply.null(),
+            _ => {
+                reply.null();
+                false
+            }
         }
     }
 }
