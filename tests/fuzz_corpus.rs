@@ -27,10 +27,10 @@ fn hyperloglogs_written_by_clients_are_refused_or_keep_their_registers() {
 fn replay(target: &str, check: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);
     let mut inputs = 0;
-    for entry in fs::read_dir(corpus).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(corpus).expect("the corpus is a folder") {
+        let path = entry.expect("the folder can be read").path();
         eprintln!("{}", path.display()); // names the input at fault when one fails
-        check(&fs::read(path).unwrap());
+        check(&fs::read(path).expect("an input can be read"));
         inputs += 1;
     }
     assert!(inputs >= 20, "the corpus has only {inputs} inputs");

@@ -92,8 +92,8 @@ fn compare(options: &Options) -> io::Result<()> {
     for policy in POLICIES {
         let mut measured = Vec::new();
         for (kind, shards) in SUBJECTS {
-            if !environment::binary_of(kind)
-                .is_some_and(|binary| environment::first_line(&binary, &["--version"]).is_some())
+            if environment::binary_of(kind)
+                .is_none_or(|binary| environment::first_line(&binary, &["--version"]).is_none())
             {
                 println!("Note: {} is not here.", server_name(kind));
                 continue;

@@ -45,7 +45,7 @@ fn foreign_listpack(bytes: &[u8]) {
     for (index, text) in forward.iter().enumerate().take(STEPS_MAX) {
         let position = list.position(index as i64);
         assert_eq!(position, list.position(index as i64 - count as i64));
-        assert_eq!(texts(list.get(index as i64).into_iter()), [text.clone()]);
+        assert_eq!(texts(list.get(index as i64).into_iter()), std::slice::from_ref(text));
         assert!(list.find(&Wanted::new(text), listpack::HEADER_LEN, 0) <= position);
     }
     assert!(list.position(count as i64).is_none() && list.position(-1 - count as i64).is_none());
