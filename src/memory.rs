@@ -93,6 +93,8 @@ pub(crate) struct WorkerMemory {
     is_limited: bool,
     /// Keys that this turn's commands may still evict.
     turn_keys: usize,
+    /// How far the node was over its limit when `turn_keys` had come to 0.
+    kept_over_bytes: u64,
     /// Keys that one command may evict (`maxmemory-eviction-tenacity`).
     command_keys: usize,
     /// The node is over its limit and this shard can go on evicting.
@@ -190,7 +192,12 @@ impl Worker {
     }
 
     fn evict_for_command(&mut self) -> Eviction {
-        let WorkerMemory { turn_keys, command_keys, .. } = self.memory;
+        let WorkerMemory { turn_keys, command_keys, kept_over_bytes, .. } = self.memory;
+        // The turn has evicted its share. Its other commands only make up for what they add, so that a turn of many
+        // commands does not become long.
+        if turn_keys == 0 && command_keys != usize::MAX && self.shard.over_bytes() <= kept_over_bytes {
+            return Eviction::More;
+        }
         let budget = match command_keys {
             usize::MAX => usize::MAX,
             _ => command_keys.min(turn_keys.max(KEYS_PER_COMMAND_MIN)),
@@ -199,6 +206,9 @@ impl Worker {
         let outcome = self.evict(budget);
         let evicted = self.shard.env().evicted_keys.saturating_sub(before) as usize;
         self.memory.turn_keys = turn_keys.saturating_sub(evicted);
+        if turn_keys > 0 && self.memory.turn_keys == 0 {
+            self.memory.kept_over_bytes = self.shard.over_bytes();
+        }
         outcome
     }
 
