@@ -224,14 +224,7 @@ impl Worker {
 
     /// Fills a place of a connection that is in our hands: its reply is there at once.
     pub(crate) fn fill_own_place(&mut self, connection: &mut Connection, seq: u32, reply: &Reply) {
-        match &mut connection.waiting {
-            Waiting::Exec(progress) if progress.is_at(seq) => {
-                let mut arrived = Reply::default();
-                arrived.append(reply.bytes(), reply.blobs());
-                progress.take(seq, arrived);
-            }
-            _ => connection.replies.fill(seq, reply.bytes(), reply.blobs()),
-        }
+        connection.fill_place(seq, reply.bytes(), reply.blobs());
         self.mark_dirty(connection);
     }
 

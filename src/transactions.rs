@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use shards::args::{Args, OwnedArgs};
+use shards::args::{Args, Blob, OwnedArgs};
 use shards::command::flags;
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
@@ -48,21 +48,24 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Takes what has come for a place, when it is the transaction's.
-    pub fn take(&mut self, seq: u32, reply: Reply) {
-        if self.seq == seq {
-            self.arrived = Some(reply);
-        }
-    }
-
-    /// True for the place that the transaction's replies go to.
-    pub fn is_at(&self, seq: u32) -> bool {
-        self.seq == seq
-    }
-
     /// Something has come: the transaction can go on.
     pub fn can_go_on(&self) -> bool {
         self.arrived.is_some()
+    }
+}
+
+impl Connection {
+    /// Takes what has come for a reserved place. While a transaction is under way for that place it is only a part of the
+    /// reply, which the transaction makes.
+    pub(crate) fn fill_place(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) {
+        match &mut self.waiting {
+            Waiting::Exec(progress) if progress.seq == seq => {
+                let mut arrived = Reply::default();
+                arrived.append(bytes, blobs);
+                progress.arrived = Some(arrived);
+            }
+            _ => self.replies.fill(seq, bytes, blobs),
+        }
     }
 }
 

@@ -631,14 +631,7 @@ impl Worker {
 
     pub(crate) fn fill_reserved(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
         if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
-            match &mut connection.waiting {
-                Waiting::Exec(progress) if progress.is_at(ticket.seq) => {
-                    let mut arrived = Reply::default();
-                    arrived.append(bytes, blobs);
-                    progress.take(ticket.seq, arrived);
-                }
-                _ => connection.replies.fill(ticket.seq, bytes, blobs),
-            }
+            connection.fill_place(ticket.seq, bytes, blobs);
             self.look_at(ticket.connection);
         }
     }
