@@ -203,23 +203,34 @@ impl Worker {
         command: &'static DataCommand,
         args: Args<'_>,
     ) {
+        let Some((call, ticket)) = self.hold_for_reply(connection, command, args) else { return };
+        self.stats.transactions += 1;
+        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+        self.coordinator.start(method, call, ticket, owners, &self.shard, &mut self.outbox);
+        if let Some(reply) = self.send_outbox_for(ticket) {
+            self.fill_own_place(connection, ticket.seq, &reply);
+        }
+    }
+
+    /// The command with its own copy of the arguments and the place of its reply, for which the connection waits from now
+    /// on. None when it has to wait first for the commands before it.
+    fn hold_for_reply(
+        &self,
+        connection: &mut Connection,
+        command: &'static DataCommand,
+        args: Args<'_>,
+    ) -> Option<(OwnedCall, Ticket)> {
         if connection.replies.awaited() > 0 {
             connection.waiting = Waiting::Barrier(args.to_owned());
-            return;
+            return None;
         }
-        self.stats.transactions += 1;
         let session = &connection.session;
         let (db, touch, resp3) = (session.db, !session.no_touch, session.resp3);
         let (client, args) = (ClientId(session.id), args.to_owned());
         let call = OwnedCall { command, db, slot: None, client, touch, resp3, args };
         let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
-        let ticket = Ticket { worker: self.id, connection: connection.index, seq };
         connection.waiting = Waiting::Reply;
-        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
-        self.coordinator.start(method, call, ticket, owners, &self.shard, &mut self.outbox);
-        if let Some(reply) = self.send_outbox_for(ticket) {
-            self.fill_own_place(connection, seq, &reply);
-        }
+        Some((call, Ticket { worker: self.id, connection: connection.index, seq }))
     }
 
     /// Fills a place of a connection that is in our hands: its reply is there at once.
@@ -237,20 +248,10 @@ impl Worker {
         command: &'static DataCommand,
         args: Args<'_>,
     ) {
-        if connection.replies.awaited() > 0 {
-            connection.waiting = Waiting::Barrier(args.to_owned());
-            return;
-        }
-        let session = &connection.session;
-        let (db, touch, resp3) = (session.db, !session.no_touch, session.resp3);
-        let (client, args) = (ClientId(session.id), args.to_owned());
-        let call = OwnedCall { command, db, slot: None, client, touch, resp3, args };
-        let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
-        let ticket = Ticket { worker: self.id, connection: connection.index, seq };
-        connection.waiting = Waiting::Reply;
+        let Some((call, ticket)) = self.hold_for_reply(connection, command, args) else { return };
         // The connection is in our hands: a reply that is there at once goes to it directly.
         if let Some(reply) = self.walk_on(ticket, entry.id, Walk::new(call)) {
-            self.fill_own_place(connection, seq, &reply);
+            self.fill_own_place(connection, ticket.seq, &reply);
         }
     }
 
