@@ -5,6 +5,7 @@
 use ahash::RandomState;
 
 use crate::access::AccessPolicy;
+use crate::blocking::Block;
 use crate::effects::Effects;
 use crate::encoding::limits::Limits;
 use crate::entry::{Entry, EntryRef};
@@ -80,6 +81,8 @@ pub struct Env {
     pub owned: SlotSet,
     /// Set while a command runs that walks over slots: those of which some keys are lent to a transaction.
     pub lent: Vec<(DbIndex, SlotId)>,
+    /// What the running command would wait for: see [`crate::blocking`].
+    pub block: Option<Box<Block>>,
 }
 
 /// A key that was changed, and whether it has only gone because its time was over.
@@ -121,6 +124,7 @@ impl Env {
             limits: Limits::default(),
             owned: SlotSet::all(),
             lent: Vec::new(),
+            block: None,
         }
     }
 

@@ -7,6 +7,7 @@
 //! commands.
 
 use crate::args::Blob;
+use crate::blocking::Block;
 use crate::db::{Db, DbIndex, Env, ExpireChange, Freeing, Key};
 use crate::encoding::limits::Limits;
 use crate::entry::{Entry, EntryRef, Expire, NewValue, PackedMut, StrValue, Value};
@@ -87,6 +88,12 @@ impl<'a> Keyspace<'a> {
     #[inline]
     pub fn effect<'e>(&mut self, args: impl IntoIterator<Item = &'e [u8]>) {
         self.env.effects.say(self.selected, args);
+    }
+
+    /// Says that the running command has found nothing and would wait. Its reply, which it has written or will write, is
+    /// that of the timeout.
+    pub fn block(&mut self, block: Block) {
+        self.env.block = Some(Box::new(block));
     }
 
     /// Tells that fields of a hash were removed because their time was over: an effect beside that of the running

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod args;
+pub mod blocking;
 pub mod command;
 pub mod commands;
 pub mod ctx;
