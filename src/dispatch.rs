@@ -132,6 +132,9 @@ impl Worker {
             let slot = SlotId::of(args.get(index));
             return self.run_on_shard(connection, self.slots.owner(slot), entry, command, Some(slot), args);
         }
+        if command.spec.may_block(args) {
+            return self.run_blocking(connection, command, args);
+        }
         let owner = |slot| self.slots.owner(slot);
         match route(entry.spec(), entry.plan, args, owner, &mut self.positions) {
             Route::Txn(method) => self.start_txn(connection, method, command, args),
@@ -214,7 +217,7 @@ impl Worker {
 
     /// The command with its own copy of the arguments and the place of its reply, for which the connection waits from now
     /// on. None when it has to wait first for the commands before it.
-    fn hold_for_reply(
+    pub(crate) fn hold_for_reply(
         &self,
         connection: &mut Connection,
         command: &'static DataCommand,

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use shards::reply::Reply;
 use shards::slot::ShardId;
+use shards::txn::blocked::Ending;
+use shards::watch::ClientId;
 
 use crate::commands::client::ClientFilter;
 use crate::config::Config;
@@ -20,6 +22,8 @@ pub enum Question {
     ClientList(ClientFilter),
     /// Close your clients that match.
     ClientKill(ClientFilter),
+    /// End the blocking command of your client of this number.
+    ClientUnblock(ClientId, Ending),
     /// Use this configuration from now on.
     SetConfig(Arc<Config>),
     /// Your counters.
@@ -38,6 +42,8 @@ pub enum Answer {
     Clients(Vec<(u64, String)>),
     /// How many clients were closed.
     Killed(i64),
+    /// Whether the client was found in one.
+    Unblocked(bool),
     /// Counters.
     Report(Box<Report>),
     /// Done.
@@ -67,6 +73,8 @@ pub struct Report {
     pub evicted_keys: u64,
     /// Keys of FLUSHALL ASYNC and FLUSHDB ASYNC that are still to be freed.
     pub lazyfree_pending: usize,
+    /// Clients that wait in a blocking command.
+    pub blocked_clients: usize,
 }
 
 /// Writes the reply from all answers, in the order of the workers.

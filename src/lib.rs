@@ -5,6 +5,7 @@
 //! its own shard, or by a hop (`mesh`) on another.
 
 pub mod allocator;
+mod blocking;
 pub mod clock;
 pub mod commands;
 pub mod config;

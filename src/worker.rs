@@ -239,6 +239,9 @@ impl Worker {
         if self.slots.is_busy() {
             self.advance_moves();
         }
+        if self.shard.has_served() || self.shard.env().awaited.has_news() || self.is_any_timeout_due() {
+            self.serve_blocked();
+        }
         self.settle();
         self.end_turn_memory();
         self.mesh.flush(&mut self.ring);
@@ -269,6 +272,10 @@ impl Worker {
             || !self.sleep.is_zero()
     }
 
+    fn is_any_timeout_due(&self) -> bool {
+        self.coordinator.next_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms)
+    }
+
     fn is_idle(&mut self) -> bool {
         !self.ring.has_completions() && !self.mesh.has_inbox()
     }
@@ -289,7 +296,11 @@ impl Worker {
             return;
         }
         if self.is_idle() {
-            let due_ms = CRON_PERIOD_MS.saturating_sub(self.now_ms.wrapping_sub(self.last_cron_ms)).max(1);
+            let mut due_ms = CRON_PERIOD_MS.saturating_sub(self.now_ms.wrapping_sub(self.last_cron_ms));
+            if let Some(deadline_ms) = self.coordinator.next_deadline_ms() {
+                due_ms = due_ms.min(deadline_ms.saturating_sub(self.now_ms));
+            }
+            let due_ms = due_ms.max(1);
             let _ = glommio::timer::timeout(Duration::from_millis(due_ms), wait_for_event(event_fd)).await;
         }
         if let Err(error) = self.ring.set_events(false) {
@@ -508,6 +519,10 @@ impl Worker {
         {
             self.go_on_with_exec(connection, progress);
         }
+        let is_leaving = connection.closing.is_some() || connection.end_of_input;
+        if is_leaving && matches!(connection.waiting, Waiting::Blocked) {
+            self.stop_waiting(connection);
+        }
         if connection.closing == Some(Closing::Now) {
             return;
         }
@@ -519,7 +534,7 @@ impl Worker {
         if connection.replies.awaited() == 0 && !matches!(connection.waiting, Waiting::Slot(_)) {
             match std::mem::take(&mut connection.waiting) {
                 Waiting::Barrier(args) => self.dispatch(connection, args.as_args()),
-                Waiting::Reply | Waiting::No | Waiting::Exec(_) | Waiting::Slot(_) => {}
+                Waiting::Reply | Waiting::Blocked | Waiting::No | Waiting::Exec(_) | Waiting::Slot(_) => {}
             }
         }
         if connection.stopped && !connection.must_wait() {
@@ -777,6 +792,9 @@ impl Worker {
                 }
                 Answer::Killed(killed.len() as i64)
             }
+            &Question::ClientUnblock(client, ending) => {
+                Answer::Unblocked(self.end_blocking(client, ending, true))
+            }
             Question::SetConfig(config) => {
                 self.config = Arc::clone(config);
                 self.configure_shard();
@@ -817,6 +835,7 @@ impl Worker {
             expired_keys: env.expired_keys,
             evicted_keys: env.evicted_keys,
             lazyfree_pending: env.garbage.len(),
+            blocked_clients: self.coordinator.waiting_clients(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a command says that has found nothing and would rather wait: BLPOP and its kin.
 //!
 //! The handler of a blocking command does what it would do without waiting. When there is nothing for it, it writes the
-//! reply of the timeout and calls [`crate::keyspace::Keyspace::block`]. Whoever runs the command decides what comes of it: inside
+//! reply of a transaction that does not wait and calls [`crate::keyspace::Keyspace::block`]. Whoever runs the command decides what comes of it: inside
 //! EXEC the reply stands; otherwise the client waits, and the command is run again when one of its keys has
 //! changed (Redis 7.2: blockForKeys, handleClientsBlockedOnKeys).
 

@@ -16,6 +16,7 @@ use crate::random::Random;
 use crate::slot::{SLOT_COUNT, SlotId, SlotSet};
 use crate::slot_counts::SlotCounts;
 use crate::table::{Place, Table, Word};
+use crate::waiting::AwaitedKeys;
 use crate::watch::Watches;
 
 /// The number of a database, 0 to `databases` - 1.
@@ -62,6 +63,8 @@ pub struct Env {
     pub dirty: u64,
     /// Who watches which keys.
     pub watches: Watches,
+    /// Who waits for which keys.
+    pub awaited: AwaitedKeys,
     /// What others learn of the changes.
     pub effects: Effects,
     /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
@@ -115,6 +118,7 @@ impl Env {
             evicted_keys: 0,
             dirty: 0,
             watches: Watches::default(),
+            awaited: AwaitedKeys::default(),
             effects: Effects::default(),
             away: None,
             access: AccessPolicy::default(),
@@ -135,6 +139,9 @@ impl Env {
         let is_removal = event == event::EXPIRED || event == event::EVICTED;
         if !self.watches.is_empty() {
             self.watches.touch(db, key, is_removal);
+        }
+        if !self.awaited.is_empty() {
+            self.awaited.signal(db, key);
         }
         if let Some(away) = &mut self.away {
             away.push((db, key.into(), is_removal));

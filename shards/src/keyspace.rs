@@ -91,7 +91,7 @@ impl<'a> Keyspace<'a> {
     }
 
     /// Says that the running command has found nothing and would wait. Its reply, which it has written or will write, is
-    /// that of the timeout.
+    /// that of a transaction, where nothing waits.
     pub fn block(&mut self, block: Block) {
         self.env.block = Some(Box::new(block));
     }
@@ -431,6 +431,7 @@ impl<'a> Keyspace<'a> {
                 let comes = comes.map(|_| self.in_db(other, |keys| keys.is_expired(&key)));
                 self.env.watches.replaced(db, &bytes, was_there, comes);
             }
+            self.env.awaited.signal_all(Some(db));
         }
         self.dbs.swap(first.index(), second.index());
     }
@@ -455,6 +456,7 @@ impl<'a> Keyspace<'a> {
             let was_there = db.find(&self.env.key(&bytes)).is_some();
             self.env.watches.replaced(index, &bytes, was_there, None);
         }
+        self.env.awaited.signal_all(Some(index));
         self.env.dirty += 1;
         db.flush(freeing, &mut self.env.garbage);
     }

@@ -34,6 +34,7 @@ pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod txn;
+pub mod waiting;
 pub mod walk;
 pub mod watch;
 pub mod words;

@@ -98,6 +98,7 @@ impl Shard {
     pub(crate) fn execute_as(&mut self, run: Handler, call: Call<'_>, reply: &mut Reply) {
         self.execute_open(run, call, reply);
         self.close_effects();
+        self.serve_news();
     }
 
     /// Closes the group of effects of what has happened on this shard alone.
@@ -136,6 +137,7 @@ impl Shard {
         let (is_broken, stamp) = (self.is_watch_broken(&exec.watched), self.own_stamp());
         self.execute_all(exec, is_broken, stamp, reply);
         self.unwatch(&exec.watched);
+        self.serve_news();
     }
 
     /// Runs EXEC to its end: the replies of all its commands, or null when a watched key has changed.

@@ -6,10 +6,12 @@ use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
+use shards::txn::blocked::Ending;
+use shards::watch::ClientId;
 
 use crate::commands::connection::valid_name;
 use crate::inquiry::{Answer, Question};
-use crate::net::connection::Connection;
+use crate::net::connection::{Connection, Waiting};
 use crate::registry::SessionCommand;
 use crate::session::ReplyMode;
 use crate::session_ctx::{Flow, SessionCtx};
@@ -340,6 +342,34 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
             subcommands: &[],
         },
         SessionCommand {
+            run: client_unblock,
+            spec: CommandSpec {
+                name: "unblock",
+                summary: "Unblock a client blocked in a blocking command from a different connection",
+                since: "5.0.0",
+                complexity: "O(log N) where N is the number of client connections",
+                group: Group::Connection,
+                arity: Arity::AtLeast(3),
+                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                args: &[
+                    Arg { name: "client-id", kind: ArgKind::Integer, ..Arg::BASE },
+                    Arg {
+                        name: "timeout_error",
+                        kind: ArgKind::OneOf,
+                        optional: true,
+                        args: &[
+                            Arg { name: "timeout", kind: ArgKind::PureToken, token: "TIMEOUT", ..Arg::BASE },
+                            Arg { name: "error", kind: ArgKind::PureToken, token: "ERROR", ..Arg::BASE },
+                        ],
+                        ..Arg::BASE
+                    },
+                ],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
             run: client_no_touch,
             spec: CommandSpec {
                 name: "no-touch",
@@ -510,6 +540,30 @@ fn client_kill(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
     ))
 }
 
+fn client_unblock(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let ending = match args.len() {
+        3 => Ending::Timeout,
+        4 if args.get(3).eq_ignore_ascii_case(b"timeout") => Ending::Timeout,
+        4 if args.get(3).eq_ignore_ascii_case(b"error") => Ending::Error,
+        4 => {
+            let text = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
+            return Err(CommandError::other(text));
+        }
+        _ => {
+            let text = "ERR unknown subcommand or wrong number of arguments for 'unblock'. Try CLIENT HELP.";
+            return Err(CommandError::other(text));
+        }
+    };
+    let id = shards::num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
+    Ok(Flow::Ask(
+        Question::ClientUnblock(ClientId(id as u64), ending),
+        Box::new(|answers, reply| {
+            let is_found = answers.iter().any(|answer| matches!(answer, Answer::Unblocked(true)));
+            reply.int(i64::from(is_found));
+        }),
+    ))
+}
+
 fn client_help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     ctx.reply.array(HELP.len());
     HELP.iter().for_each(|line| ctx.reply.simple(line));
@@ -550,6 +604,8 @@ const HELP: &[&str] = &[
     "    Set client meta attr. Options are:",
     "    * LIB-NAME: the client lib name.",
     "    * LIB-VER: the client lib version.",
+    "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+    "    Unblock the specified blocked client.",
     "NO-EVICT (ON|OFF)",
     "    Protect current client connection from eviction.",
     "NO-TOUCH (ON|OFF)",
@@ -665,6 +721,9 @@ impl Connection {
         let age_s = now_ms.saturating_sub(session.created_ms) / 1000;
         let idle_s = now_ms.saturating_sub(session.active_ms) / 1000;
         let mut flags = String::new();
+        if matches!(self.waiting, Waiting::Blocked) {
+            flags.push('b');
+        }
         if session.no_evict {
             flags.push('e');
         }

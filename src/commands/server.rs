@@ -167,7 +167,7 @@ fn clients(whole: &Whole<'_>, text: &mut String) {
         ("maxclients", whole.config.maxclients.to_string()),
         ("client_recent_max_input_buffer", whole.max(|report| report.input_bytes_max).to_string()),
         ("client_recent_max_output_buffer", whole.max(|report| report.output_bytes_max).to_string()),
-        ("blocked_clients", "0".to_owned()),
+        ("blocked_clients", whole.sum(|report| report.blocked_clients as u64).to_string()),
     ];
     lines("Clients", &fields, text);
 }

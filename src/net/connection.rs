@@ -62,6 +62,8 @@ pub enum Waiting {
     Barrier(OwnedArgs),
     /// For the reply of a command that nothing may overtake.
     Reply,
+    /// For a key: it is in a blocking command.
+    Blocked,
     /// For a slot to arrive at its new shard: this command concerns it.
     Slot(OwnedArgs),
     /// For the next part of a transaction that has commands of the connection or the server among its commands.

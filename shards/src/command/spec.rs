@@ -1,7 +1,7 @@
 //! What a command's row holds. See [`super`] for what derives from it.
 
 use super::Handler;
-use super::flags::acl;
+use super::flags::{self, acl};
 use super::keys::{self, BeginSearch, FindKeys, KeyPosition, KeySpec};
 use crate::args::Args;
 use crate::reply::Reply;
@@ -46,6 +46,8 @@ pub struct CommandSpec {
     pub combined: Option<Combined>,
     /// It walks over the slots from a cursor on and goes from shard to shard: [`crate::walk`].
     pub walks: bool,
+    /// Of a command that blocks: the option without which it does not, such as BLOCK of XREAD.
+    pub block_option: Option<&'static str>,
     /// Other command tips, such as `nondeterministic_output`.
     pub tips: &'static [&'static str],
     /// Documentation flags, such as `deprecated`.
@@ -79,6 +81,7 @@ impl CommandSpec {
         on_all_shards: false,
         combined: None,
         walks: false,
+        block_option: None,
         tips: &[],
         doc_flags: &[],
         deprecated_since: None,
@@ -119,6 +122,13 @@ impl CommandSpec {
             (_, None) if self.has_keys() => Plan::Gather,
             (_, None) => Plan::NoKeys,
         }
+    }
+
+    /// True for a command that may wait for its keys. One that has a key of the option's name merely takes the longer way.
+    pub fn may_block(&self, args: Args<'_>) -> bool {
+        let is_given =
+            |option: &str| args.iter_from(1).any(|arg| arg.eq_ignore_ascii_case(option.as_bytes()));
+        self.has(flags::BLOCKING) && self.block_option.is_none_or(is_given)
     }
 
     /// Appends the keys of a concrete command, spec by spec. When one spec does not fit the arguments there are no

@@ -14,19 +14,41 @@ use crate::error::CommandError;
 use crate::num;
 use crate::object::DataType;
 
+/// Whether a command has found a list to take from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Moving {
+    /// It has, and has done its work.
+    Done,
+    /// None is there: the reply says so.
+    NoSource,
+}
+
 pub(super) fn lmove(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let from = parse_end(args.get(3))?;
     let to = parse_end(args.get(4))?;
-    move_element(ctx, args, from, to)
+    move_element(ctx, args, from, to).map(|_| ())
 }
 
 pub(super) fn rpoplpush(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    move_element(ctx, args, End::Tail, End::Head)
+    move_element(ctx, args, End::Tail, End::Head).map(|_| ())
 }
 
 pub(super) fn lmpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let keys = parse_positive(args.get(1), "ERR numkeys should be greater than 0")?;
-    let end_at = keys.saturating_add(2);
+    let wanted = parse_lmpop(args, 1)?;
+    pop_first(ctx, args, &wanted).map(|_| ())
+}
+
+/// What LMPOP is asked for.
+pub(super) struct Lmpop {
+    keys: Range<usize>,
+    end: End,
+    count: usize,
+}
+
+/// The arguments of LMPOP and BLMPOP from the number of keys on, which is argument `at`.
+pub(super) fn parse_lmpop(args: Args<'_>, at: usize) -> Result<Lmpop, CommandError> {
+    let keys = parse_positive(args.get(at), "ERR numkeys should be greater than 0")?;
+    let end_at = keys.saturating_add(at + 1);
     if end_at >= args.len() {
         return Err(CommandError::Syntax);
     }
@@ -39,7 +61,13 @@ pub(super) fn lmpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         }
         _ => return Err(misplaced_option(options)),
     };
-    for index in 2..end_at {
+    Ok(Lmpop { keys: at + 1..end_at, end, count })
+}
+
+/// Takes elements from the first list that is there.
+pub(super) fn pop_first(ctx: &mut Ctx<'_>, args: Args<'_>, wanted: &Lmpop) -> Result<Moving, CommandError> {
+    let &Lmpop { ref keys, end, count } = wanted;
+    for index in keys.clone() {
         let key = ctx.key(args, index);
         let Some(list) = list_value::write(&mut ctx.keys, &key)? else { continue };
         let len = list.view().len();
@@ -47,16 +75,20 @@ pub(super) fn lmpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         ctx.reply.bulk(key.bytes);
         let left = list::pop_several(list, end, count, ctx.reply);
         list::after_removal(&mut ctx.keys, &key, left, list::pop_event(end));
-        let name: &[u8] = match end {
-            End::Head => b"LPOP",
-            End::Tail => b"RPOP",
-        };
         let mut digits = itoa::Buffer::new();
-        ctx.keys.effect([name, key.bytes, digits.format(len - left).as_bytes()]);
-        return Ok(());
+        ctx.keys.effect([pop_name(end), key.bytes, digits.format(len - left).as_bytes()]);
+        return Ok(Moving::Done);
     }
     ctx.reply.null_array();
-    Ok(())
+    Ok(Moving::NoSource)
+}
+
+/// The command that pops from this end.
+pub(super) const fn pop_name(end: End) -> &'static [u8] {
+    match end {
+        End::Head => b"LPOP",
+        End::Tail => b"RPOP",
+    }
 }
 
 /// What is wrong with options that are not one COUNT: the first of them that cannot be.
@@ -74,7 +106,7 @@ fn parse_positive(text: &[u8], problem: &'static str) -> Result<usize, CommandEr
     number.filter(|&number| number > 0).ok_or(CommandError::other(problem))
 }
 
-fn parse_end(text: &[u8]) -> Result<End, CommandError> {
+pub(super) fn parse_end(text: &[u8]) -> Result<End, CommandError> {
     if text.eq_ignore_ascii_case(b"LEFT") {
         Ok(End::Head)
     } else if text.eq_ignore_ascii_case(b"RIGHT") {
@@ -85,12 +117,17 @@ fn parse_end(text: &[u8]) -> Result<End, CommandError> {
 }
 
 /// The reply, which is the element, holds it on its way from one list to the other.
-fn move_element(ctx: &mut Ctx<'_>, args: Args<'_>, from: End, to: End) -> Done {
+pub(super) fn move_element(
+    ctx: &mut Ctx<'_>,
+    args: Args<'_>,
+    from: End,
+    to: End,
+) -> Result<Moving, CommandError> {
     let (source, target) = (ctx.key(args, 1), ctx.key(args, 2));
     let target_type = ctx.keys.view(&target).map(|entry| entry.data_type());
     let Some(mut list) = list_value::write(&mut ctx.keys, &source)? else {
         ctx.reply.null();
-        return Ok(());
+        return Ok(Moving::NoSource);
     };
     if target_type.is_some_and(|found| found != DataType::List) {
         return Err(CommandError::WrongType);
@@ -108,12 +145,12 @@ fn move_element(ctx: &mut Ctx<'_>, args: Args<'_>, from: End, to: End) -> Done {
         list.push(to, text);
         list.settle();
         ctx.keys.changed(&source, list::push_event(to));
-        return Ok(());
+        return Ok(Moving::Done);
     }
     list.settle();
     put(ctx, &target, to, text_end - len..text_end, counted_bytes);
     list::after_removal(&mut ctx.keys, &source, left, list::pop_event(from));
-    Ok(())
+    Ok(Moving::Done)
 }
 
 /// Pushes these bytes of the reply to a list, which is made if it is not there.

@@ -15,6 +15,7 @@ mod hash_sample;
 mod hash_value;
 pub mod keyspace;
 mod list;
+mod list_blocking;
 mod list_edit;
 mod list_move;
 mod list_range;
@@ -47,10 +48,12 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     hash_expire::COMMANDS,
     hash_rows::COMMANDS,
     keyspace::COMMANDS,
+    list_blocking::COMMANDS,
     list_rows::COMMANDS,
     object::COMMANDS,
     rename::COMMANDS,
     scan::COMMANDS,
+    sorted_set::blocking::COMMANDS,
     sorted_set::combine_rows::COMMANDS,
     sorted_set::member_rows::COMMANDS,
     sorted_set::range_rows::COMMANDS,

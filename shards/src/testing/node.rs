@@ -6,6 +6,7 @@
 //! next ([`Node::step_at_random`]): the next hop of some pair arrives, some connection goes on, or some worker looks
 //! after the slots that leave it. It knows how commands are routed, but not what any command does.
 
+mod blocking;
 mod dispatch;
 mod moves;
 
@@ -188,6 +189,7 @@ enum Choice {
     GoOn(usize),
     Drop(usize),
     AdvanceMoves(usize),
+    Serve(usize),
 }
 
 impl Node {
@@ -363,6 +365,7 @@ impl Node {
         }
         let busy = (0..self.workers.len()).filter(|&worker| self.workers[worker].slots.is_busy());
         choices.extend(busy.map(Choice::AdvanceMoves));
+        choices.extend((0..self.workers.len()).filter(|&worker| self.has_served(worker)).map(Choice::Serve));
         if choices.is_empty() {
             return false;
         }
@@ -374,6 +377,7 @@ impl Node {
                 self.unwatch(index);
             }
             Choice::AdvanceMoves(worker) => self.advance_moves(worker),
+            Choice::Serve(worker) => self.serve_blocked(worker),
             Choice::Arrive(queue) if random.one_in(self.slowness[queue]) => {
                 self.arrive(queue / self.workers.len(), queue % self.workers.len());
             }

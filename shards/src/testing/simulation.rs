@@ -4,6 +4,7 @@
 //! clients do is in [`serial`], whose histories are searched for a serial order; in [`crowds`], too many for that, whose
 //! sums and counts must be right; and in [`effects`], from whose effects a second key space is made.
 
+mod blocking;
 mod crowds;
 mod effects;
 mod serial;

@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 
+use super::blocked::{BlockedClients, is_awaited};
 use super::merge::{Parts, merge};
 use super::route::key_stride;
 use super::slot_move::MOVING;
+use super::waiters::{Wait, Waiter};
 use super::{
     Exec, Grant, Keys, Lent, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched, Work,
 };
 use crate::args::{Args, OwnedArgs};
+use crate::blocking::Block;
 use crate::command::keys::KeyPosition;
 use crate::effects::Stamp;
 use crate::reply::Reply;
 use crate::shard::Shard;
 use crate::slot::{ShardId, SlotId, SlotSet};
+use crate::watch::ClientId;
 
 /// How a transaction over several shards is carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,12 +50,14 @@ impl Owners<'_> {
 }
 
 /// A transaction under way: one attempt at its locks.
-struct Txn {
+pub(super) struct Txn {
     ticket: Ticket,
     work: Work,
     method: Method,
+    /// The client whose blocking command it is.
+    blocking: Option<ClientId>,
     /// In the order in which their keys appear.
-    participants: Vec<Participant>,
+    pub(super) participants: Vec<Participant>,
     /// Of a `Split`: for each key, in the order of the command, its participant.
     part_of_key: Vec<usize>,
     /// The latest clock of those who have granted.
@@ -62,11 +68,13 @@ struct Txn {
     watch_ends_ms: u64,
 }
 
-struct Participant {
-    shard: ShardId,
+pub(super) struct Participant {
+    pub(super) shard: ShardId,
     granted: bool,
     /// Of a `Gather`: its keys.
-    keys: Keys,
+    pub(super) keys: Keys,
+    /// Those of them that a client waits for whose blocking command finds nothing.
+    awaited: Keys,
     /// What it has lent.
     lent: Option<Lent>,
     /// Its reply, of a `Split` or `All`.
@@ -75,11 +83,13 @@ struct Participant {
 
 /// One per worker.
 pub struct Coordinator {
-    shard: ShardId,
+    pub(super) shard: ShardId,
     clock: u64,
     txns: HashMap<TxId, Txn>,
     /// Transactions with a key in a slot that is on its way: they begin again when it has arrived.
     deferred: Vec<Txn>,
+    /// Clients in blocking commands.
+    pub(super) blocked: BlockedClients,
     /// Slots that have left this shard and arrived.
     arrived: Vec<SlotId>,
     /// The keys of the command at hand; kept for its memory.
@@ -90,7 +100,8 @@ impl Coordinator {
     /// The coordinator of the worker that owns `shard`.
     pub fn new(shard: ShardId) -> Coordinator {
         let (deferred, arrived) = (Vec::new(), Vec::new());
-        Coordinator { shard, clock: 0, txns: HashMap::new(), deferred, arrived, positions: Vec::new() }
+        let (txns, positions, blocked) = (HashMap::new(), Vec::new(), BlockedClients::default());
+        Coordinator { shard, clock: 0, txns, deferred, blocked, arrived, positions }
     }
 
     /// The number of transactions under way.
@@ -151,13 +162,17 @@ impl Coordinator {
 
     /// A slot that was on its way has arrived: transactions that wait for one try again.
     pub fn resume(&mut self, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
+        self.unwait_arrived(owners, out);
         for txn in std::mem::take(&mut self.deferred) {
             self.attempt(txn, owners, shard, out);
         }
     }
 
     /// Asks for all locks, under a new number and by the slot map as it is now.
-    fn attempt(&mut self, mut txn: Txn, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
+    pub(super) fn attempt(&mut self, mut txn: Txn, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
+        if txn.blocking.is_some_and(|client| !self.blocked.is_wanted(client, txn.ticket)) {
+            return;
+        }
         self.clock = self.clock.max(shard.latest_txid().clock()) + 1;
         let txid = TxId(self.clock << 16 | u64::from(self.shard.0));
         txn.participants.clear();
@@ -180,7 +195,19 @@ impl Coordinator {
         }
     }
 
-    fn lock_for_command(&mut self, txn: &mut Txn, txid: TxId, owners: Owners<'_>, out: &mut Outbox) {
+    /// Begins a transaction whose locks have been asked for under this number.
+    pub(super) fn begin(&mut self, txid: TxId, txn: Txn) {
+        self.clock = self.clock.max(txid.clock());
+        self.txns.insert(txid, txn);
+    }
+
+    pub(super) fn lock_for_command(
+        &mut self,
+        txn: &mut Txn,
+        txid: TxId,
+        owners: Owners<'_>,
+        out: &mut Outbox,
+    ) {
         let Work::Command(call) = &txn.work else { return };
         self.positions.clear();
         call.command.spec.key_positions(call.args.as_args(), &mut self.positions);
@@ -194,7 +221,11 @@ impl Coordinator {
         for position in &self.positions {
             let key = call.args.as_args().get(position.index);
             let part = part_of(&mut txn.participants, owners.of(key));
-            txn.participants[part].keys.push(position.db.unwrap_or(call.db), key);
+            let db = position.db.unwrap_or(call.db);
+            txn.participants[part].keys.push(db, key);
+            if txn.blocking.is_some() && is_awaited(position.flags) {
+                txn.participants[part].awaited.push(db, key);
+            }
             txn.part_of_key.push(part);
         }
         if txn.method == Method::Split {
@@ -272,6 +303,10 @@ impl Coordinator {
                 None
             }
             TxnMessage::Done(txid, reply) => self.done(from, txid, reply, shard),
+            TxnMessage::Wake(wake) => {
+                self.woken(from, wake, owners, shard, out);
+                None
+            }
             _ => {
                 debug_assert!(false, "a message for a participant");
                 None
@@ -314,7 +349,7 @@ impl Coordinator {
         }
         if matches!(txn.method, Method::Gather | Method::GatherAll) {
             let txn = self.txns.remove(&txid)?;
-            return Some(run_gathered(txid, clock, txn, shard, out));
+            return self.run_gathered(txid, clock, txn, shard, out);
         }
         out.extend(txn.participants.iter().map(|part| (part.shard, TxnMessage::Run(txid, clock))));
         None
@@ -351,52 +386,126 @@ impl Coordinator {
     }
 }
 
-/// Runs the commands on the coordinator's shard with every entry present, and sends the entries home.
-fn run_gathered(txid: TxId, clock: u64, txn: Txn, shard: &mut Shard, out: &mut Outbox) -> (Ticket, Reply) {
-    let Txn { ticket, work, method, mut participants, .. } = txn;
-    // Meanwhile it may have become late.
-    let is_watch_broken = txn.is_watch_broken || txn.watch_ends_ms <= shard.now_ms();
-    let mut slots: Vec<Option<SlotSet>> = Vec::with_capacity(participants.len());
-    for part in &mut participants {
-        let lent = part.lent.take().unwrap_or_default();
-        slots.push(lent.slots.as_ref().map(|lent| lent.slots.clone()));
-        shard.take_back(lent);
-    }
-    shard.start_away(method == Method::GatherAll);
-    let mut reply = Reply::default();
-    let stamp = Stamp { clock, source: txid.0 };
-    match &work {
-        Work::Command(call) => {
-            reply.set_resp3(call.resp3);
-            shard.execute_stamped(call.command.run, call.as_call(), stamp, &mut reply);
+impl Coordinator {
+    /// Runs the commands on the coordinator's shard with every entry present, and sends the entries home. None for a
+    /// blocking command whose client has ceased to want it, or waits from now on.
+    fn run_gathered(
+        &mut self,
+        txid: TxId,
+        clock: u64,
+        txn: Txn,
+        shard: &mut Shard,
+        out: &mut Outbox,
+    ) -> Option<(Ticket, Reply)> {
+        let Txn { ticket, work, method, blocking, mut participants, .. } = txn;
+        // Meanwhile it may have become late.
+        let is_watch_broken = txn.is_watch_broken || txn.watch_ends_ms <= shard.now_ms();
+        let mut slots: Vec<Option<SlotSet>> = Vec::with_capacity(participants.len());
+        for part in &mut participants {
+            let lent = part.lent.take().unwrap_or_default();
+            slots.push(lent.slots.as_ref().map(|lent| lent.slots.clone()));
+            shard.take_back(lent);
         }
-        Work::Exec(exec) => shard.execute_all(exec, is_watch_broken, stamp, &mut reply),
-        Work::Move(..) => {}
-    }
-    let mut changed = shard.end_away();
-    for (part, slots) in participants.iter().zip(slots) {
-        let slots = slots.map(|slots| shard.lend_slots(slots));
-        let lent = Lent { entries: shard.lend(&part.keys), slots };
-        let mut back = Return { lent, clock, ..Return::default() };
-        // Who watches keys of the coordinator's own shard has been told already.
-        for (db, key) in part.keys.iter().filter(|_| part.shard != shard.id) {
-            // A key that several participants were asked for does not exist: each key has one owner.
-            match changed.remove(&(db, key.into())) {
-                Some(true) => back.expired.push(db, key),
-                Some(false) => back.changed.push(db, key),
-                None => {}
+        shard.start_away(method == Method::GatherAll);
+        let mut reply = Reply::default();
+        let stamp = Stamp { clock, source: txid.0 };
+        let is_wanted = blocking.is_none_or(|client| self.blocked.is_wanted(client, ticket));
+        shard.env_mut().block = None;
+        match &work {
+            Work::Command(call) if is_wanted => {
+                reply.set_resp3(call.resp3);
+                shard.execute_stamped(call.command.run, call.as_call(), stamp, &mut reply);
             }
+            Work::Exec(exec) => shard.execute_all(exec, is_watch_broken, stamp, &mut reply),
+            Work::Command(_) | Work::Move(..) => {}
         }
-        out.push((part.shard, TxnMessage::Restore(txid, back)));
+        let mut changed = shard.end_away();
+        let mut outcome = Outcome::Nothing;
+        let mut result = Some((ticket, reply));
+        if let Some(client) = blocking.filter(|_| is_wanted) {
+            (outcome, result) = self.outcome(client, ticket, result, shard);
+        }
+        for (part, slots) in participants.iter_mut().zip(slots) {
+            let slots = slots.map(|slots| shard.lend_slots(slots));
+            let lent = Lent { entries: shard.lend(&part.keys), slots };
+            let mut back = Return { lent, clock, wait: outcome.for_participant(part), ..Return::default() };
+            // Who watches keys of the coordinator's own shard has been told already.
+            for (db, key) in part.keys.iter().filter(|_| part.shard != shard.id) {
+                // A key that several participants were asked for does not exist: each key has one owner.
+                match changed.remove(&(db, key.into())) {
+                    Some(true) => back.expired.push(db, key),
+                    Some(false) => back.changed.push(db, key),
+                    None => {}
+                }
+            }
+            out.push((part.shard, TxnMessage::Restore(txid, back)));
+        }
+        result.filter(|_| is_wanted)
     }
-    (ticket, reply)
+
+    /// What a blocking command has come to, with its reply.
+    fn outcome(
+        &mut self,
+        client: ClientId,
+        ticket: Ticket,
+        result: Option<(Ticket, Reply)>,
+        shard: &mut Shard,
+    ) -> (Outcome, Option<(Ticket, Reply)>) {
+        let Some(block) = shard.env_mut().block.take() else {
+            let outcome =
+                if self.blocked.has_run(client) { Outcome::Ends(client, ticket) } else { Outcome::Nothing };
+            return (outcome, result);
+        };
+        let Block { wanted, wakes_on_removal, .. } = *block;
+        if !self.blocked.waits(client, *block, shard.now_ms()) {
+            return (Outcome::Nothing, None);
+        }
+        let (keys, awaited) = (Keys::default(), Keys::default());
+        (Outcome::Waits(Waiter { client, ticket, wanted, wakes_on_removal, keys, awaited }), None)
+    }
+}
+
+/// What a transaction means for the client whose blocking command it runs.
+enum Outcome {
+    Nothing,
+    /// It waits from now on; without the keys.
+    Waits(Waiter),
+    /// It had waited.
+    Ends(ClientId, Ticket),
+}
+
+impl Outcome {
+    fn for_participant(&self, part: &mut Participant) -> Option<Wait> {
+        match self {
+            Outcome::Nothing => None,
+            Outcome::Waits(_) if part.awaited.is_empty() => None,
+            Outcome::Waits(waiter) => {
+                let (keys, awaited) = (part.keys.clone(), std::mem::take(&mut part.awaited));
+                Some(Wait::Begin(Waiter { keys, awaited, ..waiter.clone() }))
+            }
+            Outcome::Ends(client, ticket) => Some(Wait::End(*client, *ticket)),
+        }
+    }
 }
 
 impl Txn {
+    /// The blocking command of a client.
+    pub(super) fn blocking(client: ClientId, ticket: Ticket, work: Work) -> Txn {
+        Txn { blocking: Some(client), ..Txn::new(ticket, work, Method::Gather) }
+    }
+
     fn new(ticket: Ticket, work: Work, method: Method) -> Txn {
-        let (participants, part_of_key) = (Vec::new(), Vec::new());
-        let (clock, is_watch_broken, watch_ends_ms) = (0, false, u64::MAX);
-        Txn { ticket, work, method, participants, part_of_key, clock, is_watch_broken, watch_ends_ms }
+        Txn {
+            ticket,
+            work,
+            method,
+            blocking: None,
+            participants: Vec::new(),
+            part_of_key: Vec::new(),
+            clock: 0,
+            is_watch_broken: false,
+            watch_ends_ms: u64::MAX,
+        }
     }
 }
 
@@ -414,7 +523,8 @@ fn everybody(owners: Owners<'_>) -> Vec<Participant> {
 
 impl Participant {
     fn new(shard: ShardId) -> Participant {
-        Participant { shard, granted: false, keys: Keys::default(), lent: None, reply: None }
+        let (keys, awaited) = (Keys::default(), Keys::default());
+        Participant { shard, granted: false, keys, awaited, lent: None, reply: None }
     }
 }
 
@@ -457,7 +567,6 @@ mod tests {
     use crate::commands::FAMILIES;
     use crate::db::DbIndex;
     use crate::shard::ShardConfig;
-    use crate::watch::ClientId;
 
     /// The key "a" lies on shard 1, all others on shard 2.
     const OWNERS: Owners<'static> = Owners {

@@ -249,6 +249,11 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
             || self.keys.get(&key).is_some_and(|state| state.writer || (write && state.readers > 0))
     }
 
+    /// True when a transaction holds or awaits this key.
+    pub fn is_claimed(&self, key: Fingerprint) -> bool {
+        self.keys.contains_key(&key)
+    }
+
     /// True when a transaction holds or awaits a key of this slot. Looks at all keys that are locked.
     pub fn is_slot_claimed(&self, slot: SlotId) -> bool {
         self.keys.keys().any(|key| key.slot() == u64::from(slot.number()))

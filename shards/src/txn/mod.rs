@@ -25,18 +25,24 @@
 //! that the refusing shard has seen. Readers share a key, so a stream of them could keep it locked for ever: one that
 //! comes while a writing command is parked waits behind the holders that this command waits for.
 //!
+//! *Blocking commands* wait at the shards of their keys ([`waiters`]) and are run again by their coordinator ([`blocked`]),
+//! as transactions like any other.
+//!
 //! All this is put to the test by `testing::simulation`.
 //!
 //! Everything here is deterministic and does no I/O: messages come in, messages go out, in order for each pair of
 //! shards. Numbers are Lamport clocks with the shard's number below, so they need no shared counter.
 
+pub mod blocked;
 pub mod coordinator;
 pub mod locks;
 mod merge;
 pub mod participant;
 pub mod route;
 pub mod slot_move;
+pub mod waiters;
 
+use self::waiters::{LentWaiters, Wait, Wake};
 use crate::args::OwnedArgs;
 use crate::command::DataCommand;
 use crate::db::DbIndex;
@@ -110,6 +116,11 @@ impl Keys {
     /// How many they are.
     pub fn len(&self) -> usize {
         self.dbs.len()
+    }
+
+    /// Whether the key is one of them.
+    pub fn contains(&self, db: DbIndex, key: &[u8]) -> bool {
+        self.iter().any(|of| of == (db, key))
     }
 
     /// All keys, in the order in which they were added.
@@ -189,6 +200,8 @@ pub struct LentSlots {
     pub tables: Vec<(DbIndex, SlotId, Table)>,
     /// Who watches keys in them.
     pub watches: Watches,
+    /// Who waits for keys in them, when they leave for good.
+    pub waiters: LentWaiters,
 }
 
 /// A participant's word that its part is locked.
@@ -212,6 +225,8 @@ pub struct Return {
     pub changed: Keys,
     /// Those that were removed because their time was over.
     pub expired: Keys,
+    /// What becomes of the client whose blocking command it was.
+    pub wait: Option<Wait>,
     /// The clock of the transaction's effects.
     pub clock: u64,
 }
@@ -236,12 +251,19 @@ pub enum TxnMessage {
     Restore(TxId, Return),
     /// To the owner of keys: the client watches them no more (UNWATCH, DISCARD, a closed connection).
     Unwatch(Watched),
+    /// To the coordinator of a client that waits: one of its keys has changed.
+    Wake(Wake),
+    /// To the owner of keys: the client waits no more in the command of this ticket.
+    Unwait(ClientId, Ticket),
 }
 
 impl TxnMessage {
     /// True for what participants tell the coordinator.
     pub fn is_for_coordinator(&self) -> bool {
-        matches!(self, TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..))
+        matches!(
+            self,
+            TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..) | TxnMessage::Wake(_)
+        )
     }
 }
 

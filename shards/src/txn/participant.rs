@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::locks::{Fingerprint, LockTable, Outcome, Scope};
+use super::waiters::{LentWaiters, Waiters};
 use super::{
     Grant, Keys, Lent, LentSlots, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched,
 };
@@ -56,6 +57,7 @@ pub struct TxnState {
     owned: Option<SlotSet>,
     /// What clients have ceased to watch while all slots are lent, and the watches with them.
     unwatched: Vec<Watched>,
+    waiters: Waiters,
 }
 
 impl Shard {
@@ -166,6 +168,11 @@ impl Shard {
         !self.txn.locks.is_idle() && self.txn.locks.blocks(self.fingerprint(db, key), true)
     }
 
+    /// True from the moment on at which a slot's way to another shard has begun, until it has left.
+    pub(super) fn is_leaving(&self, slot: SlotId) -> bool {
+        !self.txn.locks.is_idle() && self.txn.locks.is_claimed(Fingerprint::of_slot(slot))
+    }
+
     /// The replies of commands that had been parked and have run since the last call.
     pub fn take_completed(&mut self) -> Vec<(Ticket, Reply)> {
         std::mem::take(&mut self.txn.completed)
@@ -173,6 +180,13 @@ impl Shard {
 
     /// Handles a message to this shard as a participant. The answers go to `out`, all to `coordinator`s.
     pub fn handle_txn(&mut self, from: ShardId, message: TxnMessage, out: &mut Outbox) {
+        // A grant never comes before the news that it belongs to.
+        self.take_wakes(out);
+        self.handle_message(from, message, out);
+        self.take_wakes(out);
+    }
+
+    fn handle_message(&mut self, from: ShardId, message: TxnMessage, out: &mut Outbox) {
         match message {
             TxnMessage::Lock(txid, part) => self.lock(from, txid, part, out),
             TxnMessage::Run(txid, clock) => {
@@ -204,11 +218,12 @@ impl Shard {
                     self.release(txid, out);
                 }
             }
-            TxnMessage::Restore(txid, Return { lent, changed, expired, clock }) => {
+            TxnMessage::Restore(txid, Return { lent, changed, expired, wait, clock }) => {
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 self.take_back(lent);
                 self.signal_changed(&changed, false);
                 self.signal_changed(&expired, true);
+                self.take_wait(wait);
                 if let Part::Lend(_, watched) | Part::LendAll(watched) = &active.part {
                     self.unwatch(watched);
                 }
@@ -227,13 +242,21 @@ impl Shard {
                     self.txn.unwatched.push(watched);
                 }
             }
-            TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..) => {
+            TxnMessage::Unwait(client, ticket) => {
+                self.unwait(client, Some(ticket));
+                self.env_mut().awaited.look_again();
+                self.serve_news();
+            }
+            TxnMessage::Granted(..)
+            | TxnMessage::Refused(..)
+            | TxnMessage::Done(..)
+            | TxnMessage::Wake(_) => {
                 debug_assert!(false, "a message for a coordinator");
             }
         }
     }
 
-    fn lock(&mut self, coordinator: ShardId, txid: TxId, part: Part, out: &mut Outbox) {
+    pub(super) fn lock(&mut self, coordinator: ShardId, txid: TxId, part: Part, out: &mut Outbox) {
         let scope = self.scope_of(&part);
         self.txn.latest = self.txn.latest.max(txid);
         match self.txn.locks.request(txid, scope) {
@@ -332,13 +355,15 @@ impl Shard {
             tables.extend(slots.iter().map(with_keys).filter(|(_, _, table)| !table.is_empty()));
         }
         let watches = self.env_mut().watches.take_slots(&slots);
-        LentSlots { slots, tables, watches }
+        LentSlots { slots, tables, watches, waiters: LentWaiters::default() }
     }
 
     /// Takes a slot out of this shard, for good.
     pub(super) fn depart(&mut self, slot: SlotId) -> Lent {
         self.env_mut().owned.remove(slot);
-        Lent { entries: Vec::new(), slots: Some(self.lend_slots([slot].into_iter().collect())) }
+        let slots: SlotSet = [slot].into_iter().collect();
+        let waiters = self.take_waiters(&slots);
+        Lent { entries: Vec::new(), slots: Some(LentSlots { waiters, ..self.lend_slots(slots) }) }
     }
 
     /// True when no transaction holds or awaits a key of the slot and no command for it is parked here.
@@ -357,11 +382,14 @@ impl Shard {
         for (db, entry) in lent.entries {
             self.keyspace(db).insert_as_is(entry);
         }
-        let Some(LentSlots { tables, watches, .. }) = lent.slots else { return };
+        let Some(LentSlots { tables, watches, waiters, .. }) = lent.slots else { return };
         for (db, slot, table) in tables {
             self.dbs_mut()[db.index()].put_slot(slot, table);
         }
         self.env_mut().watches.put(watches);
+        self.put_waiters(waiters);
+        // What has changed while they were away nobody has noted.
+        self.env_mut().awaited.signal_all(None);
         for watched in std::mem::take(&mut self.txn.unwatched) {
             self.unwatch(&watched);
         }
@@ -414,6 +442,7 @@ impl Shard {
     fn signal_changed(&mut self, changed: &Keys, is_expiry: bool) {
         for (db, key) in changed.iter() {
             self.env_mut().watches.touch(db, key, is_expiry);
+            self.env_mut().awaited.signal(db, key);
         }
     }
 
@@ -422,10 +451,14 @@ impl Shard {
         self.txn.latest = self.txn.latest.max(TxId((clock + 1) << 16));
     }
 
-    /// Releases a transaction's locks, runs what waited for them, and grants whoever comes next.
+    /// Releases a transaction's locks, serves clients that wait for keys, runs what waited for the locks, and grants
+    /// whoever comes next.
     fn release(&mut self, txid: TxId, out: &mut Outbox) {
         let mut freed = VecDeque::new();
         self.txn.locks.release(txid, &mut freed);
+        self.end_wake(txid);
+        self.env_mut().awaited.look_again();
+        self.serve_news();
         for parked in &freed {
             self.txn.locks.unpark((parked.ticket.worker, parked.ticket.connection));
         }
@@ -436,8 +469,18 @@ impl Shard {
             }
         }
         while let Some(next) = self.txn.locks.next_granted() {
+            // It may be that of a client that has just been woken.
+            self.take_wakes(out);
             self.granted(next, out);
         }
+    }
+
+    pub(super) fn waiters(&mut self) -> &mut Waiters {
+        &mut self.txn.waiters
+    }
+
+    pub(super) fn waiters_ref(&self) -> &Waiters {
+        &self.txn.waiters
     }
 
     fn fingerprint(&self, db: DbIndex, key: &[u8]) -> Fingerprint {

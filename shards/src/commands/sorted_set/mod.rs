@@ -4,6 +4,7 @@
 //! ([`crate::encoding::sorted_set`]). [`view`] hides which.
 
 mod add;
+pub(super) mod blocking;
 mod combine;
 pub(super) mod combine_rows;
 mod member;

@@ -1,5 +1,7 @@
 //! Members taken from an end: ZPOPMIN, ZPOPMAX, ZMPOP.
 
+use std::ops::Range;
+
 use super::view::{View, remove_ranks, removed, write_header, write_item};
 use crate::args::Args;
 use crate::ctx::Ctx;
@@ -13,7 +15,7 @@ type Done = Result<(), CommandError>;
 
 /// The end of a set.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Min,
     Max,
 }
@@ -49,6 +51,8 @@ fn pop_one_key(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Done {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Flat,
+    /// Flat, inside an array that has been begun.
+    Bare,
     Pairs,
     /// Pairs in RESP3 only.
     ByProtocol,
@@ -63,13 +67,14 @@ fn pop(ctx: &mut Ctx<'_>, key: &Key<'_>, end: End, count: usize, shape: Shape) {
     let ranks = if end == End::Min { 0..count } else { len - count..len };
     let reply = &mut *ctx.reply;
     match shape {
+        Shape::Bare => {}
         Shape::Flat => reply.array(count * 2),
         Shape::Pairs => reply.array(count),
         Shape::ByProtocol => write_header(reply, count, true),
     }
     set.visit(ranks.clone(), end == End::Max, |member, score| match shape {
         Shape::ByProtocol => write_item(reply, member, score, true),
-        Shape::Flat | Shape::Pairs => {
+        Shape::Flat | Shape::Bare | Shape::Pairs => {
             if shape == Shape::Pairs {
                 reply.array(2);
             }
@@ -82,14 +87,34 @@ fn pop(ctx: &mut Ctx<'_>, key: &Key<'_>, end: End, count: usize, shape: Shape) {
     removed(&mut ctx.keys, key, event, is_anything_left);
 }
 
+/// Pops one member of a set that is there, named with its key, as BZPOPMIN does.
+pub(super) fn pop_with_name(ctx: &mut Ctx<'_>, key: &Key<'_>, end: End) {
+    ctx.reply.array(3);
+    ctx.reply.bulk(key.bytes);
+    pop(ctx, key, end, 1, Shape::Bare);
+}
+
 /// All keys lie on this shard: a transaction has brought them here when they live on several.
 pub(super) fn zmpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    let wanted = parse_zmpop(args, 1)?;
+    pop_first(ctx, args, &wanted).map(|_| ())
+}
+
+/// What ZMPOP is asked for.
+pub(super) struct Zmpop {
+    keys: Range<usize>,
+    end: End,
+    count: usize,
+}
+
+/// The arguments of ZMPOP and BZMPOP from the number of keys on, which is argument `at`.
+pub(super) fn parse_zmpop(args: Args<'_>, at: usize) -> Result<Zmpop, CommandError> {
     let positive = |at: usize, text: &'static str| {
         let number = num::parse_i64(args.get(at)).filter(|&number| number > 0);
         number.and_then(|number| usize::try_from(number).ok()).ok_or(CommandError::other(text))
     };
-    let key_count = positive(1, "ERR numkeys should be greater than 0")?;
-    let end_at = key_count.checked_add(2).filter(|&at| at < args.len()).ok_or(CommandError::Syntax)?;
+    let key_count = positive(at, "ERR numkeys should be greater than 0")?;
+    let end_at = key_count.checked_add(at + 1).filter(|&end| end < args.len()).ok_or(CommandError::Syntax)?;
     let end = if args[end_at].eq_ignore_ascii_case(b"min") {
         End::Min
     } else if args[end_at].eq_ignore_ascii_case(b"max") {
@@ -98,23 +123,34 @@ pub(super) fn zmpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         return Err(CommandError::Syntax);
     };
     let mut count = None;
-    let mut at = end_at + 1;
-    while at < args.len() {
-        if count.is_some() || !args[at].eq_ignore_ascii_case(b"count") || at + 1 == args.len() {
+    let mut option_at = end_at + 1;
+    while option_at < args.len() {
+        let is_count = args[option_at].eq_ignore_ascii_case(b"count");
+        if count.is_some() || !is_count || option_at + 1 == args.len() {
             return Err(CommandError::Syntax);
         }
-        count = Some(positive(at + 1, "ERR count should be greater than 0")?);
-        at += 2;
+        count = Some(positive(option_at + 1, "ERR count should be greater than 0")?);
+        option_at += 2;
     }
-    for index in 2..end_at {
+    Ok(Zmpop { keys: at + 1..end_at, end, count: count.unwrap_or(1) })
+}
+
+/// Takes members from the first set that is there. False when none is, which the reply says.
+pub(super) fn pop_first(ctx: &mut Ctx<'_>, args: Args<'_>, wanted: &Zmpop) -> Result<bool, CommandError> {
+    let &Zmpop { ref keys, end, count } = wanted;
+    for index in keys.clone() {
         let key = ctx.key(args, index);
-        if ctx.keys.write_typed(&key, DataType::SortedSet)?.is_some() {
+        if let Some(entry) = ctx.keys.write_typed(&key, DataType::SortedSet)? {
+            let taken = View::of(entry.view()).len().min(count);
             ctx.reply.array(2);
             ctx.reply.bulk(key.bytes);
-            pop(ctx, &key, end, count.unwrap_or(1), Shape::Pairs);
-            return Ok(());
+            pop(ctx, &key, end, count, Shape::Pairs);
+            let name: &[u8] = if end == End::Min { b"ZPOPMIN" } else { b"ZPOPMAX" };
+            let mut digits = itoa::Buffer::new();
+            ctx.keys.effect([name, key.bytes, digits.format(taken).as_bytes()]);
+            return Ok(true);
         }
     }
     ctx.reply.null_array();
-    Ok(())
+    Ok(false)
 }

@@ -80,6 +80,9 @@ impl Node {
             return self
                 .reply(index, |reply| reply.error(&CommandError::WrongArity(full_name(command).into())));
         }
+        if command.spec.may_block(borrowed) {
+            return self.run_blocking(index, command, args);
+        }
         let slots = &self.workers[connection.worker.index()].slots;
         let mut positions = Vec::new();
         let way =
@@ -111,7 +114,7 @@ impl Node {
         }
     }
 
-    fn call(
+    pub(super) fn call(
         &self,
         index: usize,
         command: &'static DataCommand,
@@ -245,6 +248,6 @@ impl Node {
 }
 
 /// Connections are numbered once and for all, as clients are.
-fn client_of(index: usize) -> ClientId {
+pub(super) fn client_of(index: usize) -> ClientId {
     ClientId(index as u64)
 }

@@ -1,0 +1,163 @@
+//! Commands that wait for a member: BZPOPMIN, BZPOPMAX, BZMPOP.
+//!
+//! Each does what its sibling without B does, or says that it would wait ([`crate::blocking`]). Its effect is that of its
+//! sibling, so that nobody who repeats it waits.
+
+use super::pop::{self, End};
+use crate::args::Args;
+use crate::blocking::{Block, parse_timeout_s};
+use crate::command::flags::{self, acl};
+use crate::command::keys::{BeginSearch, FindKeys};
+use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::ctx::Ctx;
+use crate::error::CommandError;
+use crate::object::DataType;
+
+/// The rows of this file.
+pub(crate) static COMMANDS: &[DataCommand] = &[
+    DataCommand {
+        run: bzpopmin,
+        spec: CommandSpec {
+            name: "bzpopmin",
+            summary: "Remove and return the member with the lowest score from one or more sorted sets, or \
+                block until one is available",
+            since: "5.0.0",
+            complexity: "O(log(N)) with N being the number of elements in the sorted set.",
+            group: Group::SortedSet,
+            arity: Arity::AtLeast(3),
+            flags: flags::WRITE | flags::NOSCRIPT | flags::BLOCKING | flags::FAST,
+            acl: acl::SORTEDSET,
+            keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
+            history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+            args: &[
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
+                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: bzpopmax,
+        spec: CommandSpec {
+            name: "bzpopmax",
+            summary: "Remove and return the member with the highest score from one or more sorted sets, or \
+                block until one is available",
+            since: "5.0.0",
+            complexity: "O(log(N)) with N being the number of elements in the sorted set.",
+            group: Group::SortedSet,
+            arity: Arity::AtLeast(3),
+            flags: flags::WRITE | flags::NOSCRIPT | flags::BLOCKING | flags::FAST,
+            acl: acl::SORTEDSET,
+            keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
+            history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+            args: &[
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
+                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: bzmpop,
+        spec: CommandSpec {
+            name: "bzmpop",
+            summary: "Remove and return members with scores in a sorted set or block until one is available",
+            since: "7.0.0",
+            complexity: "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of \
+                elements in the sorted set, and M being the number of elements popped.",
+            group: Group::SortedSet,
+            arity: Arity::AtLeast(5),
+            flags: flags::WRITE | flags::BLOCKING | flags::MOVABLE_KEYS,
+            acl: acl::SORTEDSET,
+            keys: &[KeySpec {
+                flags: keys::RW | keys::ACCESS | keys::DELETE,
+                begin: BeginSearch::Index(2),
+                find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
+                notes: "",
+            }],
+            args: &[
+                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
+                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
+                Arg {
+                    name: "where",
+                    kind: ArgKind::OneOf,
+                    args: &[
+                        Arg { name: "min", kind: ArgKind::PureToken, token: "MIN", ..Arg::BASE },
+                        Arg { name: "max", kind: ArgKind::PureToken, token: "MAX", ..Arg::BASE },
+                    ],
+                    ..Arg::BASE
+                },
+                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+];
+
+type Done = Result<(), CommandError>;
+
+fn bzpopmin(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    pop_one(ctx, args, End::Min)
+}
+
+fn bzpopmax(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    pop_one(ctx, args, End::Max)
+}
+
+fn pop_one(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Done {
+    let timeout_at = args.len() - 1;
+    let timeout_ms = parse_timeout_s(args.get(timeout_at), ctx.keys.now_ms())?;
+    for index in 1..timeout_at {
+        let key = ctx.key(args, index);
+        if ctx.keys.write_typed(&key, DataType::SortedSet)?.is_some() {
+            pop::pop_with_name(ctx, &key, end);
+            let name: &[u8] = if end == End::Min { b"ZPOPMIN" } else { b"ZPOPMAX" };
+            ctx.keys.effect([name, key.bytes]);
+            return Ok(());
+        }
+    }
+    ctx.reply.null_array();
+    wait(ctx, timeout_ms);
+    Ok(())
+}
+
+fn bzmpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    let wanted = pop::parse_zmpop(args, 2)?;
+    let timeout_ms = parse_timeout_s(args.get(1), ctx.keys.now_ms())?;
+    if !pop::pop_first(ctx, args, &wanted)? {
+        wait(ctx, timeout_ms);
+    }
+    Ok(())
+}
+
+fn wait(ctx: &mut Ctx<'_>, timeout_ms: u64) {
+    ctx.keys.block(Block { timeout_ms, wanted: DataType::SortedSet, wakes_on_removal: false, args: None });
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::check;
+
+    #[test]
+    fn with_members_at_hand_nobody_waits() {
+        check(
+            "ZADD b 1.5 x 2 y 3 z 4 w | BZPOPMIN a b 0 | BZPOPMAX a b 0 | BZMPOP 0 2 a b MIN COUNT 9 | EXISTS b",
+            ":4 | [b x 1.5] | [b w 4] | [b [[y 2] [z 3]]] | :0",
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_before_anybody_waits() {
+        let float = "-ERR timeout is not a float or out of range";
+        check(
+            "BZMPOP x 0 a MIN | BZMPOP x 1 a UP | BZMPOP x 1 a MIN | BZPOPMIN a x",
+            &format!("-ERR numkeys should be greater than 0 | -ERR syntax error | {float} | {float}"),
+        );
+        let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+        check("SET s 1 | BZPOPMIN s z 0", &format!("OK | {wrong}"));
+    }
+}
