@@ -11,6 +11,7 @@ mod atomicity;
 mod auth;
 mod bank;
 mod big_values;
+mod blocking;
 mod client_command;
 mod client_kill;
 mod command_line;
