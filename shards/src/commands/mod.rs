@@ -13,6 +13,8 @@ pub mod hash_expire;
 pub mod hash_rows;
 mod hash_sample;
 mod hash_value;
+mod hyperloglog;
+pub mod hyperloglog_rows;
 pub mod keyspace;
 mod list;
 mod list_edit;
@@ -46,6 +48,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     generic::COMMANDS,
     hash_expire::COMMANDS,
     hash_rows::COMMANDS,
+    hyperloglog_rows::COMMANDS,
     keyspace::COMMANDS,
     list_rows::COMMANDS,
     object::COMMANDS,
