@@ -95,6 +95,10 @@ pub const HEXPIRED: Event = event(b'h', "hexpired");
 /// HPERSIST.
 pub const HPERSIST: Event = event(b'h', "hpersist");
 // Sorted sets.
+/// The destination of GEORADIUS and GEORADIUSBYMEMBER.
+pub const GEORADIUSSTORE: Event = event(b'z', "georadiusstore");
+/// The destination of GEOSEARCHSTORE.
+pub const GEOSEARCHSTORE: Event = event(b'z', "geosearchstore");
 /// ZADD.
 pub const ZADD: Event = event(b'z', "zadd");
 /// ZDIFFSTORE.

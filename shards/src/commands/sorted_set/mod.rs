@@ -3,7 +3,7 @@
 //! A small set is packed inside its key's entry ([`crate::encoding::sorted_pack`]), a large one an object
 //! ([`crate::encoding::sorted_set`]). [`view`] hides which.
 
-mod add;
+pub(super) mod add;
 mod combine;
 pub(super) mod combine_rows;
 mod member;
@@ -16,4 +16,4 @@ mod sample;
 mod source;
 #[cfg(test)]
 mod tests;
-mod view;
+pub(super) mod view;
