@@ -239,7 +239,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "PFCOUNT", weight: 10, args: &[HLL_KEY] },
     Row { name: "PFCOUNT", weight: 8, args: &[Times(1, 4, &[HLL_KEY])] },
     Row { name: "PFDEBUG", weight: 4, args: &[OneOf(&[&[Word("DECODE")], &[Word("ENCODING")], &[Word("TODENSE")], &[Value]]), HLL_KEY] },
-    Row { name: "PFMERGE", weight: 8, args: &[HLL_KEY, Times(0, 3, &[HLL_KEY])] },
+    Row { name: "PFMERGE", weight: 8, args: &[HLL_KEY, Times(1, 3, &[HLL_KEY])] },
     // Lists.
     Row { name: "LINDEX", weight: 10, args: &[Key, Index] },
     Row { name: "LINSERT", weight: 20, args: &[Key, OneOf(&[&[Word("BEFORE")], &[Word("after")], &[Value]]), OneOf(ELEMENTS), OneOf(ELEMENTS)] },
