@@ -56,6 +56,12 @@ pub const INCRBYFLOAT: Event = event(b'$', "incrbyfloat");
 /// SETBIT, and BITFIELD that wrote.
 pub const SETBIT: Event = event(b'$', "setbit");
 
+// HyperLogLogs, which are strings.
+/// PFADD and PFMERGE.
+pub const PFADD: Event = event(b'$', "pfadd");
+/// No event at all, whatever is asked for: PFCOUNT that keeps its estimate changes the value, but Redis tells nobody.
+pub const UNTOLD: Event = event(0, "");
+
 // Lists.
 /// LINSERT.
 pub const LINSERT: Event = event(b'l', "linsert");
@@ -89,6 +95,10 @@ pub const HEXPIRED: Event = event(b'h', "hexpired");
 /// HPERSIST.
 pub const HPERSIST: Event = event(b'h', "hpersist");
 // Sorted sets.
+/// The destination of GEORADIUS and GEORADIUSBYMEMBER.
+pub const GEORADIUSSTORE: Event = event(b'z', "georadiusstore");
+/// The destination of GEOSEARCHSTORE.
+pub const GEOSEARCHSTORE: Event = event(b'z', "geosearchstore");
 /// ZADD.
 pub const ZADD: Event = event(b'z', "zadd");
 /// ZDIFFSTORE.

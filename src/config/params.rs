@@ -468,7 +468,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         .alias("zset-max-ziplist-entries"),
     live("zset-max-listpack-value", MEMORY, "64", number!(limits.sorted_set_value_bytes_max))
         .alias("zset-max-ziplist-value"),
-    later("hll-sparse-max-bytes", MEMORY, "3000"),
+    live("hll-sparse-max-bytes", MEMORY, "3000", number!(limits.hll_sparse_bytes_max)),
     later("stream-node-max-bytes", MEMORY, "4096"),
     later("stream-node-max-entries", LONG, "100"),
     // Scripts, slow commands, latency, events.

@@ -114,6 +114,74 @@ const AGGREGATES: &[Sequence] = &[
 ];
 const ENDS: crate::argument::Arg = OneOf(&[&[Word("MIN")], &[Word("MAX")]]);
 
+/// Positions in Sicily, on both sides of the date line, at the edges of the map, antipodes, and beyond the map.
+const POSITION: crate::argument::Arg = OneOf(&[
+    &[Word("13.361389"), Word("38.115556")],
+    &[Word("15.087269"), Word("37.502669")],
+    &[Word("15"), Word("37")],
+    &[Word("179.9"), Word("10")],
+    &[Word("-179.9"), Word("10.5")],
+    &[Word("180"), Word("85.05112878")],
+    &[Word("-180"), Word("-85.05112878")],
+    &[Word("0"), Word("85")],
+    &[Word("90"), Word("84.5")],
+    &[Word("0"), Word("0")],
+    &[Word("10"), Word("20")],
+    &[Word("-170"), Word("-20")],
+    &[Word("180.5"), Word("-86")],
+    &[Float, Float],
+]);
+/// So few that no set has seven: from there on Redis gives members at the same distance in the order of its sort.
+const GEO_MEMBER: crate::argument::Arg = OneOf(&[&[Word("1")], &[Word("2")], &[Word("30")], &[Word("-4")]]);
+/// Mostly keys that only these commands use, so that sets grow.
+const GEO_KEY: crate::argument::Arg =
+    OneOf(&[&[Word("geo")], &[Word("geo")], &[Word("geo2")], &[Word("geo2")], &[Word("{geo}3")], &[SmallKey]]);
+const GEO_UNIT: crate::argument::Arg =
+    OneOf(&[&[Word("M")], &[Word("KM")], &[Word("KM")], &[Word("FT")], &[Word("MI")], &[Value]]);
+const LENGTH: crate::argument::Arg = OneOf(&[
+    &[Word("0")],
+    &[Word("100")],
+    &[Word("200.5")],
+    &[Word("3000")],
+    &[Word("3000")],
+    &[Word("12000")],
+    &[Word("30000")],
+    &[Float],
+]);
+const GEO_OPTIONS: &[Sequence] = &[
+    &[Word("WITHCOORD")],
+    &[Word("WITHDIST")],
+    &[Word("WITHHASH")],
+    &[Word("ASC")],
+    &[Word("DESC")],
+    &[Word("COUNT"), Word("2")],
+    &[Word("COUNT"), Word("1"), Word("ANY")],
+    &[Word("ANY")],
+    &[Word("COUNT"), Index],
+];
+const GEO_STORE_OPTIONS: &[Sequence] =
+    &[&[Word("ASC")], &[Word("DESC")], &[Word("COUNT"), Word("2")], &[Word("COUNT"), Word("2"), Word("ANY")]];
+const GEO_STORE: crate::argument::Arg = OneOf(&[
+    &[Word("STORE"), GEO_KEY],
+    &[Word("STOREDIST"), GEO_KEY],
+    &[Word("STORE"), SmallKey, Word("STOREDIST"), GEO_KEY],
+    &[Word("STORE"), GEO_KEY, Word("WITHDIST")],
+]);
+const GEO_FROM: crate::argument::Arg = OneOf(&[
+    &[Word("FROMMEMBER"), GEO_MEMBER],
+    &[Word("FROMLONLAT"), POSITION],
+    &[Word("FROMLONLAT"), POSITION],
+    &[Value],
+]);
+const GEO_BY: crate::argument::Arg = OneOf(&[
+    &[Word("BYRADIUS"), LENGTH, GEO_UNIT],
+    &[Word("BYBOX"), LENGTH, LENGTH, GEO_UNIT],
+    &[Word("BYBOX"), LENGTH, LENGTH, GEO_UNIT],
+    &[Value],
+]);
+const HLL_KEY: crate::argument::Arg =
+    OneOf(&[&[Word("hll")], &[Word("hll")], &[Word("hll2")], &[Word("{a}hll")], &[SmallKey]]);
+
 const PATTERNS: &[Sequence] =
     &[&[Word("*")], &[Word("?")], &[Word("[a-c]")], &[Word("*a*")], &[Word("{a}[^1]")], &[Key], &[Value]];
 
@@ -164,6 +232,14 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "BITPOS", weight: 15, args: &[Key, Bit, OneOf(BIT_RANGE)] },
     Row { name: "GETBIT", weight: 10, args: &[Key, BitOffset] },
     Row { name: "SETBIT", weight: 15, args: &[Key, BitOffset, Bit] },
+    // HyperLogLogs.
+    Row { name: "GET", weight: 4, args: &[HLL_KEY] },
+    Row { name: "OBJECT", weight: 2, args: &[Word("ENCODING"), HLL_KEY] },
+    Row { name: "PFADD", weight: 20, args: &[HLL_KEY, Times(0, 6, &[OneOf(&[&[Value], &[Index]])])] },
+    Row { name: "PFCOUNT", weight: 10, args: &[HLL_KEY] },
+    Row { name: "PFCOUNT", weight: 8, args: &[Times(1, 4, &[HLL_KEY])] },
+    Row { name: "PFDEBUG", weight: 4, args: &[OneOf(&[&[Word("DECODE")], &[Word("ENCODING")], &[Word("TODENSE")], &[Value]]), HLL_KEY] },
+    Row { name: "PFMERGE", weight: 8, args: &[HLL_KEY, Times(1, 3, &[HLL_KEY])] },
     // Lists.
     Row { name: "LINDEX", weight: 10, args: &[Key, Index] },
     Row { name: "LINSERT", weight: 20, args: &[Key, OneOf(&[&[Word("BEFORE")], &[Word("after")], &[Value]]), OneOf(ELEMENTS), OneOf(ELEMENTS)] },
@@ -255,6 +331,21 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "TTL", weight: 12, args: &[Key] },
     Row { name: "TYPE", weight: 8, args: &[Key] },
     Row { name: "UNLINK", weight: 8, args: &[Times(1, 5, &[Key])] },
+    // Members on the earth.
+    Row { name: "GEOADD", weight: 30, args: &[GEO_KEY, Times(1, 3, &[POSITION, GEO_MEMBER])] },
+    Row { name: "GEOADD", weight: 8, args: &[GEO_KEY, Options(&[&[Word("NX")], &[Word("XX")], &[Word("CH")]]), POSITION, GEO_MEMBER] },
+    Row { name: "GEODIST", weight: 8, args: &[GEO_KEY, GEO_MEMBER, GEO_MEMBER, Options(&[&[GEO_UNIT]])] },
+    Row { name: "GEOHASH", weight: 6, args: &[GEO_KEY, Times(0, 3, &[GEO_MEMBER])] },
+    Row { name: "GEOPOS", weight: 6, args: &[GEO_KEY, Times(0, 3, &[GEO_MEMBER])] },
+    Row { name: "GEORADIUS", weight: 6, args: &[GEO_KEY, POSITION, LENGTH, GEO_UNIT, Options(GEO_OPTIONS)] },
+    Row { name: "GEORADIUS", weight: 4, args: &[GEO_KEY, POSITION, LENGTH, GEO_UNIT, Options(GEO_STORE_OPTIONS), GEO_STORE] },
+    Row { name: "GEORADIUSBYMEMBER", weight: 6, args: &[GEO_KEY, GEO_MEMBER, LENGTH, GEO_UNIT, Options(GEO_OPTIONS)] },
+    Row { name: "GEORADIUSBYMEMBER", weight: 4, args: &[GEO_KEY, GEO_MEMBER, LENGTH, GEO_UNIT, GEO_STORE, Options(GEO_STORE_OPTIONS)] },
+    Row { name: "GEORADIUSBYMEMBER_RO", weight: 4, args: &[GEO_KEY, GEO_MEMBER, LENGTH, GEO_UNIT, Options(GEO_OPTIONS)] },
+    Row { name: "GEORADIUS_RO", weight: 4, args: &[GEO_KEY, POSITION, LENGTH, GEO_UNIT, Options(GEO_OPTIONS)] },
+    Row { name: "GEOSEARCH", weight: 20, args: &[GEO_KEY, GEO_FROM, GEO_BY, Options(GEO_OPTIONS)] },
+    Row { name: "GEOSEARCHSTORE", weight: 8, args: &[GEO_KEY, GEO_KEY, GEO_BY, GEO_FROM, Options(&[&[Word("STOREDIST")], &[Word("DESC")], &[Word("COUNT"), Word("2")]])] },
+    Row { name: "ZRANGE", weight: 4, args: &[GEO_KEY, Word("0"), Word("-1"), Word("WITHSCORES")] },
     // Sorted sets.
     Row { name: "ZADD", weight: 40, args: &[Key, Times(1, 4, &[SCORE, SORTED_MEMBER])] },
     Row { name: "ZADD", weight: 15, args: &[Key, Options(ADD_OPTIONS), Times(1, 2, &[SCORE, SORTED_MEMBER])] },

@@ -1,6 +1,6 @@
 //! The data commands, one file for each family: rows, handlers and tests of a command lie together.
 //!
-//! One family never calls another.
+//! One family never calls another, but for the geo commands: what they work on are sorted sets.
 
 pub mod bitfield;
 pub mod bitmap;
@@ -8,11 +8,14 @@ pub mod counter;
 pub mod expire;
 mod expire_condition;
 pub mod generic;
+mod geo;
 mod hash;
 pub mod hash_expire;
 pub mod hash_rows;
 mod hash_sample;
 mod hash_value;
+mod hyperloglog;
+pub mod hyperloglog_rows;
 pub mod keyspace;
 mod list;
 mod list_blocking;
@@ -45,8 +48,10 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     counter::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    geo::rows::COMMANDS,
     hash_expire::COMMANDS,
     hash_rows::COMMANDS,
+    hyperloglog_rows::COMMANDS,
     keyspace::COMMANDS,
     list_blocking::COMMANDS,
     list_rows::COMMANDS,

@@ -1,8 +1,9 @@
-//! Members that come or get other scores: ZADD and ZINCRBY.
+//! Members that come or get other scores: ZADD and ZINCRBY, and what GEOADD needs of them.
 
 use super::view::{PackLimits, View, convert, tree_of};
 use crate::args::Args;
 use crate::ctx::Ctx;
+use crate::db::Key;
 use crate::encoding::sorted_pack;
 use crate::encoding::sorted_set::SortedSet;
 use crate::entry::{Expire, NewValue, Packing};
@@ -16,12 +17,15 @@ type Done = Result<(), CommandError>;
 
 /// What ZADD may do, and what it replies.
 #[derive(Clone, Copy, Default)]
-struct Options {
-    only_new: bool,
-    only_existing: bool,
+pub(in crate::commands) struct Options {
+    /// NX.
+    pub(in crate::commands) only_new: bool,
+    /// XX.
+    pub(in crate::commands) only_existing: bool,
     only_greater: bool,
     only_less: bool,
-    replies_changes: bool,
+    /// CH.
+    pub(in crate::commands) replies_changes: bool,
     increments: bool,
 }
 
@@ -120,17 +124,34 @@ pub(super) fn zincrby(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 fn add(ctx: &mut Ctx<'_>, args: Args<'_>, options: Options, first: usize) -> Done {
     let pairs = (args.len() - first) / 2;
-    let score = |pair: usize| num::parse_f64(args.get(first + 2 * pair)).ok_or(CommandError::NotAFloat);
-    let member = |pair: usize| args.get(first + 2 * pair + 1);
-    let first_score = score(0)?;
+    let score = |pair: usize| num::parse_f64(args.get(first + 2 * pair));
+    let first_score = score(0).ok_or(CommandError::NotAFloat)?;
     for pair in 1..pairs {
-        score(pair)?;
+        score(pair).ok_or(CommandError::NotAFloat)?;
     }
-    let key = ctx.only_key(args, 1);
+    let score = |pair| if pair == 0 { first_score } else { score(pair).expect("all scores were parsed") };
+    let member = |pair: usize| args.get(first + 2 * pair + 1);
+    add_members(ctx, &ctx.only_key(args, 1), options, pairs, score, member)
+}
+
+/// Adds members, at least one, or gives them their scores, and replies as ZADD does.
+///
+/// # Errors
+/// `WrongType` when the key holds another type; with INCR, whose member is the only one, a sum that is no number.
+#[inline]
+pub(in crate::commands) fn add_members<'m>(
+    ctx: &mut Ctx<'_>,
+    key: &Key<'_>,
+    options: Options,
+    pairs: usize,
+    score: impl Fn(usize) -> f64,
+    member: impl Fn(usize) -> &'m [u8],
+) -> Done {
+    let first_score = score(0);
     let (limits, hash_of) = (PackLimits::of(&ctx.keys), ctx.keys.hash_of());
     let mut tally = Tally::default();
     let mut done = 0;
-    let mut entry = match ctx.keys.write_typed(&key, DataType::SortedSet)? {
+    let mut entry = match ctx.keys.write_typed(key, DataType::SortedSet)? {
         Some(mut entry) => {
             if !limits.allow(pairs, 0) {
                 convert(&mut entry, &hash_of);
@@ -141,25 +162,24 @@ fn add(ctx: &mut Ctx<'_>, args: Args<'_>, options: Options, first: usize) -> Don
         None => {
             if limits.allow(pairs, member(0).len()) {
                 let pack = sorted_pack::new([(member(0), first_score)]);
-                ctx.keys.add(&key, NewValue::Packed(Packing::SortedSet, &pack), Expire::Clear);
+                ctx.keys.add(key, NewValue::Packed(Packing::SortedSet, &pack), Expire::Clear);
             } else {
                 let mut set = SortedSet::default();
                 set.insert(hash_of(member(0)), member(0), first_score);
-                ctx.keys.add(&key, NewValue::Object(Box::new(Object::SortedSet(set))), Expire::Clear);
+                ctx.keys.add(key, NewValue::Object(Box::new(Object::SortedSet(set))), Expire::Clear);
             }
             tally.count(Outcome::Added(first_score));
             done = 1;
-            if pairs > 1 { ctx.keys.write(&key) } else { None }
+            if pairs > 1 { ctx.keys.write(key) } else { None }
         }
     };
     if let Some(entry) = &mut entry {
         for pair in done..pairs {
-            let given = if pair == 0 { first_score } else { score(pair)? };
-            tally.count(change(entry, options, limits, &hash_of, member(pair), given)?);
+            tally.count(change(entry, options, limits, &hash_of, member(pair), score(pair))?);
         }
     }
     if tally.added + tally.updated > 0 {
-        ctx.keys.changed(&key, if options.increments { event::ZINCR } else { event::ZADD });
+        ctx.keys.changed(key, if options.increments { event::ZINCR } else { event::ZADD });
     }
     tally.reply(ctx, options);
     Ok(())

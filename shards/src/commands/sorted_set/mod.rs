@@ -3,7 +3,7 @@
 //! A small set is packed inside its key's entry ([`crate::encoding::sorted_pack`]), a large one an object
 //! ([`crate::encoding::sorted_set`]). [`view`] hides which.
 
-mod add;
+pub(super) mod add;
 pub(super) mod blocking;
 mod combine;
 pub(super) mod combine_rows;
@@ -17,4 +17,4 @@ mod sample;
 mod source;
 #[cfg(test)]
 mod tests;
-mod view;
+pub(super) mod view;

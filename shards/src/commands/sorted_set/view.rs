@@ -2,7 +2,7 @@
 //!
 //! This file must not know the arguments of any command.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use crate::ctx::Ctx;
 use crate::db::Key;
@@ -17,7 +17,7 @@ use crate::reply::Reply;
 
 /// A sorted set to be read.
 #[derive(Clone, Copy)]
-pub(super) enum View<'a> {
+pub(in crate::commands) enum View<'a> {
     /// OBJECT ENCODING listpack.
     Packed(SortedPack<'a>),
     /// OBJECT ENCODING skiplist.
@@ -27,7 +27,7 @@ pub(super) enum View<'a> {
 impl<'a> View<'a> {
     /// The value of an entry that is known to hold a sorted set.
     #[inline]
-    pub(super) fn of(entry: EntryRef<'a>) -> View<'a> {
+    pub(in crate::commands) fn of(entry: EntryRef<'a>) -> View<'a> {
         match entry.value() {
             Value::Packed(Packing::SortedSet, bytes) => View::Packed(SortedPack::new(bytes)),
             Value::Object(Object::SortedSet(set)) => View::Tree(set),
@@ -44,7 +44,7 @@ impl<'a> View<'a> {
     }
 
     /// The score of a member.
-    pub(super) fn score(self, hash_of: &impl Fn(&[u8]) -> u64, member: &[u8]) -> Option<f64> {
+    pub(in crate::commands) fn score(self, hash_of: &impl Fn(&[u8]) -> u64, member: &[u8]) -> Option<f64> {
         match self {
             View::Packed(pack) => pack.find(member).map(|place| place.score),
             View::Tree(set) => set.score(hash_of(member), member),
@@ -63,7 +63,7 @@ impl<'a> View<'a> {
     }
 
     /// The ranks of the members with scores from `min` to `max`.
-    pub(super) fn score_ranks(self, min: ScoreBound, max: ScoreBound) -> Range<usize> {
+    pub(in crate::commands) fn score_ranks(self, min: ScoreBound, max: ScoreBound) -> Range<usize> {
         match self {
             View::Packed(pack) => pack.score_ranks(min, max),
             View::Tree(set) => set.score_ranks(min, max),
@@ -92,6 +92,20 @@ impl<'a> View<'a> {
             }
             (View::Tree(set), true) => {
                 set.items(ranks).rev().for_each(|item| visit(Member::Str(item.member), item.score));
+            }
+        }
+    }
+
+    /// Hands the members of these ranks, which all exist, to `visit`, in order, until that breaks off.
+    pub(in crate::commands) fn visit_until(
+        self,
+        ranks: Range<usize>,
+        mut visit: impl FnMut(Member<'a>, f64) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match self {
+            View::Packed(pack) => pack.items_of(ranks).try_for_each(|(member, score)| visit(member, score)),
+            View::Tree(set) => {
+                set.items(ranks).try_for_each(|item| visit(Member::Str(item.member), item.score))
             }
         }
     }
@@ -170,7 +184,7 @@ pub(super) fn removed(keys: &mut Keyspace<'_>, key: &Key<'_>, event: Event, is_a
 }
 
 /// Puts a set in the place of whatever a key holds. An empty set leaves no key.
-pub(super) fn store(ctx: &mut Ctx<'_>, key: &Key<'_>, set: SortedSet, event: Event) {
+pub(in crate::commands) fn store(ctx: &mut Ctx<'_>, key: &Key<'_>, set: SortedSet, event: Event) {
     if set.is_empty() {
         if ctx.keys.delete(key, ctx.keys.freeing_by_server()) {
             ctx.keys.changed(key, event::DEL);
@@ -210,7 +224,7 @@ pub(super) fn write_item(reply: &mut Reply, member: Member<'_>, score: f64, with
 
 /// A member alone.
 #[inline]
-pub(super) fn write_member(reply: &mut Reply, member: Member<'_>) {
+pub(in crate::commands) fn write_member(reply: &mut Reply, member: Member<'_>) {
     match member {
         Member::Int(int) => reply.bulk_int(int),
         Member::Str(bytes) => reply.bulk(bytes),

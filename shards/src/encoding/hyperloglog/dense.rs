@@ -13,6 +13,10 @@ pub(super) const REGISTERS_BYTES: usize = REGISTERS * 6 / 8;
 const BLOCK: usize = 512;
 const BLOCK_BYTES: usize = BLOCK * 6 / 8;
 
+/// Bytes before the registers that bulk reading may look at: the 6 bytes of 8 registers are read as a word together with
+/// the 2 bytes before them, which lie in the value in any case, while behind the last register nothing does.
+pub(super) const LEAD_BYTES: usize = 2;
+
 /// Bytes after which registers begin anew with a word of 64 bits.
 const GROUP_BYTES: usize = 24;
 
@@ -40,12 +44,12 @@ pub(super) fn raise(packed: &mut [u8; REGISTERS_BYTES], register: usize, rank: u
     true
 }
 
-/// Raises each of `registers` to the one in `packed`.
-pub(super) fn merge(packed: &[u8; REGISTERS_BYTES], registers: &mut [u8; REGISTERS]) {
+/// Raises each of `registers` to the one in `packed`, whose first [`LEAD_BYTES`] do not matter.
+pub(super) fn merge(packed: &[u8; LEAD_BYTES + REGISTERS_BYTES], registers: &mut [u8; REGISTERS]) {
     let mut others = [0; BLOCK];
-    let (blocks, _) = packed.as_chunks::<BLOCK_BYTES>();
     let (targets, _) = registers.as_chunks_mut::<BLOCK>();
-    for (block, target) in blocks.iter().zip(targets) {
+    for (index, target) in targets.iter_mut().enumerate() {
+        let block = packed[BLOCK_BYTES * index..].first_chunk().expect("there are as many blocks");
         unpack(block, &mut others);
         for (register, &other) in target.iter_mut().zip(&others) {
             *register = other.max(*register);
@@ -126,14 +130,10 @@ impl PairCounts {
 
 // Not inlined: in the loop that compares, the compiler would take the words apart into bytes.
 #[inline(never)]
-fn unpack(packed: &[u8; BLOCK_BYTES], registers: &mut [u8; BLOCK]) {
-    // Two loops: the second one works on vectors of words.
-    let mut words = [0; BLOCK / 8];
-    for (group, target) in packed.as_chunks().0.iter().zip(words.as_chunks_mut().0) {
-        *target = words_of(group);
-    }
-    for (&word, target) in words.iter().zip(registers.as_chunks_mut().0) {
-        *target = spread(word).to_le_bytes();
+fn unpack(packed: &[u8; LEAD_BYTES + BLOCK_BYTES], registers: &mut [u8; BLOCK]) {
+    for (index, target) in registers.as_chunks_mut().0.iter_mut().enumerate() {
+        let word = packed[6 * index..].first_chunk().expect("the last word ends with the block");
+        *target = spread(u64::from_le_bytes(*word)).to_le_bytes();
     }
 }
 
@@ -145,10 +145,10 @@ fn words_of(group: &[u8; GROUP_BYTES]) -> [u64; 4] {
     [a, a >> 48 | b << 16, b >> 32 | c << 32, c >> 16]
 }
 
-/// 8 times 6 bits become 8 bytes. The 16 bits above do not matter.
+/// 8 times 6 bits, the highest 48, become 8 bytes. The 16 bits below do not matter.
 #[inline]
 fn spread(word: u64) -> u64 {
-    let word = word & 0x0000_0000_00ff_ffff | (word & 0x0000_ffff_ff00_0000) << 8;
+    let word = (word & 0x0000_00ff_ffff_0000) >> 16 | (word & 0xffff_ff00_0000_0000) >> 8;
     let word = word & 0x0000_0fff_0000_0fff | (word & 0x00ff_f000_00ff_f000) << 4;
     word & 0x003f_003f_003f_003f | (word & 0x0fc0_0fc0_0fc0_0fc0) << 2
 }

@@ -72,16 +72,17 @@ fn random(seed: u64, index: u64) -> u64 {
 }
 
 fn test_registers(seed: u64) -> Result<(), SelfTestFailure> {
-    let mut packed = [0; dense::REGISTERS_BYTES];
+    let mut value = [0; dense::LEAD_BYTES + dense::REGISTERS_BYTES];
     let mut expected = [0; REGISTERS];
     for index in 0..(REGISTER_ROUNDS * REGISTERS) as u64 {
         let number = random(seed, index);
         let (register, rank) = (number as usize % REGISTERS, (number >> 32) as u8 % 64);
-        dense::raise(&mut packed, register, rank);
+        let packed = value.last_chunk_mut().expect("registers are behind the lead");
+        dense::raise(packed, register, rank);
         expected[register] = rank.max(expected[register]);
         if index % REGISTERS as u64 == 0 {
             let mut found = [0; REGISTERS];
-            dense::merge(&packed, &mut found);
+            dense::merge(&value, &mut found);
             if let Some(register) = (0..REGISTERS).find(|&register| found[register] != expected[register]) {
                 let (expected, found) = (expected[register], found[register]);
                 return Err(SelfTestFailure::Register { register, expected, found });

@@ -1,8 +1,8 @@
 //! Several HyperLogLogs as one: for each register the highest of all.
 
 use super::{
-    Encoding, HEADER_BYTES, HllError, REGISTERS, dense, dense_registers, encoding, estimate, hash::Placed,
-    invalidate, sparse, write_dense,
+    Encoding, HEADER_BYTES, HllError, REGISTERS, dense, encoding, estimate, hash::Placed, invalidate, sparse,
+    write_dense,
 };
 
 /// The registers of a union, one byte each (16 KB).
@@ -24,7 +24,8 @@ impl Union {
     pub fn merge(&mut self, value: &[u8]) -> Result<(), HllError> {
         match encoding(value)? {
             Encoding::Dense => {
-                dense::merge(dense_registers(value), &mut self.registers);
+                let packed = value[HEADER_BYTES - dense::LEAD_BYTES..].first_chunk();
+                dense::merge(packed.expect("a dense value has all registers"), &mut self.registers);
                 self.saw_dense = true;
                 Ok(())
             }
