@@ -580,11 +580,17 @@ mod tests {
             ("HTTL h FIELDS 3 f999 a b", "[:-2 :-1 :10]"),
             ("HEXPIRE h 10 FIELDS 2 f998 f999", "[:-2 :-2]"),
             ("HPERSIST h FIELDS 1 f999", "[:-2]"),
+            ("HGETEX h EX 100 FIELDS 2 f999 f998", "[(nil) (nil)]"),
+            ("HGETDEL h FIELDS 2 f999 f998", "[(nil) (nil)]"),
             ("HDEL h f999 a b | EXISTS h", ":2 | :0"),
             ("HSET h f999 x | HLEN h | HTTL h FIELDS 1 f999 | HGET h f999", ":1 | :3 | [:-1] | x"),
             ("HSETNX h f999 x | HLEN h | HTTL h FIELDS 1 f999 | HGET h f999", ":1 | :3 | [:-1] | x"),
             ("HINCRBY h f999 7 | HLEN h | HTTL h FIELDS 1 f999 | HGET h f999", ":7 | :3 | [:-1] | 7"),
             ("HINCRBYFLOAT h f999 7 | HLEN h | HTTL h FIELDS 1 f999", "7 | :3 | [:-1]"),
+            (
+                "HSETEX h FXX FIELDS 1 f999 7 | HSETEX h FNX KEEPTTL FIELDS 1 f999 7 | HTTL h FIELDS 1 f999",
+                ":0 | :1 | [:-1]",
+            ),
             ("COPY h i | HLEN i | HGET i f999 | RENAME i j | HLEN j", ":1 | :2 | (nil) | OK | :2"),
         ] {
             let mut sandbox = with_ended_fields(1000);

@@ -9,6 +9,8 @@ pub mod expire;
 mod expire_condition;
 pub mod generic;
 mod hash;
+mod hash_ex;
+pub mod hash_ex_rows;
 pub mod hash_expire;
 pub mod hash_rows;
 mod hash_sample;
@@ -44,6 +46,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     counter::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    hash_ex_rows::COMMANDS,
     hash_expire::COMMANDS,
     hash_rows::COMMANDS,
     keyspace::COMMANDS,
