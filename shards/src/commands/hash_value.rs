@@ -236,12 +236,6 @@ pub(super) fn read<R>(
     Ok(keys.view(key).map(|entry| look(HashRef::of(entry, now_ms))))
 }
 
-/// Looks at a field of a hash and leaves no trace; `None` when there is none, or no hash.
-pub(super) fn view_field<'k>(keys: &'k Keyspace<'_>, key: &Key<'_>, field: &[u8]) -> Option<Element<'k>> {
-    let entry = keys.view(key).filter(|entry| entry.data_type() == DataType::Hash)?;
-    HashRef::of(entry, keys.now_ms()).get(field, keys.hash_of())
-}
-
 /// Looks a hash up to change it; `None` when there is none. It has no field whose time is over. Whoever leaves it without fields removes the key.
 ///
 /// # Errors

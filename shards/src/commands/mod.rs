@@ -30,6 +30,9 @@ mod set_algebra;
 mod set_random;
 pub mod set_rows;
 mod set_value;
+mod sort;
+mod sort_options;
+pub mod sort_rows;
 pub mod sorted_set;
 mod string;
 pub mod string_range;
@@ -54,6 +57,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     object::COMMANDS,
     rename::COMMANDS,
     scan::COMMANDS,
+    sort_rows::COMMANDS,
     sorted_set::combine_rows::COMMANDS,
     sorted_set::member_rows::COMMANDS,
     sorted_set::range_rows::COMMANDS,
