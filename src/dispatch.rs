@@ -136,7 +136,8 @@ impl Worker {
             return self.run_blocking(connection, command, args);
         }
         let owner = |slot| self.slots.owner(slot);
-        match route(entry.spec(), entry.plan, args, owner, &mut self.positions) {
+        let shard_count = self.mesh.workers();
+        match route(entry.spec(), entry.plan, args, owner, shard_count, &mut self.positions) {
             Route::Txn(method) => self.start_txn(connection, method, command, args),
             Route::Walk => self.start_walk(connection, entry, command, args),
             Route::Shard(_, None) if entry.plan != Plan::NoKeys && connection.replies.awaited() > 0 => {

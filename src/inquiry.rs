@@ -69,6 +69,8 @@ pub struct Report {
     pub keyspace_misses: u64,
     /// Keys removed because their time had come.
     pub expired_keys: u64,
+    /// The same of fields of hashes.
+    pub expired_fields: u64,
     /// Keys removed for want of memory.
     pub evicted_keys: u64,
     /// Keys of FLUSHALL ASYNC and FLUSHDB ASYNC that are still to be freed.

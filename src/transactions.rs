@@ -172,7 +172,7 @@ impl Worker {
             && exec.calls.iter().all(|call| {
                 positions.clear();
                 call.command.spec.key_positions(call.args.as_args(), &mut positions);
-                !call.command.spec.plan().is_for_all_shards()
+                !call.command.spec.is_for_all_shards(call.args.as_args())
                     && positions.iter().all(|position| is_own(call.args.as_args().get(position.index)))
             });
         self.positions = positions;

@@ -833,6 +833,7 @@ impl Worker {
             keyspace_hits: env.keyspace_hits,
             keyspace_misses: env.keyspace_misses,
             expired_keys: env.expired_keys,
+            expired_fields: env.expired_fields,
             evicted_keys: env.evicted_keys,
             lazyfree_pending: env.garbage.len(),
             blocked_clients: self.coordinator.waiting_clients(),

@@ -57,6 +57,8 @@ pub struct Env {
     pub keyspace_misses: u64,
     /// Keys that were removed because their time had come.
     pub expired_keys: u64,
+    /// Fields of hashes that were removed because their time had come.
+    pub expired_fields: u64,
     /// Keys that were removed for want of memory.
     pub evicted_keys: u64,
     /// Changes of keys so far: each key counts as often as it was changed (Redis: server.dirty).
@@ -115,6 +117,7 @@ impl Env {
             keyspace_hits: 0,
             keyspace_misses: 0,
             expired_keys: 0,
+            expired_fields: 0,
             evicted_keys: 0,
             dirty: 0,
             watches: Watches::default(),
@@ -192,6 +195,8 @@ pub struct Db {
     keys: SlotCounts,
     keys_with_expire: SlotCounts,
     agenda: Agenda,
+    /// The same for the fields of hashes.
+    fields_agenda: Agenda,
 }
 
 impl Db {
@@ -246,6 +251,7 @@ impl Db {
         self.make_tables();
         self.keys.add(slot, 1);
         let expires = entry.view().expire_ms().is_some();
+        let fields_expire = entry.view().fields_expire_ms().is_some();
         let table = &mut self.tables[slot.index()];
         let parts = table.parts();
         let place = table.insert(hash, entry, |bytes| hasher.hash_one(bytes));
@@ -258,6 +264,9 @@ impl Db {
                 self.agenda.list(slot, place.part(), expires);
             }
         }
+        if fields_expire && let Some(expires) = self.tables[slot.index()].expires_mut(place.part()) {
+            self.fields_agenda.list(slot, place.part(), expires.fields_to_fill());
+        }
         place
     }
 
@@ -268,6 +277,9 @@ impl Db {
         for part in 0..table.parts() as u32 {
             if let Some(expires) = table.expires_mut(part) {
                 self.agenda.list(slot, part, expires);
+                if let Some(fields) = expires.fields_mut() {
+                    self.fields_agenda.list(slot, part, fields);
+                }
             }
         }
     }
@@ -279,6 +291,9 @@ impl Db {
         for part in 0..table.parts() as u32 {
             if let Some(expires) = table.expires_mut(part) {
                 self.agenda.unlist(slot, part, expires);
+                if let Some(fields) = expires.fields_mut() {
+                    self.fields_agenda.unlist(slot, part, fields);
+                }
             }
         }
     }
@@ -309,6 +324,7 @@ impl Db {
                 part,
                 expires,
                 agenda: &mut self.agenda,
+                fields_agenda: &mut self.fields_agenda,
                 keys_with_expire: &mut self.keys_with_expire,
             },
         )
@@ -360,6 +376,20 @@ impl Db {
         }
     }
 
+    /// The part of a slot's table that may have hashes with fields whose time has come.
+    #[inline]
+    pub(crate) fn due_fields_part(&self, now_ms: u64) -> Option<(SlotId, u32)> {
+        let (at_ms, slot, part) = self.fields_agenda.first()?;
+        (at_ms <= now_ms).then_some((slot, part))
+    }
+
+    /// The same as [`Db::put_off`] for the fields of hashes.
+    pub(crate) fn put_off_fields(&mut self, slot: SlotId, part: u32, not_before_ms: u64) {
+        if let Some(expires) = self.tables[slot.index()].expires_mut(part).and_then(PartExpires::fields_mut) {
+            self.fields_agenda.correct(slot, part, expires, not_before_ms);
+        }
+    }
+
     /// The place of a random key of those that have an expire, each with the same chance.
     pub(crate) fn random_expiring_place(&self, random: &mut Random) -> Option<(SlotId, Place)> {
         let (slots, mut rest) = self.keys_with_expire.locate(random.below(self.keys_with_expire().max(1)))?;
@@ -400,6 +430,7 @@ pub(crate) struct ExpireChange<'a> {
     part: u32,
     expires: &'a mut PartExpires,
     agenda: &'a mut Agenda,
+    fields_agenda: &'a mut Agenda,
     keys_with_expire: &'a mut SlotCounts,
 }
 
@@ -414,6 +445,18 @@ impl ExpireChange<'_> {
         if let Some(at_ms) = before {
             self.keys_with_expire.subtract(self.slot, 1);
             self.expires.remove(at_ms, tag);
+        }
+    }
+
+    /// The first time of the fields of the hash with this tag was `before` and is `after`.
+    pub(crate) fn happened_to_fields(&mut self, tag: u16, before: Option<u64>, after: Option<u64>) {
+        let fields = self.expires.fields_to_fill();
+        if let Some(at_ms) = after {
+            fields.add(at_ms, tag);
+            self.fields_agenda.list(self.slot, self.part, fields);
+        }
+        if let Some(at_ms) = before {
+            fields.remove(at_ms, tag);
         }
     }
 }
@@ -438,7 +481,7 @@ impl Freeing {
 impl Db {
     /// Holds all that is kept beside the tables against the tables.
     pub(crate) fn assert_exact(&self) {
-        let (mut listed, mut keys, mut expiring) = (0, 0, 0);
+        let (mut listed, mut fields_listed, mut keys, mut expiring) = (0, 0, 0, 0);
         for (slot, table) in self.tables.iter().enumerate() {
             for (part, expires) in table.exact_expires().into_iter().enumerate() {
                 let first_ms = expires.get(0).map_or(u64::MAX, |due| due.at_ms);
@@ -447,11 +490,22 @@ impl Db {
                     assert!(self.agenda.has(SlotId::new(slot as u16), part as u32, expires));
                     listed += 1;
                 }
+                let fields = expires.fields();
+                let first_ms = fields.get(0).map_or(u64::MAX, |due| due.at_ms);
+                assert!(
+                    fields.listed_ms() <= first_ms,
+                    "a first time of fields that the agenda does not know"
+                );
+                if fields.listed_ms() != u64::MAX {
+                    assert!(self.fields_agenda.has(SlotId::new(slot as u16), part as u32, fields));
+                    fields_listed += 1;
+                }
             }
             keys += table.len();
             expiring += table.expiring_len();
         }
         assert_eq!((self.agenda.len(), self.len(), self.keys_with_expire()), (listed, keys, expiring));
+        assert_eq!(self.fields_agenda.len(), fields_listed);
     }
 }
 

@@ -575,6 +575,19 @@ impl<'a> EntryRef<'a> {
         Some(unsafe { self.header.as_ptr().cast::<u8>().add(HEADER_LEN).cast::<u64>().read() })
     }
 
+    /// When the first field of a hash ends, in milliseconds since 1970; `None` when no field has an expire, and for
+    /// all other types.
+    #[inline]
+    pub fn fields_expire_ms(&self) -> Option<u64> {
+        if self.kind() != Kind::Object {
+            return None;
+        }
+        match self.value() {
+            Value::Object(Object::Hash(fields)) => fields.next_expire_ms(),
+            _ => None,
+        }
+    }
+
     /// The 24 bits of access statistics.
     #[inline]
     pub fn access(&self) -> u32 {

@@ -79,6 +79,8 @@ pub const LTRIM: Event = event(b'l', "ltrim");
 pub const RPOP: Event = event(b'l', "rpop");
 /// Elements were added at the tail.
 pub const RPUSH: Event = event(b'l', "rpush");
+/// The destination of SORT.
+pub const SORTSTORE: Event = event(b'l', "sortstore");
 // Hashes.
 /// HSET, HMSET and HSETNX.
 pub const HSET: Event = event(b'h', "hset");

@@ -6,6 +6,9 @@
 //! kept right when words or entries move. The times are exact: every entry with an expire has one. The agenda is a lower bound:
 //! a part may be listed for an earlier time than its first, which is found out when that time comes.
 //!
+//! The fields of hashes have times as well (HEXPIRE). A part keeps for each such hash the first time of its fields, in
+//! a list of its own ([`PartExpires::fields`]), which an agenda of its own lists.
+//!
 //! **Invariant:** a part with times is listed once, under [`PartExpires::listed_ms`], which is not later than its first
 //! time unless it was put off; nothing else is listed. This file must not know entries, tables or databases.
 
@@ -55,6 +58,8 @@ struct Times {
     /// Sorted. A new time usually is the last one, and the first one is removed first.
     items: VecDeque<u64>,
     listed_ms: u64,
+    /// Of a part's own times: those of its hashes' fields. Here, so that a part without any pays nothing.
+    fields: PartExpires,
 }
 
 impl PartExpires {
@@ -66,7 +71,27 @@ impl PartExpires {
         }
         let mut items: Vec<u64> = times.drain(..).map(|(at_ms, tag)| Due::packed(at_ms, tag)).collect();
         items.sort_unstable();
-        PartExpires(Some(Box::new(Times { items: items.into(), listed_ms })))
+        PartExpires(Some(Box::new(Times { items: items.into(), listed_ms, fields: PartExpires(None) })))
+    }
+
+    /// The first times of the fields of the part's hashes.
+    pub(crate) fn fields(&self) -> &PartExpires {
+        self.0.as_ref().map_or(&PartExpires(None), |times| &times.fields)
+    }
+
+    /// The same to be changed, if there are any.
+    pub(crate) fn fields_mut(&mut self) -> Option<&mut PartExpires> {
+        self.0.as_mut().map(|times| &mut times.fields)
+    }
+
+    /// The same to be added to.
+    pub(crate) fn fields_to_fill(&mut self) -> &mut PartExpires {
+        &mut self.0.get_or_insert_with(Times::boxed).fields
+    }
+
+    /// True when there is no time and never was one since the last correction of the agenda.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.0.is_none()
     }
 
     /// The number of times.
@@ -84,9 +109,7 @@ impl PartExpires {
     /// Adds the time of an entry.
     pub(crate) fn add(&mut self, at_ms: u64, tag: u16) {
         let item = Due::packed(at_ms, tag);
-        let times =
-            self.0.get_or_insert_with(|| Box::new(Times { items: VecDeque::new(), listed_ms: UNLISTED }));
-        let items = &mut times.items;
+        let items = &mut self.0.get_or_insert_with(Times::boxed).items;
         if items.len() == items.capacity() {
             items.reserve_exact((items.len() / 4).max(GROWTH_MIN));
         }
@@ -122,7 +145,14 @@ impl PartExpires {
 
     /// Bytes of memory that the times take.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.0.as_ref().map_or(0, |times| size_of::<Times>() + times.items.capacity() * size_of::<u64>())
+        let own = |times: &Times| size_of::<Times>() + times.items.capacity() * size_of::<u64>();
+        self.0.as_ref().map_or(0, |times| own(times) + times.fields.memory_bytes())
+    }
+}
+
+impl Times {
+    fn boxed() -> Box<Times> {
+        Box::new(Times { items: VecDeque::new(), listed_ms: UNLISTED, fields: PartExpires(None) })
     }
 }
 
@@ -154,7 +184,9 @@ impl Agenda {
             Some(first) => self.list_at(slot, part, expires, first.at_ms.max(not_before_ms)),
             None => {
                 self.unlist(slot, part, expires);
-                expires.0 = None;
+                if expires.fields().is_unused() {
+                    expires.0 = None;
+                }
             }
         }
     }

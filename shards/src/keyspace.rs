@@ -96,18 +96,6 @@ impl<'a> Keyspace<'a> {
         self.env.block = Some(Box::new(block));
     }
 
-    /// Tells that fields of a hash were removed because their time was over: an effect beside that of the running
-    /// command. A hash that has lost its last field is removed by the caller.
-    pub fn fields_expired(&mut self, key: &Key<'_>, fields: &[Vec<u8>], is_gone: bool) {
-        self.env.signal(self.selected, key.bytes, event::HEXPIRED);
-        if is_gone {
-            self.env.removed(self.selected, key.bytes, event::DEL);
-        } else if self.env.effects.is_listening() {
-            let args = [&b"HDEL"[..], key.bytes].into_iter().chain(fields.iter().map(Vec::as_slice));
-            self.env.effects.push(self.selected, args.collect());
-        }
-    }
-
     /// The selected database's number.
     #[inline]
     pub fn selected(&self) -> DbIndex {
@@ -148,6 +136,11 @@ impl<'a> Keyspace<'a> {
 
     /// What the databases share.
     pub(crate) fn env(&self) -> &Env {
+        self.env
+    }
+
+    /// The same to be changed.
+    pub(crate) fn env_mut(&mut self) -> &mut Env {
         self.env
     }
 
@@ -358,7 +351,7 @@ impl<'a> Keyspace<'a> {
     }
 
     #[inline]
-    fn entry_mut(&mut self, key: &Key<'_>, place: Place) -> EntryMut<'_> {
+    pub(crate) fn entry_mut(&mut self, key: &Key<'_>, place: Place) -> EntryMut<'_> {
         let (word, expire_change) = self.dbs[self.selected.index()].entry_mut(key.slot, place);
         EntryMut { word, expire_change }
     }
@@ -534,12 +527,12 @@ impl EntryMut<'_> {
     /// Changes the value and the expire.
     #[inline]
     pub fn replace(&mut self, value: NewValue<'_>, expire: Expire) {
-        self.telling_of_expire(|word| word.with_entry(|entry| entry.replace(value, expire)));
+        self.telling_of_times(|word| word.with_entry(|entry| entry.replace(value, expire)));
     }
 
     /// Sets or removes the expire, in milliseconds since 1970.
     pub fn set_expire(&mut self, expire_ms: Option<u64>) {
-        self.telling_of_expire(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
+        self.telling_of_times(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
     }
 
     /// Changes the packed bytes in place; see [`Entry::packed_mut`].
@@ -551,12 +544,12 @@ impl EntryMut<'_> {
     /// Changes the object in place; see [`Entry::object_mut`].
     #[inline]
     pub fn with_object<R>(&mut self, change: impl FnOnce(&mut Object) -> R) -> R {
-        self.word.with_entry(|entry| change(entry.object_mut()))
+        self.telling_of_times(|word| word.with_entry(|entry| change(entry.object_mut())))
     }
 
     /// Takes the object out; see [`Entry::take_object`].
     pub fn take_object(&mut self) -> Option<Object> {
-        self.word.with_entry(Entry::take_object)
+        self.telling_of_times(|word| word.with_entry(Entry::take_object))
     }
 
     /// Overwrites an integer value in place. The kind must be `Kind::Int`.
@@ -571,13 +564,17 @@ impl EntryMut<'_> {
     }
 
     #[inline]
-    fn telling_of_expire(&mut self, change: impl FnOnce(&mut Word)) {
-        let before = self.view().expire_ms();
-        change(self.word);
-        let after = self.view().expire_ms();
+    fn telling_of_times<R>(&mut self, change: impl FnOnce(&mut Word) -> R) -> R {
+        let (before, fields_before) = (self.view().expire_ms(), self.view().fields_expire_ms());
+        let result = change(self.word);
+        let (after, fields_after) = (self.view().expire_ms(), self.view().fields_expire_ms());
         if before != after {
             self.expire_change.happened(self.word.tag(), before, after);
         }
+        if fields_before != fields_after {
+            self.expire_change.happened_to_fields(self.word.tag(), fields_before, fields_after);
+        }
+        result
     }
 }
 

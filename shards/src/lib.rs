@@ -20,6 +20,7 @@ pub mod error;
 pub mod event;
 pub mod evict;
 mod expires;
+mod field_expiry;
 pub mod garbage;
 pub mod glob;
 pub mod keyspace;

@@ -217,8 +217,8 @@ impl Shard {
         self.is_expiring = is_expiring;
     }
 
-    /// Removes keys whose time is over and that nobody asks for, in the order of their times as far as that is cheap: about
-    /// `budget` keys, a big value counting as several. True when the budget was used up, so that it is worth going on
+    /// Removes keys and fields of hashes whose time is over and that nobody asks for, in the order of their times as far as
+    /// that is cheap: about `budget` of them, a big value counting as several. True when the budget was used up, so that it is worth going on
     /// at once (Redis: activeExpireCycle). Keys that a transaction holds wait until it is over.
     pub fn expire_some(&mut self, budget: usize) -> bool {
         let mut used = 0;
@@ -230,6 +230,11 @@ impl Shard {
                 && let Some((slot, part)) = self.dbs[db].due_part(self.env.now_ms)
             {
                 used += 1 + self.expire_part(DbIndex(db as u16), slot, part, budget - used);
+            }
+            while used < budget
+                && let Some((slot, part)) = self.dbs[db].due_fields_part(self.env.now_ms)
+            {
+                used += 1 + self.expire_fields_of_part(DbIndex(db as u16), slot, part, budget - used);
             }
         }
         self.close_effects();
@@ -255,6 +260,28 @@ impl Shard {
         }
         let not_before_ms = if passed > 0 { now_ms.saturating_add(HELD_RETRY_MS) } else { 0 };
         self.dbs[db.index()].put_off(slot, part, not_before_ms);
+        used
+    }
+
+    /// Removes fields whose time is over from the hashes of one part. Returns how much of the budget it has used.
+    fn expire_fields_of_part(&mut self, db: DbIndex, slot: SlotId, part: u32, budget: usize) -> usize {
+        let now_ms = self.env.now_ms;
+        let (mut used, mut passed) = (0, 0);
+        while used < budget {
+            let table = &self.dbs[db.index()].tables[slot.index()];
+            let Some(place) = table.due_fields_place(part, passed, now_ms) else { break };
+            let entry = table.word(place).entry();
+            if entry.fields_expire_ms().is_none_or(|at_ms| at_ms > now_ms) || self.is_held(db, entry.key()) {
+                (used, passed) = (used + 1, passed + 1);
+                continue;
+            }
+            let name = entry.key().to_vec();
+            let mut keys = self.keyspace(db);
+            let key = keys.key_in_slot(&name, slot);
+            used += 1 + keys.expire_fields(&key, budget - used);
+        }
+        let not_before_ms = if passed > 0 { now_ms.saturating_add(HELD_RETRY_MS) } else { 0 };
+        self.dbs[db.index()].put_off_fields(slot, part, not_before_ms);
         used
     }
 
@@ -289,6 +316,7 @@ impl Shard {
         self.env.keyspace_hits = 0;
         self.env.keyspace_misses = 0;
         self.env.expired_keys = 0;
+        self.env.expired_fields = 0;
         self.env.evicted_keys = 0;
     }
 
@@ -353,6 +381,80 @@ mod tests {
         assert!(shard.dbs()[3].due_part(2_002).is_none());
     }
 
+    /// A hash in the database `DB` of so many fields that end at `at_ms`, and of others that have no time.
+    fn set_hash(shard: &mut Shard, name: &str, ending: usize, at_ms: u64, lasting: usize) {
+        use crate::encoding::member_table::{FieldExpire, Fields};
+        use crate::object::Object;
+        let mut space = shard.keyspace(DB);
+        let (key, hash_of) = (space.key(name.as_bytes()), space.hash_of());
+        let mut fields = Fields::default();
+        for number in 0..ending + lasting {
+            let expire = if number < ending { FieldExpire::At(at_ms) } else { FieldExpire::Clear };
+            fields.set(format!("field:{number}").as_bytes(), b"value", expire, &hash_of);
+        }
+        space.add(&key, NewValue::Object(Box::new(Object::Hash(fields))), Expire::Clear);
+    }
+
+    fn fields_of(shard: &mut Shard, name: &str) -> usize {
+        let space = shard.keyspace(DB);
+        let key = space.key(name.as_bytes());
+        match space.view(&key).map(|entry| entry.value()) {
+            Some(crate::entry::Value::Object(crate::object::Object::Hash(fields))) => fields.len(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn fields_that_have_ended_are_removed_in_bounded_steps_and_empty_hashes_with_them() {
+        let mut shard = shard_at(1_000);
+        shard.listen_to_effects(true);
+        set_hash(&mut shard, "large", 5_000, 2_000, 3);
+        set_hash(&mut shard, "small", 10, 1_999, 0);
+        set_hash(&mut shard, "later", 10, 2_001, 1);
+        shard.dbs()[3].assert_exact();
+        shard.set_now(1_998);
+        assert!(!shard.expire_some(1_000));
+        shard.set_now(2_000);
+        assert!(shard.expire_some(1_000));
+        let left = fields_of(&mut shard, "large");
+        assert!((4_003..4_010).contains(&left), "{left}");
+        while shard.expire_some(1_000) {}
+        let left = ["large", "small", "later"].map(|name| fields_of(&mut shard, name));
+        assert_eq!((left, shard.env().expired_fields, shard.dbs()[3].len()), ([3, 0, 11], 5_010, 2));
+        shard.dbs()[3].assert_exact();
+        let removed = |effect: &Effect| match &effect.args.as_args()[0] {
+            b"HDEL" => effect.args.as_args().len() - 2,
+            b"DEL" => 10,
+            other => panic!("{other:?}"),
+        };
+        let effects = shard.take_effects().into_iter().flat_map(|group| group.effects);
+        assert_eq!(effects.map(|effect| removed(&effect)).sum::<usize>(), 5_010);
+        assert!(!shard.expire_some(1_000));
+    }
+
+    #[test]
+    fn fields_of_hashes_that_have_moved_end_where_they_are() {
+        let mut shard = shard_at(1_000);
+        for number in 0..10_000 {
+            // All in one slot, so that its table is split.
+            set_hash(&mut shard, &format!("{{tag}}{number}"), 1, 2_000 + number, 1);
+        }
+        shard.dbs()[3].assert_exact();
+        let slot = SlotId::of(b"{tag}");
+        let table = shard.dbs[3].take_slot(slot);
+        shard.dbs()[3].assert_exact();
+        shard.set_now(6_999);
+        assert!(!shard.expire_some(1_000));
+        shard.dbs[3].put_slot(slot, table);
+        shard.dbs.swap(2, 3);
+        while shard.expire_some(1_000) {}
+        shard.dbs()[2].assert_exact();
+        assert_eq!(shard.env().expired_fields, 5_000);
+        shard.dbs[2].clear();
+        shard.set_now(20_000);
+        assert!(!shard.expire_some(1_000));
+    }
+
     #[test]
     fn active_expiry_can_be_switched_off() {
         let mut shard = shard_at(1_000);
@@ -391,9 +493,11 @@ mod tests {
         use crate::args::OwnedArgs;
         use crate::txn::{Lent, Part, TxId, TxnMessage};
         let mut shard = shard_at(1_000);
-        for name in ["a", "b", "{a}b", "{a}c"] {
+        for name in ["b", "{a}b", "{a}c"] {
             set(&mut shard, name, 2_000);
         }
+        set_hash(&mut shard, "a", 1, 1_999, 1);
+        shard.keyspace(DB).write(&Env::key(&shard_at(0).env, b"a")).unwrap().set_expire(Some(2_000));
         let mut out = Vec::new();
         let get =
             crate::commands::FAMILIES.iter().copied().flatten().find(|row| row.spec.name == "get").unwrap();
@@ -412,6 +516,7 @@ mod tests {
         shard.set_now(2_000);
         while shard.expire_some(1_000) {}
         assert_eq!(shard.dbs()[3].len(), 1, "only the key that is held");
+        assert_eq!(shard.env().expired_fields, 0, "and it is as it was");
         shard.handle_txn(ShardId(1), TxnMessage::Cancel(txid, None::<Lent>), &mut out);
         shard.set_now(2_000 + HELD_RETRY_MS);
         while shard.expire_some(1_000) {}

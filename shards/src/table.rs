@@ -224,8 +224,13 @@ impl Part {
         word
     }
 
-    /// The place of an entry with this tag that expires at this time.
-    fn find_expiring(&self, tag: u16, at_ms: u64) -> Option<usize> {
+    /// The place of an entry with this tag of which `time_of` is this time.
+    fn find_expiring(
+        &self,
+        tag: u16,
+        at_ms: u64,
+        time_of: impl Fn(EntryRef<'_>) -> Option<u64>,
+    ) -> Option<usize> {
         let mut at = self.home(tag);
         while let Some(&word) = self.words.get(at) {
             if word == 0 || word_tag(word) > tag {
@@ -233,7 +238,7 @@ impl Part {
             }
             // SAFETY: a non-zero word holds a pointer of Entry::into_raw that this part owns.
             let entry = unsafe { EntryRef::from_raw(word & POINTER_MASK) };
-            if word_tag(word) == tag && entry.expire_ms().map(kept_ms) == Some(at_ms) {
+            if word_tag(word) == tag && time_of(entry).map(kept_ms) == Some(at_ms) {
                 return Some(at);
             }
             at += 1;
@@ -306,7 +311,7 @@ impl Directory {
         let capacity = self.parts[index].1.words.len() / 2;
         let mut old = std::mem::replace(&mut self.parts[index].1, Part::with_capacity(capacity));
         let mut sibling = Part::with_capacity(capacity);
-        let (mut times, mut sibling_times) = (Vec::new(), Vec::new());
+        let (mut times, mut sibling_times) = <([Vec<_>; 2], [Vec<_>; 2])>::default();
         for word in old.drain() {
             // SAFETY: the word came out of a part that owned it.
             let entry = unsafe { EntryRef::from_raw(word & POINTER_MASK) };
@@ -314,12 +319,13 @@ impl Directory {
                 0 => (&mut self.parts[index].1, &mut times),
                 _ => (&mut sibling, &mut sibling_times),
             };
-            times.extend(entry.expire_ms().map(|at_ms| (at_ms, word_tag(word))));
+            times[0].extend(entry.expire_ms().map(|at_ms| (at_ms, word_tag(word))));
+            times[1].extend(entry.fields_expire_ms().map(|at_ms| (at_ms, word_tag(word))));
             target.insert(word);
         }
         // The agenda knows the part by its index, which the first half keeps.
-        self.parts[index].1.expires = PartExpires::of(times, &old.expires);
-        sibling.expires = PartExpires::of(sibling_times, &PartExpires::default());
+        self.parts[index].1.expires = halved_expires(times, &old.expires);
+        sibling.expires = halved_expires(sibling_times, &PartExpires::default());
         self.parts[index].0 = depth + 1;
         let sibling_index = self.parts.len() as u32;
         self.parts.push((depth + 1, sibling));
@@ -329,6 +335,16 @@ impl Directory {
             }
         }
     }
+}
+
+/// The times of keys and those of fields of half of a part, listed as `old` was.
+fn halved_expires([keys, fields]: [Vec<(u64, u16)>; 2], old: &PartExpires) -> PartExpires {
+    let mut expires = PartExpires::of(keys, old);
+    let fields = PartExpires::of(fields, old.fields());
+    if !fields.is_unused() {
+        *expires.fields_to_fill() = fields;
+    }
+    expires
 }
 
 /// How far a walk through a table has come ([`Table::scan`]). It stays right while the table grows, splits, shrinks and
@@ -454,12 +470,17 @@ impl Table {
 
     /// Adds an entry whose key is not in the table.
     pub fn insert(&mut self, hash: u64, entry: Entry, hash_of: impl Fn(&[u8]) -> u64) -> Place {
-        let expire_ms = entry.view().expire_ms();
+        let (expire_ms, fields_ms) = (entry.view().expire_ms(), entry.view().fields_expire_ms());
         let place = self.insert_word(hash, entry, hash_of);
-        if let Some(at_ms) = expire_ms
+        if (expire_ms.is_some() || fields_ms.is_some())
             && let Some(expires) = self.expires_mut(place.part)
         {
-            expires.add(at_ms, tag_of(hash));
+            if let Some(at_ms) = expire_ms {
+                expires.add(at_ms, tag_of(hash));
+            }
+            if let Some(at_ms) = fields_ms {
+                expires.fields_to_fill().add(at_ms, tag_of(hash));
+            }
         }
         place
     }
@@ -501,6 +522,9 @@ impl Table {
         if let Some(at_ms) = entry.view().expire_ms() {
             part.expires.remove(at_ms, word_tag(word));
         }
+        if let Some(at_ms) = entry.view().fields_expire_ms() {
+            part.expires.fields_to_fill().remove(at_ms, word_tag(word));
+        }
         if matches!(&self.root, Root::Split(directory) if directory.len == 0) {
             self.root = Root::Part(Part::with_capacity(0));
         }
@@ -529,8 +553,17 @@ impl Table {
     pub(crate) fn due_place(&self, part: u32, index: usize, now_ms: u64) -> Option<Place> {
         let found = self.part_at(part)?;
         let due = found.expires.get(index).filter(|due| due.at_ms <= now_ms)?;
-        let at = found.find_expiring(due.tag, due.at_ms);
+        let at = found.find_expiring(due.tag, due.at_ms, |entry| entry.expire_ms());
         debug_assert!(at.is_some(), "every time belongs to an entry");
+        Some(Place { part, at: at? as u32 })
+    }
+
+    /// The place of the hash whose fields begin to end as number `index` of its part, if that time has come.
+    pub(crate) fn due_fields_place(&self, part: u32, index: usize, now_ms: u64) -> Option<Place> {
+        let found = self.part_at(part)?;
+        let due = found.expires.fields().get(index).filter(|due| due.at_ms <= now_ms)?;
+        let at = found.find_expiring(due.tag, due.at_ms, |entry| entry.fields_expire_ms());
+        debug_assert!(at.is_some(), "every time belongs to a hash");
         Some(Place { part, at: at? as u32 })
     }
 
@@ -700,12 +733,17 @@ impl Table {
                 // SAFETY: a non-zero word holds an entry that the table owns for the lifetime of the borrow.
                 unsafe { EntryRef::from_raw(word & POINTER_MASK) }
             };
-            let used = part.words.iter().filter(|&&word| word != 0);
-            let mut expected: Vec<_> =
-                used.filter_map(|word| Some((kept_ms(entry(word).expire_ms()?), word_tag(*word)))).collect();
-            expected.sort_unstable();
-            let times = (0..part.expires.len()).map(|index| part.expires.get(index).unwrap());
-            assert_eq!(times.map(|due| (due.at_ms, due.tag)).collect::<Vec<_>>(), expected);
+            let exact = |expires: &PartExpires, time_of: fn(&EntryRef<'_>) -> Option<u64>| {
+                let used = part.words.iter().filter(|&&word| word != 0);
+                let mut expected: Vec<_> = used
+                    .filter_map(|word| Some((kept_ms(time_of(&entry(word))?), word_tag(*word))))
+                    .collect();
+                expected.sort_unstable();
+                let times = (0..expires.len()).map(|index| expires.get(index).unwrap());
+                assert_eq!(times.map(|due| (due.at_ms, due.tag)).collect::<Vec<_>>(), expected);
+            };
+            exact(&part.expires, |entry| entry.expire_ms());
+            exact(part.expires.fields(), |entry| entry.fields_expire_ms());
             &part.expires
         };
         (0..self.parts() as u32).map(check).collect()

@@ -216,6 +216,7 @@ fn stats(whole: &Whole<'_>, text: &mut String) {
         ("total_net_output_bytes", whole.sum(|report| report.stats.output_bytes).to_string()),
         ("rejected_connections", whole.sum(|report| report.stats.rejected).to_string()),
         ("expired_keys", whole.sum(|report| report.expired_keys).to_string()),
+        ("expired_fields", whole.sum(|report| report.expired_fields).to_string()),
         ("evicted_keys", whole.sum(|report| report.evicted_keys).to_string()),
         ("keyspace_hits", whole.sum(|report| report.keyspace_hits).to_string()),
         ("keyspace_misses", whole.sum(|report| report.keyspace_misses).to_string()),

@@ -134,8 +134,14 @@ const POSITION: crate::argument::Arg = OneOf(&[
 /// So few that no set has seven: from there on Redis gives members at the same distance in the order of its sort.
 const GEO_MEMBER: crate::argument::Arg = OneOf(&[&[Word("1")], &[Word("2")], &[Word("30")], &[Word("-4")]]);
 /// Mostly keys that only these commands use, so that sets grow.
-const GEO_KEY: crate::argument::Arg =
-    OneOf(&[&[Word("geo")], &[Word("geo")], &[Word("geo2")], &[Word("geo2")], &[Word("{geo}3")], &[SmallKey]]);
+const GEO_KEY: crate::argument::Arg = OneOf(&[
+    &[Word("geo")],
+    &[Word("geo")],
+    &[Word("geo2")],
+    &[Word("geo2")],
+    &[Word("{geo}3")],
+    &[SmallKey],
+]);
 const GEO_UNIT: crate::argument::Arg =
     OneOf(&[&[Word("M")], &[Word("KM")], &[Word("KM")], &[Word("FT")], &[Word("MI")], &[Value]]);
 const LENGTH: crate::argument::Arg = OneOf(&[
@@ -181,6 +187,35 @@ const GEO_BY: crate::argument::Arg = OneOf(&[
 ]);
 const HLL_KEY: crate::argument::Arg =
     OneOf(&[&[Word("hll")], &[Word("hll")], &[Word("hll2")], &[Word("{a}hll")], &[SmallKey]]);
+/// Keys that only SORT's rows know: redis-server 7.0 converts a sorted set that it sorts, and replies with a set that it
+/// does not sort in the order of its dice.
+const NUMBERS: crate::argument::Arg = Word("numbers");
+const MEMBERS: crate::argument::Arg = Word("members");
+const RANKED: crate::argument::Arg = Word("ranked");
+const TO_SORT: crate::argument::Arg = OneOf(&[&[NUMBERS], &[MEMBERS], &[RANKED], &[Word("nosuch")]]);
+/// Integers only, and what is none is no number at all: redis-server 7.0 refuses to sort any other number when an earlier
+/// command has read one that is too large (`errno` stays as it was).
+const SORT_ELEMENT: crate::argument::Arg =
+    OneOf(&[&[Word("1")], &[Word("2")], &[Word("30")], &[Word("-4")], &[Word("500")]]);
+const SORT_WEIGHT: crate::argument::Arg =
+    OneOf(&[&[Word("w_1")], &[Word("w_2")], &[Word("w_30")], &[Word("w_-4")], &[Word("w_500")]]);
+const SORT_HASH: crate::argument::Arg = OneOf(&[&[Word("h_1")], &[Word("h_2")], &[Word("h_30")]]);
+const SORT_BY_KEY: crate::argument::Arg = OneOf(&[&[Word("BY"), Word("w_*")], &[Word("BY"), Word("h_*->f")]]);
+/// BY with ALPHA is left out: the order of equal texts is that of the C library's sort.
+const SORT_BY_NUMBER: &[Sequence] = &[
+    &[Word("BY"), Word("w_*")],
+    &[Word("BY"), Word("h_*->f")],
+    &[Word("GET"), Word("w_*")],
+    &[Word("GET"), Word("#")],
+    &[Word("GET"), Word("h_*->f")],
+    LIMIT,
+    &[Word("ASC")],
+    &[Word("DESC")],
+];
+const SORT_BY_TEXT: &[Sequence] =
+    &[&[Word("DESC")], LIMIT, &[Word("GET"), Word("w_*")], &[Word("GET"), Word("nostar")]];
+const SORT_NOTHING: &[Sequence] =
+    &[&[Word("DESC")], LIMIT, &[Word("ALPHA")], &[Word("GET"), Word("w_*")], &[Value]];
 
 const PATTERNS: &[Sequence] =
     &[&[Word("*")], &[Word("?")], &[Word("[a-c]")], &[Word("*a*")], &[Word("{a}[^1]")], &[Key], &[Value]];
@@ -416,6 +451,23 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "", weight: 1, args: &[Times(0, 2, &[Value])] },
     Row { name: "CLIENT", weight: 1, args: &[Word("NOSUCHSUBCOMMAND"), Times(0, 2, &[Value])] },
     Row { name: "COMMAND", weight: 1, args: &[Word("NOSUCHSUBCOMMAND"), Times(0, 2, &[Value])] },
+    // SORT.
+    Row { name: "RPUSH", weight: 8, args: &[NUMBERS, Times(1, 3, &[SORT_ELEMENT])] },
+    Row { name: "SADD", weight: 8, args: &[MEMBERS, Times(1, 3, &[SORT_ELEMENT])] },
+    Row { name: "ZADD", weight: 8, args: &[RANKED, SCORE, SORT_ELEMENT] },
+    Row { name: "DEL", weight: 4, args: &[OneOf(&[&[NUMBERS], &[MEMBERS], &[RANKED], &[SORT_WEIGHT], &[SORT_HASH]])] },
+    Row { name: "RPUSH", weight: 1, args: &[NUMBERS, Word("x")] },
+    Row { name: "SET", weight: 10, args: &[SORT_WEIGHT, SORT_ELEMENT] },
+    Row { name: "SET", weight: 1, args: &[SORT_WEIGHT, Word("x")] },
+    Row { name: "HSET", weight: 8, args: &[SORT_HASH, Word("f"), SORT_ELEMENT] },
+    Row { name: "SORT", weight: 10, args: &[NUMBERS, Options(SORT_BY_NUMBER)] },
+    Row { name: "SORT", weight: 15, args: &[TO_SORT, SORT_BY_KEY, Options(SORT_BY_NUMBER)] },
+    Row { name: "SORT", weight: 8, args: &[TO_SORT, Word("ALPHA"), Options(SORT_BY_TEXT)] },
+    Row { name: "SORT", weight: 8, args: &[OneOf(&[&[NUMBERS], &[RANKED]]), Word("BY"), Word("nosort"), Options(SORT_NOTHING)] },
+    Row { name: "SORT", weight: 10, args: &[TO_SORT, SORT_BY_KEY, Options(SORT_BY_NUMBER), Word("STORE"), SmallKey] },
+    Row { name: "SORT", weight: 4, args: &[TO_SORT, SORT_BY_KEY, Word("STORE"), NUMBERS] },
+    Row { name: "SORT", weight: 4, args: &[MEMBERS, Word("BY"), Word("nosort"), Options(SORT_NOTHING), Word("STORE"), SmallKey] },
+    Row { name: "SORT_RO", weight: 8, args: &[TO_SORT, SORT_BY_KEY, Options(SORT_BY_NUMBER)] },
 ];
 
 /// Rows whose replies are errors by design.

@@ -87,6 +87,34 @@ fn expired_keys_leave_the_database_without_being_touched() {
 }
 
 #[test]
+fn expired_fields_leave_their_hash_without_being_touched() {
+    with_shards(&[1, 3], |shards| {
+        let server = start(shards, "");
+        let mut client = server.client();
+        for index in 0..500 {
+            let field = format!("field:{index}");
+            let hset = [
+                "HSETEX",
+                if index % 2 == 0 { "even" } else { "odd" },
+                "PX",
+                "30",
+                "FIELDS",
+                "1",
+                &field,
+                "v",
+            ];
+            assert_eq!(client.cmd(&hset), Value::Int(1));
+        }
+        assert_eq!(client.ask("HSET even stays v"), Value::Int(1));
+        eventually("only one hash is left", || client.ask("DBSIZE") == Value::Int(1));
+        eventually("all fields but one are gone", || {
+            client.ask("INFO stats").text().contains("expired_fields:500\r\n")
+        });
+        assert_eq!(client.ask("HLEN even"), Value::Int(1));
+    });
+}
+
+#[test]
 fn active_expiry_can_be_switched_off_and_on() {
     with_shards(&[1, 3], |shards| {
         let server = start(shards, "--enable-debug-command yes");

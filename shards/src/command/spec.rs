@@ -44,6 +44,9 @@ pub struct CommandSpec {
     pub on_all_shards: bool,
     /// How a command for all shards is carried out when no policy can make its reply of theirs.
     pub combined: Option<Combined>,
+    /// Whether, with these arguments, it may read keys that are not among them (SORT with BY): then it runs where all
+    /// slots of the node are at hand.
+    pub reads_any_key: Option<fn(Args<'_>) -> bool>,
     /// It walks over the slots from a cursor on and goes from shard to shard: [`crate::walk`].
     pub walks: bool,
     /// Of a command that blocks: the option without which it does not, such as BLOCK of XREAD.
@@ -80,6 +83,7 @@ impl CommandSpec {
         keys_depend: false,
         on_all_shards: false,
         combined: None,
+        reads_any_key: None,
         walks: false,
         block_option: None,
         tips: &[],
@@ -129,6 +133,12 @@ impl CommandSpec {
         let is_given =
             |option: &str| args.iter_from(1).any(|arg| arg.eq_ignore_ascii_case(option.as_bytes()));
         self.has(flags::BLOCKING) && self.block_option.is_none_or(is_given)
+    }
+
+    /// True for a command that, with these arguments, may look at any key: inside EXEC it needs all slots at hand.
+    pub fn is_for_all_shards(&self, args: Args<'_>) -> bool {
+        matches!(self.plan(), Plan::AllShards | Plan::Walk)
+            || self.reads_any_key.is_some_and(|reads_any_key| reads_any_key(args))
     }
 
     /// Appends the keys of a concrete command, spec by spec. When one spec does not fit the arguments there are no
@@ -197,13 +207,6 @@ pub enum Plan {
     Gather,
     /// One shard after the other, from the slot in its cursor on.
     Walk,
-}
-
-impl Plan {
-    /// True for a command that may look at any key: inside EXEC it needs all slots at hand.
-    pub const fn is_for_all_shards(self) -> bool {
-        matches!(self, Plan::AllShards | Plan::Walk)
-    }
 }
 
 /// A command for all shards whose shards do something else than the command as a whole, so that their replies can

@@ -99,7 +99,7 @@ pub(super) fn hdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         let mut removed = 0;
         for field in args.iter_from(2) {
             removed += usize::from(hash.remove(field, &hash_of));
-            if hash.view().len() == 0 {
+            if hash.view().is_empty() {
                 return (removed, true);
             }
         }

@@ -258,7 +258,7 @@ fn set_expires(ctx: &mut Ctx<'_>, args: Args<'_>, name: &'static str, unit: Unit
             }
             results.push(result);
         }
-        hash.view().len() == 0
+        hash.view().is_empty()
     })?;
     results.resize(args.len() - first, NO_SUCH_FIELD);
     ctx.reply.array(results.len());
@@ -275,6 +275,7 @@ fn set_expires(ctx: &mut Ctx<'_>, args: Args<'_>, name: &'static str, unit: Unit
         return Ok(());
     }
     ctx.keys.changed(&key, event::HEXPIRED);
+    ctx.keys.count_expired_fields(changed.len());
     ctx.keys.effect([&b"HDEL"[..], key.bytes].into_iter().chain(changed));
     if is_empty == Some(true) {
         ctx.keys.delete(&key, Freeing::Now);
@@ -553,6 +554,83 @@ mod tests {
             check_in(&mut sandbox, "HLEN h", &format!(":{}", 1000 - 100 * ended));
         }
         check_in(&mut sandbox, "SLEEP 1 | EXISTS h | HGET h f0 | EXISTS h", ":1 | (nil) | :0");
+    }
+
+    /// A hash "h" of `ended` fields f0, f1, ... whose time is over and that are all still there, and of the fields `a` and
+    /// `b` that live on, of which `b` has a time.
+    fn with_ended_fields(ended: usize) -> Sandbox {
+        let mut sandbox = Sandbox::new();
+        sandbox.run("HSET h a 1 b 2 | HEXPIRE h 10 FIELDS 1 b");
+        for field in 0..ended {
+            sandbox.run(&format!("HSET h f{field} {field} | HPEXPIRE h 5 FIELDS 1 f{field}"));
+        }
+        sandbox.sleep(5);
+        sandbox
+    }
+
+    #[test]
+    fn more_fields_than_one_command_removes_are_hidden_all_the_same() {
+        for (command, reply) in [
+            ("HGET h f999", "(nil)"),
+            ("HMGET h f999 a f0", "[(nil) 1 (nil)]"),
+            ("HSTRLEN h f999", ":0"),
+            ("HEXISTS h f999", ":0"),
+            ("HLEN h", ":2"),
+            ("HRANDFIELD h 1000", "[a b]"),
+            ("HTTL h FIELDS 3 f999 a b", "[:-2 :-1 :10]"),
+            ("HEXPIRE h 10 FIELDS 2 f998 f999", "[:-2 :-2]"),
+            ("HPERSIST h FIELDS 1 f999", "[:-2]"),
+            ("HGETEX h EX 100 FIELDS 2 f999 f998", "[(nil) (nil)]"),
+            ("HGETDEL h FIELDS 2 f999 f998", "[(nil) (nil)]"),
+            ("HDEL h f999 a b | EXISTS h", ":2 | :0"),
+            ("HSET h f999 x | HLEN h | HTTL h FIELDS 1 f999 | HGET h f999", ":1 | :3 | [:-1] | x"),
+            ("HSETNX h f999 x | HLEN h | HTTL h FIELDS 1 f999 | HGET h f999", ":1 | :3 | [:-1] | x"),
+            ("HINCRBY h f999 7 | HLEN h | HTTL h FIELDS 1 f999 | HGET h f999", ":7 | :3 | [:-1] | 7"),
+            ("HINCRBYFLOAT h f999 7 | HLEN h | HTTL h FIELDS 1 f999", "7 | :3 | [:-1]"),
+            (
+                "HSETEX h FXX FIELDS 1 f999 7 | HSETEX h FNX KEEPTTL FIELDS 1 f999 7 | HTTL h FIELDS 1 f999",
+                ":0 | :1 | [:-1]",
+            ),
+            ("COPY h i | HLEN i | HGET i f999 | RENAME i j | HLEN j", ":1 | :2 | (nil) | OK | :2"),
+        ] {
+            let mut sandbox = with_ended_fields(1000);
+            check_in(&mut sandbox, command, reply);
+        }
+        let mut sandbox = with_ended_fields(1000);
+        for command in ["HGETALL h", "HKEYS h", "HVALS h", "HRANDFIELD h 5 WITHVALUES", "HRANDFIELD h -9"] {
+            let reply = sandbox.run(command);
+            assert!(!reply.contains('f'), "{command}: {reply}");
+        }
+        let (mut cursor, mut seen) = ("0".to_owned(), Vec::new());
+        loop {
+            let reply = sandbox.run(&format!("HSCAN h {cursor} COUNT 50")).replace(['[', ']'], " ");
+            let mut words = reply.split_whitespace().map(str::to_owned);
+            cursor = words.next().unwrap();
+            seen.extend(words);
+            if cursor == "0" {
+                break;
+            }
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, ["1", "2", "a", "b"]);
+    }
+
+    #[test]
+    fn a_command_removes_a_bounded_number_of_fields_and_those_that_it_sets_again() {
+        let mut sandbox = with_ended_fields(1000);
+        sandbox.shard_mut().listen_to_effects(true);
+        sandbox.run("HINCRBY h f999 1 | HLEN h");
+        let expired = sandbox.shard().env().expired_fields;
+        assert!((65..=200).contains(&expired), "{expired}");
+        let effects = sandbox.shard_mut().take_effects().into_iter().flat_map(|group| group.effects);
+        let texts: Vec<_> = effects
+            .map(|effect| {
+                String::from_utf8_lossy(&effect.args.as_args().iter_from(0).collect::<Vec<_>>().join(&b' '))
+                    .into_owned()
+            })
+            .collect();
+        assert_eq!(texts[1..3], ["HDEL h f999", "HINCRBY h f999 1"]);
+        assert_eq!(texts[0].split(' ').count(), 2 + 64, "{}", texts[0]);
     }
 
     #[test]

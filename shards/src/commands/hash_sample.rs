@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::hash::bulk;
-use super::hash_value::{self, HashRef};
+use super::hash_value::{self, HashRef, LiveFields};
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::encoding::listpack::Value;
-use crate::encoding::member_table::Fields;
+use crate::encoding::listpack::{Listpack, Value};
+use crate::encoding::member_table::Field;
 use crate::error::CommandError;
 use crate::glob;
 use crate::num;
@@ -33,7 +33,7 @@ pub(super) fn hrandfield(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let reply = &mut *ctx.reply;
     let found = hash_value::read(&mut ctx.keys, &key, |hash| match wanted {
         None => {
-            draw(hash, &mut random, |field, _| bulk(reply, field));
+            Pool::of(hash).draw(&mut random, |field, _| bulk(reply, field));
             Ok(())
         }
         Some(sample) if sample.count < 0 => sample.repeated(hash, &mut random, reply),
@@ -50,20 +50,44 @@ pub(super) fn hrandfield(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     Ok(())
 }
 
-/// A field of a hash that is not empty, each with the same chance.
-fn draw(hash: HashRef<'_>, random: &mut Random, take: impl FnOnce(Value<'_>, Value<'_>)) {
-    match hash {
-        HashRef::Packed(list) => {
-            let at = list.position(2 * random.below(hash.len()) as i64);
-            let mut elements = list.iter_from(at.expect("an index under the number of fields"));
-            if let (Some(field), Some(value)) = (elements.next(), elements.next()) {
-                take(field, value);
-            }
+/// What fields are drawn from: a hash that is not empty.
+enum Pool<'a> {
+    Packed(Listpack<'a>),
+    Fields(LiveFields<'a>),
+    /// Of a hash most of whose fields are hidden: the others.
+    Few(Vec<Field<'a>>),
+}
+
+impl<'a> Pool<'a> {
+    fn of(hash: HashRef<'a>) -> Pool<'a> {
+        match hash {
+            HashRef::Packed(list) => Pool::Packed(list),
+            HashRef::Fields(fields) if fields.is_sparse() => Pool::Few(fields.iter().collect()),
+            HashRef::Fields(fields) => Pool::Fields(fields),
         }
-        HashRef::Fields(fields) => {
-            if let Some(field) = fields.random(&mut || random.bits()) {
-                take(Value::Str(field.field), Value::Str(field.value));
+    }
+
+    /// Takes a field, each with the same chance.
+    fn draw(&self, random: &mut Random, take: impl FnOnce(Value<'_>, Value<'_>)) {
+        let drawn = match self {
+            Pool::Packed(list) => {
+                let at = list.position(2 * random.below(list.len() / 2) as i64);
+                let mut elements = list.iter_from(at.expect("an index under the number of fields"));
+                if let (Some(field), Some(value)) = (elements.next(), elements.next()) {
+                    take(field, value);
+                }
+                return;
             }
+            Pool::Fields(fields) => loop {
+                // At least every other one is to be seen.
+                if let Some(field) = fields.random(&mut || random.bits()) {
+                    break Some(field);
+                }
+            },
+            Pool::Few(fields) => fields.get(random.below(fields.len().max(1))).copied(),
+        };
+        if let Some(field) = drawn {
+            take(Value::Str(field.field), Value::Str(field.value));
         }
     }
 }
@@ -117,9 +141,9 @@ impl Sample {
             return Err(OUT_OF_RANGE);
         }
         self.header(reply, count);
-        let start = reply.total_len();
+        let (pool, start) = (Pool::of(hash), reply.total_len());
         for _ in 0..count {
-            draw(hash, random, |field, value| self.field(reply, field, value));
+            pool.draw(random, |field, value| self.field(reply, field, value));
             if reply.total_len() - start > REPEATED_BYTES_MAX {
                 return Err(OUT_OF_RANGE);
             }
@@ -134,7 +158,9 @@ impl Sample {
         self.header(reply, count);
         match hash {
             // Drawing again what was drawn before takes less than looking at all fields.
-            HashRef::Fields(fields) if count < len / 3 => self.few(fields, count, random, reply),
+            HashRef::Fields(fields) if count < len / 3 && !fields.is_sparse() => {
+                self.few(fields, count, random, reply)
+            }
             _ => {
                 // Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S): each field is taken with the chance that
                 // the rest of the sample has among the rest of the fields.
@@ -152,10 +178,10 @@ impl Sample {
     }
 
     /// A sample of less than a third of the fields.
-    fn few(self, fields: &Fields, count: usize, random: &mut Random, reply: &mut Reply) {
+    fn few(self, fields: LiveFields<'_>, count: usize, random: &mut Random, reply: &mut Reply) {
         let mut seen: BTreeSet<&[u8]> = BTreeSet::new();
         while seen.len() < count {
-            let Some(field) = fields.random(&mut || random.bits()) else { return };
+            let Some(field) = fields.random(&mut || random.bits()) else { continue };
             if seen.insert(field.field) {
                 self.field(reply, Value::Str(field.field), Value::Str(field.value));
             }

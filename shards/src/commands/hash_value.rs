@@ -7,12 +7,16 @@
 use crate::db::Key;
 use crate::encoding::limits::Limits;
 use crate::encoding::listpack::{self, Listpack, Value as Element, Wanted};
-use crate::encoding::member_table::{FieldExpire, Fields};
+use crate::encoding::member_table::{Field, FieldExpire, Fields};
 use crate::encoding::splice::Splice;
 use crate::entry::{EntryRef, Expire, NewValue, Packing, Value};
 use crate::error::CommandError;
 use crate::keyspace::{EntryMut, Keyspace};
 use crate::object::{DataType, Object};
+
+/// So many fields whose time is over are removed when a command meets them, some dozen microseconds. Of a hash that has
+/// more the rest is hidden, and left to the next command and to active expiry.
+const EXPIRE_ON_ACCESS_MAX: usize = 64;
 
 /// When a hash may be packed. A copy of the limits, so that it can be used while an entry is borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -61,16 +65,74 @@ pub(super) enum HashRef<'a> {
     /// OBJECT ENCODING listpack.
     Packed(Listpack<'a>),
     /// OBJECT ENCODING hashtable.
-    Fields(&'a Fields),
+    Fields(LiveFields<'a>),
+}
+
+/// Fields without those whose time is over and that have not been removed yet.
+#[derive(Clone, Copy)]
+pub(super) struct LiveFields<'a> {
+    fields: &'a Fields,
+    now_ms: u64,
+}
+
+impl<'a> LiveFields<'a> {
+    /// Their number.
+    #[inline]
+    pub(super) fn len(self) -> usize {
+        match self.hides() {
+            false => self.fields.len(),
+            true => self.fields.len() - self.fields.over_len(self.now_ms),
+        }
+    }
+
+    /// True when there is something that must not be seen.
+    #[inline]
+    pub(super) fn hides(self) -> bool {
+        self.fields.next_expire_ms().is_some_and(|at_ms| at_ms <= self.now_ms)
+    }
+
+    /// True when at least half of what is stored is hidden, so that draws would mostly miss.
+    pub(super) fn is_sparse(self) -> bool {
+        self.len() * 2 <= self.fields.len()
+    }
+
+    #[inline]
+    fn is_live(self, field: &Field<'_>) -> bool {
+        field.expire_ms.is_none_or(|at_ms| at_ms > self.now_ms)
+    }
+
+    #[inline]
+    fn get(self, hash: u64, field: &[u8]) -> Option<Field<'a>> {
+        self.fields.get(hash, field).filter(|field| self.is_live(field))
+    }
+
+    /// Each of them.
+    pub(super) fn iter(self) -> impl Iterator<Item = Field<'a>> {
+        self.fields.iter().filter(move |field| self.is_live(field))
+    }
+
+    /// Visits some of them from `cursor` on and returns the next cursor; see [`Fields::scan`].
+    pub(super) fn scan(self, cursor: u64, budget: usize, mut visit: impl FnMut(Field<'_>)) -> u64 {
+        self.fields.scan(cursor, budget, |field| {
+            if self.is_live(&field) {
+                visit(field);
+            }
+        })
+    }
+
+    /// One drawn by chance; `None` when that is a hidden one, or there is none at all.
+    pub(super) fn random(self, random: &mut impl FnMut() -> u64) -> Option<Field<'a>> {
+        self.fields.random(random).filter(|field| self.is_live(field))
+    }
 }
 
 impl<'a> HashRef<'a> {
     /// The hash in an entry, whose type was checked.
     #[inline]
-    fn of(entry: EntryRef<'a>) -> HashRef<'a> {
+    fn of(entry: EntryRef<'a>, now_ms: u64) -> HashRef<'a> {
         match entry.value() {
             Value::Packed(Packing::Hash, bytes) => HashRef::Packed(Listpack::new(bytes)),
-            Value::Object(Object::Hash(fields)) => HashRef::Fields(fields),
+            Value::Object(Object::Hash(fields)) => HashRef::Fields(LiveFields { fields, now_ms }),
             other => unreachable!("the type was checked, and it is no hash: {other:?}"),
         }
     }
@@ -81,6 +143,15 @@ impl<'a> HashRef<'a> {
         match self {
             HashRef::Packed(list) => list.len() / 2,
             HashRef::Fields(fields) => fields.len(),
+        }
+    }
+
+    /// No field at all.
+    #[inline]
+    pub(super) fn is_empty(self) -> bool {
+        match self {
+            HashRef::Packed(list) => list.len() == 0,
+            HashRef::Fields(live) => live.fields.is_over(live.now_ms),
         }
     }
 
@@ -106,10 +177,10 @@ impl<'a> HashRef<'a> {
 
     /// True when the time of some field is over.
     #[inline]
-    fn is_due(self, now_ms: u64) -> bool {
+    fn hides(self) -> bool {
         match self {
             HashRef::Packed(_) => false,
-            HashRef::Fields(fields) => fields.next_expire_ms().is_some_and(|at_ms| at_ms <= now_ms),
+            HashRef::Fields(live) => live.hides(),
         }
     }
 
@@ -157,12 +228,12 @@ pub(super) fn read<R>(
 ) -> Result<Option<R>, CommandError> {
     let now_ms = keys.now_ms();
     let Some(entry) = keys.read_typed(key, DataType::Hash)? else { return Ok(None) };
-    let hash = HashRef::of(entry);
-    if !hash.is_due(now_ms) {
+    let hash = HashRef::of(entry, now_ms);
+    if !hash.hides() {
         return Ok(Some(look(hash)));
     }
-    remove_expired(keys, key);
-    Ok(keys.view(key).map(|entry| look(HashRef::of(entry))))
+    keys.expire_fields(key, EXPIRE_ON_ACCESS_MAX);
+    Ok(keys.view(key).map(|entry| look(HashRef::of(entry, now_ms))))
 }
 
 /// Looks a hash up to change it; `None` when there is none. It has no field whose time is over. Whoever leaves it without fields removes the key.
@@ -178,28 +249,17 @@ pub(super) fn write<R>(
     let limits = PackedLimits::of(keys.limits());
     let now_ms = keys.now_ms();
     let Some(entry) = keys.write_typed(key, DataType::Hash)? else { return Ok(None) };
-    let mut hash = HashMut { entry, limits };
-    if !hash.view().is_due(now_ms) {
+    let mut hash = HashMut { entry, limits, now_ms, ended: Vec::new() };
+    if !hash.view().hides() {
         return Ok(Some(change(&mut hash)));
     }
-    remove_expired(keys, key);
-    Ok(keys.write(key).map(|entry| change(&mut HashMut { entry, limits })))
-}
-
-/// Removes the fields whose time is over, and the key if there are no others.
-#[cold]
-fn remove_expired(keys: &mut Keyspace<'_>, key: &Key<'_>) {
-    let (now_ms, hash_of, limits) = (keys.now_ms(), keys.hash_of(), PackedLimits::of(keys.limits()));
-    let Some(entry) = keys.write(key) else { return };
-    let mut removed = Vec::new();
-    let is_gone = HashMut { entry, limits }.with_fields(|fields| {
-        fields.remove_expired(now_ms, usize::MAX, hash_of, |field| removed.push(field.field.to_vec()));
-        fields.is_empty()
-    });
-    if is_gone {
-        keys.delete(key, keys.freeing_by_expiry());
-    }
-    keys.fields_expired(key, &removed, is_gone);
+    keys.expire_fields(key, EXPIRE_ON_ACCESS_MAX);
+    let Some(entry) = keys.write(key) else { return Ok(None) };
+    let mut hash = HashMut { entry, limits, now_ms, ended: Vec::new() };
+    let result = change(&mut hash);
+    let ended = hash.ended;
+    keys.fields_ended(key, &ended);
+    Ok(Some(result))
 }
 
 /// Adds a hash of these fields for a key that is not there, and tells how many there are.
@@ -226,18 +286,36 @@ pub(super) fn add<'p>(keys: &mut Keyspace<'_>, key: &Key<'_>, pairs: impl Pairs<
 pub(super) struct HashMut<'a> {
     entry: EntryMut<'a>,
     limits: PackedLimits,
+    now_ms: u64,
+    /// Fields that were hidden because their time was over, and had to be removed to be set again.
+    ended: Vec<Vec<u8>>,
 }
 
 impl HashMut<'_> {
     /// The hash as readers see it.
     #[inline]
     pub(super) fn view(&self) -> HashRef<'_> {
-        HashRef::of(self.entry.view())
+        HashRef::of(self.entry.view(), self.now_ms)
+    }
+
+    /// Removes a field that is about to be set, if its time is over.
+    #[inline]
+    fn end_hidden(&mut self, field: &[u8], hash_of: impl Fn(&[u8]) -> u64) {
+        if let HashRef::Fields(live) = self.view()
+            && live.hides()
+            && live.get(hash_of(field), field).is_none()
+            && self.with_fields(|fields| fields.remove(field, hash_of))
+        {
+            self.ended.push(field.to_vec());
+        }
     }
 
     /// Sets fields, one after the other, and tells how many are new. They lose their expires.
     #[inline]
     pub(super) fn set_all<'p>(&mut self, pairs: impl Pairs<'p>, hash_of: impl Fn(&[u8]) -> u64) -> usize {
+        if self.view().hides() {
+            pairs.clone().for_each(|(field, _)| self.end_hidden(field, &hash_of));
+        }
         if let HashRef::Packed(list) = self.view() {
             if self.limits.admit(list.end() + 1, pairs.clone()) {
                 return self.set_all_packed(pairs, hash_of);
@@ -261,6 +339,7 @@ impl HashMut<'_> {
 
     /// Sets a field, whose expire stays. What becomes of its value may be longer than what was there.
     pub(super) fn set(&mut self, field: &[u8], value: &[u8], hash_of: impl Fn(&[u8]) -> u64) {
+        self.end_hidden(field, &hash_of);
         if let HashRef::Packed(list) = self.view() {
             let fits = self.limits.admits_lens(field.len(), value.len())
                 && listpack::has_room(list.end() + 1, field.len() + value.len());
@@ -300,6 +379,7 @@ impl HashMut<'_> {
                 }
                 found.is_some()
             }
+            HashRef::Fields(live) if live.hides() && live.get(hash_of(field), field).is_none() => false,
             HashRef::Fields(_) => self.with_fields(|fields| fields.remove(field, hash_of)),
         }
     }

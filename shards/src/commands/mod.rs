@@ -10,6 +10,8 @@ mod expire_condition;
 pub mod generic;
 mod geo;
 mod hash;
+mod hash_ex;
+pub mod hash_ex_rows;
 pub mod hash_expire;
 pub mod hash_rows;
 mod hash_sample;
@@ -32,6 +34,9 @@ mod set_algebra;
 mod set_random;
 pub mod set_rows;
 mod set_value;
+mod sort;
+mod sort_options;
+pub mod sort_rows;
 pub mod sorted_set;
 mod string;
 pub mod string_range;
@@ -49,6 +54,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     expire::COMMANDS,
     generic::COMMANDS,
     geo::rows::COMMANDS,
+    hash_ex_rows::COMMANDS,
     hash_expire::COMMANDS,
     hash_rows::COMMANDS,
     hyperloglog_rows::COMMANDS,
@@ -59,6 +65,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     rename::COMMANDS,
     scan::COMMANDS,
     sorted_set::blocking::COMMANDS,
+    sort_rows::COMMANDS,
     sorted_set::combine_rows::COMMANDS,
     sorted_set::member_rows::COMMANDS,
     sorted_set::range_rows::COMMANDS,

@@ -30,7 +30,8 @@ pub enum Method {
     All,
     /// All keys of an EXEC lie on one shard: it goes there as a whole.
     Single,
-    /// All slots are brought to the coordinator's shard: an EXEC with a command for all shards.
+    /// All slots are brought to the coordinator's shard: an EXEC with a command for all shards, or a command that reads
+    /// keys which its arguments do not name.
     GatherAll,
 }
 
@@ -217,6 +218,12 @@ impl Coordinator {
             out.extend(everybody(owners).iter().map(|part| (part.shard, lock(Part::Whole(call.clone())))));
             return;
         }
+        if txn.method == Method::GatherAll {
+            txn.participants = everybody(owners);
+            let part = || Part::LendAll(Watched::default());
+            out.extend(txn.participants.iter().map(|to| (to.shard, lock(part()))));
+            return;
+        }
         txn.part_of_key.clear();
         for position in &self.positions {
             let key = call.args.as_args().get(position.index);
@@ -242,7 +249,7 @@ impl Coordinator {
         let Work::Exec(exec) = &txn.work else { return };
         let mut for_all_shards = false;
         for call in &exec.calls {
-            for_all_shards |= call.command.spec.plan().is_for_all_shards();
+            for_all_shards |= call.command.spec.is_for_all_shards(call.args.as_args());
             self.positions.clear();
             call.command.spec.key_positions(call.args.as_args(), &mut self.positions);
             for position in &self.positions {

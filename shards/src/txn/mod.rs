@@ -10,7 +10,8 @@
 //!    participant lends the entries themselves, by pointer; the coordinator's shard runs the ordinary handler on
 //!    them, in one go, and gives them back with `Restore`. So a handler never knows that a key came from elsewhere.
 //!    A transaction whose keys turn out to lie on one shard goes there as a whole (`Part::Exec`) and runs at its
-//!    grant. One that holds a command for all shards (FLUSHALL, SCAN) has all slots gathered, table by table.
+//!    grant. One that holds a command for all shards (FLUSHALL, SCAN) has all slots gathered, table by table; so has a
+//!    command that reads keys which its arguments do not name (SORT with BY).
 //! 3. A participant releases the locks when its part has run or the entries are back. First it runs the single-key
 //!    commands that waited for them, then it grants the locks to whoever comes next.
 //!

@@ -277,7 +277,7 @@ impl Shard {
         match part {
             Part::Run(call) => self.claim(call, &mut claims),
             Part::Exec(exec) => {
-                if exec.calls.iter().any(|call| call.command.spec.plan().is_for_all_shards()) {
+                if exec.calls.iter().any(|call| call.command.spec.is_for_all_shards(call.args.as_args())) {
                     return Scope::Whole;
                 }
                 for call in &exec.calls {

@@ -19,14 +19,15 @@ pub enum Route {
     Walk,
 }
 
-/// Finds the way of a command. `plan` is its row's ([`CommandSpec::plan`]), `owner` the slot map; `positions` is
-/// memory to work in, and holds the command's keys afterwards unless its plan knows them already.
+/// Finds the way of a command. `plan` is its row's ([`CommandSpec::plan`]), `owner` the slot map of `shard_count` shards;
+/// `positions` is memory to work in, and holds the command's keys afterwards unless its plan knows them already.
 #[inline]
 pub fn route(
     spec: &CommandSpec,
     plan: Plan,
     args: Args<'_>,
     owner: impl Fn(SlotId) -> ShardId,
+    shard_count: usize,
     positions: &mut Vec<KeyPosition>,
 ) -> Route {
     match plan {
@@ -37,6 +38,9 @@ pub fn route(
         Plan::NoKeys => Route::Shard(None, None),
         Plan::AllShards => Route::Txn(Method::All),
         Plan::Walk => Route::Walk,
+        _ if shard_count > 1 && spec.reads_any_key.is_some_and(|reads_any_key| reads_any_key(args)) => {
+            Route::Txn(Method::GatherAll)
+        }
         Plan::Split | Plan::Gather => route_several(spec, plan, args, owner, positions),
     }
 }

@@ -7,8 +7,7 @@
 //!
 //! This file must not know pages, nor what time it is.
 
-use std::collections::BTreeSet;
-
+use super::expire_index::ExpireIndex;
 use super::remains::Remains;
 use super::table::{Place, Record, Table};
 
@@ -114,8 +113,8 @@ impl Front {
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
     table: Table<FieldRecord>,
-    /// (expire in milliseconds, hash) of the fields that have an expire.
-    expires: BTreeSet<(u64, u64)>,
+    /// Expire and hash of the fields that have an expire.
+    expires: ExpireIndex,
 }
 
 impl Fields {
@@ -158,7 +157,7 @@ impl Fields {
             let expire_ms = if let FieldExpire::At(at_ms) = expire { Some(at_ms) } else { None };
             let front = Front::new(field.len(), expire_ms);
             self.table.insert(hash, [front.as_slice(), field, value], hash_of);
-            self.expires.extend(expire_ms.map(|at_ms| (at_ms, hash)));
+            self.reindex(hash, None, expire_ms);
             return true;
         };
         let old = parse(self.table.get(place));
@@ -175,7 +174,7 @@ impl Fields {
         } else {
             let front = Front::new(field.len(), expire_ms);
             self.table.replace(place, [front.as_slice(), field, value], &hash_of);
-            self.reindex(hash, old_expire_ms, expire_ms, hash_of);
+            self.reindex(hash, old_expire_ms, expire_ms);
         }
         false
     }
@@ -205,7 +204,7 @@ impl Fields {
                 self.table.replace(place, [front.as_slice(), field, &value], &hash_of);
             }
         }
-        self.reindex(hash, old_expire_ms, expire_ms, hash_of);
+        self.reindex(hash, old_expire_ms, expire_ms);
         true
     }
 
@@ -220,28 +219,20 @@ impl Fields {
     fn remove_at(&mut self, place: Place, hash: u64, hash_of: impl Fn(&[u8]) -> u64) {
         let expire_ms = parse(self.table.get(place)).expire_ms;
         self.table.remove(place, &hash_of);
-        self.reindex(hash, expire_ms, None, hash_of);
+        self.reindex(hash, expire_ms, None);
     }
 
     /// Tells the index of a field whose expire in the table has changed from `old_ms` to `new_ms`.
-    fn reindex(
-        &mut self,
-        hash: u64,
-        old_ms: Option<u64>,
-        new_ms: Option<u64>,
-        hash_of: impl Fn(&[u8]) -> u64,
-    ) {
+    fn reindex(&mut self, hash: u64, old_ms: Option<u64>, new_ms: Option<u64>) {
         if old_ms == new_ms {
             return;
         }
         if let Some(old_ms) = old_ms {
-            // Two fields with one hash and one expire are one element of the index.
-            let is_shared = self.find_expiring(hash, old_ms, hash_of).is_some();
-            if !is_shared {
-                self.expires.remove(&(old_ms, hash));
-            }
+            self.expires.remove((old_ms, hash));
         }
-        self.expires.extend(new_ms.map(|at_ms| (at_ms, hash)));
+        if let Some(at_ms) = new_ms {
+            self.expires.add((at_ms, hash));
+        }
     }
 
     /// A field that an element of the index stands for.
@@ -254,7 +245,17 @@ impl Fields {
 
     /// When the next field ends, in milliseconds since 1970; `None` when no field has an expire.
     pub fn next_expire_ms(&self) -> Option<u64> {
-        self.expires.first().map(|&(at_ms, _)| at_ms)
+        self.expires.first().map(|(at_ms, _)| at_ms)
+    }
+
+    /// How many fields have an expire of `now_ms` or earlier. Cheap: a step for some hundred of them.
+    pub fn over_len(&self, now_ms: u64) -> usize {
+        self.expires.count_until(now_ms)
+    }
+
+    /// True when every field has an expire, and none is later than `now_ms`.
+    pub fn is_over(&self, now_ms: u64) -> bool {
+        self.expires.len() == self.len() && self.expires.last().is_none_or(|(at_ms, _)| at_ms <= now_ms)
     }
 
     /// Removes up to `budget` fields whose expire is `now_ms` or earlier, in the order of their expires, after
@@ -268,7 +269,7 @@ impl Fields {
     ) -> usize {
         let mut removed = 0;
         while removed < budget {
-            let Some(&(at_ms, hash)) = self.expires.first().filter(|(at_ms, _)| *at_ms <= now_ms) else {
+            let Some((at_ms, hash)) = self.expires.first().filter(|(at_ms, _)| *at_ms <= now_ms) else {
                 break;
             };
             let place = self.find_expiring(hash, at_ms, &hash_of);
@@ -297,9 +298,7 @@ impl Fields {
 
     /// Bytes of memory, as asked of the allocator; the index by estimate. Constant time.
     pub fn memory_bytes(&self) -> usize {
-        // Nodes of a B-tree are from half full to full.
-        let index = self.expires.len() * size_of::<(u64, u64)>() * 3 / 2;
-        size_of::<Fields>() + self.table.memory_bytes() + index
+        size_of::<Fields>() + self.table.memory_bytes() + self.expires.memory_bytes()
     }
 
     /// Takes the map apart, so that a large one can be freed in steps.
@@ -312,6 +311,9 @@ impl Fields {
     pub(super) fn check(&self, hash_of: impl Fn(&[u8]) -> u64) {
         self.table.check(&hash_of);
         let with_expire = self.iter().filter_map(|field| Some((field.expire_ms?, hash_of(field.field))));
-        assert_eq!(with_expire.collect::<BTreeSet<_>>(), self.expires);
+        let mut expected: Vec<_> = with_expire.collect();
+        expected.sort_unstable();
+        assert_eq!(self.expires.iter().collect::<Vec<_>>(), expected);
+        assert_eq!(self.expires.len(), expected.len());
     }
 }

@@ -20,6 +20,7 @@
 //! This folder must not know keys, commands, replies or limits. The hash is handed in and must be keyed: clients
 //! choose the members. Random numbers are handed in too.
 
+mod expire_index;
 mod fields;
 mod members;
 mod page;

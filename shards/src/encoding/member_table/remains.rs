@@ -1,8 +1,8 @@
 //! What is left of a set or a map that is no more, and is freed in bounded steps.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
+use super::expire_index::ExpireIndex;
 use super::fields::FieldRecord;
 use super::members::MemberRecord;
 use super::table::Table;
@@ -15,24 +15,24 @@ const BYTES_PER_UNIT: usize = 4096;
 pub struct Remains {
     members: Table<MemberRecord>,
     fields: Table<FieldRecord>,
-    expires: BTreeSet<(u64, u64)>,
+    expires: ExpireIndex,
 }
 
 impl Remains {
     pub(super) fn of_members(members: Table<MemberRecord>) -> Remains {
-        Remains { members, fields: Table::default(), expires: BTreeSet::new() }
+        Remains { members, fields: Table::default(), expires: ExpireIndex::default() }
     }
 
-    pub(super) fn of_fields(fields: Table<FieldRecord>, expires: BTreeSet<(u64, u64)>) -> Remains {
+    pub(super) fn of_fields(fields: Table<FieldRecord>, expires: ExpireIndex) -> Remains {
         Remains { members: Table::default(), fields, expires }
     }
 
     /// Frees until about `budget` units are used, and returns how many are: less than `budget` means that nothing is
-    /// left. A unit is a page of some members, a long member or a part of it, or an element of the index of expires.
+    /// left. A unit is a page of some members, a long member or a part of it, or a run of the index of expires.
     pub fn free_some(&mut self, budget: usize) -> usize {
         let mut used = self.members.free_some(budget, BYTES_PER_UNIT);
         used += self.fields.free_some(budget.saturating_sub(used), BYTES_PER_UNIT);
-        while used < budget && self.expires.pop_first().is_some() {
+        while used < budget && self.expires.free_run() {
             used += 1;
         }
         used

@@ -85,8 +85,9 @@ impl Node {
         }
         let slots = &self.workers[connection.worker.index()].slots;
         let mut positions = Vec::new();
-        let way =
-            route(&command.spec, command.spec.plan(), borrowed, |slot| slots.owner(slot), &mut positions);
+        let (spec, shard_count) = (&command.spec, self.workers.len());
+        let owner = |slot| slots.owner(slot);
+        let way = route(spec, spec.plan(), borrowed, owner, shard_count, &mut positions);
         let must_wait = match way {
             Route::Txn(_) | Route::Walk => true,
             Route::Shard(_, slot) => slot.is_none() && command.spec.has_keys(),
@@ -199,7 +200,7 @@ impl Node {
         let is_own_call = |call: &OwnedCall| {
             let mut positions = Vec::new();
             call.command.spec.key_positions(call.args.as_args(), &mut positions);
-            !call.command.spec.plan().is_for_all_shards()
+            !call.command.spec.is_for_all_shards(call.args.as_args())
                 && positions.iter().all(|position| is_own(call.args.as_args().get(position.index)))
         };
         exec.watched.keys.iter().all(|(_, key)| is_own(key)) && exec.calls.iter().all(is_own_call)
