@@ -133,10 +133,10 @@ impl Env {
     pub fn signal(&mut self, db: DbIndex, key: &[u8], event: Event) {
         // An expired key may be evicted before anybody meets it.
         let is_removal = event == event::EXPIRED || event == event::EVICTED;
-        if !self.watches.is_empty() {
+        if event.breaks_watches && !self.watches.is_empty() {
             self.watches.touch(db, key, is_removal);
         }
-        if let Some(away) = &mut self.away {
+        if let Some(away) = self.away.as_mut().filter(|_| event.breaks_watches) {
             away.push((db, key.into(), is_removal));
         }
     }
