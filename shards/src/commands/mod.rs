@@ -29,6 +29,7 @@ mod set_random;
 pub mod set_rows;
 mod set_value;
 pub mod sorted_set;
+pub mod stream;
 mod string;
 pub mod string_range;
 pub mod string_rows;
@@ -55,6 +56,8 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     sorted_set::member_rows::COMMANDS,
     sorted_set::range_rows::COMMANDS,
     set_rows::COMMANDS,
+    stream::entry_rows::COMMANDS,
+    stream::group_rows::COMMANDS,
     string_range::COMMANDS,
     string_rows::COMMANDS,
 ];
