@@ -154,7 +154,8 @@ fn the_last_id_is_set_but_never_below_an_entry() {
         "XADD s 5-1 a 1 | XSETID s 9-1 ENTRIESADDED 0 | XSETID s 9-1 ENTRIESADDED -1 | XSETID s 5-1 MAXDELETEDID 6 \
          | XSETID s 9-1 ENTRIESADDED 7 MAXDELETEDID 3-1 | XSETID s 9-1 X | XSETID none 1-1",
         &format!(
-            "5-1 | {small} | -ERR entries_added must be positive | {deleted} | OK | -ERR syntax error | -ERR no such key"
+            "5-1 | {small} | -ERR entries_added must be positive | {deleted} | OK | -ERR syntax error \
+             | -ERR no such key"
         ),
     );
     check(
@@ -341,7 +342,8 @@ fn groups_and_consumers_come_and_go() {
         "-BUSYGROUP Consumer Group name already exists | OK | :1 | :0",
     );
     check_delivered(
-        "XGROUP CREATECONSUMER s g carol | XGROUP CREATECONSUMER s g carol | XGROUP DELCONSUMER s g alice | XGROUP DELCONSUMER s g alice",
+        "XGROUP CREATECONSUMER s g carol | XGROUP CREATECONSUMER s g carol | XGROUP DELCONSUMER s g alice \
+         | XGROUP DELCONSUMER s g alice",
         ":1 | :0 | :1 | :0",
     );
     check_delivered(
@@ -382,9 +384,10 @@ fn xinfo_tells_what_is_there() {
         "[[name g consumers :2 pending :2 last-delivered-id 2-1 entries-read :2 lag :1]]",
     );
     check_delivered(
-        "SLEEP 3 | XGROUP CREATECONSUMER s g carol | SLEEP 4 | XREADGROUP GROUP g bob STREAMS s 0 | XINFO CONSUMERS s g",
-        ":1 | [[s [[2-1 [b 2]]]]] | [[name alice pending :1 idle :7 inactive :7] [name bob pending :1 idle :0 inactive :7] \
-         [name carol pending :0 idle :4 inactive :-1]]",
+        "SLEEP 3 | XGROUP CREATECONSUMER s g carol | SLEEP 4 | XREADGROUP GROUP g bob STREAMS s 0 \
+         | XINFO CONSUMERS s g",
+        ":1 | [[s [[2-1 [b 2]]]]] | [[name alice pending :1 idle :7 inactive :7] \
+         [name bob pending :1 idle :0 inactive :7] [name carol pending :0 idle :4 inactive :-1]]",
     );
     let at = START_MS;
     check_delivered(
@@ -392,9 +395,9 @@ fn xinfo_tells_what_is_there() {
         &format!(
             "{{length :3 radix-tree-keys :1 radix-tree-nodes :2 last-generated-id 3-1 max-deleted-entry-id 0-0 \
              entries-added :3 recorded-first-entry-id 1-1 entries [[1-1 [a 1]]] groups [{{name g last-delivered-id 2-1 \
-             entries-read :2 lag :1 pel-count :2 pending [[1-1 alice :{at} :1]] consumers [{{name alice seen-time :{at} \
-             active-time :{at} pel-count :1 pending [[1-1 :{at} :1]]}} {{name bob seen-time :{at} active-time :{at} \
-             pel-count :1 pending [[2-1 :{at} :1]]}}]}}]}}"
+             entries-read :2 lag :1 pel-count :2 pending [[1-1 alice :{at} :1]] consumers \
+             [{{name alice seen-time :{at} active-time :{at} pel-count :1 pending [[1-1 :{at} :1]]}} \
+             {{name bob seen-time :{at} active-time :{at} pel-count :1 pending [[2-1 :{at} :1]]}}]}}]}}"
         ),
     );
     let syntax = "-ERR unknown subcommand or wrong number of arguments for 'STREAM'. Try XINFO HELP.";
