@@ -42,6 +42,15 @@ impl Options {
     }
 }
 
+/// The most arguments of XGROUP CREATE and of XGROUP SETID. Options may be repeated up to them, and that there are more
+/// is found out last (Redis: xgroupCommand).
+const CREATE_ARGS_MAX: usize = 8;
+const SETID_ARGS_MAX: usize = 7;
+
+fn check_len(args: Args<'_>, len_max: usize) -> Done {
+    if args.len() > len_max { Err(subcommand_syntax(args.get(1), "XGROUP")) } else { Ok(()) }
+}
+
 fn no_stream() -> CommandError {
     CommandError::other(
         "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM \
@@ -54,6 +63,7 @@ pub(super) fn create(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let key = ctx.only_key(args, 2);
     let (name, id) = (args.get(3), args.get(4));
     let create = |stream: &mut Stream| -> Done {
+        check_len(args, CREATE_ARGS_MAX)?;
         let id = if id == b"$" { stream.log.last_id() } else { exact_id(id)? };
         let created = stream.groups.create(name, id, options.entries_read);
         let taken = CommandError::other("BUSYGROUP Consumer Group name already exists");
@@ -102,6 +112,7 @@ fn change_group<R>(
 pub(super) fn setid(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let options = Options::parse(args, false)?;
     let key = key_with_group(ctx, args)?;
+    check_len(args, SETID_ARGS_MAX)?;
     let id = match args.get(4) {
         b"$" => ctx.keys.view(&key).map(|entry| stream_of(entry).log.last_id()).unwrap_or_default(),
         text => any_id(text)?,

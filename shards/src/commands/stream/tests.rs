@@ -363,6 +363,11 @@ fn groups_and_consumers_come_and_go() {
     );
     let syntax = "-ERR unknown subcommand or wrong number of arguments for 'CREATE'. Try XGROUP HELP.";
     check(
+        "XGROUP CREATE s g 0 MKSTREAM MKSTREAM MKSTREAM | XGROUP CREATE s h 0 ENTRIESREAD 1 ENTRIESREAD 2 \
+         | XGROUP CREATE t g 0 ENTRIESREAD 1 ENTRIESREAD 2",
+        &format!("OK | {syntax} | {missing}"),
+    );
+    check(
         "XGROUP CREATE s g 0 X | XGROUP CREATE s g 0 ENTRIESREAD -2",
         &format!("{syntax} | -ERR value for ENTRIESREAD must be positive or -1"),
     );
