@@ -90,8 +90,19 @@ pub struct Env {
     pub block: Option<Box<Block>>,
 }
 
-/// A key that was changed, and whether it has only gone because its time was over.
-pub type ChangedKey = (DbIndex, Box<[u8]>, bool);
+/// A key that was changed on a shard that is not its own.
+pub type ChangedKey = (DbIndex, Box<[u8]>, Change);
+
+/// What its owner has to know of it. Of several changes the greatest counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Change {
+    /// It breaks no watch; clients that wait for the key have a look.
+    Aside,
+    /// The key has gone because its time was over, or for want of memory.
+    Removal,
+    /// The value or the expire has changed.
+    Value,
+}
 
 /// When the memory of big values is given back: the directives `lazyfree-lazy-...` of the same names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -140,14 +151,19 @@ impl Env {
     pub fn signal(&mut self, db: DbIndex, key: &[u8], event: Event) {
         // An expired key may be evicted before anybody meets it.
         let is_removal = event == event::EXPIRED || event == event::EVICTED;
-        if !self.watches.is_empty() {
+        if event.breaks_watches && !self.watches.is_empty() {
             self.watches.touch(db, key, is_removal);
         }
         if !self.awaited.is_empty() {
             self.awaited.signal(db, key);
         }
         if let Some(away) = &mut self.away {
-            away.push((db, key.into(), is_removal));
+            let change = match is_removal {
+                _ if !event.breaks_watches => Change::Aside,
+                true => Change::Removal,
+                false => Change::Value,
+            };
+            away.push((db, key.into(), change));
         }
     }
 

@@ -10,10 +10,17 @@ pub struct Event {
     pub class: u8,
     /// Redis's name of the event.
     pub name: &'static str,
+    /// The key's value has changed for WATCH. Groups of streams can change without that, and counters of a stream
+    /// (Redis: no signalModifiedKey).
+    pub breaks_watches: bool,
 }
 
 const fn event(class: u8, name: &'static str) -> Event {
-    Event { class, name }
+    Event { class, name, breaks_watches: true }
+}
+
+const fn unwatched(class: u8, name: &'static str) -> Event {
+    Event { class, name, breaks_watches: false }
 }
 
 // Any type.
@@ -138,3 +145,24 @@ pub const SINTERSTORE: Event = event(b's', "sinterstore");
 pub const SUNIONSTORE: Event = event(b's', "sunionstore");
 /// The destination of SDIFFSTORE.
 pub const SDIFFSTORE: Event = event(b's', "sdiffstore");
+// Streams.
+/// XADD.
+pub const XADD: Event = event(b't', "xadd");
+/// Entries were trimmed, by XTRIM or XADD.
+pub const XTRIM: Event = event(b't', "xtrim");
+/// XDEL.
+pub const XDEL: Event = event(b't', "xdel");
+/// XSETID.
+pub const XSETID: Event = unwatched(b't', "xsetid");
+/// XGROUP CREATE, of a stream that was there.
+pub const XGROUP_CREATE: Event = unwatched(b't', "xgroup-create");
+/// XGROUP CREATE with MKSTREAM that has made the key.
+pub const XGROUP_CREATE_WITH_STREAM: Event = event(b't', "xgroup-create");
+/// A consumer was created, by XGROUP CREATECONSUMER or by a command that named it.
+pub const XGROUP_CREATECONSUMER: Event = unwatched(b't', "xgroup-createconsumer");
+/// XGROUP DELCONSUMER.
+pub const XGROUP_DELCONSUMER: Event = unwatched(b't', "xgroup-delconsumer");
+/// XGROUP DESTROY.
+pub const XGROUP_DESTROY: Event = unwatched(b't', "xgroup-destroy");
+/// XGROUP SETID.
+pub const XGROUP_SETID: Event = unwatched(b't', "xgroup-setid");

@@ -83,6 +83,12 @@ impl<'a> Keyspace<'a> {
         self.env.signal(self.selected, key.bytes, event);
     }
 
+    /// Tells that something has changed that has no event and breaks no watch: what is pending in a group of a stream.
+    #[inline]
+    pub fn changed_without_event(&mut self) {
+        self.env.dirty += 1;
+    }
+
     /// Says what the running command has done where that is not what the client sent: with absolute times, results
     /// instead of increments of floats, chosen members. Called after `changed`; several calls are several commands.
     #[inline]

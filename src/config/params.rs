@@ -469,8 +469,8 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     live("zset-max-listpack-value", MEMORY, "64", number!(limits.sorted_set_value_bytes_max))
         .alias("zset-max-ziplist-value"),
     live("hll-sparse-max-bytes", MEMORY, "3000", number!(limits.hll_sparse_bytes_max)),
-    later("stream-node-max-bytes", MEMORY, "4096"),
-    later("stream-node-max-entries", LONG, "100"),
+    live("stream-node-max-bytes", MEMORY, "4096", number!(limits.stream_node_bytes_max)),
+    live("stream-node-max-entries", LONG, "100", number!(limits.stream_node_entries_max)),
     // Scripts, slow commands, latency, events.
     later("busy-reply-threshold", LONG, "5000").alias("lua-time-limit"),
     later("lua-enable-deprecated-api", BOOL, "no").immutable().hidden(),

@@ -131,6 +131,12 @@ const TOLERANCES: &[Tolerance] = &[
         reason: "since Redis 7.2 small lists and sets are listpacks, and our SDIFFSTORE always encodes by what is left",
     },
     Tolerance {
+        command: "XPENDING",
+        when: When::Always,
+        how: How::Within(1_000_000),
+        reason: "it tells for how many milliseconds entries are pending, at each server's own time",
+    },
+    Tolerance {
         command: "HELLO",
         when: When::Always,
         how: How::TypeOnly,

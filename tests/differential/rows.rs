@@ -216,6 +216,67 @@ const SORT_BY_TEXT: &[Sequence] =
     &[&[Word("DESC")], LIMIT, &[Word("GET"), Word("w_*")], &[Word("GET"), Word("nostar")]];
 const SORT_NOTHING: &[Sequence] =
     &[&[Word("DESC")], LIMIT, &[Word("ALPHA")], &[Word("GET"), Word("w_*")], &[Value]];
+/// Ids of entries: few milliseconds, so that commands meet and a stream grows for long.
+const ENTRY_ID: crate::argument::Arg = OneOf(&[
+    &[Word("1-1")],
+    &[Word("1-2")],
+    &[Word("2-1")],
+    &[Word("2-3")],
+    &[Word("3")],
+    &[Word("5-1")],
+    &[Word("9-2")],
+    &[Word("0-0")],
+    &[Word("0")],
+]);
+/// Never `*`: what that makes depends on the clock.
+const NEW_ID: crate::argument::Arg = OneOf(&[
+    &[Word("1-*")],
+    &[Word("2-*")],
+    &[Word("2-*")],
+    &[Word("3-*")],
+    &[Word("9-*")],
+    &[Word("9-*")],
+    &[ENTRY_ID],
+]);
+const ID_BOUND: crate::argument::Arg = OneOf(&[
+    &[ENTRY_ID],
+    &[Word("-")],
+    &[Word("+")],
+    &[Word("(2-1")],
+    &[Word("(1-1")],
+    &[Word("(0-0")],
+    &[Word("(+")],
+]);
+const COUNT: Sequence = &[Word("COUNT"), Index];
+const ENTRY_FIELDS: crate::argument::Arg = Times(1, 3, &[Field, Value]);
+const TRIMMING: crate::argument::Arg = OneOf(&[
+    &[Word("MAXLEN"), Word("5")],
+    &[Word("MAXLEN"), Word("="), Word("2")],
+    &[Word("MAXLEN"), Word("~"), Word("3")],
+    &[Word("MAXLEN"), Word("~"), Word("1"), Word("LIMIT"), Index],
+    &[Word("MAXLEN"), Index],
+    &[Word("MINID"), ENTRY_ID],
+    &[Word("MINID"), Word("~"), ENTRY_ID],
+    &[Word("LIMIT"), Index],
+]);
+const GROUP: crate::argument::Arg = OneOf(&[&[Word("g")], &[Word("g")], &[Word("streams")]]);
+/// Those that commands may create by naming them. XGROUP CREATECONSUMER has names of its own, because Redis 7.0 creates
+/// nobody who gets nothing.
+const CONSUMER: crate::argument::Arg = OneOf(&[&[Word("c")], &[Word("d")], &[Word("streams")]]);
+const STREAMS: crate::argument::Arg = OneOf(&[
+    &[Word("STREAMS"), SmallKey, ENTRY_ID],
+    &[Word("STREAMS"), SmallKey, SmallKey, ENTRY_ID, ENTRY_ID],
+    &[Word("STREAMS"), SmallKey, SmallKey, SmallKey, Word("$"), ENTRY_ID, Word("0")],
+]);
+const GROUP_STREAMS: crate::argument::Arg = OneOf(&[
+    &[Word("STREAMS"), SmallKey, Word(">")],
+    &[Word("STREAMS"), SmallKey, ENTRY_ID],
+    &[Word("STREAMS"), SmallKey, SmallKey, Word(">"), Word(">")],
+    &[Word("STREAMS"), SmallKey, Word("$")],
+]);
+const GROUP_START: crate::argument::Arg = OneOf(&[&[Word("0")], &[Word("$")], &[ENTRY_ID]]);
+const CLAIM_OPTIONS: &[Sequence] =
+    &[&[Word("FORCE")], &[Word("JUSTID")], &[Word("RETRYCOUNT"), Index], &[Word("LASTID"), ENTRY_ID]];
 
 const PATTERNS: &[Sequence] =
     &[&[Word("*")], &[Word("?")], &[Word("[a-c]")], &[Word("*a*")], &[Word("{a}[^1]")], &[Key], &[Value]];
@@ -419,6 +480,29 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "ZSCORE", weight: 6, args: &[Key, SORTED_MEMBER] },
     Row { name: "ZUNION", weight: 5, args: &[SETS, Options(AGGREGATES), Options(&[WITH_SCORES])] },
     Row { name: "ZUNIONSTORE", weight: 4, args: &[SmallKey, SETS, Options(AGGREGATES)] },
+    // Streams.
+    Row { name: "XACK", weight: 6, args: &[Key, GROUP, Times(1, 3, &[ENTRY_ID])] },
+    Row { name: "XADD", weight: 45, args: &[Key, NEW_ID, ENTRY_FIELDS] },
+    Row { name: "XADD", weight: 20, args: &[Key, Options(&[&[Word("NOMKSTREAM")], &[TRIMMING]]), NEW_ID, ENTRY_FIELDS] },
+    Row { name: "XAUTOCLAIM", weight: 5, args: &[Key, GROUP, CONSUMER, Word("0"), ID_BOUND, Options(&[&[Word("COUNT"), Word("2")], &[Word("JUSTID")]])] },
+    Row { name: "XCLAIM", weight: 8, args: &[Key, GROUP, CONSUMER, Word("0"), Times(1, 3, &[ENTRY_ID]), Options(CLAIM_OPTIONS)] },
+    Row { name: "XDEL", weight: 8, args: &[Key, Times(1, 3, &[ENTRY_ID])] },
+    Row { name: "XGROUP", weight: 12, args: &[Word("CREATE"), Key, GROUP, GROUP_START, Options(&[&[Word("MKSTREAM")], &[Word("ENTRIESREAD"), Index]])] },
+    Row { name: "XGROUP", weight: 3, args: &[Word("CREATECONSUMER"), Key, GROUP, OneOf(&[&[Word("e")], &[Word("f")]])] },
+    Row { name: "XGROUP", weight: 2, args: &[Word("DELCONSUMER"), Key, GROUP, CONSUMER] },
+    Row { name: "XGROUP", weight: 2, args: &[Word("DESTROY"), Key, GROUP] },
+    Row { name: "XGROUP", weight: 4, args: &[Word("SETID"), Key, GROUP, GROUP_START, Options(&[&[Word("ENTRIESREAD"), Index]])] },
+    Row { name: "XINFO", weight: 10, args: &[Word("STREAM"), Key] },
+    Row { name: "XLEN", weight: 6, args: &[Key] },
+    Row { name: "XPENDING", weight: 6, args: &[Key, GROUP] },
+    Row { name: "XPENDING", weight: 6, args: &[Key, GROUP, ID_BOUND, ID_BOUND, Index, Options(&[&[CONSUMER]])] },
+    Row { name: "XRANGE", weight: 12, args: &[Key, ID_BOUND, ID_BOUND, Options(&[COUNT])] },
+    Row { name: "XREAD", weight: 12, args: &[Options(&[COUNT]), STREAMS] },
+    Row { name: "XREADGROUP", weight: 20, args: &[Word("GROUP"), GROUP, CONSUMER, Options(&[COUNT, &[Word("NOACK")]]), GROUP_STREAMS] },
+    Row { name: "XREADGROUP", weight: 4, args: &[Word("COUNT"), Word("2"), Word("GROUP"), Word("g"), Word("c"), GROUP_STREAMS] },
+    Row { name: "XREVRANGE", weight: 10, args: &[Key, ID_BOUND, ID_BOUND, Options(&[COUNT])] },
+    Row { name: "XSETID", weight: 3, args: &[Key, ENTRY_ID, Options(&[&[Word("ENTRIESADDED"), Index], &[Word("MAXDELETEDID"), ENTRY_ID]])] },
+    Row { name: "XTRIM", weight: 8, args: &[Key, TRIMMING] },
     // Transactions, beside those that the stream makes in one piece: often in the wrong place.
     Row { name: "MULTI", weight: 1, args: &[] },
     Row { name: "EXEC", weight: 4, args: &[] },

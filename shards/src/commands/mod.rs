@@ -38,6 +38,7 @@ mod sort;
 mod sort_options;
 pub mod sort_rows;
 pub mod sorted_set;
+pub mod stream;
 mod string;
 pub mod string_range;
 pub mod string_rows;
@@ -70,6 +71,8 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     sorted_set::member_rows::COMMANDS,
     sorted_set::range_rows::COMMANDS,
     set_rows::COMMANDS,
+    stream::entry_rows::COMMANDS,
+    stream::group_rows::COMMANDS,
     string_range::COMMANDS,
     string_rows::COMMANDS,
 ];

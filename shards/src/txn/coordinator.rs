@@ -13,6 +13,7 @@ use super::{
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::Block;
 use crate::command::keys::KeyPosition;
+use crate::db::Change;
 use crate::effects::Stamp;
 use crate::reply::Reply;
 use crate::shard::Shard;
@@ -440,8 +441,9 @@ impl Coordinator {
             for (db, key) in part.keys.iter().filter(|_| part.shard != shard.id) {
                 // A key that several participants were asked for does not exist: each key has one owner.
                 match changed.remove(&(db, key.into())) {
-                    Some(true) => back.expired.push(db, key),
-                    Some(false) => back.changed.push(db, key),
+                    Some(Change::Removal) => back.expired.push(db, key),
+                    Some(Change::Value) => back.changed.push(db, key),
+                    Some(Change::Aside) => back.aside.push(db, key),
                     None => {}
                 }
             }

@@ -226,6 +226,8 @@ pub struct Return {
     pub changed: Keys,
     /// Those that were removed because their time was over.
     pub expired: Keys,
+    /// Those at which only clients that wait for them have to look.
+    pub aside: Keys,
     /// What becomes of the client whose blocking command it was.
     pub wait: Option<Wait>,
     /// The clock of the transaction's effects.

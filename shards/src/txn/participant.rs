@@ -9,7 +9,7 @@ use super::{
 };
 use crate::command::flags;
 use crate::command::keys::{KeyPosition, RO};
-use crate::db::DbIndex;
+use crate::db::{Change, DbIndex};
 use crate::effects::Stamp;
 use crate::entry::Entry;
 use crate::reply::Reply;
@@ -218,11 +218,12 @@ impl Shard {
                     self.release(txid, out);
                 }
             }
-            TxnMessage::Restore(txid, Return { lent, changed, expired, wait, clock }) => {
+            TxnMessage::Restore(txid, Return { lent, changed, expired, aside, wait, clock }) => {
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 self.take_back(lent);
                 self.signal_changed(&changed, false);
                 self.signal_changed(&expired, true);
+                aside.iter().for_each(|(db, key)| self.env_mut().awaited.signal(db, key));
                 self.take_wait(wait);
                 if let Part::Lend(_, watched) | Part::LendAll(watched) = &active.part {
                     self.unwatch(watched);
@@ -401,15 +402,15 @@ impl Shard {
         self.txn.owned = all.then(|| std::mem::replace(&mut self.env_mut().owned, SlotSet::all()));
     }
 
-    /// Ends it, and returns the keys that were changed, for their owners; `true` for those of which only the time was
-    /// over.
-    pub(super) fn end_away(&mut self) -> HashMap<(DbIndex, Box<[u8]>), bool> {
+    /// Ends it, and returns the keys that were changed, for their owners.
+    pub(super) fn end_away(&mut self) -> HashMap<(DbIndex, Box<[u8]>), Change> {
         if let Some(owned) = self.txn.owned.take() {
             self.env_mut().owned = owned;
         }
         let mut changed = HashMap::new();
-        for (db, key, is_expiry) in self.env_mut().away.take().into_iter().flatten() {
-            *changed.entry((db, key)).or_insert(true) &= is_expiry;
+        for (db, key, change) in self.env_mut().away.take().into_iter().flatten() {
+            let strongest = changed.entry((db, key)).or_insert(change);
+            *strongest = change.max(*strongest);
         }
         changed
     }

@@ -1,0 +1,364 @@
+//! The rows of the commands on entries: [`super::add`], [`super::edit`], [`super::range`], [`super::read`].
+
+use super::{add, edit, range, read};
+use crate::command::flags::{self, acl};
+use crate::command::keys::{BeginSearch, FindKeys};
+use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+
+/// The rows.
+pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
+    DataCommand {
+        run: add::xadd,
+        spec: CommandSpec {
+            name: "xadd",
+            summary: "Appends a new entry to a stream",
+            since: "5.0.0",
+            complexity: "O(1) when adding a new entry, O(N) when trimming where N being the number of \
+                entries evicted.",
+            group: Group::Stream,
+            arity: Arity::AtLeast(5),
+            flags: flags::WRITE | flags::DENYOOM | flags::FAST,
+            acl: acl::STREAM,
+            keys: &[KeySpec {
+                notes: "UPDATE instead of INSERT because of the optional trimming feature",
+                ..KeySpec::at(1, keys::RW | keys::UPDATE)
+            }],
+            tips: &["nondeterministic_output"],
+            history: &[
+                ("6.2.0", "Added the `NOMKSTREAM` option, `MINID` trimming strategy and the `LIMIT` option."),
+                ("7.0.0", "Added support for the `<ms>-*` explicit ID form."),
+            ],
+            args: &[
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+                Arg {
+                    name: "nomkstream",
+                    kind: ArgKind::PureToken,
+                    token: "NOMKSTREAM",
+                    since: "6.2.0",
+                    optional: true,
+                    ..Arg::BASE
+                },
+                Arg {
+                    name: "trim",
+                    kind: ArgKind::Block,
+                    optional: true,
+                    args: &[
+                        Arg {
+                            name: "strategy",
+                            kind: ArgKind::OneOf,
+                            args: &[
+                                Arg {
+                                    name: "maxlen",
+                                    kind: ArgKind::PureToken,
+                                    token: "MAXLEN",
+                                    ..Arg::BASE
+                                },
+                                Arg {
+                                    name: "minid",
+                                    kind: ArgKind::PureToken,
+                                    token: "MINID",
+                                    since: "6.2.0",
+                                    ..Arg::BASE
+                                },
+                            ],
+                            ..Arg::BASE
+                        },
+                        Arg {
+                            name: "operator",
+                            kind: ArgKind::OneOf,
+                            optional: true,
+                            args: &[
+                                Arg { name: "equal", kind: ArgKind::PureToken, token: "=", ..Arg::BASE },
+                                Arg {
+                                    name: "approximately",
+                                    kind: ArgKind::PureToken,
+                                    token: "~",
+                                    ..Arg::BASE
+                                },
+                            ],
+                            ..Arg::BASE
+                        },
+                        Arg { name: "threshold", ..Arg::BASE },
+                        Arg {
+                            name: "count",
+                            kind: ArgKind::Integer,
+                            token: "LIMIT",
+                            since: "6.2.0",
+                            optional: true,
+                            ..Arg::BASE
+                        },
+                    ],
+                    ..Arg::BASE
+                },
+                Arg {
+                    name: "id_or_auto",
+                    kind: ArgKind::OneOf,
+                    args: &[
+                        Arg { name: "auto_id", kind: ArgKind::PureToken, token: "*", ..Arg::BASE },
+                        Arg { name: "id", ..Arg::BASE },
+                    ],
+                    ..Arg::BASE
+                },
+                Arg {
+                    name: "field_value",
+                    kind: ArgKind::Block,
+                    multiple: true,
+                    args: &[Arg { name: "field", ..Arg::BASE }, Arg { name: "value", ..Arg::BASE }],
+                    ..Arg::BASE
+                },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: edit::xdel,
+        spec: CommandSpec {
+            name: "xdel",
+            summary: "Removes the specified entries from the stream. Returns the number of items actually \
+                deleted, that may be different from the number of IDs passed in case certain IDs do not \
+                exist.",
+            since: "5.0.0",
+            complexity: "O(1) for each single item to delete in the stream, regardless of the stream size.",
+            group: Group::Stream,
+            arity: Arity::AtLeast(3),
+            flags: flags::WRITE | flags::FAST,
+            acl: acl::STREAM,
+            keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
+            args: &[
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+                Arg { name: "id", multiple: true, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: edit::xlen,
+        spec: CommandSpec {
+            name: "xlen",
+            summary: "Return the number of entries in a stream",
+            since: "5.0.0",
+            complexity: "O(1)",
+            group: Group::Stream,
+            arity: Arity::Exactly(2),
+            flags: flags::READONLY | flags::FAST,
+            acl: acl::STREAM,
+            keys: &[KeySpec::at(1, keys::RO)],
+            args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: range::xrange,
+        spec: CommandSpec {
+            name: "xrange",
+            summary: "Return a range of elements in a stream, with IDs matching the specified IDs interval",
+            since: "5.0.0",
+            complexity: "O(N) with N being the number of elements being returned. If N is constant (e.g. \
+                always asking for the first 10 elements with COUNT), you can consider it O(1).",
+            group: Group::Stream,
+            arity: Arity::AtLeast(4),
+            flags: flags::READONLY,
+            acl: acl::STREAM,
+            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
+            history: &[("6.2.0", "Added exclusive ranges.")],
+            args: &[
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+                Arg { name: "start", ..Arg::BASE },
+                Arg { name: "end", ..Arg::BASE },
+                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: range::xrevrange,
+        spec: CommandSpec {
+            name: "xrevrange",
+            summary: "Return a range of elements in a stream, with IDs matching the specified IDs interval, \
+                in reverse order (from greater to smaller IDs) compared to XRANGE",
+            since: "5.0.0",
+            complexity: "O(N) with N being the number of elements returned. If N is constant (e.g. always \
+                asking for the first 10 elements with COUNT), you can consider it O(1).",
+            group: Group::Stream,
+            arity: Arity::AtLeast(4),
+            flags: flags::READONLY,
+            acl: acl::STREAM,
+            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
+            history: &[("6.2.0", "Added exclusive ranges.")],
+            args: &[
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+                Arg { name: "end", ..Arg::BASE },
+                Arg { name: "start", ..Arg::BASE },
+                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: edit::xsetid,
+        spec: CommandSpec {
+            name: "xsetid",
+            summary: "An internal command for replicating stream values",
+            since: "5.0.0",
+            complexity: "O(1)",
+            group: Group::Stream,
+            arity: Arity::AtLeast(3),
+            flags: flags::WRITE | flags::DENYOOM | flags::FAST,
+            acl: acl::STREAM,
+            keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
+            history: &[("7.0.0", "Added the `entries_added` and `max_deleted_entry_id` arguments.")],
+            args: &[
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+                Arg { name: "last-id", ..Arg::BASE },
+                Arg {
+                    name: "entries_added",
+                    kind: ArgKind::Integer,
+                    token: "ENTRIESADDED",
+                    since: "7.0.0",
+                    optional: true,
+                    ..Arg::BASE
+                },
+                Arg {
+                    name: "max_deleted_entry_id",
+                    token: "MAXDELETEDID",
+                    since: "7.0.0",
+                    optional: true,
+                    ..Arg::BASE
+                },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: add::xtrim,
+        spec: CommandSpec {
+            name: "xtrim",
+            summary: "Trims the stream to (approximately if '~' is passed) a certain size",
+            since: "5.0.0",
+            complexity: "O(N), with N being the number of evicted entries. Constant times are very small \
+                however, since entries are organized in macro nodes containing multiple entries that can be \
+                released with a single deallocation.",
+            group: Group::Stream,
+            arity: Arity::AtLeast(4),
+            flags: flags::WRITE,
+            acl: acl::STREAM,
+            keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
+            tips: &["nondeterministic_output"],
+            history: &[("6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option.")],
+            args: &[
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+                Arg {
+                    name: "trim",
+                    kind: ArgKind::Block,
+                    args: &[
+                        Arg {
+                            name: "strategy",
+                            kind: ArgKind::OneOf,
+                            args: &[
+                                Arg {
+                                    name: "maxlen",
+                                    kind: ArgKind::PureToken,
+                                    token: "MAXLEN",
+                                    ..Arg::BASE
+                                },
+                                Arg {
+                                    name: "minid",
+                                    kind: ArgKind::PureToken,
+                                    token: "MINID",
+                                    since: "6.2.0",
+                                    ..Arg::BASE
+                                },
+                            ],
+                            ..Arg::BASE
+                        },
+                        Arg {
+                            name: "operator",
+                            kind: ArgKind::OneOf,
+                            optional: true,
+                            args: &[
+                                Arg { name: "equal", kind: ArgKind::PureToken, token: "=", ..Arg::BASE },
+                                Arg {
+                                    name: "approximately",
+                                    kind: ArgKind::PureToken,
+                                    token: "~",
+                                    ..Arg::BASE
+                                },
+                            ],
+                            ..Arg::BASE
+                        },
+                        Arg { name: "threshold", ..Arg::BASE },
+                        Arg {
+                            name: "count",
+                            kind: ArgKind::Integer,
+                            token: "LIMIT",
+                            since: "6.2.0",
+                            optional: true,
+                            ..Arg::BASE
+                        },
+                    ],
+                    ..Arg::BASE
+                },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: read::xread,
+        spec: CommandSpec {
+            name: "xread",
+            block_option: Some("block"),
+            summary: "Return never seen elements in multiple streams, with IDs greater than the ones \
+                reported by the caller for each stream. Can block.",
+            since: "5.0.0",
+            complexity: "For each stream mentioned: O(N) with N being the number of elements being \
+                returned, it means that XREAD-ing with a fixed COUNT is O(1). Note that when the BLOCK \
+                option is used, XADD will pay O(M) time in order to serve the M clients blocked on the \
+                stream getting new data.",
+            group: Group::Stream,
+            arity: Arity::AtLeast(4),
+            flags: flags::READONLY | flags::BLOCKING | flags::MOVABLE_KEYS,
+            acl: acl::STREAM,
+            keys: &[KeySpec {
+                flags: keys::RO | keys::ACCESS,
+                begin: BeginSearch::Keyword { keyword: "STREAMS", start_from: 1 },
+                find: FindKeys::Range { last: -1, step: 1, limit: 2 },
+                notes: "",
+            }],
+            args: &[
+                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+                Arg {
+                    name: "milliseconds",
+                    kind: ArgKind::Integer,
+                    token: "BLOCK",
+                    optional: true,
+                    ..Arg::BASE
+                },
+                Arg {
+                    name: "streams",
+                    kind: ArgKind::Block,
+                    token: "STREAMS",
+                    args: &[
+                        Arg {
+                            name: "key",
+                            kind: ArgKind::Key,
+                            key_spec_index: Some(0),
+                            multiple: true,
+                            ..Arg::BASE
+                        },
+                        Arg { name: "id", multiple: true, ..Arg::BASE },
+                    ],
+                    ..Arg::BASE
+                },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+];
