@@ -22,7 +22,7 @@ use crate::worker::Worker;
 /// Evictions of a turn, those before its commands and those at its end together, while the node stays over its limit.
 const KEYS_PER_TURN: usize = 250;
 /// They take no longer: an eviction is a dozen cache misses, and how long that takes depends on the machine.
-const TIME_PER_TURN: Duration = Duration::from_micros(400);
+const TIME_PER_TURN: Duration = Duration::from_micros(250);
 /// Evictions between two looks at the clock.
 const KEYS_PER_STEP: usize = 16;
 /// An eviction takes about so long, with the sampling for it, in microseconds: what a time limit is in keys.
