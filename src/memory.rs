@@ -106,7 +106,8 @@ impl NodeMemory {
         let evicted = self.published.iter().map(|thread| thread.evicted_keys.load(Ordering::Relaxed));
         let evictable = |thread: &Published| thread.evictable_keys.load(Ordering::Relaxed);
         let all: usize = self.published.iter().map(evictable).sum();
-        let share = evictable(&self.published[own.index()]) as f64 / all.max(1) as f64;
+        // Who evicts although nothing is known to be left is not ahead of anybody.
+        let share = if all == 0 { 1.0 } else { evictable(&self.published[own.index()]) as f64 / all as f64 };
         (evicted.fold(0, u64::wrapping_add), share)
     }
 }
@@ -374,7 +375,7 @@ mod tests {
     #[test]
     fn a_workers_share_is_that_of_the_keys_that_may_go() {
         let memory = NodeMemory::new(2);
-        assert_eq!(memory.evictions(ShardId(0)), (0, 0.0));
+        assert_eq!(memory.evictions(ShardId(0)), (0, 1.0));
         memory.published[0].evictable_keys.store(30, Ordering::Relaxed);
         memory.published[1].evictable_keys.store(10, Ordering::Relaxed);
         memory.published[1].evicted_keys.store(7, Ordering::Relaxed);
