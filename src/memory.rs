@@ -6,24 +6,38 @@
 //! and the write goes on. It is refused, where it was received and before anything of it runs on any shard, only when no
 //! shard has a key that may go. Which key goes is decided in `shards::evict`.
 
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use shards::error::CommandError;
 use shards::evict::{Eviction, EvictionConfig, Meter};
 use shards::slot::ShardId;
 
 use crate::allocator;
+use crate::clock;
 use crate::config::Config;
 use crate::mesh::Hop;
 use crate::worker::Worker;
 
-/// Work on eviction at the end of a turn that is over the limit, and at the most before all its commands together, in
-/// keys: about half a millisecond, so that the two together stay far under two.
+/// Evictions of a turn, those before its commands and those at its end together, while the node stays over its limit.
 const KEYS_PER_TURN: usize = 250;
-/// What a command may evict all the same when its turn has used up that: more than it adds, unless it adds much.
-const KEYS_PER_COMMAND_MIN: usize = 8;
+/// They take no longer: an eviction is a dozen cache misses, and how long that takes depends on the machine.
+const TIME_PER_TURN: Duration = Duration::from_micros(250);
+/// Evictions between two looks at the clock.
+const KEYS_PER_STEP: usize = 16;
 /// An eviction takes about so long, with the sampling for it, in microseconds: what a time limit is in keys.
 const MICROSECONDS_PER_KEY: f64 = 2.0;
+/// What a command may evict at least, when its turn has used up its share; it stops when it has made up for what was added.
+const KEYS_PER_COMMAND_MIN: usize = 8;
+/// A worker that is ahead of its share of evictions leaves to the others what is over the limit by less than this part of
+/// it. More than the workers' buffers vary by within a turn, and less than the 2 % within which the limit is kept.
+const LEFT_TO_OTHERS_PART: u64 = 128;
+/// So many evictions more than its share make a worker ahead.
+const LEAD_KEYS_MIN: f64 = 16.0;
+/// A lead or arrears that have grown to this grow no further, so that they are soon made up for.
+const LEAD_KEYS_MAX: f64 = 1024.0;
+/// Of a lead this part is forgotten in each turn: workers count at different times, and none may be ahead for ever.
+const LEAD_DECAY: f64 = 1.0 / 64.0;
 /// The number that `maxmemory-eviction-tenacity` has for no limit at all.
 const TENACITY_UNLIMITED: u32 = 100;
 
@@ -35,8 +49,10 @@ const OOM_TEXT: &str = "OOM command not allowed when used memory > 'maxmemory'."
 struct Published {
     /// Allocated less freed, in bytes.
     bytes: AtomicIsize,
-    /// Its shard has keys that may be evicted.
-    has_evictable: AtomicBool,
+    /// Keys of its shard that may be evicted; 0 when none was found that may go now.
+    evictable_keys: AtomicUsize,
+    /// Keys that it has evicted, modulo 2^64.
+    evicted_keys: AtomicU64,
 }
 
 /// The memory of the process. One per process.
@@ -82,7 +98,17 @@ impl NodeMemory {
     }
 
     fn may_evict(&self, worker: usize) -> bool {
-        self.published[worker].has_evictable.load(Ordering::Relaxed)
+        self.published[worker].evictable_keys.load(Ordering::Relaxed) > 0
+    }
+
+    /// What all workers have evicted, modulo 2^64, and this worker's share of the keys that may go, from 0 to 1.
+    fn evictions(&self, own: ShardId) -> (u64, f64) {
+        let evicted = self.published.iter().map(|thread| thread.evicted_keys.load(Ordering::Relaxed));
+        let evictable = |thread: &Published| thread.evictable_keys.load(Ordering::Relaxed);
+        let all: usize = self.published.iter().map(evictable).sum();
+        // Who evicts although nothing is known to be left is not ahead of anybody.
+        let share = if all == 0 { 1.0 } else { evictable(&self.published[own.index()]) as f64 / all as f64 };
+        (evicted.fold(0, u64::wrapping_add), share)
     }
 }
 
@@ -91,10 +117,15 @@ impl NodeMemory {
 pub(crate) struct WorkerMemory {
     /// There is a limit.
     is_limited: bool,
-    /// Keys that this turn's commands may still evict.
+    /// Keys that this turn may still evict.
     turn_keys: usize,
+    /// The time that it may still take for that.
+    turn_time: Duration,
     /// How far the node was over its limit when `turn_keys` had come to 0.
     kept_over_bytes: u64,
+    /// By how much the node may be over its limit before this worker evicts: 0 but when it is ahead of its share.
+    left_to_others_bytes: u64,
+    balance: Balance,
     /// Keys that one command may evict (`maxmemory-eviction-tenacity`).
     command_keys: usize,
     /// The node is over its limit and this shard can go on evicting.
@@ -103,6 +134,33 @@ pub(crate) struct WorkerMemory {
     calls_for_others: bool,
     /// All that may go went, and the node was over its limit still.
     is_exhausted: bool,
+}
+
+/// A worker's evictions beside those of all.
+#[derive(Clone, Copy, Debug, Default)]
+struct Balance {
+    /// Keys that this worker has evicted, and those that all have, as of its last look.
+    own_keys: u64,
+    all_keys: u64,
+    /// Keys that it has evicted since.
+    new_keys: u64,
+    /// Keys that it has evicted beyond its share of all evictions; negative when it is in arrears.
+    lead_keys: f64,
+}
+
+impl Balance {
+    /// All workers have evicted `all_keys`, and this one's share should have been `share`.
+    fn look(&mut self, all_keys: u64, share: f64) {
+        let others_and_own = all_keys.wrapping_sub(self.all_keys);
+        let lead = self.lead_keys * (1.0 - LEAD_DECAY) + self.new_keys as f64 - share * others_and_own as f64;
+        self.lead_keys = lead.clamp(-LEAD_KEYS_MAX, LEAD_KEYS_MAX);
+        self.own_keys = self.own_keys.wrapping_add(self.new_keys);
+        (self.all_keys, self.new_keys) = (all_keys, 0);
+    }
+
+    fn is_ahead(&self) -> bool {
+        self.lead_keys >= LEAD_KEYS_MIN
+    }
 }
 
 impl WorkerMemory {
@@ -132,6 +190,7 @@ impl Worker {
         self.memory = WorkerMemory {
             is_limited: config.maxmemory_bytes > 0,
             command_keys: command_keys(config.maxmemory_eviction_tenacity),
+            balance: self.memory.balance,
             ..WorkerMemory::default()
         };
         self.shard.set_meter(Meter::Thread(thread_bytes));
@@ -150,6 +209,12 @@ impl Worker {
         if self.memory.is_limited {
             self.shard.set_elsewhere_bytes(self.node.memory.elsewhere_bytes(self.id));
             self.memory.turn_keys = KEYS_PER_TURN;
+            self.memory.turn_time = TIME_PER_TURN;
+            let (all_keys, share) = self.node.memory.evictions(self.id);
+            self.memory.balance.look(all_keys, share);
+            let is_ahead = self.memory.balance.is_ahead();
+            self.memory.left_to_others_bytes =
+                if is_ahead { self.config.maxmemory_bytes / LEFT_TO_OTHERS_PART } else { 0 };
         }
     }
 
@@ -163,14 +228,24 @@ impl Worker {
     }
 
     fn go_on_evicting(&mut self) {
-        self.memory.is_evicting = false;
-        if self.shard.over_bytes() > 0 {
-            self.evict(KEYS_PER_TURN);
-        } else {
+        let was_evicting = std::mem::take(&mut self.memory.is_evicting);
+        let over_bytes = self.shard.over_bytes();
+        if over_bytes == 0 {
             self.memory.is_exhausted = false;
+        } else if over_bytes <= self.memory.left_to_others_bytes {
+            // One that sleeps must wake up for that. In some turns this worker is no longer ahead.
+            self.memory.is_evicting = true;
+            self.memory.calls_for_others |= !was_evicting;
+        } else {
+            // So that a turn whose commands have used up everything gets on, too.
+            let budget = self.memory.turn_keys.max(KEYS_PER_STEP);
+            self.evict(self.memory.left_to_others_bytes, budget);
         }
-        let may_evict = self.shard.has_evictable() && !self.memory.is_exhausted;
-        self.node.memory.published[self.id.index()].has_evictable.store(may_evict, Ordering::Relaxed);
+        let published = &self.node.memory.published[self.id.index()];
+        let evictable = if self.memory.is_exhausted { 0 } else { self.shard.evictable_keys() };
+        published.evictable_keys.store(evictable, Ordering::Relaxed);
+        let Balance { own_keys, new_keys, .. } = self.memory.balance;
+        published.evicted_keys.store(own_keys.wrapping_add(new_keys), Ordering::Relaxed);
         if std::mem::take(&mut self.memory.calls_for_others) {
             for worker in self.others_that_may_evict().collect::<Vec<_>>() {
                 self.mesh.send(ShardId(worker as u16), Hop::MakeRoom);
@@ -186,40 +261,55 @@ impl Worker {
     /// Evicts keys of this shard if the node is over its limit; before a command runs here.
     #[inline]
     pub(crate) fn make_room(&mut self) {
-        if self.memory.is_limited && self.shard.over_bytes() > 0 {
+        if self.memory.is_limited && self.shard.over_bytes() > self.memory.left_to_others_bytes {
             self.evict_for_command();
         }
     }
 
     fn evict_for_command(&mut self) -> Eviction {
-        let WorkerMemory { turn_keys, command_keys, kept_over_bytes, .. } = self.memory;
+        let WorkerMemory { turn_keys, command_keys, kept_over_bytes, left_to_others_bytes, .. } = self.memory;
+        if command_keys == usize::MAX {
+            return self.evict(left_to_others_bytes, usize::MAX);
+        }
+        if turn_keys > 0 {
+            return self.evict(left_to_others_bytes, command_keys.min(turn_keys));
+        }
         // The turn has evicted its share. Its other commands only make up for what they add, so that a turn of many
         // commands does not become long.
-        if turn_keys == 0 && command_keys != usize::MAX && self.shard.over_bytes() <= kept_over_bytes {
+        if self.shard.over_bytes() <= kept_over_bytes {
             return Eviction::More;
         }
-        let budget = match command_keys {
-            usize::MAX => usize::MAX,
-            _ => command_keys.min(turn_keys.max(KEYS_PER_COMMAND_MIN)),
-        };
-        let before = self.shard.env().evicted_keys;
-        let outcome = self.evict(budget);
-        let evicted = self.shard.env().evicted_keys.saturating_sub(before) as usize;
-        self.memory.turn_keys = turn_keys.saturating_sub(evicted);
-        if turn_keys > 0 && self.memory.turn_keys == 0 {
-            self.memory.kept_over_bytes = self.shard.over_bytes();
-        }
-        outcome
+        self.evict(kept_over_bytes.max(left_to_others_bytes), command_keys.min(KEYS_PER_COMMAND_MIN))
     }
 
-    fn evict(&mut self, budget: usize) -> Eviction {
-        let outcome = self.shard.evict_some(budget);
+    /// Evicts until the node is over its limit by at most `over_bytes_max`, in steps while the turn has time for it.
+    fn evict(&mut self, over_bytes_max: u64, budget: usize) -> Eviction {
+        let before = self.shard.env().evicted_keys;
+        let (begin, mut left) = (clock::moment(), budget);
+        let outcome = loop {
+            let step = if self.memory.command_keys == usize::MAX { left } else { left.min(KEYS_PER_STEP) };
+            let outcome = self.shard.evict_down_to(over_bytes_max, step);
+            left -= step;
+            if outcome != Eviction::More || left == 0 || begin.elapsed() >= self.memory.turn_time {
+                break outcome;
+            }
+        };
+        let evicted = self.shard.env().evicted_keys.saturating_sub(before);
+        let memory = &mut self.memory;
+        memory.balance.new_keys += evicted;
+        let had_turn_keys = memory.turn_keys > 0;
+        memory.turn_time = memory.turn_time.saturating_sub(begin.elapsed());
+        memory.turn_keys =
+            if memory.turn_time.is_zero() { 0 } else { memory.turn_keys.saturating_sub(evicted as usize) };
+        if had_turn_keys && memory.turn_keys == 0 {
+            memory.kept_over_bytes = self.shard.over_bytes();
+        }
         match outcome {
-            Eviction::Enough => self.memory.is_exhausted = false,
-            Eviction::More => self.memory.is_evicting = true,
+            Eviction::Enough => memory.is_exhausted = false,
+            Eviction::More => memory.is_evicting = true,
             Eviction::Nothing => {
-                self.memory.is_exhausted = true;
-                self.memory.calls_for_others = true;
+                memory.is_exhausted = true;
+                memory.calls_for_others = true;
             }
         }
         outcome
@@ -260,6 +350,36 @@ mod tests {
         assert_eq!(keys[0], KEYS_PER_COMMAND_MIN);
         assert_eq!(keys[2], (500.0 / MICROSECONDS_PER_KEY) as usize);
         assert!(keys.is_sorted_by(|a, b| a < b) && keys[6] == usize::MAX, "{keys:?}");
+    }
+
+    #[test]
+    fn a_worker_is_ahead_that_has_evicted_beyond_its_share_until_the_others_follow() {
+        let mut balance = Balance { new_keys: 100, ..Balance::default() };
+        balance.look(100, 0.5);
+        assert!(balance.is_ahead() && balance.own_keys == 100, "{balance:?}");
+        balance.look(190, 0.5);
+        assert!(!balance.is_ahead(), "{balance:?}");
+        // Alone it is never ahead, and no lead lasts.
+        let mut alone = Balance { new_keys: 1_000, ..Balance::default() };
+        alone.look(1_000, 1.0);
+        assert!(!alone.is_ahead());
+        let mut forgotten = Balance { new_keys: 1_000_000, ..Balance::default() };
+        forgotten.look(1_000_000, 0.1);
+        let turns = (0..1_000).take_while(|_| {
+            forgotten.look(1_000_000, 0.1);
+            forgotten.is_ahead()
+        });
+        assert!((10..500).contains(&turns.count()));
+    }
+
+    #[test]
+    fn a_workers_share_is_that_of_the_keys_that_may_go() {
+        let memory = NodeMemory::new(2);
+        assert_eq!(memory.evictions(ShardId(0)), (0, 1.0));
+        memory.published[0].evictable_keys.store(30, Ordering::Relaxed);
+        memory.published[1].evictable_keys.store(10, Ordering::Relaxed);
+        memory.published[1].evicted_keys.store(7, Ordering::Relaxed);
+        assert_eq!(memory.evictions(ShardId(1)), (7, 0.25));
     }
 
     #[test]

@@ -48,9 +48,12 @@ const BATCHES_PER_TURN: usize = 8;
 const CRON_CONNECTIONS_PART: usize = 10;
 /// Work on garbage in a turn: entries freed.
 const GARBAGE_ENTRIES_PER_TURN: usize = 256;
-/// Work on expired keys: entries removed by the cron, and in each turn after that while more have expired. About
-/// a quarter of a millisecond.
+/// Work on expired keys: entries removed by the cron, and in each turn after that while more have expired.
 const EXPIRE_ENTRIES_PER_TURN: usize = 500;
+/// That takes no longer: an entry is some cache misses, and how long that takes depends on the machine.
+const EXPIRE_TIME_PER_TURN: Duration = Duration::from_micros(300);
+/// Entries removed between two looks at the clock.
+const EXPIRE_ENTRIES_PER_STEP: usize = 50;
 /// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
 const STOPPING_TURNS_MAX: usize = 100;
 
@@ -231,7 +234,7 @@ impl Worker {
             self.last_cron_ms = self.now_ms;
             self.cron();
         } else if self.expiring {
-            self.expiring = self.shard.expire_some(EXPIRE_ENTRIES_PER_TURN);
+            self.expire();
         }
         if self.shard.has_garbage() {
             self.shard.free_some(GARBAGE_ENTRIES_PER_TURN);
@@ -850,7 +853,7 @@ impl Worker {
 
     fn cron(&mut self) {
         self.listen();
-        self.expiring = self.shard.expire_some(EXPIRE_ENTRIES_PER_TURN);
+        self.expire();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
         let timeout_ms = u64::from(self.config.timeout_s) * 1000;
         for index in (self.cron_part..self.connections.len()).step_by(CRON_CONNECTIONS_PART) {
@@ -865,6 +868,17 @@ impl Worker {
                 self.mark_dirty(&mut connection);
             }
             self.put_back(connection);
+        }
+    }
+
+    /// Removes keys that have expired, bounded in number and time.
+    fn expire(&mut self) {
+        let begin = clock::moment();
+        for _ in 0..EXPIRE_ENTRIES_PER_TURN / EXPIRE_ENTRIES_PER_STEP {
+            self.expiring = self.shard.expire_some(EXPIRE_ENTRIES_PER_STEP);
+            if !self.expiring || begin.elapsed() >= EXPIRE_TIME_PER_TURN {
+                break;
+            }
         }
     }
 

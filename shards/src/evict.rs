@@ -161,18 +161,28 @@ impl Shard {
         ((elsewhere_bytes + own_bytes).max(0) as u64).saturating_sub(config.limit_bytes)
     }
 
+    /// How many keys of this shard the policy lets go.
+    pub fn evictable_keys(&self) -> usize {
+        let policy = self.evictor.config.policy;
+        self.dbs.iter().map(|db| policy.candidates(db)).sum()
+    }
+
     /// True when the policy lets some key of this shard go.
     pub fn has_evictable(&self) -> bool {
-        let policy = self.evictor.config.policy;
-        policy != EvictionPolicy::None && self.dbs.iter().any(|db| policy.candidates(db) > 0)
+        self.evictable_keys() > 0
     }
 
     /// Evicts keys until the node is within its limit or `budget` is used up; a key is one, a big value counts as several
     /// (Redis: performEvictions). Keys that a transaction holds stay.
     pub fn evict_some(&mut self, budget: usize) -> Eviction {
+        self.evict_down_to(0, budget)
+    }
+
+    /// The same until the node exceeds its limit by at most `over_bytes_max`: [`Eviction::Enough`] then means that.
+    pub fn evict_down_to(&mut self, over_bytes_max: u64, budget: usize) -> Eviction {
         let mut used = 0;
         let outcome = loop {
-            if self.over_bytes() == 0 {
+            if self.over_bytes() <= over_bytes_max {
                 break Eviction::Enough;
             }
             if used >= budget {
@@ -345,6 +355,16 @@ mod tests {
         assert_eq!(shard.evict_some(usize::MAX), Eviction::Nothing);
         assert_eq!((shard.env().evicted_keys, shard.has_evictable()), (100, false));
         (0..4).for_each(|db| shard.dbs()[db].assert_exact());
+    }
+
+    #[test]
+    fn eviction_down_to_an_excess_leaves_that_excess() {
+        let mut shard = shard_with_room_for(50, EvictionPolicy::AllKeys(Order::Random));
+        (0..100).for_each(|index| set(&mut shard, index % 4, &index.to_string(), Expire::Clear));
+        let left = 20 * KEY_BYTES as u64;
+        assert_eq!(shard.evict_down_to(left, 10), Eviction::More);
+        assert_eq!(shard.evict_down_to(left, 1_000), Eviction::Enough);
+        assert_eq!((shard.over_bytes(), shard.evictable_keys()), (left, 70));
     }
 
     #[test]
