@@ -11,6 +11,7 @@ use shards::slot::ShardId;
 
 use crate::commands::client::ClientFilter;
 use crate::config::Config;
+use crate::pubsub::{Kind, Name};
 use crate::worker::Stats;
 
 /// What a worker can be asked.
@@ -22,6 +23,10 @@ pub enum Question {
     ClientKill(ClientFilter),
     /// Use this configuration from now on.
     SetConfig(Arc<Config>),
+    /// The channels or patterns of a kind that you have subscribers of, and that match if there is something to match.
+    Names(Kind, Option<Vec<u8>>),
+    /// How many subscribers you have of each of these names.
+    Subscribers(Kind, Vec<Vec<u8>>),
     /// Your counters.
     Report,
     /// Set your counters to zero (CONFIG RESETSTAT).
@@ -38,6 +43,10 @@ pub enum Answer {
     Clients(Vec<(u64, String)>),
     /// How many clients were closed.
     Killed(i64),
+    /// Channels or patterns.
+    Names(Vec<Name>),
+    /// Numbers of subscribers.
+    Counts(Vec<usize>),
     /// Counters.
     Report(Box<Report>),
     /// Done.
@@ -67,6 +76,10 @@ pub struct Report {
     pub evicted_keys: u64,
     /// Keys of FLUSHALL ASYNC and FLUSHDB ASYNC that are still to be freed.
     pub lazyfree_pending: usize,
+    /// Clients that subscribe to anything.
+    pub subscribers: usize,
+    /// What they subscribe to, by kind. Other workers' clients may subscribe to the same.
+    pub subscribed: [Vec<Name>; Kind::ALL.len()],
 }
 
 /// Writes the reply from all answers, in the order of the workers.

@@ -24,6 +24,7 @@ mod listening;
 mod pipelines;
 mod privileges;
 mod protocol;
+mod pubsub;
 mod shutdown;
 mod slot_moves;
 mod transaction_sessions;
