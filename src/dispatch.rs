@@ -57,6 +57,7 @@ impl Worker {
         if connection.session.reply_mode == ReplyMode::SkipThis {
             connection.session.reply_mode = if is_put_off { ReplyMode::SkipNext } else { ReplyMode::On };
         }
+        self.publish_notices();
         self.push_held(connection);
     }
 }

@@ -16,6 +16,7 @@ pub mod mesh;
 mod name_table;
 pub mod net;
 pub mod node;
+pub mod notifications;
 pub mod protocol;
 pub mod publish;
 pub mod pubsub;

@@ -30,6 +30,7 @@ use crate::net::connection::{Closing, Connection, Waiting};
 use crate::net::listener::{self, Listener};
 use crate::net::ring::{ClientRing, Completion, Op};
 use crate::node::Node;
+use crate::notifications::Channels;
 use crate::protocol::{Argv, Limits, Next};
 use crate::pubsub::{Deliveries, Kind, Registry};
 use crate::push::{Encoded, Held};
@@ -251,8 +252,10 @@ impl Worker {
         if self.slots.is_busy() {
             self.advance_moves();
         }
+        self.publish_notices();
         self.settle();
         self.end_turn_memory();
+        self.publish_notices();
         self.mesh.flush(&mut self.ring);
         self.stats.turns.record(begin.elapsed());
     }
@@ -262,6 +265,7 @@ impl Worker {
         self.shard.set_string_len_max(self.config.proto_max_bulk_len_bytes as usize);
         self.shard.set_lazy_free(self.config.lazy_free);
         self.shard.set_limits(self.config.limits.clone());
+        self.shard.ask_for_notices(Channels::of(&self.config).classes(&self.config));
     }
 
     fn tell_time(&mut self) {
@@ -622,6 +626,7 @@ impl Worker {
                 unreachable!("handed out with what belongs to them")
             }
         });
+        self.publish_notices();
     }
 
     /// Delivers a reply that was made outside of the usual path.

@@ -12,6 +12,7 @@ use crate::entry::{Entry, EntryRef};
 use crate::event::{self, Event};
 use crate::expires::{Agenda, PartExpires};
 use crate::garbage::Garbage;
+use crate::notify::Notices;
 use crate::random::Random;
 use crate::slot::{SLOT_COUNT, SlotId, SlotSet};
 use crate::slot_counts::SlotCounts;
@@ -64,6 +65,8 @@ pub struct Env {
     pub watches: Watches,
     /// What others learn of the changes.
     pub effects: Effects,
+    /// What has happened to keys, as far as somebody has asked.
+    pub notices: Notices,
     /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
     /// that their owners can tell those who watch them.
     pub away: Option<Vec<ChangedKey>>,
@@ -116,6 +119,7 @@ impl Env {
             dirty: 0,
             watches: Watches::default(),
             effects: Effects::default(),
+            notices: Notices::default(),
             away: None,
             access: AccessPolicy::default(),
             random: Random::new(random_seed),
@@ -139,6 +143,7 @@ impl Env {
         if let Some(away) = &mut self.away {
             away.push((db, key.into(), is_removal));
         }
+        self.notices.tell(db, key, event);
     }
 
     /// A key has been removed because its time was over or for want of memory.

@@ -23,6 +23,7 @@ mod expires;
 pub mod garbage;
 pub mod glob;
 pub mod keyspace;
+pub mod notify;
 pub mod num;
 pub mod object;
 pub mod random;

@@ -21,6 +21,7 @@ mod eviction;
 mod expiry;
 mod limits;
 mod listening;
+mod notifications;
 mod pipelines;
 mod privileges;
 mod protocol;

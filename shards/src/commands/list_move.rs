@@ -108,6 +108,7 @@ fn move_element(ctx: &mut Ctx<'_>, args: Args<'_>, from: End, to: End) -> Done {
         list.push(to, text);
         list.settle();
         ctx.keys.changed(&source, list::push_event(to));
+        ctx.keys.notify(&source, list::pop_event(from));
         return Ok(());
     }
     list.settle();
