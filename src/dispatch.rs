@@ -57,8 +57,10 @@ impl Worker {
         if connection.session.reply_mode == ReplyMode::SkipThis {
             connection.session.reply_mode = if is_put_off { ReplyMode::SkipNext } else { ReplyMode::On };
         }
-        self.publish_notices();
-        self.push_held(connection);
+        if self.shard.has_notices() {
+            self.publish_notices();
+            self.push_held(connection);
+        }
     }
 }
 
@@ -335,6 +337,7 @@ impl Worker {
         connection.replies.set_resp3(connection.session.resp3);
         reply.clear();
         self.scratch = reply;
+        self.push_held(connection);
     }
 
     /// Asks all workers on behalf of a connection, which waits for the answer.
