@@ -70,6 +70,9 @@ impl Worker {
         let seq = connection.replies.reserve(connection.session.reply_mode == ReplyMode::On);
         let ticket = Ticket { worker: self.id, connection: connection.index, seq };
         self.send_message(connection, ticket, sequencer, message);
+        if self.config.pipeline_order_strict && connection.replies.awaited() > 0 {
+            connection.waiting = Waiting::Reply;
+        }
     }
 
     /// PUBLISH and SPUBLISH inside EXEC, for the place of its reply. Returns the number of receivers if it is there

@@ -274,8 +274,8 @@ fn config_get_shows_the_letters_in_redis_order() {
         dialogue(
             &mut client,
             &[
-                ("CONFIG SET notify-keyspace-events xKEn", "OK"),
-                ("CONFIG GET notify-keyspace-events", "1) \"notify-keyspace-events\"\n2) \"xKEn\""),
+                ("CONFIG SET notify-keyspace-events mExK", "OK"),
+                ("CONFIG GET notify-keyspace-events", "1) \"notify-keyspace-events\"\n2) \"xKEm\""),
                 (
                     "CONFIG SET notify-keyspace-events q",
                     "(error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
