@@ -450,7 +450,7 @@ fn publish(server: &Server, publisher: usize, receivers: usize) {
 
 /// Takes in all messages; returns them by channel. Checks that those of each publisher come in order, each once.
 fn take_in(client: &mut Client) -> HashMap<String, Vec<String>> {
-    let mut next = vec![0; PLAN.publishers];
+    let mut next = [0; PLAN.publishers];
     let mut of_channel: HashMap<String, Vec<String>> = HashMap::new();
     for _ in 0..PLAN.publishers * PLAN.messages {
         let message = client.recv();
