@@ -35,6 +35,7 @@ impl Worker {
         }
         let admitted = self.admit(&self.node.registry, connection, args).and_then(|entry| {
             self.admit_memory(may_need_memory(&connection.session, entry))?;
+            admit_subscriber(&connection.session, entry)?;
             Ok(entry)
         });
         match admitted {
@@ -55,6 +56,10 @@ impl Worker {
         }
         if connection.session.reply_mode == ReplyMode::SkipThis {
             connection.session.reply_mode = if is_put_off { ReplyMode::SkipNext } else { ReplyMode::On };
+        }
+        if self.shard.has_notices() {
+            self.publish_notices();
+            self.push_held(connection);
         }
     }
 }
@@ -298,9 +303,26 @@ impl Worker {
             now_ms: self.now_ms,
         };
         let flow = (command.run)(&mut ctx, args);
-        let wanted = connection.session.reply_mode == ReplyMode::On;
+        let mut wanted = connection.session.reply_mode == ReplyMode::On;
         match flow {
             Ok(Flow::Done) => {}
+            Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)) if connection.replies.awaited() > 0 => {
+                connection.waiting = Waiting::Barrier(args.to_owned());
+            }
+            // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
+            Ok(Flow::Subscribe(kind)) => {
+                self.subscribe(connection, kind, args, &mut reply);
+                wanted = true;
+            }
+            Ok(Flow::Unsubscribe(kind)) => {
+                self.unsubscribe(connection, kind, args, &mut reply);
+                wanted = true;
+            }
+            Ok(Flow::Publish(kind)) => self.publish(connection, kind, args, &mut reply),
+            Ok(Flow::Reset) => {
+                self.unwatch(connection);
+                self.forget_subscriptions(connection);
+            }
             Ok(Flow::Close) => connection.closing = Some(Closing::AfterReplies),
             Ok(Flow::Ask(question, finish)) => self.ask_for(connection, &question, finish),
             Ok(Flow::Watch) => self.watch(connection, args),
@@ -319,6 +341,7 @@ impl Worker {
         connection.replies.set_resp3(connection.session.resp3);
         reply.clear();
         self.scratch = reply;
+        self.push_held(connection);
     }
 
     /// Asks all workers on behalf of a connection, which waits for the answer.
@@ -369,6 +392,16 @@ fn may_need_memory(session: &Session, entry: &Entry) -> bool {
     // A queue takes memory whatever is put into it.
     !spec.has(flags::RUNS_IN_MULTI)
         || (spec.has(flags::RUNS_QUEUE) && queued.any(|(entry, _)| entry.spec().has(flags::DENYOOM)))
+}
+
+/// A subscriber that speaks RESP2 takes every reply for a message but those to a few commands (Redis: processCommand).
+#[inline]
+fn admit_subscriber(session: &Session, entry: &Entry) -> Result<(), CommandError> {
+    if !session.is_subscribed() || session.resp3 || entry.spec().has(flags::FOR_SUBSCRIBERS) {
+        return Ok(());
+    }
+    let text = "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+    Err(CommandError::quoting("ERR Can't execute '", entry.full_name.as_bytes(), text))
 }
 
 /// What a browser sends that a web page has made talk to this port (Redis: securityWarningCommand).

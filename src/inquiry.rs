@@ -13,6 +13,7 @@ use shards::watch::ClientId;
 
 use crate::commands::client::ClientFilter;
 use crate::config::Config;
+use crate::pubsub::{Kind, Name};
 use crate::worker::Stats;
 
 /// What a worker can be asked.
@@ -26,6 +27,10 @@ pub enum Question {
     ClientUnblock(ClientId, Ending),
     /// Use this configuration from now on.
     SetConfig(Arc<Config>),
+    /// The channels or patterns of a kind that you have subscribers of, and that match if there is something to match.
+    Names(Kind, Option<Vec<u8>>),
+    /// How many subscribers you have of each of these names.
+    Subscribers(Kind, Vec<Vec<u8>>),
     /// Your counters.
     Report,
     /// Set your counters to zero (CONFIG RESETSTAT).
@@ -44,6 +49,10 @@ pub enum Answer {
     Killed(i64),
     /// Whether the client was found in one.
     Unblocked(bool),
+    /// Channels or patterns.
+    Names(Vec<Name>),
+    /// Numbers of subscribers.
+    Counts(Vec<usize>),
     /// Counters.
     Report(Box<Report>),
     /// Done.
@@ -77,6 +86,10 @@ pub struct Report {
     pub lazyfree_pending: usize,
     /// Clients that wait in a blocking command.
     pub blocked_clients: usize,
+    /// Clients that subscribe to anything.
+    pub subscribers: usize,
+    /// What they subscribe to, by kind. Other workers' clients may subscribe to the same.
+    pub subscribed: [Vec<Name>; Kind::ALL.len()],
 }
 
 /// Writes the reply from all answers, in the order of the workers.

@@ -25,6 +25,7 @@ use shards::watch::ClientId;
 
 use crate::inquiry::{Answer, Question};
 use crate::net::ring::ClientRing;
+use crate::pubsub::OwnedMessage;
 use crate::registry::CommandId;
 
 /// Batches that may wait between two workers.
@@ -32,7 +33,7 @@ const QUEUE_BATCHES: usize = 64;
 /// Hops that may wait at a sender before it stops reading from clients. With the batches in the queue this bounds
 /// what two workers can owe each other.
 const WAITING_HOPS_MAX: usize = 8192;
-/// Bytes of commands that may wait at a sender before it stops reading from clients.
+/// Bytes of commands and messages that may wait at a sender before it stops reading from clients.
 const WAITING_BYTES_MAX: usize = 16 << 20;
 /// Empty batches that a worker keeps for use.
 const SPARE_BATCHES_MAX: usize = 16;
@@ -60,6 +61,14 @@ pub enum Hop {
     Ask(Ticket, Box<Question>),
     /// An answer.
     Answer(Ticket, Box<Answer>),
+    /// Put this published message in order, and send the number of its receivers for this ticket.
+    Publish(Ticket, Arc<OwnedMessage>),
+    /// A published message for your subscribers. Under a number its sequencer wants to know how many they are.
+    Deliver(Option<u64>, Arc<OwnedMessage>),
+    /// The message that you have sent under this number has so many receivers here.
+    Delivered(u64, usize),
+    /// The message of this ticket has so many receivers in all.
+    Published(Ticket, usize),
     /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
     MakeRoom,
 }
@@ -94,6 +103,8 @@ pub struct Batch {
     bytes: Vec<u8>,
     blobs: Vec<Blob>,
     replies: Reply,
+    /// Bytes that hops hold beside the batch.
+    held_bytes: usize,
 }
 
 /// What [`Batch::take`] hands out, one after the other.
@@ -155,6 +166,7 @@ impl Batch {
         self.bytes.clear();
         self.blobs.clear();
         self.replies.clear();
+        self.held_bytes = 0;
     }
 }
 
@@ -281,11 +293,18 @@ impl Mesh {
         self.peers[to.index()].waiting.hops.push(hop);
     }
 
+    /// The same for a hop that holds so many bytes.
+    pub fn send_sized(&mut self, to: ShardId, hop: Hop, held_bytes: usize) {
+        self.peers[to.index()].waiting.held_bytes += held_bytes;
+        self.send(to, hop);
+    }
+
     /// True when so much waits for another worker that clients should not be read from.
     #[inline]
     pub fn is_congested(&self) -> bool {
         self.peers.iter().any(|peer| {
-            peer.waiting.hops.len() > WAITING_HOPS_MAX || peer.waiting.bytes.len() > WAITING_BYTES_MAX
+            let bytes = peer.waiting.bytes.len() + peer.waiting.held_bytes;
+            peer.waiting.hops.len() > WAITING_HOPS_MAX || bytes > WAITING_BYTES_MAX
         })
     }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use crate::memory::NodeMemory;
+use crate::pubsub::SubscriptionCounts;
 use crate::registry::Registry;
 
 /// The version of this program.
@@ -28,6 +29,8 @@ pub struct Node {
     pub next_client_id: AtomicU64,
     /// How much memory the process uses, and where keys could be evicted.
     pub memory: NodeMemory,
+    /// How many subscriptions each worker has.
+    pub subscriptions: SubscriptionCounts,
     /// Set when the node shall stop.
     pub stopping: AtomicBool,
 }
@@ -45,6 +48,7 @@ impl Node {
             clients: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
             memory: NodeMemory::new(1),
+            subscriptions: SubscriptionCounts::new(1),
             stopping: AtomicBool::new(false),
         }
     }

@@ -24,6 +24,7 @@ use crate::mesh::Mesh;
 use crate::net::listener::{self, Listener};
 use crate::net::ring::ClientRing;
 use crate::node::{Node, SHOAL_VERSION};
+use crate::pubsub::SubscriptionCounts;
 use crate::registry::Registry;
 use crate::worker::{Worker, WorkerParts};
 use crate::{allocator, clock, commands, sys};
@@ -79,6 +80,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
         clients: AtomicU32::new(0),
         next_client_id: AtomicU64::new(1),
         memory: NodeMemory::new(workers),
+        subscriptions: SubscriptionCounts::new(workers),
         stopping: AtomicBool::new(false),
     }));
     let hash_seeds = random_seeds();

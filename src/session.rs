@@ -6,6 +6,7 @@ use shards::args::OwnedArgs;
 use shards::db::DbIndex;
 use shards::txn::Keys;
 
+use crate::pubsub::{Kind, Subscriptions};
 use crate::registry::Entry;
 
 /// CLIENT REPLY.
@@ -62,6 +63,8 @@ pub struct Session {
     pub running: Option<usize>,
     /// The keys of WATCH.
     pub watched: Keys,
+    /// What it subscribes to; none when that is nothing.
+    pub subscriptions: Option<Box<Subscriptions>>,
     /// The full name of the last command, `NULL` before the first.
     pub last_command: Option<&'static str>,
     /// Its subcommand's name, when it has one.
@@ -75,6 +78,17 @@ pub struct Session {
 }
 
 impl Session {
+    /// The client is a subscriber.
+    #[inline]
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions.is_some()
+    }
+
+    /// How many subscriptions of a kind the client has.
+    pub fn subscription_count(&self, kind: Kind) -> usize {
+        self.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.count(kind))
+    }
+
     /// Back to the state after accepting (RESET). Statistics, the id and the library's name stay.
     pub fn reset(&mut self, authenticated: bool) {
         self.db = DbIndex(0);

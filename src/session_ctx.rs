@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::inquiry::{Finish, Question};
 use crate::net::connection::Connection;
 use crate::node::Node;
+use crate::pubsub::Kind;
 
 /// The world of one running session command.
 pub struct SessionCtx<'a> {
@@ -42,6 +43,14 @@ pub enum Flow {
     ShowSlots,
     /// The queued transaction runs, which makes the reply.
     Exec,
+    /// The session is as new: nothing is watched or subscribed to any more. The reply is written.
+    Reset,
+    /// The arguments are subscribed to, which makes the reply.
+    Subscribe(Kind),
+    /// The arguments, or all, are subscribed to no longer, which makes the reply.
+    Unsubscribe(Kind),
+    /// The second argument is published to the channel or shard channel that is the first, which makes the reply.
+    Publish(Kind),
 }
 
 #[cfg(test)]

@@ -244,7 +244,23 @@ impl Worker {
                 progress.output.error(&CommandError::other(text));
                 true
             }
-            Ok(Flow::Done | Flow::Unwatch | Flow::Watch | Flow::Exec) => true,
+            Ok(Flow::Done | Flow::Unwatch | Flow::Watch | Flow::Exec | Flow::Reset) => true,
+            Ok(Flow::Subscribe(kind)) => {
+                self.subscribe(connection, kind, args, &mut progress.output);
+                true
+            }
+            Ok(Flow::Unsubscribe(kind)) => {
+                self.unsubscribe(connection, kind, args, &mut progress.output);
+                true
+            }
+            Ok(Flow::Publish(kind)) => {
+                let ticket = Ticket { worker: self.id, connection: connection.index, seq: progress.seq };
+                let receivers = self.publish_with_ticket(connection, ticket, kind, args);
+                if let Some(receivers) = receivers {
+                    progress.output.len_int(receivers);
+                }
+                receivers.is_some()
+            }
             Ok(Flow::Close) => {
                 connection.closing = Some(Closing::AfterReplies);
                 true

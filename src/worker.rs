@@ -30,7 +30,10 @@ use crate::net::connection::{Closing, Connection, Waiting};
 use crate::net::listener::{self, Listener};
 use crate::net::ring::{ClientRing, Completion, Op};
 use crate::node::Node;
+use crate::notifications::Channels;
 use crate::protocol::{Argv, Limits, Next};
+use crate::pubsub::{Deliveries, Kind, Registry};
+use crate::push::{Encoded, Held};
 use crate::registry::CommandId;
 use crate::session::Session;
 use crate::turns::TurnTimes;
@@ -106,15 +109,21 @@ pub struct Worker {
     pub(crate) scratch: Reply,
     pub(crate) now_ms: u64,
     pub(crate) memory: WorkerMemory,
+    pub(crate) pubsub: Registry,
+    /// Published messages that this worker has put in order and that others are delivering.
+    pub(crate) deliveries: Deliveries,
+    pub(crate) held: Held,
+    /// The push that is being made; kept for its memory.
+    pub(crate) encoded: Encoded,
     ring: ClientRing,
     listeners: Vec<Listener>,
     /// Listeners whose accept has ended with an error and is to be tried again.
     deaf: Vec<usize>,
-    connections: Vec<Option<Box<Connection>>>,
+    pub(crate) connections: Vec<Option<Box<Connection>>>,
     free: Vec<u32>,
     clients: usize,
     /// Connections to be looked at before the turn ends.
-    dirty: VecDeque<u32>,
+    pub(crate) dirty: VecDeque<u32>,
     argv: Argv,
     last_cron_ms: u64,
     /// More keys have expired than one turn removes: go on.
@@ -170,6 +179,10 @@ impl Worker {
             scratch: Reply::default(),
             now_ms: 0,
             memory: WorkerMemory::default(),
+            pubsub: Registry::default(),
+            deliveries: Deliveries::default(),
+            held: Held::default(),
+            encoded: Encoded::default(),
             ring,
             deaf: (0..listeners.len()).collect(),
             listeners,
@@ -245,8 +258,10 @@ impl Worker {
         if self.shard.has_served() || self.shard.env().awaited.has_news() || self.is_any_timeout_due() {
             self.serve_blocked();
         }
+        self.publish_notices();
         self.settle();
         self.end_turn_memory();
+        self.publish_notices();
         self.mesh.flush(&mut self.ring);
         self.stats.turns.record(begin.elapsed());
     }
@@ -256,6 +271,7 @@ impl Worker {
         self.shard.set_string_len_max(self.config.proto_max_bulk_len_bytes as usize);
         self.shard.set_lazy_free(self.config.lazy_free);
         self.shard.set_limits(self.config.limits.clone());
+        self.shard.ask_for_notices(Channels::of(&self.config).classes(&self.config));
     }
 
     fn tell_time(&mut self) {
@@ -521,6 +537,7 @@ impl Worker {
             && let Waiting::Exec(progress) = std::mem::take(&mut connection.waiting)
         {
             self.go_on_with_exec(connection, progress);
+            self.push_held(connection);
         }
         let is_leaving = connection.closing.is_some() || connection.end_of_input;
         if is_leaving && matches!(connection.waiting, Waiting::Blocked) {
@@ -551,7 +568,8 @@ impl Worker {
 
     fn check_output_limit(&mut self, connection: &mut Connection) {
         let bytes = connection.output_bytes() as u64;
-        let limit = self.config.client_output_buffer_limit[0];
+        let [normal, _, pubsub] = self.config.client_output_buffer_limit;
+        let limit = if connection.session.is_subscribed() { pubsub } else { normal };
         let over_soft = limit.soft_bytes > 0 && bytes > limit.soft_bytes;
         let since = over_soft.then(|| connection.soft_limit_since_ms.unwrap_or(self.now_ms));
         connection.soft_limit_since_ms = since;
@@ -584,6 +602,7 @@ impl Worker {
 
     fn drop_connection(&mut self, mut connection: Box<Connection>) {
         self.unwatch(&mut connection);
+        self.forget_subscriptions(&mut connection);
         self.free.push(connection.index);
         self.clients -= 1;
         self.node.clients.fetch_sub(1, Ordering::Relaxed);
@@ -615,12 +634,17 @@ impl Worker {
                 self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
             }
             Delivery::Other(Hop::Answer(ticket, answer)) => self.take_answer(from, ticket, *answer),
+            Delivery::Other(Hop::Publish(ticket, message)) => self.take_publish(ticket, &message),
+            Delivery::Other(Hop::Deliver(number, message)) => self.take_message(from, number, &message),
+            Delivery::Other(Hop::Delivered(number, receivers)) => self.take_delivered(number, receivers),
+            Delivery::Other(Hop::Published(ticket, receivers)) => self.take_published(ticket, receivers),
             // What it asks for is done at the end of every turn.
             Delivery::Other(Hop::MakeRoom) => {}
             Delivery::Other(Hop::Command(_) | Hop::Reply { .. }) => {
                 unreachable!("handed out with what belongs to them")
             }
         });
+        self.publish_notices();
     }
 
     /// Delivers a reply that was made outside of the usual path.
@@ -804,6 +828,11 @@ impl Worker {
                 self.configure_memory(config);
                 Answer::Done
             }
+            Question::Names(kind, pattern) => Answer::Names(self.pubsub.names(*kind, pattern.as_deref())),
+            Question::Subscribers(kind, names) => {
+                let count = |name: &Vec<u8>| self.pubsub.subscribers(*kind, name).len();
+                Answer::Counts(names.iter().map(count).collect())
+            }
             Question::Report => Answer::Report(Box::new(self.report())),
             Question::ResetStats => {
                 self.stats = Stats::default();
@@ -840,6 +869,8 @@ impl Worker {
             evicted_keys: env.evicted_keys,
             lazyfree_pending: env.garbage.len(),
             blocked_clients: self.coordinator.waiting_clients(),
+            subscribers: self.clients().filter(|client| client.session.is_subscribed()).count(),
+            subscribed: Kind::ALL.map(|kind| self.pubsub.names(kind, None)),
         }
     }
 
@@ -859,7 +890,9 @@ impl Worker {
         for index in (self.cron_part..self.connections.len()).step_by(CRON_CONNECTIONS_PART) {
             let Some(mut connection) = self.take_out(index as u32) else { continue };
             let idle_ms = self.now_ms.saturating_sub(connection.session.active_ms);
-            if timeout_ms > 0 && idle_ms > timeout_ms && connection.replies.awaited() == 0 {
+            // Subscribers may be silent for ever.
+            let may_be_idle = connection.replies.awaited() > 0 || connection.session.is_subscribed();
+            if timeout_ms > 0 && idle_ms > timeout_ms && !may_be_idle {
                 log::debug!("Closing idle client");
                 connection.closing = Some(Closing::Now);
                 self.mark_dirty(&mut connection);

@@ -12,6 +12,7 @@ use crate::entry::{Entry, EntryRef};
 use crate::event::{self, Event};
 use crate::expires::{Agenda, PartExpires};
 use crate::garbage::Garbage;
+use crate::notify::Notices;
 use crate::random::Random;
 use crate::slot::{SLOT_COUNT, SlotId, SlotSet};
 use crate::slot_counts::SlotCounts;
@@ -69,6 +70,8 @@ pub struct Env {
     pub awaited: AwaitedKeys,
     /// What others learn of the changes.
     pub effects: Effects,
+    /// What has happened to keys, as far as somebody has asked.
+    pub notices: Notices,
     /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
     /// that their owners can tell those who watch them.
     pub away: Option<Vec<ChangedKey>>,
@@ -134,6 +137,7 @@ impl Env {
             watches: Watches::default(),
             awaited: AwaitedKeys::default(),
             effects: Effects::default(),
+            notices: Notices::default(),
             away: None,
             access: AccessPolicy::default(),
             random: Random::new(random_seed),
@@ -165,6 +169,7 @@ impl Env {
             };
             away.push((db, key.into(), change));
         }
+        self.notices.tell(db, key, event);
     }
 
     /// A key has been removed because its time was over or for want of memory.

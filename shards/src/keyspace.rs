@@ -89,6 +89,13 @@ impl<'a> Keyspace<'a> {
         self.env.dirty += 1;
     }
 
+    /// Tells of a further event of a key, beside the change that [`Keyspace::changed`] tells of: SET with a time to live
+    /// sets and expires, and the last LPOP pops and deletes. In the order of Redis.
+    #[inline]
+    pub fn notify(&mut self, key: &Key<'_>, event: Event) {
+        self.env.notices.tell(self.selected, key.bytes, event);
+    }
+
     /// Says what the running command has done where that is not what the client sent: with absolute times, results
     /// instead of increments of floats, chosen members. Called after `changed`; several calls are several commands.
     #[inline]
@@ -161,7 +168,7 @@ impl<'a> Keyspace<'a> {
     pub fn read(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         let place = self.find_alive(key);
         let Some(place) = place else {
-            self.env.keyspace_misses += 1;
+            self.missed(key);
             return None;
         };
         self.env.keyspace_hits += 1;
@@ -171,13 +178,33 @@ impl<'a> Keyspace<'a> {
     /// Looks a key up to tell something about it: counts a hit or a miss and leaves the access statistics alone
     /// (Redis: lookupKeyRead with LOOKUP_NOTOUCH): EXISTS, TYPE, TTL.
     pub fn read_untouched(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        self.find_untouched(key, Self::missed)
+    }
+
+    /// The same, but a miss is no event (Redis: LOOKUP_NOTOUCH with NONOTIFY): OBJECT.
+    pub fn read_unnoticed(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        self.find_untouched(key, |keys, _| keys.env.keyspace_misses += 1)
+    }
+
+    #[inline]
+    fn find_untouched(
+        &mut self,
+        key: &Key<'_>,
+        missed: impl FnOnce(&mut Self, &Key<'_>),
+    ) -> Option<EntryRef<'_>> {
         let place = self.find_alive(key);
         let Some(place) = place else {
-            self.env.keyspace_misses += 1;
+            missed(self, key);
             return None;
         };
         self.env.keyspace_hits += 1;
         Some(self.db().tables[key.slot.index()].word(place).entry())
+    }
+
+    #[inline]
+    fn missed(&mut self, key: &Key<'_>) {
+        self.env.keyspace_misses += 1;
+        self.notify(key, event::KEY_MISS);
     }
 
     /// Looks a key up without counting or touching it (Redis: LOOKUP_NOTOUCH with NOSTATS): conditions of writing
@@ -353,6 +380,7 @@ impl<'a> Keyspace<'a> {
 
     fn insert_at(&mut self, key: &Key<'_>, mut entry: Entry) -> Place {
         entry.set_access(self.env.access.at_start(self.env.now_ms));
+        self.notify(key, event::NEW);
         self.dbs[self.selected.index()].insert(key.slot, key.hash, entry, &self.env.hasher)
     }
 
@@ -611,9 +639,10 @@ mod tests {
     #[test]
     fn lookups_differ_in_the_traces_they_leave() {
         type Look = fn(&mut Keyspace<'_>, &Key<'_>);
-        let lookups: [(Look, _, _); 4] = [
+        let lookups: [(Look, _, _); 5] = [
             (|keys, key| _ = keys.read(key), (Some(5), 1, 0), (None, 0, 1)),
             (|keys, key| _ = keys.read_untouched(key), (Some(1), 1, 0), (None, 0, 1)),
+            (|keys, key| _ = keys.read_unnoticed(key), (Some(1), 1, 0), (None, 0, 1)),
             (|keys, key| _ = keys.peek(key), (Some(1), 0, 0), (None, 0, 0)),
             (|keys, key| _ = keys.write(key), (Some(5), 0, 0), (None, 0, 0)),
         ];

@@ -24,6 +24,7 @@ mod field_expiry;
 pub mod garbage;
 pub mod glob;
 pub mod keyspace;
+pub mod notify;
 pub mod num;
 pub mod object;
 pub mod random;

@@ -9,6 +9,7 @@ use crate::encoding::limits::Limits;
 use crate::event;
 use crate::evict::Evictor;
 use crate::keyspace::Keyspace;
+use crate::notify::{Classes, Notice};
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::txn::Exec;
@@ -173,6 +174,23 @@ impl Shard {
     /// The effects since the last call, in groups that belong together.
     pub fn take_effects(&mut self) -> Vec<Group> {
         self.env.effects.take()
+    }
+
+    /// Chooses which events are noted for [`Shard::take_notices`].
+    pub fn ask_for_notices(&mut self, classes: Classes) {
+        self.env.notices.ask_for(classes);
+    }
+
+    /// True when [`Shard::take_notices`] has something.
+    #[inline]
+    pub fn has_notices(&self) -> bool {
+        !self.env.notices.is_empty()
+    }
+
+    /// The events since the last call, in the order in which they happened. Whoever asks for them fetches them after
+    /// each command, and once a turn.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        self.env.notices.take()
     }
 
     /// Does something while walks stop at these slots, of which keys are lent.

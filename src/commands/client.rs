@@ -11,9 +11,10 @@ use shards::watch::ClientId;
 
 use crate::commands::connection::valid_name;
 use crate::inquiry::{Answer, Question};
-use crate::net::connection::{Connection, Waiting};
+use crate::net::connection::Connection;
+use crate::pubsub;
 use crate::registry::SessionCommand;
-use crate::session::ReplyMode;
+use crate::session::{ReplyMode, Session};
 use crate::session_ctx::{Flow, SessionCtx};
 
 /// The rows.
@@ -628,6 +629,10 @@ pub enum Kind {
 }
 
 impl Kind {
+    fn of(session: &Session) -> Kind {
+        if session.is_subscribed() { Kind::Pubsub } else { Kind::Normal }
+    }
+
     fn parse(word: &[u8]) -> Result<Kind, CommandError> {
         let kinds: [(&[u8], Kind); 5] = [
             (b"normal", Kind::Normal),
@@ -706,7 +711,7 @@ impl ClientFilter {
     pub fn matches(&self, connection: &Connection) -> bool {
         let session = &connection.session;
         self.ids.as_ref().is_none_or(|ids| ids.contains(&session.id))
-            && self.kind.is_none_or(|kind| kind == Kind::Normal)
+            && self.kind.is_none_or(|kind| kind == Kind::of(session))
             && self.peer.as_ref().is_none_or(|peer| peer == connection.peer.as_bytes())
             && self.local.as_ref().is_none_or(|local| local == connection.local.as_bytes())
             && (self.user.is_none() || session.authenticated)
@@ -720,33 +725,33 @@ impl Connection {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let age_s = now_ms.saturating_sub(session.created_ms) / 1000;
         let idle_s = now_ms.saturating_sub(session.active_ms) / 1000;
-        let mut flags = String::new();
-        if matches!(self.waiting, Waiting::Blocked) {
-            flags.push('b');
-        }
-        if session.no_evict {
-            flags.push('e');
-        }
-        if session.no_touch {
-            flags.push('T');
-        }
-        if self.is_unix() {
-            flags.push('U');
-        }
-        if session.queue.is_some() || session.running.is_some() {
-            flags.push('x');
-        }
+        let subscriptions = |kind| session.subscription_count(kind);
+        // In Redis's order.
+        let mut flags: String = [
+            (session.is_subscribed(), 'P'),
+            (session.queue.is_some() || session.running.is_some(), 'x'),
+            (self.waiting.is_blocked(), 'b'),
+            (self.is_unix(), 'U'),
+            (session.no_evict, 'e'),
+            (session.no_touch, 'T'),
+        ]
+        .into_iter()
+        .filter_map(|(is_set, letter)| is_set.then_some(letter))
+        .collect();
         if flags.is_empty() {
             flags.push('N');
         }
         format!(
-            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={flags} db={} sub=0 psub=0 ssub=0 multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}\n",
+            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={flags} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}\n",
             session.id,
             self.peer,
             self.local,
             self.fd_number(),
             text(&session.name),
             session.db.0,
+            subscriptions(pubsub::Kind::Channel),
+            subscriptions(pubsub::Kind::Pattern),
+            subscriptions(pubsub::Kind::ShardChannel),
             session
                 .queue
                 .as_ref()

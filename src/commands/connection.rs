@@ -110,7 +110,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             complexity: "O(1)",
             group: Group::Connection,
             arity: Arity::AtLeast(1),
-            flags: flags::FAST,
+            flags: flags::FOR_SUBSCRIBERS | flags::FAST,
             acl: acl::CONNECTION,
             request_policy: Some(RequestPolicy::AllShards),
             response_policy: Some(ResponsePolicy::AllSucceeded),
@@ -129,6 +129,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Connection,
             arity: Arity::AtLeast(1),
             flags: flags::RUNS_IN_MULTI
+                | flags::FOR_SUBSCRIBERS
                 | flags::NOSCRIPT
                 | flags::LOADING
                 | flags::STALE
@@ -149,6 +150,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             complexity: "O(1)",
             group: Group::Connection,
             flags: flags::RUNS_IN_MULTI
+                | flags::FOR_SUBSCRIBERS
                 | flags::NOSCRIPT
                 | flags::LOADING
                 | flags::STALE
@@ -220,7 +222,15 @@ fn echo(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
 }
 
 fn ping(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let session = &ctx.connection.session;
+    // In RESP2 a subscriber takes every reply for a message.
+    let as_message = session.is_subscribed() && !session.resp3;
     match args.len() {
+        1 | 2 if as_message => {
+            ctx.reply.array(2);
+            ctx.reply.bulk(b"pong");
+            ctx.reply.bulk(if args.len() == 2 { args.get(1) } else { b"" });
+        }
         1 => ctx.reply.simple("PONG"),
         2 => ctx.reply.bulk(args.get(1)),
         _ => return Err(CommandError::WrongArity("ping".into())),
@@ -236,7 +246,7 @@ fn quit(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError>
 fn reset(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     ctx.connection.session.reset(ctx.config.requirepass.is_empty());
     ctx.reply.simple("RESET");
-    Ok(Flow::Unwatch)
+    Ok(Flow::Reset)
 }
 
 fn select(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {

@@ -5,6 +5,7 @@ pub mod command;
 pub mod config;
 pub mod connection;
 pub mod debug;
+pub mod pubsub;
 pub mod server;
 pub mod transactions;
 
@@ -17,6 +18,7 @@ pub const TOPICS: &[&[SessionCommand]] = &[
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     transactions::COMMANDS,
 ];

@@ -2,6 +2,8 @@
 //!
 //! INFO adds up what all workers report.
 
+use std::collections::HashSet;
+
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
@@ -10,6 +12,7 @@ use shards::error::CommandError;
 use crate::config::Config;
 use crate::inquiry::{Answer, Question, Report};
 use crate::node::{Node, REDIS_VERSION, SHOAL_VERSION};
+use crate::pubsub::Kind;
 use crate::registry::SessionCommand;
 use crate::session_ctx::{Flow, SessionCtx};
 use crate::turns::TurnTimes;
@@ -104,6 +107,15 @@ impl Whole<'_> {
         self.reports.iter().map(value).sum()
     }
 
+    /// How many names of a kind have subscribers, wherever those are.
+    fn subscribed(&self, kind: Kind) -> usize {
+        let names = self.reports.iter().map(|report| &report.subscribed[kind as usize]);
+        if self.reports.len() == 1 {
+            return names.map(Vec::len).sum();
+        }
+        names.flatten().collect::<HashSet<_>>().len()
+    }
+
     fn max(&self, value: impl Fn(&Report) -> usize) -> usize {
         self.reports.iter().map(value).max().unwrap_or(0)
     }
@@ -168,6 +180,7 @@ fn clients(whole: &Whole<'_>, text: &mut String) {
         ("client_recent_max_input_buffer", whole.max(|report| report.input_bytes_max).to_string()),
         ("client_recent_max_output_buffer", whole.max(|report| report.output_bytes_max).to_string()),
         ("blocked_clients", whole.sum(|report| report.blocked_clients as u64).to_string()),
+        ("pubsub_clients", whole.sum(|report| report.subscribers as u64).to_string()),
     ];
     lines("Clients", &fields, text);
 }
@@ -220,6 +233,9 @@ fn stats(whole: &Whole<'_>, text: &mut String) {
         ("evicted_keys", whole.sum(|report| report.evicted_keys).to_string()),
         ("keyspace_hits", whole.sum(|report| report.keyspace_hits).to_string()),
         ("keyspace_misses", whole.sum(|report| report.keyspace_misses).to_string()),
+        ("pubsub_channels", whole.subscribed(Kind::Channel).to_string()),
+        ("pubsub_patterns", whole.subscribed(Kind::Pattern).to_string()),
+        ("pubsubshard_channels", whole.subscribed(Kind::ShardChannel).to_string()),
         (
             "client_query_buffer_limit_disconnections",
             whole.sum(|report| report.stats.query_limit_closed).to_string(),

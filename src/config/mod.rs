@@ -90,6 +90,8 @@ pub struct Config {
     pub lazy_free: LazyFree,
     /// When packed collections are converted: hash-max-listpack-entries and its like.
     pub limits: Limits,
+    /// Which keyspace notifications are sent: letters, as CONFIG GET shows them.
+    pub notify_keyspace_events: Vec<u8>,
     /// Shoal's own: `strict` makes every command of a pipeline wait for the one before it.
     pub pipeline_order_strict: bool,
     /// The least serious log line that is written: `debug`, `verbose`, `notice`, `warning`, `nothing`.
@@ -181,6 +183,7 @@ impl Default for Config {
             databases: 16,
             lazy_free: LazyFree::default(),
             limits: Limits::default(),
+            notify_keyspace_events: Vec::new(),
             pipeline_order_strict: false,
             loglevel: LogLevel::Notice,
             logfile: PathBuf::new(),

@@ -205,6 +205,11 @@ const REQUIREPASS: Store = Store::Field {
     set: |config, text| config.requirepass = text.to_vec(),
 };
 
+const NOTIFY_KEYSPACE_EVENTS: Store = Store::Field {
+    get: |config| config.notify_keyspace_events.clone(),
+    set: |config, text| config.notify_keyspace_events = text.to_vec(),
+};
+
 const DIR: Store = Store::Field {
     get: |config| match config.dir.as_os_str().is_empty() {
         true => special::path_bytes(&std::env::current_dir().unwrap_or_default()),
@@ -479,7 +484,12 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     later("latency-monitor-threshold", LONG, "0"),
     later("latency-tracking", BOOL, "yes"),
     later("latency-tracking-info-percentiles", Kind::SpecialWords(special::percentiles), "50 99 99.9"),
-    later("notify-keyspace-events", Kind::Special(special::notify_keyspace_events), ""),
+    live(
+        "notify-keyspace-events",
+        Kind::Special(special::notify_keyspace_events),
+        "",
+        NOTIFY_KEYSPACE_EVENTS,
+    ),
     // Persistence.
     row("dir", Kind::Special(special::dir), "", Class::Later, DIR).protected(),
     later("dbfilename", Kind::Special(special::dbfilename), "dump.rdb").protected(),

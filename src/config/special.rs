@@ -142,12 +142,17 @@ pub(super) fn notify_keyspace_events(_: &[u8], words: &[&[u8]]) -> Result<Vec<u8
     }
     let has = |letter: &u8| letters.contains(letter);
     let mut flags = Vec::new();
-    if has(&b'A') || ALL.iter().all(has) {
+    let is_all = has(&b'A') || ALL.iter().all(has);
+    if is_all {
         flags.push(b'A');
     } else {
-        flags.extend(ALL.iter().filter(|letter| has(letter)));
+        flags.extend(ALL.iter().chain(b"n").filter(|letter| has(letter)));
     }
-    flags.extend(b"KEmn".iter().filter(|letter| has(letter)));
+    flags.extend(b"KEm".iter().filter(|letter| has(letter)));
+    // Redis does not show `n` beside `A`, and so loses it by CONFIG REWRITE.
+    if is_all && has(&b'n') {
+        flags.push(b'n');
+    }
     Ok(flags)
 }
 
@@ -355,6 +360,8 @@ mod tests {
         check(notify_keyspace_events, "", &["KEA"], Ok("AKE"));
         check(notify_keyspace_events, "", &["Kx$"], Ok("$xK"));
         check(notify_keyspace_events, "", &["mKg$lshzxetd"], Ok("AKm"));
+        check(notify_keyspace_events, "", &["xKEn"], Ok("xnKE"));
+        check(notify_keyspace_events, "", &["nmKA"], Ok("AKmn"));
         check(notify_keyspace_events, "", &[""], Ok(""));
         check(
             notify_keyspace_events,

@@ -14,6 +14,7 @@ use super::listener::Addresses;
 use super::reply_queue::ReplyQueue;
 use super::ring::ClientRing;
 use crate::protocol::{BlobLoan, QueryBuffer};
+use crate::publish::Publishing;
 use crate::session::Session;
 use crate::transactions::Progress;
 
@@ -70,6 +71,13 @@ pub enum Waiting {
     Exec(Box<Progress>),
 }
 
+impl Waiting {
+    /// True while the connection waits for what may take for ever: pushes do not wait with it.
+    pub fn is_blocked(&self) -> bool {
+        matches!(self, Waiting::Blocked)
+    }
+}
+
 /// One per client.
 pub struct Connection {
     fd: OwnedFd,
@@ -83,6 +91,8 @@ pub struct Connection {
     pub replies: ReplyQueue,
     /// What holds up execution.
     pub waiting: Waiting,
+    /// Its messages that are on their way to subscribers.
+    pub publishing: Publishing,
     /// Set when the connection is to be closed.
     pub closing: Option<Closing>,
     /// Requests wait in the query buffer that could not be executed at once.
@@ -128,6 +138,7 @@ impl Connection {
             query: QueryBuffer::default(),
             replies: ReplyQueue::default(),
             waiting: Waiting::No,
+            publishing: Publishing::default(),
             closing: None,
             stopped: false,
             end_of_input: false,

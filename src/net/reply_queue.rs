@@ -27,6 +27,11 @@ enum Place {
     /// The reply is thrown away when it comes (CLIENT REPLY OFF).
     Unwanted,
     Filled(Box<Reply>),
+    /// As `Awaited` or, when not wanted, `Unwanted`; pushes have come that go before it.
+    AwaitedBehind {
+        pushes: Box<Reply>,
+        wanted: bool,
+    },
 }
 
 impl ReplyQueue {
@@ -45,6 +50,44 @@ impl ReplyQueue {
             Some(Place::Filled(reply)) => reply,
             _ => unreachable!("pushed above"),
         }
+    }
+
+    /// Appends a push message. It goes behind all replies, awaited ones included; with `before_awaited` it goes before
+    /// the last one that is awaited, for which nobody knows how long it will take.
+    pub fn push(&mut self, before_awaited: bool, message: &Reply) {
+        if self.places.is_empty() {
+            return self.ready.append(message.bytes(), message.blobs());
+        }
+        self.push_among_places(before_awaited, message);
+    }
+
+    #[cold]
+    fn push_among_places(&mut self, before_awaited: bool, message: &Reply) {
+        let last = if before_awaited {
+            self.places.iter().rposition(|place| !matches!(place, Place::Filled(_)))
+        } else {
+            None
+        };
+        let reply = match last {
+            Some(0) => &mut self.ready,
+            Some(last) => {
+                let place = &mut self.places[last];
+                if let Place::Awaited | Place::Unwanted = place {
+                    let wanted = matches!(place, Place::Awaited);
+                    *place = Place::AwaitedBehind { pushes: Box::new(Reply::new(self.resp3)), wanted };
+                }
+                self.filled_bytes += message.total_len();
+                match place {
+                    Place::AwaitedBehind { pushes, .. } => pushes,
+                    _ => unreachable!("made above"),
+                }
+            }
+            None => {
+                self.filled_bytes += message.total_len();
+                self.writer_behind_places()
+            }
+        };
+        reply.append(message.bytes(), message.blobs());
     }
 
     /// The number of the place that [`ReplyQueue::reserve`] will give.
@@ -66,18 +109,20 @@ impl ReplyQueue {
     pub fn fill(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) {
         let index = seq.wrapping_sub(self.first) as usize;
         let Some(place) = self.places.get_mut(index) else { return };
-        let wanted = match place {
-            Place::Awaited => true,
-            Place::Unwanted => false,
+        let (wanted, pushes) = match place {
+            Place::Awaited => (true, None),
+            Place::Unwanted => (false, None),
+            Place::AwaitedBehind { pushes, wanted } => (*wanted, Some(std::mem::take(pushes))),
             Place::Filled(_) => return,
         };
         self.awaited -= 1;
         if index > 0 {
-            let mut reply = Reply::new(self.resp3);
+            let mut reply = pushes.map_or_else(|| Reply::new(self.resp3), |pushes| *pushes);
+            self.filled_bytes = self.filled_bytes.saturating_sub(reply.total_len());
             if wanted {
                 reply.append(bytes, blobs);
-                self.filled_bytes += reply.total_len();
             }
+            self.filled_bytes += reply.total_len();
             *place = Place::Filled(Box::new(reply));
             return;
         }
@@ -90,6 +135,17 @@ impl ReplyQueue {
                 self.filled_bytes = self.filled_bytes.saturating_sub(reply.total_len());
                 self.ready.append(reply.bytes(), reply.blobs());
             }
+        }
+        self.release_pushes();
+    }
+
+    /// What was pushed before the first place can be sent.
+    fn release_pushes(&mut self) {
+        if let Some(Place::AwaitedBehind { pushes, wanted }) = self.places.front_mut() {
+            self.filled_bytes = self.filled_bytes.saturating_sub(pushes.total_len());
+            self.ready.append(pushes.bytes(), pushes.blobs());
+            let wanted = *wanted;
+            self.places[0] = if wanted { Place::Awaited } else { Place::Unwanted };
         }
     }
 
@@ -153,6 +209,56 @@ mod tests {
         assert_eq!((sent(&mut queue).as_str(), queue.awaited()), ("567", 0));
         queue.writer().raw(b"8");
         assert_eq!(sent(&mut queue), "8");
+    }
+
+    fn message(text: &[u8]) -> Reply {
+        let mut message = Reply::default();
+        message.raw(text);
+        message
+    }
+
+    #[test]
+    fn a_push_goes_behind_what_is_awaited() {
+        let mut queue = ReplyQueue::default();
+        queue.push(false, &message(b"a"));
+        let first = queue.reserve(true);
+        queue.push(false, &message(b"b"));
+        queue.writer().raw(b"2");
+        queue.push(false, &message(b"c"));
+        assert_eq!((sent(&mut queue).as_str(), queue.bytes()), ("a", 2));
+        queue.fill(first, b"1", &[]);
+        assert_eq!(sent(&mut queue), "1b2c");
+    }
+
+    #[test]
+    fn a_push_can_pass_the_last_awaited_reply_and_no_other() {
+        for wanted in [true, false] {
+            let mut queue = ReplyQueue::default();
+            let first = queue.reserve(true);
+            queue.push(false, &message(b"a"));
+            let blocked = queue.reserve(wanted);
+            queue.push(true, &message(b"b"));
+            queue.push(true, &message(b"c"));
+            assert_eq!((sent(&mut queue).as_str(), queue.bytes()), ("", 3));
+            queue.fill(first, b"1", &[]);
+            assert_eq!((sent(&mut queue).as_str(), queue.awaited()), ("1abc", 1));
+            queue.push(true, &message(b"d"));
+            assert_eq!((sent(&mut queue).as_str(), queue.bytes()), ("d", 0));
+            queue.fill(blocked, b"2", &[]);
+            queue.push(true, &message(b"e"));
+            assert_eq!(sent(&mut queue), if wanted { "2e" } else { "e" });
+        }
+    }
+
+    #[test]
+    fn a_push_before_an_awaited_reply_leaves_with_it_at_the_latest() {
+        let mut queue = ReplyQueue::default();
+        let first = queue.reserve(true);
+        let blocked = queue.reserve(true);
+        queue.push(true, &message(b"a"));
+        queue.fill(blocked, b"2", &[]);
+        queue.fill(first, b"1", &[]);
+        assert_eq!((sent(&mut queue).as_str(), queue.bytes()), ("1a2", 0));
     }
 
     #[test]

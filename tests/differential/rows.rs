@@ -525,6 +525,14 @@ pub(crate) const ROWS: &[Row] = &[
         OneOf(&[&[Word("2")], &[Word("3")], &[Value]]),
         OneOf(&[&[], &[Word("SETNAME"), Value], &[Word("AUTH"), Word("default"), Value]]),
     ] },
+    // Nobody subscribes: who does has more replies than commands.
+    Row { name: "PUBLISH", weight: 4, args: &[Key, Value] },
+    Row { name: "PUBSUB", weight: 1, args: &[Word("CHANNELS"), Options(&[&[OneOf(PATTERNS)]])] },
+    Row { name: "PUBSUB", weight: 1, args: &[Word("NUMPAT")] },
+    Row { name: "PUBSUB", weight: 1, args: &[Word("NUMSUB"), Times(1, 3, &[Key])] },
+    Row { name: "PUBSUB", weight: 1, args: &[Word("SHARDCHANNELS"), Options(&[&[OneOf(PATTERNS)]])] },
+    Row { name: "PUBSUB", weight: 1, args: &[Word("SHARDNUMSUB"), Times(1, 3, &[Key])] },
+    Row { name: "SPUBLISH", weight: 4, args: &[Key, Value] },
     Row { name: "PING", weight: 4, args: &[Options(&[&[Value]])] },
     Row { name: "RESET", weight: 1, args: &[] },
     // The server about commands.

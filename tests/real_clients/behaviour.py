@@ -192,6 +192,53 @@ def check_server_facts(r):
     assert "maxmemory" in r.config_get("maxmemory*")
 
 
+def check_publish_and_subscribe(r):
+    subscriber = connect().pubsub()
+    subscriber.subscribe("news", "olds")
+    subscriber.psubscribe("n*")
+    counts = [subscriber.get_message(timeout=TIMEOUT_S)["data"] for _ in range(3)]
+    assert counts == [1, 2, 3], counts
+    assert r.publish("news", b"\x00hi") == 2
+    message, by_pattern = (subscriber.get_message(timeout=TIMEOUT_S) for _ in range(2))
+    assert message == {"type": "message", "pattern": None, "channel": b"news", "data": b"\x00hi"}, message
+    assert (by_pattern["type"], by_pattern["pattern"]) == ("pmessage", b"n*"), by_pattern
+    subscriber.ping("alive?")
+    assert subscriber.get_message(timeout=TIMEOUT_S)["data"] in (b"alive?", "alive?")
+    assert r.pubsub_numsub("news", "nobody") == [(b"news", 1), (b"nobody", 0)]
+    assert sorted(r.pubsub_channels("*s")) == [b"news", b"olds"]
+    assert r.pubsub_numpat() == 1
+    subscriber.unsubscribe()
+    subscriber.punsubscribe()
+    kinds = sorted(subscriber.get_message(timeout=TIMEOUT_S)["type"] for _ in range(3))
+    assert kinds == ["punsubscribe", "unsubscribe", "unsubscribe"], kinds
+    assert r.publish("news", "nobody hears it") == 0
+    subscriber.close()
+
+
+def check_a_thread_listens(r):
+    heard = []
+    all_heard = threading.Event()
+
+    def hear(message):
+        heard.append(message["data"])
+        if len(heard) == 1000:
+            all_heard.set()
+
+    subscriber = connect().pubsub(ignore_subscribe_messages=True)
+    subscriber.subscribe(**{"numbers": hear})
+    thread = subscriber.run_in_thread(sleep_time=0.01)
+    while r.pubsub_numsub("numbers") != [(b"numbers", 1)]:
+        pass
+    pipeline = r.pipeline(transaction=False)
+    for number in range(1000):
+        pipeline.publish("numbers", number)
+    assert pipeline.execute() == [1] * 1000
+    assert all_heard.wait(TIMEOUT_S)
+    thread.stop()
+    thread.join()
+    assert heard == [str(number).encode() for number in range(1000)]
+
+
 def check_threads_share_a_pool(r):
     pool = connect(max_connections=16)
 

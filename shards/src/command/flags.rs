@@ -57,6 +57,9 @@ pub const RUNS_QUEUE: u64 = 1 << 23;
 /// Changes the protocol of the replies behind it in a transaction: HELLO. Not printed by COMMAND INFO.
 pub const CHANGES_PROTOCOL: u64 = 1 << 24;
 
+/// Allowed for a subscriber that speaks RESP2. Not printed by COMMAND INFO.
+pub const FOR_SUBSCRIBERS: u64 = 1 << 26;
+
 /// Flag bits and the names that COMMAND INFO gives them, in Redis's order. Redis hides `may_replicate`.
 pub const NAMES: &[(u64, &str)] = &[
     (WRITE, "write"),

@@ -106,12 +106,12 @@ pub(super) fn hdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         (removed, false)
     })?;
     let (removed, is_empty) = outcome.unwrap_or((0, false));
-    if removed > 0 {
-        ctx.keys.changed(&key, event::HDEL);
-    }
     if is_empty {
+        ctx.keys.notify(&key, event::HDEL);
         ctx.keys.delete(&key, Freeing::Now);
         ctx.keys.changed(&key, event::DEL);
+    } else if removed > 0 {
+        ctx.keys.changed(&key, event::HDEL);
     }
     ctx.reply.len_int(removed);
     Ok(())

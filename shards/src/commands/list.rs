@@ -77,6 +77,7 @@ pub(super) fn after_removal(keys: &mut Keyspace<'_>, key: &Key<'_>, left: usize,
     if left > 0 {
         keys.changed(key, event);
     } else {
+        keys.notify(key, event);
         remove(keys, key);
     }
 }

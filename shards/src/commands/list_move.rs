@@ -145,6 +145,7 @@ pub(super) fn move_element(
         list.push(to, text);
         list.settle();
         ctx.keys.changed(&source, list::push_event(to));
+        ctx.keys.notify(&source, list::pop_event(from));
         return Ok(Moving::Done);
     }
     list.settle();

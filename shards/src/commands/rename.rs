@@ -167,6 +167,7 @@ fn rename_unless(ctx: &mut Ctx<'_>, args: Args<'_>, only_new: bool) -> Result<bo
     ctx.keys.delete(&to, ctx.keys.freeing_by_server());
     if let Some(entry) = ctx.keys.remove(&from) {
         ctx.keys.insert_as_is(entry.renamed(to.bytes));
+        ctx.keys.notify(&to, event::NEW);
     }
     ctx.keys.changed(&from, event::RENAME_FROM);
     ctx.keys.changed(&to, event::RENAME_TO);
@@ -248,11 +249,12 @@ fn move_key(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     let is_there = ctx.keys.write(&key).is_some();
     let may_move = is_there && ctx.keys.in_db(db, |keys| keys.write(&key).is_none());
     if may_move && let Some(entry) = ctx.keys.remove(&key) {
-        ctx.keys.changed(&key, event::MOVE_FROM);
         ctx.keys.in_db(db, |keys| {
             keys.insert_as_is(entry);
-            keys.changed(&key, event::MOVE_TO);
+            keys.notify(&key, event::NEW);
         });
+        ctx.keys.changed(&key, event::MOVE_FROM);
+        ctx.keys.in_db(db, |keys| keys.changed(&key, event::MOVE_TO));
     }
     ctx.reply.int(may_move.into());
     Ok(())

@@ -74,9 +74,12 @@ pub(super) fn srem(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 /// Tells that members of a set were removed, and removes the key if none are left.
 fn tell_removed(ctx: &mut Ctx<'_>, key: &Key<'_>, is_empty: bool) {
     if is_empty {
+        ctx.keys.notify(key, event::SREM);
         ctx.keys.delete(key, ctx.keys.freeing_by_server());
+        ctx.keys.changed(key, event::DEL);
+    } else {
+        ctx.keys.changed(key, event::SREM);
     }
-    ctx.keys.changed(key, if is_empty { event::DEL } else { event::SREM });
 }
 
 /// `SISMEMBER key member`

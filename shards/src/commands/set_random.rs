@@ -68,6 +68,7 @@ fn pop_one(ctx: &mut Ctx<'_>, key: &Key<'_>) -> Done {
         }),
     }
     if SetRef::of(entry.view()).is_empty() {
+        ctx.keys.notify(key, event::SPOP);
         ctx.keys.delete(key, Freeing::Now);
         ctx.keys.changed(key, event::DEL);
     } else {
@@ -118,6 +119,7 @@ fn pop_some(ctx: &mut Ctx<'_>, key: &Key<'_>, count: &[u8]) -> Done {
     ctx.reply.set(count.min(len));
     if count >= len {
         reply_members(ctx.reply, set.iter());
+        ctx.keys.notify(key, event::SPOP);
         ctx.keys.delete(key, ctx.keys.freeing_by_server());
         ctx.keys.changed(key, event::DEL);
         ctx.keys.effect([b"DEL", key.bytes]);

@@ -120,6 +120,7 @@ fn set_if(
     }
     ctx.keys.changed(&key, event::SET);
     if let Expire::At(at_ms) = expire {
+        ctx.keys.notify(&key, event::EXPIRE);
         effect_set_until(ctx, &key, args.get(2), at_ms);
     }
     true
@@ -227,6 +228,7 @@ fn set_with_ttl(ctx: &mut Ctx<'_>, args: Args<'_>, unit: TimeUnit, command: &'st
     let key = ctx.only_key(args, 1);
     ctx.keys.set(&key, NewValue::encoded(args.value(3)), Expire::At(at_ms));
     ctx.keys.changed(&key, event::SET);
+    ctx.keys.notify(&key, event::EXPIRE);
     effect_set_until(ctx, &key, args.get(3), at_ms);
     ctx.reply.ok();
     Ok(())

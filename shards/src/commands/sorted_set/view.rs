@@ -178,6 +178,7 @@ pub(super) fn removed(keys: &mut Keyspace<'_>, key: &Key<'_>, event: Event, is_a
     if is_anything_left {
         keys.changed(key, event);
     } else {
+        keys.notify(key, event);
         keys.delete(key, keys.freeing_by_server());
         keys.changed(key, event::DEL);
     }

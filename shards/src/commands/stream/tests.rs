@@ -174,8 +174,8 @@ fn xread_shows_what_is_behind_an_id_in_each_stream() {
     after("XREAD COUNT 1 STREAMS b none a 9 0 0", "[[a [[1-1 [f 1]]]]]");
     after("RESP 3 | XREAD STREAMS a b 1-1 0", "{a [[2-1 [f 2]]] b [[5-1 [g 1]]]}");
     after(
-        "XREAD STREAMS a b $ $ | XREAD STREAMS none 0 | XREAD BLOCK 5 STREAMS a 2-1",
-        "(nil array) | (nil array) | (nil array)",
+        "XREAD STREAMS a b $ $ | XREAD STREAMS none 0 | XREAD BLOCK 5 STREAMS a 1-1",
+        "(nil array) | (nil array) | [[a [[2-1 [f 2]]]]]",
     );
     after("XREAD COUNT 0 STREAMS a 0", "[[a [[1-1 [f 1]] [2-1 [f 2]]]]]");
     after("XDEL a 2-1 | XREAD STREAMS a 1-1", ":1 | (nil array)");

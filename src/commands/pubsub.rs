@@ -1,0 +1,390 @@
+//! Commands of publishing and subscribing: SUBSCRIBE and its kin, PUBLISH SPUBLISH PUBSUB.
+//!
+//! What they do to connections is in [`crate::publish`]; PUBSUB adds up what all workers say.
+
+use std::collections::HashSet;
+
+use shards::args::Args;
+use shards::command::flags;
+use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
+use shards::error::CommandError;
+use shards::reply::Reply;
+
+use crate::inquiry::{Answer, Question};
+use crate::pubsub::{Kind, Name};
+use crate::registry::SessionCommand;
+use crate::session_ctx::{Flow, SessionCtx};
+
+/// The rows.
+pub static COMMANDS: &[SessionCommand] = &[
+    SessionCommand {
+        run: subscribe,
+        spec: CommandSpec {
+            name: "subscribe",
+            summary: "Listen for messages published to the given channels",
+            since: "2.0.0",
+            complexity: "O(N) where N is the number of channels to subscribe to.",
+            group: Group::Pubsub,
+            arity: Arity::AtLeast(2),
+            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+            args: &[Arg { name: "channel", multiple: true, ..Arg::BASE }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: psubscribe,
+        spec: CommandSpec {
+            name: "psubscribe",
+            summary: "Listen for messages published to channels matching the given patterns",
+            since: "2.0.0",
+            complexity: "O(N) where N is the number of patterns the client is already subscribed to.",
+            group: Group::Pubsub,
+            arity: Arity::AtLeast(2),
+            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+            args: &[Arg {
+                name: "pattern",
+                kind: ArgKind::Block,
+                multiple: true,
+                args: &[Arg { name: "pattern", kind: ArgKind::Pattern, ..Arg::BASE }],
+                ..Arg::BASE
+            }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: unsubscribe,
+        spec: CommandSpec {
+            name: "unsubscribe",
+            summary: "Stop listening for messages posted to the given channels",
+            since: "2.0.0",
+            complexity: "O(N) where N is the number of clients already subscribed to a channel.",
+            group: Group::Pubsub,
+            arity: Arity::AtLeast(1),
+            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+            args: &[Arg { name: "channel", optional: true, multiple: true, ..Arg::BASE }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: punsubscribe,
+        spec: CommandSpec {
+            name: "punsubscribe",
+            summary: "Stop listening for messages posted to channels matching the given patterns",
+            since: "2.0.0",
+            complexity: "O(N+M) where N is the number of patterns the client is already subscribed and M is \
+                the number of total patterns subscribed in the system (by any client).",
+            group: Group::Pubsub,
+            arity: Arity::AtLeast(1),
+            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+            args: &[Arg {
+                name: "pattern",
+                kind: ArgKind::Pattern,
+                optional: true,
+                multiple: true,
+                ..Arg::BASE
+            }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: ssubscribe,
+        spec: CommandSpec {
+            name: "ssubscribe",
+            summary: "Listen for messages published to the given shard channels",
+            since: "7.0.0",
+            complexity: "O(N) where N is the number of shard channels to subscribe to.",
+            group: Group::Pubsub,
+            arity: Arity::AtLeast(2),
+            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+            keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
+            args: &[Arg { name: "shardchannel", multiple: true, ..Arg::BASE }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: sunsubscribe,
+        spec: CommandSpec {
+            name: "sunsubscribe",
+            summary: "Stop listening for messages posted to the given shard channels",
+            since: "7.0.0",
+            complexity: "O(N) where N is the number of clients already subscribed to a shard channel.",
+            group: Group::Pubsub,
+            arity: Arity::AtLeast(1),
+            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+            keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
+            args: &[Arg { name: "shardchannel", optional: true, multiple: true, ..Arg::BASE }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: publish,
+        spec: CommandSpec {
+            name: "publish",
+            summary: "Post a message to a channel",
+            since: "2.0.0",
+            complexity: "O(N+M) where N is the number of clients subscribed to the receiving channel and M \
+                is the total number of subscribed patterns (by any client).",
+            group: Group::Pubsub,
+            arity: Arity::Exactly(3),
+            flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
+            args: &[Arg { name: "channel", ..Arg::BASE }, Arg { name: "message", ..Arg::BASE }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: spublish,
+        spec: CommandSpec {
+            name: "spublish",
+            summary: "Post a message to a shard channel",
+            since: "7.0.0",
+            complexity: "O(N) where N is the number of clients subscribed to the receiving shard channel.",
+            group: Group::Pubsub,
+            arity: Arity::Exactly(3),
+            flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
+            keys: &[KeySpec::at(1, keys::NOT_KEY)],
+            args: &[Arg { name: "shardchannel", ..Arg::BASE }, Arg { name: "message", ..Arg::BASE }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    SessionCommand {
+        run: pubsub,
+        spec: CommandSpec {
+            name: "pubsub",
+            summary: "A container for Pub/Sub commands",
+            since: "2.8.0",
+            complexity: "Depends on subcommand.",
+            group: Group::Pubsub,
+            arity: Arity::AtLeast(2),
+            ..CommandSpec::BASE
+        },
+        subcommands: &[
+            SessionCommand {
+                run: pubsub_channels,
+                spec: CommandSpec {
+                    name: "channels",
+                    summary: "List active channels",
+                    since: "2.8.0",
+                    complexity: "O(N) where N is the number of active channels, and assuming constant time \
+                        pattern matching (relatively short channels and patterns)",
+                    group: Group::Pubsub,
+                    arity: Arity::AtLeast(2),
+                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                    args: &[Arg { name: "pattern", kind: ArgKind::Pattern, optional: true, ..Arg::BASE }],
+                    ..CommandSpec::BASE
+                },
+                subcommands: &[],
+            },
+            SessionCommand {
+                run: pubsub_help,
+                spec: CommandSpec {
+                    name: "help",
+                    summary: "Show helpful text about the different subcommands",
+                    since: "6.2.0",
+                    complexity: "O(1)",
+                    group: Group::Pubsub,
+                    arity: Arity::Exactly(2),
+                    flags: flags::LOADING | flags::STALE,
+                    ..CommandSpec::BASE
+                },
+                subcommands: &[],
+            },
+            SessionCommand {
+                run: pubsub_numpat,
+                spec: CommandSpec {
+                    name: "numpat",
+                    summary: "Get the count of unique patterns pattern subscriptions",
+                    since: "2.8.0",
+                    complexity: "O(1)",
+                    group: Group::Pubsub,
+                    arity: Arity::Exactly(2),
+                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                    ..CommandSpec::BASE
+                },
+                subcommands: &[],
+            },
+            SessionCommand {
+                run: pubsub_numsub,
+                spec: CommandSpec {
+                    name: "numsub",
+                    summary: "Get the count of subscribers for channels",
+                    since: "2.8.0",
+                    complexity: "O(N) for the NUMSUB subcommand, where N is the number of requested channels",
+                    group: Group::Pubsub,
+                    arity: Arity::AtLeast(2),
+                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                    args: &[Arg { name: "channel", optional: true, multiple: true, ..Arg::BASE }],
+                    ..CommandSpec::BASE
+                },
+                subcommands: &[],
+            },
+            SessionCommand {
+                run: pubsub_shardchannels,
+                spec: CommandSpec {
+                    name: "shardchannels",
+                    summary: "List active shard channels",
+                    since: "7.0.0",
+                    complexity: "O(N) where N is the number of active shard channels, and assuming constant \
+                        time pattern matching (relatively short shard channels).",
+                    group: Group::Pubsub,
+                    arity: Arity::AtLeast(2),
+                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                    args: &[Arg { name: "pattern", kind: ArgKind::Pattern, optional: true, ..Arg::BASE }],
+                    ..CommandSpec::BASE
+                },
+                subcommands: &[],
+            },
+            SessionCommand {
+                run: pubsub_shardnumsub,
+                spec: CommandSpec {
+                    name: "shardnumsub",
+                    summary: "Get the count of subscribers for shard channels",
+                    since: "7.0.0",
+                    complexity: "O(N) for the SHARDNUMSUB subcommand, where N is the number of requested \
+                        shard channels",
+                    group: Group::Pubsub,
+                    arity: Arity::AtLeast(2),
+                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                    args: &[Arg { name: "shardchannel", optional: true, multiple: true, ..Arg::BASE }],
+                    ..CommandSpec::BASE
+                },
+                subcommands: &[],
+            },
+        ],
+    },
+];
+
+fn subscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Ok(Flow::Subscribe(Kind::Channel))
+}
+
+fn psubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Ok(Flow::Subscribe(Kind::Pattern))
+}
+
+fn ssubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Ok(Flow::Subscribe(Kind::ShardChannel))
+}
+
+fn unsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Ok(Flow::Unsubscribe(Kind::Channel))
+}
+
+fn punsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Ok(Flow::Unsubscribe(Kind::Pattern))
+}
+
+fn sunsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Ok(Flow::Unsubscribe(Kind::ShardChannel))
+}
+
+fn publish(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Ok(Flow::Publish(Kind::Channel))
+}
+
+fn spublish(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Ok(Flow::Publish(Kind::ShardChannel))
+}
+
+/// Never reached: the arity asks for a subcommand.
+fn pubsub(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Err(CommandError::WrongArity("pubsub".into()))
+}
+
+fn pubsub_channels(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    ask_for_names(Kind::Channel, args)
+}
+
+fn pubsub_shardchannels(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    ask_for_names(Kind::ShardChannel, args)
+}
+
+fn ask_for_names(kind: Kind, args: Args<'_>) -> Result<Flow, CommandError> {
+    if args.len() > 3 {
+        let before = "ERR unknown subcommand or wrong number of arguments for '";
+        return Err(CommandError::quoting(before, args.get(1), "'. Try PUBSUB HELP."));
+    }
+    let pattern = args.iter_from(2).next().map(<[u8]>::to_vec);
+    Ok(Flow::Ask(
+        Question::Names(kind, pattern),
+        Box::new(|answers, reply| {
+            let names = all_names(answers);
+            reply.array(names.len());
+            names.iter().for_each(|name| reply.bulk(name));
+        }),
+    ))
+}
+
+fn pubsub_numpat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Ok(Flow::Ask(
+        Question::Names(Kind::Pattern, None),
+        Box::new(|answers, reply| reply.len_int(all_names(answers).len())),
+    ))
+}
+
+/// The names of all workers, each once.
+fn all_names(answers: Vec<Answer>) -> HashSet<Name> {
+    let names = answers.into_iter().map(|answer| match answer {
+        Answer::Names(names) => names,
+        _ => Vec::new(),
+    });
+    names.flatten().collect()
+}
+
+fn pubsub_numsub(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    ask_for_counts(Kind::Channel, args)
+}
+
+fn pubsub_shardnumsub(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    ask_for_counts(Kind::ShardChannel, args)
+}
+
+fn ask_for_counts(kind: Kind, args: Args<'_>) -> Result<Flow, CommandError> {
+    let names: Vec<Vec<u8>> = args.iter_from(2).map(<[u8]>::to_vec).collect();
+    Ok(Flow::Ask(
+        Question::Subscribers(kind, names.clone()),
+        Box::new(move |answers, reply: &mut Reply| {
+            let mut sums = vec![0; names.len()];
+            for answer in answers {
+                if let Answer::Counts(counts) = answer {
+                    sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+                }
+            }
+            reply.array(names.len() * 2);
+            for (name, sum) in names.iter().zip(sums) {
+                reply.bulk(name);
+                reply.len_int(sum);
+            }
+        }),
+    ))
+}
+
+fn pubsub_help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.reply.array(HELP.len());
+    HELP.iter().for_each(|line| ctx.reply.simple(line));
+    Ok(Flow::Done)
+}
+
+const HELP: &[&str] = &[
+    "PUBSUB <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CHANNELS [<pattern>]",
+    "    Return the currently active channels matching a <pattern> (default: '*').",
+    "NUMPAT",
+    "    Return number of subscriptions to patterns.",
+    "NUMSUB [<channel> ...]",
+    "    Return the number of subscribers for the specified channels, excluding",
+    "    pattern subscriptions(default: no channels).",
+    "SHARDCHANNELS [<pattern>]",
+    "    Return the currently active shard level channels matching a <pattern> (default: '*').",
+    "SHARDNUMSUB [<shardchannel> ...]",
+    "    Return the number of subscribers for the specified shard level channel(s)",
+    "HELP",
+    "    Prints this help.",
+];
