@@ -166,9 +166,13 @@ fn measure_all(
                 let place = format!("round {round}: {}: {}", row.row.name, server_name(kind));
                 eprintln!("{place}");
                 let measured = measure::measure(&row.row, kind, machine, options.timing());
-                if let Err(error) = &measured {
-                    eprintln!("FAILED {place}: {error}");
-                    failures.push(format!("FAILED {place}: {error}"));
+                match &measured {
+                    // Seen at once, so that a long run that is ended early was not in vain.
+                    Ok(figures) => eprintln!("  {figures:.2?}"),
+                    Err(error) => {
+                        eprintln!("FAILED {place}: {error}");
+                        failures.push(format!("FAILED {place}: {error}"));
+                    }
                 }
                 row.push(kind, measured.ok());
             }
