@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use shoal_bench::measure::{self, Machine, Timing};
 use shoal_bench::report::{self, RowFigures};
-use shoal_bench::rows::{ROWS, Row, SERVERS, Work, server_name};
+use shoal_bench::rows::{Row, SERVERS, Work, rows, server_name};
 use shoal_bench::{cores, environment};
 use testkit::Kind;
 
@@ -52,14 +52,14 @@ impl Options {
     }
 
     fn rows(&self) -> Vec<Row> {
-        ROWS.iter().filter(|row| row.name.contains(&self.rows)).copied().collect()
+        rows().filter(|row| row.name.contains(&self.rows)).copied().collect()
     }
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
     if options.list {
-        for row in ROWS {
+        for row in rows() {
             println!("{}", row.name);
         }
         return ExitCode::SUCCESS;
@@ -166,9 +166,13 @@ fn measure_all(
                 let place = format!("round {round}: {}: {}", row.row.name, server_name(kind));
                 eprintln!("{place}");
                 let measured = measure::measure(&row.row, kind, machine, options.timing());
-                if let Err(error) = &measured {
-                    eprintln!("FAILED {place}: {error}");
-                    failures.push(format!("FAILED {place}: {error}"));
+                match &measured {
+                    // Seen at once, so that a long run that is ended early was not in vain.
+                    Ok(figures) => eprintln!("  {figures:.2?}"),
+                    Err(error) => {
+                        eprintln!("FAILED {place}: {error}");
+                        failures.push(format!("FAILED {place}: {error}"));
+                    }
                 }
                 row.push(kind, measured.ok());
             }

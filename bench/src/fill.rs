@@ -10,7 +10,11 @@ use crate::rows::Fill;
 /// Commands sent before their replies are read: few enough that neither side's socket buffer fills up.
 const BATCH: u64 = 500;
 
-/// Sends the fill's command once for each number.
+/// A prime that divides no count of a fill, so that its multiples reach every number below the count once.
+const STRIDE: u64 = 7_368_787;
+
+/// Sends the fill's command once for each number. The numbers come in an order that looks random, as they do to a
+/// server in use: trees that are filled in order are not like others.
 ///
 /// # Errors
 /// What the socket says; `InvalidData` for an error reply.
@@ -22,7 +26,8 @@ pub fn fill(address: SocketAddr, fill: Fill) -> io::Result<()> {
     while next < fill.count {
         let batch = BATCH.min(fill.count - next);
         out.clear();
-        for number in next..next + batch {
+        for index in next..next + batch {
+            let number = fill.first + index * STRIDE % fill.count;
             template.write(&mut out, || number);
         }
         stream.write_all(&out)?;

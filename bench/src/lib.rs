@@ -8,6 +8,7 @@ pub mod disturbance;
 pub mod environment;
 pub mod fill;
 pub mod load;
+pub mod long;
 pub mod measure;
 pub mod random;
 pub mod report;

@@ -13,8 +13,9 @@ use crate::cores::{self, Placement};
 use crate::disturbance::Watch;
 use crate::fill;
 use crate::load::{self, Schedule};
+use crate::long;
 use crate::resp::Template;
-use crate::rows::{CONNECTIONS, CONNECTIONS_BESIDE, CommandWords, Fill, Row, Work};
+use crate::rows::{CONNECTIONS, CONNECTIONS_BESIDE, CommandWords, DEFAULT_SET_NUMBERS, Fill, Row, Work};
 
 /// Requests of the run that warms a server up and tells how many requests fill the measured time; for each command of
 /// the pipeline.
@@ -64,12 +65,20 @@ impl Machine {
 /// When the server does not start, refuses a command, or the generator fails.
 pub fn measure(row: &Row, kind: Kind, machine: &Machine, timing: Timing) -> io::Result<Vec<f64>> {
     let placement = cores::place(&machine.cores, row.shards);
-    cores::pin_this_thread(&placement.generator)?;
+    cores::pin_this_thread(generator_cores(row, &placement))?;
     let server = start(row, kind, machine, &placement)?;
     let watch = Watch::begin(&server)?;
     let mut figures = figures(row, &server, machine, timing, placement.is_apart())?;
     figures.push(100.0 * watch.others(&server)?);
     Ok(figures)
+}
+
+/// A generator that probes the second shard's core keeps off the first one, where the long command runs.
+fn generator_cores<'a>(row: &Row, placement: &'a Placement) -> &'a [usize] {
+    match row.work {
+        Work::BesideLong { .. } => &placement.generator[placement.generator.len() - 1..],
+        _ => &placement.generator,
+    }
 }
 
 fn figures(
@@ -89,7 +98,22 @@ fn figures(
                 command,
                 number_max: fill.count,
             };
-            closed_loop(server, run, timing.load)
+            closed_loop(server, run, timing.load, u64::MAX)
+        }
+        Work::DefaultSet { command, pipeline, fills, requests_max } => {
+            fill_all(server, fills)?;
+            let number_max = DEFAULT_SET_NUMBERS;
+            let run =
+                ClosedLoop { port: server.port(), connections: CONNECTIONS, pipeline, command, number_max };
+            closed_loop(server, run, timing.load, requests_max)
+        }
+        Work::LongCommand { command, fills } => {
+            fill_all(server, fills)?;
+            long_command(server, command, timing.load)
+        }
+        Work::BesideLong { probe, long, fills } => {
+            fill_all(server, fills)?;
+            beside_long(server, probe, long, fills, timing.load)
         }
         Work::Beside { command, others, fill } => {
             fill::fill(server.addr(), fill)?;
@@ -101,7 +125,7 @@ fn figures(
                 command,
                 number_max: fill.count,
             };
-            let figures = closed_loop(server, run, timing.load)?;
+            let figures = closed_loop(server, run, timing.load, u64::MAX)?;
             let groups_per_s = beside.map_or(Ok(0.0), Beside::end)?;
             Ok(vec![1e6 / figures[0], figures[1], figures[2], figures[3], groups_per_s])
         }
@@ -116,7 +140,8 @@ fn figures(
             };
             open_loop(server, schedule, command)
         }
-        Work::BytesPerKey { fill } => bytes_per_key(server, fill),
+        Work::BytesPerKey { fill } => bytes_per_item(server, fill, fill.count),
+        Work::BytesPerItem { fill, keys } => bytes_per_item(server, fill, keys),
         Work::IdleNode => Ok(idle_node(server, timing.idle)),
         Work::IdleConnections { count } => bytes_per_connection(server, machine.connections(count)),
     }
@@ -133,13 +158,45 @@ fn start(row: &Row, kind: Kind, machine: &Machine, placement: &Placement) -> io:
     builder.try_start()
 }
 
-fn closed_loop(server: &Server, run: ClosedLoop, time: Duration) -> io::Result<Vec<f64>> {
-    let warm_up = run.run(run.whole_pipelines(WARM_UP_REQUESTS * u64::from(run.pipeline)))?;
-    let requests = run.whole_pipelines((warm_up.requests_per_s * time.as_secs_f64()) as u64);
+fn fill_all(server: &Server, fills: &[Fill]) -> io::Result<()> {
+    fills.iter().try_for_each(|&fill| fill::fill(server.addr(), fill))
+}
+
+/// A run that warms up and one that is measured, both together of at most `requests_max` requests.
+fn closed_loop(server: &Server, run: ClosedLoop, time: Duration, requests_max: u64) -> io::Result<Vec<f64>> {
+    let warm_up_requests =
+        run.whole_pipelines((WARM_UP_REQUESTS * u64::from(run.pipeline)).min(requests_max / 10));
+    let warm_up = run.run(warm_up_requests)?;
+    // A whole pipeline of every connection is left over for rounding up.
+    let left = requests_max - warm_up_requests - run.whole_pipelines(1);
+    let requests = run.whole_pipelines(((warm_up.requests_per_s * time.as_secs_f64()) as u64).min(left));
     let cpu_before = server.cpu_time();
     let report = run.run(requests)?;
     let cpu = server.cpu_time() - cpu_before;
     Ok(vec![report.requests_per_s, report.p50_ms * 1e3, report.p99_ms * 1e3, micros(cpu) / requests as f64])
+}
+
+fn long_command(server: &Server, command: CommandWords, time: Duration) -> io::Result<Vec<f64>> {
+    long::repeat(server.addr(), command, Duration::ZERO)?;
+    let (cpu_before, begin) = (server.cpu_time(), Instant::now());
+    let count = long::repeat(server.addr(), command, time)? as f64;
+    let (cpu, wall) = (server.cpu_time() - cpu_before, begin.elapsed());
+    Ok(vec![micros(cpu) / count / 1e3, micros(wall) / count / 1e3, count])
+}
+
+fn beside_long(
+    server: &Server,
+    probe: CommandWords,
+    long: Option<CommandWords>,
+    fills: &[Fill],
+    time: Duration,
+) -> io::Result<Vec<f64>> {
+    // The command that tells which connections are on the other core makes no reply that a client must read.
+    let separator: CommandWords = &["ZUNIONSTORE", "{b}to", "1", "{b}zset"];
+    let seen = long::beside(server.addr(), probe, fills[0].count, long, separator, time)?;
+    let latency_us = |quantile| seen.latency_ns.value_at_quantile(quantile) as f64 / 1e3;
+    let apart = seen.connections_apart as f64;
+    Ok(vec![latency_us(0.5), latency_us(0.99), latency_us(0.999), latency_us(1.0), seen.long_per_s, apart])
 }
 
 fn open_loop(server: &Server, schedule: Schedule, command: CommandWords) -> io::Result<Vec<f64>> {
@@ -163,16 +220,16 @@ fn open_loop(server: &Server, schedule: Schedule, command: CommandWords) -> io::
     ])
 }
 
-fn bytes_per_key(server: &Server, fill: Fill) -> io::Result<Vec<f64>> {
+fn bytes_per_item(server: &Server, fill: Fill, keys: u64) -> io::Result<Vec<f64>> {
     // So that what the first commands of a process cost once is not charged to the keys.
     fill::fill(server.addr(), Fill { count: 1, ..fill })?;
     let before = server.resident_bytes();
     fill::fill(server.addr(), fill)?;
     thread::sleep(SETTLE);
     let growth = server.resident_bytes() as f64 - before as f64;
-    let keys = server.client().try_cmd(&["DBSIZE"])?.as_int();
-    if keys != Some(fill.count as i64) {
-        return Err(io::Error::other(format!("DBSIZE is {keys:?} after {} keys", fill.count)));
+    let found = server.client().try_cmd(&["DBSIZE"])?.as_int();
+    if found != Some(keys as i64) {
+        return Err(io::Error::other(format!("DBSIZE is {found:?} after {keys} keys")));
     }
     Ok(vec![growth / fill.count as f64])
 }

@@ -128,10 +128,10 @@ fn goal_line(figures: &[RowFigures], row: &RowFigures, goal: &Goal) -> Vec<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::ROWS;
+    use crate::rows::rows;
 
     fn figures(ours: &[f64], theirs: &[f64]) -> RowFigures {
-        let row = *ROWS.iter().find(|row| row.name == "1 shard, P=1, GET").unwrap();
+        let row = *rows().find(|row| row.name == "1 shard, P=1, GET").unwrap();
         let mut figures = RowFigures::new(row, &[Kind::Shoal, Kind::Redis]);
         for (&ours, &theirs) in ours.iter().zip(theirs) {
             figures.push(Kind::Shoal, Some(vec![1.0, 1.0, 1.0, ours, 0.0]));
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_goal_against_another_row_takes_shoal_s_own_figures_of_both() {
-        let row = |name: &str| *ROWS.iter().find(|row| row.name == name).unwrap();
+        let row = |name: &str| *rows().find(|row| row.name == name).unwrap();
         let of = |name: &str, cpu_us: f64| {
             let mut figures = RowFigures::new(row(name), &[Kind::Shoal]);
             figures.push(Kind::Shoal, Some(vec![1.0, 1.0, 1.0, cpu_us, 0.0]));

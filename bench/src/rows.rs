@@ -1,6 +1,9 @@
 //! Every row of the comparison, in one table: what is measured, on how many shards, which columns it gives, and the
 //! goals it is held against. A new row is a new entry here; only a new *kind* of work needs code in `measure`.
 
+mod collections;
+mod default_set;
+
 use testkit::Kind;
 
 use crate::resp::NUMBER_PLACE;
@@ -91,16 +94,31 @@ const SAME_COMMANDS: Background = Background {
 /// Clients on single keys beside whom transactions run.
 pub const CONNECTIONS_BESIDE: usize = 100;
 
-/// Data that a server holds before it is measured: the command, once for each number below `count`.
+/// Data that a server holds before it is measured: the command, once for each of `count` numbers from `first` up, in an
+/// order that looks random.
 #[derive(Clone, Copy, Debug)]
 pub struct Fill {
     /// What is sent.
     pub command: CommandWords,
-    /// How often, with numbers from 0 up.
+    /// The lowest number.
+    pub first: u64,
+    /// How often.
     pub count: u64,
 }
 
-const STRINGS: Fill = Fill { command: SET, count: KEYS };
+impl Fill {
+    /// Numbers from 0 up.
+    pub const fn of(command: CommandWords, count: u64) -> Fill {
+        Fill { command, first: 0, count }
+    }
+
+    /// The same with other numbers.
+    pub const fn from(self, first: u64) -> Fill {
+        Fill { first, ..self }
+    }
+}
+
+const STRINGS: Fill = Fill::of(SET, KEYS);
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
@@ -113,8 +131,16 @@ pub enum Work {
     Beside { command: CommandWords, others: Option<Background>, fill: Fill },
     /// Our own generator: commands leave at a fixed rate over all connections.
     OpenLoop { command: CommandWords, rate_per_s: u64, fill: Fill },
+    /// redis-benchmark's own default commands: as a closed loop, and in all at most `requests_max` of them.
+    DefaultSet { command: CommandWords, pipeline: u32, fills: &'static [Fill], requests_max: u64 },
+    /// One connection sends a command that takes long, again and again.
+    LongCommand { command: CommandWords, fills: &'static [Fill] },
+    /// A probing client on the second shard's core, while a long command runs on the first shard without a pause.
+    BesideLong { probe: CommandWords, long: Option<CommandWords>, fills: &'static [Fill] },
     /// Growth of the resident set by the fill, per key.
     BytesPerKey { fill: Fill },
+    /// Growth of the resident set by the fill, per command of it; it makes `keys` keys.
+    BytesPerItem { fill: Fill, keys: u64 },
     /// A node that nobody talks to.
     IdleNode,
     /// Growth of the resident set by connections that have said PING once and are silent since, per connection.
@@ -144,6 +170,9 @@ const CPU_US: Column = compared("CPU us/op", 2);
 const IDLE_CPU: Column = figure("CPU % of a core", 2);
 const RESIDENT: Column = compared("resident MB", 1);
 const KEY_BYTES: Column = compared("bytes/key", 1);
+const ITEM_BYTES: Column = compared("bytes each", 1);
+const CPU_MS: Column = compared("CPU ms/op", 2);
+const PROBE_P99: Column = compared("p99 us", 0);
 const CONNECTION_BYTES: Column = compared("bytes/connection", 0);
 
 /// What processes that have nothing to do with the measurement took of the machine meanwhile. The last column of
@@ -152,6 +181,16 @@ const OTHERS: Column = figure("others, % of a core", 0);
 
 const CLOSED_LOOP_COLUMNS: &[Column] =
     &[compared("requests/s", 0), figure("p50 us", 0), figure("p99 us", 0), CPU_US, OTHERS];
+const LONG_COLUMNS: &[Column] = &[CPU_MS, compared("wall ms/op", 2), figure("commands", 0), OTHERS];
+const STALL_COLUMNS: &[Column] = &[
+    figure("p50 us", 0),
+    PROBE_P99,
+    figure("p99.9 us", 0),
+    figure("max us", 0),
+    figure("long commands/s", 1),
+    figure("connections apart", 0),
+    OTHERS,
+];
 const WALL_US: Column = compared("wall us/op", 2);
 const BESIDE_COLUMNS: &[Column] =
     &[WALL_US, figure("p50 us", 0), figure("p99 us", 0), CPU_US, figure("groups/s beside", 0), OTHERS];
@@ -169,10 +208,13 @@ impl Work {
     /// The figures that this work gives, in the order of `measure`'s result.
     pub fn columns(&self) -> &'static [Column] {
         match self {
-            Work::ClosedLoop { .. } => CLOSED_LOOP_COLUMNS,
+            Work::ClosedLoop { .. } | Work::DefaultSet { .. } => CLOSED_LOOP_COLUMNS,
+            Work::LongCommand { .. } => LONG_COLUMNS,
+            Work::BesideLong { .. } => STALL_COLUMNS,
             Work::Beside { .. } => BESIDE_COLUMNS,
             Work::OpenLoop { .. } => OPEN_LOOP_COLUMNS,
             Work::BytesPerKey { .. } => &[KEY_BYTES, OTHERS],
+            Work::BytesPerItem { .. } => &[ITEM_BYTES, OTHERS],
             Work::IdleNode => &[IDLE_CPU, RESIDENT, OTHERS],
             Work::IdleConnections { .. } => &[CONNECTION_BYTES, OTHERS],
         }
@@ -190,7 +232,17 @@ impl Work {
             Work::OpenLoop { .. } => {
                 "Open loop (fixed rate, 50 connections, latency from the scheduled send time)"
             }
+            Work::DefaultSet { .. } => {
+                "redis-benchmark's default set (1 shard, 50 connections, 3 bytes of data, 100 k numbers)"
+            }
+            Work::LongCommand { .. } => "Commands over large values (1 shard, one connection)",
+            Work::BesideLong { .. } => {
+                "Beside a long command on the first of 2 shards (1000 GETs a second on the second)"
+            }
             Work::BytesPerKey { .. } => "Memory of data (growth of the resident set)",
+            Work::BytesPerItem { .. } => {
+                "Memory of collections (growth of the resident set; for each small one, for each member of a large one)"
+            }
             Work::IdleNode => "Idle node",
             Work::IdleConnections { .. } => "Idle connections (growth of the resident set)",
         }
@@ -221,6 +273,14 @@ pub enum Against {
 
 const fn cpu_ratio(against: Kind, at_most: f64) -> Goal {
     Goal { column: CPU_US.name, against: Against::Server(against), at_most }
+}
+
+/// At most so much of each of the two others, and so of the better one.
+const fn at_most_of_both(column: Column, at_most: f64) -> [Goal; 2] {
+    [
+        Goal { column: column.name, against: Against::Server(Kind::Redis), at_most },
+        Goal { column: column.name, against: Against::Server(Kind::Valkey), at_most },
+    ]
 }
 
 const fn own(column: Column, at_most: f64) -> Goal {
@@ -273,7 +333,15 @@ const fn open(name: &'static str, shards: usize, rate_per_s: u64, command: Comma
 }
 
 /// All rows. Rows of one kind stand together: they are printed as one table.
-pub const ROWS: &[Row] = &[
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    [STRING_ROWS, default_set::ROWS, collections::ROWS].into_iter().flatten()
+}
+
+/// Numbers that a load of redis-benchmark's default set chooses from.
+pub const DEFAULT_SET_NUMBERS: u64 = default_set::NUMBERS;
+
+/// Strings, and the node itself.
+const STRING_ROWS: &[Row] = &[
     closed("1 shard, P=1, GET", 1, 1, GET, ONE_SHARD_P1),
     closed("1 shard, P=1, SET", 1, 1, SET, ONE_SHARD_P1),
     closed("1 shard, P=16, GET", 1, 16, GET, ONE_SHARD_P16),
@@ -296,7 +364,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "1 M keys, 16-byte key, 64-byte value",
         shards: 1,
-        work: Work::BytesPerKey { fill: Fill { command: SET, count: KEYS_WEIGHED } },
+        work: Work::BytesPerKey { fill: Fill::of(SET, KEYS_WEIGHED) },
         goals: &[own(KEY_BYTES, 110.0)],
     },
     // 0.5 % for each of the two workers.
@@ -321,7 +389,7 @@ mod tests {
 
     #[test]
     fn every_goal_names_a_column_of_its_row() {
-        for row in ROWS {
+        for row in rows() {
             for goal in row.goals {
                 let column = row.work.columns().iter().find(|column| column.name == goal.column);
                 let column = column.unwrap_or_else(|| panic!("{}: no column {}", row.name, goal.column));
@@ -331,7 +399,7 @@ mod tests {
                         assert!(column.ratio, "{}: no ratio of {}", row.name, goal.column);
                     }
                     Against::Row(name) => {
-                        let other = ROWS.iter().find(|other| other.name == name);
+                        let other = rows().find(|other| other.name == name);
                         let other = other.unwrap_or_else(|| panic!("{}: no row {name}", row.name));
                         assert_eq!(other.work.title(), row.work.title(), "the same columns");
                     }
@@ -342,9 +410,9 @@ mod tests {
 
     #[test]
     fn rows_have_names_of_their_own_and_stand_with_their_kind() {
-        let names: HashSet<_> = ROWS.iter().map(|row| row.name).collect();
-        assert_eq!(names.len(), ROWS.len());
-        let mut titles: Vec<_> = ROWS.iter().map(|row| row.work.title()).collect();
+        let names: HashSet<_> = rows().map(|row| row.name).collect();
+        assert_eq!(names.len(), rows().count());
+        let mut titles: Vec<_> = rows().map(|row| row.work.title()).collect();
         titles.dedup();
         let unique: HashSet<_> = titles.iter().collect();
         assert_eq!(unique.len(), titles.len());
