@@ -293,6 +293,15 @@ impl Reply {
 
     #[inline]
     fn prefixed(&mut self, kind: u8, value: i64) {
+        // Nearly all lengths and counts: arrays of a known size are written without a call.
+        match value {
+            0..=9 => return self.bytes.extend_from_slice(&[kind, b'0' + value as u8, b'\r', b'\n']),
+            10..=99 => {
+                let (tens, ones) = (b'0' + (value / 10) as u8, b'0' + (value % 10) as u8);
+                return self.bytes.extend_from_slice(&[kind, tens, ones, b'\r', b'\n']);
+            }
+            _ => {}
+        }
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(value).as_bytes();
         self.bytes.reserve(digits.len() + 3);

@@ -135,9 +135,25 @@ const SPOILT_ONE_OF: u32 = 16;
 /// Commands that take or refuse other arguments since Redis 7.2; the server beside us may be older. Such a one is not
 /// spoilt. (Redis 7.0 obeys the options of HELLO one by one until it meets a wrong one; 7.2 looks at all of them first.)
 /// Nor is PFMERGE: without a source it has no keys for Redis's COMMAND GETKEYS, not even the destination. XADD is not
-/// spoilt either, because a `*` would make it use the clock.
-const NEWER: &[&[u8]] =
-    &[b"HELLO", b"LPOS", b"PFMERGE", b"XADD", b"XREAD", b"XREADGROUP", b"ZRANK", b"ZREVRANK"];
+/// spoilt either, because a `*` would make it use the clock, and of what blocks none, because it could wait for ever.
+const NEWER: &[&[u8]] = &[
+    b"BLMOVE",
+    b"BLMPOP",
+    b"BLPOP",
+    b"BRPOP",
+    b"BRPOPLPUSH",
+    b"BZMPOP",
+    b"BZPOPMAX",
+    b"BZPOPMIN",
+    b"HELLO",
+    b"LPOS",
+    b"PFMERGE",
+    b"XADD",
+    b"XREAD",
+    b"XREADGROUP",
+    b"ZRANK",
+    b"ZREVRANK",
+];
 
 /// Draws the arguments of one command.
 pub(crate) struct Generator<'a> {

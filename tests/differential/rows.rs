@@ -58,6 +58,9 @@ const MEMBER: crate::argument::Arg = OneOf(&[
 const ELEMENTS: &[Sequence] = &[&[Word("a")], &[Word("b")], &[Word("7")], &[Word("-300")], &[Value]];
 const LIST_ENDS: &[Sequence] =
     &[&[Word("LEFT")], &[Word("RIGHT")], &[Word("left")], &[Word("RIGHT")], &[Word("LEFT")], &[Value]];
+/// The timeout of a blocking command.
+const WAIT: crate::argument::Arg =
+    OneOf(&[&[Word("0.001")], &[Word("0.002")], &[Word("1e-3")], &[Word("-1")], &[Word("soon")]]);
 const LPOS_OPTIONS: &[Sequence] =
     &[&[Word("RANK"), Index], &[Word("COUNT"), Index], &[Word("MAXLEN"), Index]];
 /// Few members and scores, so that commands meet. The scores are those that both versions of Redis print alike.
@@ -355,6 +358,12 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "RPOPLPUSH", weight: 10, args: &[SmallKey, SmallKey] },
     Row { name: "RPUSH", weight: 40, args: &[Key, Times(1, 6, &[OneOf(ELEMENTS)])] },
     Row { name: "RPUSHX", weight: 6, args: &[Key, Times(1, 3, &[Value])] },
+    // What waits waits so shortly; inside MULTI not at all.
+    Row { name: "BLMOVE", weight: 4, args: &[SmallKey, SmallKey, OneOf(LIST_ENDS), OneOf(LIST_ENDS), WAIT] },
+    Row { name: "BLMPOP", weight: 4, args: &[WAIT, Word("2"), SmallKey, SmallKey, OneOf(LIST_ENDS), Options(&[&[Word("COUNT"), Index]])] },
+    Row { name: "BLPOP", weight: 4, args: &[Times(1, 3, &[SmallKey]), WAIT] },
+    Row { name: "BRPOP", weight: 4, args: &[Times(1, 3, &[SmallKey]), WAIT] },
+    Row { name: "BRPOPLPUSH", weight: 4, args: &[SmallKey, SmallKey, WAIT] },
     // Hashes.
     Row { name: "HDEL", weight: 15, args: &[SmallKey, Times(1, 3, &[Field])] },
     Row { name: "HEXISTS", weight: 6, args: &[SmallKey, Field] },
@@ -455,6 +464,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "ZINTERCARD", weight: 4, args: &[SETS, Options(&[&[Word("LIMIT"), Index]])] },
     Row { name: "ZINTERSTORE", weight: 4, args: &[SmallKey, SETS, Options(AGGREGATES)] },
     Row { name: "ZLEXCOUNT", weight: 4, args: &[LEX_KEY, LEX_BOUND, LEX_BOUND] },
+    Row { name: "BZMPOP", weight: 4, args: &[WAIT, SETS, ENDS, Options(&[&[Word("COUNT"), Index]])] },
+    Row { name: "BZPOPMAX", weight: 4, args: &[Times(1, 3, &[Key]), WAIT] },
+    Row { name: "BZPOPMIN", weight: 4, args: &[Times(1, 3, &[Key]), WAIT] },
     Row { name: "ZMPOP", weight: 4, args: &[SETS, ENDS, Options(&[&[Word("COUNT"), Index]])] },
     Row { name: "ZMSCORE", weight: 4, args: &[Key, Times(1, 3, &[SORTED_MEMBER])] },
     Row { name: "ZPOPMAX", weight: 4, args: &[Key, Options(&[&[Index]])] },

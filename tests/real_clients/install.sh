@@ -1,15 +1,15 @@
 #!/bin/sh
-# Makes .venv-tests in the root of the workspace with the Python client of requirements.txt, if it is not there yet.
+# Makes .venv-tests in the root of the workspace with what requirements.txt names, if it is not there yet.
 # When nothing is to be done, this takes one start of Python and no network.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 venv=$(cd "$here/../.." && pwd)/.venv-tests
-wanted=$(sed -n 's/^redis==//p' "$here/requirements.txt")
+wanted=$(sed -n 's/^\(redis\|rq\)==//p' "$here/requirements.txt" | paste -sd ' ')
 
 is_installed() {
     [ -x "$venv/bin/python" ] &&
-        [ "$("$venv/bin/python" -c 'import redis; print(redis.__version__)' 2>/dev/null)" = "$wanted" ]
+        [ "$("$venv/bin/python" -c 'import redis, rq; print(redis.__version__, rq.VERSION)' 2>/dev/null)" = "$wanted" ]
 }
 
 fail() {
@@ -36,5 +36,5 @@ fi
 rm -rf "$venv"
 python3 -m venv "$venv" || fail "python3 -m venv cannot make $venv."
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" ||
-    fail "pip cannot install redis==$wanted into $venv: is the Python package index reachable?"
-is_installed || fail "redis==$wanted was installed into $venv but cannot be imported."
+    fail "pip cannot install redis and rq ($wanted) into $venv: is the Python package index reachable?"
+is_installed || fail "redis and rq ($wanted) were installed into $venv but cannot be imported."
