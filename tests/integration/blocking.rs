@@ -361,3 +361,69 @@ fn each_job_is_done_once() {
         });
     });
 }
+
+#[test]
+fn a_reader_of_streams_waits_for_what_is_new() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        writer.ask("XADD s 1-1 f old");
+        let mut first = waiting(&server, "XREAD BLOCK 0 STREAMS s t $ 0-0", 1);
+        let mut second = waiting(&server, "XREAD COUNT 1 BLOCK 0 STREAMS s 1-1", 2);
+        let mut third = waiting(&server, "XREAD BLOCK 0 STREAMS s 5-0", 3);
+        writer.ask("XADD s 2-0 f new");
+        for reader in [&mut first, &mut second] {
+            assert_eq!(plain(&reader.recv()), "*1[*2[s *1[*2[2-0 *2[f new]]]]]");
+        }
+        await_blocked(&server, 1);
+        writer.ask("XADD s 6-0 f newer");
+        assert_eq!(plain(&third.recv()), "*1[*2[s *1[*2[6-0 *2[f newer]]]]]");
+        let mut late = server.client();
+        late.send_raw("XREAD BLOCK 10 STREAMS s t $ $\r\n");
+        assert_eq!(late.try_recv_raw(5).unwrap(), b"*-1\r\n");
+    });
+}
+
+#[test]
+fn each_entry_goes_to_one_consumer_of_a_group_that_waits() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        writer.ask("XGROUP CREATE s g $ MKSTREAM");
+        let line = |consumer| format!("XREADGROUP GROUP g {consumer} COUNT 1 BLOCK 0 STREAMS s >");
+        let mut first = waiting(&server, &line("a"), 1);
+        let mut second = waiting(&server, &line("b"), 2);
+        writer.ask("XADD s 1-0 f 1");
+        assert_eq!(plain(&first.recv()), "*1[*2[s *1[*2[1-0 *2[f 1]]]]]");
+        await_blocked(&server, 1);
+        writer.ask("XADD s 2-0 f 2");
+        assert_eq!(plain(&second.recv()), "*1[*2[s *1[*2[2-0 *2[f 2]]]]]");
+        assert_eq!(plain(&writer.ask("XPENDING s g")), "*4[2 1-0 2-0 *2[*2[a 1] *2[b 1]]]");
+    });
+}
+
+#[test]
+fn a_reader_of_a_group_that_goes_is_told() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        for gone in [
+            "XGROUP DESTROY s g",
+            "DEL s",
+            "FLUSHALL",
+            "SET s text",
+            "RENAME s other",
+            "MULTI|XGROUP DESTROY s g|SET far away|EXEC",
+        ] {
+            writer.ask("FLUSHALL");
+            writer.ask("XGROUP CREATE s g $ MKSTREAM");
+            let mut reader = waiting(&server, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >", 1);
+            for line in gone.split('|') {
+                assert!(!writer.ask(line).is_error(), "{line}");
+            }
+            let reply = reader.recv();
+            assert!(reply.is_error(), "{gone}: {reply}");
+            await_blocked(&server, 0);
+        }
+    });
+}
