@@ -1,9 +1,11 @@
 //! How long the turns of a worker take: what a client of that worker may have to wait because of others. It must not
 //! know what happens in a turn.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+
+use crate::{clock, sys};
 
 /// Shorter turns are not told apart.
 const RESOLUTION_NS: u64 = 128;
@@ -11,6 +13,30 @@ const RESOLUTION_NS: u64 = 128;
 const TURN_NS_MAX: u64 = 60_000_000_000;
 /// The histogram's shares are wrong by at most one percent.
 const SIGNIFICANT_DIGITS: u8 = 2;
+
+/// When a turn has begun.
+#[derive(Clone, Copy, Debug)]
+pub enum Begin {
+    /// By the clock on the wall.
+    Wall(Instant),
+    /// By the CPU time of the thread.
+    Cpu(Duration),
+}
+
+impl Begin {
+    /// Now, as `turn-clock` says.
+    pub fn now(by_cpu: bool) -> Begin {
+        if by_cpu { Begin::Cpu(sys::thread_cpu_time()) } else { Begin::Wall(clock::moment()) }
+    }
+
+    /// How long the turn has taken.
+    pub fn elapsed(self) -> Duration {
+        match self {
+            Begin::Wall(begin) => begin.elapsed(),
+            Begin::Cpu(begin) => sys::thread_cpu_time().saturating_sub(begin),
+        }
+    }
+}
 
 /// Durations of turns since the start or CONFIG RESETSTAT. One per worker, some 25 kilobytes.
 #[derive(Clone, Debug)]

@@ -36,7 +36,7 @@ use crate::pubsub::{Deliveries, Kind, Registry};
 use crate::push::{Encoded, Held};
 use crate::registry::CommandId;
 use crate::session::Session;
-use crate::turns::TurnTimes;
+use crate::turns::{Begin, TurnTimes};
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds (Redis: hz 10).
 const CRON_PERIOD_MS: u64 = 100;
@@ -233,7 +233,7 @@ impl Worker {
     fn turn(&mut self) {
         // Not before the other workers have been told to do the same.
         std::thread::sleep(std::mem::take(&mut self.sleep));
-        let begin = clock::moment();
+        let begin = Begin::now(self.config.turn_clock_cpu);
         self.tell_time();
         self.begin_turn_memory();
         let mut completions = std::mem::take(&mut self.completions);

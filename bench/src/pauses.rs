@@ -46,6 +46,9 @@ struct Options {
     /// Workers of shoal; with one, the server has a core of its own
     #[arg(long, default_value_t = 1)]
     shards: usize,
+    /// Measure shoal's turns by the CPU time of their thread: what neighbours take from the core does not count
+    #[arg(long)]
+    cpu: bool,
     /// Measure redis-server and Valkey, too: their waits are seen from outside only
     #[arg(long)]
     others: bool,
@@ -86,11 +89,19 @@ fn measure_all(options: &Options) -> io::Result<Vec<Phase>> {
     let placement = cores::place(&cores, options.shards);
     let kinds = if options.others { &[Kind::Shoal, Kind::Redis, Kind::Valkey][..] } else { &[Kind::Shoal] };
     println!("{}", environment::describe(kinds, &cores, 1).join("\n"));
-    println!("{} keys, {} shards, server on cores {}\n", options.keys(), options.shards, placement.server);
+    let Options { shards, cpu, .. } = options;
+    let clock = if *cpu { "the CPU time of their thread" } else { "the clock on the wall" };
+    println!(
+        "{} keys, {shards} shards, server on cores {}, turns by {clock}\n",
+        options.keys(),
+        placement.server
+    );
     cores::pin_this_thread(&placement.generator)?;
     let mut phases = Vec::new();
     for &kind in kinds {
-        let server = Server::builder(kind).shards(options.shards).cpus(&placement.server).try_start()?;
+        let clock: &[&str] = if kind == Kind::Shoal && options.cpu { &["--turn-clock", "cpu"] } else { &[] };
+        let builder = Server::builder(kind).shards(options.shards).cpus(&placement.server);
+        let server = builder.args(clock).try_start()?;
         phases.extend(measure(&server, kind, options.keys())?);
     }
     Ok(phases)

@@ -94,6 +94,8 @@ pub struct Config {
     pub notify_keyspace_events: Vec<u8>,
     /// Shoal's own: `strict` makes every command of a pipeline wait for the one before it.
     pub pipeline_order_strict: bool,
+    /// Shoal's own: the turns of workers are measured by the CPU time of their threads, which costs a system call each.
+    pub turn_clock_cpu: bool,
     /// The least serious log line that is written: `debug`, `verbose`, `notice`, `warning`, `nothing`.
     pub loglevel: LogLevel,
     /// The log's file; standard output when empty.
@@ -185,6 +187,7 @@ impl Default for Config {
             limits: Limits::default(),
             notify_keyspace_events: Vec::new(),
             pipeline_order_strict: false,
+            turn_clock_cpu: false,
             loglevel: LogLevel::Notice,
             logfile: PathBuf::new(),
             dir: PathBuf::new(),

@@ -338,6 +338,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         "relaxed",
         choice!(pipeline_order_strict, "strict", "relaxed"),
     ),
+    live("turn-clock", Kind::OneOf(&["wall", "cpu"]), "wall", choice!(turn_clock_cpu, "cpu", "wall")),
     // Network and clients.
     live("bind", Kind::SpecialWords(special::bind), "* -::*", BIND),
     live("port", PORT, "6379", number!(port)),
@@ -618,6 +619,7 @@ mod tests {
             ("client-output-buffer-limit", &["pubsub", "2k", "1k", "9"]),
             ("loglevel", &["WARNING"]),
             ("pipeline-order", &["strict"]),
+            ("turn-clock", &["cpu"]),
             ("protected-mode", &["no"]),
             ("logfile", &["a b"]),
         ] {
@@ -632,7 +634,7 @@ mod tests {
         assert_eq!(config.client_output_buffer_limit[2], limit);
         assert_eq!(config.client_output_buffer_limit[..2], Config::default().client_output_buffer_limit[..2]);
         assert_eq!(config.loglevel, LogLevel::Warning);
-        assert!(config.pipeline_order_strict && !config.protected_mode);
+        assert!(config.pipeline_order_strict && config.turn_clock_cpu && !config.protected_mode);
         assert_eq!(config.logfile, PathBuf::from("a b"));
     }
 }
