@@ -374,7 +374,12 @@ impl Worker {
         let RemoteCommand { ticket, db, slot, resp3, client, touch, .. } = *remote;
         self.make_room();
         let reply = self.mesh.reply_buffer(ticket.worker, resp3);
+        let mark = reply.mark();
         if self.shard.submit(Call { command, db, slot, client, touch, args }, || ticket, reply) {
+            // The replies of a walk are read on the way.
+            if !command.spec.walks {
+                reply.share_since(mark);
+            }
             self.mesh.end_reply(ticket);
         }
     }

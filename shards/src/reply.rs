@@ -8,6 +8,10 @@ use crate::encoding::score::format_score;
 use crate::error::CommandError;
 use crate::num;
 
+/// A reply to a client of another core that has so many bytes is not copied there: the copy, into memory that has to be
+/// made first, would hold that core up for longer than it takes to send it.
+const SHARED_LEN_MIN: usize = 256 << 10;
+
 /// An output buffer: encoded bytes, and blobs that belong at given offsets between them. One per connection,
 /// one per batch of replies that crosses to another core.
 #[derive(Default, Debug)]
@@ -71,6 +75,19 @@ impl Reply {
     pub fn take(&mut self) -> (Vec<u8>, Vec<(usize, Blob)>) {
         self.blob_bytes = 0;
         (std::mem::take(&mut self.bytes), std::mem::take(&mut self.blobs))
+    }
+
+    /// Makes a long reply that was written since `mark` a blob, so that another core sends it without copying it first.
+    pub fn share_since(&mut self, mark: ReplyMark) {
+        if self.bytes.len() - mark.bytes < SHARED_LEN_MIN || self.blobs.len() > mark.blobs {
+            return;
+        }
+        let long = match mark.bytes {
+            0 => std::mem::take(&mut self.bytes),
+            at => self.bytes.split_off(at),
+        };
+        self.blob_bytes += long.len();
+        self.blobs.push((mark.bytes, Blob::new(long)));
     }
 
     /// Gives back memory that [`Reply::take`] took away, so that it is used again. Only when empty.
@@ -331,6 +348,26 @@ mod tests {
         let mut reply = Reply::new(resp3);
         write(&mut reply);
         String::from_utf8(reply.bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_long_reply_is_shared_and_reads_the_same() {
+        for before in [0, 3] {
+            let mut reply = Reply::default();
+            (0..before).for_each(|_| reply.ok());
+            let mark = reply.mark();
+            reply.bulk(&vec![b'x'; SHARED_LEN_MIN]);
+            let (whole, total) = (reply.bytes().to_vec(), reply.total_len());
+            reply.share_since(mark);
+            assert_eq!((reply.bytes().len(), reply.total_len()), (mark.bytes, total));
+            let [(at, blob)] = reply.blobs() else { panic!("one blob") };
+            assert_eq!([&reply.bytes()[..*at], blob].concat(), whole);
+        }
+        let mut short = Reply::default();
+        let mark = short.mark();
+        short.ok();
+        short.share_since(mark);
+        assert!(short.blobs().is_empty());
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub const OUTPUT_PAUSE_BYTES: usize = 16 << 20;
 const QUERY_PAUSE_BYTES: usize = 1 << 20;
 /// A big argument is read straight into its own memory when at least this many bytes of it are missing.
 const DIRECT_READ_BYTES_MIN: usize = 128 << 10;
+/// Bytes of one send: the kernel copies them while the worker waits.
+const SEND_BYTES_MAX: usize = 1 << 20;
 /// Pieces of one scatter-gather send. Linux allows 1024 (UIO_MAXIOV).
 const SEND_PIECES_MAX: usize = 128;
 
@@ -255,7 +257,7 @@ impl Connection {
         unsafe {
             if sending.blobs.is_empty() {
                 let rest = &sending.bytes[sending.sent..];
-                ring.send(fd, self.index, rest.as_ptr(), rest.len());
+                ring.send(fd, self.index, rest.as_ptr(), rest.len().min(SEND_BYTES_MAX));
             } else {
                 ring.send_pieces(fd, self.index, sending.rest_in_pieces());
             }
@@ -325,6 +327,12 @@ impl Sending {
         }
         push_piece(&mut self.pieces, &self.bytes[start..], &mut skip);
         self.pieces.truncate(SEND_PIECES_MAX);
+        let mut room = SEND_BYTES_MAX;
+        for piece in &mut self.pieces {
+            piece.iov_len = piece.iov_len.min(room);
+            room -= piece.iov_len;
+        }
+        self.pieces.retain(|piece| piece.iov_len > 0);
         self.header.msg_iov = self.pieces.as_mut_ptr();
         self.header.msg_iovlen = self.pieces.len();
         &raw const self.header
