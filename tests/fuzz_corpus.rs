@@ -4,10 +4,18 @@ use std::{fs, path::Path};
 
 #[path = "fuzz/hyperloglog_check.rs"]
 mod hyperloglog_check;
+#[path = "fuzz/intset_check.rs"]
+mod intset_check;
 #[path = "fuzz/listpack_check.rs"]
 mod listpack_check;
+#[path = "fuzz/program.rs"]
+mod program;
 #[path = "fuzz/request_check.rs"]
 mod request_check;
+#[path = "fuzz/sorted_pack_check.rs"]
+mod sorted_pack_check;
+#[path = "fuzz/stream_check.rs"]
+mod stream_check;
 
 #[test]
 fn requests_do_not_depend_on_packets_and_memory_is_bounded_by_what_was_sent() {
@@ -15,8 +23,23 @@ fn requests_do_not_depend_on_packets_and_memory_is_bounded_by_what_was_sent() {
 }
 
 #[test]
-fn packed_encodings_refuse_foreign_bytes_or_agree_with_plain_collections() {
+fn listpacks_and_quicklists_refuse_foreign_bytes_or_agree_with_plain_vectors() {
     replay("listpack", listpack_check::check);
+}
+
+#[test]
+fn intsets_refuse_foreign_bytes_or_agree_with_a_tree() {
+    replay("intset", intset_check::check);
+}
+
+#[test]
+fn small_sorted_sets_refuse_foreign_bytes_or_agree_with_a_sorted_vector() {
+    replay("sorted_pack", sorted_pack_check::check);
+}
+
+#[test]
+fn streams_refuse_foreign_blocks_or_agree_with_a_vector() {
+    replay("stream", stream_check::check);
 }
 
 #[test]

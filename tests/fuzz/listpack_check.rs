@@ -1,16 +1,13 @@
-//! What must hold for the packed encodings: foreign bytes are refused or understood alike from all sides, and edits
+//! What must hold for listpacks, quicklists and their compression: foreign bytes are refused or understood alike from all sides, and edits
 //! agree with plain collections. Shared by the fuzz target and by the test that runs its corpus.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use shards::encoding::intset::{self, Intset};
 use shards::encoding::listpack::{self, Listpack, Value, Wanted};
 use shards::encoding::lzf;
 use shards::encoding::quicklist::{Direction, Export, Limits, Quicklist};
 
-/// Operations of one input; more add nothing but time.
-const STEPS_MAX: usize = 200;
+use crate::program::{Program, STEPS_MAX};
 
 /// Checks an input of the fuzzer: a byte that chooses what is checked, then what it is checked with.
 pub(crate) fn check(input: &[u8]) {
@@ -18,10 +15,8 @@ pub(crate) fn check(input: &[u8]) {
     match choice {
         b'l' => foreign_listpack(rest),
         b'e' => foreign_listpack(&framed(rest)),
-        b'i' => foreign_intset(rest),
         b'z' => foreign_lzf(rest),
         b'L' => edit_listpack(&mut Program(rest)),
-        b'I' => edit_intset(&mut Program(rest)),
         b'Q' => edit_quicklist(&mut Program(rest)),
         _ => {}
     }
@@ -58,21 +53,6 @@ fn foreign_listpack(bytes: &[u8]) {
     let mut large = Quicklist::new(Limits::of_fill(-1), 1);
     large.push_listpack(bytes);
     assert_eq!(all(&large), forward);
-}
-
-fn foreign_intset(bytes: &[u8]) {
-    let Ok(count) = intset::validate(bytes) else { return };
-    let set = Intset::new(bytes);
-    let members: Vec<i64> = set.iter().collect();
-    assert!(members.is_sorted() && members.len() == count && set.len() == count);
-    for (index, &member) in members.iter().enumerate() {
-        assert_eq!((set.get(index), set.search(member)), (Some(member), Ok(index)));
-    }
-    let mut edited = bytes.to_vec();
-    for &member in &members {
-        assert!(!intset::insert(&mut edited, member) && intset::remove(&mut edited, member));
-    }
-    assert!(Intset::new(&edited).is_empty());
 }
 
 fn foreign_lzf(bytes: &[u8]) {
@@ -123,22 +103,6 @@ fn edit_listpack(program: &mut Program<'_>) {
     }
 }
 
-fn edit_intset(program: &mut Program<'_>) {
-    let mut bytes = intset::EMPTY.to_vec();
-    let mut model = BTreeSet::new();
-    for _ in 0..STEPS_MAX {
-        let Some(operation) = program.byte() else { break };
-        let int = program.int();
-        if operation % 4 == 0 {
-            assert_eq!(intset::remove(&mut bytes, int), model.remove(&int));
-        } else {
-            assert_eq!(intset::insert(&mut bytes, int), model.insert(int));
-        }
-        assert!(Intset::new(&bytes).iter().eq(model.iter().copied()));
-        assert_eq!(intset::validate(&bytes).is_ok(), !model.is_empty());
-    }
-}
-
 fn edit_quicklist(program: &mut Program<'_>) {
     let fill = [-1, -2, -5, 1, 3, 128][program.below(6)];
     let mut list = Quicklist::new(Limits::of_fill(fill), program.below(3));
@@ -184,43 +148,6 @@ fn edit_quicklist(program: &mut Program<'_>) {
         Export::Plain(_) => 1,
     });
     assert_eq!(exported.sum::<usize>(), model.len());
-}
-
-/// The rest of an input, read as operations and their operands.
-struct Program<'a>(&'a [u8]);
-
-impl Program<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let (&byte, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(byte)
-    }
-
-    fn below(&mut self, count: usize) -> usize {
-        usize::from(self.byte().unwrap_or(0)) % count
-    }
-
-    /// An integer of any size, from a byte that says how far to shift the next one.
-    fn int(&mut self) -> i64 {
-        let shift = self.below(64);
-        let bits = self.byte().unwrap_or(0) as i8;
-        i64::from(bits) << shift
-    }
-
-    /// Any bytes, an integer, or many equal bytes.
-    fn text(&mut self) -> Vec<u8> {
-        match self.below(4) {
-            0 => {
-                let len = self.below(40).min(self.0.len());
-                let (text, rest) = self.0.split_at(len);
-                self.0 = rest;
-                text.to_vec()
-            }
-            1 => self.int().to_string().into_bytes(),
-            2 => vec![b'x'; self.below(256)],
-            _ => vec![b'y'; self.below(256) * 40],
-        }
-    }
 }
 
 fn owned(value: Value<'_>) -> Vec<u8> {

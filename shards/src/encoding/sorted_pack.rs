@@ -2,8 +2,10 @@
 //!
 //! A score that is an integer up to 2^62 is an integer of the listpack, any other one the text that clients see
 //! (Redis: zzlInsertAt), so -0 becomes 0. Everything is a walk over some hundred elements at most: how many there may be
-//! is the caller's to decide. This file must not know keys, commands or limits.
+//! is the caller's to decide. [`validate`] checks foreign bytes; everything else takes a sorted set to be valid, and may
+//! panic or tell nonsense, but nothing worse, if it is not. This file must not know keys, commands or limits.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::listpack::{self, Listpack, Value, Wanted};
@@ -217,12 +219,62 @@ pub fn remove_ranks(pack: &mut impl Splice, ranks: Range<usize>) {
     listpack::remove_range(pack, (ranks.start * PAIR) as i64, ranks.len() * PAIR);
 }
 
-/// The score in an element. A text that is no number, which only foreign bytes could hold, is 0.
+/// Bytes that are not a sorted set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corrupt;
+
+/// Checks foreign bytes, every member of them, and gives the number of members. Redis checks the listpack and that no
+/// member comes twice (lpValidateIntegrityAndDups); here every score must be a number too, and members must lie in
+/// order, because searches for ranges and [`SortedPack::to_sorted_set`] rely on it. Redis has never written other ones.
+///
+/// Members that spell integers pass, as strings of a listpack do. So does the set without members, which is no valid
+/// collection: the caller refuses it. Takes a sort of the members and 24 bytes of memory for each.
+pub fn validate(bytes: &[u8]) -> Result<usize, Corrupt> {
+    let elements = listpack::validate(bytes).map_err(|listpack::Corrupt| Corrupt)?;
+    if !elements.is_multiple_of(PAIR) {
+        return Err(Corrupt);
+    }
+    let mut members = Vec::with_capacity(elements / PAIR);
+    let mut last = None;
+    let mut elements = Listpack::new(bytes).iter();
+    while let (Some(member), Some(score)) = (elements.next(), elements.next()) {
+        let score = parse_score(score).ok_or(Corrupt)?;
+        let ascends = last.is_none_or(|(last_member, last_score)| {
+            last_score < score || (last_score == score && order_of(last_member, member).is_lt())
+        });
+        if !ascends {
+            return Err(Corrupt);
+        }
+        last = Some((member, score));
+        members.push(member);
+    }
+    // With another score a member comes again at a place that is in order.
+    members.sort_unstable_by(|&a, &b| order_of(a, b));
+    if members.windows(2).any(|pair| order_of(pair[0], pair[1]).is_eq()) {
+        return Err(Corrupt);
+    }
+    Ok(members.len())
+}
+
+/// The order of members with equal scores, however they are stored.
+fn order_of(a: Value<'_>, b: Value<'_>) -> Ordering {
+    a.bytes(&mut itoa::Buffer::new()).cmp(b.bytes(&mut itoa::Buffer::new()))
+}
+
+/// The score in an element. What is none, which only bytes that are not valid could hold, is 0.
 #[inline]
 fn score_of(value: Value<'_>) -> f64 {
+    parse_score(value).unwrap_or(0.0)
+}
+
+/// The score in an element, unless it is no number.
+#[inline]
+fn parse_score(value: Value<'_>) -> Option<f64> {
     match value {
-        Value::Int(int) => int as f64,
-        Value::Str(text) => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(0.0),
+        Value::Int(int) => Some(int as f64),
+        Value::Str(text) => {
+            std::str::from_utf8(text).ok()?.parse().ok().filter(|score: &f64| !score.is_nan())
+        }
     }
 }
 
@@ -330,7 +382,33 @@ mod tests {
                     (ScoreBound::Included(score), ScoreBound::Excluded(random.below(9) as f64 / 2.0));
                 assert_eq!(set.score_ranks(min, max), model.score_ranks(min, max), "seed {seed}");
             }
-            assert_eq!(listpack::validate(&bytes), Ok(model.len() * 2), "seed {seed}");
+            assert_eq!(validate(&bytes), Ok(model.len()), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused_unless_members_ascend_and_come_once() {
+        let stored = |texts: &[&[u8]]| {
+            let values: Vec<Value<'_>> = texts.iter().map(|text| Value::of(text)).collect();
+            validate(&listpack::new(&values))
+        };
+        assert_eq!(stored(&[]), Ok(0));
+        assert_eq!(stored(&[b"b", b"-inf", b"10", b"0.5", b"9", b"0.5", b"", b"1e300", b"a", b"inf"]), Ok(5));
+        assert_eq!(stored(&[b"a", b"1", b"b"]), Err(Corrupt), "a member without a score");
+        assert_eq!(stored(&[b"a", b"2", b"b", b"1"]), Err(Corrupt), "scores that descend");
+        assert_eq!(stored(&[b"b", b"1", b"a", b"1"]), Err(Corrupt), "members that descend");
+        assert_eq!(stored(&[b"9", b"1", b"10", b"1"]), Err(Corrupt), "members are texts, not numbers");
+        assert_eq!(stored(&[b"a", b"1", b"a", b"1"]), Err(Corrupt), "a member twice");
+        assert_eq!(stored(&[b"a", b"1", b"b", b"2", b"a", b"3"]), Err(Corrupt), "a member with two scores");
+        for score in [&b"nan"[..], b"-nan", b"", b"one", b"1 ", b"0x10", b"\xff"] {
+            assert_eq!(stored(&[b"a", score]), Err(Corrupt), "{}", score.escape_ascii());
+        }
+        let number_as_text = listpack::new(&[Value::Str(b"7"), Value::Int(1), Value::Int(7), Value::Int(2)]);
+        assert_eq!(validate(&number_as_text), Err(Corrupt), "a member twice, stored in two ways");
+
+        let good = pack(&[("a", 1.0), ("b", 1.5)]);
+        for len in 0..good.len() {
+            assert_eq!(validate(&good[..len]), Err(Corrupt), "{len} bytes");
         }
     }
 

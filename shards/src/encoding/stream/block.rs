@@ -205,7 +205,8 @@ impl Block {
             })
     }
 
-    /// Marks the live entry at `at` as deleted without counting it: see [`Block::count_deleted`].
+    /// Marks the live entry at `at` as deleted without counting it: see [`Block::count_deleted`]. Entries behind it move
+    /// if their block is a foreign one that stores flags in more bytes than they need.
     pub(super) fn mark_deleted(&mut self, at: usize) {
         let (flags, _) = pack::read_int(&self.bytes, at);
         pack::set_int(&mut self.bytes, at, flags | DELETED);

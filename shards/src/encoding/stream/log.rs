@@ -328,7 +328,8 @@ impl Log {
             self.remove_block(master);
         } else {
             let before = block.memory_bytes();
-            places.into_iter().for_each(|at| block.mark_deleted(at));
+            // From the last to the first: a mark may move what lies behind it.
+            places.into_iter().rev().for_each(|at| block.mark_deleted(at));
             block.count_deleted(count);
             self.block_bytes = self.block_bytes + block.memory_bytes() - before;
         }
@@ -379,13 +380,15 @@ impl Log {
     }
 
     /// Sets what was saved beside the blocks, when all are loaded. False if it contradicts them. `first_id` is not
-    /// believed but looked up.
+    /// believed but looked up. A last id below that of a deleted entry, which XSETID of Redis 6 could leave behind,
+    /// becomes that one: a block's ids must ascend whatever is appended.
     pub fn load_counters(&mut self, saved: Counters) -> bool {
         let last = self.last().map_or(StreamId::MIN, |last| last.id);
         if saved.len != self.len || saved.last_id < last || saved.entries_added < self.len {
             return false;
         }
-        self.last_id = saved.last_id;
+        let last_filed = self.blocks.last().and_then(|(master, block)| block.last_id(*master));
+        self.last_id = last_filed.map_or(saved.last_id, |filed| filed.max(saved.last_id));
         self.max_deleted_id = saved.max_deleted_id;
         self.entries_added = saved.entries_added;
         self.find_first_id();

@@ -171,6 +171,47 @@ fn saved_blocks_and_counters_are_loaded_again() {
     loaded.check();
 }
 
+/// A listpack of a foreign block filed under `1-0`, with the field `a`: the entries `1-0` to `3-0`, whose flags take
+/// `flags` bytes each.
+fn foreign_block(flags: &[[u8; 3]; 3]) -> Vec<u8> {
+    let mut elements = b"\x03\x01\0\x01\x01\x01\x81a\x02\0\x01".to_vec();
+    for (ms, flags) in flags.iter().enumerate() {
+        elements.extend_from_slice(flags);
+        elements.extend([ms as u8, 1, 0, 1, b'0' + ms as u8, 1, 4, 1]);
+    }
+    let total = (elements.len() + 7) as u32;
+    [&total.to_le_bytes()[..], &[0xff, 0xff], &elements, &[0xff]].concat()
+}
+
+#[test]
+fn a_foreign_block_is_trimmed_though_its_flags_take_more_bytes_than_they_need() {
+    let wide = [0xc0, 2, 2];
+    for keep in [Keep::Len(1), Keep::From(id("3"))] {
+        let mut log = Log::default();
+        assert!(log.load_block(id("1"), foreign_block(&[wide; 3])));
+        let counters = Counters { last_id: id("3"), entries_added: 3, ..log.counters() };
+        assert!(log.load_counters(counters));
+        assert_eq!(log.trim(exact(keep)), 2);
+        assert_eq!(ids(&log), "3-0", "{keep:?}");
+        log.check();
+    }
+}
+
+#[test]
+fn an_id_is_never_given_below_a_deleted_entry_of_a_loaded_block() {
+    let mut saved = stream(3).log;
+    assert_eq!(saved.delete([id("3")]), 1);
+    let blocks: Vec<(StreamId, Vec<u8>)> =
+        saved.blocks().map(|(master, bytes)| (master, bytes.to_vec())).collect();
+    let mut loaded = Log::default();
+    assert!(blocks.into_iter().all(|(master, bytes)| loaded.load_block(master, bytes)));
+    assert!(loaded.load_counters(Counters { last_id: id("2"), ..saved.counters() }));
+    assert_eq!(loaded.last_id(), id("3"));
+    add(&mut loaded, "3-1");
+    assert_eq!(ids(&loaded), "1-0 2-0 3-1");
+    loaded.check();
+}
+
 /// Redis's radix tree, as XINFO STREAM shows it.
 #[test]
 fn nodes_of_the_radix_tree_are_counted_as_redis_makes_them() {
