@@ -102,6 +102,7 @@ mod tests {
         assert_eq!(of_all, b"g$lshzxet");
         assert_eq!(Classes::of_letters(b"KEd"), Classes::default());
         assert!(Classes::of_letters(b"KAm").has(b'm'));
+        assert!(!Classes::of_letters(b"KEAg$lshzxetdnm").has(event::UNTOLD.class));
     }
 
     #[test]

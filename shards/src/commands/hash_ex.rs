@@ -13,6 +13,7 @@ use crate::encoding::member_table::FieldExpire;
 use crate::error::CommandError;
 use crate::event;
 use crate::num;
+use crate::object::DataType;
 use crate::reply::Reply;
 
 type Done = Result<(), CommandError>;
@@ -186,10 +187,10 @@ fn nulls(reply: &mut Reply, count: usize) {
     (0..count).for_each(|_| reply.null());
 }
 
-/// Removes a hash that the command has left without fields.
+/// Removes a hash that the command has left without fields, whose change was told.
 fn remove_empty(ctx: &mut Ctx<'_>, key: &Key<'_>) {
     ctx.keys.delete(key, Freeing::Now);
-    ctx.keys.changed(key, event::DEL);
+    ctx.keys.notify(key, event::DEL);
 }
 
 /// `HGETDEL key FIELDS numfields field [field ...]`
@@ -232,11 +233,12 @@ pub(super) fn hgetex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let options = Options::parse(args, 1, false)?;
     let key = ctx.only_key(args, 1);
     let (now_ms, hash_of) = (ctx.keys.now_ms(), ctx.keys.hash_of());
-    let at_ms = options.at_ms(now_ms, "hgetex");
+    // Its values are read: a miss is told.
+    ctx.keys.read_typed(&key, DataType::Hash)?;
+    let at_ms = options.at_ms(now_ms, "hgetex")?;
     let reply = &mut *ctx.reply;
     let mut changed = Vec::new();
     let is_empty = hash_value::write(&mut ctx.keys, &key, |hash| {
-        let at_ms = at_ms.clone()?;
         reply.array(args.len() - options.first);
         for field in args.iter_from(options.first) {
             if !bulk_or_null(reply, hash.view().get(field, &hash_of)) {
@@ -251,9 +253,8 @@ pub(super) fn hgetex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
             }
             changed.push(field);
         }
-        Ok::<_, CommandError>(hash.view().is_empty())
+        hash.view().is_empty()
     })?;
-    let (at_ms, is_empty) = (at_ms?, is_empty.transpose()?);
     if is_empty.is_none() {
         nulls(ctx.reply, args.len() - options.first);
     }
@@ -360,7 +361,7 @@ fn set_all(
     }
     ctx.keys.changed(key, event::HSET);
     if let Some(at_ms) = at_ms {
-        ctx.keys.changed(key, event::HEXPIRE);
+        ctx.keys.notify(key, event::HEXPIRE);
         let mut at = itoa::Buffer::new();
         let words = [&b"HSETEX"[..], key.bytes, b"PXAT", at.format(at_ms).as_bytes()];
         ctx.keys.effect(words.into_iter().chain(args.iter_from(first - 2)));
@@ -376,16 +377,20 @@ fn set_over(ctx: &mut Ctx<'_>, key: &Key<'_>, args: Args<'_>, first: usize) {
         fields().for_each(|field| _ = hash.remove(field, &hash_of));
         hash.view().is_empty()
     });
+    if !matches!(is_empty, Ok(Some(_))) {
+        // The hash would have come and gone.
+        ctx.keys.notify(key, event::NEW);
+    }
     ctx.keys.changed(key, event::HSET);
-    ctx.keys.changed(key, event::HEXPIRE);
-    ctx.keys.changed(key, event::HEXPIRED);
+    ctx.keys.notify(key, event::HEXPIRE);
+    ctx.keys.notify(key, event::HEXPIRED);
     ctx.keys.count_expired_fields(fields().count());
     ctx.keys.effect([&b"HDEL"[..], key.bytes].into_iter().chain(fields()));
     if matches!(is_empty, Ok(Some(true))) {
         ctx.keys.delete(key, Freeing::Now);
     }
     if !matches!(is_empty, Ok(Some(false))) {
-        ctx.keys.changed(key, event::DEL);
+        ctx.keys.notify(key, event::DEL);
     }
 }
 
@@ -523,6 +528,27 @@ mod tests {
                 &format!("HSET h a 1 | SET s 1 | {command} | HGETALL h | HTTL h FIELDS 1 a | EXISTS nosuch"),
                 &format!(":1 | OK | {error} | [a 1] | [:-1] | :0"),
             );
+        }
+    }
+
+    #[test]
+    fn a_hash_that_changes_is_one_change_whatever_is_told_of_it() {
+        let mut sandbox = Sandbox::new();
+        for command in [
+            "HSETEX h EX 10 FIELDS 2 a 1 b 2",
+            "HGETEX h EX 20 FIELDS 2 a b",
+            "HGETEX h PERSIST FIELDS 1 a",
+            "HSETEX h EX 0 FIELDS 1 a 1",
+            "HGETEX h EX 0 FIELDS 1 b",
+            "HSETEX h EX 0 FIELDS 1 a 1",
+            "HSETEX h FIELDS 1 a 1",
+            "HGETDEL h FIELDS 1 a",
+            "HSET h a 1",
+            "HPEXPIRE h 0 FIELDS 1 a",
+        ] {
+            let before = sandbox.shard().env().dirty;
+            sandbox.run(command);
+            assert_eq!(sandbox.shard().env().dirty - before, 1, "{command}");
         }
     }
 

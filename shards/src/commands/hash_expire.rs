@@ -279,7 +279,7 @@ fn set_expires(ctx: &mut Ctx<'_>, args: Args<'_>, name: &'static str, unit: Unit
     ctx.keys.effect([&b"HDEL"[..], key.bytes].into_iter().chain(changed));
     if is_empty == Some(true) {
         ctx.keys.delete(&key, Freeing::Now);
-        ctx.keys.changed(&key, event::DEL);
+        ctx.keys.notify(&key, event::DEL);
     }
     Ok(())
 }

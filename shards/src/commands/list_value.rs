@@ -149,16 +149,28 @@ pub(super) fn write<'a>(
 /// Adds a list for a key that is not there, of the arguments from `first` on, pushed one after the other to this end.
 pub(super) fn add(keys: &mut Keyspace<'_>, key: &Key<'_>, end: End, args: Args<'_>, first: usize) {
     let limits = ListLimits::of(keys.limits());
+    with_new(limits, end, args, first, |list| keys.add(key, list, Expire::Clear));
+}
+
+/// Puts a list of all arguments in the place of whatever a key holds.
+pub(super) fn replace(keys: &mut Keyspace<'_>, key: &Key<'_>, args: Args<'_>) {
+    let limits = ListLimits::of(keys.limits());
+    with_new(limits, End::Tail, args, 0, |list| keys.set(key, list, Expire::Clear));
+}
+
+/// Makes a list of the arguments from `first` on, pushed one after the other.
+#[inline]
+fn with_new(limits: ListLimits, end: End, args: Args<'_>, first: usize, put: impl FnOnce(NewValue<'_>)) {
     let (bytes, count) = (text_bytes(args, first), args.len() - first);
     if limits.node.are_exceeded(listpack::EMPTY.len() + bytes, count) {
         let mut list = Quicklist::new(limits.node, limits.compress_depth);
         push_large(&mut list, end, args, first);
-        keys.add(key, NewValue::Object(Box::new(Object::List(list))), Expire::Clear);
+        put(NewValue::Object(Box::new(Object::List(list))));
     } else {
         let mut pack = Vec::with_capacity(listpack::EMPTY.len() + bytes + count * ELEMENT_OVERHEAD_BYTES);
         pack.extend_from_slice(&listpack::EMPTY);
         push_packed(&mut pack, end, args, first);
-        keys.add(key, NewValue::Packed(Packing::List, &pack), Expire::Clear);
+        put(NewValue::Packed(Packing::List, &pack));
     }
 }
 

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::hash_value;
-use super::list_value::{self, End};
+use super::list_value;
 use super::sort_options::{Options, Order, Pattern};
 use crate::args::{Args, OwnedArgs};
 use crate::ctx::Ctx;
@@ -60,11 +60,10 @@ fn run(ctx: &mut Ctx<'_>, args: Args<'_>, options: &Options<'_>) -> Done {
 
 /// Puts a list in the place of whatever the destination holds. An empty one leaves no key.
 fn store(ctx: &mut Ctx<'_>, key: &Key<'_>, list: Args<'_>) {
-    let was_there = ctx.keys.delete(key, ctx.keys.freeing_by_server());
     if list.len() > 0 {
-        list_value::add(&mut ctx.keys, key, End::Tail, list, 0);
+        list_value::replace(&mut ctx.keys, key, list);
         ctx.keys.changed(key, event::SORTSTORE);
-    } else if was_there {
+    } else if ctx.keys.delete(key, ctx.keys.freeing_by_server()) {
         ctx.keys.changed(key, event::DEL);
     } else {
         return;

@@ -176,7 +176,7 @@ pub(super) fn xadd(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     ctx.reply.bulk(id);
     ctx.keys.changed(&key, event::XADD);
     if added.removed > 0 {
-        ctx.keys.changed(&key, event::XTRIM);
+        ctx.keys.notify(&key, event::XTRIM);
     }
     if let Some(trimmed) = &added.trimmed {
         let head = [&b"XADD"[..], key.bytes].into_iter().chain(trimmed.args()).chain([id]);

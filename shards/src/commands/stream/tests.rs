@@ -104,6 +104,15 @@ fn trimming_leaves_the_last_entries() {
 }
 
 #[test]
+fn an_entry_added_and_others_trimmed_are_one_change() {
+    let mut sandbox = Sandbox::new();
+    sandbox.run("XADD s 1-1 a 1");
+    let before = sandbox.shard().env().dirty;
+    sandbox.run("XADD s MAXLEN 1 2-1 a 1");
+    assert_eq!(sandbox.shard().env().dirty - before, 1);
+}
+
+#[test]
 fn ranges_go_both_ways_and_may_exclude_their_ends() {
     let four = "XADD s 1-1 a 1 | XADD s 1-2 a 2 | XADD s 2-1 a 3 b 4 | XADD s 3-0 a 5 | ";
     let after = |script: &str, expected: &str| {
