@@ -14,6 +14,7 @@ use shards::txn::blocked::Ending;
 use shards::txn::coordinator::Owners;
 use shards::watch::ClientId;
 
+use crate::dispatch::cached_at;
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::session::ReplyMode;
 use crate::worker::Worker;
@@ -38,7 +39,8 @@ impl Worker {
         let (db, touch, client) = (session.db, !session.no_touch, ClientId(session.id));
         let wanted = session.reply_mode == ReplyMode::On;
         let mut reply = Reply::new(session.resp3);
-        let call = Call { command, db, slot: None, client, touch, args };
+        let cached_at = cached_at(session, self.id, connection.index);
+        let call = Call { command, db, slot: None, client, touch, cached_at, args };
         match self.shard.execute_blocking(call, &mut reply) {
             None if wanted => connection.replies.writer().append(reply.bytes(), reply.blobs()),
             None => {}
@@ -77,7 +79,8 @@ impl Worker {
         }
     }
 
-    fn deliver_served(&mut self) {
+    /// Delivers the replies of clients that the shard has served.
+    pub(crate) fn deliver_served(&mut self) {
         for (ticket, reply) in self.coordinator.take_served(&mut self.shard, &mut self.outbox) {
             self.deliver(ticket, &reply);
         }

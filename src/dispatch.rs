@@ -9,6 +9,7 @@ use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::shard::Call;
 use shards::slot::{ShardId, SlotId};
+use shards::tracking::ConnectionId;
 use shards::txn::coordinator::{Method, Owners};
 use shards::txn::route::{Route, route};
 use shards::txn::slot_move::MOVING;
@@ -16,6 +17,7 @@ use shards::txn::{OwnedCall, Ticket};
 use shards::walk::Walk;
 use shards::watch::ClientId;
 
+use crate::commands::tracking::command_is_over;
 use crate::inquiry::{Finish, Inquiry, Question};
 use crate::mesh::RemoteCommand;
 use crate::net::connection::{Closing, Connection, Waiting};
@@ -61,6 +63,10 @@ impl Worker {
             self.publish_notices();
             self.push_held(connection);
         }
+        if connection.session.tracking.is_some() && !is_put_off {
+            command_is_over(&mut connection.session);
+        }
+        self.tell_trackers(Some(connection));
     }
 }
 
@@ -167,8 +173,8 @@ impl Worker {
     ) {
         let Connection { ref session, ref mut replies, index, .. } = *connection;
         let (db, touch, wanted) = (session.db, !session.no_touch, session.reply_mode == ReplyMode::On);
-        let client = ClientId(session.id);
-        let call = Call { command, db, slot, client, touch, args };
+        let (client, cached_at) = (ClientId(session.id), cached_at(session, self.id, index));
+        let call = Call { command, db, slot, client, touch, cached_at, args };
         if shard == self.id {
             self.make_room();
         }
@@ -236,7 +242,8 @@ impl Worker {
         let session = &connection.session;
         let (db, touch, resp3) = (session.db, !session.no_touch, session.resp3);
         let (client, args) = (ClientId(session.id), args.to_owned());
-        let call = OwnedCall { command, db, slot: None, client, touch, resp3, args };
+        let cached_at = cached_at(session, self.id, connection.index);
+        let call = OwnedCall { command, db, slot: None, client, touch, cached_at, resp3, args };
         let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
         connection.waiting = Waiting::Reply;
         Some((call, Ticket { worker: self.id, connection: connection.index, seq }))
@@ -322,7 +329,9 @@ impl Worker {
             Ok(Flow::Reset) => {
                 self.unwatch(connection);
                 self.forget_subscriptions(connection);
+                self.end_tracking(connection);
             }
+            Ok(Flow::Track(change)) => self.set_tracking(connection, change, None),
             Ok(Flow::Close) => connection.closing = Some(Closing::AfterReplies),
             Ok(Flow::Ask(question, finish)) => self.ask_for(connection, &question, finish),
             Ok(Flow::Watch) => self.watch(connection, args),
@@ -371,11 +380,14 @@ impl Worker {
     /// Executes a command of another worker's connection; its reply goes into the batch for that worker.
     pub(crate) fn execute_remote(&mut self, remote: &RemoteCommand, args: Args<'_>) {
         let Command::Data(command) = self.node.registry.get(remote.command).command else { return };
-        let RemoteCommand { ticket, db, slot, resp3, client, touch, .. } = *remote;
+        let RemoteCommand { ticket, db, slot, resp3, client, touch, is_cached, .. } = *remote;
+        let Ticket { worker, connection: index, .. } = ticket;
+        let cached_at = is_cached.then_some(ConnectionId { worker, index });
         self.make_room();
         let reply = self.mesh.reply_buffer(ticket.worker, resp3);
         let mark = reply.mark();
-        if self.shard.submit(Call { command, db, slot, client, touch, args }, || ticket, reply) {
+        let call = Call { command, db, slot, client, touch, cached_at, args };
+        if self.shard.submit(call, || ticket, reply) {
             // The replies of a walk are read on the way.
             if !command.spec.walks {
                 reply.share_since(mark);
@@ -383,6 +395,12 @@ impl Worker {
             self.mesh.end_reply(ticket);
         }
     }
+}
+
+/// Where a client is, if it keeps copies of what its next command reads.
+#[inline]
+pub(crate) fn cached_at(session: &Session, worker: ShardId, index: u32) -> Option<ConnectionId> {
+    session.keeps_copies().then_some(ConnectionId { worker, index })
 }
 
 /// DEBUG is the only protected command here (Redis: allowProtectedAction).

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use shards::reply::Reply;
 use shards::slot::ShardId;
+use shards::tracking::ConnectionId;
 use shards::txn::blocked::Ending;
 use shards::watch::ClientId;
 
@@ -23,6 +24,8 @@ pub enum Question {
     ClientList(ClientFilter),
     /// Close your clients that match.
     ClientKill(ClientFilter),
+    /// Whether you have the client of this number.
+    FindClient(ClientId),
     /// End the blocking command of your client of this number.
     ClientUnblock(ClientId, Ending),
     /// Use this configuration from now on.
@@ -47,6 +50,8 @@ pub enum Answer {
     Clients(Vec<(u64, String)>),
     /// How many clients were closed.
     Killed(i64),
+    /// Where the client is, if it is here.
+    Found(Option<ConnectionId>),
     /// Whether the client was found in one.
     Unblocked(bool),
     /// Channels or patterns.
@@ -86,6 +91,14 @@ pub struct Report {
     pub lazyfree_pending: usize,
     /// Clients that wait in a blocking command.
     pub blocked_clients: usize,
+    /// Clients that track.
+    pub tracking_clients: usize,
+    /// Keys that are remembered for them.
+    pub tracked_keys: usize,
+    /// Pairs of such a key and a client.
+    pub tracked_items: usize,
+    /// The prefixes that they track by. Other workers' clients may have the same.
+    pub tracked_prefixes: Vec<Vec<u8>>,
     /// Clients that subscribe to anything.
     pub subscribers: usize,
     /// What they subscribe to, by kind. Other workers' clients may subscribe to the same.

@@ -28,6 +28,7 @@ pub mod session;
 pub mod session_ctx;
 mod slot_moves;
 pub mod sys;
+pub mod tracking;
 pub mod transactions;
 pub mod turns;
 pub mod worker;

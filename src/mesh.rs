@@ -27,6 +27,7 @@ use crate::inquiry::{Answer, Question};
 use crate::net::ring::ClientRing;
 use crate::pubsub::OwnedMessage;
 use crate::registry::CommandId;
+use crate::tracking::TrackingHop;
 
 /// Batches that may wait between two workers.
 const QUEUE_BATCHES: usize = 64;
@@ -69,6 +70,8 @@ pub enum Hop {
     Delivered(u64, usize),
     /// The message of this ticket has so many receivers in all.
     Published(Ticket, usize),
+    /// About clients that keep copies.
+    Tracking(Box<TrackingHop>),
     /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
     MakeRoom,
 }
@@ -90,6 +93,8 @@ pub struct RemoteCommand {
     pub client: ClientId,
     /// False under CLIENT NO-TOUCH.
     pub touch: bool,
+    /// The client keeps copies of what the command reads.
+    pub is_cached: bool,
     spans_end: u32,
     bytes_end: u32,
     blobs_end: u32,
@@ -380,7 +385,7 @@ impl Batch {
 impl RemoteCommand {
     /// A hop that runs `call`, whose arguments go with it ([`Mesh::command`]).
     pub fn new(ticket: Ticket, command: CommandId, call: &Call<'_>, resp3: bool) -> RemoteCommand {
-        let &Call { db, slot, client, touch, .. } = call;
+        let &Call { db, slot, client, touch, cached_at, .. } = call;
         RemoteCommand {
             ticket,
             command,
@@ -389,6 +394,7 @@ impl RemoteCommand {
             resp3,
             client,
             touch,
+            is_cached: cached_at.is_some(),
             spans_end: 0,
             bytes_end: 0,
             blobs_end: 0,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use crate::memory::NodeMemory;
 use crate::pubsub::SubscriptionCounts;
 use crate::registry::Registry;
+use crate::tracking::TrackingCounts;
 
 /// The version of this program.
 pub const SHOAL_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -31,6 +32,8 @@ pub struct Node {
     pub memory: NodeMemory,
     /// How many subscriptions each worker has.
     pub subscriptions: SubscriptionCounts,
+    /// How many clients of each worker track.
+    pub tracking: TrackingCounts,
     /// Set when the node shall stop.
     pub stopping: AtomicBool,
 }
@@ -49,6 +52,7 @@ impl Node {
             next_client_id: AtomicU64::new(1),
             memory: NodeMemory::new(1),
             subscriptions: SubscriptionCounts::new(1),
+            tracking: TrackingCounts::new(1),
             stopping: AtomicBool::new(false),
         }
     }

@@ -26,6 +26,7 @@ use crate::net::ring::ClientRing;
 use crate::node::{Node, SHOAL_VERSION};
 use crate::pubsub::SubscriptionCounts;
 use crate::registry::Registry;
+use crate::tracking::TrackingCounts;
 use crate::worker::{Worker, WorkerParts};
 use crate::{allocator, clock, commands, sys};
 
@@ -81,6 +82,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
         next_client_id: AtomicU64::new(1),
         memory: NodeMemory::new(workers),
         subscriptions: SubscriptionCounts::new(workers),
+        tracking: TrackingCounts::new(workers),
         stopping: AtomicBool::new(false),
     }));
     let hash_seeds = random_seeds();

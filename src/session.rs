@@ -5,9 +5,11 @@
 use shards::args::OwnedArgs;
 use shards::db::DbIndex;
 use shards::txn::Keys;
+use shards::watch::ClientId;
 
 use crate::pubsub::{Kind, Subscriptions};
 use crate::registry::Entry;
+use crate::tracking::{Change, Tracking};
 
 /// CLIENT REPLY.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -65,6 +67,10 @@ pub struct Session {
     pub watched: Keys,
     /// What it subscribes to; none when that is nothing.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// CLIENT TRACKING, if it is on.
+    pub tracking: Option<Box<Tracking>>,
+    /// CLIENT TRACKING with REDIRECT while the other client is being looked for.
+    pub tracking_later: Option<Box<(ClientId, Change)>>,
     /// The full name of the last command, `NULL` before the first.
     pub last_command: Option<&'static str>,
     /// Its subcommand's name, when it has one.

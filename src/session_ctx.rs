@@ -10,6 +10,7 @@ use crate::inquiry::{Finish, Question};
 use crate::net::connection::Connection;
 use crate::node::Node;
 use crate::pubsub::Kind;
+use crate::tracking::Change;
 
 /// The world of one running session command.
 pub struct SessionCtx<'a> {
@@ -43,7 +44,9 @@ pub enum Flow {
     ShowSlots,
     /// The queued transaction runs, which makes the reply.
     Exec,
-    /// The session is as new: nothing is watched or subscribed to any more. The reply is written.
+    /// What the client is told of changes. The reply is written.
+    Track(Change),
+    /// The session is as new: nothing is watched, subscribed to or tracked any more. The reply is written.
     Reset,
     /// The arguments are subscribed to, which makes the reply.
     Subscribe(Kind),

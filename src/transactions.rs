@@ -13,12 +13,14 @@ use shards::error::CommandError;
 use shards::reply::{Reply, ReplyMark};
 use shards::shard::Call;
 use shards::slot::{ShardId, SlotId};
+use shards::tracking::ConnectionId;
 use shards::txn::coordinator::{Method, Owners};
 use shards::txn::slot_move::MOVING;
 use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
 
 use crate::commands::connection::{asked_protocol, selected};
+use crate::commands::tracking::foresee;
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::registry::{Command, Entry, SessionCommand};
 use crate::session::{Queue, ReplyMode};
@@ -134,19 +136,27 @@ impl Worker {
     fn plan_exec(&self, connection: &Connection, queue: Queue) -> (Vec<Item>, Exec) {
         let session = &connection.session;
         let (client, touch) = (ClientId(session.id), !session.no_touch);
+        let at = ConnectionId { worker: self.id, index: connection.index };
         let mut resp3 = session.resp3;
+        let mut tracking = session.tracking.clone();
         let mut db = session.db;
         let mut exec = Exec { resp3, ..Exec::default() };
         let mut items = Vec::with_capacity(queue.commands.len());
         for (entry, args) in queue.commands {
             items.push(match entry.command {
                 Command::Data(command) => {
-                    exec.calls.push(OwnedCall { command, db, slot: None, client, touch, resp3, args });
+                    let cached_at = tracking.as_ref().filter(|tracking| tracking.remembers());
+                    let cached_at = cached_at.map(|_| at);
+                    let slot = None;
+                    exec.calls.push(OwnedCall { command, db, slot, client, touch, cached_at, resp3, args });
                     Item::Data
                 }
                 Command::Session(command) => {
                     if command.spec.has(flags::SELECTS) {
                         db = selected(args.as_args(), self.config.databases).unwrap_or(db);
+                    }
+                    if command.spec.has(flags::CHANGES_TRACKING) {
+                        foresee(args.as_args(), &mut tracking);
                     }
                     if command.spec.has(flags::CHANGES_PROTOCOL) {
                         resp3 = asked_protocol(args.as_args()).unwrap_or(resp3);
@@ -212,6 +222,7 @@ impl Worker {
     fn end_exec(&mut self, connection: &mut Connection, seq: u32, reply: &Reply) {
         connection.waiting = Waiting::Reply;
         connection.session.running = None;
+        connection.session.forget_caching();
         connection.replies.fill(seq, reply.bytes(), reply.blobs());
         connection.replies.set_resp3(connection.session.resp3);
         self.mark_dirty(connection);
@@ -242,6 +253,10 @@ impl Worker {
             Ok(Flow::MoveSlot(..)) => {
                 let text = "ERR DEBUG SLOT-MOVE is not possible inside a transaction";
                 progress.output.error(&CommandError::other(text));
+                true
+            }
+            Ok(Flow::Track(change)) => {
+                self.set_tracking(connection, change, None);
                 true
             }
             Ok(Flow::Done | Flow::Unwatch | Flow::Watch | Flow::Exec | Flow::Reset) => true,
@@ -294,7 +309,8 @@ impl Worker {
         }
         let (db, client) = (session.db, ClientId(session.id));
         if self.mesh.workers() == 1 && session.reply_mode == ReplyMode::On {
-            let call = Call { command: &WATCH, db, slot: None, client, touch: true, args };
+            let (slot, touch, cached_at) = (None, true, None);
+            let call = Call { command: &WATCH, db, slot, client, touch, cached_at, args };
             return self.shard.execute(call, connection.replies.writer());
         }
         self.start_txn(connection, Method::Split, &WATCH, args);

@@ -16,6 +16,7 @@ use shards::command::keys::KeyPosition;
 use shards::reply::Reply;
 use shards::shard::Shard;
 use shards::slot::ShardId;
+use shards::tracking::ConnectionId;
 use shards::txn::coordinator::{Coordinator, Owners};
 use shards::txn::slot_move::{SlotMap, SlotMoves};
 use shards::txn::{Outbox, Ticket, TxnMessage, Watched};
@@ -36,6 +37,7 @@ use crate::pubsub::{Deliveries, Kind, Registry};
 use crate::push::{Encoded, Held};
 use crate::registry::CommandId;
 use crate::session::Session;
+use crate::tracking::{TrackingClients, keys_max_of_shard};
 use crate::turns::{Begin, TurnTimes};
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds (Redis: hz 10).
@@ -112,6 +114,7 @@ pub struct Worker {
     pub(crate) pubsub: Registry,
     /// Published messages that this worker has put in order and that others are delivering.
     pub(crate) deliveries: Deliveries,
+    pub(crate) tracking: TrackingClients,
     pub(crate) held: Held,
     /// The push that is being made; kept for its memory.
     pub(crate) encoded: Encoded,
@@ -181,6 +184,7 @@ impl Worker {
             memory: WorkerMemory::default(),
             pubsub: Registry::default(),
             deliveries: Deliveries::default(),
+            tracking: TrackingClients::default(),
             held: Held::default(),
             encoded: Encoded::default(),
             ring,
@@ -238,6 +242,7 @@ impl Worker {
         self.begin_turn_memory();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.take_completions(&mut completions);
+        self.see_broadcasting();
         for completion in completions.drain(..) {
             self.complete(completion);
         }
@@ -258,12 +263,20 @@ impl Worker {
         if self.shard.has_served() || self.shard.env().awaited.has_news() || self.is_any_timeout_due() {
             self.serve_blocked();
         }
-        self.publish_notices();
+        self.limit_tracking();
+        self.tell_of_changes();
         self.settle();
         self.end_turn_memory();
-        self.publish_notices();
+        self.tell_of_changes();
         self.mesh.flush(&mut self.ring);
         self.stats.turns.record(begin.elapsed());
+    }
+
+    /// Tells whoever wants to know what has happened to keys.
+    fn tell_of_changes(&mut self) {
+        self.publish_notices();
+        self.tell_trackers(None);
+        self.tell_of_prefixes();
     }
 
     /// Tells the shard what it has to know of the configuration.
@@ -271,6 +284,7 @@ impl Worker {
         self.shard.set_string_len_max(self.config.proto_max_bulk_len_bytes as usize);
         self.shard.set_lazy_free(self.config.lazy_free);
         self.shard.set_limits(self.config.limits.clone());
+        self.shard.set_tracked_keys_max(keys_max_of_shard(&self.config, self.mesh.workers()));
         self.shard.ask_for_notices(Channels::of(&self.config).classes(&self.config));
     }
 
@@ -288,6 +302,7 @@ impl Worker {
             || self.expiring
             || self.slots.is_busy()
             || self.memory.is_evicting()
+            || self.shard.env().tracking.is_over_limit()
             || !self.sleep.is_zero()
     }
 
@@ -453,11 +468,11 @@ impl Worker {
     // --- Connections -----------------------------------------------------------------------------------------
 
     /// Takes a connection out while it is worked on, so that the worker stays free to be borrowed.
-    fn take_out(&mut self, index: u32) -> Option<Box<Connection>> {
+    pub(crate) fn take_out(&mut self, index: u32) -> Option<Box<Connection>> {
         self.connections.get_mut(index as usize)?.take()
     }
 
-    fn put_back(&mut self, connection: Box<Connection>) {
+    pub(crate) fn put_back(&mut self, connection: Box<Connection>) {
         let index = connection.index as usize;
         self.connections[index] = Some(connection);
     }
@@ -603,6 +618,7 @@ impl Worker {
     fn drop_connection(&mut self, mut connection: Box<Connection>) {
         self.unwatch(&mut connection);
         self.forget_subscriptions(&mut connection);
+        self.end_tracking(&mut connection);
         self.free.push(connection.index);
         self.clients -= 1;
         self.node.clients.fetch_sub(1, Ordering::Relaxed);
@@ -624,6 +640,7 @@ impl Worker {
     }
 
     fn take_batch(&mut self, from: ShardId, batch: &mut Batch) {
+        self.see_broadcasting();
         batch.take(|delivery| match delivery {
             Delivery::Command(remote, args) => self.execute_remote(&remote, args),
             Delivery::Reply(ticket, bytes, blobs) => self.fill_place(ticket, bytes, blobs),
@@ -638,6 +655,7 @@ impl Worker {
             Delivery::Other(Hop::Deliver(number, message)) => self.take_message(from, number, &message),
             Delivery::Other(Hop::Delivered(number, receivers)) => self.take_delivered(number, receivers),
             Delivery::Other(Hop::Published(ticket, receivers)) => self.take_published(ticket, receivers),
+            Delivery::Other(Hop::Tracking(hop)) => self.take_tracking(from, *hop),
             // What it asks for is done at the end of every turn.
             Delivery::Other(Hop::MakeRoom) => {}
             Delivery::Other(Hop::Command(_) | Hop::Reply { .. }) => {
@@ -645,6 +663,7 @@ impl Worker {
             }
         });
         self.publish_notices();
+        self.tell_trackers(None);
     }
 
     /// Delivers a reply that was made outside of the usual path.
@@ -767,6 +786,12 @@ impl Worker {
     }
 
     fn take_answer(&mut self, from: ShardId, ticket: Ticket, answer: Answer) {
+        if let Answer::Found(Some(at)) = answer
+            && let Some(mut connection) = self.take_out(ticket.connection)
+        {
+            self.redirect_found(&mut connection, at);
+            self.put_back(connection);
+        }
         let Some(inquiry) = self.inquiries.get_mut(&ticket) else { return };
         if inquiry.answered(from, answer)
             && let Some(inquiry) = self.inquiries.remove(&ticket)
@@ -789,6 +814,14 @@ impl Worker {
             {
                 *killed += 1;
                 asking.closing = Some(Closing::AfterReplies);
+            }
+            (&Question::FindClient(client), Answer::Found(found)) => {
+                if asking.session.id == client.0 {
+                    *found = Some(ConnectionId { worker: self.id, index: asking.index });
+                }
+                if let &mut Some(at) = found {
+                    self.redirect_found(asking, at);
+                }
             }
             _ => {}
         }
@@ -819,6 +852,7 @@ impl Worker {
                 }
                 Answer::Killed(killed.len() as i64)
             }
+            &Question::FindClient(client) => Answer::Found(self.find_client(client)),
             &Question::ClientUnblock(client, ending) => {
                 Answer::Unblocked(self.end_blocking(client, ending, true))
             }
@@ -850,7 +884,7 @@ impl Worker {
         }
     }
 
-    fn clients(&self) -> impl Iterator<Item = &Connection> {
+    pub(crate) fn clients(&self) -> impl Iterator<Item = &Connection> {
         self.connections.iter().flatten().map(|boxed| &**boxed).filter(|client| client.closing.is_none())
     }
 
@@ -869,6 +903,10 @@ impl Worker {
             evicted_keys: env.evicted_keys,
             lazyfree_pending: env.garbage.len(),
             blocked_clients: self.coordinator.waiting_clients(),
+            tracking_clients: self.tracking.len(),
+            tracked_keys: env.tracking.keys(),
+            tracked_items: env.tracking.items(),
+            tracked_prefixes: self.tracking.prefixes(),
             subscribers: self.clients().filter(|client| client.session.is_subscribed()).count(),
             subscribed: Kind::ALL.map(|kind| self.pubsub.names(kind, None)),
         }

@@ -99,7 +99,7 @@ fn execute_one(shard: &mut Shard, command: &'static DataCommand, request: &Owned
     let args = request.as_args();
     let slot = Some(SlotId::of(args.get(1)));
     let (db, client) = (DbIndex(0), ClientId(1));
-    shard.execute(Call { command, db, slot, client, touch: true, args }, reply);
+    shard.execute(Call { command, db, slot, client, touch: true, cached_at: None, args }, reply);
     black_box(reply.bytes());
 }
 

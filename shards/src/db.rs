@@ -17,6 +17,7 @@ use crate::random::Random;
 use crate::slot::{SLOT_COUNT, SlotId, SlotSet};
 use crate::slot_counts::SlotCounts;
 use crate::table::{Place, Table, Word};
+use crate::tracking::Tracking;
 use crate::waiting::AwaitedKeys;
 use crate::watch::Watches;
 
@@ -68,6 +69,8 @@ pub struct Env {
     pub watches: Watches,
     /// Who waits for which keys.
     pub awaited: AwaitedKeys,
+    /// Who has copies of which keys.
+    pub tracking: Tracking,
     /// What others learn of the changes.
     pub effects: Effects,
     /// What has happened to keys, as far as somebody has asked.
@@ -136,6 +139,7 @@ impl Env {
             dirty: 0,
             watches: Watches::default(),
             awaited: AwaitedKeys::default(),
+            tracking: Tracking::default(),
             effects: Effects::default(),
             notices: Notices::default(),
             away: None,
@@ -160,6 +164,11 @@ impl Env {
         }
         if !self.awaited.is_empty() {
             self.awaited.signal(db, key);
+        }
+        // Of what happens away from home the owners tell.
+        if self.tracking.is_on() && event.breaks_watches && self.away.is_none() {
+            let by = self.tracking.running;
+            self.tracking.changed(key, is_removal, by);
         }
         if let Some(away) = &mut self.away {
             let change = match is_removal {

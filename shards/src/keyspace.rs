@@ -467,6 +467,7 @@ impl<'a> Keyspace<'a> {
     pub fn flush_selected(&mut self, freeing: Freeing) {
         let selected = self.selected;
         self.flush(selected, freeing);
+        self.env.tracking.flushed();
     }
 
     /// Removes every key of every database.
@@ -474,6 +475,7 @@ impl<'a> Keyspace<'a> {
         for index in 0..self.dbs.len() {
             self.flush(DbIndex(index as u16), freeing);
         }
+        self.env.tracking.flushed();
     }
 
     /// As in Redis a FLUSHALL of nothing is a change all the same: it has an effect.

@@ -35,6 +35,7 @@ mod slot_counts;
 pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod tracking;
 pub mod txn;
 pub mod waiting;
 pub mod walk;

@@ -12,6 +12,7 @@ use crate::keyspace::Keyspace;
 use crate::notify::{Classes, Notice};
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId, SlotSet};
+use crate::tracking::ConnectionId;
 use crate::txn::Exec;
 use crate::txn::participant::TxnState;
 use crate::watch::ClientId;
@@ -58,6 +59,8 @@ pub struct Call<'a> {
     pub client: ClientId,
     /// False under CLIENT NO-TOUCH.
     pub touch: bool,
+    /// Where the client's connection is, when the client keeps copies of what this command reads (CLIENT TRACKING).
+    pub cached_at: Option<ConnectionId>,
     /// The arguments.
     pub args: Args<'a>,
 }
@@ -116,12 +119,17 @@ impl Shard {
     pub(crate) fn execute_open(&mut self, run: Handler, call: Call<'_>, reply: &mut Reply) {
         let mark = reply.mark();
         let dirty = self.env.dirty;
+        self.env.tracking.running = call.client;
         let keys = Keyspace::new(&mut self.dbs, call.db, &mut self.env, call.touch);
         let mut ctx = Ctx { reply, keys, slot: call.slot, client: call.client };
         if let Err(error) = run(&mut ctx, call.args) {
             reply.truncate(mark);
             reply.error(&error);
         }
+        if let Some(at) = call.cached_at {
+            self.remember_keys(call, at);
+        }
+        self.env.tracking.running = ClientId::default();
         if self.env.effects.is_listening() && !self.env.effects.take_said() && self.env.dirty > dirty {
             self.env.effects.push(call.db, call.args.to_owned());
         }
@@ -525,6 +533,7 @@ mod tests {
             slot: None,
             client: ClientId(1),
             touch: true,
+            cached_at: None,
             resp3: false,
             args: ["get", "a"].map(str::as_bytes).into_iter().collect::<OwnedArgs>(),
         };

@@ -10,12 +10,16 @@ use shards::txn::blocked::Ending;
 use shards::watch::ClientId;
 
 use crate::commands::connection::valid_name;
+use crate::commands::tracking::{
+    client_caching, client_getredir, client_tracking, client_trackinginfo, redirect_number,
+};
 use crate::inquiry::{Answer, Question};
 use crate::net::connection::Connection;
 use crate::pubsub;
 use crate::registry::SessionCommand;
 use crate::session::{ReplyMode, Session};
 use crate::session_ctx::{Flow, SessionCtx};
+use crate::tracking::Mode;
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
@@ -394,6 +398,129 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
             },
             subcommands: &[],
         },
+        SessionCommand {
+            run: client_tracking,
+            spec: CommandSpec {
+                name: "tracking",
+                summary: "Enable or disable server assisted client side caching support",
+                since: "6.0.0",
+                complexity: "O(1). Some options may introduce additional complexity.",
+                group: Group::Connection,
+                arity: Arity::AtLeast(3),
+                flags: flags::CHANGES_TRACKING | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                args: &[
+                    Arg {
+                        name: "status",
+                        kind: ArgKind::OneOf,
+                        args: &[
+                            Arg { name: "on", kind: ArgKind::PureToken, token: "ON", ..Arg::BASE },
+                            Arg { name: "off", kind: ArgKind::PureToken, token: "OFF", ..Arg::BASE },
+                        ],
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "client-id",
+                        kind: ArgKind::Integer,
+                        token: "REDIRECT",
+                        optional: true,
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "prefix",
+                        token: "PREFIX",
+                        optional: true,
+                        multiple: true,
+                        multiple_token: true,
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "bcast",
+                        kind: ArgKind::PureToken,
+                        token: "BCAST",
+                        optional: true,
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "optin",
+                        kind: ArgKind::PureToken,
+                        token: "OPTIN",
+                        optional: true,
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "optout",
+                        kind: ArgKind::PureToken,
+                        token: "OPTOUT",
+                        optional: true,
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "noloop",
+                        kind: ArgKind::PureToken,
+                        token: "NOLOOP",
+                        optional: true,
+                        ..Arg::BASE
+                    },
+                ],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_caching,
+            spec: CommandSpec {
+                name: "caching",
+                summary: "Instruct the server about tracking or not keys in the next request",
+                since: "6.0.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(3),
+                flags: flags::CHANGES_TRACKING | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                args: &[Arg {
+                    name: "mode",
+                    kind: ArgKind::OneOf,
+                    args: &[
+                        Arg { name: "yes", kind: ArgKind::PureToken, token: "YES", ..Arg::BASE },
+                        Arg { name: "no", kind: ArgKind::PureToken, token: "NO", ..Arg::BASE },
+                    ],
+                    ..Arg::BASE
+                }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_getredir,
+            spec: CommandSpec {
+                name: "getredir",
+                summary: "Get tracking notifications redirection client ID if any",
+                since: "6.0.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(2),
+                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_trackinginfo,
+            spec: CommandSpec {
+                name: "trackinginfo",
+                summary: "Return information about server assisted client side caching for the current connection",
+                since: "6.2.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(2),
+                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
     ],
 }];
 
@@ -573,6 +700,10 @@ fn client_help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Comman
 
 const HELP: &[&str] = &[
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CACHING (YES|NO)",
+    "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+    "GETREDIR",
+    "    Return the client ID we are redirecting to when tracking is enabled.",
     "GETNAME",
     "    Return the name of the current connection.",
     "ID",
@@ -607,6 +738,11 @@ const HELP: &[&str] = &[
     "    * LIB-VER: the client lib version.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",
     "    Unblock the specified blocked client.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Control server assisted client side caching.",
+    "TRACKINGINFO",
+    "    Report tracking status for the current connection.",
     "NO-EVICT (ON|OFF)",
     "    Protect current client connection from eviction.",
     "NO-TOUCH (ON|OFF)",
@@ -726,11 +862,15 @@ impl Connection {
         let age_s = now_ms.saturating_sub(session.created_ms) / 1000;
         let idle_s = now_ms.saturating_sub(session.active_ms) / 1000;
         let subscriptions = |kind| session.subscription_count(kind);
+        let tracking = session.tracking.as_deref();
         // In Redis's order.
         let mut flags: String = [
             (session.is_subscribed(), 'P'),
             (session.queue.is_some() || session.running.is_some(), 'x'),
             (self.waiting.is_blocked(), 'b'),
+            (tracking.is_some(), 't'),
+            (tracking.is_some_and(|tracking| tracking.is_redirect_broken), 'R'),
+            (tracking.is_some_and(|tracking| tracking.mode == Mode::Prefixes), 'B'),
             (self.is_unix(), 'U'),
             (session.no_evict, 'e'),
             (session.no_touch, 'T'),
@@ -742,7 +882,7 @@ impl Connection {
             flags.push('N');
         }
         format!(
-            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={flags} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}\n",
+            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={flags} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} events=r cmd={} user={} redir={} resp={} lib-name={} lib-ver={}\n",
             session.id,
             self.peer,
             self.local,
@@ -766,6 +906,7 @@ impl Connection {
             size_of::<Connection>() + self.memory_bytes(),
             session.last_command.unwrap_or("NULL"),
             if session.authenticated { "default" } else { "(superuser)" },
+            redirect_number(session),
             if session.resp3 { 3 } else { 2 },
             text(&session.lib_name),
             text(&session.lib_ver),

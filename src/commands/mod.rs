@@ -7,6 +7,7 @@ pub mod connection;
 pub mod debug;
 pub mod pubsub;
 pub mod server;
+pub mod tracking;
 pub mod transactions;
 
 use crate::registry::SessionCommand;

@@ -116,6 +116,11 @@ impl Whole<'_> {
         names.flatten().collect::<HashSet<_>>().len()
     }
 
+    /// How many prefixes are tracked by, wherever the clients are.
+    fn tracked_prefixes(&self) -> usize {
+        self.reports.iter().flat_map(|report| &report.tracked_prefixes).collect::<HashSet<_>>().len()
+    }
+
     fn max(&self, value: impl Fn(&Report) -> usize) -> usize {
         self.reports.iter().map(value).max().unwrap_or(0)
     }
@@ -180,6 +185,7 @@ fn clients(whole: &Whole<'_>, text: &mut String) {
         ("client_recent_max_input_buffer", whole.max(|report| report.input_bytes_max).to_string()),
         ("client_recent_max_output_buffer", whole.max(|report| report.output_bytes_max).to_string()),
         ("blocked_clients", whole.sum(|report| report.blocked_clients as u64).to_string()),
+        ("tracking_clients", whole.sum(|report| report.tracking_clients as u64).to_string()),
         ("pubsub_clients", whole.sum(|report| report.subscribers as u64).to_string()),
     ];
     lines("Clients", &fields, text);
@@ -236,6 +242,9 @@ fn stats(whole: &Whole<'_>, text: &mut String) {
         ("pubsub_channels", whole.subscribed(Kind::Channel).to_string()),
         ("pubsub_patterns", whole.subscribed(Kind::Pattern).to_string()),
         ("pubsubshard_channels", whole.subscribed(Kind::ShardChannel).to_string()),
+        ("tracking_total_keys", whole.sum(|report| report.tracked_keys as u64).to_string()),
+        ("tracking_total_items", whole.sum(|report| report.tracked_items as u64).to_string()),
+        ("tracking_total_prefixes", whole.tracked_prefixes().to_string()),
         (
             "client_query_buffer_limit_disconnections",
             whole.sum(|report| report.stats.query_limit_closed).to_string(),

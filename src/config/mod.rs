@@ -90,6 +90,8 @@ pub struct Config {
     pub lazy_free: LazyFree,
     /// When packed collections are converted: hash-max-listpack-entries and its like.
     pub limits: Limits,
+    /// How many keys the node remembers for clients that keep copies; 0 for any number.
+    pub tracking_table_max_keys: u64,
     /// Which keyspace notifications are sent: letters, as CONFIG GET shows them.
     pub notify_keyspace_events: Vec<u8>,
     /// Shoal's own: `strict` makes every command of a pipeline wait for the one before it.
@@ -185,6 +187,7 @@ impl Default for Config {
             databases: 16,
             lazy_free: LazyFree::default(),
             limits: Limits::default(),
+            tracking_table_max_keys: 1_000_000,
             notify_keyspace_events: Vec::new(),
             pipeline_order_strict: false,
             turn_clock_cpu: false,

@@ -371,7 +371,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     later("maxmemory-clients", Kind::MemoryOrPercent, "0"),
     later("bind-source-addr", TEXT, ""),
     later("socket-mark-id", int(0, u32::MAX as i64), "0").immutable(),
-    later("tracking-table-max-keys", LONG, "1000000"),
+    live("tracking-table-max-keys", LONG, "1000000", number!(tracking_table_max_keys)),
     // The process.
     live("databases", int(1, u16::MAX as i64), "16", number!(databases)).immutable(),
     live("loglevel", Kind::OneOf(LOG_LEVELS), "notice", LOGLEVEL),

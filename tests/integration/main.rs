@@ -29,6 +29,7 @@ mod protocol;
 mod pubsub;
 mod shutdown;
 mod slot_moves;
+mod tracking;
 mod transaction_sessions;
 mod transactions;
 mod watch;

@@ -57,6 +57,10 @@ pub const RUNS_QUEUE: u64 = 1 << 23;
 /// Changes the protocol of the replies behind it in a transaction: HELLO. Not printed by COMMAND INFO.
 pub const CHANGES_PROTOCOL: u64 = 1 << 24;
 
+/// Changes which keys of the commands behind it in a transaction are remembered: CLIENT TRACKING, CLIENT CACHING. Not
+/// printed by COMMAND INFO.
+pub const CHANGES_TRACKING: u64 = 1 << 25;
+
 /// Allowed for a subscriber that speaks RESP2. Not printed by COMMAND INFO.
 pub const FOR_SUBSCRIBERS: u64 = 1 << 26;
 

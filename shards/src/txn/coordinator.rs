@@ -427,7 +427,9 @@ impl Coordinator {
             Work::Exec(exec) => shard.execute_all(exec, is_watch_broken, stamp, &mut reply),
             Work::Command(_) | Work::Move(..) => {}
         }
+        let mut reads = shard.take_away_reads();
         let mut changed = shard.end_away();
+        let client = work.client();
         let mut outcome = Outcome::Nothing;
         let mut result = Some((ticket, reply));
         if let Some(client) = blocking.filter(|_| is_wanted) {
@@ -436,11 +438,21 @@ impl Coordinator {
         for (part, slots) in participants.iter_mut().zip(slots) {
             let slots = slots.map(|slots| shard.lend_slots(slots));
             let lent = Lent { entries: shard.lend(&part.keys), slots };
-            let mut back = Return { lent, clock, wait: outcome.for_participant(part), ..Return::default() };
-            // Who watches keys of the coordinator's own shard has been told already.
-            for (db, key) in part.keys.iter().filter(|_| part.shard != shard.id) {
+            let wait = outcome.for_participant(part);
+            let mut back = Return { lent, clock, client, wait, ..Return::default() };
+            for (db, key) in part.keys.iter() {
                 // A key that several participants were asked for does not exist: each key has one owner.
-                match changed.remove(&(db, key.into())) {
+                let change = changed.remove(&(db, key.into()));
+                let key_reads = reads.remove(key).unwrap_or_default();
+                if part.shard == shard.id {
+                    // Who watches keys of the coordinator's own shard has been told already.
+                    let change = change.filter(|&change| change != Change::Aside);
+                    let change = change.map(|change| (key, change == Change::Removal));
+                    shard.replay(&key_reads, change, client);
+                    continue;
+                }
+                back.reads.extend(key_reads);
+                match change {
                     Some(Change::Removal) => back.expired.push(db, key),
                     Some(Change::Value) => back.changed.push(db, key),
                     Some(Change::Aside) => back.aside.push(db, key),
@@ -471,6 +483,17 @@ impl Coordinator {
         }
         let (keys, awaited) = (Keys::default(), Keys::default());
         (Outcome::Waits(Waiter { client, ticket, wanted, wakes_on_removal, keys, awaited }), None)
+    }
+}
+
+impl Work {
+    /// The client that has sent it; nobody (0) for a slot that moves.
+    fn client(&self) -> ClientId {
+        match self {
+            Work::Command(call) => call.client,
+            Work::Exec(exec) => exec.watched.client,
+            Work::Move(..) => ClientId::default(),
+        }
     }
 }
 
@@ -566,8 +589,9 @@ fn split(
     for (index, part) in places() {
         split[part].push_value(args.value(index));
     }
-    let OwnedCall { command, db, client, touch, resp3, .. } = *call;
-    split.into_iter().map(move |args| OwnedCall { command, db, slot: None, client, touch, resp3, args })
+    let OwnedCall { command, db, client, touch, cached_at, resp3, .. } = *call;
+    let call = move |args| OwnedCall { command, db, slot: None, client, touch, cached_at, resp3, args };
+    split.into_iter().map(call)
 }
 
 #[cfg(test)]
@@ -597,7 +621,8 @@ mod tests {
         let mut rows = FAMILIES.iter().copied().flatten();
         let command = rows.find(|row| row.spec.name.as_bytes() == &args.as_args()[0]).unwrap();
         let (db, client) = (DbIndex(0), ClientId(1));
-        let call = OwnedCall { command, db, slot: None, client, touch: true, resp3: false, args };
+        let (slot, touch, cached_at, resp3) = (None, true, None, false);
+        let call = OwnedCall { command, db, slot, client, touch, cached_at, resp3, args };
         let ticket = Ticket { worker: id, connection: 0, seq: 0 };
         let (mut coordinator, mut out) = (Coordinator::new(id), Outbox::new());
         coordinator.start(method, call, ticket, OWNERS, &shard, &mut out);

@@ -51,6 +51,7 @@ use crate::entry::Entry;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::table::Table;
+use crate::tracking::{AwayRead, ConnectionId, TrackedSlots};
 use crate::watch::{ClientId, Watches};
 
 /// The number of a transaction: a Lamport clock, and the coordinator's shard in the low 16 bits. Unique in a node.
@@ -89,6 +90,8 @@ pub struct OwnedCall {
     pub client: ClientId,
     /// False under CLIENT NO-TOUCH.
     pub touch: bool,
+    /// Where the client's connection is, when the client keeps copies of what this command reads (CLIENT TRACKING).
+    pub cached_at: Option<ConnectionId>,
     /// True when the client speaks RESP3.
     pub resp3: bool,
     /// The arguments.
@@ -201,6 +204,8 @@ pub struct LentSlots {
     pub tables: Vec<(DbIndex, SlotId, Table)>,
     /// Who watches keys in them.
     pub watches: Watches,
+    /// Who has copies of keys in them.
+    pub tracked: TrackedSlots,
     /// Who waits for keys in them, when they leave for good.
     pub waiters: LentWaiters,
 }
@@ -228,6 +233,10 @@ pub struct Return {
     pub expired: Keys,
     /// Those at which only clients that wait for them have to look.
     pub aside: Keys,
+    /// What has been read for clients that keep copies.
+    pub reads: Vec<AwayRead>,
+    /// The client whose transaction it was.
+    pub client: ClientId,
     /// What becomes of the client whose blocking command it was.
     pub wait: Option<Wait>,
     /// The clock of the transaction's effects.

@@ -87,8 +87,9 @@ impl Shard {
             }
             Some(place) => {
                 let resp3 = reply.is_resp3();
-                let Call { command, db, slot, client, touch, args } = call;
-                let call = OwnedCall { command, db, slot, client, touch, resp3, args: args.to_owned() };
+                let Call { command, db, slot, client, touch, cached_at, args } = call;
+                let args = args.to_owned();
+                let call = OwnedCall { command, db, slot, client, touch, cached_at, resp3, args };
                 let source = (ticket.worker, ticket.connection);
                 self.txn.locks.park(place, source, Parked { call, ticket });
                 false
@@ -194,12 +195,16 @@ impl Shard {
                 let mut reply = Reply::default();
                 if let Part::Run(call) | Part::Whole(call) = &active.part {
                     reply.set_resp3(call.resp3);
-                    if matches!(active.part, Part::Whole(_)) && active.coordinator != self.id {
+                    let is_one_of_many =
+                        matches!(active.part, Part::Whole(_)) && active.coordinator != self.id;
+                    if is_one_of_many {
                         self.env_mut().effects.leave_to_others();
                     }
+                    self.env_mut().tracking.is_flush_told_elsewhere = is_one_of_many;
                     let combined = call.command.spec.combined;
                     let run = combined.map_or(call.command.run, |combined| combined.part);
                     self.execute_stamped(run, call.as_call(), Stamp { clock, source: txid.0 }, &mut reply);
+                    self.env_mut().tracking.is_flush_told_elsewhere = false;
                 }
                 self.advance_clock(clock);
                 out.push((active.coordinator, TxnMessage::Done(txid, reply)));
@@ -218,11 +223,17 @@ impl Shard {
                     self.release(txid, out);
                 }
             }
-            TxnMessage::Restore(txid, Return { lent, changed, expired, aside, wait, clock }) => {
+            TxnMessage::Restore(
+                txid,
+                Return { lent, changed, expired, aside, reads, client, wait, clock },
+            ) => {
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 self.take_back(lent);
                 self.signal_changed(&changed, false);
                 self.signal_changed(&expired, true);
+                let (changed, expired) = (changed.iter(), expired.iter());
+                let changed = changed.map(|(_, key)| (key, false)).chain(expired.map(|(_, key)| (key, true)));
+                self.replay(&reads, changed, client);
                 aside.iter().for_each(|(db, key)| self.env_mut().awaited.signal(db, key));
                 self.take_wait(wait);
                 if let Part::Lend(_, watched) | Part::LendAll(watched) = &active.part {
@@ -356,7 +367,8 @@ impl Shard {
             tables.extend(slots.iter().map(with_keys).filter(|(_, _, table)| !table.is_empty()));
         }
         let watches = self.env_mut().watches.take_slots(&slots);
-        LentSlots { slots, tables, watches, waiters: LentWaiters::default() }
+        let tracked = self.env_mut().tracking.take_slots(&slots);
+        LentSlots { slots, tables, watches, tracked, waiters: LentWaiters::default() }
     }
 
     /// Takes a slot out of this shard, for good.
@@ -383,11 +395,12 @@ impl Shard {
         for (db, entry) in lent.entries {
             self.keyspace(db).insert_as_is(entry);
         }
-        let Some(LentSlots { tables, watches, waiters, .. }) = lent.slots else { return };
+        let Some(LentSlots { tables, watches, tracked, waiters, .. }) = lent.slots else { return };
         for (db, slot, table) in tables {
             self.dbs_mut()[db.index()].put_slot(slot, table);
         }
         self.env_mut().watches.put(watches);
+        self.env_mut().tracking.put(tracked);
         self.put_waiters(waiters);
         // What has changed while they were away nobody has noted.
         self.env_mut().awaited.signal_all(None);
@@ -493,7 +506,7 @@ impl Shard {
 impl OwnedCall {
     /// The borrowed form that a shard runs.
     pub fn as_call(&self) -> Call<'_> {
-        let &OwnedCall { command, db, slot, client, touch, .. } = self;
-        Call { command, db, slot, client, touch, args: self.args.as_args() }
+        let &OwnedCall { command, db, slot, client, touch, cached_at, .. } = self;
+        Call { command, db, slot, client, touch, cached_at, args: self.args.as_args() }
     }
 }

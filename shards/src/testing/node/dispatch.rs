@@ -123,7 +123,8 @@ impl Node {
         args: OwnedArgs,
     ) -> OwnedCall {
         let Connection { db, resp3, .. } = self.connections[index];
-        OwnedCall { command, db, slot, client: client_of(index), touch: true, resp3, args }
+        let (client, touch, cached_at) = (client_of(index), true, None);
+        OwnedCall { command, db, slot, client, touch, cached_at, resp3, args }
     }
 
     fn run_on_shard(&mut self, ticket: Ticket, shard: ShardId, call: OwnedCall) {
@@ -169,8 +170,8 @@ impl Node {
         };
         let (client, resp3) = (client_of(index), self.connections[index].resp3);
         let call = |(command, db, args)| {
-            let (slot, touch) = (None, true);
-            OwnedCall { command, db, slot, client, touch, resp3, args }
+            let (slot, touch, cached_at) = (None, true, None);
+            OwnedCall { command, db, slot, client, touch, cached_at, resp3, args }
         };
         let calls = queue.into_iter().map(call).collect();
         let exec = Exec { resp3, calls, watched: self.take_watched(index) };

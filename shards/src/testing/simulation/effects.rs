@@ -72,7 +72,9 @@ impl Replica {
         let (db, slot, client) = (*db, None, ClientId(0));
         let command = lookup(args.as_args());
         let mut reply = Reply::default();
-        self.0.execute(Call { command, db, slot, client, touch: true, args: args.as_args() }, &mut reply);
+        let (touch, cached_at) = (true, None);
+        let call = Call { command, db, slot, client, touch, cached_at, args: args.as_args() };
+        self.0.execute(call, &mut reply);
         assert!(!reply.bytes().starts_with(b"-"), "{:?} fails: {}", words(args), text(reply.bytes()));
         reply.bytes().to_vec()
     }

@@ -1,0 +1,853 @@
+//! Client-side caching: who is told that which copies are not valid any more, in both protocols, with readers and writers
+//! on any worker.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use testkit::{Client, Server, Value};
+
+use crate::scene::{alone, client_count, dialogue, eventually, start, with_shards};
+use crate::slot_moves::{answers_slots, move_slot, slot_of};
+
+const SHARDS: [usize; 3] = [1, 2, 3];
+/// So many connections are on every worker, as good as certainly.
+const CROWD: usize = 9;
+
+fn bulks<'a>(keys: impl IntoIterator<Item = &'a str>) -> Value {
+    Value::array(keys.into_iter().map(Value::bulk))
+}
+
+/// What a RESP3 client gets.
+fn invalidate(keys: &[&str]) -> Value {
+    Value::Push(vec![Value::bulk("invalidate"), bulks(keys.iter().copied())])
+}
+
+fn invalidate_all() -> Value {
+    Value::Push(vec![Value::bulk("invalidate"), Value::Null])
+}
+
+/// What a RESP2 subscriber gets.
+fn message(keys: Value) -> Value {
+    Value::array([Value::bulk("message"), Value::bulk("__redis__:invalidate"), keys])
+}
+
+/// The keys of a push or message.
+#[track_caller]
+fn keys_of(told: &Value) -> Vec<String> {
+    let (Value::Push(parts) | Value::Array(parts)) = told else { panic!("no invalidation: {told}") };
+    let keys = parts.last().and_then(Value::as_slice).unwrap_or_else(|| panic!("no keys: {told}"));
+    keys.iter().map(Value::text).collect()
+}
+
+/// The keys that a client is told of, one after the other, until they are so many.
+#[track_caller]
+fn told_keys(client: &mut Client, count: usize) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    while keys.len() < count {
+        for key in keys_of(&client.recv()) {
+            assert!(keys.insert(key.clone()), "{key} comes twice");
+        }
+    }
+    keys
+}
+
+/// A RESP3 client that has sent these lines, all with the reply OK.
+#[track_caller]
+fn reader(server: &Server, lines: &[&str]) -> Client {
+    let mut client = server.client_resp3();
+    for line in lines {
+        assert_eq!(client.ask(line), Value::ok(), "{line}");
+    }
+    client
+}
+
+fn names(family: &str, count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("{family}{index}")).collect()
+}
+
+/// A command with many keys.
+fn words<'a>(command: &'a str, keys: &'a [String]) -> Vec<&'a str> {
+    std::iter::once(command).chain(keys.iter().map(String::as_str)).collect()
+}
+
+fn mset(client: &mut Client, keys: &[String], value: &str) {
+    let pairs = keys.iter().flat_map(|key| [key.as_str(), value]);
+    assert_eq!(client.cmd(&std::iter::once("MSET").chain(pairs).collect::<Vec<_>>()), Value::ok());
+}
+
+#[test]
+fn a_key_that_was_read_is_invalidated_once_by_its_first_change() {
+    let changes = [
+        "SET k 2",
+        "DEL k",
+        "APPEND k x",
+        "EXPIRE k 100",
+        "RENAME k other",
+        "COPY new k REPLACE",
+        "MOVE k 5",
+    ];
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        let mut readers: Vec<Client> = (0..CROWD).map(|_| reader(&server, &["CLIENT TRACKING ON"])).collect();
+        for change in changes {
+            dialogue(&mut writer, &[("FLUSHALL", "OK"), ("MSET k 1 new 2 untouched 3", "OK")]);
+            for client in &mut readers {
+                assert_eq!(client.recv(), invalidate_all());
+                assert_eq!(client.ask("GET k"), Value::bulk("1"));
+                assert_eq!(client.ask("STRLEN k"), Value::Int(1));
+                assert_eq!(client.ask("GET untouched"), Value::bulk("3"));
+            }
+            assert!(!writer.ask(change).is_error());
+            writer.ask("SET k again");
+            for client in &mut readers {
+                assert_eq!(client.recv(), invalidate(&["k"]), "{change}");
+            }
+        }
+        writer.ask("FLUSHALL");
+        for client in &mut readers {
+            assert_eq!(client.recv(), invalidate_all(), "nothing comes between");
+        }
+    });
+}
+
+#[test]
+fn a_missing_key_is_tracked_as_well_and_databases_are_not_told_apart() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut client = reader(&server, &["CLIENT TRACKING ON"]);
+        dialogue(&mut client, &[("GET missing", "(nil)")]);
+        dialogue(&mut server.client(), &[("SELECT 3", "OK"), ("SET missing 1", "OK")]);
+        assert_eq!(client.recv(), invalidate(&["missing"]));
+    });
+}
+
+#[test]
+fn the_own_change_comes_behind_its_reply_unless_noloop() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        for key in names("k", 8) {
+            let key = key.as_str();
+            let mut client = reader(&server, &["CLIENT TRACKING ON"]);
+            assert_eq!(client.cmd(&["GET", key]), Value::Null);
+            assert_eq!(client.cmd(&["SET", key, "1"]), Value::ok());
+            assert_eq!(client.recv(), invalidate(&[key]));
+
+            let mut client = reader(&server, &["CLIENT TRACKING ON NOLOOP"]);
+            assert_eq!(client.cmd(&["GET", key]), Value::bulk("1"));
+            assert_eq!(client.cmd(&["SET", key, "2"]), Value::ok());
+            // Its own change has made it forgotten all the same.
+            assert_eq!(writer.cmd(&["SET", key, "3"]), Value::ok());
+            assert_eq!(client.cmd(&["GET", key]), Value::bulk("3"));
+            assert_eq!(writer.cmd(&["SET", key, "4"]), Value::ok());
+            assert_eq!(client.recv(), invalidate(&[key]));
+            assert_eq!(client.cmd(&["GET", key]), Value::bulk("4"));
+        }
+    });
+}
+
+#[test]
+fn keys_of_several_shards_are_read_and_changed_together() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        let keys = names("k", 30);
+        let all: BTreeSet<String> = keys.iter().cloned().collect();
+        let mut readers: Vec<Client> = (0..CROWD).map(|_| reader(&server, &["CLIENT TRACKING ON"])).collect();
+        for reading in ["MGET", "EXISTS", "TOUCH", "SUNION", "PFCOUNT"] {
+            for client in &mut readers {
+                // The values are of another type, if there are any: also an error is a reading.
+                client.cmd(&words(reading, &keys));
+            }
+            mset(&mut writer, &keys, reading);
+            for client in &mut readers {
+                assert_eq!(told_keys(client, keys.len()), all, "{reading}");
+            }
+        }
+        assert_eq!(writer.cmd(&words("DEL", &keys)), Value::Int(30));
+    });
+}
+
+#[test]
+fn optin_and_optout_follow_client_caching_for_one_command_or_transaction() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        for (mode, word, is_tracked_without) in [("OPTIN", "YES", false), ("OPTOUT", "NO", true)] {
+            let mut client = reader(&server, &[&format!("CLIENT TRACKING ON {mode}")]);
+            let caching = format!("CLIENT CACHING {word}");
+            let cases: [(&[&str], bool); 9] = [
+                (&["GET k"], false),
+                (&[&caching, "GET k"], true),
+                (&[&caching, "PING", "GET k"], false),
+                (&[&caching, "CLIENT GETNAME", "GET k"], true),
+                (&[&caching, "MULTI", "GET k", "GET other", "EXEC"], true),
+                (&[&caching, "MULTI", "PING", "GET k", "EXEC"], true),
+                (&[&caching, "MULTI", "DISCARD", "GET k"], false),
+                (&["MULTI", "GET k", "EXEC"], false),
+                (&["MULTI", &caching, "GET k", "EXEC"], true),
+            ];
+            for (lines, is_said) in cases {
+                for line in lines {
+                    assert!(!client.ask(line).is_error(), "{line}");
+                }
+                writer.ask("SET k 1");
+                if is_said != is_tracked_without {
+                    assert_eq!(client.recv(), invalidate(&["k"]), "{lines:?}");
+                }
+                // Of the key nothing is left; what comes next is a reply.
+                client.ask(&caching);
+                writer.ask("SET k 2");
+                assert_eq!(client.ask("PING"), Value::simple("PONG"), "{lines:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn prefixes_are_told_of_all_changes_whoever_reads() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        let mut crowd: Vec<(Client, &[&str])> = (0..CROWD)
+            .map(|index| match index % 3 {
+                0 => (reader(&server, &["CLIENT TRACKING ON BCAST"]), &["a:", "b:", "x"][..]),
+                1 => (reader(&server, &["CLIENT TRACKING ON BCAST PREFIX a: PREFIX b:"]), &["a:", "b:"][..]),
+                _ => (reader(&server, &["CLIENT TRACKING ON BCAST PREFIX b: NOLOOP"]), &["b:"][..]),
+            })
+            .collect();
+        let keys = [names("a:", 20), names("b:", 20), names("x", 5)].concat();
+        for round in 0..3 {
+            mset(&mut writer, &keys, &round.to_string());
+            for (client, prefixes) in &mut crowd {
+                let is_wanted = |key: &&String| prefixes.iter().any(|prefix| key.starts_with(prefix));
+                let wanted: BTreeSet<String> = keys.iter().filter(is_wanted).cloned().collect();
+                assert_eq!(told_keys(client, wanted.len()), wanted);
+            }
+        }
+        for (client, _) in &mut crowd {
+            assert_eq!(client.ask("CLIENT TRACKING OFF"), Value::ok());
+        }
+        mset(&mut writer, &keys, "unseen");
+        for (client, _) in &mut crowd {
+            assert_eq!(client.ask("PING"), Value::simple("PONG"));
+        }
+    });
+}
+
+#[test]
+fn a_turns_changes_come_as_one_sorted_array_for_each_prefix() {
+    let server = start(1, "");
+    let mut client = reader(&server, &["CLIENT TRACKING ON BCAST PREFIX a PREFIX b"]);
+    server.client().ask("MSET b2 1 a3 1 c 1 a1 1 b1 1 a3 2");
+    assert_eq!(client.recv(), invalidate(&["a1", "a3"]));
+    assert_eq!(client.recv(), invalidate(&["b1", "b2"]));
+    assert_eq!(client.ask("SET a own"), Value::ok());
+    assert_eq!(client.recv(), invalidate(&["a"]));
+    assert_eq!(client.ask("CLIENT TRACKING ON BCAST NOLOOP PREFIX c"), Value::ok());
+    assert_eq!(client.ask("SET a own"), Value::ok());
+    server.client().ask("SET c 1");
+    assert_eq!(client.recv(), invalidate(&["c"]));
+}
+
+#[test]
+fn expiry_and_eviction_invalidate() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        let mut default = reader(&server, &["CLIENT TRACKING ON"]);
+        let mut broadcast = reader(&server, &["CLIENT TRACKING ON BCAST NOLOOP"]);
+        writer.ask("SET k v PX 40");
+        assert_eq!(broadcast.recv(), invalidate(&["k"]));
+        assert_eq!(default.ask("GET k"), Value::bulk("v"));
+        assert_eq!(default.recv(), invalidate(&["k"]));
+        assert_eq!(broadcast.recv(), invalidate(&["k"]));
+
+        let keys = names("key", 20);
+        let all: BTreeSet<String> = keys.iter().cloned().collect();
+        mset(&mut writer, &keys, "v");
+        assert_eq!(told_keys(&mut broadcast, keys.len()), all);
+        default.cmd(&words("MGET", &keys));
+        dialogue(
+            &mut writer,
+            &[("CONFIG SET maxmemory-policy allkeys-random", "OK"), ("CONFIG SET maxmemory 1", "OK")],
+        );
+        writer.ask("SET more v");
+        assert_eq!(told_keys(&mut default, keys.len()), all);
+        assert_eq!(told_keys(&mut broadcast, keys.len()), all);
+    });
+}
+
+#[test]
+fn a_flush_tells_everybody_once() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        let modes = ["", "OPTIN", "BCAST PREFIX nothing", "NOLOOP"];
+        let mut crowd: Vec<Client> = (0..CROWD + 3)
+            .map(|index| reader(&server, &[&format!("CLIENT TRACKING ON {}", modes[index % modes.len()])]))
+            .collect();
+        for flush in ["FLUSHALL", "FLUSHDB", "FLUSHALL ASYNC", "FLUSHDB SYNC"] {
+            writer.ask(flush);
+            for client in &mut crowd {
+                assert_eq!(client.recv(), invalidate_all(), "{flush}");
+            }
+            for line in ["MULTI", "SET a 1", flush, "SET b 1"] {
+                writer.ask(line);
+            }
+            assert!(!writer.ask("EXEC").is_error());
+            for client in &mut crowd {
+                assert_eq!(client.recv(), invalidate_all(), "{flush} in MULTI");
+            }
+        }
+        // NOLOOP does not spare one from a flush, which comes behind its reply.
+        let mut own = reader(&server, &["CLIENT TRACKING ON NOLOOP"]);
+        assert_eq!(own.ask("FLUSHALL"), Value::ok());
+        assert_eq!(own.recv(), invalidate_all());
+        for client in &mut crowd {
+            assert_eq!(client.recv(), invalidate_all());
+            assert_eq!(client.ask("PING"), Value::simple("PONG"));
+        }
+    });
+}
+
+/// The number of the connection.
+#[track_caller]
+fn id(client: &mut Client) -> i64 {
+    match client.ask("CLIENT ID") {
+        Value::Int(id) => id,
+        other => panic!("CLIENT ID: {other}"),
+    }
+}
+
+#[test]
+fn invalidations_can_be_redirected_to_a_subscriber_or_a_resp3_client() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        for index in 0..CROWD {
+            let mut old = server.client();
+            let mut new = server.client_resp3();
+            let (old_id, new_id) = (id(&mut old), id(&mut new));
+            old.ask("SUBSCRIBE __redis__:invalidate");
+            let key = format!("k{index}");
+            let key = key.as_str();
+            for resp3 in [false, true] {
+                let mut client = if resp3 { server.client_resp3() } else { server.client() };
+                let on = |id: i64| format!("CLIENT TRACKING ON REDIRECT {id}");
+                assert_eq!(client.ask(&on(old_id)), Value::ok());
+                dialogue(&mut client, &[("CLIENT GETREDIR", &format!("(integer) {old_id}"))]);
+                client.cmd(&["GET", key]);
+                writer.cmd(&["SET", key, "1"]);
+                assert_eq!(old.recv(), message(bulks([key])));
+                assert_eq!(client.ask(&on(new_id)), Value::ok());
+                client.cmd(&["GET", key]);
+                writer.cmd(&["SET", key, "2"]);
+                assert_eq!(new.recv(), invalidate(&[key]));
+                writer.ask("FLUSHALL");
+                assert_eq!(new.recv(), invalidate_all());
+                assert_eq!(client.ask("CLIENT TRACKING OFF"), Value::ok());
+            }
+            let mut client = server.client();
+            let on = format!("CLIENT TRACKING ON BCAST PREFIX {key} REDIRECT {old_id}");
+            assert_eq!(client.ask(&on), Value::ok());
+            writer.cmd(&["SET", key, "3"]);
+            assert_eq!(old.recv(), message(bulks([key])));
+            writer.ask("FLUSHALL");
+            assert_eq!(old.recv(), message(Value::NullBulk));
+            // One that subscribes to nothing gets nothing.
+            let mut mute = server.client();
+            let on = format!("CLIENT TRACKING ON BCAST PREFIX other REDIRECT {}", id(&mut mute));
+            assert_eq!(server.client().ask(&on), Value::ok());
+            writer.ask("SET other 1");
+            dialogue(&mut mute, &[("PING", "PONG")]);
+        }
+    });
+}
+
+#[test]
+fn a_client_can_redirect_to_itself() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut client = server.client_resp3();
+        let on = format!("CLIENT TRACKING ON REDIRECT {}", id(&mut client));
+        assert_eq!(client.ask(&on), Value::ok());
+        client.ask("GET k");
+        server.client().ask("SET k 1");
+        assert_eq!(client.recv(), invalidate(&["k"]));
+        client.ask("GET k");
+        assert_eq!(client.ask("SET k 2"), Value::ok());
+        assert_eq!(client.recv(), invalidate(&["k"]));
+    });
+}
+
+#[test]
+fn a_redirection_that_is_broken_is_told_and_shown() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        for _ in 0..CROWD {
+            let mut client = server.client_resp3();
+            let own = id(&mut client);
+            let mut target = server.client();
+            let gone = id(&mut target);
+            let on = format!("CLIENT TRACKING ON REDIRECT {gone}");
+            assert_eq!(client.ask(&on), Value::ok());
+            let before = client_count(&mut writer);
+            drop(target);
+            eventually("the connection is gone", || client_count(&mut writer) < before);
+            client.ask("GET k");
+            writer.ask("SET k 1");
+            let broken = Value::Push(vec![Value::bulk("tracking-redir-broken"), Value::Int(gone)]);
+            assert_eq!(client.recv(), broken);
+            let info = client.ask("CLIENT TRACKINGINFO").to_string();
+            assert!(info.contains("broken_redirect"), "{info}");
+            let list = writer.ask(&format!("CLIENT LIST ID {own}")).text();
+            assert!(list.contains("flags=tR ") && list.contains(&format!(" redir={gone} ")), "{list}");
+            assert_eq!(client.ask("CLIENT TRACKING ON"), Value::ok());
+            client.ask("GET k");
+            writer.ask("SET k 2");
+            assert_eq!(client.recv(), invalidate(&["k"]));
+        }
+    });
+}
+
+#[test]
+fn nonsense_is_refused_with_the_texts_of_redis() {
+    let on_first = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.";
+    let optin_first = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.";
+    let no_mode = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
+    let cases: &[(&str, &str)] = &[
+        ("CLIENT GETREDIR", "-1"),
+        ("CLIENT CACHING YES", no_mode),
+        ("CLIENT TRACKING maybe", "ERR syntax error"),
+        ("CLIENT TRACKING ON nonsense", "ERR syntax error"),
+        ("CLIENT TRACKING ON PREFIX", "ERR syntax error"),
+        ("CLIENT TRACKING ON PREFIX a", "ERR PREFIX option requires BCAST mode to be enabled"),
+        ("CLIENT TRACKING ON BCAST OPTIN", "ERR OPTIN and OPTOUT are not compatible with BCAST"),
+        ("CLIENT TRACKING ON OPTIN OPTOUT", "ERR You can't specify both OPTIN mode and OPTOUT mode"),
+        ("CLIENT TRACKING ON REDIRECT x", "ERR value is not an integer or out of range"),
+        ("CLIENT TRACKING ON REDIRECT 0", "ERR The client ID you want redirect to does not exist"),
+        (
+            "CLIENT TRACKING ON REDIRECT 99999 nonsense",
+            "ERR The client ID you want redirect to does not exist",
+        ),
+        ("CLIENT TRACKING ON nonsense REDIRECT 99999", "ERR syntax error"),
+        ("CLIENT TRACKING maybe REDIRECT 99999", "ERR The client ID you want redirect to does not exist"),
+        ("CLIENT TRACKING", "ERR wrong number of arguments for 'client|tracking' command"),
+        ("CLIENT TRACKING OFF", "OK"),
+        ("CLIENT TRACKING ON OPTIN", "OK"),
+        ("CLIENT GETREDIR", "0"),
+        ("CLIENT CACHING NO", "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode."),
+        ("CLIENT CACHING maybe", "ERR syntax error"),
+        ("CLIENT CACHING YES", "OK"),
+        ("CLIENT TRACKING ON OPTOUT", optin_first),
+        ("CLIENT TRACKING ON BCAST", on_first),
+        ("CLIENT TRACKING ON", "OK"),
+        (
+            "CLIENT CACHING YES",
+            "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.",
+        ),
+        ("CLIENT TRACKING OFF", "OK"),
+        (
+            "CLIENT TRACKING ON BCAST PREFIX ab PREFIX a",
+            "ERR Prefix 'ab' overlaps with another provided prefix 'a'. Prefixes for a single client must not overlap.",
+        ),
+        ("CLIENT TRACKING ON BCAST PREFIX ab PREFIX b", "OK"),
+        (
+            "CLIENT TRACKING ON BCAST PREFIX a",
+            "ERR Prefix 'a' overlaps with an existing prefix 'ab'. Prefixes for a single client must not overlap.",
+        ),
+        ("CLIENT TRACKING ON", on_first),
+        ("CLIENT TRACKING OFF PREFIX x OPTIN", "OK"),
+    ];
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        for mut client in [server.client(), server.client_resp3()] {
+            for (line, expected) in cases {
+                let reply = client.ask(line);
+                let text = match &reply {
+                    Value::Int(number) => number.to_string(),
+                    other => other.text(),
+                };
+                assert_eq!(text, *expected, "{line}");
+            }
+            let own = id(&mut client);
+            let twice = format!("CLIENT TRACKING ON REDIRECT {own} REDIRECT {own}");
+            let text = "ERR A client can only redirect to a single other client";
+            assert_eq!(client.ask(&twice), Value::error(text));
+        }
+    });
+}
+
+#[test]
+fn what_is_on_is_shown() {
+    let cases = [
+        ("OFF", ["off"].as_slice(), -1, [].as_slice(), "N"),
+        ("ON", &["on"], 0, &[], "t"),
+        ("ON NOLOOP", &["on", "noloop"], 0, &[], "t"),
+        ("ON OPTIN NOLOOP", &["on", "optin", "noloop"], 0, &[], "t"),
+        ("ON OPTOUT", &["on", "optout"], 0, &[], "t"),
+        ("ON BCAST", &["on", "bcast"], 0, &[""], "tB"),
+        ("ON BCAST PREFIX b NOLOOP PREFIX a", &["on", "bcast", "noloop"], 0, &["a", "b"], "tB"),
+    ];
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        for (options, flags, redirect, prefixes, letters) in cases {
+            let (mut old, mut new) = (server.client(), server.client_resp3());
+            for client in [&mut old, &mut new] {
+                assert_eq!(client.ask(&format!("CLIENT TRACKING {options}")), Value::ok());
+                let list = client.ask("CLIENT INFO").text();
+                assert!(list.contains(&format!(" flags={letters} ")), "{options}: {list}");
+                assert!(list.contains(&format!(" redir={redirect} ")), "{options}: {list}");
+            }
+            let fields = ["flags", "redirect", "prefixes"].map(Value::bulk);
+            let flags: Vec<Value> = flags.iter().map(Value::bulk).collect();
+            let prefixes = bulks(prefixes.iter().copied());
+            let [a, b, c] = fields;
+            let (resp2, resp3) = (Value::Array(flags.clone()), Value::Set(flags));
+            let expected = [a.clone(), resp2, b.clone(), Value::Int(redirect), c.clone(), prefixes.clone()];
+            assert_eq!(old.ask("CLIENT TRACKINGINFO"), Value::array(expected));
+            let expected = vec![(a, resp3), (b, Value::Int(redirect)), (c, prefixes)];
+            assert_eq!(new.ask("CLIENT TRACKINGINFO"), Value::Map(expected));
+        }
+        let mut client = reader(&server, &["CLIENT TRACKING ON OPTIN", "CLIENT CACHING YES"]);
+        assert!(client.ask("CLIENT TRACKINGINFO").to_string().contains("caching-yes"));
+        client.ask("PING");
+        assert!(!client.ask("CLIENT TRACKINGINFO").to_string().contains("caching-yes"));
+    });
+}
+
+/// A number that INFO shows.
+#[track_caller]
+fn info(client: &mut Client, name: &str) -> usize {
+    let text = client.ask("INFO everything").text();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|number| number.trim().parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+#[test]
+fn info_counts_clients_keys_items_and_prefixes() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut witness = server.client();
+        let counts = |witness: &mut Client| {
+            ["tracking_clients", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"]
+                .map(|name| info(witness, name))
+        };
+        let keys = names("k", 12);
+        let mut readers: Vec<Client> = (0..4).map(|_| reader(&server, &["CLIENT TRACKING ON"])).collect();
+        for client in &mut readers {
+            client.cmd(&words("MGET", &keys));
+            client.ask("GET k0");
+        }
+        let broadcast: Vec<Client> =
+            (0..4).map(|_| reader(&server, &["CLIENT TRACKING ON BCAST PREFIX a PREFIX b"])).collect();
+        assert_eq!(counts(&mut witness), [8, 12, 48, 2]);
+        witness.ask("SET k0 1");
+        assert_eq!(counts(&mut witness), [8, 11, 44, 2]);
+        for mut client in broadcast {
+            assert_eq!(client.ask("RESET"), Value::simple("RESET"));
+        }
+        assert_eq!(counts(&mut witness), [4, 11, 44, 0]);
+        drop(readers);
+        // What they have read stays until it changes.
+        eventually("they are gone", || counts(&mut witness) == [0, 11, 44, 0]);
+        witness.ask("FLUSHALL");
+        assert_eq!(counts(&mut witness), [0, 0, 0, 0]);
+    });
+}
+
+#[test]
+fn reset_and_off_end_it_and_hello_does_not() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        for end in ["RESET", "CLIENT TRACKING OFF"] {
+            for mode in ["", "BCAST"] {
+                let mut client = reader(&server, &[&format!("CLIENT TRACKING ON {mode}")]);
+                client.ask("GET k");
+                client.ask(end);
+                client.hello(3);
+                dialogue(&mut client, &[("CLIENT GETREDIR", "(integer) -1")]);
+                writer.ask("SET k 1");
+                dialogue(&mut client, &[("PING", "PONG"), ("GET k", "\"1\"")]);
+            }
+        }
+        // Over RESP2 nothing can be told, but it is remembered.
+        let mut client = server.client();
+        dialogue(&mut client, &[("CLIENT TRACKING ON", "OK"), ("MGET a b", "1) (nil)\n2) (nil)")]);
+        writer.ask("SET a 1");
+        dialogue(&mut client, &[("PING", "PONG")]);
+        client.hello(3);
+        writer.ask("SET b 1");
+        assert_eq!(client.recv(), invalidate(&["b"]));
+    });
+}
+
+#[test]
+fn transactions_are_tracked_like_their_commands_and_told_behind_their_reply() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        let run = |client: &mut Client, lines: &[&str]| {
+            client.ask("MULTI");
+            for line in lines {
+                assert_eq!(client.ask(line), Value::simple("QUEUED"));
+            }
+            let reply = client.ask("EXEC");
+            assert!(matches!(reply, Value::Array(_)), "{lines:?}: {reply}");
+        };
+        // Keys of one shard, and of several.
+        let sets = [names("{t}", 6), names("k", 6)];
+        for keys in &sets {
+            let [a, b, c, ..] = &keys[..] else { panic!("there are six") };
+            let (get_a, get_b, set_a) = (format!("GET {a}"), format!("GET {b}"), format!("SET {a} 1"));
+            let (set_b, get_c, move_c) =
+                (format!("SET {b} 1"), format!("GET {c}"), format!("RENAME {b} {c}"));
+            for _ in 0..4 {
+                let mut client = reader(&server, &["CLIENT TRACKING ON"]);
+                run(&mut client, &[&get_a, &get_b]);
+                run(&mut writer, &[&set_a, &set_b]);
+                let both: BTreeSet<String> = [a.clone(), b.clone()].into();
+                assert_eq!(told_keys(&mut client, 2), both);
+                // Read and then changed: told. Changed and then read: remembered.
+                run(&mut client, &[&get_a, &set_a, &set_b, &get_b]);
+                assert_eq!(client.recv(), invalidate(&[a]));
+                run(&mut writer, &[&get_c, &move_c, &set_a]);
+                assert_eq!(client.recv(), invalidate(&[b]));
+                run(&mut client, &[&get_c, "PING", &get_a]);
+                run(&mut writer, &[&set_b, &move_c, "PING"]);
+                assert_eq!(client.recv(), invalidate(&[c]));
+                run(&mut writer, &["FLUSHALL"]);
+                assert_eq!(client.recv(), invalidate_all());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_transaction_that_a_watch_has_broken_reads_nothing() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut writer = server.client();
+        let mut client = reader(&server, &["CLIENT TRACKING ON", "WATCH x", "MULTI"]);
+        client.ask("GET k");
+        client.ask("GET other");
+        writer.ask("SET x 1");
+        assert_eq!(client.ask("EXEC"), Value::Null);
+        writer.ask("SET k 1");
+        assert_eq!(info(&mut writer, "tracking_total_keys"), 0);
+        assert_eq!(client.ask("PING"), Value::simple("PONG"));
+    });
+}
+
+#[test]
+fn too_many_remembered_keys_are_forgotten_with_an_invalidation() {
+    const LIMIT: usize = 9;
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, &format!("--tracking-table-max-keys {LIMIT}"));
+        let mut witness = server.client();
+        let keys = names("k", 200);
+        let mut client = reader(&server, &["CLIENT TRACKING ON"]);
+        client.cmd(&words("EXISTS", &keys));
+        // In Redis the next commands do it.
+        let mut told = told_keys(&mut client, keys.len() - LIMIT - shards);
+        eventually("the rest is forgotten", || info(&mut witness, "tracking_total_keys") <= LIMIT + shards);
+        // What is left is remembered: each key is told of once.
+        let left = info(&mut witness, "tracking_total_keys");
+        mset(&mut witness, &keys, "v");
+        while told.len() < keys.len() {
+            for key in keys_of(&client.recv()) {
+                assert!(told.insert(key.clone()), "{key} comes twice, of {left} left");
+            }
+        }
+        // It can be changed.
+        dialogue(&mut witness, &[("CONFIG SET tracking-table-max-keys 0", "OK")]);
+        client.cmd(&words("EXISTS", &keys));
+        assert_eq!(info(&mut witness, "tracking_total_keys"), keys.len());
+        dialogue(&mut witness, &[("CONFIG SET tracking-table-max-keys 100", "OK")]);
+        eventually("it is 100", || info(&mut witness, "tracking_total_keys") <= 100 + shards);
+        told_keys(&mut client, keys.len() - 100 - shards);
+    });
+}
+
+#[test]
+fn what_is_remembered_goes_with_a_slot() {
+    for shards in [2, 3] {
+        let server = start(shards, "--enable-debug-command yes");
+        let mut mover = server.client();
+        if !answers_slots(&mut mover) {
+            return;
+        }
+        let mut writer = server.client();
+        let keys = names("k", 6);
+        let mut readers: Vec<Client> = (0..CROWD).map(|_| reader(&server, &["CLIENT TRACKING ON"])).collect();
+        for round in 0..shards * 2 {
+            for key in &keys {
+                for client in &mut readers {
+                    client.cmd(&["GET", key]);
+                }
+                move_slot(&mut mover, slot_of(key), round % shards);
+                assert_eq!(writer.cmd(&["SET", key, &round.to_string()]), Value::ok());
+                for client in &mut readers {
+                    assert_eq!(client.recv(), invalidate(&[key]));
+                }
+            }
+        }
+        assert_eq!(info(&mut writer, "tracking_total_items"), 0);
+    }
+}
+
+/// A generator of numbers that look random (Knuth's MMIX constants).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, count: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % count
+    }
+}
+
+const CACHED_KEYS: usize = 40;
+const WRITERS: usize = 3;
+const CACHERS: usize = 4;
+const WRITES: usize = 1_500;
+
+/// Reads keys now and then and keeps copies as long as nothing is said against it.
+struct Cacher {
+    client: Client,
+    copies: BTreeMap<String, Value>,
+}
+
+impl Cacher {
+    fn drop_copies(&mut self, told: &Value) {
+        let Value::Push(parts) = told else { panic!("no push: {told}") };
+        match parts.last() {
+            Some(Value::Null) => self.copies.clear(),
+            _ => keys_of(told).iter().for_each(|key| _ = self.copies.remove(key)),
+        }
+    }
+
+    /// A reply; pushes before it are heeded.
+    fn reply(&mut self) -> Value {
+        loop {
+            match self.client.recv() {
+                told @ Value::Push(_) => self.drop_copies(&told),
+                reply => return reply,
+            }
+        }
+    }
+
+    fn send(&mut self, words: &[&str]) {
+        self.client.send_raw(testkit::client::encode(words));
+    }
+
+    fn read(&mut self, dice: &mut Dice) {
+        let keys: Vec<String> = (0..3).map(|_| format!("c{}", dice.below(CACHED_KEYS))).collect();
+        match dice.below(3) {
+            0 => {
+                self.send(&["GET", &keys[0]]);
+                let value = self.reply();
+                self.copies.insert(keys[0].clone(), value);
+            }
+            1 => {
+                self.send(&words("MGET", &keys));
+                let Value::Array(values) = self.reply() else { panic!("MGET replies an array") };
+                self.copies.extend(keys.into_iter().zip(values));
+            }
+            _ => {
+                self.send(&["MULTI"]);
+                self.send(&["GET", &keys[0]]);
+                self.send(&["GET", &keys[1]]);
+                self.send(&["EXEC"]);
+                (0..3).for_each(|_| _ = self.reply());
+                let Value::Array(values) = self.reply() else { panic!("EXEC replies an array") };
+                self.copies.extend(keys.into_iter().zip(values));
+            }
+        }
+    }
+}
+
+fn write(client: &mut Client, dice: &mut Dice, number: usize) {
+    let key = |dice: &mut Dice| format!("c{}", dice.below(CACHED_KEYS));
+    let (one, other) = (key(dice), key(dice));
+    let value = number.to_string();
+    match dice.below(12) {
+        0..5 => _ = client.cmd(&["SET", &one, &value]),
+        5 | 6 => _ = client.cmd(&["MSET", &one, &value, &other, &value]),
+        7 => _ = client.cmd(&["DEL", &one, &other]),
+        8 => _ = client.cmd(&["RENAME", &one, &other]),
+        9 => _ = client.cmd(&["SET", &one, &value, "PX", "2"]),
+        10 => {
+            client.ask("MULTI");
+            client.cmd(&["APPEND", &one, "x"]);
+            client.cmd(&["COPY", &one, &other, "REPLACE"]);
+            client.ask("EXEC");
+        }
+        _ if number % 100 == 0 => _ = client.ask("FLUSHALL"),
+        _ => _ = client.cmd(&["MSETNX", &one, &value, &other, &value]),
+    }
+}
+
+/// Readers on all workers cache, writers change, and slots move if they can; then every copy is as the server has it.
+fn cache_and_compare(server: &Server, tracking: &str, seed: u64, can_move: bool, shards: usize) {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let cachers: Vec<_> = (0..CACHERS as u64)
+            .map(|number| {
+                let stop = &stop;
+                scope.spawn(move || {
+                    let client = reader(server, &[tracking]);
+                    let mut cacher = Cacher { client, copies: BTreeMap::new() };
+                    let mut dice = Dice(seed * 100 + number);
+                    while !stop.load(Ordering::Relaxed) {
+                        cacher.read(&mut dice);
+                    }
+                    cacher
+                })
+            })
+            .collect();
+        let writers: Vec<_> = (0..WRITERS as u64)
+            .map(|number| {
+                scope.spawn(move || {
+                    let mut client = server.client();
+                    let mut dice = Dice(seed * 100 + 50 + number);
+                    for number in 0..WRITES {
+                        write(&mut client, &mut dice, number);
+                        if can_move && number % 20 == 0 {
+                            let slot = slot_of(&format!("c{}", dice.below(CACHED_KEYS)));
+                            client.ask(&format!("DEBUG SLOT-MOVE {slot} {}", dice.below(shards)));
+                        }
+                    }
+                })
+            })
+            .collect();
+        writers.into_iter().for_each(|writer| writer.join().expect("it writes"));
+        stop.store(true, Ordering::Relaxed);
+        let mut plain = server.client_resp3();
+        for cacher in cachers {
+            let mut cacher = cacher.join().expect("it reads");
+            // The last changes may still be on their way, and the last keys expire: in the end all copies are right.
+            eventually("each copy that is left is as the server has it", || {
+                cacher.send(&["PING"]);
+                while cacher.reply() != Value::simple("PONG") {}
+                cacher.copies.iter().all(|(key, copy)| plain.cmd(&["GET", key]) == *copy)
+            });
+        }
+    });
+}
+
+#[test]
+fn in_the_end_every_copy_that_was_not_invalidated_is_right() {
+    let _alone = alone();
+    with_shards(&[3, 1], |shards| {
+        let server = start(shards, "--enable-debug-command yes");
+        let can_move = shards > 1 && answers_slots(&mut server.client());
+        for (seed, tracking) in [(1, "CLIENT TRACKING ON"), (2, "CLIENT TRACKING ON BCAST")] {
+            cache_and_compare(&server, tracking, seed, can_move, shards);
+        }
+    });
+}
