@@ -311,7 +311,7 @@ fn each_job_is_done_once() {
         let consumer = |index: usize| {
             let mut client = server.client();
             let mut done = Vec::new();
-            let queues = if index % 2 == 0 { "q1 q2 q3 q4" } else { "q4 q2" };
+            let queues = if index.is_multiple_of(2) { "q1 q2 q3 q4" } else { "q4 q2" };
             loop {
                 let reply = client.ask(&format!("BLPOP {queues} 1"));
                 if reply.is_error() {

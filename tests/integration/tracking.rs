@@ -787,7 +787,7 @@ fn write(client: &mut Client, dice: &mut Dice, number: usize) {
             client.cmd(&["COPY", &one, &other, "REPLACE"]);
             client.ask("EXEC");
         }
-        _ if number % 100 == 0 => _ = client.ask("FLUSHALL"),
+        _ if number.is_multiple_of(100) => _ = client.ask("FLUSHALL"),
         _ => _ = client.cmd(&["MSETNX", &one, &value, &other, &value]),
     }
 }
