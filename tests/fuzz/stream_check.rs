@@ -70,7 +70,7 @@ fn run(program: &mut Program<'_>, mut log: Log, mut model: Vec<Row>) {
                 known.map(|known| model.remove(known));
             }
             5 => {
-                let keep = Keep::Len(program.below(model.len().max(1).min(256)) as u64);
+                let keep = Keep::Len(program.below(model.len().clamp(1, 256)) as u64);
                 trim(program, &mut log, &mut model, keep);
             }
             6 => trim(program, &mut log, &mut model, Keep::From(id)),
