@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use testkit::{Client, Kind, Server, Value};
 
-use crate::scene::{dialogue, eventually, is_oracle, shoal, skip_if, start, with_shards};
+use crate::scene::{dialogue, eventually, is_oracle, is_redis_70, shoal, skip_if, start, with_shards};
 
 const SHARDS: [usize; 3] = [1, 2, 3];
 /// All classes, those that `A` leaves out included.
@@ -317,7 +317,9 @@ fn every_command_tells_what_redis_tells_in_its_order() {
 
 #[test]
 fn what_redis_7_0_does_not_know_tells_what_valkey_tells() {
-    if skip_if(testkit::binary::valkey().is_none(), "Valkey is not installed") {
+    if skip_if(testkit::binary::valkey().is_none(), "Valkey is not installed")
+        || skip_if(is_redis_70(), "this is about what Redis 7.0 lacks")
+    {
         return;
     }
     compare(VALKEY_CASES, Watched::new(Server::builder(Kind::Valkey).start()));
@@ -427,7 +429,7 @@ fn fields_that_end_by_themselves_are_told_in_steps_and_the_hash_goes_with_the_la
 
 #[test]
 fn a_client_learns_of_its_own_changes_behind_the_reply() {
-    if skip_if(crate::scene::is_redis_70(), "Redis 7.0 tells it before the reply") {
+    if skip_if(is_redis_70(), "Redis 7.0 tells it before the reply") {
         return;
     }
     with_shards(&[1], |shards| {
