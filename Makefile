@@ -14,6 +14,9 @@ ARGS ?=
 # fuzz: which target, and for how long.
 TARGET ?= request
 FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
+# nightly: how many commands the differential test sends.
+NIGHTLY_COMMANDS ?= 1000000
 
 # Tests run with the profile dev, whose opt-level 1 is fast enough; the profile release links for minutes.
 TEST := $(CARGO) test --workspace --no-fail-fast
@@ -70,7 +73,7 @@ differential: redis ## Random commands to shoal and redis-server; DIFF_COMMANDS=
 	$(CARGO) test --package shoal --test differential -- --nocapture
 
 .PHONY: fuzz
-fuzz: tools ## Fuzz a parser with a nightly toolchain; TARGET=request FUZZ_SECONDS=60
+fuzz: tools ## Fuzz a parser or an encoding with a nightly toolchain; TARGET=request FUZZ_SECONDS=60
 	@$(NIGHTLY) --version >/dev/null 2>&1 || { \
 		echo "make fuzz: a nightly toolchain is needed: rustup toolchain install nightly" >&2; exit 1; }
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz || { \
@@ -89,6 +92,18 @@ miri: tools ## Run the tests of the shard's unsafe code under Miri, with a night
 		exit 1; }
 	MIRIFLAGS="-Zmiri-permissive-provenance $${MIRIFLAGS:-}" \
 		$(NIGHTLY) miri test --package shards --lib -- entry:: table::
+
+# A step that fails does not keep the others from running.
+.PHONY: nightly
+nightly: ## What is too long for CI: a million random commands, all fuzz targets, Miri; FUZZ_SECONDS=600
+	@failed=; \
+	for step in "differential DIFF_COMMANDS=$(NIGHTLY_COMMANDS) DIFF_SEED=random" \
+		$(FUZZ_TARGETS:%="fuzz TARGET=%") miri; do \
+		echo "=== make $$step, $$SECONDS s after the start"; \
+		$(MAKE) $$step || failed="$$failed; make $$step"; \
+	done; \
+	[[ -z $$failed ]] || { echo "=== failed$$failed" >&2; exit 1; }; \
+	echo "=== all is well after $$SECONDS s"
 
 ##@ Measure
 .PHONY: bench
