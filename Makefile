@@ -85,13 +85,15 @@ fuzz: tools ## Fuzz a parser or an encoding with a nightly toolchain; TARGET=req
 		-- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048
 
 # Entries are kept as 48-bit words of a table, so their pointers go through integers.
+MIRI_TESTS := entry:: table:: encoding::intset encoding::listpack encoding::lzf encoding::sorted_pack \
+	encoding::splice encoding::stream::block encoding::stream::pack
 .PHONY: miri
-miri: tools ## Run the tests of the shard's unsafe code under Miri, with a nightly toolchain
+miri: tools ## Run tests of the shard's unsafe code and of packed encodings under Miri, with a nightly toolchain
 	@$(NIGHTLY) miri --version >/dev/null 2>&1 || { \
 		echo "make miri: Miri is not installed: rustup +nightly component add miri (not every nightly has it)" >&2; \
 		exit 1; }
 	MIRIFLAGS="-Zmiri-permissive-provenance $${MIRIFLAGS:-}" \
-		$(NIGHTLY) miri test --package shards --lib -- entry:: table::
+		$(NIGHTLY) miri test --package shards --lib -- $(MIRI_TESTS)
 
 # A step that fails does not keep the others from running.
 .PHONY: nightly
