@@ -14,6 +14,9 @@ ARGS ?=
 # fuzz: which target, and for how long.
 TARGET ?= request
 FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
+# nightly: how many commands the differential test sends.
+NIGHTLY_COMMANDS ?= 1000000
 
 # Tests run with the profile dev, whose opt-level 1 is fast enough; the profile release links for minutes.
 TEST := $(CARGO) test --workspace --no-fail-fast
@@ -70,7 +73,7 @@ differential: redis ## Random commands to shoal and redis-server; DIFF_COMMANDS=
 	$(CARGO) test --package shoal --test differential -- --nocapture
 
 .PHONY: fuzz
-fuzz: tools ## Fuzz a parser with a nightly toolchain; TARGET=request FUZZ_SECONDS=60
+fuzz: tools ## Fuzz a parser or an encoding with a nightly toolchain; TARGET=request FUZZ_SECONDS=60
 	@$(NIGHTLY) --version >/dev/null 2>&1 || { \
 		echo "make fuzz: a nightly toolchain is needed: rustup toolchain install nightly" >&2; exit 1; }
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz || { \
@@ -82,13 +85,27 @@ fuzz: tools ## Fuzz a parser with a nightly toolchain; TARGET=request FUZZ_SECON
 		-- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048
 
 # Entries are kept as 48-bit words of a table, so their pointers go through integers.
+MIRI_TESTS := entry:: table:: encoding::intset encoding::listpack encoding::lzf encoding::sorted_pack \
+	encoding::splice encoding::stream::block encoding::stream::pack
 .PHONY: miri
-miri: tools ## Run the tests of the shard's unsafe code under Miri, with a nightly toolchain
+miri: tools ## Run tests of the shard's unsafe code and of packed encodings under Miri, with a nightly toolchain
 	@$(NIGHTLY) miri --version >/dev/null 2>&1 || { \
 		echo "make miri: Miri is not installed: rustup +nightly component add miri (not every nightly has it)" >&2; \
 		exit 1; }
 	MIRIFLAGS="-Zmiri-permissive-provenance $${MIRIFLAGS:-}" \
-		$(NIGHTLY) miri test --package shards --lib -- entry:: table::
+		$(NIGHTLY) miri test --package shards --lib -- $(MIRI_TESTS)
+
+# A step that fails does not keep the others from running.
+.PHONY: nightly
+nightly: ## What is too long for CI: a million random commands, all fuzz targets, Miri; FUZZ_SECONDS=600
+	@failed=; \
+	for step in "differential DIFF_COMMANDS=$(NIGHTLY_COMMANDS) DIFF_SEED=random" \
+		$(FUZZ_TARGETS:%="fuzz TARGET=%") miri; do \
+		echo "=== make $$step, $$SECONDS s after the start"; \
+		$(MAKE) $$step || failed="$$failed; make $$step"; \
+	done; \
+	[[ -z $$failed ]] || { echo "=== failed$$failed" >&2; exit 1; }; \
+	echo "=== all is well after $$SECONDS s"
 
 ##@ Measure
 .PHONY: bench

@@ -1,7 +1,7 @@
 //! The same random commands sent to shoal and to a redis-server started here: every reply must be equal, on 1, 2 and
 //! 3 shards. A difference is shrunk to the fewest commands that still show it, and printed as redis-cli lines.
 //!
-//! `DIFF_COMMANDS` sets the number of commands in all (default 102 000), `DIFF_SEED` the first seed (a number, or
+//! `DIFF_COMMANDS` sets the number of commands in all (default 200 000), `DIFF_SEED` the first seed (a number, or
 //! `random` to look for new differences). Streams have consecutive seeds, so a failing seed can be given as `DIFF_SEED`
 //! and comes first. A command is added by a row in `differential/rows.rs`. This file must not know any command.
 
@@ -27,7 +27,7 @@ use stream::Step;
 
 /// Commands of one stream: long enough that keys meet each other, short enough that shrinking is quick.
 const STREAM_LEN: usize = 600;
-const COMMANDS_DEFAULT: usize = 102_000;
+const COMMANDS_DEFAULT: usize = 200_000;
 const SEED_DEFAULT: u64 = 20_260_101;
 /// Shrinking ends after this time even if the list could be shorter.
 const SHRINK_TIME_MAX: Duration = Duration::from_secs(90);

@@ -23,6 +23,8 @@ enum When {
     First(&'static [u8]),
     /// With any but this first one.
     NotFirst(&'static [u8]),
+    /// With this first one, and somewhere BY and a pattern without a star.
+    FirstUnsorted(&'static [u8]),
 }
 
 enum How {
@@ -110,6 +112,18 @@ const TOLERANCES: &[Tolerance] = &[
         how: How::TypeOnly,
         reason: "a small set is scanned at once since Redis 7.2 only, and a cursor means something to its server only",
     },
+    Tolerance {
+        command: "SORT",
+        when: When::FirstUnsorted(b"members"),
+        how: How::TypeOnly,
+        reason: "an argument at random says not to sort a set, and members have no order",
+    },
+    Tolerance {
+        command: "SORT_RO",
+        when: When::FirstUnsorted(b"members"),
+        how: How::TypeOnly,
+        reason: "as SORT",
+    },
     Tolerance { command: "SUNION", when: When::Always, how: How::AnyOrder, reason: "members have no order" },
     Tolerance { command: "RANDOMKEY", when: When::Always, how: How::TypeOnly, reason: "it is random" },
     Tolerance {
@@ -174,6 +188,7 @@ const TOLERANCES: &[Tolerance] = &[
 fn tolerance(args: &[Vec<u8>]) -> Option<&'static Tolerance> {
     let name = args.first()?;
     let is_first = |word: &[u8]| args.get(1).is_some_and(|first| first.eq_ignore_ascii_case(word));
+    let is_no_order = |pair: &[Vec<u8>]| pair[0].eq_ignore_ascii_case(b"BY") && !pair[1].contains(&b'*');
     TOLERANCES.iter().find(|tolerance| {
         name.eq_ignore_ascii_case(tolerance.command.as_bytes())
             && match tolerance.when {
@@ -181,6 +196,7 @@ fn tolerance(args: &[Vec<u8>]) -> Option<&'static Tolerance> {
                 When::Alone => args.len() == 1,
                 When::First(word) => is_first(word),
                 When::NotFirst(word) => !is_first(word),
+                When::FirstUnsorted(word) => is_first(word) && args.windows(2).any(is_no_order),
             }
     })
 }

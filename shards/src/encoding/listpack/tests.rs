@@ -105,6 +105,7 @@ fn a_change_of_the_same_length_is_written_over() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn a_count_that_is_too_large_is_counted() {
     let many: Vec<Value<'_>> = vec![Value::Int(1); 65534];
     let mut bytes = new(&many);
@@ -157,10 +158,10 @@ fn edits_agree_with_a_vector() {
     let seed = 0x5107;
     let mut random = Random::new(seed);
     let lens = [0, 1, 2, 5, 63, 64, 127, 130, 4096];
-    for round in 0..300 {
+    for round in 0..if cfg!(miri) { 4 } else { 300 } {
         let mut bytes = EMPTY.to_vec();
         let mut model: Vec<String> = Vec::new();
-        for step in 0..60 {
+        for step in 0..if cfg!(miri) { 10 } else { 60 } {
             let fresh: Vec<String> = (0..random.below(4))
                 .map(|_| match random.below(3) {
                     0 => num_text(&mut random),

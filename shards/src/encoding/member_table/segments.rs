@@ -109,6 +109,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
     fn memory_follows_the_length() {
         let mut array = Segments::<u64>::default();
         assert_eq!(array.memory_bytes(), 0);

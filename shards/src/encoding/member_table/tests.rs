@@ -45,6 +45,11 @@ fn bytes_of(number: usize) -> Vec<u8> {
     text.iter().copied().cycle().take(len).collect()
 }
 
+/// Steps of a test that are few enough for Miri.
+fn scaled(steps: usize) -> usize {
+    if cfg!(miri) { steps / 100 } else { steps }
+}
+
 fn members_agree(seed: u64, steps: usize, universe: usize, hash_of: fn(&[u8]) -> u64) {
     let mut random = Random(seed);
     let (mut set, mut model) = (Members::default(), BTreeSet::new());
@@ -85,11 +90,11 @@ fn members_agree(seed: u64, steps: usize, universe: usize, hash_of: fn(&[u8]) ->
 #[test]
 fn a_set_agrees_with_a_model_while_it_grows_and_shrinks() {
     for seed in 1..=3 {
-        members_agree(seed, 3_000, 40, strong);
-        members_agree(seed, 3_000, 300, weak);
-        members_agree(seed, 500, 100, |_| u64::MAX);
+        members_agree(seed, scaled(3_000), 40, strong);
+        members_agree(seed, scaled(3_000), 300, weak);
+        members_agree(seed, scaled(500), 100, |_| u64::MAX);
     }
-    members_agree(4, 100_000, 20_000, strong);
+    members_agree(4, scaled(100_000), 20_000, strong);
 }
 
 fn fields_agree(seed: u64, steps: usize, universe: usize, hash_of: fn(&[u8]) -> u64) {
@@ -163,14 +168,15 @@ fn fields_agree(seed: u64, steps: usize, universe: usize, hash_of: fn(&[u8]) -> 
 #[test]
 fn a_map_agrees_with_a_model_while_it_grows_and_shrinks() {
     for seed in 1..=3 {
-        fields_agree(seed, 4_000, 60, strong);
-        fields_agree(seed, 4_000, 300, weak);
-        fields_agree(seed, 2_000, 100, |_| u64::MAX);
+        fields_agree(seed, scaled(4_000), 60, strong);
+        fields_agree(seed, scaled(4_000), 300, weak);
+        fields_agree(seed, scaled(2_000), 100, |_| u64::MAX);
     }
-    fields_agree(4, 30_000, 8_000, strong);
+    fields_agree(4, scaled(30_000), 8_000, strong);
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn a_scan_of_a_set_at_rest_visits_each_member_once() {
     for len in [1, 16, 17, 100, 1000, 5000] {
         let mut set = Members::default();
@@ -194,6 +200,7 @@ fn a_scan_of_a_set_at_rest_visits_each_member_once() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn a_scan_visits_every_member_that_stays_whatever_grows_or_shrinks_meanwhile() {
     for seed in 1..=20 {
         let mut random = Random(seed);
@@ -229,6 +236,7 @@ fn a_scan_visits_every_member_that_stays_whatever_grows_or_shrinks_meanwhile() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn any_number_is_a_cursor_and_leads_to_an_end() {
     let mut random = Random(9);
     for len in [0, 1, 100, 3000] {
@@ -246,6 +254,7 @@ fn any_number_is_a_cursor_and_leads_to_an_end() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn every_member_is_drawn_about_as_often_as_any_other() {
     let mut random = Random(3);
     // One page; just after and just before all pages have been split; in the middle.
@@ -286,6 +295,7 @@ fn what_is_announced_is_not_memory_yet() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn tables_stay_dense_at_any_size() {
     for len in [100usize, 1000, 6000, 8000, 10_000, 14_000, 20_000] {
         let (mut set, mut map) = (Members::default(), Fields::default());
@@ -370,6 +380,7 @@ fn an_expire_stays_or_goes_as_asked_when_a_value_is_set() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn remains_are_freed_in_bounded_steps() {
     let mut set = Members::default();
     (0..5000).for_each(|number| _ = set.insert(&bytes_of(number), strong));

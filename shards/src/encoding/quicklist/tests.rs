@@ -41,6 +41,7 @@ fn elements_are_taken_from_both_ends() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn nodes_are_as_full_as_those_of_redis() {
     // RPUSH of 3000 elements `element:%04d` each: ql_nodes in DEBUG OBJECT, redis-server 7.0.15.
     for (fill, nodes) in [(-1, 11), (-2, 6), (-3, 3), (-4, 2), (-5, 1), (128, 24), (1, 3000), (0, 3000)] {
@@ -71,6 +72,7 @@ fn a_large_element_has_a_node_for_itself() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn memory_is_little_more_than_the_elements() {
     for at_front in [false, true] {
         for len in [10, 100, 1000, 3000] {
@@ -87,6 +89,7 @@ fn memory_is_little_more_than_the_elements() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn removals_give_memory_back() {
     let mut list = list(-2, 0, &[]);
     for number in 0..10_000 {
@@ -103,6 +106,7 @@ fn removals_give_memory_back() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn nodes_far_from_the_ends_are_compressed() {
     let fill = |compress_depth| {
         let mut list = list(-1, compress_depth, &[]);
@@ -140,6 +144,7 @@ fn what_compression_cannot_help_stays_as_it_is() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
 fn a_list_leaves_and_comes_back_as_listpacks() {
     let large = "x".repeat(9000);
     for compress_depth in [0, 1] {
@@ -212,11 +217,17 @@ fn a_list_is_freed_in_steps() {
 fn edits_agree_with_a_vector() {
     let seed = 0x9115;
     let mut random = Random::new(seed);
-    for round in 0..96 {
+    for round in 0..if cfg!(miri) { 6 } else { 96 } {
         let (fill, compress_depth) = (FILLS[round % FILLS.len()], round / FILLS.len() % 3);
         let mut list = list(fill, compress_depth, &[]);
         let mut model: Vec<String> = Vec::new();
-        let steps = if fill < 0 { 600 } else { 200 };
+        let steps = if cfg!(miri) {
+            40
+        } else if fill < 0 {
+            600
+        } else {
+            200
+        };
         for step in 0..steps {
             let context = format!("seed {seed:#x}, round {round}, step {step}, fill {fill}");
             edit(&mut list, &mut model, &mut random, &context);

@@ -488,8 +488,9 @@ mod tests {
     #[test]
     fn random_changes_of_a_block_are_refused_or_can_be_read() {
         let (mut random, mut accepted) = (Random::new(11), 0);
+        let changes = if cfg!(miri) { 100 } else { 50_000 };
         let good = sample().bytes;
-        for _ in 0..50_000 {
+        for _ in 0..changes {
             let mut bytes = good.clone();
             for _ in 0..1 + random.below(3) {
                 let at = random.below(bytes.len());
@@ -510,6 +511,6 @@ mod tests {
             backward.reverse();
             assert_eq!(walked(&block, MASTER, false), backward);
         }
-        assert!(accepted > 500, "{accepted} accepted: the changes are too wild to test anything");
+        assert!(accepted >= changes / 100, "{accepted} accepted: the changes are too wild to test anything");
     }
 }

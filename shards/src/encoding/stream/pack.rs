@@ -346,6 +346,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "minutes, and no other bytes than in smaller tests")]
     fn more_elements_than_the_header_can_say_are_unknown() {
         let mut bytes = listpack(&vec![b"1".as_slice(); 65_534]);
         assert_eq!(bytes[4..6], [0xFE, 0xFF]);
