@@ -1,8 +1,9 @@
 //! Keyspace notifications: what happens to keys, published to `__keyspace@<db>__:<key>` and `__keyevent@<db>__:<event>`.
 //!
 //! The shard notes events ([`shards::notify`]); its worker publishes them when the command that has made them is over,
-//! in their order, and straight to all workers that have subscriptions. They need no sequencer: all that happens to a key
-//! happens on its shard. A transaction's events come from the shard where it ran.
+//! in their order, and straight to all workers that have subscriptions. They need no sequencer: what happens to a key
+//! happens on its shard. Only a transaction over several shards, or a client that has waited for keys of another worker, runs
+//! elsewhere, and its events come from there: they may pass those of a neighbouring command on the same key.
 
 use std::sync::Arc;
 
