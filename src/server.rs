@@ -25,8 +25,8 @@ use crate::net::listener::{self, Listener};
 use crate::net::ring::ClientRing;
 use crate::node::{Node, SHOAL_VERSION};
 use crate::pubsub::SubscriptionCounts;
-use crate::tracking::TrackingCounts;
 use crate::registry::Registry;
+use crate::tracking::TrackingCounts;
 use crate::worker::{Worker, WorkerParts};
 use crate::{allocator, clock, commands, sys};
 

@@ -73,7 +73,9 @@ impl Options {
             "ERR OPTIN and OPTOUT are not compatible with BCAST"
         } else if self.is_optin && self.is_optout {
             "ERR You can't specify both OPTIN mode and OPTOUT mode"
-        } else if (self.is_optin && mode == Some(Mode::OptOut)) || (self.is_optout && mode == Some(Mode::OptIn)) {
+        } else if (self.is_optin && mode == Some(Mode::OptOut))
+            || (self.is_optout && mode == Some(Mode::OptIn))
+        {
             "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode."
         } else {
             return self.accepted(before);

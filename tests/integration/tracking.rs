@@ -7,7 +7,7 @@ use std::thread;
 
 use testkit::{Client, Server, Value};
 
-use crate::scene::{alone, client_count, dialogue, eventually, start, with_shards};
+use crate::scene::{alone, client_count, dialogue, eventually, is_oracle, skip_if, start, with_shards};
 use crate::slot_moves::{answers_slots, move_slot, slot_of};
 
 const SHARDS: [usize; 3] = [1, 2, 3];
@@ -78,13 +78,19 @@ fn mset(client: &mut Client, keys: &[String], value: &str) {
 
 #[test]
 fn a_key_that_was_read_is_invalidated_once_by_its_first_change() {
-    let changes =
-        ["SET k 2", "DEL k", "APPEND k x", "EXPIRE k 100", "RENAME k other", "COPY new k REPLACE", "MOVE k 5"];
+    let changes = [
+        "SET k 2",
+        "DEL k",
+        "APPEND k x",
+        "EXPIRE k 100",
+        "RENAME k other",
+        "COPY new k REPLACE",
+        "MOVE k 5",
+    ];
     with_shards(&SHARDS, |shards| {
         let server = start(shards, "");
         let mut writer = server.client();
-        let mut readers: Vec<Client> =
-            (0..CROWD).map(|_| reader(&server, &["CLIENT TRACKING ON"])).collect();
+        let mut readers: Vec<Client> = (0..CROWD).map(|_| reader(&server, &["CLIENT TRACKING ON"])).collect();
         for change in changes {
             dialogue(&mut writer, &[("FLUSHALL", "OK"), ("MSET k 1 new 2 untouched 3", "OK")]);
             for client in &mut readers {
@@ -149,8 +155,7 @@ fn keys_of_several_shards_are_read_and_changed_together() {
         let mut writer = server.client();
         let keys = names("k", 30);
         let all: BTreeSet<String> = keys.iter().cloned().collect();
-        let mut readers: Vec<Client> =
-            (0..CROWD).map(|_| reader(&server, &["CLIENT TRACKING ON"])).collect();
+        let mut readers: Vec<Client> = (0..CROWD).map(|_| reader(&server, &["CLIENT TRACKING ON"])).collect();
         for reading in ["MGET", "EXISTS", "TOUCH", "SUNION", "PFCOUNT"] {
             for client in &mut readers {
                 // The values are of another type, if there are any: also an error is a reading.
@@ -342,7 +347,9 @@ fn invalidations_can_be_redirected_to_a_subscriber_or_a_resp3_client() {
                 writer.cmd(&["SET", key, "2"]);
                 assert_eq!(new.recv(), invalidate(&[key]));
                 writer.ask("FLUSHALL");
-                assert_eq!(new.recv(), invalidate_all());
+                // Redis takes the null of the protocol of the client that redirects.
+                let null = if is_oracle() && !resp3 { Value::NullBulk } else { Value::Null };
+                assert_eq!(new.recv(), Value::Push(vec![Value::bulk("invalidate"), null]));
                 assert_eq!(client.ask("CLIENT TRACKING OFF"), Value::ok());
             }
             let mut client = server.client();
@@ -425,7 +432,10 @@ fn nonsense_is_refused_with_the_texts_of_redis() {
         ("CLIENT TRACKING ON OPTIN OPTOUT", "ERR You can't specify both OPTIN mode and OPTOUT mode"),
         ("CLIENT TRACKING ON REDIRECT x", "ERR value is not an integer or out of range"),
         ("CLIENT TRACKING ON REDIRECT 0", "ERR The client ID you want redirect to does not exist"),
-        ("CLIENT TRACKING ON REDIRECT 99999 nonsense", "ERR The client ID you want redirect to does not exist"),
+        (
+            "CLIENT TRACKING ON REDIRECT 99999 nonsense",
+            "ERR The client ID you want redirect to does not exist",
+        ),
         ("CLIENT TRACKING ON nonsense REDIRECT 99999", "ERR syntax error"),
         ("CLIENT TRACKING maybe REDIRECT 99999", "ERR The client ID you want redirect to does not exist"),
         ("CLIENT TRACKING", "ERR wrong number of arguments for 'client|tracking' command"),
@@ -438,7 +448,10 @@ fn nonsense_is_refused_with_the_texts_of_redis() {
         ("CLIENT TRACKING ON OPTOUT", optin_first),
         ("CLIENT TRACKING ON BCAST", on_first),
         ("CLIENT TRACKING ON", "OK"),
-        ("CLIENT CACHING YES", "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode."),
+        (
+            "CLIENT CACHING YES",
+            "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.",
+        ),
         ("CLIENT TRACKING OFF", "OK"),
         (
             "CLIENT TRACKING ON BCAST PREFIX ab PREFIX a",
@@ -567,7 +580,8 @@ fn reset_and_off_end_it_and_hello_does_not() {
         }
         // Over RESP2 nothing can be told, but it is remembered.
         let mut client = server.client();
-        dialogue(&mut client, &[("CLIENT TRACKING ON", "OK"), ("MGET a b", "1) (nil)\n2) (nil)")]);
+        assert_eq!(client.ask("CLIENT TRACKING ON"), Value::ok());
+        assert_eq!(client.ask("MGET a b"), Value::array([Value::NullBulk, Value::NullBulk]));
         writer.ask("SET a 1");
         dialogue(&mut client, &[("PING", "PONG")]);
         client.hello(3);
@@ -594,7 +608,8 @@ fn transactions_are_tracked_like_their_commands_and_told_behind_their_reply() {
         for keys in &sets {
             let [a, b, c, ..] = &keys[..] else { panic!("there are six") };
             let (get_a, get_b, set_a) = (format!("GET {a}"), format!("GET {b}"), format!("SET {a} 1"));
-            let (set_b, get_c, move_c) = (format!("SET {b} 1"), format!("GET {c}"), format!("RENAME {b} {c}"));
+            let (set_b, get_c, move_c) =
+                (format!("SET {b} 1"), format!("GET {c}"), format!("RENAME {b} {c}"));
             for _ in 0..4 {
                 let mut client = reader(&server, &["CLIENT TRACKING ON"]);
                 run(&mut client, &[&get_a, &get_b]);
@@ -664,6 +679,9 @@ fn too_many_remembered_keys_are_forgotten_with_an_invalidation() {
 
 #[test]
 fn what_is_remembered_goes_with_a_slot() {
+    if skip_if(is_oracle(), "only shoal has shards") {
+        return;
+    }
     for shards in [2, 3] {
         let server = start(shards, "--enable-debug-command yes");
         let mut mover = server.client();
@@ -672,8 +690,7 @@ fn what_is_remembered_goes_with_a_slot() {
         }
         let mut writer = server.client();
         let keys = names("k", 6);
-        let mut readers: Vec<Client> =
-            (0..CROWD).map(|_| reader(&server, &["CLIENT TRACKING ON"])).collect();
+        let mut readers: Vec<Client> = (0..CROWD).map(|_| reader(&server, &["CLIENT TRACKING ON"])).collect();
         for round in 0..shards * 2 {
             for key in &keys {
                 for client in &mut readers {
@@ -834,7 +851,7 @@ fn in_the_end_every_copy_that_was_not_invalidated_is_right() {
     let _alone = alone();
     with_shards(&[3, 1], |shards| {
         let server = start(shards, "--enable-debug-command yes");
-        let can_move = shards > 1 && answers_slots(&mut server.client());
+        let can_move = shards > 1 && !is_oracle() && answers_slots(&mut server.client());
         for (seed, tracking) in [(1, "CLIENT TRACKING ON"), (2, "CLIENT TRACKING ON BCAST")] {
             cache_and_compare(&server, tracking, seed, can_move, shards);
         }

@@ -195,7 +195,8 @@ impl Shard {
                 let mut reply = Reply::default();
                 if let Part::Run(call) | Part::Whole(call) = &active.part {
                     reply.set_resp3(call.resp3);
-                    let is_one_of_many = matches!(active.part, Part::Whole(_)) && active.coordinator != self.id;
+                    let is_one_of_many =
+                        matches!(active.part, Part::Whole(_)) && active.coordinator != self.id;
                     if is_one_of_many {
                         self.env_mut().effects.leave_to_others();
                     }
@@ -222,7 +223,10 @@ impl Shard {
                     self.release(txid, out);
                 }
             }
-            TxnMessage::Restore(txid, Return { lent, changed, expired, aside, reads, client, wait, clock }) => {
+            TxnMessage::Restore(
+                txid,
+                Return { lent, changed, expired, aside, reads, client, wait, clock },
+            ) => {
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 self.take_back(lent);
                 self.signal_changed(&changed, false);
