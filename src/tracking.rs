@@ -539,3 +539,71 @@ impl Worker {
 fn tracking_redirect(connection: &Connection) -> Option<Tracker> {
     connection.session.tracking.as_ref()?.redirect
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by_prefixes(prefixes: &[&str], is_noloop: bool) -> Tracking {
+        let prefixes = prefixes.iter().map(|prefix| prefix.as_bytes().to_vec()).collect();
+        let change = Change::On { mode: Mode::Prefixes, is_noloop, prefixes };
+        *change.apply(None, None).unwrap()
+    }
+
+    fn changed(keys: &[(&str, u64)]) -> Vec<ChangedByClient> {
+        keys.iter().map(|&(key, by)| (key.as_bytes().into(), ClientId(by))).collect()
+    }
+
+    /// The connection, and the keys that it is told of.
+    fn told(clients: &mut TrackingClients) -> Vec<(u32, String)> {
+        let text = |key: &Box<[u8]>| String::from_utf8_lossy(key).into_owned();
+        let words = |copies: Copies| copies.unwrap().iter().map(text).collect::<Vec<_>>().join(" ");
+        let broadcasts = clients.take_broadcasts().into_iter();
+        broadcasts.map(|(index, _, copies)| (index, words(copies))).collect()
+    }
+
+    #[test]
+    fn each_prefix_is_told_of_its_keys_in_order_and_noloop_of_those_of_others() {
+        let mut clients = TrackingClients::default();
+        let (loud, quiet) = (by_prefixes(&["a", "b"], false), by_prefixes(&["a"], true));
+        clients.add(1, ClientId(11), &loud);
+        clients.changed(&changed(&[("a2", 12), ("c", 11)]));
+        clients.add(2, ClientId(12), &quiet);
+        // Who has changed a key first counts.
+        clients.changed(&changed(&[("b", 12), ("a2", 11), ("a1", 11)]));
+        let words = |text: &str| text.to_owned();
+        assert_eq!(told(&mut clients), [(1, words("a1 a2")), (2, words("a1")), (1, words("b"))]);
+        assert_eq!(told(&mut clients), []);
+        clients.changed(&changed(&[("a1", 12)]));
+        assert_eq!(told(&mut clients), [(1, words("a1"))]);
+        clients.remove(1, &loud);
+        clients.remove(2, &quiet);
+        clients.changed(&changed(&[("a1", 12)]));
+        assert_eq!((clients.len(), clients.prefixes().len(), clients.changed.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn workers_with_prefixes_are_counted_once() {
+        let counts = TrackingCounts::new(2);
+        let mut clients = TrackingClients::default();
+        counts.set(ShardId(1), &clients);
+        assert!(!counts.is_broadcasting());
+        let tracking = by_prefixes(&["a", "b"], false);
+        clients.add(1, ClientId(11), &tracking);
+        counts.set(ShardId(1), &clients);
+        counts.set(ShardId(1), &clients);
+        assert!(counts.is_broadcasting());
+        assert_eq!(TrackingCounts::workers(&counts.clients).collect::<Vec<_>>(), [ShardId(1)]);
+        clients.remove(1, &tracking);
+        counts.set(ShardId(1), &clients);
+        assert!(!counts.is_broadcasting());
+    }
+
+    #[test]
+    fn the_limit_is_divided_among_shards() {
+        for (keys_max, shards, expected) in [(0, 3, 0), (1, 3, 1), (9, 3, 3), (10, 3, 4)] {
+            let config = Config { tracking_table_max_keys: keys_max, ..Config::default() };
+            assert_eq!(keys_max_of_shard(&config, shards), expected);
+        }
+    }
+}

@@ -333,3 +333,167 @@ impl Shard {
         std::mem::take(&mut self.env_mut().tracking.changed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::OwnedArgs;
+    use crate::commands::FAMILIES;
+    use crate::db::DbIndex;
+    use crate::reply::Reply;
+    use crate::shard::ShardConfig;
+
+    const WRITER: ClientId = ClientId(9);
+
+    fn tracker(client: u64) -> Tracker {
+        let at = ConnectionId { worker: ShardId(client as u16 % 2), index: client as u32 };
+        Tracker { client: ClientId(client), at }
+    }
+
+    fn noted(client: u64, key: &str, by: u64) -> TrackingNote {
+        TrackingNote::Changed { tracker: tracker(client), key: key.as_bytes().into(), by: ClientId(by) }
+    }
+
+    fn remembering(pairs: &[(&str, u64)]) -> Tracking {
+        let mut tracking = Tracking::default();
+        for &(key, client) in pairs {
+            tracking.remember(key.as_bytes(), tracker(client));
+        }
+        tracking
+    }
+
+    fn shard() -> Shard {
+        Shard::new(&ShardConfig {
+            id: ShardId(0),
+            databases: 2,
+            hash_seeds: [1, 2, 3, 4],
+            random_seed: 5,
+            string_len_max: 512 << 20,
+        })
+    }
+
+    /// Runs a command for a client that keeps copies if `tracks`.
+    fn run(shard: &mut Shard, client: u64, tracks: bool, line: &str) {
+        let args: OwnedArgs = line.split(' ').collect();
+        let mut rows = FAMILIES.iter().copied().flatten();
+        let command = rows.find(|row| row.spec.name.as_bytes() == &args.as_args()[0]).unwrap();
+        let Tracker { client, at } = tracker(client);
+        let (db, slot, touch, cached_at) = (DbIndex(0), None, true, tracks.then_some(at));
+        let call = Call { command, db, slot, client, touch, cached_at, args: args.as_args() };
+        shard.execute(call, &mut Reply::default());
+    }
+
+    #[test]
+    fn the_first_change_of_a_key_is_noted_for_each_of_its_clients_who_are_forgotten() {
+        let mut tracking = remembering(&[("a", 1), ("a", 2), ("a", 1), ("b", 1)]);
+        assert_eq!((tracking.keys(), tracking.items(), tracking.is_on()), (2, 3, true));
+        tracking.changed(b"a", false, WRITER);
+        tracking.changed(b"a", false, WRITER);
+        tracking.changed(b"other", false, WRITER);
+        assert_eq!(tracking.notes, [noted(1, "a", 9), noted(2, "a", 9)]);
+        assert_eq!((tracking.keys(), tracking.items()), (1, 1));
+        tracking.changed(b"b", true, WRITER);
+        assert_eq!((tracking.keys(), tracking.items(), tracking.is_on()), (0, 0, false));
+    }
+
+    #[test]
+    fn only_what_reading_commands_read_is_remembered_for_clients_that_track() {
+        let mut shard = shard();
+        for (client, tracks, line) in
+            [(1, true, "mget a b"), (2, false, "get a"), (3, true, "set c 1"), (4, true, "exists a")]
+        {
+            run(&mut shard, client, tracks, line);
+        }
+        assert_eq!((shard.env().tracking.keys(), shard.env().tracking.items()), (2, 3));
+        run(&mut shard, 9, false, "mset a 1 b 1 c 1");
+        assert_eq!(shard.take_tracking_notes(), [noted(1, "a", 9), noted(4, "a", 9), noted(1, "b", 9)]);
+        assert!(!shard.has_tracking_notes());
+    }
+
+    #[test]
+    fn a_key_that_a_reader_finds_expired_is_invalidated_before_it_is_remembered_again() {
+        let mut shard = shard();
+        shard.set_broadcasting(true);
+        run(&mut shard, 9, false, "set a 1 px 10");
+        run(&mut shard, 1, true, "get a");
+        shard.set_now(10);
+        run(&mut shard, 2, true, "get a");
+        assert_eq!(shard.take_tracking_notes(), [noted(1, "a", 2)]);
+        // Of what goes by itself nobody is the author for those who track by prefixes.
+        let a = || Box::from(&b"a"[..]);
+        assert_eq!(shard.take_changed_keys(), [(a(), WRITER), (a(), ClientId(0))]);
+        run(&mut shard, 9, false, "set a 1");
+        assert_eq!(shard.take_tracking_notes(), [noted(2, "a", 9)]);
+    }
+
+    #[test]
+    fn changed_keys_are_noted_only_while_somebody_wants_all() {
+        let mut shard = shard();
+        run(&mut shard, 9, false, "set a 1");
+        shard.set_broadcasting(true);
+        run(&mut shard, 9, false, "set b 1");
+        shard.set_broadcasting(false);
+        run(&mut shard, 9, false, "set c 1");
+        assert_eq!(shard.take_changed_keys(), [(Box::from(&b"b"[..]), WRITER)]);
+    }
+
+    #[test]
+    fn a_flush_is_noted_once_and_forgets_everything() {
+        let mut shard = shard();
+        run(&mut shard, 1, true, "get a");
+        run(&mut shard, 9, false, "flushall");
+        run(&mut shard, 9, false, "set a 1");
+        assert_eq!(shard.take_tracking_notes(), [TrackingNote::Flushed]);
+        run(&mut shard, 1, true, "get a");
+        shard.env_mut().tracking.is_flush_told_elsewhere = true;
+        run(&mut shard, 9, false, "flushdb");
+        assert_eq!((shard.take_tracking_notes(), shard.env().tracking.keys()), (vec![], 0));
+    }
+
+    #[test]
+    fn keys_above_the_limit_are_forgotten_with_a_note() {
+        let mut shard = shard();
+        let keys: Vec<String> = (0..50).map(|index| format!("k{index}")).collect();
+        run(&mut shard, 1, true, &format!("mget {}", keys.join(" ")));
+        assert!(!shard.limit_tracking(100));
+        assert_eq!(shard.env().tracking.keys(), 50);
+        shard.set_tracked_keys_max(20);
+        assert!(shard.limit_tracking(10));
+        assert!(!shard.limit_tracking(100));
+        assert_eq!((shard.env().tracking.keys(), shard.take_tracking_notes().len()), (20, 30));
+        run(&mut shard, 1, true, "get more");
+        assert_eq!((shard.env().tracking.keys(), shard.take_tracking_notes().len()), (20, 1));
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_slot_can_be_moved() {
+        let mut tracking = remembering(&[("a", 1), ("a", 2), ("b", 1)]);
+        let mut other = remembering(&[("c", 1)]);
+        other.put(tracking.take_slots(&[SlotId::of(b"a")].into_iter().collect()));
+        assert_eq!((tracking.keys(), tracking.items()), (1, 1));
+        assert_eq!((other.keys(), other.items()), (2, 3));
+        tracking.changed(b"a", false, WRITER);
+        other.changed(b"a", false, WRITER);
+        assert_eq!((tracking.notes.len(), other.notes), (0, vec![noted(1, "a", 9), noted(2, "a", 9)]));
+    }
+
+    #[test]
+    fn the_owner_learns_whether_a_transaction_has_read_before_or_behind_its_last_change() {
+        let mut shard = shard();
+        shard.env_mut().away = Some(Vec::new());
+        for line in ["get a", "set a 1", "get a", "set b 1", "get b", "get c"] {
+            run(&mut shard, 1, true, line);
+        }
+        let mut reads = shard.take_away_reads();
+        shard.env_mut().away = None;
+        assert_eq!((shard.env().tracking.keys(), shard.has_tracking_notes()), (0, false));
+        let of_a = reads.remove(&b"a"[..]).unwrap();
+        shard.replay(&of_a, [(&b"a"[..], false)], ClientId(1));
+        assert_eq!(shard.take_tracking_notes(), [noted(1, "a", 1)]);
+        for key in [&b"b"[..], b"c"] {
+            let of_key = reads.remove(key).unwrap();
+            shard.replay(&of_key, (key == b"b").then_some((key, false)), ClientId(1));
+        }
+        assert_eq!((shard.env().tracking.keys(), shard.has_tracking_notes()), (3, false));
+    }
+}

@@ -531,6 +531,10 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "AUTH", weight: 1, args: &[OneOf(&[&[Value], &[Word("default"), Value], &[Value, Value]])] },
     Row { name: "CLIENT", weight: 1, args: &[Word("GETNAME")] },
     Row { name: "CLIENT", weight: 1, args: &[Word("SETNAME"), Value] },
+    Row { name: "CLIENT", weight: 1, args: &[Word("GETREDIR")] },
+    Row { name: "CLIENT", weight: 1, args: &[Word("TRACKINGINFO")] },
+    Row { name: "CLIENT", weight: 1, args: &[Word("TRACKING"), OneOf(&[&[Word("OFF")], &[Value]])] },
+    Row { name: "CLIENT", weight: 1, args: &[Word("CACHING"), OneOf(&[&[Word("YES")], &[Word("NO")], &[Value]])] },
     Row { name: "CLIENT", weight: 1, args: &[Word("NO-EVICT"), OneOf(&[&[Word("ON")], &[Word("OFF")], &[Value]])] },
     Row { name: "ECHO", weight: 4, args: &[Value] },
     Row { name: "HELLO", weight: 3, args: &[

@@ -7,7 +7,7 @@ use std::thread;
 
 use testkit::{Client, Server, Value};
 
-use crate::scene::{alone, client_count, dialogue, eventually, start, with_shards};
+use crate::scene::{alone, client_count, dialogue, eventually, is_oracle, skip_if, start, with_shards};
 use crate::slot_moves::{answers_slots, move_slot, slot_of};
 
 const SHARDS: [usize; 3] = [1, 2, 3];
@@ -347,7 +347,9 @@ fn invalidations_can_be_redirected_to_a_subscriber_or_a_resp3_client() {
                 writer.cmd(&["SET", key, "2"]);
                 assert_eq!(new.recv(), invalidate(&[key]));
                 writer.ask("FLUSHALL");
-                assert_eq!(new.recv(), invalidate_all());
+                // Redis takes the null of the protocol of the client that redirects.
+                let null = if is_oracle() && !resp3 { Value::NullBulk } else { Value::Null };
+                assert_eq!(new.recv(), Value::Push(vec![Value::bulk("invalidate"), null]));
                 assert_eq!(client.ask("CLIENT TRACKING OFF"), Value::ok());
             }
             let mut client = server.client();
@@ -578,7 +580,8 @@ fn reset_and_off_end_it_and_hello_does_not() {
         }
         // Over RESP2 nothing can be told, but it is remembered.
         let mut client = server.client();
-        dialogue(&mut client, &[("CLIENT TRACKING ON", "OK"), ("MGET a b", "1) (nil)\n2) (nil)")]);
+        assert_eq!(client.ask("CLIENT TRACKING ON"), Value::ok());
+        assert_eq!(client.ask("MGET a b"), Value::array([Value::NullBulk, Value::NullBulk]));
         writer.ask("SET a 1");
         dialogue(&mut client, &[("PING", "PONG")]);
         client.hello(3);
@@ -676,6 +679,9 @@ fn too_many_remembered_keys_are_forgotten_with_an_invalidation() {
 
 #[test]
 fn what_is_remembered_goes_with_a_slot() {
+    if skip_if(is_oracle(), "only shoal has shards") {
+        return;
+    }
     for shards in [2, 3] {
         let server = start(shards, "--enable-debug-command yes");
         let mut mover = server.client();
@@ -845,7 +851,7 @@ fn in_the_end_every_copy_that_was_not_invalidated_is_right() {
     let _alone = alone();
     with_shards(&[3, 1], |shards| {
         let server = start(shards, "--enable-debug-command yes");
-        let can_move = shards > 1 && answers_slots(&mut server.client());
+        let can_move = shards > 1 && !is_oracle() && answers_slots(&mut server.client());
         for (seed, tracking) in [(1, "CLIENT TRACKING ON"), (2, "CLIENT TRACKING ON BCAST")] {
             cache_and_compare(&server, tracking, seed, can_move, shards);
         }
