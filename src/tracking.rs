@@ -556,8 +556,9 @@ mod tests {
 
     /// The connection, and the keys that it is told of.
     fn told(clients: &mut TrackingClients) -> Vec<(u32, String)> {
-        let text = |key: &Box<[u8]>| String::from_utf8_lossy(key).into_owned();
-        let words = |copies: Copies| copies.unwrap().iter().map(text).collect::<Vec<_>>().join(" ");
+        let text = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
+        let words =
+            |copies: Copies| copies.unwrap().iter().map(|key| text(key)).collect::<Vec<_>>().join(" ");
         let broadcasts = clients.take_broadcasts().into_iter();
         broadcasts.map(|(index, _, copies)| (index, words(copies))).collect()
     }
