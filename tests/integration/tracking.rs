@@ -793,7 +793,7 @@ fn write(client: &mut Client, dice: &mut Dice, number: usize) {
             client.cmd(&["COPY", &one, &other, "REPLACE"]);
             client.ask("EXEC");
         }
-        _ if number % 100 == 0 => _ = client.ask("FLUSHALL"),
+        _ if number.is_multiple_of(100) => _ = client.ask("FLUSHALL"),
         _ => _ = client.cmd(&["MSETNX", &one, &value, &other, &value]),
     }
 }
@@ -823,7 +823,7 @@ fn cache_and_compare(server: &Server, tracking: &str, seed: u64, can_move: bool,
                     let mut dice = Dice(seed * 100 + 50 + number);
                     for number in 0..WRITES {
                         write(&mut client, &mut dice, number);
-                        if can_move && number % 20 == 0 {
+                        if can_move && number.is_multiple_of(20) {
                             let slot = slot_of(&format!("c{}", dice.below(CACHED_KEYS)));
                             client.ask(&format!("DEBUG SLOT-MOVE {slot} {}", dice.below(shards)));
                         }

@@ -351,8 +351,8 @@ impl Coordinator {
             let lent = shard.depart(slot);
             let come = Return { lent, clock, ..Return::default() };
             let gone = Return { clock, ..Return::default() };
-            out.push((to, TxnMessage::Restore(txid, come)));
-            out.push((shard.id, TxnMessage::Restore(txid, gone)));
+            out.push((to, TxnMessage::Restore(txid, Box::new(come))));
+            out.push((shard.id, TxnMessage::Restore(txid, Box::new(gone))));
             return None;
         }
         if matches!(txn.method, Method::Gather | Method::GatherAll) {
@@ -459,7 +459,7 @@ impl Coordinator {
                     None => {}
                 }
             }
-            out.push((part.shard, TxnMessage::Restore(txid, back)));
+            out.push((part.shard, TxnMessage::Restore(txid, Box::new(back))));
         }
         result.filter(|_| is_wanted)
     }

@@ -260,7 +260,7 @@ pub enum TxnMessage {
     /// To the coordinator: the part has run; its reply.
     Done(TxId, Reply),
     /// To a participant: what was lent comes back; release.
-    Restore(TxId, Return),
+    Restore(TxId, Box<Return>),
     /// To the owner of keys: the client watches them no more (UNWATCH, DISCARD, a closed connection).
     Unwatch(Watched),
     /// To the coordinator of a client that waits: one of its keys has changed.

@@ -223,10 +223,8 @@ impl Shard {
                     self.release(txid, out);
                 }
             }
-            TxnMessage::Restore(
-                txid,
-                Return { lent, changed, expired, aside, reads, client, wait, clock },
-            ) => {
+            TxnMessage::Restore(txid, back) => {
+                let Return { lent, changed, expired, aside, reads, client, wait, clock } = *back;
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 self.take_back(lent);
                 self.signal_changed(&changed, false);
