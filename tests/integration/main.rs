@@ -30,6 +30,7 @@ mod pubsub;
 mod shutdown;
 mod slot_moves;
 mod tracking;
+mod tracking_copies;
 mod transaction_sessions;
 mod transactions;
 mod watch;
