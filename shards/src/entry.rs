@@ -789,10 +789,9 @@ mod tests {
     fn every_kind_can_become_every_other_with_and_without_expire() {
         let long = "l".repeat(INLINE_LEN_MAX + 1);
         let values = ["7", "a", "bcdefghij", "0123456789abcdef0123456789abcdef", &long];
-        let new = |text: &'static str| match text.parse() {
-            Ok(int) => NewValue::Int(int),
-            Err(_) => NewValue::Bytes(text.as_bytes()),
-        };
+        fn new(text: &str) -> NewValue<'_> {
+            text.parse().map_or(NewValue::Bytes(text.as_bytes()), NewValue::Int)
+        }
         for from in values {
             for to in values {
                 for (had, expire, has) in [
@@ -802,9 +801,9 @@ mod tests {
                     (Some(4), Expire::Clear, None),
                     (Some(4), Expire::At(9), Some(9)),
                 ] {
-                    let mut entry = Entry::new(b"key", new(from.to_owned().leak()), had);
+                    let mut entry = Entry::new(b"key", new(from), had);
                     entry.set_access(77);
-                    entry.replace(new(to.to_owned().leak()), expire);
+                    entry.replace(new(to), expire);
                     assert_eq!((text(&entry), entry.view().expire_ms()), (to.to_owned(), has));
                     assert_eq!((entry.view().key(), entry.view().access()), (&b"key"[..], 77));
                 }
