@@ -555,7 +555,7 @@ impl Worker {
             self.push_held(connection);
         }
         let is_leaving = connection.closing.is_some() || connection.end_of_input;
-        if is_leaving && matches!(connection.waiting, Waiting::Blocked) {
+        if is_leaving && connection.waiting.is_blocked() {
             self.stop_waiting(connection);
         }
         if connection.closing == Some(Closing::Now) {

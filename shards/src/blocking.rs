@@ -23,6 +23,13 @@ pub struct Block {
     pub args: Option<OwnedArgs>,
 }
 
+impl Block {
+    /// Until a key holds this type; the command is run again as it was sent.
+    pub fn until(wanted: DataType, timeout_ms: u64) -> Block {
+        Block { timeout_ms, wanted, wakes_on_removal: false, args: None }
+    }
+}
+
 /// A timeout in seconds with a fraction, as BLPOP takes it, in milliseconds (Redis: getTimeoutFromObjectOrReply).
 ///
 /// # Errors

@@ -192,7 +192,7 @@ fn pop(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Done {
         return Ok(());
     }
     ctx.reply.null_array();
-    wait(ctx, timeout_ms);
+    ctx.keys.block(Block::until(DataType::List, timeout_ms));
     Ok(())
 }
 
@@ -201,7 +201,7 @@ fn blmove(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let to = list_move::parse_end(args.get(4))?;
     let timeout_ms = parse_timeout_s(args.get(5), ctx.keys.now_ms())?;
     match list_move::move_element(ctx, args, from, to)? {
-        Moving::NoSource => wait(ctx, timeout_ms),
+        Moving::NoSource => ctx.keys.block(Block::until(DataType::List, timeout_ms)),
         Moving::Done => {
             let sibling: [&[u8]; 5] = [b"LMOVE", args.get(1), args.get(2), args.get(3), args.get(4)];
             ctx.keys.effect(sibling);
@@ -213,7 +213,7 @@ fn blmove(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 fn brpoplpush(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let timeout_ms = parse_timeout_s(args.get(3), ctx.keys.now_ms())?;
     match list_move::move_element(ctx, args, End::Tail, End::Head)? {
-        Moving::NoSource => wait(ctx, timeout_ms),
+        Moving::NoSource => ctx.keys.block(Block::until(DataType::List, timeout_ms)),
         Moving::Done => ctx.keys.effect([b"RPOPLPUSH", args.get(1), args.get(2)]),
     }
     Ok(())
@@ -223,13 +223,9 @@ fn blmpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let wanted = list_move::parse_lmpop(args, 2)?;
     let timeout_ms = parse_timeout_s(args.get(1), ctx.keys.now_ms())?;
     if list_move::pop_first(ctx, args, &wanted)? == Moving::NoSource {
-        wait(ctx, timeout_ms);
+        ctx.keys.block(Block::until(DataType::List, timeout_ms));
     }
     Ok(())
-}
-
-fn wait(ctx: &mut Ctx<'_>, timeout_ms: u64) {
-    ctx.keys.block(Block { timeout_ms, wanted: DataType::List, wakes_on_removal: false, args: None });
 }
 
 #[cfg(test)]

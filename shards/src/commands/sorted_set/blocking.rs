@@ -121,7 +121,7 @@ fn pop_one(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Done {
         }
     }
     ctx.reply.null_array();
-    wait(ctx, timeout_ms);
+    ctx.keys.block(Block::until(DataType::SortedSet, timeout_ms));
     Ok(())
 }
 
@@ -129,13 +129,9 @@ fn bzmpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let wanted = pop::parse_zmpop(args, 2)?;
     let timeout_ms = parse_timeout_s(args.get(1), ctx.keys.now_ms())?;
     if !pop::pop_first(ctx, args, &wanted)? {
-        wait(ctx, timeout_ms);
+        ctx.keys.block(Block::until(DataType::SortedSet, timeout_ms));
     }
     Ok(())
-}
-
-fn wait(ctx: &mut Ctx<'_>, timeout_ms: u64) {
-    ctx.keys.block(Block { timeout_ms, wanted: DataType::SortedSet, wakes_on_removal: false, args: None });
 }
 
 #[cfg(test)]
