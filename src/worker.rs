@@ -5,12 +5,11 @@
 //! and `server` know the runtime; what a command means is decided in `dispatch`.
 
 use std::collections::{HashMap, VecDeque};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use glommio::io::BufferedFile;
 use shards::args::Blob;
 use shards::command::keys::KeyPosition;
 use shards::reply::Reply;
@@ -29,7 +28,7 @@ use crate::memory::WorkerMemory;
 use crate::mesh::{Batch, Delivery, Hop, Mesh};
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::net::listener::{self, Listener};
-use crate::net::ring::{ClientRing, Completion, Op};
+use crate::net::ring::{ClientRing, Completion, Op, TICK_PERIOD_MS, Wait};
 use crate::node::Node;
 use crate::notifications::Channels;
 use crate::protocol::{Argv, Limits, Next};
@@ -40,11 +39,10 @@ use crate::session::Session;
 use crate::tracking::{TrackingClients, keys_max_of_shard};
 use crate::turns::{Begin, TurnTimes};
 
-/// How often a worker looks after timeouts and leftovers, in milliseconds (Redis: hz 10).
-const CRON_PERIOD_MS: u64 = 100;
-/// An idle worker waits so long in its own ring before it lets glommio put the thread to sleep: waking up from its
-/// own ring is cheaper, and under load the pause is never this long.
-const IDLE_BEFORE_PARK: Duration = Duration::from_millis(1);
+/// How often a worker looks after timeouts and leftovers, in milliseconds.
+const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
+/// A turn of a stopping worker waits at most so long.
+const STOPPING_TURN_MAX: Duration = Duration::from_millis(1);
 /// A busy worker lets glommio's other tasks run once in so many turns.
 const TURNS_BEFORE_YIELD: u32 = 64;
 /// Batches taken from one other worker in a turn.
@@ -212,17 +210,14 @@ impl Worker {
     /// Runs until the node stops. To be called inside a glommio executor.
     pub async fn run(mut self) {
         self.listen();
-        let event_fd = self.ring.event_fd();
+        self.ring.tick();
         let mut turns = 0u32;
         while !self.node.stopping.load(Ordering::Relaxed) {
             self.turn();
             if self.has_work() {
-                self.submit(None);
+                self.submit(Wait::No);
             } else if self.mesh.park() {
-                self.submit(Some(IDLE_BEFORE_PARK));
-                if self.is_idle() {
-                    self.sleep_in_glommio(event_fd).await;
-                }
+                self.submit(self.wait());
                 self.mesh.unpark();
             }
             turns = turns.wrapping_add(1);
@@ -310,35 +305,23 @@ impl Worker {
         self.coordinator.next_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms)
     }
 
-    fn is_idle(&mut self) -> bool {
-        !self.ring.has_completions() && !self.mesh.has_inbox()
+    /// How long a worker without work may wait: for whatever comes, a tick at the latest, but not past the moment when
+    /// a client has waited long enough.
+    fn wait(&self) -> Wait {
+        match self.coordinator.next_deadline_ms() {
+            Some(deadline_ms) if deadline_ms.saturating_sub(self.now_ms) < CRON_PERIOD_MS => {
+                Wait::AtMost(Duration::from_millis(deadline_ms.saturating_sub(self.now_ms).max(1)))
+            }
+            _ => Wait::ForCompletion,
+        }
     }
 
-    fn submit(&mut self, wait: Option<Duration>) {
+    fn submit(&mut self, wait: Wait) {
         if let Err(error) = self.ring.submit(wait) {
             log::error!("io_uring_enter failed: {error}");
             self.node.stopping.store(true, Ordering::Relaxed);
             // The main thread waits for a signal; this one can always be raised.
             let _ = signal_hook::low_level::raise(signal_hook::consts::SIGTERM);
-        }
-    }
-
-    /// Sleeps in glommio until the ring has a completion or the cron is due. The mesh is parked: other workers wake
-    /// this one through the ring.
-    async fn sleep_in_glommio(&mut self, event_fd: i32) {
-        if self.ring.set_events(true).is_err() {
-            return;
-        }
-        if self.is_idle() {
-            let mut due_ms = CRON_PERIOD_MS.saturating_sub(self.now_ms.wrapping_sub(self.last_cron_ms));
-            if let Some(deadline_ms) = self.coordinator.next_deadline_ms() {
-                due_ms = due_ms.min(deadline_ms.saturating_sub(self.now_ms));
-            }
-            let due_ms = due_ms.max(1);
-            let _ = glommio::timer::timeout(Duration::from_millis(due_ms), wait_for_event(event_fd)).await;
-        }
-        if let Err(error) = self.ring.set_events(false) {
-            log::error!("io_uring event descriptor: {error}");
         }
     }
 
@@ -350,6 +333,7 @@ impl Worker {
             Op::Receive => self.received(completion),
             Op::ReceiveInto => self.received_into(completion),
             Op::Send => self.sent(completion),
+            Op::Tick => self.ring.tick(),
             Op::Wake | Op::Ignored => {}
         }
     }
@@ -958,7 +942,7 @@ impl Worker {
         self.listeners.iter().for_each(Listener::close);
         for _ in 0..STOPPING_TURNS_MAX {
             self.turn();
-            self.submit(Some(IDLE_BEFORE_PARK));
+            self.submit(Wait::AtMost(STOPPING_TURN_MAX));
             let undrained = self.connections.iter_mut().flatten().any(|connection| !connection.is_drained());
             if !undrained && !self.has_work() {
                 break;
@@ -973,22 +957,10 @@ impl Worker {
                 return;
             }
             self.turn();
-            self.submit(Some(IDLE_BEFORE_PARK));
+            self.submit(Wait::AtMost(STOPPING_TURN_MAX));
         }
         std::mem::forget(self.connections);
     }
-}
-
-/// Resolves when the kernel has signalled a completion. Through glommio's own ring, so that glommio sleeps.
-async fn wait_for_event(event_fd: i32) -> glommio::Result<(), ()> {
-    // SAFETY: the descriptor stays open as long as the worker's ring; it is taken out of the file again before that
-    // could close it.
-    #[expect(unsafe_code, reason = "glommio reads descriptors only as files of its own")]
-    let file = std::mem::ManuallyDrop::new(unsafe { BufferedFile::from_raw_fd(event_fd) });
-    debug_assert_eq!(file.as_raw_fd(), event_fd);
-    // An error is as good as an event: the worker looks.
-    let _ = file.read_at(0, size_of::<u64>()).await;
-    Ok(())
 }
 
 impl Connection {

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::ops::Deref;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -19,11 +19,17 @@ use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 const SUBMISSION_ENTRIES: u32 = 1024;
 /// Entries of the completion queue. The kernel keeps what does not fit and delivers it later.
 const COMPLETION_ENTRIES: u32 = 8192;
-/// Provided buffers of a worker; a power of two. Their memory is untouched until bytes arrive.
+/// Provided buffers of a worker at most; a power of two. Their memory is untouched until bytes arrive.
 const BUFFERS: u16 = 256;
+/// Buffers in turn at least. The kernel takes them one after the other, so few of them stay in the processor's cache.
+const BUFFERS_MIN: u16 = 16;
 /// Bytes of one provided buffer.
 pub const BUFFER_BYTES: usize = 4 * 1024;
 const BUFFER_GROUP: u16 = 0;
+/// The time of a [`ClientRing::tick`].
+static TICK_PERIOD: types::Timespec = types::Timespec::new().nsec(TICK_PERIOD_MS as u32 * 1_000_000);
+/// The same in milliseconds (Redis: hz 10).
+pub const TICK_PERIOD_MS: u64 = 100;
 
 /// What a completion belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,8 +45,10 @@ pub enum Op {
     Send = 4,
     /// Another worker calls.
     Wake = 5,
+    /// The timer of [`ClientRing::tick`].
+    Tick = 6,
     /// The answer to a request whose result nobody needs.
-    Ignored = 6,
+    Ignored = 7,
 }
 
 impl Op {
@@ -55,6 +63,7 @@ impl Op {
             3 => Op::ReceiveInto,
             4 => Op::Send,
             5 => Op::Wake,
+            6 => Op::Tick,
             _ => Op::Ignored,
         }
     }
@@ -81,8 +90,18 @@ pub struct ClientRing {
     buffers: BufferRing,
     /// Kernels before 6.0 have no multishot receive.
     multishot_receive: bool,
-    /// Signalled by the kernel at each completion while the worker is parked elsewhere.
-    event_fd: OwnedFd,
+}
+
+/// How long [`ClientRing::submit`] waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wait {
+    /// Not at all.
+    No,
+    /// Until something completes.
+    ForCompletion,
+    /// Until something completes, or so long. The kernel sets a timer for it at every wait, which costs a virtual
+    /// machine two microseconds and more; so what comes regularly is a [`ClientRing::tick`].
+    AtMost(Duration),
 }
 
 impl ClientRing {
@@ -101,43 +120,12 @@ impl ClientRing {
         let buffers = BufferRing::new(&ring)?;
         // SendZc came with the same release as multishot receive, 6.0, which has no operation code of its own.
         let multishot_receive = probe.is_supported(opcode::SendZc::CODE);
-        // SAFETY: eventfd returns a new descriptor or -1, which is checked.
-        let event_fd = unsafe {
-            let fd = libc::eventfd(0, libc::EFD_CLOEXEC);
-            if fd < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(fd)
-        };
-        Ok(ClientRing { ring, buffers, multishot_receive, event_fd })
+        Ok(ClientRing { ring, buffers, multishot_receive })
     }
 
     /// The descriptor that other workers send their wake-ups to.
     pub fn fd(&self) -> RawFd {
         self.ring.as_raw_fd()
-    }
-
-    /// The event descriptor of [`ClientRing::set_events`].
-    pub fn event_fd(&self) -> RawFd {
-        self.event_fd.as_raw_fd()
-    }
-
-    /// Turns the signalling of completions through the event descriptor on or off.
-    pub fn set_events(&mut self, on: bool) -> io::Result<()> {
-        if on {
-            self.ring.submitter().register_eventfd(self.event_fd.as_raw_fd())
-        } else {
-            self.ring.submitter().unregister_eventfd()
-        }
-    }
-
-    /// True when completions are waiting to be taken, or will be there after a `submit`.
-    pub fn has_completions(&mut self) -> bool {
-        let mut completions = self.ring.completion();
-        completions.sync();
-        let waiting = !completions.is_empty();
-        drop(completions);
-        waiting || self.ring.submission().taskrun()
     }
 
     /// Accepts connections on a listener until further notice.
@@ -203,6 +191,13 @@ impl ClientRing {
         self.push(entry.flags(squeue::Flags::SKIP_SUCCESS), Op::Ignored, 0);
     }
 
+    /// Completes once, as [`Op::Tick`], after `TICK_PERIOD`. To be called once in a period.
+    pub fn tick(&mut self) {
+        self.buffers.narrow();
+        // The kernel reads the time when the entry is submitted.
+        self.push(opcode::Timeout::new(&raw const TICK_PERIOD).build(), Op::Tick, 0);
+    }
+
     /// The bytes that a completion has put into a provided buffer.
     pub fn received(&self, buffer: u16, len: usize) -> Received {
         assert!(buffer < BUFFERS && len <= BUFFER_BYTES);
@@ -214,15 +209,16 @@ impl ClientRing {
         self.buffers.give_back(received.buffer);
     }
 
-    /// Submits what is queued. Waits up to `wait` for a completion; not at all with `None`.
+    /// Submits what is queued, and waits.
     ///
     /// # Errors
     /// Those of `io_uring_enter`; an interrupted or timed out wait is none.
-    pub fn submit(&mut self, wait: Option<Duration>) -> io::Result<()> {
+    pub fn submit(&mut self, wait: Wait) -> io::Result<()> {
         let result = match wait {
-            None => self.ring.submit(),
-            Some(wait) => {
-                let timespec = types::Timespec::from(wait);
+            Wait::No => self.ring.submit(),
+            Wait::ForCompletion => self.ring.submit_and_wait(1),
+            Wait::AtMost(time) => {
+                let timespec = types::Timespec::from(time);
                 let args = types::SubmitArgs::new().timespec(&timespec);
                 self.ring.submitter().submit_with_args(1, &args)
             }
@@ -240,13 +236,23 @@ impl ClientRing {
     pub fn take_completions(&mut self, completions: &mut Vec<Completion>) {
         let mut queue = self.ring.completion();
         queue.sync();
-        completions.extend(queue.map(|entry| Completion {
-            op: Op::of(entry.user_data()),
-            index: entry.user_data() as u32,
-            result: entry.result(),
-            buffer: cqueue::buffer_select(entry.flags()),
-            more: cqueue::more(entry.flags()),
+        let (mut filled, mut starved) = (0, false);
+        completions.extend(queue.map(|entry| {
+            let buffer = cqueue::buffer_select(entry.flags());
+            filled += u16::from(buffer.is_some());
+            starved |= entry.result() == -libc::ENOBUFS;
+            Completion {
+                op: Op::of(entry.user_data()),
+                index: entry.user_data() as u32,
+                result: entry.result(),
+                buffer,
+                more: cqueue::more(entry.flags()),
+            }
         }));
+        self.buffers.filled_max = self.buffers.filled_max.max(filled);
+        if starved {
+            self.buffers.widen();
+        }
     }
 
     fn push(&mut self, entry: squeue::Entry, op: Op, index: u32) {
@@ -337,27 +343,68 @@ impl Drop for Mapping {
     }
 }
 
-/// Buffers that the kernel takes from when bytes arrive, so that an idle connection holds none.
+/// Buffers that the kernel takes from when bytes arrive, so that an idle connection holds none. It takes them in the
+/// order in which they are given, so only as many are in turn as are needed: the rest is kept in reserve.
 struct BufferRing {
     memory: Rc<Mapping>,
     tail: u16,
+    reserve: Vec<u16>,
+    /// How many are to be in turn: with the kernel, or filled and not given back.
+    turning_max: u16,
+    /// The most that were filled at once since the last [`BufferRing::narrow`].
+    filled_max: u16,
 }
 
 impl BufferRing {
     fn new(ring: &IoUring) -> io::Result<BufferRing> {
         let memory = Rc::new(Mapping::new()?);
-        let mut buffers = BufferRing { memory, tail: 0 };
+        let reserve = (0..BUFFERS).rev().collect();
+        let mut buffers = BufferRing { memory, tail: 0, reserve, turning_max: BUFFERS_MIN, filled_max: 0 };
         // SAFETY: the entries are page-aligned, BUFFERS long and stay mapped as long as the ring: the worker drops
         // both together.
         unsafe {
             let address = buffers.memory.0.as_ptr() as u64;
             ring.submitter().register_buf_ring_with_flags(address, BUFFERS, BUFFER_GROUP, 0)?;
         }
-        (0..BUFFERS).for_each(|buffer| buffers.give_back(buffer));
+        buffers.give_reserve();
         Ok(buffers)
     }
 
+    fn turning(&self) -> u16 {
+        BUFFERS - self.reserve.len() as u16
+    }
+
     fn give_back(&mut self, buffer: u16) {
+        if self.turning() > self.turning_max {
+            self.reserve.push(buffer);
+        } else {
+            self.give(buffer);
+        }
+    }
+
+    /// Some bytes found no buffer.
+    fn widen(&mut self) {
+        self.turning_max = (self.turning_max * 2).min(BUFFERS);
+        self.give_reserve();
+    }
+
+    /// Half is enough when a quarter would have been.
+    fn narrow(&mut self) {
+        if self.filled_max < self.turning_max / 4 {
+            self.turning_max = (self.turning_max / 2).max(BUFFERS_MIN);
+        }
+        self.filled_max = 0;
+    }
+
+    fn give_reserve(&mut self) {
+        while self.turning() < self.turning_max
+            && let Some(buffer) = self.reserve.pop()
+        {
+            self.give(buffer);
+        }
+    }
+
+    fn give(&mut self, buffer: u16) {
         let address = self.memory.buffer(buffer) as u64;
         let entries = self.memory.0.as_ptr().cast::<types::BufRingEntry>();
         // SAFETY: the index is under BUFFERS; the kernel reads the entry only after the tail has moved past it.
