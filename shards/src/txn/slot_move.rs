@@ -282,6 +282,33 @@ mod tests {
     }
 
     #[test]
+    fn a_new_owner_tells_nothing_before_all_have_seen_the_slot_arrive_and_the_old_one_until_it_leaves() {
+        let (old, new, third) = (ShardId(0), ShardId(1), ShardId(2));
+        let slot = SlotId::new(5);
+        let moves_of = |shard| SlotMoves::new(shard, 3, SlotMap::dealt_to(3));
+        let (mut at_old, mut at_new, mut out) = (moves_of(old), moves_of(new), Vec::new());
+        at_old.handle(old, MoveMessage::Move(slot, new, TICKET), &mut out);
+        at_old.handle(old, MoveMessage::Freeze(slot), &mut out);
+        assert!(at_old.may_tell(slot));
+        at_new.handle(old, MoveMessage::Freeze(slot), &mut out);
+        assert!(!at_new.may_tell(slot));
+        assert_eq!(at_new.handle(old, MoveMessage::Moved(slot, new), &mut out), Some(MoveEvent::Thawed));
+        assert!(!at_new.may_tell(slot));
+        [old, new, third].map(|worker| at_old.handle(worker, MoveMessage::Fence(slot), &mut out));
+        at_old.arrived(slot, &mut out);
+        at_old.handle(old, MoveMessage::Seen(slot), &mut out);
+        at_old.handle(new, MoveMessage::Seen(slot), &mut out);
+        out.clear();
+        let end = at_old.handle(third, MoveMessage::Seen(slot), &mut out);
+        assert_eq!(
+            (end, &out[..]),
+            (Some(MoveEvent::Finished(TICKET, true)), &[(new, MoveMessage::Settled(slot))][..])
+        );
+        at_new.handle(old, MoveMessage::Settled(slot), &mut out);
+        assert!(at_new.may_tell(slot));
+    }
+
+    #[test]
     fn a_slot_that_is_not_here_is_asked_for_where_it_is_and_one_on_its_way_is_not_moved_again() {
         let slot = SlotId::new(9000);
         let mut moves = SlotMoves::new(ShardId(0), 2, SlotMap::dealt_to(2));

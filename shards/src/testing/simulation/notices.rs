@@ -36,6 +36,8 @@ struct Scene {
     short: String,
     clients: Vec<usize>,
     consumers: Vec<usize>,
+    /// Each moves slots, also while another one moves the same.
+    movers: Vec<usize>,
     admin: usize,
     /// Events of each key, in the order in which they were told.
     told: BTreeMap<String, Vec<&'static str>>,
@@ -54,6 +56,7 @@ impl Scene {
         let mut connect = || node.connect(ShardId(random.below(shards) as u16));
         let clients = (0..5).map(|_| connect()).collect();
         let consumers = (0..3).map(|_| connect()).collect();
+        let movers = (0..4).map(|_| connect()).collect();
         let admin = connect();
         Scene {
             node,
@@ -64,6 +67,7 @@ impl Scene {
             short: format!("short{base}"),
             clients,
             consumers,
+            movers,
             admin,
             told: BTreeMap::new(),
         }
@@ -118,9 +122,11 @@ impl Scene {
         let shard = ShardId(self.random.below(self.node.shard_count()) as u16);
         match self.random.below(12) {
             0 => {
+                // One of them more often than the others, so that its slot goes on as soon as it has come.
                 let keys: Vec<&String> = self.logs.iter().chain(&self.queues).chain([&self.short]).collect();
-                let slot = SlotId::of(keys[self.random.below(keys.len())].as_bytes());
-                self.node.ask(self.admin, Request::MoveSlot(slot, shard));
+                let key = keys[self.random.below(2 * keys.len()).saturating_sub(keys.len())];
+                let mover = self.movers[self.random.below(self.movers.len())];
+                self.node.ask(mover, Request::MoveSlot(SlotId::of(key.as_bytes()), shard));
             }
             1 | 2 => {
                 self.now_ms += 1;
@@ -132,7 +138,8 @@ impl Scene {
     }
 
     fn receive(&mut self) {
-        for &connection in self.clients.iter().chain(&self.consumers).chain([&self.admin]) {
+        for &connection in self.clients.iter().chain(&self.consumers).chain(&self.movers).chain([&self.admin])
+        {
             while self.node.take_reply(connection).is_some() {}
         }
         for notice in self.node.take_witnessed() {
