@@ -1,15 +1,18 @@
 //! Keyspace notifications: what happens to keys, published to `__keyspace@<db>__:<key>` and `__keyevent@<db>__:<event>`.
 //!
 //! The shard notes events ([`shards::notify`]); its worker publishes them when the command that has made them is over,
-//! in their order, and straight to all workers that have subscriptions. They need no sequencer: what happens to a key
-//! happens on its shard. Only a transaction over several shards, or a client that has waited for keys of another worker, runs
-//! elsewhere, and its events come from there: they may pass those of a neighbouring command on the same key.
+//! in their order, and straight to all workers that have subscriptions. They need no sequencer: what happens to a key is
+//! told by the key's owner, in the order in which it happened. What a transaction over several shards does to keys that
+//! were lent for it, or a client that has waited for keys of another worker, is told by their owners as well, when the
+//! keys have come home: for a client that sees its own changes so, the reply comes first and the notification some hops
+//! later, as after a command that another worker has run. What happens to a key on its way to another shard is told when
+//! all workers have heard what the old owner told ([`shards::txn::slot_move::SlotMoves::may_tell`]).
 
 use std::sync::Arc;
 
 use shards::args::ArgValue;
 use shards::notify::{Classes, Notice};
-use shards::slot::ShardId;
+use shards::slot::{ShardId, SlotId};
 
 use crate::config::Config;
 use crate::mesh::Hop;
@@ -52,7 +55,9 @@ impl Worker {
 
     #[cold]
     fn publish_what_happened(&mut self) {
-        let notices = self.shard.take_notices();
+        let may_tell = |notice: &Notice| self.slots.may_tell(SlotId::of(&notice.key));
+        let (notices, early): (Vec<Notice>, _) = self.shard.take_notices().into_iter().partition(may_tell);
+        self.shard.put_notices_back(early);
         let mut others: Vec<ShardId> = self.node.subscriptions.workers().collect();
         let is_own = others.contains(&self.id);
         others.retain(|&worker| worker != self.id);

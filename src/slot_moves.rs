@@ -65,7 +65,8 @@ impl Worker {
                 | MoveMessage::Seen(slot)
                 | MoveMessage::Freeze(slot)
                 | MoveMessage::Fence(slot)
-                | MoveMessage::Moved(slot, _)) = message;
+                | MoveMessage::Moved(slot, _)
+                | MoveMessage::Settled(slot)) = message;
                 self.deliver(ticket, &move_reply(slot, is_done));
             }
             None => {}
@@ -101,6 +102,8 @@ impl Worker {
         }
         let mut out = Vec::new();
         for slot in self.coordinator.take_arrived() {
+            // Whoever hears that it has moved has heard all that there was to tell of it here.
+            self.publish_notices();
             self.slots.arrived(slot, &mut out);
         }
         self.send_moves(out);

@@ -841,6 +841,8 @@ impl Worker {
                 Answer::Unblocked(self.end_blocking(client, ending, true))
             }
             Question::SetConfig(config) => {
+                // What has happened until now is told as it was asked for.
+                self.publish_notices();
                 self.config = Arc::clone(config);
                 self.configure_shard();
                 self.configure_memory(config);

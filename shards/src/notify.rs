@@ -1,7 +1,12 @@
 //! The events that somebody has asked to be told of (`notify-keyspace-events`), in the order in which they happened.
 //!
 //! Whoever runs commands on a shard fetches them soon after: their number is bounded by the work done between. While
-//! a class of events is not asked for, an event of it costs one comparison. This file must not know who is told.
+//! a class of events is not asked for, an event of it costs one comparison.
+//!
+//! *Order.* Only the owner of a key tells of it: what a transaction does to entries that other shards have lent is noted
+//! where it runs, goes home with the entries, and stands among the owner's notices between what its commands have done
+//! to the key before and afterwards. So the notices of one key are in the order of its changes wherever these were
+//! made, also when its slot goes to another shard ([`crate::txn::slot_move`]). This file must not know who is told.
 
 use crate::db::DbIndex;
 use crate::event::Event;
@@ -71,6 +76,27 @@ impl Notices {
         self.list.push(Notice { db, key: key.into(), event });
     }
 
+    /// The number of notices so far: the place of the next one.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Takes out the notices from this place on, in order.
+    pub(crate) fn split_off(&mut self, place: usize) -> Vec<Notice> {
+        self.list.split_off(place)
+    }
+
+    /// Adds what was noted elsewhere, whatever is asked for by now.
+    pub(crate) fn append(&mut self, mut noted: Vec<Notice>) {
+        self.list.append(&mut noted);
+    }
+
+    /// Puts back what was taken and is to be fetched again, in front of what has happened since.
+    pub(crate) fn put_back(&mut self, mut early: Vec<Notice>) {
+        early.append(&mut self.list);
+        self.list = early;
+    }
+
     /// Nothing has happened since the last call of [`Notices::take`].
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -116,5 +142,21 @@ mod tests {
         notices.tell(DbIndex(3), b"b", event::DEL);
         let noted: Vec<_> = notices.take().into_iter().map(|notice| (notice.db.0, notice.event)).collect();
         assert_eq!((noted, notices.is_empty()), (vec![(0, event::SET), (3, event::DEL)], true));
+    }
+
+    #[test]
+    fn what_is_put_back_comes_first_and_what_was_noted_elsewhere_last() {
+        let mut notices = Notices::default();
+        notices.ask_for(Classes::of_letters(b"Eg$"));
+        notices.tell(DbIndex(0), b"a", event::SET);
+        notices.tell(DbIndex(0), b"a", event::DEL);
+        let elsewhere = notices.split_off(1);
+        let early = notices.take();
+        notices.tell(DbIndex(0), b"a", event::APPEND);
+        notices.ask_for(Classes::default());
+        notices.append(elsewhere);
+        notices.put_back(early);
+        let noted: Vec<Event> = notices.take().into_iter().map(|notice| notice.event).collect();
+        assert_eq!(noted, [event::SET, event::APPEND, event::DEL]);
     }
 }

@@ -201,6 +201,11 @@ impl Shard {
         self.env.notices.take()
     }
 
+    /// Gives back notices that were taken and cannot be told yet: they come first the next time.
+    pub fn put_notices_back(&mut self, early: Vec<Notice>) {
+        self.env.notices.put_back(early);
+    }
+
     /// Does something while walks stop at these slots, of which keys are lent.
     pub(crate) fn walk_around(&mut self, lent: Vec<(DbIndex, SlotId)>, work: impl FnOnce(&mut Shard)) {
         self.env.lent = lent;

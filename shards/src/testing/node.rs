@@ -16,6 +16,7 @@ use crate::args::OwnedArgs;
 use crate::command::DataCommand;
 use crate::db::DbIndex;
 use crate::effects::Group;
+use crate::notify::{Classes, Notice};
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::shard::{Shard, ShardConfig};
@@ -31,6 +32,7 @@ enum Hop {
     Reply(Ticket, Reply),
     Txn(Box<TxnMessage>),
     Move(MoveMessage),
+    Notices(Vec<Notice>),
 }
 
 /// One per shard.
@@ -179,6 +181,9 @@ pub struct Node {
     /// How slow each queue is: it delivers once in so many times that it is chosen.
     slowness: Vec<usize>,
     connections: Vec<Connection>,
+    /// The worker that is told of all that happens to keys, if there is one, and what it has been told.
+    witness: Option<ShardId>,
+    witnessed: Vec<Notice>,
     steps: u64,
     events: Events,
 }
@@ -222,6 +227,8 @@ impl Node {
             queues: (0..shard_count * shard_count).map(|_| VecDeque::new()).collect(),
             slowness: vec![1; shard_count * shard_count],
             connections: Vec::new(),
+            witness: None,
+            witnessed: Vec::new(),
             steps: 0,
             events: Events::default(),
         }
@@ -274,6 +281,33 @@ impl Node {
     /// The effects since the last call, each shard's in its order.
     pub fn take_effects(&mut self) -> Vec<Vec<Group>> {
         self.workers.iter_mut().map(|worker| worker.shard.take_effects()).collect()
+    }
+
+    /// From now on this worker has a client that is told of what happens to keys, for these letters of
+    /// `notify-keyspace-events`.
+    pub fn subscribe(&mut self, worker: ShardId, letters: &[u8]) {
+        self.witness = Some(worker);
+        let classes = Classes::of_letters(letters);
+        self.workers.iter_mut().for_each(|worker| worker.shard.ask_for_notices(classes));
+    }
+
+    /// What that client has been told since the last call, in the order in which it came there.
+    pub fn take_witnessed(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.witnessed)
+    }
+
+    /// Sends what has happened on a shard and may be told, as the server's `publish_notices` does.
+    fn publish_notices(&mut self, worker: usize) {
+        let Some(witness) = self.witness else { return };
+        let Worker { shard, slots, .. } = &mut self.workers[worker];
+        let noted = shard.take_notices().into_iter();
+        let (now, early) = noted.partition(|notice| slots.may_tell(SlotId::of(&notice.key)));
+        shard.put_notices_back(early);
+        match ShardId(worker as u16) {
+            _ if now.is_empty() => {}
+            own if own == witness => self.witnessed.extend(now),
+            from => self.send(from, witness, Hop::Notices(now)),
+        }
     }
 
     /// A new connection to a worker; the number that names it.
@@ -383,6 +417,7 @@ impl Node {
             }
             Choice::Arrive(_) => {}
         }
+        (0..self.workers.len()).for_each(|worker| self.publish_notices(worker));
         true
     }
 
@@ -397,6 +432,7 @@ impl Node {
                 self.send_outbox(to);
             }
             Hop::Move(message) => self.take_move(from, to, message),
+            Hop::Notices(notices) => self.witnessed.extend(notices),
         }
     }
 

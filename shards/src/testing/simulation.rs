@@ -2,11 +2,13 @@
 //!
 //! `SIM_SEEDS=n` runs so many seeds instead of the usual number, `SIM_SEED=s` runs the one seed that a failure names. What
 //! clients do is in [`serial`], whose histories are searched for a serial order; in [`crowds`], too many for that, whose
-//! sums and counts must be right; and in [`effects`], from whose effects a second key space is made.
+//! sums and counts must be right; in [`blocking`] and [`notices`], about waiting and about what is told of keys; and in
+//! [`effects`], from whose effects a second key space is made.
 
 mod blocking;
 mod crowds;
 mod effects;
+mod notices;
 mod serial;
 
 use std::collections::VecDeque;

@@ -15,6 +15,7 @@ use crate::blocking::Block;
 use crate::command::keys::KeyPosition;
 use crate::db::Change;
 use crate::effects::Stamp;
+use crate::notify::Notice;
 use crate::reply::Reply;
 use crate::shard::Shard;
 use crate::slot::{ShardId, SlotId, SlotSet};
@@ -415,6 +416,7 @@ impl Coordinator {
             shard.take_back(lent);
         }
         shard.start_away(method == Method::GatherAll);
+        let noted_before = shard.env().notices.len();
         let mut reply = Reply::default();
         let stamp = Stamp { clock, source: txid.0 };
         let is_wanted = blocking.is_none_or(|client| self.blocked.is_wanted(client, ticket));
@@ -427,6 +429,8 @@ impl Coordinator {
             Work::Exec(exec) => shard.execute_all(exec, is_watch_broken, stamp, &mut reply),
             Work::Command(_) | Work::Move(..) => {}
         }
+        let noted = shard.env_mut().notices.split_off(noted_before);
+        let notices = notices_of(noted, shard, &participants, &slots);
         let mut reads = shard.take_away_reads();
         let mut changed = shard.end_away();
         let client = work.client();
@@ -435,11 +439,11 @@ impl Coordinator {
         if let Some(client) = blocking.filter(|_| is_wanted) {
             (outcome, result) = self.outcome(client, ticket, result, shard);
         }
-        for (part, slots) in participants.iter_mut().zip(slots) {
+        for ((part, slots), notices) in participants.iter_mut().zip(slots).zip(notices) {
             let slots = slots.map(|slots| shard.lend_slots(slots));
             let lent = Lent { entries: shard.lend(&part.keys), slots };
             let wait = outcome.for_participant(part);
-            let mut back = Return { lent, clock, client, wait, ..Return::default() };
+            let mut back = Return { lent, clock, client, wait, notices, ..Return::default() };
             for (db, key) in part.keys.iter() {
                 // A key that several participants were asked for does not exist: each key has one owner.
                 let change = changed.remove(&(db, key.into()));
@@ -484,6 +488,34 @@ impl Coordinator {
         let (keys, awaited) = (Keys::default(), Keys::default());
         (Outcome::Waits(Waiter { client, ticket, wanted, wakes_on_removal, keys, awaited }), None)
     }
+}
+
+/// What a transaction has noted, for each participant what has happened to its keys. What has happened to those of the
+/// shard where it has run stays there.
+fn notices_of(
+    noted: Vec<Notice>,
+    shard: &mut Shard,
+    participants: &[Participant],
+    lent_slots: &[Option<SlotSet>],
+) -> Vec<Vec<Notice>> {
+    let mut of_parts: Vec<Vec<Notice>> = participants.iter().map(|_| Vec::new()).collect();
+    if noted.is_empty() {
+        return of_parts;
+    }
+    let slots_of = |(part, lent): (&Participant, &Option<SlotSet>)| match lent {
+        _ if part.shard == shard.id => SlotSet::none(),
+        Some(slots) => slots.clone(),
+        None => part.keys.iter().map(|(_, key)| SlotId::of(key)).collect(),
+    };
+    let slots: Vec<SlotSet> = participants.iter().zip(lent_slots).map(slots_of).collect();
+    for notice in noted {
+        let slot = SlotId::of(&notice.key);
+        match slots.iter().position(|slots| slots.contains(slot)) {
+            Some(part) => of_parts[part].push(notice),
+            None => shard.env_mut().notices.append(vec![notice]),
+        }
+    }
+    of_parts
 }
 
 impl Work {

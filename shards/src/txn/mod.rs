@@ -48,6 +48,7 @@ use crate::args::OwnedArgs;
 use crate::command::DataCommand;
 use crate::db::DbIndex;
 use crate::entry::Entry;
+use crate::notify::Notice;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::table::Table;
@@ -235,6 +236,9 @@ pub struct Return {
     pub aside: Keys,
     /// What has been read for clients that keep copies.
     pub reads: Vec<AwayRead>,
+    /// What has happened to keys of this participant, in order, for it to tell. What has happened to those of the
+    /// coordinator's own shard is noted there already.
+    pub notices: Vec<Notice>,
     /// The client whose transaction it was.
     pub client: ClientId,
     /// What becomes of the client whose blocking command it was.

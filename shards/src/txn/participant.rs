@@ -224,9 +224,10 @@ impl Shard {
                 }
             }
             TxnMessage::Restore(txid, back) => {
-                let Return { lent, changed, expired, aside, reads, client, wait, clock } = *back;
+                let Return { lent, changed, expired, aside, reads, notices, client, wait, clock } = *back;
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 self.take_back(lent);
+                self.env_mut().notices.append(notices);
                 self.signal_changed(&changed, false);
                 self.signal_changed(&expired, true);
                 let (changed, expired) = (changed.iter(), expired.iter());

@@ -9,6 +9,9 @@
 //!    handed over by pointer, in a transaction between the two shards (`Part::Depart`, `Part::Arrive`): it conflicts
 //!    with those that lock whole shards, so that DBSIZE counts the slot once and FLUSHALL empties it.
 //! 3. When the slot has arrived all workers are told, what waited goes on, and the move is done when all have seen it.
+//! 4. Then the new owner is told that it is settled. What the old owner has told of keys of the slot (keyspace
+//!    notifications) came to each worker before the news of step 3; what the new one has to tell of them it keeps until
+//!    now ([`SlotMoves::may_tell`]), so that no worker hears of a key's changes in another order.
 //!
 //! So no command meets a slot that is not there, none is lost, and two of one connection keep their order. What waits
 //! does so for two or three hops, some ten microseconds. Watches of the slot's keys go with it, expires are part of
@@ -16,7 +19,7 @@
 //!
 //! A state machine without I/O, as all of the transactions: the server and the simulation drive it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Ticket;
 use crate::shard::Shard;
@@ -73,6 +76,8 @@ pub enum MoveMessage {
     Moved(SlotId, ShardId),
     /// To the old owner: I have seen it.
     Seen(SlotId),
+    /// From the old owner to the new one: all have seen it.
+    Settled(SlotId),
 }
 
 /// What the driver has to do after a message.
@@ -109,12 +114,15 @@ pub struct SlotMoves {
     /// Who has frozen the slots that are on their way: only its word counts for where they are. What a slower one says of
     /// the move before comes too late.
     frozen_by: HashMap<SlotId, ShardId>,
+    /// Slots that have arrived at this shard, which not everybody has seen.
+    unsettled: HashSet<SlotId>,
 }
 
 impl SlotMoves {
     /// The worker of `shard`, among so many, with the map that all begin with.
     pub fn new(shard: ShardId, shard_count: usize, map: SlotMap) -> SlotMoves {
-        SlotMoves { shard, shard_count, map, departures: HashMap::new(), frozen_by: HashMap::new() }
+        let (departures, frozen_by) = (HashMap::new(), HashMap::new());
+        SlotMoves { shard, shard_count, map, departures, frozen_by, unsettled: HashSet::new() }
     }
 
     /// The shard that owns a slot; [`MOVING`] while it is on its way.
@@ -132,6 +140,13 @@ impl SlotMoves {
     #[inline]
     pub fn is_busy(&self) -> bool {
         !self.departures.is_empty()
+    }
+
+    /// True when this shard may tell now what happens to keys of the slot, which lies here: all have heard, or will hear
+    /// before, what another owner has told of them.
+    pub fn may_tell(&self, slot: SlotId) -> bool {
+        let has_come = || self.frozen_by.get(&slot).is_none_or(|&owner| owner == self.shard);
+        !self.unsettled.contains(&slot) && has_come()
     }
 
     /// Handles a message of a worker, this one included. Answers go to `out`.
@@ -158,6 +173,9 @@ impl SlotMoves {
                 if self.frozen_by.get(&slot) == Some(&from) {
                     self.frozen_by.remove(&slot);
                     self.map.owner[slot.index()] = to;
+                    if to == self.shard {
+                        self.unsettled.insert(slot);
+                    }
                     return Some(MoveEvent::Thawed);
                 }
             }
@@ -165,10 +183,14 @@ impl SlotMoves {
                 let departure = self.departures.get_mut(&slot)?;
                 departure.missing -= 1;
                 if departure.missing == 0 {
-                    let ticket = departure.ticket;
+                    let Departure { to, ticket, .. } = *departure;
                     self.departures.remove(&slot);
+                    out.push((to, MoveMessage::Settled(slot)));
                     return Some(MoveEvent::Finished(ticket, true));
                 }
+            }
+            MoveMessage::Settled(slot) => {
+                self.unsettled.remove(&slot);
             }
         }
         None
@@ -206,7 +228,8 @@ impl SlotMoves {
     /// A slot that can leave now, and where to: the driver starts its transaction.
     pub fn next_ready(&mut self, shard: &Shard) -> Option<(SlotId, ShardId)> {
         let is_ready = |slot: &SlotId, departure: &Departure| {
-            departure.stage == Stage::Freezing && departure.missing == 0 && shard.is_slot_quiet(*slot)
+            let is_frozen = departure.stage == Stage::Freezing && departure.missing == 0;
+            is_frozen && !self.unsettled.contains(slot) && shard.is_slot_quiet(*slot)
         };
         let ready = self.departures.iter_mut().find(|(slot, departure)| is_ready(slot, departure));
         let (&slot, departure) = ready?;
@@ -256,6 +279,33 @@ mod tests {
         assert_eq!((news, moves.owner(slot)), (Some(MoveEvent::Thawed), ShardId(2)));
         moves.handle(ShardId(0), MoveMessage::Moved(slot, ShardId(1)), &mut out);
         assert_eq!(moves.owner(slot), ShardId(2));
+    }
+
+    #[test]
+    fn a_new_owner_tells_nothing_before_all_have_seen_the_slot_arrive_and_the_old_one_until_it_leaves() {
+        let (old, new, third) = (ShardId(0), ShardId(1), ShardId(2));
+        let slot = SlotId::new(5);
+        let moves_of = |shard| SlotMoves::new(shard, 3, SlotMap::dealt_to(3));
+        let (mut at_old, mut at_new, mut out) = (moves_of(old), moves_of(new), Vec::new());
+        at_old.handle(old, MoveMessage::Move(slot, new, TICKET), &mut out);
+        at_old.handle(old, MoveMessage::Freeze(slot), &mut out);
+        assert!(at_old.may_tell(slot));
+        at_new.handle(old, MoveMessage::Freeze(slot), &mut out);
+        assert!(!at_new.may_tell(slot));
+        assert_eq!(at_new.handle(old, MoveMessage::Moved(slot, new), &mut out), Some(MoveEvent::Thawed));
+        assert!(!at_new.may_tell(slot));
+        [old, new, third].map(|worker| at_old.handle(worker, MoveMessage::Fence(slot), &mut out));
+        at_old.arrived(slot, &mut out);
+        at_old.handle(old, MoveMessage::Seen(slot), &mut out);
+        at_old.handle(new, MoveMessage::Seen(slot), &mut out);
+        out.clear();
+        let end = at_old.handle(third, MoveMessage::Seen(slot), &mut out);
+        assert_eq!(
+            (end, &out[..]),
+            (Some(MoveEvent::Finished(TICKET, true)), &[(new, MoveMessage::Settled(slot))][..])
+        );
+        at_new.handle(old, MoveMessage::Settled(slot), &mut out);
+        assert!(at_new.may_tell(slot));
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Node {
             });
             self.send_outbox(id);
         }
+        self.publish_notices(worker);
         let mut out = Vec::new();
         let worker = &mut self.workers[worker];
         for slot in worker.coordinator.take_arrived() {
