@@ -294,7 +294,9 @@ mod tests {
         assert!(!at_new.may_tell(slot));
         assert_eq!(at_new.handle(old, MoveMessage::Moved(slot, new), &mut out), Some(MoveEvent::Thawed));
         assert!(!at_new.may_tell(slot));
-        [old, new, third].map(|worker| at_old.handle(worker, MoveMessage::Fence(slot), &mut out));
+        for worker in [old, new, third] {
+            at_old.handle(worker, MoveMessage::Fence(slot), &mut out);
+        }
         at_old.arrived(slot, &mut out);
         at_old.handle(old, MoveMessage::Seen(slot), &mut out);
         at_old.handle(new, MoveMessage::Seen(slot), &mut out);
