@@ -1,0 +1,307 @@
+//! What other workers send to this one, and what it sends to them: commands and their replies, messages of
+//! transactions, questions to all workers and the answers.
+
+use std::sync::Arc;
+
+use shards::args::Blob;
+use shards::reply::Reply;
+use shards::slot::ShardId;
+use shards::tracking::ConnectionId;
+use shards::txn::coordinator::Owners;
+use shards::txn::{Ticket, TxnMessage};
+
+use super::{BATCHES_PER_TURN, Stats, Worker};
+use crate::inquiry::{Answer, Inquiry, Question, Report};
+use crate::mesh::{Batch, Delivery, Hop};
+use crate::net::connection::{Closing, Connection};
+use crate::pubsub::Kind;
+
+impl Worker {
+    pub(super) fn take_inboxes(&mut self) {
+        for peer in 0..self.mesh.workers() {
+            let from = ShardId(peer as u16);
+            for _ in 0..BATCHES_PER_TURN {
+                let Some(mut batch) = self.mesh.next_batch(from) else { break };
+                // What came by another worker was sent after this turn had begun: an expire must not be seen late.
+                self.tell_time();
+                self.take_batch(from, &mut batch);
+                self.mesh.recycle(batch);
+            }
+        }
+    }
+
+    fn take_batch(&mut self, from: ShardId, batch: &mut Batch) {
+        self.see_broadcasting();
+        batch.take(|delivery| match delivery {
+            Delivery::Command(remote, args) => self.execute_remote(&remote, args),
+            Delivery::Reply(ticket, bytes, blobs) => self.fill_place(ticket, bytes, blobs),
+            Delivery::Other(Hop::Txn(message)) => self.take_txn(from, *message),
+            Delivery::Other(Hop::Move(message)) => self.take_move(from, message),
+            Delivery::Other(Hop::Ask(ticket, question)) => {
+                let answer = self.answer(&question);
+                self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
+            }
+            Delivery::Other(Hop::Answer(ticket, answer)) => self.take_answer(from, ticket, *answer),
+            Delivery::Other(Hop::Publish(ticket, message)) => self.take_publish(ticket, &message),
+            Delivery::Other(Hop::Deliver(number, message)) => self.take_message(from, number, &message),
+            Delivery::Other(Hop::Delivered(number, receivers)) => self.take_delivered(number, receivers),
+            Delivery::Other(Hop::Published(ticket, receivers)) => self.take_published(ticket, receivers),
+            Delivery::Other(Hop::Tracking(hop)) => self.take_tracking(from, *hop),
+            // What it asks for is done at the end of every turn.
+            Delivery::Other(Hop::MakeRoom) => {}
+            Delivery::Other(Hop::Command(_) | Hop::Reply { .. }) => {
+                unreachable!("handed out with what belongs to them")
+            }
+        });
+        self.publish_notices();
+        self.tell_trackers(None);
+    }
+
+    /// Delivers a reply that was made outside of the usual path.
+    pub(crate) fn deliver(&mut self, ticket: Ticket, reply: &Reply) {
+        if ticket.worker != self.id {
+            self.mesh.reply(ticket, reply.is_resp3(), |out| out.append(reply.bytes(), reply.blobs()));
+            return;
+        }
+        self.fill_place(ticket, reply.bytes(), reply.blobs());
+    }
+
+    /// Puts a reply into its place in the queue of a connection of this worker. What is only one shard's answer to a walk
+    /// takes the walk on.
+    pub(super) fn fill_place(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
+        if self.walks.is_empty() {
+            return self.fill_reserved(ticket, bytes, blobs);
+        }
+        let Some((command, mut walk)) = self.walks.remove(&ticket) else {
+            return self.fill_reserved(ticket, bytes, blobs);
+        };
+        let reply = walk.answered(bytes, |slot| self.slots.owner(slot));
+        if let Some(reply) = reply.or_else(|| self.walk_on(ticket, command, walk)) {
+            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
+        }
+    }
+
+    pub(crate) fn fill_reserved(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
+        if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
+            connection.fill_place(ticket.seq, bytes, blobs);
+            self.look_at(ticket.connection);
+        }
+    }
+
+    /// Has a connection looked at before the turn ends.
+    pub(crate) fn look_at(&mut self, index: u32) {
+        if let Some(Some(connection)) = self.connections.get_mut(index as usize)
+            && !connection.is_dirty
+        {
+            connection.is_dirty = true;
+            self.dirty.push_back(index);
+        }
+    }
+
+    fn take_txn(&mut self, from: ShardId, message: TxnMessage) {
+        let mut replies = Vec::new();
+        self.handle_txn(from, message, &mut replies);
+        replies.append(&mut self.drain_outbox());
+        for (ticket, reply) in replies {
+            self.deliver(ticket, &reply);
+        }
+    }
+
+    /// Sends the messages of transactions while a connection is taken out: returns the reply for its ticket, if it is there
+    /// already.
+    pub(crate) fn send_outbox_for(&mut self, own: Ticket) -> Option<Reply> {
+        let mut found = None;
+        for (ticket, reply) in self.drain_outbox() {
+            if ticket == own {
+                found = Some(reply);
+            } else {
+                self.deliver(ticket, &reply);
+            }
+        }
+        found
+    }
+
+    /// Sends the messages of transactions.
+    pub(crate) fn send_outbox(&mut self) {
+        for (ticket, reply) in self.drain_outbox() {
+            self.deliver(ticket, &reply);
+        }
+    }
+
+    /// Sends the messages of transactions, handling those to this worker at once. Returns replies that came of it.
+    fn drain_outbox(&mut self) -> Vec<(Ticket, Reply)> {
+        let mut replies = Vec::new();
+        while !self.outbox.is_empty() {
+            for (to, message) in std::mem::take(&mut self.outbox) {
+                if to == self.id {
+                    self.handle_txn(to, message, &mut replies);
+                } else {
+                    self.mesh.send(to, Hop::Txn(Box::new(message)));
+                }
+            }
+        }
+        replies
+    }
+
+    fn handle_txn(&mut self, from: ShardId, message: TxnMessage, replies: &mut Vec<(Ticket, Reply)>) {
+        if message.is_for_coordinator() {
+            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+            let Worker { coordinator, shard, outbox, .. } = self;
+            replies.extend(coordinator.handle(from, message, owners, shard, outbox));
+        } else {
+            self.shard.handle_txn(from, message, &mut self.outbox);
+            replies.append(&mut self.shard.take_completed());
+        }
+    }
+
+    /// Asks all workers, this one included.
+    /// Returns the reply if no other worker has to be waited for.
+    pub(crate) fn ask(
+        &mut self,
+        ticket: Ticket,
+        question: &Question,
+        mut inquiry: Inquiry,
+        own: Answer,
+    ) -> Option<Reply> {
+        if inquiry.answered(self.id, own) {
+            return Some(inquiry.finish());
+        }
+        self.inquiries.insert(ticket, inquiry);
+        for peer in 0..self.mesh.workers() {
+            let peer = ShardId(peer as u16);
+            if peer != self.id {
+                self.mesh.send(peer, Hop::Ask(ticket, Box::new(question.clone())));
+            }
+        }
+        None
+    }
+
+    fn take_answer(&mut self, from: ShardId, ticket: Ticket, answer: Answer) {
+        if let Answer::Found(Some(at)) = answer
+            && let Some(mut connection) = self.take_out(ticket.connection)
+        {
+            self.redirect_found(&mut connection, at);
+            self.put_back(connection);
+        }
+        let Some(inquiry) = self.inquiries.get_mut(&ticket) else { return };
+        if inquiry.answered(from, answer)
+            && let Some(inquiry) = self.inquiries.remove(&ticket)
+        {
+            let reply = inquiry.finish();
+            self.deliver(ticket, &reply);
+        }
+    }
+
+    /// Answers a question of a connection of this worker, which is taken out while it is worked on and so is none
+    /// of those that `answer` sees.
+    pub(crate) fn answer_with(&mut self, question: &Question, asking: &mut Connection) -> Answer {
+        let mut answer = self.answer(question);
+        match (question, &mut answer) {
+            (Question::ClientList(filter), Answer::Clients(clients)) if filter.matches(asking) => {
+                clients.push((asking.session.id, asking.line(self.now_ms)));
+            }
+            (Question::ClientKill(filter), Answer::Killed(killed))
+                if !filter.skip_me && filter.matches(asking) =>
+            {
+                *killed += 1;
+                asking.closing = Some(Closing::AfterReplies);
+            }
+            (&Question::FindClient(client), Answer::Found(found)) => {
+                if asking.session.id == client.0 {
+                    *found = Some(ConnectionId { worker: self.id, index: asking.index });
+                }
+                if let &mut Some(at) = found {
+                    self.redirect_found(asking, at);
+                }
+            }
+            _ => {}
+        }
+        answer
+    }
+
+    /// Answers a question.
+    fn answer(&mut self, question: &Question) -> Answer {
+        match question {
+            Question::ClientList(filter) => {
+                let now_ms = self.now_ms;
+                let matching = self.clients().filter(|client| filter.matches(client));
+                Answer::Clients(matching.map(|client| (client.session.id, client.line(now_ms))).collect())
+            }
+            Question::ClientKill(filter) => {
+                let mut killed = Vec::new();
+                for connection in self.connections.iter_mut().flatten() {
+                    if connection.closing.is_none() && filter.matches(connection) {
+                        connection.closing = Some(Closing::Now);
+                        killed.push(connection.index);
+                    }
+                }
+                for &index in &killed {
+                    if let Some(mut connection) = self.take_out(index) {
+                        self.mark_dirty(&mut connection);
+                        self.put_back(connection);
+                    }
+                }
+                Answer::Killed(killed.len() as i64)
+            }
+            &Question::FindClient(client) => Answer::Found(self.find_client(client)),
+            &Question::ClientUnblock(client, ending) => {
+                Answer::Unblocked(self.end_blocking(client, ending, true))
+            }
+            Question::SetConfig(config) => {
+                // What has happened until now is told as it was asked for.
+                self.publish_notices();
+                self.config = Arc::clone(config);
+                self.configure_shard();
+                self.configure_memory(config);
+                Answer::Done
+            }
+            Question::Names(kind, pattern) => Answer::Names(self.pubsub.names(*kind, pattern.as_deref())),
+            Question::Subscribers(kind, names) => {
+                let count = |name: &Vec<u8>| self.pubsub.subscribers(*kind, name).len();
+                Answer::Counts(names.iter().map(count).collect())
+            }
+            Question::Report => Answer::Report(Box::new(self.report())),
+            Question::ResetStats => {
+                self.stats = Stats::default();
+                self.shard.reset_stats();
+                Answer::Done
+            }
+            Question::SetActiveExpire(is_expiring) => {
+                self.shard.set_active_expire(*is_expiring);
+                Answer::Done
+            }
+            Question::Sleep(time) => {
+                self.sleep = *time;
+                Answer::Done
+            }
+        }
+    }
+
+    pub(crate) fn clients(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.iter().flatten().map(|boxed| &**boxed).filter(|client| client.closing.is_none())
+    }
+
+    fn report(&self) -> Report {
+        let env = self.shard.env();
+        Report {
+            stats: self.stats.clone(),
+            clients: self.clients,
+            output_bytes_max: self.clients().map(Connection::output_bytes).max().unwrap_or(0),
+            input_bytes_max: self.clients().map(|client| client.query.buffered_bytes()).max().unwrap_or(0),
+            keyspace: self.shard.dbs().iter().map(|db| (db.len(), db.keys_with_expire())).collect(),
+            keyspace_hits: env.keyspace_hits,
+            keyspace_misses: env.keyspace_misses,
+            expired_keys: env.expired_keys,
+            expired_fields: env.expired_fields,
+            evicted_keys: env.evicted_keys,
+            lazyfree_pending: env.garbage.len(),
+            blocked_clients: self.coordinator.waiting_clients(),
+            tracking_clients: self.tracking.len(),
+            tracked_keys: env.tracking.keys(),
+            tracked_items: env.tracking.items(),
+            tracked_prefixes: self.tracking.prefixes(),
+            subscribers: self.clients().filter(|client| client.session.is_subscribed()).count(),
+            subscribed: Kind::ALL.map(|kind| self.pubsub.names(kind, None)),
+        }
+    }
+}
