@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use testkit::{Kind, Server};
 
-use rig::{Rig, Tally};
+use rig::{Difference, Rig, Tally};
 use stream::Step;
 
 /// Commands of one stream: long enough that keys meet each other, short enough that shrinking is quick.
@@ -59,10 +59,10 @@ fn replies_equal_those_of_redis(shards: usize) {
     let mut tally = Tally::default();
     for seed in seed..seed + streams as u64 {
         let steps = stream::generate(seed, STREAM_LEN);
-        if rig.run(&steps, &mut tally).is_some() {
+        if let Some(difference) = rig.run(&steps, &mut tally) {
             panic!(
                 "with {shards} shards, seed {seed} (DIFF_SEED={seed}):\n{}",
-                shrunk_report(&mut rig, steps)
+                shrunk_report(&mut rig, steps, difference)
             );
         }
     }
@@ -90,15 +90,22 @@ fn a_difference_is_found_and_shrunk_to_the_command_that_shows_it() {
 }
 
 #[test]
+fn a_difference_that_does_not_come_again_is_told_with_both_replies() {
+    let mut rig = Rig::start(Server::builder(Kind::Redis), Server::builder(Kind::Redis));
+    let steps = vec![step("SET a 1"), step("GET a"), step("GET b")];
+    let seen = Difference { step: 1, expected: "right".to_owned(), got: "wrong".to_owned() };
+    let report = shrunk_report(&mut rig, steps, seen);
+    assert!(report.starts_with("3 commands shrunk to 2, but the difference comes and goes:"), "{report}");
+    assert!(
+        report.contains("SET a 1\nGET a\n\nthe last reply should be\n  right\nbut is\n  wrong"),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_server_that_dies_is_a_difference_and_is_started_again() {
     let dies = Server::builder(Kind::Redis).args(["--rename-command", "SHUTDOWN", "NOSUCHCOMMAND"]);
     let mut rig = Rig::start(dies, Server::builder(Kind::Redis));
-    let step = |line: &str| Step {
-        connection: 0,
-        pipelined: false,
-        args: line.split(' ').map(|word| word.as_bytes().to_vec()).collect(),
-        row: 0,
-    };
     let mut steps = vec![step("SET a 1"), step("NOSUCHCOMMAND NOSAVE"), step("GET a")];
     let difference = rig.run(&steps, &mut Tally::default()).expect("only one server dies");
     assert_eq!(difference.step, 1);
@@ -107,23 +114,28 @@ fn a_server_that_dies_is_a_difference_and_is_started_again() {
     assert!(rig.run(&steps, &mut Tally::default()).is_none());
 }
 
-/// The smallest list of commands that still shows a difference, and both replies.
-fn shrunk_report(rig: &mut Rig, steps: Vec<Step>) -> String {
+fn step(line: &str) -> Step {
+    let args = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+    Step { connection: 0, pipelined: false, args, row: 0 }
+}
+
+/// The smallest list of commands that still showed a difference, and both replies. `seen` is the difference of `steps`. A
+/// difference that depends on the moment may not come again, so the one that is printed is the last that was seen.
+fn shrunk_report(rig: &mut Rig, steps: Vec<Step>, mut seen: Difference) -> String {
     let full = steps.len();
-    let shrunk =
-        shrink::shrink(steps, SHRINK_TIME_MAX, |steps| rig.run(steps, &mut Tally::default()).is_some());
-    match rig.run(&shrunk, &mut Tally::default()) {
-        Some(difference) => format!(
-            "{full} commands shrunk to {}:\n\n{}\n{difference}",
-            shrunk.len(),
-            stream::redis_cli_lines(&shrunk[..=difference.step])
-        ),
-        None => format!(
-            "the difference comes and goes; it was last seen with these {} commands:\n\n{}",
-            shrunk.len(),
-            stream::redis_cli_lines(&shrunk)
-        ),
-    }
+    let shrunk = shrink::shrink(steps, SHRINK_TIME_MAX, |steps| {
+        let difference = rig.run(steps, &mut Tally::default());
+        let is_difference = difference.is_some();
+        seen = difference.unwrap_or(seen.clone());
+        is_difference
+    });
+    let comes_again = rig.run(&shrunk, &mut Tally::default()).is_some();
+    format!(
+        "{full} commands shrunk to {}{}:\n\n{}\n{seen}",
+        seen.step + 1,
+        if comes_again { "" } else { ", but the difference comes and goes" },
+        stream::redis_cli_lines(&shrunk[..=seen.step])
+    )
 }
 
 fn first_seed() -> u64 {

@@ -770,6 +770,8 @@ fn layout(kind: Kind, key_len: usize, inline_len: usize, has_expire: bool) -> La
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::sorted_set::SortedSet;
+    use crate::random::Random;
 
     fn text(entry: &Entry) -> String {
         match entry.view().string() {
@@ -855,6 +857,74 @@ mod tests {
     impl Entry {
         fn from_blob_for_test(blob: Blob) -> Entry {
             Entry::new(b"k", NewValue::Blob(blob), Some(3))
+        }
+    }
+
+    #[test]
+    fn an_object_moves_with_its_entry_and_is_freed_once() {
+        let object = || {
+            let mut set = SortedSet::default();
+            set.insert(7, b"member", 1.5);
+            NewValue::Object(Box::new(Object::SortedSet(set)))
+        };
+        let len = |entry: &Entry| match entry.view().value() {
+            Value::Object(Object::SortedSet(set)) => set.len(),
+            other => panic!("{other:?}"),
+        };
+        let mut entry = Entry::new(b"key", object(), None);
+        entry.set_expire(Some(7));
+        let mut entry = entry.renamed(b"a longer key");
+        entry.set_expire(None);
+        let mut other = entry.view().with_key(b"other");
+        let Object::SortedSet(set) = entry.object_mut() else { panic!("it is what it was") };
+        set.insert(9, b"another", 2.5);
+        assert_eq!((len(&entry), len(&other)), (2, 1));
+        assert_eq!(
+            (entry.view().key(), entry.view().data_type()),
+            (&b"a longer key"[..], DataType::SortedSet)
+        );
+        // In place, since the shape is the same, and with another shape.
+        entry.replace(object(), Expire::Keep);
+        assert_eq!(len(&entry), 1);
+        entry.replace(NewValue::Int(5), Expire::At(3));
+        assert_eq!(text(&entry), "5");
+        let taken = other.take_object();
+        assert!(matches!(taken, Some(Object::SortedSet(set)) if set.len() == 1));
+        assert!(other.take_object().is_none() && text(&other) == "0");
+        entry.replace(object(), Expire::Clear);
+        assert_eq!(len(&entry), 1);
+    }
+
+    #[test]
+    fn edits_of_packed_bytes_agree_with_a_vector() {
+        let mut random = Random::new(11);
+        for round in 0..if cfg!(miri) { 3 } else { 100 } {
+            let mut model = vec![b'a'; random.below(600)];
+            let mut entry = Entry::new(b"key", NewValue::Packed(Packing::List, &model), None);
+            for step in 0..if cfg!(miri) { 25 } else { 200 } {
+                let start = random.below(model.len() + 1);
+                let end = start + random.below(model.len() - start + 1).min(random.below(300));
+                let with = vec![b'a' + (step % 26) as u8; random.below(if step % 9 == 0 { 400 } else { 9 })];
+                match random.below(6) {
+                    0 => entry.set_expire(random.one_in(2).then_some(step)),
+                    1 => entry = entry.renamed(&vec![b'k'; random.below(40)]),
+                    2 => {
+                        let with = &with[..with.len().min(model.len() - start)];
+                        entry.packed_mut().overwrite(start, with);
+                        model[start..start + with.len()].copy_from_slice(with);
+                    }
+                    _ => {
+                        entry.packed_mut().splice(start..end, &with);
+                        model.splice(start..end, with);
+                    }
+                }
+                assert_eq!(entry.packed_mut().bytes(), model, "round {round}, step {step}");
+                let least = HEADER_LEN + entry.view().key().len() + model.len();
+                assert!((least..least * 9 / 8 + 24).contains(&entry.view().memory_bytes()));
+            }
+            let expire = if random.one_in(2) { Expire::Keep } else { Expire::At(9) };
+            entry.replace(NewValue::Packed(Packing::Set, &model), expire);
+            assert!(matches!(entry.view().value(), Value::Packed(Packing::Set, bytes) if bytes == model));
         }
     }
 

@@ -54,8 +54,8 @@ pub(crate) enum Arg {
     FieldOffset,
     /// The number of a database.
     Database,
-    /// A time to live: so long that it does not end during the run, or already over, or not possible. No long one is
-    /// drawn twice in a stream, because whether GT and LT see equal times depends on the millisecond.
+    /// A time to live: so long that it does not end during the run, or already over, or not possible. No two long ones of a
+    /// stream are near each other, because whether GT and LT see equal times depends on the millisecond.
     Ttl(Unit),
     /// A fixed word, in upper, lower or mixed case.
     Word(&'static str),
@@ -375,8 +375,8 @@ impl<'a> Generator<'a> {
     fn ttl(&mut self, unit: Unit) -> Vec<u8> {
         let is_absolute = matches!(unit, Unit::UnixSeconds | Unit::UnixMillis);
         match self.rng.u8(..20) {
-            0 => self.choose(ODD).to_vec(),
-            1 => self.choose(TTLS_AT_THE_EDGE).to_vec(),
+            0 => self.unused_ttl(ODD, unit),
+            1 => self.unused_ttl(TTLS_AT_THE_EDGE, unit),
             2 if is_absolute => {
                 self.has_past_time = true;
                 self.choose(&[&b"1"[..], b"1000", b"1000000000"]).to_vec()
@@ -389,6 +389,22 @@ impl<'a> Generator<'a> {
                 digits(if is_seconds { seconds } else { seconds * 1_000 })
             }
         }
+    }
+
+    /// One of these, or another text that is no possible time when it or one near it was drawn before.
+    fn unused_ttl(&mut self, from: &[&[u8]], unit: Unit) -> Vec<u8> {
+        let text = self.choose(from);
+        let number: Option<u64> = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        let is_seconds = matches!(unit, Unit::Seconds | Unit::UnixSeconds);
+        let Some(millis) = number.map(|number| number.saturating_mul(if is_seconds { 1_000 } else { 1 }))
+        else {
+            return text.to_vec();
+        };
+        self.has_past_time |= unit == Unit::UnixMillis && (1..UNIX_SECONDS_BASE * 1_000).contains(&millis);
+        if millis > 0 && !self.ttls_used.insert(millis / (TTL_SECONDS_STEP * 1_000)) {
+            return b"9223372036854775808".to_vec();
+        }
+        text.to_vec()
     }
 
     fn ttl_seconds_unused(&mut self) -> u64 {
@@ -466,6 +482,22 @@ fn digits(number: impl ToString) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_long_times_of_a_stream_are_equal_or_near() {
+        let (mut rng, mut ttls_used) = (Rng::with_seed(5), HashSet::new());
+        let mut generator = Generator::new(&mut rng, &mut ttls_used);
+        let mut drawn: Vec<u64> = (0..20_000)
+            .filter_map(|_| {
+                let ttl = str::from_utf8(&generator.ttl(Unit::Millis)).ok()?.parse::<u64>().ok()?;
+                // More milliseconds from now on are too many.
+                Some(ttl).filter(|ttl| (1..=i64::MAX as u64 - 2_000_000_000_000).contains(ttl))
+            })
+            .collect();
+        drawn.sort_unstable();
+        assert!(drawn.len() > 15_000 && drawn.contains(&9223370000000000000));
+        assert!(drawn.windows(2).all(|pair| pair[1] - pair[0] >= 30_000), "{drawn:?}");
+    }
 
     #[test]
     fn no_odd_argument_is_a_short_ttl_or_a_large_offset() {

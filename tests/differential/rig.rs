@@ -11,8 +11,8 @@ use crate::compare::{self, Queue};
 use crate::rows::{self, ROWS};
 use crate::stream::{CONNECTIONS, Step};
 
-/// No command of a stream takes long; a server that is silent for so long hangs.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
+/// No command of a stream takes long; a server that is silent for so long hangs, however busy the machine is.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 /// A reply is printed up to this many characters.
 const PRINTED_CHARS_MAX: usize = 2_000;
 
@@ -29,12 +29,14 @@ struct Side {
 }
 
 /// The first reply that differs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Difference {
     /// Which step of the stream.
     pub(crate) step: usize,
-    expected: String,
-    got: String,
+    /// The oracle's reply, printed.
+    pub(crate) expected: String,
+    /// The subject's reply, printed.
+    pub(crate) got: String,
 }
 
 /// How many replies of each row were no error.

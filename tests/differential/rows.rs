@@ -219,6 +219,9 @@ const SORT_BY_TEXT: &[Sequence] =
     &[&[Word("DESC")], LIMIT, &[Word("GET"), Word("w_*")], &[Word("GET"), Word("nostar")]];
 const SORT_NOTHING: &[Sequence] =
     &[&[Word("DESC")], LIMIT, &[Word("ALPHA")], &[Word("GET"), Word("w_*")], &[Value]];
+/// Mostly keys that only these commands use: others overwrite a stream before a group has read it.
+const STREAM_KEY: crate::argument::Arg =
+    OneOf(&[&[Word("log")], &[Word("log")], &[Word("log")], &[Word("log2")], &[Word("{log}3")], &[Key]]);
 /// Ids of entries: few milliseconds, so that commands meet and a stream grows for long.
 const ENTRY_ID: crate::argument::Arg = OneOf(&[
     &[Word("1-1")],
@@ -267,15 +270,15 @@ const GROUP: crate::argument::Arg = OneOf(&[&[Word("g")], &[Word("g")], &[Word("
 /// nobody who gets nothing.
 const CONSUMER: crate::argument::Arg = OneOf(&[&[Word("c")], &[Word("d")], &[Word("streams")]]);
 const STREAMS: crate::argument::Arg = OneOf(&[
-    &[Word("STREAMS"), SmallKey, ENTRY_ID],
-    &[Word("STREAMS"), SmallKey, SmallKey, ENTRY_ID, ENTRY_ID],
-    &[Word("STREAMS"), SmallKey, SmallKey, SmallKey, Word("$"), ENTRY_ID, Word("0")],
+    &[Word("STREAMS"), STREAM_KEY, ENTRY_ID],
+    &[Word("STREAMS"), STREAM_KEY, STREAM_KEY, ENTRY_ID, ENTRY_ID],
+    &[Word("STREAMS"), STREAM_KEY, STREAM_KEY, STREAM_KEY, Word("$"), ENTRY_ID, Word("0")],
 ]);
 const GROUP_STREAMS: crate::argument::Arg = OneOf(&[
-    &[Word("STREAMS"), SmallKey, Word(">")],
-    &[Word("STREAMS"), SmallKey, ENTRY_ID],
-    &[Word("STREAMS"), SmallKey, SmallKey, Word(">"), Word(">")],
-    &[Word("STREAMS"), SmallKey, Word("$")],
+    &[Word("STREAMS"), STREAM_KEY, Word(">")],
+    &[Word("STREAMS"), STREAM_KEY, ENTRY_ID],
+    &[Word("STREAMS"), STREAM_KEY, STREAM_KEY, Word(">"), Word(">")],
+    &[Word("STREAMS"), STREAM_KEY, Word("$")],
 ]);
 const GROUP_START: crate::argument::Arg = OneOf(&[&[Word("0")], &[Word("$")], &[ENTRY_ID]]);
 const CLAIM_OPTIONS: &[Sequence] =
@@ -493,28 +496,28 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "ZUNION", weight: 5, args: &[SETS, Options(AGGREGATES), Options(&[WITH_SCORES])] },
     Row { name: "ZUNIONSTORE", weight: 4, args: &[SmallKey, SETS, Options(AGGREGATES)] },
     // Streams.
-    Row { name: "XACK", weight: 6, args: &[Key, GROUP, Times(1, 3, &[ENTRY_ID])] },
-    Row { name: "XADD", weight: 45, args: &[Key, NEW_ID, ENTRY_FIELDS] },
-    Row { name: "XADD", weight: 20, args: &[Key, Options(&[&[Word("NOMKSTREAM")], &[TRIMMING]]), NEW_ID, ENTRY_FIELDS] },
-    Row { name: "XAUTOCLAIM", weight: 5, args: &[Key, GROUP, CONSUMER, Word("0"), ID_BOUND, Options(&[&[Word("COUNT"), Word("2")], &[Word("JUSTID")]])] },
-    Row { name: "XCLAIM", weight: 8, args: &[Key, GROUP, CONSUMER, Word("0"), Times(1, 3, &[ENTRY_ID]), Options(CLAIM_OPTIONS)] },
-    Row { name: "XDEL", weight: 8, args: &[Key, Times(1, 3, &[ENTRY_ID])] },
-    Row { name: "XGROUP", weight: 12, args: &[Word("CREATE"), Key, GROUP, GROUP_START, Options(&[&[Word("MKSTREAM")], &[Word("ENTRIESREAD"), Index]])] },
-    Row { name: "XGROUP", weight: 3, args: &[Word("CREATECONSUMER"), Key, GROUP, OneOf(&[&[Word("e")], &[Word("f")]])] },
-    Row { name: "XGROUP", weight: 2, args: &[Word("DELCONSUMER"), Key, GROUP, CONSUMER] },
-    Row { name: "XGROUP", weight: 2, args: &[Word("DESTROY"), Key, GROUP] },
-    Row { name: "XGROUP", weight: 4, args: &[Word("SETID"), Key, GROUP, GROUP_START, Options(&[&[Word("ENTRIESREAD"), Index]])] },
-    Row { name: "XINFO", weight: 10, args: &[Word("STREAM"), Key] },
-    Row { name: "XLEN", weight: 6, args: &[Key] },
-    Row { name: "XPENDING", weight: 6, args: &[Key, GROUP] },
-    Row { name: "XPENDING", weight: 6, args: &[Key, GROUP, ID_BOUND, ID_BOUND, Index, Options(&[&[CONSUMER]])] },
-    Row { name: "XRANGE", weight: 12, args: &[Key, ID_BOUND, ID_BOUND, Options(&[COUNT])] },
+    Row { name: "XACK", weight: 6, args: &[STREAM_KEY, GROUP, Times(1, 3, &[ENTRY_ID])] },
+    Row { name: "XADD", weight: 45, args: &[STREAM_KEY, NEW_ID, ENTRY_FIELDS] },
+    Row { name: "XADD", weight: 20, args: &[STREAM_KEY, Options(&[&[Word("NOMKSTREAM")], &[TRIMMING]]), NEW_ID, ENTRY_FIELDS] },
+    Row { name: "XAUTOCLAIM", weight: 5, args: &[STREAM_KEY, GROUP, CONSUMER, Word("0"), ID_BOUND, Options(&[&[Word("COUNT"), Word("2")], &[Word("JUSTID")]])] },
+    Row { name: "XCLAIM", weight: 8, args: &[STREAM_KEY, GROUP, CONSUMER, Word("0"), Times(1, 3, &[ENTRY_ID]), Options(CLAIM_OPTIONS)] },
+    Row { name: "XDEL", weight: 8, args: &[STREAM_KEY, Times(1, 3, &[ENTRY_ID])] },
+    Row { name: "XGROUP", weight: 12, args: &[Word("CREATE"), STREAM_KEY, GROUP, GROUP_START, Options(&[&[Word("MKSTREAM")], &[Word("ENTRIESREAD"), Index]])] },
+    Row { name: "XGROUP", weight: 3, args: &[Word("CREATECONSUMER"), STREAM_KEY, GROUP, OneOf(&[&[Word("e")], &[Word("f")]])] },
+    Row { name: "XGROUP", weight: 2, args: &[Word("DELCONSUMER"), STREAM_KEY, GROUP, CONSUMER] },
+    Row { name: "XGROUP", weight: 2, args: &[Word("DESTROY"), STREAM_KEY, GROUP] },
+    Row { name: "XGROUP", weight: 4, args: &[Word("SETID"), STREAM_KEY, GROUP, GROUP_START, Options(&[&[Word("ENTRIESREAD"), Index]])] },
+    Row { name: "XINFO", weight: 10, args: &[Word("STREAM"), STREAM_KEY] },
+    Row { name: "XLEN", weight: 6, args: &[STREAM_KEY] },
+    Row { name: "XPENDING", weight: 6, args: &[STREAM_KEY, GROUP] },
+    Row { name: "XPENDING", weight: 6, args: &[STREAM_KEY, GROUP, ID_BOUND, ID_BOUND, Index, Options(&[&[CONSUMER]])] },
+    Row { name: "XRANGE", weight: 12, args: &[STREAM_KEY, ID_BOUND, ID_BOUND, Options(&[COUNT])] },
     Row { name: "XREAD", weight: 12, args: &[Options(&[COUNT]), STREAMS] },
     Row { name: "XREADGROUP", weight: 20, args: &[Word("GROUP"), GROUP, CONSUMER, Options(&[COUNT, &[Word("NOACK")]]), GROUP_STREAMS] },
     Row { name: "XREADGROUP", weight: 4, args: &[Word("COUNT"), Word("2"), Word("GROUP"), Word("g"), Word("c"), GROUP_STREAMS] },
-    Row { name: "XREVRANGE", weight: 10, args: &[Key, ID_BOUND, ID_BOUND, Options(&[COUNT])] },
-    Row { name: "XSETID", weight: 3, args: &[Key, ENTRY_ID, Options(&[&[Word("ENTRIESADDED"), Index], &[Word("MAXDELETEDID"), ENTRY_ID]])] },
-    Row { name: "XTRIM", weight: 8, args: &[Key, TRIMMING] },
+    Row { name: "XREVRANGE", weight: 10, args: &[STREAM_KEY, ID_BOUND, ID_BOUND, Options(&[COUNT])] },
+    Row { name: "XSETID", weight: 3, args: &[STREAM_KEY, ENTRY_ID, Options(&[&[Word("ENTRIESADDED"), Index], &[Word("MAXDELETEDID"), ENTRY_ID]])] },
+    Row { name: "XTRIM", weight: 8, args: &[STREAM_KEY, TRIMMING] },
     // Transactions, beside those that the stream makes in one piece: often in the wrong place.
     Row { name: "MULTI", weight: 1, args: &[] },
     Row { name: "EXEC", weight: 4, args: &[] },

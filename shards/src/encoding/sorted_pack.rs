@@ -302,20 +302,17 @@ mod tests {
         pack
     }
 
-    fn text(items: impl Iterator<Item = (Value<'static>, f64)>) -> String {
+    fn text<'a>(items: impl Iterator<Item = (Value<'a>, f64)>) -> String {
         let mut text = itoa::Buffer::new();
         let words = items
             .map(|(member, score)| format!("{}={score}", String::from_utf8_lossy(member.bytes(&mut text))));
         words.collect::<Vec<_>>().join(" ")
     }
 
-    fn leaked(pack: Vec<u8>) -> SortedPack<'static> {
-        SortedPack::new(pack.leak())
-    }
-
     #[test]
     fn members_lie_in_the_order_of_scores_then_bytes() {
-        let set = leaked(pack(&[("b", 1.0), ("a", 1.0), ("10", 1.0), ("9", 1.0), ("c", -0.5), ("d", 1e300)]));
+        let bytes = pack(&[("b", 1.0), ("a", 1.0), ("10", 1.0), ("9", 1.0), ("c", -0.5), ("d", 1e300)]);
+        let set = SortedPack::new(&bytes);
         assert_eq!(text(set.items()), format!("c=-0.5 10=1 9=1 a=1 b=1 d={}", 1e300));
         assert_eq!(set.rank(b"9"), Some((2, 1.0)));
         assert_eq!(set.rank(b"x"), None);
@@ -415,7 +412,8 @@ mod tests {
     #[test]
     fn ranges_of_members_with_equal_scores_are_the_same_from_both_ends() {
         let names = ["a", "b", "c", "d"];
-        let set = leaked(pack(&names.map(|name| (name, 0.0))));
+        let bytes = pack(&names.map(|name| (name, 0.0)));
+        let set = SortedPack::new(&bytes);
         let model = set.to_sorted_set(|member| u64::from(member[0]) << 40);
         let mut bounds = vec![LexBound::Lowest, LexBound::Highest];
         for name in ["a", "b", "bb", "d", "e", ""] {

@@ -444,16 +444,17 @@ mod tests {
 
     #[test]
     fn counters_that_grow_wider_leave_entries_intact() {
+        let last = if cfg!(miri) { 130 } else { 300 };
         let fields: &[Pair] = &[(b"a", b"b")];
         let entries: Vec<(StreamId, &[Pair])> =
-            (1..=300).map(|seq| (StreamId::new(1000, seq), fields)).collect();
+            (1..=last).map(|seq| (StreamId::new(1000, seq), fields)).collect();
         let mut block = block(&entries);
-        for seq in 1..=299 {
+        for seq in 1..last {
             delete(&mut block, StreamId::new(1000, seq));
-            assert_eq!((block.master().live, block.master().deleted), (300 - seq, seq));
+            assert_eq!((block.master().live, block.master().deleted), (last - seq, seq));
         }
         assert!(block.is_sound(MASTER));
-        assert_eq!(walked(&block, MASTER, true)[0], "1000-300 a b");
+        assert_eq!(walked(&block, MASTER, true)[0], format!("1000-{last} a b"));
     }
 
     #[test]
