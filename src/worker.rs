@@ -42,8 +42,6 @@ use crate::turns::{Begin, TurnTimes};
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
 /// A turn of a stopping worker waits at most so long.
 const STOPPING_TURN_MAX: Duration = Duration::from_millis(1);
-/// A busy worker lets glommio's other tasks run once in so many turns.
-const TURNS_BEFORE_YIELD: u32 = 64;
 /// Batches taken from one other worker in a turn.
 const BATCHES_PER_TURN: usize = 8;
 /// The cron looks at one in so many connections each time.
@@ -210,8 +208,8 @@ impl Worker {
     pub async fn run(mut self) {
         self.listen();
         self.ring.tick();
-        let mut turns = 0u32;
         while !self.node.stopping.load(Ordering::Relaxed) {
+            let last_cron_ms = self.last_cron_ms;
             self.turn();
             if self.has_work() {
                 self.submit(Wait::No);
@@ -219,8 +217,7 @@ impl Worker {
                 self.submit(self.wait());
                 self.mesh.unpark();
             }
-            turns = turns.wrapping_add(1);
-            if turns.is_multiple_of(TURNS_BEFORE_YIELD) {
+            if self.last_cron_ms != last_cron_ms {
                 glommio::executor().yield_now().await;
             }
         }
