@@ -21,6 +21,12 @@ use crate::session::{ReplyMode, Session};
 use crate::session_ctx::{Flow, SessionCtx};
 use crate::tracking::Mode;
 
+/// The words that [`on_or_off`] and CLIENT TRACKING understand.
+const ON_OR_OFF: &[Arg] = &[
+    Arg { name: "on", kind: ArgKind::PureToken, token: "ON", ..Arg::BASE },
+    Arg { name: "off", kind: ArgKind::PureToken, token: "OFF", ..Arg::BASE },
+];
+
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
     run: client,
@@ -292,15 +298,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
                 arity: Arity::Exactly(3),
                 flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
                 acl: acl::CONNECTION,
-                args: &[Arg {
-                    name: "enabled",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "on", kind: ArgKind::PureToken, token: "ON", ..Arg::BASE },
-                        Arg { name: "off", kind: ArgKind::PureToken, token: "OFF", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                }],
+                args: &[Arg { name: "enabled", kind: ArgKind::OneOf, args: ON_OR_OFF, ..Arg::BASE }],
                 ..CommandSpec::BASE
             },
             subcommands: &[],
@@ -385,15 +383,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
                 arity: Arity::Exactly(3),
                 flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
                 acl: acl::CONNECTION,
-                args: &[Arg {
-                    name: "enabled",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "on", kind: ArgKind::PureToken, token: "ON", ..Arg::BASE },
-                        Arg { name: "off", kind: ArgKind::PureToken, token: "OFF", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                }],
+                args: &[Arg { name: "enabled", kind: ArgKind::OneOf, args: ON_OR_OFF, ..Arg::BASE }],
                 ..CommandSpec::BASE
             },
             subcommands: &[],
@@ -410,15 +400,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
                 flags: flags::CHANGES_TRACKING | flags::NOSCRIPT | flags::LOADING | flags::STALE,
                 acl: acl::CONNECTION,
                 args: &[
-                    Arg {
-                        name: "status",
-                        kind: ArgKind::OneOf,
-                        args: &[
-                            Arg { name: "on", kind: ArgKind::PureToken, token: "ON", ..Arg::BASE },
-                            Arg { name: "off", kind: ArgKind::PureToken, token: "OFF", ..Arg::BASE },
-                        ],
-                        ..Arg::BASE
-                    },
+                    Arg { name: "status", kind: ArgKind::OneOf, args: ON_OR_OFF, ..Arg::BASE },
                     Arg {
                         name: "client-id",
                         kind: ArgKind::Integer,
