@@ -18,6 +18,7 @@ mod name_table;
 pub mod net;
 pub mod node;
 pub mod notifications;
+pub mod process;
 pub mod protocol;
 pub mod publish;
 pub mod pubsub;

@@ -28,6 +28,7 @@ mod pipelines;
 mod privileges;
 mod protocol;
 mod pubsub;
+mod refusals;
 mod shutdown;
 mod slot_moves;
 mod tracking;
