@@ -23,6 +23,7 @@ pub mod protocol;
 pub mod publish;
 pub mod pubsub;
 pub mod push;
+pub mod rates;
 pub mod registry;
 pub mod server;
 pub mod session;

@@ -1,6 +1,7 @@
 //! Session commands: what works on the connection, the server and the table of commands, by topic.
 
 pub mod client;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod connection;
@@ -16,6 +17,7 @@ use crate::registry::{Registry, SessionCommand};
 /// All session commands, topic by topic.
 pub const TOPICS: &[&[SessionCommand]] = &[
     client::COMMANDS,
+    cluster::COMMANDS,
     command::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
