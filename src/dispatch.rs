@@ -127,6 +127,8 @@ impl Worker {
     pub(crate) fn reply_error(&mut self, connection: &mut Connection, error: &CommandError) {
         if connection.session.reply_mode == ReplyMode::On {
             connection.replies.writer().error(error);
+        } else {
+            shards::error_counts::count(&error.bytes());
         }
     }
 

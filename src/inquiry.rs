@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use shards::error_counts::ErrorCounts;
 use shards::reply::Reply;
 use shards::slot::ShardId;
 use shards::tracking::ConnectionId;
@@ -89,6 +90,12 @@ pub struct Report {
     pub evicted_keys: u64,
     /// Keys of FLUSHALL ASYNC and FLUSHDB ASYNC that are still to be freed.
     pub lazyfree_pending: usize,
+    /// Errors replied since the start or CONFIG RESETSTAT.
+    pub errors: ErrorCounts,
+    /// Changes of keys since the start.
+    pub changes: u64,
+    /// Memory that connections hold, in bytes.
+    pub clients_bytes: usize,
     /// Clients that wait in a blocking command.
     pub blocked_clients: usize,
     /// Clients that track.

@@ -6,11 +6,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::config::LogLevel;
+use crate::sys;
 
 /// What the process is, as the letter after its id says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ struct Logger {
 }
 
 static LOGGER: OnceLock<Logger> = OnceLock::new();
+static COPIES_TO_SYSLOG: AtomicBool = AtomicBool::new(false);
 static ROLE: AtomicU8 = AtomicU8::new(Role::Primary as u8);
 
 /// Starts logging. To be called once, before the first thread is started; called again, it only sets the level.
@@ -59,6 +61,21 @@ pub fn set_level(level: LogLevel) {
         LogLevel::Warning => LevelFilter::Warn,
         LogLevel::Nothing => LevelFilter::Off,
     });
+}
+
+/// From now on lines go to the system's log too, which has been opened by [`sys::open_syslog`].
+pub fn copy_to_syslog() {
+    COPIES_TO_SYSLOG.store(true, Ordering::Relaxed);
+}
+
+/// The system's word for how serious a line is (Redis: syslogLevelMap).
+fn syslog_priority(level: Level) -> i32 {
+    match level {
+        Level::Trace => libc::LOG_DEBUG,
+        Level::Debug => libc::LOG_INFO,
+        Level::Info => libc::LOG_NOTICE,
+        Level::Warn | Level::Error => libc::LOG_WARNING,
+    }
 }
 
 /// Chooses the letter of the lines from now on.
@@ -94,6 +111,9 @@ impl Log for Logger {
             true => io::stdout().lock().write_all(line.as_bytes()),
             false => open(&self.file).and_then(|mut file| file.write_all(line.as_bytes())),
         };
+        if COPIES_TO_SYSLOG.load(Ordering::Relaxed) {
+            sys::write_syslog(syslog_priority(record.level()), &record.args().to_string());
+        }
     }
 
     fn flush(&self) {}

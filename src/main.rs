@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use shoal::config::{self, Action};
-use shoal::{allocator, log as logging, server};
+use shoal::{allocator, commands, process, server};
 
 #[global_allocator]
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;
@@ -20,14 +20,18 @@ fn main() -> ExitCode {
     if loaded.sentinel {
         return fail("Sentinel mode is not part of this version of shoal.");
     }
+    let registry = match commands::registry(loaded.renames) {
+        Ok(registry) => registry,
+        Err(error) => return fail(&error.to_string()),
+    };
     let config = loaded.config;
-    if let Err(error) = logging::init(config.loglevel, &config.logfile) {
-        return fail(&format!("Can't open the log file {}: {error}", config.logfile.display()));
+    if let Err(text) = process::settle(&config) {
+        return fail(&text);
     }
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
-    match server::run(config, loaded.file) {
+    match server::run(config, loaded.file, registry) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");

@@ -35,17 +35,16 @@ struct Words {
 }
 
 impl NameTable {
-    /// The table of these names; each gets its position in the sequence. At most 65536.
+    /// The table of these names with their positions.
     ///
     /// # Panics
     /// When a name is there twice, is empty or has capitals.
-    pub(crate) fn new<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> NameTable {
+    pub(crate) fn new<'a>(names: impl ExactSizeIterator<Item = (&'a str, u16)>) -> NameTable {
         let slot_count = (names.len() * SLOTS_PER_NAME).next_power_of_two().max(SLOTS_PER_NAME);
         let empty = Slot { words: Words { first: 0, last: 0, len: 0 }, position: 0 };
         let slots = vec![empty; slot_count].into_boxed_slice();
         let mut table = NameTable { slots, shift: u64::BITS - slot_count.trailing_zeros(), long: Vec::new() };
-        for (position, name) in names.enumerate() {
-            let position = u16::try_from(position).expect("there are a few hundred commands");
+        for (name, position) in names {
             assert!(!name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase()), "name {name:?}");
             assert!(table.position(name.as_bytes()).is_none(), "the command {name} is there twice");
             match Words::new(name.as_bytes()) {
@@ -141,10 +140,14 @@ mod tests {
         }
     }
 
+    fn table(names: &[&str]) -> NameTable {
+        NameTable::new(names.iter().enumerate().map(|(position, name)| (*name, position as u16)))
+    }
+
     #[test]
     fn names_of_every_length_are_told_apart() {
         let names: Vec<String> = (1..=40).map(|len| "a".repeat(len)).collect();
-        let table = NameTable::new(names.iter().map(String::as_str));
+        let table = table(&names.iter().map(String::as_str).collect::<Vec<_>>());
         for (position, name) in names.iter().enumerate() {
             assert_eq!(table.position(name.to_uppercase().as_bytes()), Some(position as u16), "{name}");
         }
@@ -165,7 +168,7 @@ mod tests {
             "zrevrangebyscore",
             "georadiusbymember",
         ];
-        let table = NameTable::new(names.into_iter());
+        let table = table(&names);
         for name in names {
             for at in 0..name.len() {
                 for byte in (0..=u8::MAX).filter(|byte| byte.to_ascii_lowercase() != name.as_bytes()[at]) {
@@ -180,6 +183,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "the command get is there twice")]
     fn a_name_cannot_be_there_twice() {
-        NameTable::new(["get", "set", "get"].into_iter());
+        table(&["get", "set", "get"]);
     }
 }

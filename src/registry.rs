@@ -95,8 +95,8 @@ impl Entry {
 pub struct Registry {
     /// The commands in the order of the rows, then all subcommands; `entries[id]`.
     entries: Vec<Entry>,
-    /// How many of them are no subcommands.
-    command_count: usize,
+    /// The commands that can be called, in the order of the rows, by the names that they are called by.
+    callable: Vec<(String, CommandId)>,
     names: NameTable,
 }
 
@@ -130,8 +130,36 @@ impl Registry {
             }
             entries[container].subcommands = start..entries.len();
         }
-        let names = NameTable::new(entries[..command_count].iter().map(|entry| entry.spec().name));
-        Registry { entries, command_count, names }
+        let commands = entries[..command_count].iter();
+        let callable: Vec<_> = commands.map(|entry| (entry.spec().name.to_owned(), entry.id)).collect();
+        let names = NameTable::new(callable.iter().map(|(name, id)| (name.as_str(), id.0)));
+        Registry { entries, callable, names }
+    }
+
+    /// From now on the command that is called `from` is called `to` and nothing else; with an empty `to` it cannot be
+    /// called. What it is called in COMMAND's replies and in errors stays as it is, as in Redis.
+    ///
+    /// # Errors
+    /// Redis's words for a name that no command has, and for one that another command has.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), &'static str> {
+        let is_called = |(name, _): &(String, CommandId)| from.eq_ignore_ascii_case(name.as_bytes());
+        let Some(at) = self.callable.iter().position(is_called) else {
+            return Err("No such command in rename-command");
+        };
+        let Ok(to) = std::str::from_utf8(to) else {
+            return Err("The new name of a command must be text in UTF-8");
+        };
+        let to = to.to_ascii_lowercase();
+        if self.callable.iter().enumerate().any(|(other, (name, _))| other != at && *name == to) {
+            return Err("Target command name already exists");
+        }
+        if to.is_empty() {
+            self.callable.remove(at);
+        } else {
+            self.callable[at].0 = to;
+        }
+        self.names = NameTable::new(self.callable.iter().map(|(name, id)| (name.as_str(), id.0)));
+        Ok(())
     }
 
     /// The command of this name, in any case; not for subcommands. Does not allocate.
@@ -149,9 +177,9 @@ impl Registry {
         &self.entries[usize::from(id.0)]
     }
 
-    /// All commands, in the order of the rows, without subcommands.
-    pub fn commands(&self) -> &[Entry] {
-        &self.entries[..self.command_count]
+    /// All commands that can be called, in the order of the rows, without subcommands.
+    pub fn commands(&self) -> impl ExactSizeIterator<Item = &Entry> + Clone {
+        self.callable.iter().map(|(_, id)| self.get(*id))
     }
 
     /// The subcommands of a container.
@@ -368,7 +396,7 @@ mod tests {
     }
 
     fn plan_of(spec: CommandSpec) -> Plan {
-        registry(spec).commands()[0].plan
+        registry(spec).get(CommandId(0)).plan
     }
 
     #[test]
@@ -407,6 +435,27 @@ mod tests {
         assert_eq!(called("OBJECT Freq a"), Some(("object|freq", Plan::SingleKey(2))));
         assert_eq!(called("object"), Some(("object", Plan::NoKeys)));
         assert_eq!(called("object nosuch"), None);
+    }
+
+    #[test]
+    fn a_renamed_command_is_called_by_its_new_name_only() {
+        let mut registry = registry(READ);
+        let id = |registry: &Registry, name: &str| registry.lookup(name.as_bytes()).map(|id| id.0);
+        assert_eq!(registry.rename(b"nosuch", b"x"), Err("No such command in rename-command"));
+        assert_eq!(registry.rename(b"session|id", b"x"), Err("No such command in rename-command"));
+        assert_eq!(registry.rename(b"READ", b"SESSION"), Err("Target command name already exists"));
+        assert_eq!(registry.rename(b"READ", b"\xff"), Err("The new name of a command must be text in UTF-8"));
+        assert_eq!(registry.rename(b"READ", b"Fetch It"), Ok(()));
+        assert_eq!(registry.rename(b"fetch it", b"again"), Ok(()));
+        assert_eq!(
+            (id(&registry, "read"), id(&registry, "fetch it"), id(&registry, "AGAIN")),
+            (None, None, Some(0))
+        );
+        assert_eq!(registry.commands().next().unwrap().full_name, "read");
+        assert_eq!(registry.rename(b"session", b"read"), Ok(()));
+        assert_eq!(registry.find(b"read|id").unwrap().full_name, "session|id");
+        assert_eq!(registry.rename(b"read", b""), Ok(()));
+        assert_eq!((id(&registry, "read"), registry.commands().len()), (None, 1));
     }
 
     #[test]

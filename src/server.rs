@@ -24,11 +24,12 @@ use crate::mesh::Mesh;
 use crate::net::listener::{self, Listener};
 use crate::net::ring::ClientRing;
 use crate::node::{Node, SHOAL_VERSION};
+use crate::process::{self, PidFile};
 use crate::pubsub::SubscriptionCounts;
 use crate::registry::Registry;
 use crate::tracking::TrackingCounts;
 use crate::worker::{Worker, WorkerParts};
-use crate::{allocator, clock, commands, sys};
+use crate::{allocator, clock, sys};
 
 /// Descriptors that the process needs besides those of its clients (Redis: CONFIG_MIN_RESERVED_FDS), and for each
 /// worker: rings, event descriptors, listeners.
@@ -55,7 +56,7 @@ impl fmt::Display for StartError {
 ///
 /// # Errors
 /// Whatever keeps it from starting.
-pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), StartError> {
+pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry) -> Result<(), StartError> {
     log::info!("oO0OoO0OoO0Oo Shoal is starting oO0OoO0OoO0Oo");
     let cpus = sys::allowed_cpus();
     let workers = worker_count(&config, &cpus);
@@ -69,11 +70,13 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
     let mut signals = Signals::new([SIGTERM, SIGINT])
         .map_err(|error| StartError(format!("Could not listen for signals: {error}")))?;
     let mut listeners = open_listeners(&config, workers)?;
+    // Not before the port is ours: the file may be that of a server that has it.
+    let pid_file = PidFile::write(&config);
     let unix_path = config.unixsocket.clone();
     let config = Arc::new(config);
     // Shared by all workers until the process ends, so it is never freed.
     let node: &'static Node = Box::leak(Box::new(Node {
-        registry: Registry::new(shards::commands::FAMILIES, commands::TOPICS),
+        registry,
         run_id: random_hex(),
         started_ms: clock::now_ms(),
         config_file,
@@ -137,7 +140,9 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
             if let Some(path) = &unix_path {
                 log::info!("Ready to accept connections unix, at {}", path.display());
             }
+            process::tell_ready(&config);
             wait_for_signal(node, &mut signals);
+            process::tell_stopping();
         }
         Err(_) => node.stopping.store(true, Ordering::Relaxed),
     }
@@ -151,6 +156,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
         // Somebody else may have removed it already.
         let _ = std::fs::remove_file(path);
     }
+    drop(pid_file);
     log::warn!("Shoal is now ready to exit, bye bye...");
     started
 }

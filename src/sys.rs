@@ -1,7 +1,9 @@
 //! Questions to the operating system: limits, identity, resources used.
 #![expect(unsafe_code, reason = "calls of the C library that the standard library does not offer")]
 
+use std::ffi::CString;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// The limit of open files of this process, in descriptors: soft and hard.
@@ -66,6 +68,59 @@ pub fn allowed_cpus() -> Vec<usize> {
     };
     // SAFETY: every index is under CPU_SETSIZE.
     (0..libc::CPU_SETSIZE as usize).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) }).collect()
+}
+
+/// Leaves the terminal and whoever has started the process: goes on in a child, in a session of its own, with the standard
+/// streams at `/dev/null`, while the calling process ends with success (Redis: daemonize). Only while the process has a
+/// single thread.
+///
+/// # Errors
+/// Those of fork and of opening `/dev/null`.
+pub fn run_in_background() -> io::Result<()> {
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    // SAFETY: there is no other thread whose locks or memory the child could miss, by this function's contract.
+    match unsafe { libc::fork() } {
+        -1 => return Err(io::Error::last_os_error()),
+        0 => {}
+        // SAFETY: ends the process without running what the child still needs.
+        _ => unsafe { libc::_exit(0) },
+    }
+    // SAFETY: changes the session of this process; a child of a fork leads no group, so it cannot fail.
+    unsafe { libc::setsid() };
+    for stream in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: both are open descriptors of this process, or the call fails and the stream stays.
+        unsafe { libc::dup2(null.as_raw_fd(), stream) };
+    }
+    Ok(())
+}
+
+/// Opens the connection to the system's log. `facility` is 0 for `user` and one more than the number of a local one.
+/// Called once.
+pub fn open_syslog(ident: &[u8], facility: u8) {
+    let end = ident.iter().position(|&byte| byte == 0).unwrap_or(ident.len());
+    // The C library keeps the pointer, so the name is never freed.
+    let ident = CString::new(&ident[..end]).expect("it ends before its first NUL").into_raw();
+    let facility = match facility {
+        0 => libc::LOG_USER,
+        local => libc::LOG_LOCAL0 + ((i32::from(local) - 1) << 3),
+    };
+    // SAFETY: the name lives until the process ends.
+    unsafe { libc::openlog(ident, libc::LOG_PID | libc::LOG_NDELAY | libc::LOG_NOWAIT, facility) };
+}
+
+/// Writes a line to the system's log.
+pub fn write_syslog(priority: i32, text: &str) {
+    let text = CString::new(text.replace('\0', " ")).expect("it has no NUL");
+    // SAFETY: the format takes one string, which ends in NUL and outlives the call.
+    unsafe { libc::syslog(priority, c"%s".as_ptr(), text.as_ptr()) };
+}
+
+/// The memory of the machine in bytes; 0 when the system does not tell.
+pub fn machine_memory_bytes() -> u64 {
+    // SAFETY: asks for two numbers.
+    let (pages, page_bytes) =
+        unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+    pages.max(0) as u64 * page_bytes.max(0) as u64
 }
 
 /// Name, release and machine, as `uname -srm` prints them.

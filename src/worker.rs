@@ -34,6 +34,7 @@ use crate::notifications::Channels;
 use crate::protocol::Argv;
 use crate::pubsub::{Deliveries, Registry};
 use crate::push::{Encoded, Held};
+use crate::rates::Rates;
 use crate::registry::CommandId;
 use crate::tracking::{TrackingClients, keys_max_of_shard};
 use crate::turns::{Begin, TurnTimes};
@@ -70,6 +71,12 @@ pub struct Stats {
     pub input_bytes: u64,
     /// Bytes sent to clients.
     pub output_bytes: u64,
+    /// Receives that have brought something.
+    pub reads: u64,
+    /// Sends that have ended.
+    pub writes: u64,
+    /// What was done a second lately.
+    pub rates: Rates,
     /// Commands that another shard executed.
     pub remote_commands: u64,
     /// Transactions over several shards.
@@ -328,6 +335,8 @@ impl Worker {
     }
 
     fn cron(&mut self) {
+        let Stats { commands, input_bytes, output_bytes, ref mut rates, .. } = self.stats;
+        rates.sample(self.now_ms, [commands, input_bytes, output_bytes]);
         self.listen();
         self.expire();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;

@@ -21,6 +21,7 @@ const COMMAND_ITSELF: &str = "command";
 const ALLOWED: &[Allowed] = &[
     Allowed { command: "client|setinfo", field: COMMAND_ITSELF, reason: "new in Redis 7.2" },
     Allowed { command: "client|no-touch", field: COMMAND_ITSELF, reason: "new in Redis 7.2" },
+    Allowed { command: "cluster|myshardid", field: COMMAND_ITSELF, reason: "new in Redis 7.2" },
     Allowed { command: "hexpire", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
     Allowed { command: "hexpireat", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },
     Allowed { command: "hexpiretime", field: COMMAND_ITSELF, reason: "new in Redis 7.4 and Valkey 9" },

@@ -1,5 +1,5 @@
 //! Commands that take long: what one costs, and what a client on the other core sees of it. Plain blocking sockets.
-//! It must not know which server it talks to.
+//! It does not ask which server it talks to.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use testkit::Client;
 
 use crate::random::SplitMix;
 use crate::resp::{ReplyScanner, Template};
@@ -17,10 +18,12 @@ use crate::rows::CommandWords;
 const COMMANDS_MIN: u64 = 3;
 /// Connections that are tried for probing. The kernel spreads them over the workers, about half on each of two.
 const CANDIDATES: usize = 8;
+/// Commands by which a connection is tried: so many more of them must have crossed to another core.
+const TRIALS: u64 = 16;
+/// The field of INFO that counts commands which another core has executed; only shoal has it.
+const CROSSED_FIELD: &str = "shoal_remote_commands";
 /// Probes a second, over all connections.
 const PROBES_PER_S: u64 = 1_000;
-/// A connection that waits so long for PING beside a long command is on the core of that command.
-const PING_TIME_MAX: Duration = Duration::from_millis(15);
 /// A reply takes no longer.
 const REPLY_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -100,7 +103,7 @@ pub struct Seen {
 }
 
 /// Probes for `time` while `long` runs without a pause. Probes go over those connections that the server has put on
-/// another core than that of the long command's shard; over all where there is none.
+/// another core than that of the shard with `busy_key`, where the long command runs; over all where there is none.
 ///
 /// # Errors
 /// What the sockets say; `InvalidData` for an error reply.
@@ -109,10 +112,10 @@ pub fn beside(
     probe: CommandWords,
     number_max: u64,
     long: Option<CommandWords>,
-    separator: CommandWords,
+    busy_key: &str,
     time: Duration,
 ) -> io::Result<Seen> {
-    let (mut lines, connections_apart) = lines_apart(address, separator)?;
+    let (mut lines, connections_apart) = lines_apart(address, busy_key)?;
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let looping =
@@ -128,34 +131,32 @@ pub fn beside(
     })
 }
 
-/// Connections that answer at once while a long command runs, and how many they are; all connections when none does.
-fn lines_apart(address: SocketAddr, separator: CommandWords) -> io::Result<(Vec<Line>, usize)> {
-    let (stop, ping) = (AtomicBool::new(false), Template::new(&["PING"]));
-    thread::scope(|scope| {
-        let looping = scope.spawn(|| repeat_until(address, separator, |_, _| stop.load(Ordering::Relaxed)));
-        thread::sleep(Duration::from_millis(200));
-        let mut lines = Vec::new();
-        for _ in 0..CANDIDATES {
-            let mut line = Line::connect(address)?;
-            let mut is_apart = true;
-            // Not once more after a slow one: a server with one thread takes seconds for each.
-            for _ in 0..4 {
-                let begin = Instant::now();
-                line.send(&ping, 0)?;
-                line.receive()?;
-                is_apart = is_apart && begin.elapsed() <= PING_TIME_MAX;
-                if !is_apart {
-                    break;
-                }
-            }
-            lines.push((is_apart, line));
+/// Connections on another core than the shard that has `key`, and how many they are; all connections when there are none,
+/// as on a server that does not tell. Nothing else may send commands meanwhile.
+fn lines_apart(address: SocketAddr, key: &str) -> io::Result<(Vec<Line>, usize)> {
+    let trial = Template::new(&["TYPE", key]);
+    let mut counting = Client::connect(address)?;
+    let mut lines = Vec::new();
+    for _ in 0..CANDIDATES {
+        let mut line = Line::connect(address)?;
+        let before = commands_crossed(&mut counting)?;
+        for _ in 0..TRIALS {
+            line.send(&trial, 0)?;
+            line.receive()?;
         }
-        stop.store(true, Ordering::Relaxed);
-        looping.join().map_err(|_| io::Error::other("the thread of the long command panicked"))??;
-        let apart = lines.iter().filter(|(is_apart, _)| *is_apart).count();
-        let chosen = lines.into_iter().filter(|(is_apart, _)| *is_apart || apart == 0);
-        Ok((chosen.map(|(_, line)| line).collect(), apart))
-    })
+        let crossed = commands_crossed(&mut counting)?.zip(before).map(|(after, before)| after - before);
+        lines.push((crossed.is_some_and(|crossed| crossed >= TRIALS), line));
+    }
+    let apart = lines.iter().filter(|(is_apart, _)| *is_apart).count();
+    let chosen = lines.into_iter().filter(|(is_apart, _)| *is_apart || apart == 0);
+    Ok((chosen.map(|(_, line)| line).collect(), apart))
+}
+
+/// How many commands were executed by another core than that of their connection, if the server counts them.
+fn commands_crossed(client: &mut Client) -> io::Result<Option<u64>> {
+    let text = client.try_cmd(&["INFO", "stats"])?.text();
+    let value = text.lines().find_map(|line| line.strip_prefix(CROSSED_FIELD)?.strip_prefix(':'));
+    Ok(value.and_then(|value| value.trim_end().parse().ok()))
 }
 
 /// One probe at a time at the times of a schedule; a late reply makes those behind it late, and they count from the

@@ -184,6 +184,9 @@ fn long_command(server: &Server, command: CommandWords, time: Duration) -> io::R
     Ok(vec![micros(cpu) / count / 1e3, micros(wall) / count / 1e3, count])
 }
 
+/// A key of the shard on which the long commands of the rows run.
+const BUSY_KEY: &str = "{b}zset";
+
 fn beside_long(
     server: &Server,
     probe: CommandWords,
@@ -191,9 +194,7 @@ fn beside_long(
     fills: &[Fill],
     time: Duration,
 ) -> io::Result<Vec<f64>> {
-    // The command that tells which connections are on the other core makes no reply that a client must read.
-    let separator: CommandWords = &["ZUNIONSTORE", "{b}to", "1", "{b}zset"];
-    let seen = long::beside(server.addr(), probe, fills[0].count, long, separator, time)?;
+    let seen = long::beside(server.addr(), probe, fills[0].count, long, BUSY_KEY, time)?;
     let latency_us = |quantile| seen.latency_ns.value_at_quantile(quantile) as f64 / 1e3;
     let apart = seen.connections_apart as f64;
     Ok(vec![latency_us(0.5), latency_us(0.99), latency_us(0.999), latency_us(1.0), seen.long_per_s, apart])

@@ -17,6 +17,7 @@ pub mod effects;
 pub mod encoding;
 pub mod entry;
 pub mod error;
+pub mod error_counts;
 pub mod event;
 pub mod evict;
 mod expires;

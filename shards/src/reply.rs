@@ -6,6 +6,7 @@
 use crate::args::{BLOB_LEN_MIN, Blob};
 use crate::encoding::score::format_score;
 use crate::error::CommandError;
+use crate::error_counts;
 use crate::num;
 
 /// A reply to a client of another core that has so many bytes is not copied there: the copy, into memory that has to be
@@ -185,12 +186,13 @@ impl Reply {
         self.raw(b"\r\n");
     }
 
-    /// An error. As in Redis, CR and LF at its end go, and those inside become spaces.
+    /// An error, which is counted. As in Redis, CR and LF at its end go, and those inside become spaces.
     pub fn error(&mut self, error: &CommandError) {
         self.bytes.push(b'-');
         let bytes = error.bytes();
         let end = bytes.iter().rposition(|byte| !b"\r\n".contains(byte)).map_or(0, |last| last + 1);
         let text = &bytes[..end];
+        error_counts::count(text);
         self.bytes.extend(text.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
         self.raw(b"\r\n");
     }

@@ -201,7 +201,7 @@ fn info(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
 /// COMMAND DOCS [name ...]: an unknown name is left out.
 fn docs(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
     if args.len() == 2 {
-        docs_of_all(registry, registry.commands().iter(), reply);
+        docs_of_all(registry, registry.commands(), reply);
     } else {
         let found: Vec<&Entry> = args.iter_from(2).filter_map(|name| registry.find(name)).collect();
         docs_of_all(registry, found.into_iter(), reply);
@@ -220,9 +220,8 @@ fn list(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
             .ok_or(CommandError::Syntax)?;
     }
     let fits = |entry: &&Entry| filter.fits(entry);
-    let families = || {
-        registry.commands().iter().flat_map(|entry| std::iter::once(entry).chain(registry.subcommands(entry)))
-    };
+    let families =
+        || registry.commands().flat_map(|entry| std::iter::once(entry).chain(registry.subcommands(entry)));
     reply.array(families().filter(fits).count());
     for entry in families().filter(fits) {
         reply.bulk(entry.full_name.as_bytes());

@@ -9,7 +9,8 @@ use shards::error::CommandError;
 
 use crate::registry::SessionCommand;
 use crate::session_ctx::{Flow, SessionCtx};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config;
 use crate::inquiry::Question;
@@ -147,10 +148,17 @@ fn config_set(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
             "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept new write commands depending on the maxmemory-policy."
         );
     }
+    let is_new = |name| NAMED_IDLE.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+    for line in config::newly_idle(ctx.config, &new, is_new) {
+        log::warn!("{line}");
+    }
     let new = Arc::new(new);
     crate::log::set_level(new.loglevel);
     Ok(Flow::Ask(Question::SetConfig(new), Box::new(|_, reply| reply.ok())))
 }
+
+/// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can fill the log.
+static NAMED_IDLE: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 fn config_resetstat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     Ok(Flow::Ask(Question::ResetStats, Box::new(|_, reply| reply.ok())))

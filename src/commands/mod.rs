@@ -1,6 +1,7 @@
 //! Session commands: what works on the connection, the server and the table of commands, by topic.
 
 pub mod client;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod connection;
@@ -10,11 +11,13 @@ pub mod server;
 pub mod tracking;
 pub mod transactions;
 
-use crate::registry::SessionCommand;
+use crate::config::{ConfigError, Rename};
+use crate::registry::{Registry, SessionCommand};
 
 /// All session commands, topic by topic.
 pub const TOPICS: &[&[SessionCommand]] = &[
     client::COMMANDS,
+    cluster::COMMANDS,
     command::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
@@ -23,3 +26,69 @@ pub const TOPICS: &[&[SessionCommand]] = &[
     server::COMMANDS,
     transactions::COMMANDS,
 ];
+
+/// Commands of Redis 7.2 that are not here. Whoever renames one or takes it away gets what he asks for.
+const ABSENT: &[&str] = &[
+    "acl",
+    "bgrewriteaof",
+    "bgsave",
+    "dump",
+    "eval",
+    "eval_ro",
+    "evalsha",
+    "evalsha_ro",
+    "failover",
+    "fcall",
+    "fcall_ro",
+    "function",
+    "lastsave",
+    "latency",
+    "lolwut",
+    "migrate",
+    "module",
+    "monitor",
+    "psync",
+    "replconf",
+    "replicaof",
+    "restore",
+    "restore-asking",
+    "role",
+    "save",
+    "script",
+    "shutdown",
+    "slaveof",
+    "slowlog",
+    "sync",
+    "wait",
+    "waitaof",
+];
+
+/// The table of all commands, with the names that `rename-command` has given them.
+///
+/// # Errors
+/// For a line that names no command of Redis, or a name that another command has.
+pub fn registry(renames: Vec<Rename>) -> Result<Registry, ConfigError> {
+    let mut registry = Registry::new(shards::commands::FAMILIES, TOPICS);
+    for rename in renames {
+        if ABSENT.iter().any(|name| rename.from.eq_ignore_ascii_case(name.as_bytes())) {
+            continue;
+        }
+        if let Err(reason) = registry.rename(&rename.from, &rename.to) {
+            return Err(rename.refused(reason));
+        }
+    }
+    Ok(registry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_called_absent_is_absent() {
+        let registry = registry(Vec::new()).unwrap();
+        for name in ABSENT {
+            assert!(registry.lookup(name.as_bytes()).is_none(), "{name} is here");
+        }
+    }
+}

@@ -199,9 +199,22 @@ mod tests {
         assert_eq!(value(&config(&["--save", "--port", "1"]), "save"), "");
         assert_eq!(value(&config(&["--save"]), "save"), "");
         assert_eq!(value(&config(&["--save", ""]), "save"), "");
-        assert_eq!(value(&config(&["--save", "3600", "1", "300", "100"]), "save"), "3600 1 300 100");
-        assert_eq!(value(&config(&["--save", "60 1"]), "save"), "60 1");
-        assert_eq!(value(&config(&["--save 60 1", "--save 30 2"]), "save"), "60 1 30 2");
+        for (args, line) in [
+            (&["--save", "3600", "1", "300", "100"][..], "--save 3600 1 300 100"),
+            (&["--save", "60 1"], "--save 60 1"),
+            (&["--save 60 1", "--save 30 2"], "--save 30 2"),
+        ] {
+            let error = run(args, "").unwrap_err();
+            assert!(error.contains(&format!(">>> '{line}'\nThis version saves nothing")), "{error}");
+            assert!(error.ends_with(" Remove the option to start without it."), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_option_takes_back_what_a_file_asks_for_and_is_not_there() {
+        let (_home, path) = file("appendonly yes\ncluster-enabled yes\n");
+        assert!(run(&[&path], "").unwrap_err().contains("at line 2\n>>> 'cluster-enabled yes'"));
+        assert!(run(&[&path, "--appendonly", "no", "--cluster-enabled", "no"], "").is_ok());
     }
 
     #[test]

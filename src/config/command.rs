@@ -10,7 +10,7 @@ use shards::error::CommandError;
 use shards::glob;
 
 use super::Config;
-use super::file::error_text;
+use super::file::{error_text, idle};
 use super::params::{self, DIRECTIVES, Directive};
 
 /// CONFIG GET: names and values of the directives that at least one of `patterns` fits, in the table's order and
@@ -63,8 +63,19 @@ pub fn set(config: &Config, pairs: Args<'_>, client_is_local: bool) -> Result<Co
             directive.set(&mut new, &[b""]).map_err(|reason| refusal(name.as_bytes(), &reason))?;
         }
         directive.set(&mut new, &words).map_err(|reason| refusal(name.as_bytes(), &reason))?;
+        if let Some(reason) = directive.refusal(&new) {
+            return Err(refusal(name.as_bytes(), reason));
+        }
     }
     Ok(new)
+}
+
+/// Lines for the log about directives that have no effect, and that have in `new` another value than in `old`. Those that
+/// `is_new` does not find new are left out.
+pub fn newly_idle(old: &Config, new: &Config, mut is_new: impl FnMut(&'static str) -> bool) -> Vec<String> {
+    let changed =
+        DIRECTIVES.iter().filter(|directive| directive.is_idle() && directive.get(old) != directive.get(new));
+    idle(changed.filter(|directive| is_new(directive.name)))
 }
 
 /// CONFIG REWRITE: writes the configuration into the file that the server was started with, if there was one.
@@ -123,6 +134,9 @@ mod tests {
     use shards::args::OwnedArgs;
 
     use super::*;
+
+    const NO_MIN_REPLICAS: &str =
+        "This version has no replicas, so it cannot refuse writes for want of copies of them.";
 
     fn owned(words: &[&str]) -> OwnedArgs {
         words.iter().collect()
@@ -191,6 +205,14 @@ mod tests {
             (&["hz", "1", "HZ", "2"], failed("HZ", "duplicate parameter")),
             (&["APPENDONLY", "1"], failed("appendonly", "argument must be 'yes' or 'no'")),
             (&["timeout", "abc"], failed("timeout", "argument couldn't be parsed into an integer")),
+            (
+                &["appendonly", "yes"],
+                failed(
+                    "appendonly",
+                    "This version has no append-only file, so all keys are lost when the server ends.",
+                ),
+            ),
+            (&["min-slaves-to-write", "1"], failed("min-slaves-to-write", NO_MIN_REPLICAS)),
             (&["save", "60"], failed("save", "Invalid save parameters")),
             (&["save", " 60 1"], failed("save", "Invalid save parameters")),
             (
@@ -206,13 +228,24 @@ mod tests {
     }
 
     #[test]
-    fn set_replaces_save_points_and_clears_bind() {
-        let config = set_all(&Config::default(), &["save", "60 1 30 2", "bind", ""]).unwrap();
-        assert_eq!(values(&config, &["save"])[0].1, "60 1 30 2");
-        assert_eq!(config.bind, [""; 0]);
-        let config = set_all(&config, &["save", "", "bind", "127.0.0.1 -::1"]).unwrap();
+    fn set_takes_what_asks_for_nothing_and_clears_bind() {
+        let config = set_all(&Config::default(), &["save", "", "appendonly", "no", "bind", ""]).unwrap();
         assert_eq!(values(&config, &["save"])[0].1, "");
+        assert_eq!(config.bind, [""; 0]);
+        let config = set_all(&config, &["bind", "127.0.0.1 -::1"]).unwrap();
         assert_eq!(config.bind, ["127.0.0.1", "-::1"]);
+    }
+
+    #[test]
+    fn what_was_set_without_effect_is_told_by_reason() {
+        let old = Config::default();
+        let new =
+            set_all(&old, &["hz", "50", "dynamic-hz", "no", "timeout", "5", "repl-timeout", "9"]).unwrap();
+        let hz = "Configuration without effect: hz, dynamic-hz, because there is no periodic job whose rate it could set.";
+        let repl = "Configuration without effect: repl-timeout, because there is no replication.";
+        assert_eq!(newly_idle(&old, &new, |_| true), [hz, repl]);
+        assert_eq!(newly_idle(&old, &new, |name| name == "repl-timeout"), [repl]);
+        assert_eq!(newly_idle(&new, &new, |_| true), [""; 0]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::kind::Reason;
-use super::params::{self, Class, DIRECTIVES};
+use super::params::{self, Class, DIRECTIVES, Directive};
 use super::{Config, words};
 
 /// How deep files may include files. A file that includes itself ends here.
@@ -38,8 +38,30 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// One line each, for the log at level warning.
     pub warnings: Vec<String>,
+    /// The lines of `rename-command`, in order.
+    pub renames: Vec<Rename>,
     /// `--sentinel` was given.
     pub sentinel: bool,
+}
+
+/// A line that gives a command another name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rename {
+    /// Where it stands.
+    pub place: Place,
+    /// The line without blanks around it.
+    pub line: String,
+    /// The name that the command has.
+    pub from: Vec<u8>,
+    /// The name that it is to have; empty takes the command away.
+    pub to: Vec<u8>,
+}
+
+impl Rename {
+    /// What the operator reads when the command cannot have that name.
+    pub fn refused(self, reason: &str) -> ConfigError {
+        ConfigError::Line { place: self.place, line: self.line, reason: reason.to_owned() }
+    }
 }
 
 /// Where a directive was read.
@@ -79,10 +101,30 @@ pub enum ConfigError {
         /// What is wrong, in Redis's words.
         reason: String,
     },
+    /// Directives that protect the server or decide what it is, and that are not there: all of them at once.
+    Missing(Vec<Missing>),
     /// A file that cannot be read.
     Open(PathBuf, io::Error),
     /// Directives that are right each and wrong together.
     Conflict(&'static str),
+}
+
+/// A line that asks for what the server cannot be without for whoever has written it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What the line sets.
+    directive: &'static str,
+    place: Place,
+    line: String,
+    reason: &'static str,
+}
+
+impl Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Missing { place, line, reason, .. } = self;
+        let what = if matches!(place, Place::CommandLine(_)) { "option" } else { "line" };
+        write!(f, "{place}\n>>> '{line}'\n{reason} Remove the {what} to start without it.")
+    }
 }
 
 impl Display for ConfigError {
@@ -92,6 +134,10 @@ impl Display for ConfigError {
         match self {
             ConfigError::Line { place, line, reason } => {
                 write!(f, "{TITLE}\n{place}\n>>> '{line}'\n{reason}")
+            }
+            ConfigError::Missing(lines) => {
+                f.write_str(TITLE)?;
+                lines.iter().try_for_each(|line| write!(f, "\n{line}"))
             }
             ConfigError::Open(path, error) => {
                 write!(f, "Fatal error, can't open config file '{}': {}", path.display(), error_text(error))
@@ -121,11 +167,20 @@ pub(super) struct Loader {
     sentinel: bool,
     /// The first `save` of all sources replaces the default, the others add to it.
     save_seen: bool,
+    /// Lines that cannot be had, in order. Of a directive only the last line counts.
+    missing: Vec<Missing>,
+    renames: Vec<Rename>,
 }
 
 impl Loader {
     pub(super) fn new(sentinel: bool) -> Loader {
-        Loader { config: Config::default(), sentinel, save_seen: false }
+        Loader {
+            config: Config::default(),
+            sentinel,
+            save_seen: false,
+            missing: Vec::new(),
+            renames: Vec::new(),
+        }
     }
 
     /// Reads a file and all that it includes.
@@ -170,7 +225,7 @@ impl Loader {
                 }
                 Err("include is nested too deeply".into())
             }
-            Ok(words) => self.directive(words),
+            Ok(words) => self.directive(words, &place, shown),
             Err(words::UnbalancedQuotes) => Err("Unbalanced quotes in configuration line".into()),
         };
         let refused =
@@ -196,13 +251,13 @@ impl Loader {
         Ok(())
     }
 
-    /// Sets one directive: its name and its values.
-    fn directive(&mut self, words: &[Vec<u8>]) -> Result<(), Reason> {
+    /// Sets one directive: its name and its values. `place` and `shown` are where and how the operator wrote it.
+    fn directive(&mut self, words: &[Vec<u8>], place: &Place, shown: &str) -> Result<(), Reason> {
         let Some((name, values)) = words.split_first() else {
             return Ok(());
         };
         let Some((directive, _)) = params::lookup(name) else {
-            return self.file_only(words);
+            return self.file_only(words, place, shown);
         };
         // Several words may come as one: `--save "60 1"`, `bind "127.0.0.1 -::1"`.
         let split = match values {
@@ -215,15 +270,39 @@ impl Loader {
             self.save_seen = true;
             directive.set(&mut self.config, &[b""])?;
         }
-        directive.set(&mut self.config, &values)
+        directive.set(&mut self.config, &values)?;
+        self.missing.retain(|missing| missing.directive != directive.name);
+        if let Some(reason) = directive.refusal(&self.config) {
+            self.miss(directive.name, place, shown, reason);
+        }
+        Ok(())
+    }
+
+    fn miss(&mut self, directive: &'static str, place: &Place, shown: &str, reason: &'static str) {
+        let (place, line) = (place.clone(), shown.to_owned());
+        self.missing.push(Missing { directive, place, line, reason });
     }
 
     /// Directives that CONFIG does not know.
-    fn file_only(&mut self, words: &[Vec<u8>]) -> Result<(), Reason> {
+    fn file_only(&mut self, words: &[Vec<u8>], place: &Place, shown: &str) -> Result<(), Reason> {
         let name = words[0].to_ascii_lowercase();
         match (name.as_slice(), words.len()) {
             (obsolete, 2) if OBSOLETE.contains(&obsolete) => return Ok(()),
-            (b"user" | b"loadmodule", 2..) | (b"rename-command", 3) => {}
+            (b"user", 2..) => {
+                if !is_default_user(&words[1..]) {
+                    self.miss("user", place, &masked(words), super::NO_ACL);
+                }
+                return Ok(());
+            }
+            (b"loadmodule", 2..) => {
+                self.miss("loadmodule", place, shown, "This version cannot load modules.");
+                return Ok(());
+            }
+            (b"rename-command", 3) => {
+                let (from, to) = (words[1].clone(), words[2].clone());
+                self.renames.push(Rename { place: place.clone(), line: shown.to_owned(), from, to });
+                return Ok(());
+            }
             // Alone it only says what the command line has said already.
             (b"sentinel", 1) => return Ok(()),
             (b"sentinel", _) if self.sentinel => {}
@@ -245,43 +324,63 @@ impl Loader {
         if value("cluster-enabled") == b"yes" && !value("replicaof").is_empty() {
             return Err(ConfigError::Conflict("replicaof directive not allowed in cluster mode"));
         }
-        let warnings = warnings(&self.config);
-        Ok(Loaded { config: self.config, file, warnings, sentinel: self.sentinel })
+        if !self.missing.is_empty() {
+            return Err(ConfigError::Missing(self.missing));
+        }
+        let changed = DIRECTIVES.iter().filter(|directive| directive.is_changed(&self.config));
+        let warnings = idle(changed);
+        let Loader { config, sentinel, renames, .. } = self;
+        Ok(Loaded { config, file, warnings, renames, sentinel })
+    }
+
+    /// What has been read so far, whether this version can do it or not.
+    #[cfg(test)]
+    pub(super) fn into_config(self) -> Config {
+        self.config
     }
 }
 
-/// A line for each directive that can have no effect, and one for all those that have none yet. A value that is the
-/// default anyway is not worth a line.
-fn warnings(config: &Config) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let mut unused = Vec::new();
-    for directive in DIRECTIVES.iter().filter(|directive| directive.is_changed(config)) {
-        match directive.class {
-            Class::Live => {}
-            Class::Later => unused.push(directive.name),
-            Class::Meaningless(reason) => {
-                warnings.push(format!("Configuration directive {} has no effect: {reason}.", directive.name));
-            }
+/// A line of `user`, without its first word, that says what holds without it (Redis writes it with CONFIG REWRITE): the
+/// default user may do everything without a password.
+fn is_default_user(words: &[Vec<u8>]) -> bool {
+    const RULES: [&[&str]; 6] = [
+        &["on"],
+        &["nopass"],
+        &["~*", "allkeys"],
+        &["&*", "allchannels"],
+        &["+@all", "allcommands"],
+        &["sanitize-payload"],
+    ];
+    let is =
+        |word: &Vec<u8>, rule: &[&str]| rule.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+    words[0] == b"default"
+        && words[1..].iter().all(|word| RULES.iter().any(|rule| is(word, rule)))
+        && RULES[..5].iter().all(|rule| words[1..].iter().any(|word| is(word, rule)))
+}
+
+/// A line of `user` as it may be shown: passwords and their hashes are left out.
+fn masked(words: &[Vec<u8>]) -> String {
+    let shown = words.iter().map(|word| match word.first() {
+        Some(&sign @ (b'>' | b'<' | b'#' | b'!')) => format!("{}...", char::from(sign)),
+        _ => String::from_utf8_lossy(word).into_owned(),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// Lines for the log about those of these directives that have no effect: one for each reason.
+pub(super) fn idle<'a>(directives: impl Iterator<Item = &'a Directive>) -> Vec<String> {
+    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+    for directive in directives {
+        let Class::Idle(reason) = directive.class else { continue };
+        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, names)) => names.push(directive.name),
+            None => by_reason.push((reason, vec![directive.name])),
         }
     }
-    for words in &config.file_only {
-        match words[0].as_slice() {
-            b"loadmodule" => warnings.push(format!(
-                "Configuration directive loadmodule has no effect: modules cannot be loaded ({}).",
-                String::from_utf8_lossy(&words[1])
-            )),
-            b"user" if !unused.contains(&"user") => unused.push("user"),
-            b"rename-command" if !unused.contains(&"rename-command") => unused.push("rename-command"),
-            _ => {}
-        }
-    }
-    if !unused.is_empty() {
-        warnings.push(format!(
-            "Configuration directives that this version accepts and does not use: {}.",
-            unused.join(", ")
-        ));
-    }
-    warnings
+    let line = |(reason, names): (&str, Vec<&str>)| {
+        format!("Configuration without effect: {}, because {reason}.", names.join(", "))
+    };
+    by_reason.into_iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -316,8 +415,15 @@ mod tests {
         Files::new(&[("x.conf", text)]).load("x.conf")
     }
 
-    fn value(loaded: &Loaded, name: &str) -> String {
-        String::from_utf8(params::lookup(name.as_bytes()).unwrap().0.get(&loaded.config)).unwrap()
+    /// What a file holds, whether this version can do it or not.
+    fn parsed(text: &str) -> Config {
+        let (files, mut loader) = (Files::new(&[("x.conf", text)]), Loader::new(false));
+        loader.file(&files.path("x.conf")).unwrap();
+        loader.into_config()
+    }
+
+    fn value(config: &Config, name: &str) -> String {
+        String::from_utf8(params::lookup(name.as_bytes()).unwrap().0.get(config)).unwrap()
     }
 
     #[test]
@@ -329,17 +435,17 @@ mod tests {
 
     #[test]
     fn the_last_value_counts_but_save_points_add_up_until_cleared() {
-        let loaded = load("port 1\nport 2\nsave 60 1\nsave 30 2 10 3").unwrap();
-        assert_eq!(loaded.config.port, 2);
+        let loaded = parsed("port 1\nport 2\nsave 60 1\nsave 30 2 10 3");
+        assert_eq!(loaded.port, 2);
         assert_eq!(value(&loaded, "save"), "60 1 30 2 10 3");
-        assert_eq!(value(&load("save 60 1\nsave \"\"\nsave 30 1").unwrap(), "save"), "30 1");
-        assert_eq!(value(&load("port 1").unwrap(), "save"), "3600 1 300 100 60 10000");
+        assert_eq!(value(&parsed("save 60 1\nsave \"\"\nsave 30 1"), "save"), "30 1");
+        assert_eq!(value(&parsed("port 1"), "save"), "");
     }
 
     #[test]
     fn several_words_may_come_in_one_pair_of_quotes() {
-        let loaded = load("bind \"127.0.0.1 -::1\"\nsave '60 1'").unwrap();
-        assert_eq!(loaded.config.bind, ["127.0.0.1", "-::1"]);
+        let loaded = parsed("bind \"127.0.0.1 -::1\"\nsave '60 1'");
+        assert_eq!(loaded.bind, ["127.0.0.1", "-::1"]);
         assert_eq!(value(&loaded, "save"), "60 1");
     }
 
@@ -406,26 +512,94 @@ mod tests {
     }
 
     #[test]
-    fn directives_that_can_do_nothing_are_accepted_with_a_warning() {
+    fn directives_that_only_tune_are_accepted_and_named_by_reason() {
         let loaded =
-            load("io-threads 4\nhz 10\nappendonly yes\nuser a on\nuser b on\nloadmodule /m.so x").unwrap();
-        assert_eq!(value(&loaded, "io-threads"), "4");
+            load("io-threads 4\nhz 10\nrdbchecksum no\nio-threads-do-reads yes\nrepl-timeout 5").unwrap();
+        assert_eq!(value(&loaded.config, "io-threads"), "4");
         assert_eq!(
             loaded.warnings,
             [
-                "Configuration directive io-threads has no effect: every worker does its own input and output; \
-                 their number is set by shards.",
-                "Configuration directive loadmodule has no effect: modules cannot be loaded (/m.so).",
-                "Configuration directives that this version accepts and does not use: appendonly, user.",
+                "Configuration without effect: io-threads, io-threads-do-reads, because every worker does its own \
+                 input and output; their number is set by shards.",
+                "Configuration without effect: rdbchecksum, because nothing is saved to disk.",
+                "Configuration without effect: repl-timeout, because there is no replication.",
             ]
+        );
+    }
+
+    #[test]
+    fn what_protects_or_decides_and_is_not_there_stops_the_start() {
+        for line in [
+            "user default off",
+            "user alice on >secret ~* +@all",
+            "user default on nopass ~* &*",
+            "aclfile /etc/redis/users.acl",
+            "loadmodule /m.so x",
+            "replicaof 10.0.0.1 6379",
+            "slaveof 10.0.0.1 6379",
+            "cluster-enabled yes",
+            "appendonly yes",
+            "appendfsync always",
+            "save 3600 1",
+            "save 3600 1 300 100 60 10000",
+            "tls-port 6380",
+            "min-replicas-to-write 1",
+            "min-slaves-to-write 1",
+            "maxmemory-clients 10%",
+            "socket-mark-id 7",
+            "shutdown-on-sigterm save now",
+        ] {
+            let files = Files::new(&[("x.conf", &format!("port 1\n{line}\n"))]);
+            let error = files.load("x.conf").unwrap_err();
+            let place = format!("{}, at line 2\n>>> '", files.path("x.conf").display());
+            assert!(error.contains(&place), "{line}: {error}");
+            assert!(error.contains("This version "), "{line}: {error}");
+            assert!(error.ends_with(" Remove the line to start without it."), "{line}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named_at_once() {
+        let error = load("appendonly yes\nport 1\nuser a on\nuser b on").unwrap_err();
+        for line in
+            ["at line 1\n>>> 'appendonly yes'", "at line 3\n>>> 'user a on'", "at line 4\n>>> 'user b on'"]
+        {
+            assert!(error.contains(line), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_so_without_the_line_may_be_said() {
+        let text = "user default on nopass sanitize-payload ~* &* +@all\nuser default on nopass allkeys allchannels \
+            allcommands\nsave \"\"\nappendonly no\nappendfsync no\ncluster-enabled no\ntls-port 0\nreplicaof no one\n\
+            min-replicas-to-write 0\naclfile \"\"\nshutdown-on-sigterm nosave now\nmaxmemory-clients 0\ndaemonize no";
+        assert_eq!(load(text).unwrap().warnings, [""; 0]);
+    }
+
+    #[test]
+    fn of_a_directive_that_is_missing_the_last_line_counts() {
+        assert!(load("appendonly yes\nsave 60 1\nappendonly no\nsave \"\"").is_ok());
+        assert!(load("appendonly no\nappendonly yes").is_err());
+    }
+
+    #[test]
+    fn renamed_commands_are_told_with_their_lines() {
+        let renames = load("port 1\nrename-command FLUSHALL \"\"\nRename-Command get a").unwrap().renames;
+        assert_eq!(renames.len(), 2);
+        assert_eq!((&*renames[0].from, &*renames[0].to), (&b"FLUSHALL"[..], &b""[..]));
+        let error = renames[1].clone().refused("No such command in rename-command").to_string();
+        assert!(
+            error.ends_with("at line 3\n>>> 'Rename-Command get a'\nNo such command in rename-command"),
+            "{error}"
         );
     }
 
     #[test]
     fn directives_of_old_versions_are_ignored() {
         let loaded = load("lua-replicate-commands yes\nslave-read-only no\nlua-time-limit 7").unwrap();
-        assert_eq!(value(&loaded, "replica-read-only"), "no");
-        assert_eq!(value(&loaded, "busy-reply-threshold"), "7");
+        assert_eq!(value(&loaded.config, "replica-read-only"), "no");
+        assert_eq!(value(&loaded.config, "busy-reply-threshold"), "7");
     }
 
     #[test]

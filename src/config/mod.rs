@@ -23,8 +23,8 @@ use shards::encoding::limits::Limits;
 use shards::evict::EvictionPolicy;
 
 pub use arguments::{help_text, load, version_text};
-pub use command::{get, rewrite_file, set};
-pub use file::{Action, ConfigError, Loaded, Place};
+pub use command::{get, newly_idle, rewrite_file, set};
+pub use file::{Action, ConfigError, Loaded, Place, Rename};
 pub use rewrite::rewrite;
 
 /// When a client that does not read is closed (directive client-output-buffer-limit). Zero means no limit.
@@ -102,14 +102,29 @@ pub struct Config {
     pub loglevel: LogLevel,
     /// The log's file; standard output when empty.
     pub logfile: PathBuf,
-    /// Where dumps and append-only files lie; empty means the working directory of the process.
+    /// The working directory; empty means the one in which the process was started.
     pub dir: PathBuf,
+    /// Log lines go to the system's log too.
+    pub syslog_enabled: bool,
+    /// The name under which they go there.
+    pub syslog_ident: Vec<u8>,
+    /// The facility: 0 for `user`, and one more than the number of `local0` to `local7`.
+    pub syslog_facility: u8,
+    /// The server runs in the background.
+    pub daemonize: bool,
+    /// Who is to be told that the server is ready.
+    pub supervised: Supervision,
+    /// The file that holds the number of the process; none when empty, but for a server in the background.
+    pub pidfile: PathBuf,
     /// Directives of Redis that this server accepts and does not use: name and value as CONFIG GET shows it. One
     /// that is not here has its default.
     pub(crate) kept: BTreeMap<&'static str, Vec<u8>>,
-    /// Lines that only a file can hold (`user`, `rename-command`, `loadmodule`, `sentinel`), in order, as words.
+    /// Lines of `sentinel`, which only a file can hold, in order, as words.
     pub file_only: Vec<Vec<Vec<u8>>>,
 }
+
+/// Why lines about users are refused.
+const NO_ACL: &str = "This version has no users but the default one, and would serve everybody as that one; requirepass gives it a password.";
 
 /// Who may do what needs a directive's permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,10 +149,29 @@ impl Allowed {
 }
 
 impl Config {
+    /// The value of a directive of the table, as CONFIG GET shows it.
+    pub fn value_of(&self, name: &'static str) -> String {
+        let (directive, _) = params::lookup(name.as_bytes()).expect("a name of the table");
+        String::from_utf8_lossy(&directive.get(self)).into_owned()
+    }
+
     /// The name of the policy of eviction.
     pub fn maxmemory_policy_name(&self) -> &'static str {
         params::policy_name(self.maxmemory_policy)
     }
+}
+
+/// Which program has started the server and waits for it to be ready (directive supervised).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supervision {
+    /// Upstart.
+    Upstart,
+    /// systemd.
+    Systemd,
+    /// Whichever of the two the environment shows.
+    Auto,
+    /// None.
+    No,
 }
 
 /// Redis's log levels.
@@ -194,6 +228,12 @@ impl Default for Config {
             loglevel: LogLevel::Notice,
             logfile: PathBuf::new(),
             dir: PathBuf::new(),
+            syslog_enabled: false,
+            syslog_ident: b"redis".to_vec(),
+            syslog_facility: 1,
+            daemonize: false,
+            supervised: Supervision::No,
+            pidfile: PathBuf::new(),
             kept: BTreeMap::new(),
             file_only: Vec::new(),
         }

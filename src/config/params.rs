@@ -10,17 +10,28 @@ use std::str::FromStr;
 use shards::evict::{EvictionPolicy, Order};
 
 use super::kind::{Kind, Reason};
-use super::{Allowed, Config, LogLevel, OutputLimit, special};
+use super::{Allowed, Config, LogLevel, OutputLimit, Supervision, special};
 
 /// What a directive does here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// It has effect.
     Live,
-    /// It is kept and shown; nothing uses it yet.
-    Later,
-    /// It is kept and shown, and can have no effect for this reason.
-    Meaningless(&'static str),
+    /// It tunes or describes something. It is kept and shown, and has no effect for this reason: the end of a sentence
+    /// that begins with `because`.
+    Idle(&'static str),
+    /// It protects the server or its data, or decides what the node is, and does not work: whoever relies on it must
+    /// not be served without it.
+    Refused(Refusal),
+}
+
+/// Why a directive that is not there is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The values, in canonical text, that ask for nothing that is not there.
+    harmless: &'static [&'static str],
+    /// What the operator cannot have: a whole sentence.
+    pub(super) reason: &'static str,
 }
 
 /// Where the value lies.
@@ -77,6 +88,19 @@ impl Directive {
         Ok(())
     }
 
+    /// Why the value that the directive has must not be accepted, when it asks for what is not there.
+    pub(super) fn refusal(&self, config: &Config) -> Option<&'static str> {
+        let Class::Refused(refusal) = self.class else { return None };
+        let value = self.get(config);
+        let is_harmless = refusal.harmless.iter().any(|harmless| harmless.as_bytes() == value);
+        (!is_harmless).then_some(refusal.reason)
+    }
+
+    /// It has no effect, whatever its value.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.class, Class::Idle(_))
+    }
+
     /// The value differs from the built-in default.
     pub(super) fn is_changed(&self, config: &Config) -> bool {
         self.get(config) != self.get(&Config::default())
@@ -126,17 +150,18 @@ const fn live(name: &'static str, kind: Kind, default: &'static str, store: Stor
     row(name, kind, default, Class::Live, store)
 }
 
-const fn later(name: &'static str, kind: Kind, default: &'static str) -> Directive {
-    row(name, kind, default, Class::Later, Store::Kept)
+const fn idle(name: &'static str, kind: Kind, default: &'static str, reason: &'static str) -> Directive {
+    row(name, kind, default, Class::Idle(reason), Store::Kept)
 }
 
-const fn meaningless(
+/// The first of the harmless values is the default.
+const fn refused(
     name: &'static str,
     kind: Kind,
-    default: &'static str,
+    harmless: &'static [&'static str],
     reason: &'static str,
 ) -> Directive {
-    row(name, kind, default, Class::Meaningless(reason), Store::Kept)
+    row(name, kind, harmless[0], Class::Refused(Refusal { harmless, reason }), Store::Kept)
 }
 
 /// A value from canonical text, whose kind has checked that it fits.
@@ -265,6 +290,33 @@ const LOGLEVEL: Store = Store::Field {
     },
 };
 
+const SYSLOG_IDENT: Store = Store::Field {
+    get: |config| config.syslog_ident.clone(),
+    set: |config, text| config.syslog_ident = text.to_vec(),
+};
+
+const SYSLOG_FACILITY: Store = Store::Field {
+    get: |config| SYSLOG_FACILITIES[usize::from(config.syslog_facility)].into(),
+    set: |config, text| {
+        let at = SYSLOG_FACILITIES.iter().position(|name| name.as_bytes() == text);
+        config.syslog_facility = at.expect("the kind has checked that it is a name") as u8;
+    },
+};
+
+const SUPERVISIONS: &[&str] = &["upstart", "systemd", "auto", "no"];
+
+const SUPERVISED: Store = Store::Field {
+    get: |config| SUPERVISIONS[config.supervised as usize].into(),
+    set: |config, text| {
+        config.supervised = match text {
+            b"upstart" => Supervision::Upstart,
+            b"systemd" => Supervision::Systemd,
+            b"auto" => Supervision::Auto,
+            _ => Supervision::No,
+        };
+    },
+};
+
 const BOOL: Kind = Kind::Bool;
 const TEXT: Kind = Kind::Text;
 const PORT: Kind = int(0, 65535);
@@ -274,8 +326,8 @@ const COUNT: Kind = int(0, i32::MAX as i64);
 const LONG: Kind = int(0, i64::MAX);
 const MEMORY: Kind = memory(0, i64::MAX as u64);
 const PROTECTED_ACTION: Kind = Kind::OneOf(PROTECTED_ACTIONS);
-const SYSLOG_FACILITY: Kind =
-    Kind::OneOf(&["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"]);
+const SYSLOG_FACILITIES: &[&str] =
+    &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];
 const EVICTION_POLICY_NAMES: &[&str] = &[
     "volatile-lru",
     "volatile-lfu",
@@ -327,6 +379,33 @@ const NO_DEFRAG: &str = "the allocator here is not jemalloc and is not defragmen
 const NO_CPULIST: &str =
     "workers run on the CPUs that the process may use; limit these with taskset or cgroups";
 const NO_MODULES: &str = "modules cannot be loaded";
+const NO_LINKS: &str = "the server makes no connections of its own";
+const NO_TITLE: &str = "the title of the process is never changed";
+const NO_USERS: &str = "there are no users but the default one";
+const NO_TLS: &str = "there is no TLS";
+const NO_SCRIPTS: &str = "there are no scripts";
+const NO_SAVING: &str = "nothing is saved to disk";
+const NO_PAYLOADS: &str = "no values are taken in serialized form";
+const NO_REPLICAS: &str = "there is no replication";
+const NO_CLUSTER: &str = "there is no cluster mode";
+
+const NO_CLIENT_EVICTION: &str =
+    "This version does not close clients for the memory that they take together.";
+const NO_SOCKET_MARK: &str = "This version does not mark its sockets, on which a firewall may rely.";
+const NO_TLS_PORT: &str = "This version has no TLS, so clients would be refused or served in plain text.";
+const NO_SAVE: &str = "This version saves nothing to disk, so all keys are lost when the server ends.";
+const NO_APPENDONLY: &str =
+    "This version has no append-only file, so all keys are lost when the server ends.";
+const NO_FSYNC: &str = "This version writes nothing to disk, so no write is safe when it is answered.";
+const NO_SAVE_AT_SHUTDOWN: &str = "This version cannot save the keys when it is shut down.";
+const NO_REPLICAOF: &str =
+    "This version cannot be a replica; it would be a primary that has none of the keys and takes writes.";
+const NO_MIN_REPLICAS: &str =
+    "This version has no replicas, so it cannot refuse writes for want of copies of them.";
+const NO_CLUSTER_MODE: &str = "This version has no cluster mode; it would be a node of its own.";
+/// All canonical values of `shutdown-on-sigterm` without `save`.
+const SHUTDOWNS_WITHOUT_SAVE: &[&str] =
+    &["default", "nosave", "now", "nosave now", "force", "nosave force", "now force", "nosave now force"];
 
 /// All directives, by topic. CONFIG GET replies in this order.
 pub(super) static DIRECTIVES: &[Directive] = &[
@@ -368,93 +447,119 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         "536870912",
         number!(proto_max_bulk_len_bytes),
     ),
-    later("maxmemory-clients", Kind::MemoryOrPercent, "0"),
-    later("bind-source-addr", TEXT, ""),
-    later("socket-mark-id", int(0, u32::MAX as i64), "0").immutable(),
+    refused("maxmemory-clients", Kind::MemoryOrPercent, &["0"], NO_CLIENT_EVICTION),
+    idle("bind-source-addr", TEXT, "", NO_LINKS),
+    refused("socket-mark-id", int(0, u32::MAX as i64), &["0"], NO_SOCKET_MARK).immutable(),
     live("tracking-table-max-keys", LONG, "1000000", number!(tracking_table_max_keys)),
     // The process.
     live("databases", int(1, u16::MAX as i64), "16", number!(databases)).immutable(),
     live("loglevel", Kind::OneOf(LOG_LEVELS), "notice", LOGLEVEL),
     live("logfile", TEXT, "", path!(logfile)).immutable(),
-    later("syslog-enabled", BOOL, "no").immutable(),
-    later("syslog-ident", TEXT, "redis").immutable(),
-    later("syslog-facility", SYSLOG_FACILITY, "local0").immutable(),
-    later("daemonize", BOOL, "no").immutable(),
-    later("supervised", Kind::OneOf(&["upstart", "systemd", "auto", "no"]), "no").immutable(),
-    later("pidfile", TEXT, "").immutable(),
-    later("set-proc-title", BOOL, "yes").immutable(),
-    later(
+    live("syslog-enabled", BOOL, "no", choice!(syslog_enabled, "yes", "no")).immutable(),
+    live("syslog-ident", TEXT, "redis", SYSLOG_IDENT).immutable(),
+    live("syslog-facility", Kind::OneOf(SYSLOG_FACILITIES), "local0", SYSLOG_FACILITY).immutable(),
+    live("daemonize", BOOL, "no", choice!(daemonize, "yes", "no")).immutable(),
+    live("supervised", Kind::OneOf(SUPERVISIONS), "no", SUPERVISED).immutable(),
+    live("pidfile", TEXT, "", path!(pidfile)).immutable(),
+    idle("set-proc-title", BOOL, "yes", NO_TITLE).immutable(),
+    idle(
         "proc-title-template",
         Kind::Special(special::proc_title_template),
         "{title} {listen-addr} {server-mode}",
+        NO_TITLE,
     ),
-    later("locale-collate", TEXT, ""),
-    later("shutdown-timeout", COUNT, "10"),
-    later("shutdown-on-sigint", Kind::SpecialWords(special::shutdown_options), "default"),
-    later("shutdown-on-sigterm", Kind::SpecialWords(special::shutdown_options), "default"),
-    later("oom-score-adj", Kind::Special(special::oom_score_adj), "no"),
-    later("oom-score-adj-values", Kind::SpecialWords(special::oom_score_adj_values), "0 200 800"),
-    later("disable-thp", BOOL, "yes").immutable(),
-    later("crash-log-enabled", BOOL, "yes"),
-    meaningless("crash-memcheck-enabled", BOOL, "yes", "a crash report does not test the memory"),
-    later("use-exit-on-panic", BOOL, "no").hidden(),
-    meaningless("watchdog-period", COUNT, "0", "there is no software watchdog").hidden(),
-    meaningless("always-show-logo", BOOL, "no", "there is no logo").immutable(),
-    meaningless("ignore-warnings", TEXT, "", "no start-up warning stops this server"),
-    meaningless("io-threads", int(1, 128), "1", NO_IO_THREADS).immutable(),
-    meaningless("io-threads-do-reads", BOOL, "no", NO_IO_THREADS).immutable(),
-    meaningless("hz", Kind::Clamped { min: 1, max: 500 }, "10", NO_TICK),
-    meaningless("dynamic-hz", BOOL, "yes", NO_TICK),
-    meaningless("activerehashing", BOOL, "yes", "tables always grow in small steps"),
-    meaningless("server_cpulist", TEXT, "", NO_CPULIST).immutable(),
-    meaningless("bio_cpulist", TEXT, "", NO_CPULIST).immutable(),
-    meaningless("aof_rewrite_cpulist", TEXT, "", NO_CPULIST).immutable(),
-    meaningless("bgsave_cpulist", TEXT, "", NO_CPULIST).immutable(),
-    meaningless("jemalloc-bg-thread", BOOL, "yes", NO_DEFRAG),
-    meaningless("activedefrag", BOOL, "no", NO_DEFRAG),
-    meaningless("active-defrag-ignore-bytes", memory(1, i64::MAX as u64), "104857600", NO_DEFRAG),
-    meaningless("active-defrag-threshold-lower", int(0, 1000), "10", NO_DEFRAG),
-    meaningless("active-defrag-threshold-upper", int(0, 1000), "100", NO_DEFRAG),
-    meaningless("active-defrag-cycle-min", int(1, 99), "1", NO_DEFRAG),
-    meaningless("active-defrag-cycle-max", int(1, 99), "25", NO_DEFRAG),
-    meaningless("active-defrag-max-scan-fields", int(1, i64::MAX), "1000", NO_DEFRAG),
+    idle("locale-collate", TEXT, "", "texts are compared byte by byte"),
+    idle("shutdown-timeout", COUNT, "10", "there are no replicas to wait for"),
+    refused(
+        "shutdown-on-sigint",
+        Kind::SpecialWords(special::shutdown_options),
+        SHUTDOWNS_WITHOUT_SAVE,
+        NO_SAVE_AT_SHUTDOWN,
+    ),
+    refused(
+        "shutdown-on-sigterm",
+        Kind::SpecialWords(special::shutdown_options),
+        SHUTDOWNS_WITHOUT_SAVE,
+        NO_SAVE_AT_SHUTDOWN,
+    ),
+    idle(
+        "oom-score-adj",
+        Kind::Special(special::oom_score_adj),
+        "no",
+        "the system's choice of what to end for want of memory is left alone",
+    ),
+    idle(
+        "oom-score-adj-values",
+        Kind::SpecialWords(special::oom_score_adj_values),
+        "0 200 800",
+        "the system's choice of what to end for want of memory is left alone",
+    ),
+    idle("disable-thp", BOOL, "yes", "the memory of keys is never in transparent huge pages").immutable(),
+    idle("crash-log-enabled", BOOL, "yes", "a crash leaves one line and no report"),
+    idle("crash-memcheck-enabled", BOOL, "yes", "a crash report does not test the memory"),
+    idle("use-exit-on-panic", BOOL, "no", "a server that finds itself broken always aborts").hidden(),
+    idle("watchdog-period", COUNT, "0", "there is no software watchdog").hidden(),
+    idle("always-show-logo", BOOL, "no", "there is no logo").immutable(),
+    idle("ignore-warnings", TEXT, "", "no start-up warning stops this server"),
+    idle("io-threads", int(1, 128), "1", NO_IO_THREADS).immutable(),
+    idle("io-threads-do-reads", BOOL, "no", NO_IO_THREADS).immutable(),
+    idle("hz", Kind::Clamped { min: 1, max: 500 }, "10", NO_TICK),
+    idle("dynamic-hz", BOOL, "yes", NO_TICK),
+    idle("activerehashing", BOOL, "yes", "tables always grow in small steps"),
+    idle("server_cpulist", TEXT, "", NO_CPULIST).immutable(),
+    idle("bio_cpulist", TEXT, "", NO_CPULIST).immutable(),
+    idle("aof_rewrite_cpulist", TEXT, "", NO_CPULIST).immutable(),
+    idle("bgsave_cpulist", TEXT, "", NO_CPULIST).immutable(),
+    idle("jemalloc-bg-thread", BOOL, "yes", NO_DEFRAG),
+    idle("activedefrag", BOOL, "no", NO_DEFRAG),
+    idle("active-defrag-ignore-bytes", memory(1, i64::MAX as u64), "104857600", NO_DEFRAG),
+    idle("active-defrag-threshold-lower", int(0, 1000), "10", NO_DEFRAG),
+    idle("active-defrag-threshold-upper", int(0, 1000), "100", NO_DEFRAG),
+    idle("active-defrag-cycle-min", int(1, 99), "1", NO_DEFRAG),
+    idle("active-defrag-cycle-max", int(1, 99), "25", NO_DEFRAG),
+    idle("active-defrag-max-scan-fields", int(1, i64::MAX), "1000", NO_DEFRAG),
     // Protection and ACL.
-    later("aclfile", TEXT, "").immutable(),
-    later("acllog-max-len", LONG, "128"),
-    later("acl-pubsub-default", Kind::OneOf(&["allchannels", "resetchannels"]), "resetchannels"),
-    later("enable-protected-configs", PROTECTED_ACTION, "no").immutable(),
+    refused("aclfile", TEXT, &[""], super::NO_ACL).immutable(),
+    idle("acllog-max-len", LONG, "128", NO_USERS),
+    idle("acl-pubsub-default", Kind::OneOf(&["allchannels", "resetchannels"]), "resetchannels", NO_USERS),
+    row("enable-protected-configs", PROTECTED_ACTION, "no", Class::Live, Store::Kept).immutable(),
     live("enable-debug-command", PROTECTED_ACTION, "no", ENABLE_DEBUG_COMMAND).immutable(),
-    meaningless("enable-module-command", PROTECTED_ACTION, "no", NO_MODULES).immutable(),
+    idle("enable-module-command", PROTECTED_ACTION, "no", NO_MODULES).immutable(),
     // TLS.
-    later("tls-port", PORT, "0"),
-    later("tls-cert-file", TEXT, ""),
-    later("tls-key-file", TEXT, ""),
-    later("tls-key-file-pass", TEXT, ""),
-    later("tls-client-cert-file", TEXT, ""),
-    later("tls-client-key-file", TEXT, ""),
-    later("tls-client-key-file-pass", TEXT, ""),
-    later("tls-dh-params-file", TEXT, ""),
-    later("tls-ca-cert-file", TEXT, ""),
-    later("tls-ca-cert-dir", TEXT, ""),
-    later("tls-auth-clients", Kind::OneOf(&["no", "yes", "optional"]), "yes"),
-    later("tls-replication", BOOL, "no"),
-    later("tls-cluster", BOOL, "no"),
-    later("tls-protocols", TEXT, ""),
-    later("tls-ciphers", TEXT, ""),
-    later("tls-ciphersuites", TEXT, ""),
-    later("tls-prefer-server-ciphers", BOOL, "no"),
-    later("tls-session-caching", BOOL, "yes"),
-    later("tls-session-cache-size", COUNT, "20480"),
-    later("tls-session-cache-timeout", COUNT, "300"),
+    refused("tls-port", PORT, &["0"], NO_TLS_PORT),
+    idle("tls-cert-file", TEXT, "", NO_TLS),
+    idle("tls-key-file", TEXT, "", NO_TLS),
+    idle("tls-key-file-pass", TEXT, "", NO_TLS),
+    idle("tls-client-cert-file", TEXT, "", NO_TLS),
+    idle("tls-client-key-file", TEXT, "", NO_TLS),
+    idle("tls-client-key-file-pass", TEXT, "", NO_TLS),
+    idle("tls-dh-params-file", TEXT, "", NO_TLS),
+    idle("tls-ca-cert-file", TEXT, "", NO_TLS),
+    idle("tls-ca-cert-dir", TEXT, "", NO_TLS),
+    idle("tls-auth-clients", Kind::OneOf(&["no", "yes", "optional"]), "yes", NO_TLS),
+    idle("tls-replication", BOOL, "no", NO_TLS),
+    idle("tls-cluster", BOOL, "no", NO_TLS),
+    idle("tls-protocols", TEXT, "", NO_TLS),
+    idle("tls-ciphers", TEXT, "", NO_TLS),
+    idle("tls-ciphersuites", TEXT, "", NO_TLS),
+    idle("tls-prefer-server-ciphers", BOOL, "no", NO_TLS),
+    idle("tls-session-caching", BOOL, "yes", NO_TLS),
+    idle("tls-session-cache-size", COUNT, "20480", NO_TLS),
+    idle("tls-session-cache-timeout", COUNT, "300", NO_TLS),
     // Memory.
     live("maxmemory", memory(0, u64::MAX), "0", number!(maxmemory_bytes)),
     live("maxmemory-policy", Kind::OneOf(EVICTION_POLICY_NAMES), "noeviction", MAXMEMORY_POLICY),
     live("maxmemory-samples", int(1, i32::MAX as i64), "5", number!(maxmemory_samples)),
     live("maxmemory-eviction-tenacity", int(0, 100), "10", number!(maxmemory_eviction_tenacity)),
-    later("active-expire-effort", int(1, 10), "1"),
+    idle(
+        "active-expire-effort",
+        int(1, 10),
+        "1",
+        "keys that expire are found by an index of their times, without sampling",
+    ),
     live("lfu-log-factor", COUNT, "10", number!(lfu_log_factor)),
     live("lfu-decay-time", COUNT, "1", number!(lfu_decay_time_min)),
-    later("lazyfree-lazy-eviction", BOOL, "no"),
+    idle("lazyfree-lazy-eviction", BOOL, "no", "what is evicted is freed at once, to make room"),
     live("lazyfree-lazy-expire", BOOL, "no", choice!(lazy_free.expire, "yes", "no")),
     live("lazyfree-lazy-server-del", BOOL, "no", choice!(lazy_free.server_del, "yes", "no")),
     live("lazyfree-lazy-user-del", BOOL, "no", choice!(lazy_free.user_del, "yes", "no")),
@@ -478,13 +583,18 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     live("stream-node-max-bytes", MEMORY, "4096", number!(limits.stream_node_bytes_max)),
     live("stream-node-max-entries", LONG, "100", number!(limits.stream_node_entries_max)),
     // Scripts, slow commands, latency, events.
-    later("busy-reply-threshold", LONG, "5000").alias("lua-time-limit"),
-    later("lua-enable-deprecated-api", BOOL, "no").immutable().hidden(),
-    later("slowlog-log-slower-than", int(-1, i64::MAX), "10000"),
-    later("slowlog-max-len", LONG, "128"),
-    later("latency-monitor-threshold", LONG, "0"),
-    later("latency-tracking", BOOL, "yes"),
-    later("latency-tracking-info-percentiles", Kind::SpecialWords(special::percentiles), "50 99 99.9"),
+    idle("busy-reply-threshold", LONG, "5000", NO_SCRIPTS).alias("lua-time-limit"),
+    idle("lua-enable-deprecated-api", BOOL, "no", NO_SCRIPTS).immutable().hidden(),
+    idle("slowlog-log-slower-than", int(-1, i64::MAX), "10000", "there is no slow log"),
+    idle("slowlog-max-len", LONG, "128", "there is no slow log"),
+    idle("latency-monitor-threshold", LONG, "0", "there is no latency monitor"),
+    idle("latency-tracking", BOOL, "yes", "there is no latency monitor"),
+    idle(
+        "latency-tracking-info-percentiles",
+        Kind::SpecialWords(special::percentiles),
+        "50 99 99.9",
+        "there is no latency monitor",
+    ),
     live(
         "notify-keyspace-events",
         Kind::Special(special::notify_keyspace_events),
@@ -492,75 +602,88 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         NOTIFY_KEYSPACE_EVENTS,
     ),
     // Persistence.
-    row("dir", Kind::Special(special::dir), "", Class::Later, DIR).protected(),
-    later("dbfilename", Kind::Special(special::dbfilename), "dump.rdb").protected(),
-    later("save", Kind::SpecialWords(special::save), "3600 1 300 100 60 10000"),
-    later("stop-writes-on-bgsave-error", BOOL, "yes"),
-    later("rdbcompression", BOOL, "yes"),
-    later("rdbchecksum", BOOL, "yes").immutable(),
-    later("rdb-del-sync-files", BOOL, "no"),
-    later("rdb-save-incremental-fsync", BOOL, "yes"),
-    later("rdb-key-save-delay", int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
-    later("key-load-delay", int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
-    later("loading-process-events-interval-bytes", int(1024, i32::MAX as i64), "2097152").hidden(),
-    later("sanitize-dump-payload", Kind::OneOf(&["no", "yes", "clients"]), "no"),
-    later("appendonly", BOOL, "no"),
-    later("appendfilename", Kind::Special(special::appendfilename), "appendonly.aof").immutable(),
-    later("appenddirname", Kind::Special(special::appenddirname), "appendonlydir").immutable(),
-    later("appendfsync", Kind::OneOf(&["everysec", "always", "no"]), "everysec"),
-    later("no-appendfsync-on-rewrite", BOOL, "no"),
-    later("auto-aof-rewrite-percentage", COUNT, "100"),
-    later("auto-aof-rewrite-min-size", MEMORY, "67108864"),
-    later("aof-load-truncated", BOOL, "yes"),
-    later("aof-use-rdb-preamble", BOOL, "yes"),
-    later("aof-timestamp-enabled", BOOL, "no"),
-    later("aof-rewrite-incremental-fsync", BOOL, "yes"),
-    later("aof-disable-auto-gc", BOOL, "no"),
+    live("dir", Kind::Special(special::dir), "", DIR).protected(),
+    idle("dbfilename", Kind::Special(special::dbfilename), "dump.rdb", NO_SAVING).protected(),
+    refused("save", Kind::SpecialWords(special::save), &[""], NO_SAVE),
+    idle("stop-writes-on-bgsave-error", BOOL, "yes", NO_SAVING),
+    idle("rdbcompression", BOOL, "yes", NO_SAVING),
+    idle("rdbchecksum", BOOL, "yes", NO_SAVING).immutable(),
+    idle("rdb-del-sync-files", BOOL, "no", NO_SAVING),
+    idle("rdb-save-incremental-fsync", BOOL, "yes", NO_SAVING),
+    idle("rdb-key-save-delay", int(i32::MIN as i64, i32::MAX as i64), "0", NO_SAVING).hidden(),
+    idle("key-load-delay", int(i32::MIN as i64, i32::MAX as i64), "0", NO_SAVING).hidden(),
+    idle("loading-process-events-interval-bytes", int(1024, i32::MAX as i64), "2097152", NO_SAVING).hidden(),
+    idle("sanitize-dump-payload", Kind::OneOf(&["no", "yes", "clients"]), "no", NO_PAYLOADS),
+    refused("appendonly", BOOL, &["no"], NO_APPENDONLY),
+    idle("appendfilename", Kind::Special(special::appendfilename), "appendonly.aof", NO_SAVING).immutable(),
+    idle("appenddirname", Kind::Special(special::appenddirname), "appendonlydir", NO_SAVING).immutable(),
+    refused("appendfsync", Kind::OneOf(&["everysec", "always", "no"]), &["everysec", "no"], NO_FSYNC),
+    idle("no-appendfsync-on-rewrite", BOOL, "no", NO_SAVING),
+    idle("auto-aof-rewrite-percentage", COUNT, "100", NO_SAVING),
+    idle("auto-aof-rewrite-min-size", MEMORY, "67108864", NO_SAVING),
+    idle("aof-load-truncated", BOOL, "yes", NO_SAVING),
+    idle("aof-use-rdb-preamble", BOOL, "yes", NO_SAVING),
+    idle("aof-timestamp-enabled", BOOL, "no", NO_SAVING),
+    idle("aof-rewrite-incremental-fsync", BOOL, "yes", NO_SAVING),
+    idle("aof-disable-auto-gc", BOOL, "no", NO_SAVING),
     // Replication.
-    later("replicaof", Kind::SpecialWords(special::replicaof), "").alias("slaveof").immutable(),
-    later("masteruser", TEXT, ""),
-    later("masterauth", TEXT, ""),
-    later("replica-serve-stale-data", BOOL, "yes").alias("slave-serve-stale-data"),
-    later("replica-read-only", BOOL, "yes").alias("slave-read-only"),
-    later("replica-lazy-flush", BOOL, "no").alias("slave-lazy-flush"),
-    later("replica-ignore-maxmemory", BOOL, "yes").alias("slave-ignore-maxmemory"),
-    later("replica-ignore-disk-write-errors", BOOL, "no"),
-    later("replica-priority", COUNT, "100").alias("slave-priority"),
-    later("replica-announced", BOOL, "yes"),
-    later("replica-announce-ip", TEXT, "").alias("slave-announce-ip"),
-    later("replica-announce-port", PORT, "0").alias("slave-announce-port"),
-    later("repl-timeout", int(1, i32::MAX as i64), "60"),
-    later("repl-ping-replica-period", int(1, i32::MAX as i64), "10").alias("repl-ping-slave-period"),
-    later("repl-backlog-size", memory(1, i64::MAX as u64), "1048576"),
-    later("repl-backlog-ttl", LONG, "3600"),
-    later("repl-disable-tcp-nodelay", BOOL, "no"),
-    later("repl-diskless-sync", BOOL, "yes"),
-    later("repl-diskless-sync-delay", COUNT, "5"),
-    later("repl-diskless-sync-max-replicas", COUNT, "0"),
-    later("repl-diskless-load", Kind::OneOf(&["disabled", "on-empty-db", "swapdb"]), "disabled"),
-    later("min-replicas-to-write", COUNT, "0").alias("min-slaves-to-write"),
-    later("min-replicas-max-lag", COUNT, "10").alias("min-slaves-max-lag"),
-    later("propagation-error-behavior", Kind::OneOf(&["ignore", "panic", "panic-on-replicas"]), "ignore"),
+    refused("replicaof", Kind::SpecialWords(special::replicaof), &[""], NO_REPLICAOF)
+        .alias("slaveof")
+        .immutable(),
+    idle("masteruser", TEXT, "", NO_REPLICAS),
+    idle("masterauth", TEXT, "", NO_REPLICAS),
+    idle("replica-serve-stale-data", BOOL, "yes", NO_REPLICAS).alias("slave-serve-stale-data"),
+    idle("replica-read-only", BOOL, "yes", NO_REPLICAS).alias("slave-read-only"),
+    idle("replica-lazy-flush", BOOL, "no", NO_REPLICAS).alias("slave-lazy-flush"),
+    idle("replica-ignore-maxmemory", BOOL, "yes", NO_REPLICAS).alias("slave-ignore-maxmemory"),
+    idle("replica-ignore-disk-write-errors", BOOL, "no", NO_REPLICAS),
+    idle("replica-priority", COUNT, "100", NO_REPLICAS).alias("slave-priority"),
+    idle("replica-announced", BOOL, "yes", NO_REPLICAS),
+    idle("replica-announce-ip", TEXT, "", NO_REPLICAS).alias("slave-announce-ip"),
+    idle("replica-announce-port", PORT, "0", NO_REPLICAS).alias("slave-announce-port"),
+    idle("repl-timeout", int(1, i32::MAX as i64), "60", NO_REPLICAS),
+    idle("repl-ping-replica-period", int(1, i32::MAX as i64), "10", NO_REPLICAS)
+        .alias("repl-ping-slave-period"),
+    idle("repl-backlog-size", memory(1, i64::MAX as u64), "1048576", NO_REPLICAS),
+    idle("repl-backlog-ttl", LONG, "3600", NO_REPLICAS),
+    idle("repl-disable-tcp-nodelay", BOOL, "no", NO_REPLICAS),
+    idle("repl-diskless-sync", BOOL, "yes", NO_REPLICAS),
+    idle("repl-diskless-sync-delay", COUNT, "5", NO_REPLICAS),
+    idle("repl-diskless-sync-max-replicas", COUNT, "0", NO_REPLICAS),
+    idle("repl-diskless-load", Kind::OneOf(&["disabled", "on-empty-db", "swapdb"]), "disabled", NO_REPLICAS),
+    refused("min-replicas-to-write", COUNT, &["0"], NO_MIN_REPLICAS).alias("min-slaves-to-write"),
+    idle("min-replicas-max-lag", COUNT, "10", NO_REPLICAS).alias("min-slaves-max-lag"),
+    idle(
+        "propagation-error-behavior",
+        Kind::OneOf(&["ignore", "panic", "panic-on-replicas"]),
+        "ignore",
+        NO_REPLICAS,
+    ),
     // Cluster.
-    later("cluster-enabled", BOOL, "no").immutable(),
-    later("cluster-config-file", TEXT, "nodes.conf").immutable(),
-    later("cluster-port", PORT, "0").immutable(),
-    later("cluster-node-timeout", LONG, "15000"),
-    later("cluster-require-full-coverage", BOOL, "yes"),
-    later("cluster-allow-reads-when-down", BOOL, "no"),
-    later("cluster-allow-pubsubshard-when-down", BOOL, "yes"),
-    later("cluster-allow-replica-migration", BOOL, "yes"),
-    later("cluster-migration-barrier", COUNT, "1"),
-    later("cluster-replica-validity-factor", COUNT, "10").alias("cluster-slave-validity-factor"),
-    later("cluster-replica-no-failover", BOOL, "no").alias("cluster-slave-no-failover"),
-    later("cluster-link-sendbuf-limit", memory(0, u64::MAX), "0"),
-    later("cluster-announce-ip", TEXT, ""),
-    later("cluster-announce-hostname", Kind::Special(special::announced_hostname), ""),
-    later("cluster-announce-human-nodename", Kind::Special(special::announced_nodename), ""),
-    later("cluster-announce-port", PORT, "0"),
-    later("cluster-announce-tls-port", PORT, "0"),
-    later("cluster-announce-bus-port", PORT, "0"),
-    later("cluster-preferred-endpoint-type", Kind::OneOf(&["ip", "hostname", "unknown-endpoint"]), "ip"),
+    refused("cluster-enabled", BOOL, &["no"], NO_CLUSTER_MODE).immutable(),
+    idle("cluster-config-file", TEXT, "nodes.conf", NO_CLUSTER).immutable(),
+    idle("cluster-port", PORT, "0", NO_CLUSTER).immutable(),
+    idle("cluster-node-timeout", LONG, "15000", NO_CLUSTER),
+    idle("cluster-require-full-coverage", BOOL, "yes", NO_CLUSTER),
+    idle("cluster-allow-reads-when-down", BOOL, "no", NO_CLUSTER),
+    idle("cluster-allow-pubsubshard-when-down", BOOL, "yes", NO_CLUSTER),
+    idle("cluster-allow-replica-migration", BOOL, "yes", NO_CLUSTER),
+    idle("cluster-migration-barrier", COUNT, "1", NO_CLUSTER),
+    idle("cluster-replica-validity-factor", COUNT, "10", NO_CLUSTER).alias("cluster-slave-validity-factor"),
+    idle("cluster-replica-no-failover", BOOL, "no", NO_CLUSTER).alias("cluster-slave-no-failover"),
+    idle("cluster-link-sendbuf-limit", memory(0, u64::MAX), "0", NO_CLUSTER),
+    idle("cluster-announce-ip", TEXT, "", NO_CLUSTER),
+    idle("cluster-announce-hostname", Kind::Special(special::announced_hostname), "", NO_CLUSTER),
+    idle("cluster-announce-human-nodename", Kind::Special(special::announced_nodename), "", NO_CLUSTER),
+    idle("cluster-announce-port", PORT, "0", NO_CLUSTER),
+    idle("cluster-announce-tls-port", PORT, "0", NO_CLUSTER),
+    idle("cluster-announce-bus-port", PORT, "0", NO_CLUSTER),
+    idle(
+        "cluster-preferred-endpoint-type",
+        Kind::OneOf(&["ip", "hostname", "unknown-endpoint"]),
+        "ip",
+        NO_CLUSTER,
+    ),
 ];
 
 #[cfg(test)]
@@ -590,7 +713,7 @@ mod tests {
                 true => default.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).collect(),
                 false => vec![default],
             };
-            // `save` adds to what is there, `replicaof` has no spelling for its default.
+            // `replicaof` has no spelling for its default, and that of `save` is an empty word.
             if !["save", "replicaof"].contains(&directive.name) {
                 let parsed = directive.kind.parse(default, &words);
                 assert_eq!(parsed.as_deref(), Ok(default), "{}", directive.name);

@@ -153,19 +153,14 @@ fn memory_text(value: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
-    use super::super::{Action, Loaded, load};
+    use super::super::file::Loader;
     use super::*;
 
+    /// What the file holds, whether this version can do it or not.
     fn read(path: &Path) -> Config {
-        match load([OsString::from(path)].into_iter()) {
-            Ok(Action::Run(loaded)) => {
-                let Loaded { config, .. } = *loaded;
-                config
-            }
-            other => panic!("{other:?}"),
-        }
+        let mut loader = Loader::new(false);
+        loader.file(path).unwrap();
+        loader.into_config()
     }
 
     fn set(config: &mut Config, name: &str, words: &[&str]) {

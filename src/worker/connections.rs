@@ -86,6 +86,7 @@ impl Worker {
                 }
                 len if len > 0 => {
                     if let Some(received) = &received {
+                        self.stats.reads += 1;
                         self.stats.input_bytes += received.len() as u64;
                         self.execute_received(&mut connection, received);
                     }
@@ -108,6 +109,7 @@ impl Worker {
         let Some(mut connection) = self.take_out(completion.index) else { return };
         let len = completion.result.max(0) as usize;
         connection.received_direct(len);
+        self.stats.reads += 1;
         self.stats.input_bytes += len as u64;
         match completion.result {
             0 => connection.end_of_input = true,
@@ -125,6 +127,7 @@ impl Worker {
 
     fn sent(&mut self, completion: Completion) {
         let Some(mut connection) = self.take_out(completion.index) else { return };
+        self.stats.writes += 1;
         self.stats.output_bytes += completion.result.max(0) as u64;
         if !connection.sent(completion.result, &mut self.ring) {
             connection.closing = Some(Closing::Now);
@@ -173,7 +176,9 @@ impl Worker {
                 Next::Request(args) => self.dispatch(connection, args),
                 Next::Incomplete => break,
                 Next::Error(error) => {
-                    connection.replies.writer().raw(&error.reply());
+                    let reply = error.reply();
+                    shards::error_counts::count(&reply[1..]);
+                    connection.replies.writer().raw(&reply);
                     connection.closing = Some(Closing::AfterReplies);
                     break;
                 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use shards::args::Blob;
+use shards::error_counts;
 use shards::reply::Reply;
 use shards::slot::ShardId;
 use shards::tracking::ConnectionId;
@@ -206,6 +207,9 @@ impl Worker {
                 *killed += 1;
                 asking.closing = Some(Closing::AfterReplies);
             }
+            (Question::Report, Answer::Report(report)) => {
+                report.clients_bytes += size_of::<Connection>() + asking.memory_bytes();
+            }
             (&Question::FindClient(client), Answer::Found(found)) => {
                 if asking.session.id == client.0 {
                     *found = Some(ConnectionId { worker: self.id, index: asking.index });
@@ -264,6 +268,7 @@ impl Worker {
             Question::ResetStats => {
                 self.stats = Stats::default();
                 self.shard.reset_stats();
+                error_counts::reset();
                 Answer::Done
             }
             Question::SetActiveExpire(is_expiring) => {
@@ -295,6 +300,9 @@ impl Worker {
             expired_fields: env.expired_fields,
             evicted_keys: env.evicted_keys,
             lazyfree_pending: env.garbage.len(),
+            errors: error_counts::of_this_thread(),
+            changes: env.dirty,
+            clients_bytes: self.clients().map(|client| size_of::<Connection>() + client.memory_bytes()).sum(),
             blocked_clients: self.coordinator.waiting_clients(),
             tracking_clients: self.tracking.len(),
             tracked_keys: env.tracking.keys(),

@@ -138,3 +138,22 @@ fn mass_insertion_takes_inline_commands_and_counts_errors() {
     assert!(outcome.stderr.contains("ERR value is not an integer or out of range"), "{outcome:?}");
     assert_eq!(server.client().ask("GET b"), Value::bulk("2"));
 }
+
+#[test]
+fn big_keys_are_found_by_length_and_by_memory() {
+    let server = start();
+    let mut client = server.client();
+    client.cmd(&["SET", "large", &"x".repeat(100_000)]);
+    client.ask("SET small x");
+    client.ask("RPUSH list a b c");
+    let text = cli(&server, "--memkeys");
+    assert!(text.contains("Sampled 3 keys in the keyspace!"), "{text}");
+    let biggest = text.lines().find(|line| line.starts_with("Biggest string found")).unwrap_or_default();
+    let bytes: u64 = biggest
+        .split_ascii_whitespace()
+        .find_map(|word| word.parse().ok())
+        .unwrap_or_else(|| panic!("no number of bytes in {text}"));
+    assert!(biggest.contains("large") && (100_000..140_000).contains(&bytes), "{biggest}");
+    let text = cli(&server, "--bigkeys");
+    assert!(text.contains("Biggest   list found"), "{text}");
+}

@@ -26,6 +26,7 @@ mod list_move;
 mod list_range;
 pub mod list_rows;
 mod list_value;
+pub mod memory;
 pub mod object;
 pub mod rename;
 pub mod scan;
@@ -62,6 +63,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     keyspace::COMMANDS,
     list_blocking::COMMANDS,
     list_rows::COMMANDS,
+    memory::COMMANDS,
     object::COMMANDS,
     rename::COMMANDS,
     scan::COMMANDS,

@@ -4,6 +4,7 @@
 //! back in the order of the command's keys (MGET), or one part's after the other's when there are no keys (KEYS).
 
 use crate::command::{CommandSpec, ResponsePolicy};
+use crate::error_counts;
 use crate::reply::Reply;
 
 /// The replies of the parts, and for each key of the command, in order, the part that had it.
@@ -19,7 +20,10 @@ pub(super) fn merge(
     random_bits: impl FnOnce() -> u64,
     reply: &mut Reply,
 ) {
-    if let Some(error) = parts.replies.iter().find(|part| part.bytes().first() == Some(&b'-')) {
+    let mut errors = parts.replies.iter().filter(|part| part.bytes().first() == Some(&b'-'));
+    if let Some(error) = errors.next() {
+        // It is one error to the client, however many shards have found it.
+        errors.for_each(|same| error_counts::uncount(&same.bytes()[1..]));
         return reply.append(error.bytes(), error.blobs());
     }
     match spec.combined {
