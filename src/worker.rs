@@ -259,7 +259,7 @@ impl Worker {
         self.settle();
         self.end_turn_memory();
         self.tell_of_changes();
-        self.mesh.flush(&mut self.ring);
+        self.mesh.flush(|ring| self.ring.wake(ring));
         self.stats.turns.record(begin.elapsed());
     }
 
