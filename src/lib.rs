@@ -33,4 +33,5 @@ pub mod sys;
 pub mod tracking;
 pub mod transactions;
 pub mod turns;
+pub mod watchdog;
 pub mod worker;

@@ -2,16 +2,27 @@
 //!
 //! For each ordered pair of workers there is one single-producer single-consumer queue. All that a worker has for
 //! another in one turn travels as one batch; a batch is woken for at most once, and only if the receiver has
-//! declared itself parked (store parked, full fence, look at the inboxes once more, then sleep). A full queue does
-//! not block: the batch stays with the sender, grows, and makes the sender stop reading from its clients
-//! ([`Mesh::is_congested`]); replies go on flowing, so two full queues cannot wait for each other.
+//! declared itself parked. A full queue does not block: the batch stays with the sender, grows, and makes the sender
+//! stop reading from its clients ([`Mesh::is_congested`]); replies go on flowing, so two full queues cannot wait for
+//! each other.
+//!
+//! Nothing here walks all workers: a sender has a list of those that it holds something for, and a receiver a bit for
+//! each one that has sent something ([`Bell`]). So a turn costs what has come and gone, whatever the number of workers.
+//!
+//! No wake-up is lost. A sender puts its batch into the queue, sets its bit, and only then reads `parked`; a receiver
+//! stores `parked`, and only then reads the bits. These four are sequentially consistent, so they have one order for
+//! all. If the receiver has not seen the bit, its reading came before the setting, hence its storing of `parked` before
+//! the sender's reading of it: the sender sees it and rings. A ring comes too late only while the sender that has taken
+//! `parked` down is not given its core, and not at all only if the kernel lacks memory for it; then the receiver's tick
+//! makes it look. A bit that is seen brings the batch with it (release and acquire), and a receiver keeps it until it
+//! has found the queue empty, so a batch that is left for the next turn is not forgotten.
 //!
 //! Order: the hops of one worker to another arrive in the order in which they were sent. This file must not know
 //! what commands do.
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 use shards::args::{ArgValue, Args, Blob, Span};
@@ -24,7 +35,6 @@ use shards::txn::{Ticket, TxnMessage};
 use shards::watch::ClientId;
 
 use crate::inquiry::{Answer, Question};
-use crate::net::ring::ClientRing;
 use crate::pubsub::OwnedMessage;
 use crate::registry::CommandId;
 use crate::tracking::TrackingHop;
@@ -40,6 +50,10 @@ const WAITING_BYTES_MAX: usize = 16 << 20;
 const SPARE_BATCHES_MAX: usize = 16;
 /// A batch with more memory than this is not kept for use, in bytes.
 const SPARE_BATCH_BYTES_MAX: usize = 1 << 20;
+/// Workers at most, as `shards` allows.
+const WORKERS_MAX: usize = 1024;
+/// Words with a bit for each of them.
+const WORKER_WORDS: usize = WORKERS_MAX / u64::BITS as usize;
 
 /// A hop: what one worker asks of another, or answers.
 pub enum Hop {
@@ -127,6 +141,11 @@ impl Batch {
         self.hops.is_empty()
     }
 
+    /// So much waits that clients should not be read from.
+    fn is_too_much(&self) -> bool {
+        self.hops.len() > WAITING_HOPS_MAX || self.bytes.len() + self.held_bytes > WAITING_BYTES_MAX
+    }
+
     fn memory_bytes(&self) -> usize {
         self.hops.capacity() * size_of::<Hop>()
             + self.spans.capacity() * size_of::<Span>()
@@ -175,21 +194,31 @@ impl Batch {
     }
 }
 
-/// What all workers share to wake each other. The only shared state of the mesh besides the queues.
-struct Bells {
+/// Where one worker is told that something has come. The only shared state of the mesh besides the queues; each has
+/// cache lines of its own, and with up to 448 workers a sender touches one of them.
+#[repr(align(128))]
+struct Bell {
     /// True while the worker sleeps or is about to.
-    parked: Vec<AtomicBool>,
-    /// The workers' rings; -1 until they exist.
-    rings: Vec<AtomicI32>,
+    parked: AtomicBool,
+    /// The worker's ring; -1 until it exists.
+    ring: AtomicI32,
+    /// A bit for each worker that has sent a batch since this one looked.
+    arrivals: [AtomicU64; WORKER_WORDS],
 }
 
 /// One worker's end of the mesh. One per worker.
 pub struct Mesh {
     me: ShardId,
     peers: Vec<Peer>,
-    bells: Arc<Bells>,
+    bells: Arc<[Bell]>,
     #[expect(clippy::vec_box, reason = "batches travel boxed: a queue's slot is a pointer")]
     spare: Vec<Box<Batch>>,
+    /// The peers that something waits for, each once; with room for all of them.
+    sending: Vec<ShardId>,
+    /// How many of those have too much waiting.
+    congested: usize,
+    /// A bit for each peer whose queue has not been found empty since its arrival was seen.
+    inboxes: [u64; WORKER_WORDS],
 }
 
 /// What leads to and from one other worker. The element for the worker itself stays unused.
@@ -198,15 +227,25 @@ struct Peer {
     from: Consumer<Box<Batch>>,
     /// What the current turn, or a full queue, holds back.
     waiting: Box<Batch>,
+    /// It is too much: clients should not be read from.
+    is_congested: bool,
+}
+
+/// The word and the bit of a worker.
+fn bit_of(worker: ShardId) -> (usize, u64) {
+    (worker.index() / u64::BITS as usize, 1 << (worker.index() % u64::BITS as usize))
 }
 
 impl Mesh {
     /// The ends of a mesh of `count` workers, in the order of their numbers.
     pub fn new(count: usize) -> Vec<Mesh> {
-        let bells = Arc::new(Bells {
-            parked: (0..count).map(|_| AtomicBool::new(false)).collect(),
-            rings: (0..count).map(|_| AtomicI32::new(-1)).collect(),
-        });
+        assert!(count <= WORKERS_MAX, "the configuration allows no more");
+        let bell = |_| Bell {
+            parked: AtomicBool::new(false),
+            ring: AtomicI32::new(-1),
+            arrivals: std::array::from_fn(|_| AtomicU64::new(0)),
+        };
+        let bells: Arc<[Bell]> = (0..count).map(bell).collect();
         let mut producers: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
         let mut consumers: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
         for from in &mut producers {
@@ -222,10 +261,13 @@ impl Mesh {
             peers: to
                 .into_iter()
                 .zip(from)
-                .map(|(to, from)| Peer { to, from, waiting: Box::default() })
+                .map(|(to, from)| Peer { to, from, waiting: Box::default(), is_congested: false })
                 .collect(),
             bells: Arc::clone(&bells),
             spare: Vec::new(),
+            sending: Vec::with_capacity(count),
+            congested: 0,
+            inboxes: [0; WORKER_WORDS],
         })
         .collect()
     }
@@ -242,7 +284,7 @@ impl Mesh {
 
     /// Tells the others where to ring.
     pub fn set_ring(&self, ring: RawFd) {
-        self.bells.rings[self.me.index()].store(ring, Ordering::Release);
+        self.bells[self.me.index()].ring.store(ring, Ordering::Release);
     }
 
     /// Sends a command to the shard that owns its keys. The arguments are copied once.
@@ -265,7 +307,7 @@ impl Mesh {
         remote.spans_end = batch.spans.len() as u32;
         remote.bytes_end = batch.bytes.len() as u32;
         remote.blobs_end = batch.blobs.len() as u32;
-        batch.hops.push(Hop::Command(remote));
+        self.push(to, Hop::Command(remote));
     }
 
     /// Writes the reply for a ticket of another worker.
@@ -275,7 +317,7 @@ impl Mesh {
         batch.replies.set_resp3(resp3);
         let result = write(&mut batch.replies);
         let (end, blobs_end) = (batch.replies.bytes().len(), batch.replies.blobs().len());
-        batch.hops.push(Hop::Reply { ticket, end, blobs_end });
+        self.push(ticket.worker, Hop::Reply { ticket, end, blobs_end });
         result
     }
 
@@ -295,7 +337,7 @@ impl Mesh {
 
     /// Sends anything else.
     pub fn send(&mut self, to: ShardId, hop: Hop) {
-        self.peers[to.index()].waiting.hops.push(hop);
+        self.push(to, hop);
     }
 
     /// The same for a hop that holds so many bytes.
@@ -304,47 +346,98 @@ impl Mesh {
         self.send(to, hop);
     }
 
+    /// Every hop goes this way, when all that belongs to it is in the batch.
+    #[inline]
+    fn push(&mut self, to: ShardId, hop: Hop) {
+        let peer = &mut self.peers[to.index()];
+        if peer.waiting.is_empty() {
+            self.sending.push(to);
+        }
+        peer.waiting.hops.push(hop);
+        if peer.waiting.is_too_much() && !peer.is_congested {
+            peer.is_congested = true;
+            self.congested += 1;
+        }
+    }
+
     /// True when so much waits for another worker that clients should not be read from.
     #[inline]
     pub fn is_congested(&self) -> bool {
-        self.peers.iter().any(|peer| {
-            let bytes = peer.waiting.bytes.len() + peer.waiting.held_bytes;
-            peer.waiting.hops.len() > WAITING_HOPS_MAX || bytes > WAITING_BYTES_MAX
-        })
+        self.congested > 0
     }
 
-    /// Puts this turn's batches into the queues and wakes those who sleep.
-    pub fn flush(&mut self, ring: &mut ClientRing) {
-        for peer in 0..self.peers.len() {
-            if self.peers[peer].waiting.is_empty() || self.peers[peer].to.is_full() {
-                continue;
-            }
-            let empty = self.spare.pop().unwrap_or_default();
-            let full = std::mem::replace(&mut self.peers[peer].waiting, empty);
-            // Not full, as asked above: this worker is the only producer.
-            let pushed = self.peers[peer].to.push(full);
-            debug_assert!(pushed.is_ok());
-            fence(Ordering::SeqCst);
-            let parked = &self.bells.parked[peer];
-            if parked.load(Ordering::Relaxed) && parked.swap(false, Ordering::AcqRel) {
-                ring.wake(self.bells.rings[peer].load(Ordering::Acquire));
-            }
+    /// Puts this turn's batches into the queues and wakes those who sleep, by their rings.
+    pub fn flush(&mut self, mut wake: impl FnMut(RawFd)) {
+        let mut sending = std::mem::take(&mut self.sending);
+        sending.retain(|&to| !self.put(to, &mut wake));
+        self.sending = sending;
+    }
+
+    /// Puts what waits for a worker into its queue; false when that is full.
+    fn put(&mut self, to: ShardId, wake: &mut impl FnMut(RawFd)) -> bool {
+        let peer = &mut self.peers[to.index()];
+        if peer.to.is_full() {
+            return false;
         }
+        let empty = self.spare.pop().unwrap_or_default();
+        let full = std::mem::replace(&mut peer.waiting, empty);
+        // Not full, as asked above: this worker is the only producer.
+        let pushed = peer.to.push(full);
+        debug_assert!(pushed.is_ok());
+        self.congested -= usize::from(std::mem::take(&mut peer.is_congested));
+        let bell = &self.bells[to.index()];
+        let (word, bit) = bit_of(self.me);
+        bell.arrivals[word].fetch_or(bit, Ordering::SeqCst);
+        if bell.parked.load(Ordering::SeqCst) && bell.parked.swap(false, Ordering::AcqRel) {
+            wake(bell.ring.load(Ordering::Acquire));
+        }
+        true
     }
 
     /// True while a batch could not be delivered because its queue is full.
     pub fn has_waiting(&self) -> bool {
-        self.peers.iter().any(|peer| !peer.waiting.is_empty())
+        !self.sending.is_empty()
+    }
+
+    /// Looks who has sent something since the last time.
+    pub fn see_arrivals(&mut self) {
+        let arrivals = &self.bells[self.me.index()].arrivals;
+        for (inboxes, arrivals) in self.inboxes[..self.peers.len().div_ceil(64)].iter_mut().zip(arrivals) {
+            // Nearly always nobody has, and then the cache line stays shared.
+            if arrivals.load(Ordering::Relaxed) != 0 {
+                *inboxes |= arrivals.swap(0, Ordering::Acquire);
+            }
+        }
+    }
+
+    /// The first worker from number `from` on whose queue may have something, as of [`Mesh::see_arrivals`].
+    pub fn next_inbox(&self, from: usize) -> Option<ShardId> {
+        let mut unseen = u64::MAX << (from % 64);
+        for word in from / 64..self.peers.len().div_ceil(64) {
+            let found = self.inboxes[word] & unseen;
+            if found != 0 {
+                return Some(ShardId((word * 64) as u16 + found.trailing_zeros() as u16));
+            }
+            unseen = u64::MAX;
+        }
+        None
     }
 
     /// The next batch of worker `from`.
     pub fn next_batch(&mut self, from: ShardId) -> Option<Box<Batch>> {
-        self.peers[from.index()].from.pop().ok()
+        let batch = self.peers[from.index()].from.pop().ok();
+        if batch.is_none() {
+            let (word, bit) = bit_of(from);
+            self.inboxes[word] &= !bit;
+        }
+        batch
     }
 
     /// True when another worker has sent something.
     pub fn has_inbox(&self) -> bool {
-        self.peers.iter().any(|peer| !peer.from.is_empty())
+        let arrivals = &self.bells[self.me.index()].arrivals;
+        let words = self.inboxes[..self.peers.len().div_ceil(64)].iter().zip(arrivals);
+        words.fold(0, |any, (inboxes, arrivals)| any | inboxes | arrivals.load(Ordering::SeqCst)) != 0
     }
 
     /// Keeps an emptied batch for use.
@@ -357,9 +450,8 @@ impl Mesh {
     /// Declares that this worker is going to sleep. Returns false when something has come meanwhile: then it must
     /// not sleep.
     pub fn park(&mut self) -> bool {
-        self.bells.parked[self.me.index()].store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        if self.peers.iter().any(|peer| !peer.from.is_empty()) {
+        self.bells[self.me.index()].parked.store(true, Ordering::SeqCst);
+        if self.has_inbox() {
             self.unpark();
             return false;
         }
@@ -368,7 +460,7 @@ impl Mesh {
 
     /// The worker is awake.
     pub fn unpark(&mut self) {
-        self.bells.parked[self.me.index()].store(false, Ordering::Relaxed);
+        self.bells[self.me.index()].parked.store(false, Ordering::Relaxed);
     }
 }
 
@@ -398,6 +490,171 @@ impl RemoteCommand {
             spans_end: 0,
             bytes_end: 0,
             blobs_end: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A worker that waits for longer has missed a wake-up. Far more than a loaded machine takes.
+    const WAKE_TIMEOUT: Duration = Duration::from_secs(60);
+
+    fn message(number: usize) -> Hop {
+        Hop::Delivered(number as u64, 0)
+    }
+
+    /// What has come from a worker, by its numbers.
+    fn taken(mesh: &mut Mesh, from: ShardId) -> Option<Vec<usize>> {
+        let mut batch = mesh.next_batch(from)?;
+        let mut numbers = Vec::new();
+        batch.take(|delivery| match delivery {
+            Delivery::Other(Hop::Delivered(number, _)) => numbers.push(number as usize),
+            _ => panic!("nothing else was sent"),
+        });
+        Some(numbers)
+    }
+
+    fn silent(_ring: RawFd) {
+        panic!("nobody sleeps");
+    }
+
+    #[test]
+    fn only_workers_that_have_sent_something_are_looked_at() {
+        let mut ends = Mesh::new(130);
+        for sender in [3, 64, 129] {
+            ends[sender].send(ShardId(1), message(sender));
+            assert!(ends[sender].has_waiting());
+            ends[sender].flush(silent);
+            assert!(!ends[sender].has_waiting());
+        }
+        assert!(ends[1].has_inbox() && !ends[2].has_inbox() && !ends[1].park());
+        ends[1].see_arrivals();
+        let (mut next, mut found) = (0, Vec::new());
+        while let Some(from) = ends[1].next_inbox(next) {
+            next = from.index() + 1;
+            found.push(from.index());
+            assert_eq!(taken(&mut ends[1], from), Some(vec![from.index()]));
+        }
+        assert_eq!(found, [3, 64, 129]);
+        // Each is looked at until nothing has been found.
+        for from in [3, 64, 129] {
+            assert!(ends[1].has_inbox());
+            assert_eq!(ends[1].next_inbox(0), Some(ShardId(from)));
+            assert_eq!(taken(&mut ends[1], ShardId(from)), None);
+        }
+        assert!(!ends[1].has_inbox() && ends[1].next_inbox(0).is_none() && ends[1].park());
+    }
+
+    #[test]
+    fn a_full_queue_keeps_its_batch_back_and_congests_until_it_has_gone() {
+        let mut ends = Mesh::new(3);
+        for number in 0..QUEUE_BATCHES {
+            ends[0].send(ShardId(1), message(number));
+            ends[0].flush(silent);
+        }
+        for number in 0..=WAITING_HOPS_MAX {
+            assert!(!ends[0].is_congested());
+            ends[0].send(ShardId(1), message(QUEUE_BATCHES + number));
+        }
+        ends[0].send(ShardId(2), message(7));
+        ends[0].flush(silent);
+        assert!(ends[0].is_congested() && ends[0].has_waiting());
+        ends[2].see_arrivals();
+        assert_eq!(taken(&mut ends[2], ShardId(0)), Some(vec![7]));
+        ends[1].see_arrivals();
+        assert_eq!(taken(&mut ends[1], ShardId(0)), Some(vec![0]));
+        ends[0].flush(silent);
+        assert!(!ends[0].is_congested() && !ends[0].has_waiting());
+        let rest: Vec<usize> = std::iter::from_fn(|| taken(&mut ends[1], ShardId(0))).flatten().collect();
+        assert!(rest.into_iter().eq(1..=QUEUE_BATCHES + WAITING_HOPS_MAX));
+    }
+
+    #[test]
+    fn bytes_that_a_hop_holds_congest_too() {
+        let mut ends = Mesh::new(2);
+        ends[0].send_sized(ShardId(1), message(0), WAITING_BYTES_MAX);
+        assert!(!ends[0].is_congested());
+        ends[0].send_sized(ShardId(1), message(1), 1);
+        assert!(ends[0].is_congested());
+        ends[0].flush(silent);
+        assert!(!ends[0].is_congested());
+    }
+
+    #[test]
+    fn the_one_who_sends_to_a_sleeper_rings_and_nobody_else() {
+        let mut ends = Mesh::new(3);
+        ends[1].set_ring(41);
+        assert!(ends[1].park());
+        let mut rings = Vec::new();
+        for sender in [0, 2] {
+            ends[sender].send(ShardId(1), message(0));
+            ends[sender].flush(|ring| rings.push(ring));
+        }
+        assert_eq!(rings, [41]);
+    }
+
+    /// One worker of the stress test: passes each number on, with one life less, to a worker that follows from it, and
+    /// sleeps by the mesh's protocol whenever it has nothing to do. Only the others wake it.
+    fn pass_numbers_on(mut mesh: Mesh, bells: &[Sender<()>], alarm: &Receiver<()>, left: &AtomicU64) {
+        let (me, workers) = (mesh.me().index(), mesh.workers());
+        let (mut sent, mut seen) = (vec![0; workers], vec![0; workers]);
+        let ring = |worker: usize| {
+            // Who has ended already needs no bell.
+            let _ = bells[worker].send(());
+        };
+        let mut todo = VecDeque::from([2_000; 3]);
+        loop {
+            mesh.see_arrivals();
+            let mut next = 0;
+            while let Some(from) = mesh.next_inbox(next) {
+                next = from.index() + 1;
+                for number in taken(&mut mesh, from).unwrap_or_default() {
+                    // The low bits count what has been sent to us: none is lost, none overtakes another.
+                    assert_eq!(number & 0xf_ffff, seen[from.index()], "from {from:?} to {me}");
+                    seen[from.index()] += 1;
+                    todo.push_back(number >> 20);
+                }
+            }
+            while let Some(life) = todo.pop_front() {
+                if life == 0 {
+                    left.fetch_sub(1, Ordering::SeqCst);
+                    (0..workers).for_each(ring);
+                    continue;
+                }
+                let to = (me + 1 + life % (workers - 1)) % workers;
+                mesh.send(ShardId(to as u16), message((life - 1) << 20 | sent[to]));
+                sent[to] += 1;
+            }
+            mesh.flush(|fd| ring(fd as usize));
+            if left.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            if !mesh.has_waiting() && mesh.park() {
+                alarm.recv_timeout(WAKE_TIMEOUT).unwrap_or_else(|_| panic!("worker {me} was never woken"));
+                mesh.unpark();
+            }
+        }
+    }
+
+    #[test]
+    fn no_batch_is_lost_and_no_sleeper_forgotten() {
+        for workers in [2, 3, 5] {
+            let (bells, alarms): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
+            let left = AtomicU64::new(3 * workers as u64);
+            let ends = Mesh::new(workers);
+            ends.iter().for_each(|mesh| mesh.set_ring(mesh.me().0.into()));
+            std::thread::scope(|scope| {
+                for (mesh, alarm) in ends.into_iter().zip(alarms) {
+                    let (bells, left) = (bells.clone(), &left);
+                    scope.spawn(move || pass_numbers_on(mesh, &bells, &alarm, left));
+                }
+            });
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::memory::NodeMemory;
 use crate::pubsub::SubscriptionCounts;
 use crate::registry::Registry;
 use crate::tracking::TrackingCounts;
+use crate::watchdog::Pulses;
 
 /// The version of this program.
 pub const SHOAL_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -34,6 +35,8 @@ pub struct Node {
     pub subscriptions: SubscriptionCounts,
     /// How many clients of each worker track.
     pub tracking: TrackingCounts,
+    /// What the workers' threads do.
+    pub pulses: Pulses,
     /// Set when the node shall stop.
     pub stopping: AtomicBool,
 }
@@ -53,6 +56,7 @@ impl Node {
             memory: NodeMemory::new(1),
             subscriptions: SubscriptionCounts::new(1),
             tracking: TrackingCounts::new(1),
+            pulses: Pulses::new(1),
             stopping: AtomicBool::new(false),
         }
     }

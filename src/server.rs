@@ -4,19 +4,22 @@
 //! accepted.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use glommio::{LocalExecutorBuilder, Placement};
 use shards::shard::{Shard, ShardConfig};
 use shards::slot::ShardId;
 use shards::txn::slot_move::SlotMap;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
 
 use crate::config::Config;
 use crate::memory::NodeMemory;
@@ -28,6 +31,7 @@ use crate::process::{self, PidFile};
 use crate::pubsub::SubscriptionCounts;
 use crate::registry::Registry;
 use crate::tracking::TrackingCounts;
+use crate::watchdog::{Pulses, Watchdog};
 use crate::worker::{Worker, WorkerParts};
 use crate::{allocator, clock, sys};
 
@@ -41,6 +45,9 @@ const LOCKED_MEMORY_PER_WORKER_BYTES: u64 = 512 * 1024;
 const GLOMMIO_IO_MEMORY_BYTES: usize = 256 * 1024;
 /// Entries of glommio's rings: clients do not use them.
 const GLOMMIO_RING_ENTRIES: usize = 32;
+/// glommio arms this timer before it runs the worker, its only task. Were it over by then, because the thread has lost its
+/// core meanwhile, the executor would believe that all tasks have had their time, and sleep, with the worker not begun.
+const GLOMMIO_PREEMPT_TIMER: Duration = Duration::from_hours(24 * 365);
 
 /// Why the server could not start. The text is for the operator.
 #[derive(Debug)]
@@ -67,8 +74,8 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
     );
     check_limits(&mut config, workers)?;
     check_io_uring()?;
-    let mut signals = Signals::new([SIGTERM, SIGINT])
-        .map_err(|error| StartError(format!("Could not listen for signals: {error}")))?;
+    let mut signals =
+        signals().map_err(|error| StartError(format!("Could not listen for signals: {error}")))?;
     let mut listeners = open_listeners(&config, workers)?;
     // Not before the port is ours: the file may be that of a server that has it.
     let pid_file = PidFile::write(&config);
@@ -86,6 +93,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
         memory: NodeMemory::new(workers),
         subscriptions: SubscriptionCounts::new(workers),
         tracking: TrackingCounts::new(workers),
+        pulses: Pulses::new(workers),
         stopping: AtomicBool::new(false),
     }));
     let hash_seeds = random_seeds();
@@ -109,13 +117,14 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
             .name(&format!("shoal-{number}"))
             .io_memory(GLOMMIO_IO_MEMORY_BYTES)
             .ring_depth(GLOMMIO_RING_ENTRIES)
+            .preempt_timer(GLOMMIO_PREEMPT_TIMER)
             .spawn(move || async move {
                 let (config, slots, listeners) = parts;
                 let shard = Shard::new(&shard_config);
                 match Worker::new(WorkerParts { node, config, slots, mesh, shard, listeners }) {
                     Ok(worker) => {
                         let _ = ready.send(Ok(()));
-                        worker.run().await;
+                        worker.run();
                     }
                     Err(error) => {
                         let _ = ready.send(Err(error));
@@ -280,11 +289,28 @@ fn is_unsupported(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
-fn wait_for_signal(node: &Node, signals: &mut Signals) {
-    if let Some(signal) = signals.forever().next() {
-        let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-        log::warn!("Received {name} scheduling shutdown...");
-    }
+/// Signals come as bytes in a stream, which can be waited for with a time.
+type Signals = SignalDelivery<UnixStream, SignalOnly>;
+
+fn signals() -> io::Result<Signals> {
+    let (read, write) = UnixStream::pair()?;
+    SignalDelivery::with_pipe(read, write, SignalOnly, [SIGTERM, SIGINT])
+}
+
+fn wait_for_signal(node: &'static Node, signals: &mut Signals) {
+    let mut watchdog = Watchdog::new(&node.pulses);
+    let signal = loop {
+        if let Some(signal) = signals.pending().next() {
+            break signal;
+        }
+        // Not zero, which would be no limit.
+        let limit = watchdog.look().max(Duration::from_millis(1));
+        let mut stream = signals.get_read();
+        let waited = stream.set_read_timeout(Some(limit)).and_then(|()| stream.read(&mut [0]));
+        drop(waited);
+    };
+    let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+    log::warn!("Received {name} scheduling shutdown...");
     log::warn!("User requested shutdown...");
     node.stopping.store(true, Ordering::Relaxed);
 }

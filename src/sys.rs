@@ -151,6 +151,12 @@ pub fn cpu_time() -> (Duration, Duration) {
     (time(usage.ru_utime), time(usage.ru_stime))
 }
 
+/// The calling thread's number, as in `/proc/self/task`.
+pub fn thread_id() -> i32 {
+    // SAFETY: asks for a number and cannot fail.
+    unsafe { libc::gettid() }
+}
+
 /// CPU time of the calling thread.
 pub fn thread_cpu_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

@@ -14,6 +14,9 @@ const TURN_NS_MAX: u64 = 60_000_000_000;
 /// The histogram's shares are wrong by at most one percent.
 const SIGNIFICANT_DIGITS: u8 = 2;
 
+/// A turn that comes later than this is counted as late, and the watchdog speaks of it.
+pub const LATE: Duration = Duration::from_secs(1);
+
 /// When a turn has begun.
 #[derive(Clone, Copy, Debug)]
 pub enum Begin {
@@ -94,6 +97,26 @@ impl TurnTimes {
     }
 }
 
+/// How late turns came, against the ticks that should have brought them. One per worker.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lateness {
+    late: u64,
+    worst: Duration,
+}
+
+impl Lateness {
+    /// Takes a tick that was looked at so long after it was due.
+    pub fn record(&mut self, by: Duration) {
+        self.late += u64::from(by > LATE);
+        self.worst = self.worst.max(by);
+    }
+
+    /// How many were late, and the worst, as a field of INFO shows them.
+    pub fn summary(&self) -> String {
+        format!("late_turns={},late_max_ms={:.1}", self.late, self.worst.as_secs_f64() * 1e3)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +144,15 @@ mod tests {
             "le_1=1,le_2=0,le_4=2,le_8=1,le_16=0,le_32=0,le_64=0,le_128=0,le_256=0,le_512=0,le_1024=1"
         );
         assert_eq!(TurnTimes::default().buckets(), "");
+    }
+
+    #[test]
+    fn a_turn_is_late_when_more_than_a_second_has_passed() {
+        let mut lateness = Lateness::default();
+        for ms in [0, 1_000, 1_001, 2_500] {
+            lateness.record(Duration::from_millis(ms));
+        }
+        assert_eq!(lateness.summary(), "late_turns=2,late_max_ms=2500.0");
     }
 
     #[test]

@@ -37,7 +37,8 @@ use crate::push::{Encoded, Held};
 use crate::rates::Rates;
 use crate::registry::CommandId;
 use crate::tracking::{TrackingClients, keys_max_of_shard};
-use crate::turns::{Begin, TurnTimes};
+use crate::turns::{Begin, Lateness, TurnTimes};
+use crate::watchdog::Heart;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -87,6 +88,8 @@ pub struct Stats {
     pub query_limit_closed: u64,
     /// How long the turns took.
     pub turns: TurnTimes,
+    /// How late turns came.
+    pub lateness: Lateness,
 }
 
 /// One per core.
@@ -131,6 +134,8 @@ pub struct Worker {
     pub(crate) dirty: VecDeque<u32>,
     argv: Argv,
     last_cron_ms: u64,
+    /// Shows the watchdog that turns come.
+    pulse: Heart,
     /// More keys have expired than one turn removes: go on.
     expiring: bool,
     cron_part: usize,
@@ -167,6 +172,7 @@ impl Worker {
         mesh.set_ring(ring.fd());
         let mut worker = Worker {
             id: shard.id,
+            pulse: node.pulses.heart(shard.id),
             coordinator: Coordinator::new(shard.id),
             node,
             config,
@@ -211,21 +217,19 @@ impl Worker {
         Ok(worker)
     }
 
-    /// Runs until the node stops. To be called inside a glommio executor.
-    pub async fn run(mut self) {
+    /// Runs until the node stops. It is no future and yields to nobody: the thread sleeps only in the worker's own ring,
+    /// which whatever concerns the worker wakes, and its tick if nothing does.
+    pub fn run(mut self) {
         self.listen();
         self.ring.tick();
         while !self.node.stopping.load(Ordering::Relaxed) {
-            let last_cron_ms = self.last_cron_ms;
             self.turn();
-            if self.has_work() {
+            if self.has_work() || !self.mesh.park() {
                 self.submit(Wait::No);
-            } else if self.mesh.park() {
+            } else {
+                self.pulse.sleep();
                 self.submit(self.wait());
                 self.mesh.unpark();
-            }
-            if self.last_cron_ms != last_cron_ms {
-                glommio::executor().yield_now().await;
             }
         }
         self.stop();
@@ -233,6 +237,7 @@ impl Worker {
 
     /// One turn: everything that has come is executed, and what results is queued for the kernel and the others.
     fn turn(&mut self) {
+        self.pulse.wake();
         // Not before the other workers have been told to do the same.
         std::thread::sleep(std::mem::take(&mut self.sleep));
         let begin = Begin::now(self.config.turn_clock_cpu);
@@ -266,7 +271,7 @@ impl Worker {
         self.settle();
         self.end_turn_memory();
         self.tell_of_changes();
-        self.mesh.flush(&mut self.ring);
+        self.mesh.flush(|ring| self.ring.wake(ring));
         self.stats.turns.record(begin.elapsed());
     }
 
@@ -328,6 +333,15 @@ impl Worker {
         }
     }
 
+    /// The tick has completed.
+    fn ticked(&mut self, result: i32) {
+        self.stats.lateness.record(self.ring.ticked());
+        // Whatever else the kernel says could come at once again: the cron asks anew.
+        if result == -libc::ETIME {
+            self.ring.tick();
+        }
+    }
+
     fn listen(&mut self) {
         for index in std::mem::take(&mut self.deaf) {
             self.ring.accept(self.listeners[index].fd(), index as u32);
@@ -337,6 +351,9 @@ impl Worker {
     fn cron(&mut self) {
         let Stats { commands, input_bytes, output_bytes, ref mut rates, .. } = self.stats;
         rates.sample(self.now_ms, [commands, input_bytes, output_bytes]);
+        if !self.ring.is_ticking() {
+            self.ring.tick();
+        }
         self.listen();
         self.expire();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;

@@ -443,13 +443,14 @@ fn keyspace(whole: &Whole<'_>, text: &mut String) {
     }
 }
 
-/// Shoal's own section: how long the turns of each worker took, and of all of them as a histogram.
+/// Shoal's own section: how long the turns of each worker took and how late they came, and all durations as a histogram.
 fn workers(whole: &Whole<'_>, text: &mut String) {
     text.push_str("# Workers\r\n");
     let mut all = TurnTimes::default();
     for (worker, report) in whole.reports.iter().enumerate() {
         all.add(&report.stats.turns);
-        text.push_str(&format!("worker{worker}:{}\r\n", report.stats.turns.summary()));
+        let (turns, lateness) = (report.stats.turns.summary(), report.stats.lateness.summary());
+        text.push_str(&format!("worker{worker}:{turns},{lateness}\r\n"));
     }
     text.push_str(&format!("turns_by_us:{}\r\n", all.buckets()));
 }

@@ -11,9 +11,11 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
+use io_uring::{EnterFlags, IoUring, Probe, cqueue, opcode, squeue, types};
+
+use crate::clock;
 
 /// Entries of the submission queue. When it is full, what is queued is submitted and the turn goes on.
 const SUBMISSION_ENTRIES: u32 = 1024;
@@ -90,6 +92,12 @@ pub struct ClientRing {
     buffers: BufferRing,
     /// Kernels before 6.0 have no multishot receive.
     multishot_receive: bool,
+    /// With what the kernel is asked to wait.
+    wait_flags: EnterFlags,
+    /// When the tick is due that is under way. Without one no wait is without a time.
+    tick_due: Option<Instant>,
+    /// The error, an errno, by which the ring has refused to take entries for good.
+    broken: Option<i32>,
 }
 
 /// How long [`ClientRing::submit`] waits.
@@ -120,7 +128,11 @@ impl ClientRing {
         let buffers = BufferRing::new(&ring)?;
         // SendZc came with the same release as multishot receive, 6.0, which has no operation code of its own.
         let multishot_receive = probe.is_supported(opcode::SendZc::CODE);
-        Ok(ClientRing { ring, buffers, multishot_receive })
+        // Linux 6.15. Without it the kernel counts a sleeping worker as one that waits for a disk.
+        let without_iowait = ring.params().is_feature_no_iowait();
+        let wait_flags = if without_iowait { EnterFlags::NO_IOWAIT } else { EnterFlags::empty() };
+        let wait_flags = wait_flags | EnterFlags::GETEVENTS;
+        Ok(ClientRing { ring, buffers, multishot_receive, wait_flags, tick_due: None, broken: None })
     }
 
     /// The descriptor that other workers send their wake-ups to.
@@ -191,11 +203,22 @@ impl ClientRing {
         self.push(entry.flags(squeue::Flags::SKIP_SUCCESS), Op::Ignored, 0);
     }
 
-    /// Completes once, as [`Op::Tick`], after `TICK_PERIOD`. To be called once in a period.
+    /// Completes once, as [`Op::Tick`], after `TICK_PERIOD`. To be called when none is under way.
     pub fn tick(&mut self) {
         self.buffers.narrow();
+        self.tick_due = Some(clock::moment() + Duration::from_millis(TICK_PERIOD_MS));
         // The kernel reads the time when the entry is submitted.
         self.push(opcode::Timeout::new(&raw const TICK_PERIOD).build(), Op::Tick, 0);
+    }
+
+    /// The tick has completed: how late it is looked at. It has to be asked for again.
+    pub fn ticked(&mut self) -> Duration {
+        self.tick_due.take().map_or(Duration::ZERO, |due| clock::moment().saturating_duration_since(due))
+    }
+
+    /// A tick is under way.
+    pub fn is_ticking(&self) -> bool {
+        self.tick_due.is_some()
     }
 
     /// The bytes that a completion has put into a provided buffer.
@@ -209,27 +232,40 @@ impl ClientRing {
         self.buffers.give_back(received.buffer);
     }
 
-    /// Submits what is queued, and waits.
+    /// Submits what is queued, and waits. What cannot be submitted keeps the kernel from waiting, so no wait begins with
+    /// an entry left behind; and none is without a time while no tick is under way.
     ///
     /// # Errors
     /// Those of `io_uring_enter`; an interrupted or timed out wait is none.
     pub fn submit(&mut self, wait: Wait) -> io::Result<()> {
+        if let Some(errno) = self.broken {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
         let result = match wait {
             Wait::No => self.ring.submit(),
-            Wait::ForCompletion => self.ring.submit_and_wait(1),
-            Wait::AtMost(time) => {
-                let timespec = types::Timespec::from(time);
-                let args = types::SubmitArgs::new().timespec(&timespec);
-                self.ring.submitter().submit_with_args(1, &args)
-            }
+            Wait::ForCompletion if self.is_ticking() => self.enter_and_wait(None),
+            Wait::ForCompletion => self.enter_and_wait(Some(Duration::from_millis(TICK_PERIOD_MS))),
+            Wait::AtMost(time) => self.enter_and_wait(Some(time)),
         };
         match result {
-            Ok(_) => Ok(()),
-            Err(error) => match error.raw_os_error() {
-                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
-                _ => Err(error),
-            },
+            Err(error) if !is_passing(&error) => Err(error),
+            _ => Ok(()),
         }
+    }
+
+    /// Submits what is queued and waits for a completion, or at most so long.
+    fn enter_and_wait(&mut self, time: Option<Duration>) -> io::Result<usize> {
+        let queued = self.ring.submission().len() as u32;
+        let submitter = self.ring.submitter();
+        let Some(time) = time else {
+            // SAFETY: no argument; the public functions above make their callers keep alive what the entries name.
+            return unsafe { submitter.enter::<libc::sigset_t>(queued, 1, self.wait_flags.bits(), None) };
+        };
+        let timespec = types::Timespec::from(time);
+        let args = types::SubmitArgs::new().timespec(&timespec);
+        let flags = self.wait_flags | EnterFlags::EXT_ARG;
+        // SAFETY: the flag announces the argument, which lives until the call returns; the entries as above.
+        unsafe { submitter.enter(queued, 1, flags.bits(), Some(&args)) }
     }
 
     /// Moves the waiting completions to `completions`.
@@ -262,13 +298,24 @@ impl ClientRing {
             if unsafe { self.ring.submission().push(&entry) }.is_ok() {
                 return;
             }
-            // The queue is full. A failed submission leaves it full and is tried again: the only lasting errors are
-            // those of a broken ring, which the next `submit` of the turn reports.
-            if self.ring.submit().is_err() {
+            // The queue is full. Submitting takes entries from it also while completions wait; it fails for want of
+            // memory, and is tried again, or because the ring is broken. Then the entry is lost with the ring, and the next
+            // `submit` says so: the node stops.
+            if let Err(error) = self.ring.submit() {
+                if !is_passing(&error) {
+                    self.broken = error.raw_os_error();
+                    return;
+                }
                 std::thread::yield_now();
             }
         }
     }
+}
+
+/// Errors of `io_uring_enter` after which the next call may succeed: the time is over, a signal came, memory is short.
+fn is_passing(error: &io::Error) -> bool {
+    let codes = [libc::ETIME, libc::EINTR, libc::EBUSY, libc::EAGAIN, libc::ENOMEM];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
 /// The best ring that the kernel offers: completions are only run when the worker asks for them (6.1), or at least
@@ -417,5 +464,101 @@ impl BufferRing {
             let tail = types::BufRingEntry::tail(entries).cast::<AtomicU16>();
             (*tail).store(self.tail, Ordering::Release);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// Runs on a thread of its own, which must be the one that uses the ring, and does not wait for it for ever.
+    fn within_a_minute<T: Send + 'static>(run: impl FnOnce(ClientRing) -> T + Send + 'static) -> T {
+        let (done, result) = channel();
+        std::thread::spawn(move || done.send(run(ClientRing::new().unwrap())));
+        result.recv_timeout(Duration::from_secs(60)).expect("the thread sleeps, and nothing wakes it")
+    }
+
+    fn completed(ring: &mut ClientRing) -> Vec<(Op, i32)> {
+        let mut completions = Vec::new();
+        ring.take_completions(&mut completions);
+        completions.iter().map(|completion| (completion.op, completion.result)).collect()
+    }
+
+    #[test]
+    fn a_wait_ends_although_no_tick_was_asked_for() {
+        within_a_minute(|mut ring| {
+            ring.submit(Wait::ForCompletion).unwrap();
+            assert_eq!(completed(&mut ring), []);
+        });
+    }
+
+    #[test]
+    fn a_tick_ends_a_wait_and_has_to_be_asked_for_again() {
+        within_a_minute(|mut ring| {
+            for _ in 0..2 {
+                ring.tick();
+                assert!(ring.is_ticking());
+                ring.submit(Wait::ForCompletion).unwrap();
+                assert_eq!(completed(&mut ring), [(Op::Tick, -libc::ETIME)]);
+                ring.ticked();
+                assert!(!ring.is_ticking());
+            }
+        });
+    }
+
+    #[test]
+    fn another_ring_ends_a_wait() {
+        let (tell, told) = channel();
+        let sleeper = std::thread::spawn(move || {
+            within_a_minute(move |mut ring| {
+                tell.send(ring.fd()).unwrap();
+                while completed(&mut ring) != [(Op::Wake, 0)] {
+                    ring.submit(Wait::AtMost(Duration::from_secs(120))).unwrap();
+                }
+            });
+        });
+        let fd = told.recv().unwrap();
+        within_a_minute(move |mut ring| {
+            ring.wake(fd);
+            ring.submit(Wait::No).unwrap();
+        });
+        sleeper.join().unwrap();
+    }
+
+    #[test]
+    fn more_entries_than_the_queue_has_room_for_are_all_submitted() {
+        within_a_minute(|mut ring| {
+            let many = 2 * SUBMISSION_ENTRIES + 1;
+            for _ in 0..many {
+                // There is no receive to be ended, so each of them completes with that.
+                ring.cancel_receive(0);
+            }
+            ring.submit(Wait::No).unwrap();
+            let mut count = 0;
+            while count < many as usize {
+                let completions = completed(&mut ring);
+                assert!(completions.iter().all(|&completion| completion == (Op::Ignored, -libc::ENOENT)));
+                count += completions.len();
+                ring.submit(Wait::No).unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn a_ring_that_refuses_entries_for_good_says_so_and_does_not_hold_its_thread() {
+        within_a_minute(|mut ring| {
+            let fd = ring.fd();
+            let null = std::fs::File::open("/dev/null").unwrap();
+            // From here on the descriptor is no ring.
+            // SAFETY: both descriptors are open, and no one else uses this one.
+            assert_eq!(unsafe { libc::dup2(null.as_raw_fd(), fd) }, fd);
+            for _ in 0..=SUBMISSION_ENTRIES {
+                ring.cancel_receive(0);
+            }
+            assert!(ring.submit(Wait::No).is_err());
+            assert!(ring.submit(Wait::ForCompletion).is_err());
+        });
     }
 }

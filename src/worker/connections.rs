@@ -20,7 +20,7 @@ impl Worker {
             Op::Receive => self.received(completion),
             Op::ReceiveInto => self.received_into(completion),
             Op::Send => self.sent(completion),
-            Op::Tick => self.ring.tick(),
+            Op::Tick => self.ticked(completion.result),
             Op::Wake | Op::Ignored => {}
         }
     }

@@ -19,8 +19,10 @@ use crate::pubsub::Kind;
 
 impl Worker {
     pub(super) fn take_inboxes(&mut self) {
-        for peer in 0..self.mesh.workers() {
-            let from = ShardId(peer as u16);
+        self.mesh.see_arrivals();
+        let mut next = 0;
+        while let Some(from) = self.mesh.next_inbox(next) {
+            next = from.index() + 1;
             for _ in 0..BATCHES_PER_TURN {
                 let Some(mut batch) = self.mesh.next_batch(from) else { break };
                 // What came by another worker was sent after this turn had begun: an expire must not be seen late.

@@ -20,6 +20,7 @@ mod crowd;
 mod disconnects;
 mod eviction;
 mod expiry;
+mod late_turns;
 mod limits;
 mod listening;
 mod monitors;
