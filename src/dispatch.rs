@@ -313,6 +313,7 @@ impl Worker {
         let mut wanted = connection.session.reply_mode == ReplyMode::On;
         match flow {
             Ok(Flow::Done) => {}
+            Ok(Flow::Later) => connection.waiting = Waiting::Barrier(args.to_owned()),
             Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)) if connection.replies.awaited() > 0 => {
                 connection.waiting = Waiting::Barrier(args.to_owned());
             }

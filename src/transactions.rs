@@ -259,7 +259,7 @@ impl Worker {
                 self.set_tracking(connection, change, None);
                 true
             }
-            Ok(Flow::Done | Flow::Unwatch | Flow::Watch | Flow::Exec | Flow::Reset) => true,
+            Ok(Flow::Done | Flow::Later | Flow::Unwatch | Flow::Watch | Flow::Exec | Flow::Reset) => true,
             Ok(Flow::Subscribe(kind)) => {
                 self.subscribe(connection, kind, args, &mut progress.output);
                 true
