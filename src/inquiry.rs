@@ -33,7 +33,7 @@ pub enum Question {
     /// The channels or patterns of a kind that you have subscribers of, and that match if there is something to match.
     Names(Kind, Option<Vec<u8>>),
     /// How many subscribers you have of each of these names.
-    Subscribers(Kind, Vec<Vec<u8>>),
+    Subscribers(Kind, Arc<Vec<Vec<u8>>>),
     /// Your counters.
     Report,
     /// Set your counters to zero (CONFIG RESETSTAT).
@@ -97,12 +97,8 @@ pub struct Report {
     pub tracked_keys: usize,
     /// Pairs of such a key and a client.
     pub tracked_items: usize,
-    /// The prefixes that they track by. Other workers' clients may have the same.
-    pub tracked_prefixes: Vec<Vec<u8>>,
     /// Clients that subscribe to anything.
     pub subscribers: usize,
-    /// What they subscribe to, by kind. Other workers' clients may subscribe to the same.
-    pub subscribed: [Vec<Name>; Kind::ALL.len()],
 }
 
 /// Writes the reply from all answers, in the order of the workers.

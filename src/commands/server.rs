@@ -2,8 +2,6 @@
 //!
 //! INFO adds up what all workers report.
 
-use std::collections::HashSet;
-
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
@@ -109,16 +107,7 @@ impl Whole<'_> {
 
     /// How many names of a kind have subscribers, wherever those are.
     fn subscribed(&self, kind: Kind) -> usize {
-        let names = self.reports.iter().map(|report| &report.subscribed[kind as usize]);
-        if self.reports.len() == 1 {
-            return names.map(Vec::len).sum();
-        }
-        names.flatten().collect::<HashSet<_>>().len()
-    }
-
-    /// How many prefixes are tracked by, wherever the clients are.
-    fn tracked_prefixes(&self) -> usize {
-        self.reports.iter().flat_map(|report| &report.tracked_prefixes).collect::<HashSet<_>>().len()
+        self.node.subscriptions.distinct(kind).len()
     }
 
     fn max(&self, value: impl Fn(&Report) -> usize) -> usize {
@@ -244,7 +233,7 @@ fn stats(whole: &Whole<'_>, text: &mut String) {
         ("pubsubshard_channels", whole.subscribed(Kind::ShardChannel).to_string()),
         ("tracking_total_keys", whole.sum(|report| report.tracked_keys as u64).to_string()),
         ("tracking_total_items", whole.sum(|report| report.tracked_items as u64).to_string()),
-        ("tracking_total_prefixes", whole.tracked_prefixes().to_string()),
+        ("tracking_total_prefixes", whole.node.tracking.prefixes().len().to_string()),
         (
             "client_query_buffer_limit_disconnections",
             whole.sum(|report| report.stats.query_limit_closed).to_string(),

@@ -14,7 +14,6 @@ use super::{BATCHES_PER_TURN, Stats, Worker};
 use crate::inquiry::{Answer, Inquiry, Question, Report};
 use crate::mesh::{Batch, Delivery, Hop};
 use crate::net::connection::{Closing, Connection};
-use crate::pubsub::Kind;
 
 impl Worker {
     pub(super) fn take_inboxes(&mut self) {
@@ -299,9 +298,7 @@ impl Worker {
             tracking_clients: self.tracking.len(),
             tracked_keys: env.tracking.keys(),
             tracked_items: env.tracking.items(),
-            tracked_prefixes: self.tracking.prefixes(),
-            subscribers: self.clients().filter(|client| client.session.is_subscribed()).count(),
-            subscribed: Kind::ALL.map(|kind| self.pubsub.names(kind, None)),
+            subscribers: self.pubsub.clients(),
         }
     }
 }
