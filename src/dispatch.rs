@@ -317,6 +317,9 @@ impl Worker {
             Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)) if connection.replies.awaited() > 0 => {
                 connection.waiting = Waiting::Barrier(args.to_owned());
             }
+            Ok(Flow::Ask(question, _)) if question.waits() && connection.replies.awaited() > 0 => {
+                connection.waiting = Waiting::Barrier(args.to_owned());
+            }
             // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
             Ok(Flow::Subscribe(kind)) => {
                 self.subscribe(connection, kind, args, &mut reply);
@@ -374,6 +377,9 @@ impl Worker {
         finish: Finish,
     ) -> Option<Reply> {
         let inquiry = Inquiry::new(self.mesh.workers(), connection.session.resp3, finish);
+        if let Question::Change(change) = question {
+            return self.ask_for_change(ticket, change, inquiry);
+        }
         let own = self.answer_with(question, connection);
         self.ask(ticket, question, inquiry, own)
     }

@@ -11,7 +11,8 @@ use shards::txn::coordinator::Owners;
 use shards::txn::{Ticket, TxnMessage};
 
 use super::{BATCHES_PER_TURN, Stats, Worker};
-use crate::inquiry::{Answer, Inquiry, Question, Report};
+use crate::commands::config::{Current, changed, rewrite};
+use crate::inquiry::{Answer, CHANGE_SEQUENCER, Inquiry, NodeChange, Question, Report};
 use crate::mesh::{Batch, Delivery, Hop};
 use crate::net::connection::{Closing, Connection};
 
@@ -37,8 +38,16 @@ impl Worker {
             Delivery::Other(Hop::Txn(message)) => self.take_txn(from, *message),
             Delivery::Other(Hop::Move(message)) => self.take_move(from, message),
             Delivery::Other(Hop::Ask(ticket, question)) => {
-                let answer = self.answer(&question);
-                self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
+                let answer = match *question {
+                    Question::Change(ref change) => self.put_change_in_order(ticket, change),
+                    ref question => self.answer(question),
+                };
+                // What the sequencer of changes passes on may be of a client of this worker.
+                if ticket.worker == self.id {
+                    self.take_answer(self.id, ticket, answer);
+                } else {
+                    self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
+                }
             }
             Delivery::Other(Hop::Answer(ticket, answer)) => self.take_answer(from, ticket, *answer),
             Delivery::Other(Hop::Publish(ticket, message)) => self.take_publish(ticket, &message),
@@ -175,6 +184,48 @@ impl Worker {
         None
     }
 
+    /// Has the sequencer of changes make one. Returns the reply if it is there at once.
+    pub(crate) fn ask_for_change(
+        &mut self,
+        ticket: Ticket,
+        change: &NodeChange,
+        mut inquiry: Inquiry,
+    ) -> Option<Reply> {
+        if self.id != CHANGE_SEQUENCER {
+            self.inquiries.insert(ticket, inquiry);
+            let question = Box::new(Question::Change(change.clone()));
+            self.mesh.send(CHANGE_SEQUENCER, Hop::Ask(ticket, question));
+            return None;
+        }
+        let answer = self.put_change_in_order(ticket, change);
+        if inquiry.answered(self.id, answer) {
+            return Some(inquiry.finish());
+        }
+        self.inquiries.insert(ticket, inquiry);
+        None
+    }
+
+    /// Puts a change of what all workers hold behind all others. Returns this worker's answer.
+    fn put_change_in_order(&mut self, ticket: Ticket, change: &NodeChange) -> Answer {
+        let question = match change {
+            NodeChange::Config { args, is_local } => {
+                let current = Current { config: &self.config, node: self.node, is_local: *is_local };
+                match changed(&current, args.as_args()) {
+                    Ok(config) => Question::SetConfig(Arc::new(config)),
+                    Err(error) => return Answer::Ended(Err(error)),
+                }
+            }
+            NodeChange::RewriteConfig => return Answer::Ended(rewrite(&self.config, self.node)),
+            NodeChange::ActiveExpire(is_expiring) => Question::SetActiveExpire(*is_expiring),
+        };
+        for peer in (0..self.mesh.workers()).map(|peer| ShardId(peer as u16)) {
+            if peer != self.id {
+                self.mesh.send(peer, Hop::Ask(ticket, Box::new(question.clone())));
+            }
+        }
+        self.answer(&question)
+    }
+
     fn take_answer(&mut self, from: ShardId, ticket: Ticket, answer: Answer) {
         if let Answer::Found(Some(at)) = answer
             && let Some(mut connection) = self.take_out(ticket.connection)
@@ -254,6 +305,7 @@ impl Worker {
                 self.configure_memory(config);
                 Answer::Done
             }
+            Question::Change(_) => unreachable!("the sequencer puts it in order"),
             Question::Names(kind, pattern) => Answer::Names(self.pubsub.names(*kind, pattern.as_deref())),
             Question::Subscribers(kind, names) => {
                 let count = |name: &Vec<u8>| self.pubsub.subscribers(*kind, name).len();
@@ -270,7 +322,7 @@ impl Worker {
                 Answer::Done
             }
             Question::Sleep(time) => {
-                self.sleep = *time;
+                self.sleep = self.sleep.saturating_add(*time);
                 Answer::Done
             }
         }

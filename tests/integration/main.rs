@@ -15,6 +15,7 @@ mod blocking;
 mod client_command;
 mod client_kill;
 mod command_line;
+mod config_order;
 mod connection_commands;
 mod crowd;
 mod disconnects;
