@@ -209,6 +209,10 @@ impl Worker {
         args: Args<'_>,
         reply: &mut Reply,
     ) {
+        // A transaction that a killed client has begun goes on, and subscribes to nothing.
+        if connection.has_left {
+            return;
+        }
         let mut own = connection.session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
             self.pubsub.subscribe(kind, name, connection.index, &mut own, &self.node.subscriptions);

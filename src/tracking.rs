@@ -22,7 +22,7 @@ use shards::watch::ClientId;
 use crate::config::Config;
 use crate::distinct_names::DistinctNames;
 use crate::mesh::Hop;
-use crate::net::connection::Connection;
+use crate::net::connection::{Closing, Connection};
 use crate::session::Session;
 use crate::worker::Worker;
 
@@ -294,12 +294,13 @@ impl Worker {
         change: Change,
         redirect: Option<Tracker>,
     ) {
-        let Connection { index, ref mut session, .. } = *connection;
+        let Connection { index, has_left, ref mut session, .. } = *connection;
         let before = session.tracking.take();
         if let Some(before) = &before {
             self.tracking.remove(index, before, &self.node.tracking);
         }
-        session.tracking = change.apply(before, redirect);
+        // A transaction that a killed client has begun goes on, and tracks nothing.
+        session.tracking = change.apply(before, redirect).filter(|_| !has_left);
         if let Some(tracking) = &session.tracking {
             self.tracking.add(index, ClientId(session.id), tracking, &self.node.tracking);
         }
@@ -529,7 +530,7 @@ impl Worker {
         self.mark_dirty(connection);
     }
 
-    /// Does something with a client of this worker, unless it has gone or is about to.
+    /// Does something with a client of this worker, unless it has gone.
     fn with_client<R>(
         &mut self,
         at_hand: &mut Option<&mut Connection>,
@@ -537,8 +538,9 @@ impl Worker {
         index: u32,
         act: impl FnOnce(&mut Worker, &mut Connection) -> R,
     ) -> Option<R> {
-        let is_there =
-            |connection: &Connection| connection.session.id == client.0 && connection.closing.is_none();
+        let is_there = |connection: &Connection| {
+            connection.session.id == client.0 && connection.closing != Some(Closing::Now)
+        };
         if let Some(connection) = at_hand.as_deref_mut().filter(|connection| connection.index == index) {
             return is_there(connection).then(|| act(self, connection));
         }

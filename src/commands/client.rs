@@ -853,6 +853,7 @@ impl Connection {
             (tracking.is_some(), 't'),
             (tracking.is_some_and(|tracking| tracking.is_redirect_broken), 'R'),
             (tracking.is_some_and(|tracking| tracking.mode == Mode::Prefixes), 'B'),
+            (self.closing.is_some(), 'c'),
             (self.is_unix(), 'U'),
             (session.no_evict, 'e'),
             (session.no_touch, 'T'),

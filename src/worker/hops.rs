@@ -7,8 +7,10 @@ use shards::args::Blob;
 use shards::reply::Reply;
 use shards::slot::ShardId;
 use shards::tracking::ConnectionId;
+use shards::txn::blocked::Ending;
 use shards::txn::coordinator::Owners;
 use shards::txn::{Ticket, TxnMessage};
+use shards::watch::ClientId;
 
 use super::{BATCHES_PER_TURN, Stats, Worker};
 use crate::commands::config::{Current, changed, rewrite};
@@ -278,19 +280,9 @@ impl Worker {
                 Answer::Clients(matching.map(|client| (client.session.id, client.line(now_ms))).collect())
             }
             Question::ClientKill(filter) => {
-                let mut killed = Vec::new();
-                for connection in self.connections.iter_mut().flatten() {
-                    if connection.closing.is_none() && filter.matches(connection) {
-                        connection.closing = Some(Closing::Now);
-                        killed.push(connection.index);
-                    }
-                }
-                for &index in &killed {
-                    if let Some(mut connection) = self.take_out(index) {
-                        self.mark_dirty(&mut connection);
-                        self.put_back(connection);
-                    }
-                }
+                let meant = self.clients().filter(|client| filter.matches(client));
+                let killed: Vec<u32> = meant.map(|client| client.index).collect();
+                killed.iter().for_each(|&index| self.kill(index));
                 Answer::Killed(killed.len() as i64)
             }
             &Question::FindClient(client) => Answer::Found(self.find_client(client)),
@@ -328,8 +320,24 @@ impl Worker {
         }
     }
 
+    /// The clients that are there, with those that are only being sent the rest.
     pub(crate) fn clients(&self) -> impl Iterator<Item = &Connection> {
-        self.connections.iter().flatten().map(|boxed| &**boxed).filter(|client| client.closing.is_none())
+        let connections = self.connections.iter().flatten().map(|boxed| &**boxed);
+        connections.filter(|client| client.closing != Some(Closing::Now))
+    }
+
+    /// Closes a client that another one has killed. Who comes behind does not meet it any more: it is in no list, nothing
+    /// is published to it, and it takes nothing that it has waited for.
+    fn kill(&mut self, index: u32) {
+        let Some(mut connection) = self.take_out(index) else { return };
+        connection.closing = Some(Closing::Now);
+        self.leave(&mut connection);
+        self.mark_dirty(&mut connection);
+        let blocked = connection.waiting.is_blocked().then_some(ClientId(connection.session.id));
+        self.put_back(connection);
+        if let Some(client) = blocked {
+            self.end_blocking(client, Ending::Closed, false);
+        }
     }
 
     fn report(&self) -> Report {

@@ -21,6 +21,7 @@ mod crowd;
 mod disconnects;
 mod eviction;
 mod expiry;
+mod killed_clients;
 mod limits;
 mod listening;
 mod notification_order;
