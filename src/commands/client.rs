@@ -559,7 +559,10 @@ fn client_reply(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
     let mode = &mut ctx.connection.session.reply_mode;
     match args.get(2) {
         word if word.eq_ignore_ascii_case(b"on") => {
-            *mode = ReplyMode::On;
+            // In a transaction this is not the command that an earlier SKIP is about: that comes behind EXEC.
+            if *mode != ReplyMode::SkipNext {
+                *mode = ReplyMode::On;
+            }
             ctx.reply.ok();
         }
         word if word.eq_ignore_ascii_case(b"off") => *mode = ReplyMode::Off,

@@ -11,7 +11,7 @@ use crate::net::connection::{Closing, Connection, Waiting};
 use crate::net::listener;
 use crate::net::ring::{Completion, Op};
 use crate::protocol::{Limits, Next};
-use crate::session::Session;
+use crate::session::{ReplyMode, Session};
 
 impl Worker {
     pub(super) fn complete(&mut self, completion: Completion) {
@@ -173,7 +173,9 @@ impl Worker {
                 Next::Request(args) => self.dispatch(connection, args),
                 Next::Incomplete => break,
                 Next::Error(error) => {
-                    connection.replies.writer().raw(&error.reply());
+                    if connection.session.reply_mode == ReplyMode::On {
+                        connection.replies.writer().raw(&error.reply());
+                    }
                     connection.closing = Some(Closing::AfterReplies);
                     break;
                 }

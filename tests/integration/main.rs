@@ -30,6 +30,7 @@ mod pipelines;
 mod privileges;
 mod protocol;
 mod pubsub;
+mod reply_modes;
 mod shutdown;
 mod slot_moves;
 mod tracking;
