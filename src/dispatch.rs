@@ -79,6 +79,7 @@ impl Worker {
         args: Args<'_>,
     ) -> Result<&'static Entry, CommandError> {
         let Some(entry) = registry.called(args) else {
+            connection.session.last_command = None;
             if is_http(args.get(0)) {
                 log::warn!(
                     "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection from {} aborted.",
@@ -89,10 +90,10 @@ impl Worker {
             return Err(registry.unknown(args));
         };
         let spec = entry.spec();
+        connection.session.last_command = Some(&entry.full_name);
         if !spec.arity.accepts(args.len()) {
             return Err(CommandError::WrongArity(entry.full_name.clone().into()));
         }
-        connection.session.last_command = Some(&entry.full_name);
         if spec.has(flags::PROTECTED) && !self.config.enable_debug_command.includes(connection.is_local) {
             return Err(CommandError::other(DEBUG_REFUSED_TEXT));
         }
@@ -315,7 +316,11 @@ impl Worker {
         let mut wanted = connection.session.reply_mode == ReplyMode::On;
         match flow {
             Ok(Flow::Done) => {}
+            Ok(Flow::Later) => connection.waiting = Waiting::Barrier(args.to_owned()),
             Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)) if connection.replies.awaited() > 0 => {
+                connection.waiting = Waiting::Barrier(args.to_owned());
+            }
+            Ok(Flow::Ask(question, _)) if question.waits() && connection.replies.awaited() > 0 => {
                 connection.waiting = Waiting::Barrier(args.to_owned());
             }
             // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
@@ -375,6 +380,9 @@ impl Worker {
         finish: Finish,
     ) -> Option<Reply> {
         let inquiry = Inquiry::new(self.mesh.workers(), connection.session.resp3, finish);
+        if let Question::Change(change) = question {
+            return self.ask_for_change(ticket, change, inquiry);
+        }
         let own = self.answer_with(question, connection);
         self.ask(ticket, question, inquiry, own)
     }

@@ -2,10 +2,17 @@
 //!
 //! The worker of the asking connection sends the question to all workers, itself included, collects the answers in
 //! the order of the workers, and writes the reply.
+//!
+//! What all workers hold alike (the configuration) changes in one order: the worker of the asking connection sends a
+//! [`NodeChange`] to the *sequencer of changes*, and this one checks it against what holds there, makes what shall hold
+//! from now on, and passes it on to all. Hops of two workers keep their order, so every worker takes the changes in the
+//! order of the sequencer, and none is made from what another one has replaced. Each worker answers the asking one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use shards::args::OwnedArgs;
+use shards::error::CommandError;
 use shards::error_counts::ErrorCounts;
 use shards::reply::Reply;
 use shards::slot::ShardId;
@@ -18,9 +25,30 @@ use crate::config::Config;
 use crate::pubsub::{Kind, Name};
 use crate::worker::Stats;
 
+/// The worker that puts changes of what all workers hold in order.
+pub const CHANGE_SEQUENCER: ShardId = ShardId(0);
+
+/// A change of what all workers hold alike, or a look at it that must not come between two changes.
+#[derive(Clone)]
+pub enum NodeChange {
+    /// CONFIG SET, whole.
+    Config {
+        /// Its arguments.
+        args: OwnedArgs,
+        /// The client is on this machine.
+        is_local: bool,
+    },
+    /// CONFIG REWRITE: two of them write one file.
+    RewriteConfig,
+    /// Remove expired keys that nobody asks for, or leave them (DEBUG SET-ACTIVE-EXPIRE).
+    ActiveExpire(bool),
+}
+
 /// What a worker can be asked.
 #[derive(Clone)]
 pub enum Question {
+    /// To the sequencer of changes alone.
+    Change(NodeChange),
     /// Your clients that match, as CLIENT LIST lines.
     ClientList(ClientFilter),
     /// Close your clients that match.
@@ -29,20 +57,28 @@ pub enum Question {
     FindClient(ClientId),
     /// End the blocking command of your client of this number.
     ClientUnblock(ClientId, Ending),
-    /// Use this configuration from now on.
+    /// Use this configuration from now on. Only the sequencer of changes says so, and the next one likewise.
     SetConfig(Arc<Config>),
     /// The channels or patterns of a kind that you have subscribers of, and that match if there is something to match.
     Names(Kind, Option<Vec<u8>>),
     /// How many subscribers you have of each of these names.
-    Subscribers(Kind, Vec<Vec<u8>>),
+    Subscribers(Kind, Arc<Vec<Vec<u8>>>),
     /// Your counters.
     Report,
     /// Set your counters to zero (CONFIG RESETSTAT).
     ResetStats,
-    /// Remove expired keys that nobody asks for, or leave them (DEBUG SET-ACTIVE-EXPIRE).
+    /// Remove expired keys that nobody asks for, or leave them. Only the sequencer of changes says so.
     SetActiveExpire(bool),
     /// Do nothing for so long (DEBUG SLEEP).
     Sleep(Duration),
+}
+
+impl Question {
+    /// Whether it has to come behind everything that its client has asked for before: what it changes may concern the keys or
+    /// the receivers of a command that is still on its way to another worker.
+    pub fn waits(&self) -> bool {
+        matches!(self, Question::Change(_) | Question::ClientKill(_) | Question::ClientUnblock(..))
+    }
 }
 
 /// What a worker answers.
@@ -63,6 +99,8 @@ pub enum Answer {
     Report(Box<Report>),
     /// Done.
     Done,
+    /// The sequencer of changes has done it alone, or has refused it: nobody else will answer.
+    Ended(Result<(), CommandError>),
 }
 
 /// One worker's share of INFO.
@@ -104,12 +142,8 @@ pub struct Report {
     pub tracked_keys: usize,
     /// Pairs of such a key and a client.
     pub tracked_items: usize,
-    /// The prefixes that they track by. Other workers' clients may have the same.
-    pub tracked_prefixes: Vec<Vec<u8>>,
     /// Clients that subscribe to anything.
     pub subscribers: usize,
-    /// What they subscribe to, by kind. Other workers' clients may subscribe to the same.
-    pub subscribed: [Vec<Name>; Kind::ALL.len()],
 }
 
 /// Writes the reply from all answers, in the order of the workers.
@@ -131,8 +165,9 @@ impl Inquiry {
 
     /// Takes an answer in; true when it was the last.
     pub fn answered(&mut self, from: ShardId, answer: Answer) -> bool {
+        let is_the_only_one = matches!(answer, Answer::Ended(_));
         self.answers[from.index()] = Some(answer);
-        self.answers.iter().all(Option::is_some)
+        is_the_only_one || self.answers.iter().all(Option::is_some)
     }
 
     /// The reply, once all have answered.
@@ -140,5 +175,16 @@ impl Inquiry {
         let mut reply = Reply::new(self.resp3);
         (self.finish)(self.answers.into_iter().flatten().collect(), &mut reply);
         reply
+    }
+}
+
+/// Writes the reply to a [`NodeChange`].
+pub fn finish_change(answers: Vec<Answer>, reply: &mut Reply) {
+    match answers
+        .into_iter()
+        .find_map(|answer| if let Answer::Ended(Err(error)) = answer { Some(error) } else { None })
+    {
+        Some(error) => reply.error(&error),
+        None => reply.ok(),
     }
 }

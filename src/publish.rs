@@ -209,9 +209,13 @@ impl Worker {
         args: Args<'_>,
         reply: &mut Reply,
     ) {
+        // A transaction that a killed client has begun goes on, and subscribes to nothing.
+        if connection.has_left {
+            return;
+        }
         let mut own = connection.session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.subscribe(kind, name, connection.index, &mut own);
+            self.pubsub.subscribe(kind, name, connection.index, &mut own, &self.node.subscriptions);
             own.acknowledge(kind, true, Some(name), reply);
         }
         self.keep_subscriptions(connection, own);
@@ -227,13 +231,13 @@ impl Worker {
     ) {
         let mut own = connection.session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.unsubscribe(kind, name, connection.index, &mut own);
+            self.pubsub.unsubscribe(kind, name, connection.index, &mut own, &self.node.subscriptions);
             own.acknowledge(kind, false, Some(name), reply);
         }
         if args.len() == 1 {
             let names = own.names(kind);
             for name in &names {
-                self.pubsub.unsubscribe(kind, name, connection.index, &mut own);
+                self.pubsub.unsubscribe(kind, name, connection.index, &mut own, &self.node.subscriptions);
                 own.acknowledge(kind, false, Some(name), reply);
             }
             if names.is_empty() {
@@ -248,7 +252,7 @@ impl Worker {
         let Some(mut own) = connection.session.subscriptions.take() else { return };
         for kind in Kind::ALL {
             for name in own.names(kind) {
-                self.pubsub.unsubscribe(kind, &name, connection.index, &mut own);
+                self.pubsub.unsubscribe(kind, &name, connection.index, &mut own, &self.node.subscriptions);
             }
         }
         self.keep_subscriptions(connection, own);

@@ -13,6 +13,8 @@ use shards::reply::Reply;
 use shards::slot::ShardId;
 use shards::txn::Ticket;
 
+use crate::distinct_names::{DistinctNames, give_back};
+
 /// The name of a channel, or a pattern. Shared between the registry, the connections and answers to questions.
 pub type Name = Arc<[u8]>;
 
@@ -96,26 +98,34 @@ pub struct Registry {
     subscribers: [HashMap<Name, Vec<u32>>; KINDS],
     /// Pairs of a name and a connection.
     total: usize,
+    /// Connections that subscribe to anything.
+    clients: usize,
 }
 
 impl Registry {
-    /// Subscribes a connection. True when it was not.
+    /// Subscribes a connection, and tells `counts` of a name that no other connection of this worker subscribes to. True when
+    /// it was not subscribed.
     pub fn subscribe(
         &mut self,
         kind: Kind,
         name: &[u8],
         index: u32,
         subscriptions: &mut Subscriptions,
+        counts: &SubscriptionCounts,
     ) -> bool {
-        let own = &mut subscriptions.names[kind as usize];
-        if own.contains(name) {
+        if subscriptions.names[kind as usize].contains(name) {
             return false;
         }
+        self.clients += usize::from(subscriptions.is_empty());
+        let own = &mut subscriptions.names[kind as usize];
         let of_kind = &mut self.subscribers[kind as usize];
         let name =
             of_kind.get_key_value(name).map_or_else(|| Name::from(name), |(name, _)| Name::clone(name));
         own.insert(Name::clone(&name));
-        let subscribers = of_kind.entry(name).or_default();
+        let subscribers = of_kind.entry(Name::clone(&name)).or_default();
+        if subscribers.is_empty() {
+            counts.distinct(kind).add(&name);
+        }
         if let Err(at) = subscribers.binary_search(&index) {
             subscribers.insert(at, index);
         }
@@ -123,13 +133,15 @@ impl Registry {
         true
     }
 
-    /// Ends a subscription of a connection. True when there was one.
+    /// Ends a subscription of a connection, and tells `counts` when it was the last one to that name. True when there was
+    /// one.
     pub fn unsubscribe(
         &mut self,
         kind: Kind,
         name: &[u8],
         index: u32,
         subscriptions: &mut Subscriptions,
+        counts: &SubscriptionCounts,
     ) -> bool {
         if !subscriptions.names[kind as usize].remove(name) {
             return false;
@@ -141,10 +153,18 @@ impl Registry {
             }
             if subscribers.is_empty() {
                 of_kind.remove(name);
+                give_back(of_kind);
+                counts.distinct(kind).remove(name);
             }
         }
         self.total -= 1;
+        self.clients -= usize::from(subscriptions.is_empty());
         true
+    }
+
+    /// How many connections subscribe to anything.
+    pub fn clients(&self) -> usize {
+        self.clients
     }
 
     /// How many subscriptions there are.
@@ -277,16 +297,24 @@ impl Deliveries {
     }
 }
 
-/// What the process shares: how many subscriptions each worker has, so that messages go only where subscribers are.
+/// What the process shares: how many subscriptions each worker has, so that messages go only where subscribers are, and how
+/// many names have subscribers, for those who ask.
 #[derive(Debug)]
 pub struct SubscriptionCounts {
     of_worker: Vec<AtomicUsize>,
+    distinct: [DistinctNames; KINDS],
 }
 
 impl SubscriptionCounts {
     /// None, for so many workers.
     pub fn new(workers: usize) -> SubscriptionCounts {
-        SubscriptionCounts { of_worker: (0..workers).map(|_| AtomicUsize::new(0)).collect() }
+        let of_worker = (0..workers).map(|_| AtomicUsize::new(0)).collect();
+        SubscriptionCounts { of_worker, distinct: Default::default() }
+    }
+
+    /// The names of a kind that have subscribers, wherever those are.
+    pub fn distinct(&self, kind: Kind) -> &DistinctNames {
+        &self.distinct[kind as usize]
     }
 
     /// Told by the worker itself, before it acknowledges a subscription. Whoever publishes after an acknowledgement
@@ -321,29 +349,34 @@ mod tests {
     fn a_name_lives_as_long_as_somebody_subscribes_to_it() {
         let (mut registry, mut first, mut second) =
             (Registry::default(), Subscriptions::default(), Subscriptions::default());
-        assert!(registry.subscribe(Kind::Channel, b"a", 9, &mut first));
-        assert!(!registry.subscribe(Kind::Channel, b"a", 9, &mut first));
-        assert!(registry.subscribe(Kind::Channel, b"a", 3, &mut second));
-        assert!(registry.subscribe(Kind::ShardChannel, b"a", 3, &mut second));
+        let counts = &SubscriptionCounts::new(1);
+        let distinct = || Kind::ALL.map(|kind| counts.distinct(kind).len());
+        assert!(registry.subscribe(Kind::Channel, b"a", 9, &mut first, counts));
+        assert!(!registry.subscribe(Kind::Channel, b"a", 9, &mut first, counts));
+        assert!(registry.subscribe(Kind::Channel, b"a", 3, &mut second, counts));
+        assert!(registry.subscribe(Kind::ShardChannel, b"a", 3, &mut second, counts));
         assert_eq!(registry.subscribers(Kind::Channel, b"a"), [3, 9]);
         assert_eq!((registry.total(), registry.names(Kind::Pattern, None).len()), (3, 0));
-        assert!(registry.unsubscribe(Kind::Channel, b"a", 9, &mut first));
-        assert!(!registry.unsubscribe(Kind::Channel, b"a", 9, &mut first));
-        assert!(registry.unsubscribe(Kind::Channel, b"a", 3, &mut second));
+        assert_eq!((distinct(), registry.clients()), ([1, 0, 1], 2));
+        assert!(registry.unsubscribe(Kind::Channel, b"a", 9, &mut first, counts));
+        assert!(!registry.unsubscribe(Kind::Channel, b"a", 9, &mut first, counts));
+        assert!(registry.unsubscribe(Kind::Channel, b"a", 3, &mut second, counts));
         assert_eq!(registry.names(Kind::Channel, None).len(), 0);
         assert_eq!((registry.total(), first.is_empty(), second.is_empty()), (1, true, false));
+        assert_eq!((distinct(), registry.clients()), ([0, 0, 1], 1));
     }
 
     #[test]
     fn patterns_are_found_by_channels_and_names_by_patterns() {
         let (mut registry, mut own) = (Registry::default(), Subscriptions::default());
+        let counts = &SubscriptionCounts::new(1);
         for pattern in [&b"n*"[..], b"*s", b"x?"] {
-            registry.subscribe(Kind::Pattern, pattern, 1, &mut own);
+            registry.subscribe(Kind::Pattern, pattern, 1, &mut own, counts);
         }
         let mut found: Vec<&[u8]> = registry.matching(b"news").map(|(pattern, _)| pattern).collect();
         found.sort_unstable();
         assert_eq!(found, [&b"*s"[..], b"n*"]);
-        registry.subscribe(Kind::Channel, b"news", 1, &mut own);
+        registry.subscribe(Kind::Channel, b"news", 1, &mut own, counts);
         assert_eq!(registry.names(Kind::Channel, Some(b"n?ws")).len(), 1);
         assert_eq!(registry.names(Kind::Channel, Some(b"n?w")).len(), 0);
         assert_eq!(own.acknowledged(Kind::Channel), 4);

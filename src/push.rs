@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use shards::reply::Reply;
 
-use crate::net::connection::Connection;
+use crate::net::connection::{Closing, Connection};
 use crate::worker::Worker;
 
 /// One push, encoded for a protocol when the first connection needs it.
@@ -60,7 +60,8 @@ pub struct Outlet<'a> {
 }
 
 impl Outlet<'_> {
-    /// Pushes what `write` writes, unless the connection is being closed. True when it will get it.
+    /// Pushes what `write` writes. True unless the client has gone: one that is only being sent the rest counts, as in
+    /// Redis, and gets nothing.
     pub fn push(&mut self, index: u32, encoded: &mut Encoded, write: &impl Fn(&mut Reply)) -> bool {
         match self.connections.get_mut(index as usize) {
             None => false,
@@ -68,7 +69,8 @@ impl Outlet<'_> {
                 self.held.add(encoded, write);
                 true
             }
-            Some(Some(connection)) if connection.closing.is_some() => false,
+            Some(Some(connection)) if connection.closing == Some(Closing::Now) => false,
+            Some(Some(connection)) if connection.closing.is_some() => true,
             Some(Some(connection)) => {
                 connection.push(encoded.of(connection.session.resp3, write));
                 if !connection.is_dirty {
@@ -82,9 +84,12 @@ impl Outlet<'_> {
 }
 
 impl Connection {
-    /// Appends a push, encoded for the protocol that the client speaks. The connection has to be looked at
-    /// afterwards.
+    /// Appends a push, encoded for the protocol that the client speaks, unless the connection is being closed. It has to
+    /// be looked at afterwards.
     pub(crate) fn push(&mut self, encoded: &Reply) {
+        if self.closing.is_some() {
+            return;
+        }
         let is_before_awaited = self.waiting.is_blocked();
         self.replies.push(is_before_awaited, encoded);
     }

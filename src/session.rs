@@ -101,7 +101,10 @@ impl Session {
         self.resp3 = false;
         self.authenticated = authenticated;
         self.name.clear();
-        self.reply_mode = ReplyMode::On;
+        // SKIP holds for RESET itself (Redis: clearClientConnectionState).
+        if self.reply_mode != ReplyMode::SkipThis {
+            self.reply_mode = ReplyMode::On;
+        }
         self.no_evict = false;
         self.no_touch = false;
         self.queue = None;

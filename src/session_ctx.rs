@@ -30,6 +30,8 @@ pub struct SessionCtx<'a> {
 pub enum Flow {
     /// Nothing: the reply is written.
     Done,
+    /// Nothing has been done: the command has to wait for all before it.
+    Later,
     /// The connection is closed when its replies have been sent.
     Close,
     /// All workers are asked; `Finish` writes the reply.

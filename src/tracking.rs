@@ -20,8 +20,9 @@ use shards::tracking::{ChangedByClient, ConnectionId, Tracker, TrackingNote};
 use shards::watch::ClientId;
 
 use crate::config::Config;
+use crate::distinct_names::DistinctNames;
 use crate::mesh::Hop;
-use crate::net::connection::Connection;
+use crate::net::connection::{Closing, Connection};
 use crate::session::Session;
 use crate::worker::Worker;
 
@@ -146,25 +147,25 @@ impl TrackingClients {
         self.all.is_empty()
     }
 
-    /// The prefixes that anybody has asked for.
-    pub fn prefixes(&self) -> Vec<Vec<u8>> {
-        self.prefixes.keys().cloned().collect()
-    }
-
-    fn add(&mut self, index: u32, id: ClientId, tracking: &Tracking) {
+    fn add(&mut self, index: u32, id: ClientId, tracking: &Tracking, counts: &TrackingCounts) {
         self.all.insert(index, TrackingClient { id, is_noloop: tracking.is_noloop });
         for prefix in &tracking.prefixes {
-            self.prefixes.entry(prefix.clone()).or_default().insert(index);
+            let clients = self.prefixes.entry(prefix.clone()).or_default();
+            if clients.is_empty() {
+                counts.distinct_prefixes.add(&Arc::from(&prefix[..]));
+            }
+            clients.insert(index);
         }
     }
 
-    fn remove(&mut self, index: u32, tracking: &Tracking) {
+    fn remove(&mut self, index: u32, tracking: &Tracking, counts: &TrackingCounts) {
         self.all.remove(&index);
         for prefix in &tracking.prefixes {
             if let Some(clients) = self.prefixes.get_mut(prefix) {
                 clients.remove(&index);
                 if clients.is_empty() {
                     self.prefixes.remove(prefix);
+                    counts.distinct_prefixes.remove(prefix);
                 }
             }
         }
@@ -231,13 +232,25 @@ pub struct TrackingCounts {
     prefixes: Vec<AtomicUsize>,
     /// Workers with any prefixes.
     broadcasting: AtomicUsize,
+    /// The prefixes of all workers.
+    distinct_prefixes: DistinctNames,
 }
 
 impl TrackingCounts {
     /// None, for so many workers.
     pub fn new(workers: usize) -> TrackingCounts {
         let none = || (0..workers).map(|_| AtomicUsize::new(0)).collect();
-        TrackingCounts { clients: none(), prefixes: none(), broadcasting: AtomicUsize::new(0) }
+        TrackingCounts {
+            clients: none(),
+            prefixes: none(),
+            broadcasting: AtomicUsize::new(0),
+            distinct_prefixes: DistinctNames::default(),
+        }
+    }
+
+    /// The prefixes that any client tracks by.
+    pub fn prefixes(&self) -> &DistinctNames {
+        &self.distinct_prefixes
     }
 
     /// Told by the worker itself, before CLIENT TRACKING is answered. Who changes a key after that answer was seen sees it
@@ -281,14 +294,15 @@ impl Worker {
         change: Change,
         redirect: Option<Tracker>,
     ) {
-        let Connection { index, ref mut session, .. } = *connection;
+        let Connection { index, has_left, ref mut session, .. } = *connection;
         let before = session.tracking.take();
         if let Some(before) = &before {
-            self.tracking.remove(index, before);
+            self.tracking.remove(index, before, &self.node.tracking);
         }
-        session.tracking = change.apply(before, redirect);
+        // A transaction that a killed client has begun goes on, and tracks nothing.
+        session.tracking = change.apply(before, redirect).filter(|_| !has_left);
         if let Some(tracking) = &session.tracking {
-            self.tracking.add(index, ClientId(session.id), tracking);
+            self.tracking.add(index, ClientId(session.id), tracking, &self.node.tracking);
         }
         self.node.tracking.set(self.id, &self.tracking);
         self.see_broadcasting();
@@ -516,7 +530,7 @@ impl Worker {
         self.mark_dirty(connection);
     }
 
-    /// Does something with a client of this worker, unless it has gone or is about to.
+    /// Does something with a client of this worker, unless it has gone.
     fn with_client<R>(
         &mut self,
         at_hand: &mut Option<&mut Connection>,
@@ -524,8 +538,9 @@ impl Worker {
         index: u32,
         act: impl FnOnce(&mut Worker, &mut Connection) -> R,
     ) -> Option<R> {
-        let is_there =
-            |connection: &Connection| connection.session.id == client.0 && connection.closing.is_none();
+        let is_there = |connection: &Connection| {
+            connection.session.id == client.0 && connection.closing != Some(Closing::Now)
+        };
         if let Some(connection) = at_hand.as_deref_mut().filter(|connection| connection.index == index) {
             return is_there(connection).then(|| act(self, connection));
         }
@@ -566,10 +581,12 @@ mod tests {
     #[test]
     fn each_prefix_is_told_of_its_keys_in_order_and_noloop_of_those_of_others() {
         let mut clients = TrackingClients::default();
+        let counts = TrackingCounts::new(1);
         let (loud, quiet) = (by_prefixes(&["a", "b"], false), by_prefixes(&["a"], true));
-        clients.add(1, ClientId(11), &loud);
+        clients.add(1, ClientId(11), &loud, &counts);
         clients.changed(&changed(&[("a2", 12), ("c", 11)]));
-        clients.add(2, ClientId(12), &quiet);
+        clients.add(2, ClientId(12), &quiet, &counts);
+        assert_eq!(counts.prefixes().len(), 2);
         // Who has changed a key first counts.
         clients.changed(&changed(&[("b", 12), ("a2", 11), ("a1", 11)]));
         let words = |text: &str| text.to_owned();
@@ -577,10 +594,10 @@ mod tests {
         assert_eq!(told(&mut clients), []);
         clients.changed(&changed(&[("a1", 12)]));
         assert_eq!(told(&mut clients), [(1, words("a1"))]);
-        clients.remove(1, &loud);
-        clients.remove(2, &quiet);
+        clients.remove(1, &loud, &counts);
+        clients.remove(2, &quiet, &counts);
         clients.changed(&changed(&[("a1", 12)]));
-        assert_eq!((clients.len(), clients.prefixes().len(), clients.changed.len()), (0, 0, 0));
+        assert_eq!((clients.len(), counts.prefixes().len(), clients.changed.len()), (0, 0, 0));
     }
 
     #[test]
@@ -590,12 +607,12 @@ mod tests {
         counts.set(ShardId(1), &clients);
         assert!(!counts.is_broadcasting());
         let tracking = by_prefixes(&["a", "b"], false);
-        clients.add(1, ClientId(11), &tracking);
+        clients.add(1, ClientId(11), &tracking, &counts);
         counts.set(ShardId(1), &clients);
         counts.set(ShardId(1), &clients);
         assert!(counts.is_broadcasting());
         assert_eq!(TrackingCounts::workers(&counts.clients).collect::<Vec<_>>(), [ShardId(1)]);
-        clients.remove(1, &tracking);
+        clients.remove(1, &tracking, &counts);
         counts.set(ShardId(1), &clients);
         assert!(!counts.is_broadcasting());
     }

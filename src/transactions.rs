@@ -47,6 +47,8 @@ pub struct Progress {
     /// The reply of the data commands, and how far it has been used.
     data: Option<(Reply, ReplyMark)>,
     output: Reply,
+    /// The client was already being closed when the command began that runs now: it has killed itself, and gets no more.
+    is_over: bool,
 }
 
 impl Progress {
@@ -101,8 +103,9 @@ impl Worker {
         }
         let (items, mut exec) = self.plan_exec(connection, *queue);
         exec.watched = self.take_watched(connection);
-        let wanted = connection.session.reply_mode == ReplyMode::On;
         let is_data_only = items.iter().all(|item| matches!(item, Item::Data));
+        // Where commands of the connection can change CLIENT REPLY, the transaction itself leaves out what is not wanted.
+        let wanted = connection.session.reply_mode == ReplyMode::On || !is_data_only;
         let is_here = self.is_here(&exec);
         if is_here && is_data_only && wanted {
             return self.shard.execute_exec(&exec, connection.replies.writer());
@@ -113,8 +116,8 @@ impl Worker {
             connection.session.running = Some(items.len());
             let output = Reply::new(connection.session.resp3);
             let items = items.into_iter();
-            connection.waiting =
-                Waiting::Exec(Box::new(Progress { seq, items, arrived: None, data: None, output }));
+            let progress = Progress { seq, items, arrived: None, data: None, output, is_over: false };
+            connection.waiting = Waiting::Exec(Box::new(progress));
         }
         let reply = if is_here {
             let mut reply = Reply::default();
@@ -196,18 +199,26 @@ impl Worker {
             return;
         };
         if progress.data.is_some() {
-            progress.output.append(arrived.bytes(), arrived.blobs());
+            if progress.wants_reply(connection) {
+                progress.output.append(arrived.bytes(), arrived.blobs());
+            }
         } else if arrived.bytes().starts_with(b"*") && !arrived.bytes().starts_with(b"*-") {
-            progress.output.array(progress.items.len());
+            if progress.wants_reply(connection) {
+                progress.output.array(progress.items.len());
+            }
             let start = arrived.behind_header();
             progress.data = Some((arrived, start));
         } else {
             // A watched key has changed: nothing runs.
-            return self.end_exec(connection, progress.seq, &arrived);
+            if progress.wants_reply(connection) {
+                progress.output.append(arrived.bytes(), arrived.blobs());
+            }
+            return self.end_exec(connection, progress.seq, &progress.output);
         }
         while let Some(item) = progress.items.next() {
+            progress.is_over = connection.closing.is_some();
             match item {
-                Item::Data => progress.copy_element(),
+                Item::Data => progress.copy_element(connection),
                 Item::Session(command, args) => {
                     if !self.run_in_exec(connection, command, args.as_args(), &mut progress) {
                         connection.waiting = Waiting::Exec(progress);
@@ -245,6 +256,24 @@ impl Worker {
             now_ms: self.now_ms,
         };
         let flow = (command.run)(&mut ctx, args);
+        // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
+        let is_push = matches!(flow, Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)));
+        let is_there = self.follow_in_exec(connection, flow, args, progress, mark);
+        if !is_push && !progress.wants_reply(connection) {
+            progress.output.truncate(mark);
+        }
+        is_there
+    }
+
+    /// What comes after a session command inside a transaction. False when its reply is to come.
+    fn follow_in_exec(
+        &mut self,
+        connection: &mut Connection,
+        flow: Result<Flow, CommandError>,
+        args: Args<'_>,
+        progress: &mut Progress,
+        mark: ReplyMark,
+    ) -> bool {
         match flow {
             Ok(Flow::ShowSlots) => {
                 self.show_slots(&mut progress.output);
@@ -259,7 +288,7 @@ impl Worker {
                 self.set_tracking(connection, change, None);
                 true
             }
-            Ok(Flow::Done | Flow::Unwatch | Flow::Watch | Flow::Exec | Flow::Reset) => true,
+            Ok(Flow::Done | Flow::Later | Flow::Unwatch | Flow::Watch | Flow::Exec | Flow::Reset) => true,
             Ok(Flow::Subscribe(kind)) => {
                 self.subscribe(connection, kind, args, &mut progress.output);
                 true
@@ -346,10 +375,19 @@ impl Worker {
 }
 
 impl Progress {
-    fn copy_element(&mut self) {
+    /// Whether the client gets what is written now: with CLIENT REPLY OFF among the commands of a transaction it gets the
+    /// elements before it alone, as in Redis.
+    fn wants_reply(&self, connection: &Connection) -> bool {
+        connection.session.reply_mode != ReplyMode::Off && !self.is_over
+    }
+
+    fn copy_element(&mut self, connection: &Connection) {
+        let is_wanted = self.wants_reply(connection);
         if let Some((data, at)) = &mut self.data {
             let end = data.element_end(*at);
-            self.output.append_part(data, *at, end);
+            if is_wanted {
+                self.output.append_part(data, *at, end);
+            }
             *at = end;
         }
     }

@@ -368,7 +368,8 @@ impl Worker {
                 connection.closing = Some(Closing::Now);
                 self.mark_dirty(&mut connection);
             }
-            if connection.soft_limit_since_ms.is_some() {
+            // A limit that has become smaller is for output that nothing is added to as well.
+            if connection.soft_limit_since_ms.is_some() || connection.output_bytes() > 0 {
                 self.mark_dirty(&mut connection);
             }
             self.put_back(connection);

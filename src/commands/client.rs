@@ -2,6 +2,9 @@
 //!
 //! LIST and KILL concern all workers: they go out as inquiries.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
@@ -559,7 +562,10 @@ fn client_reply(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
     let mode = &mut ctx.connection.session.reply_mode;
     match args.get(2) {
         word if word.eq_ignore_ascii_case(b"on") => {
-            *mode = ReplyMode::On;
+            // In a transaction this is not the command that an earlier SKIP is about: that comes behind EXEC.
+            if *mode != ReplyMode::SkipNext {
+                *mode = ReplyMode::On;
+            }
             ctx.reply.ok();
         }
         word if word.eq_ignore_ascii_case(b"off") => *mode = ReplyMode::Off,
@@ -593,36 +599,45 @@ fn on_or_off(word: &[u8]) -> Result<bool, CommandError> {
     }
 }
 
-fn client_list(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+fn client_list(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     let mut filter = ClientFilter::default();
+    let mut in_order = None;
     match args.len() {
         2 => {}
         4 if args.get(2).eq_ignore_ascii_case(b"type") => filter.kind = Some(Kind::parse(args.get(3))?),
         len if len > 3 && args.get(2).eq_ignore_ascii_case(b"id") => {
             let ids = args.iter_from(3).map(|id| {
-                shards::num::parse_i64(id)
-                    .filter(|&id| id > 0)
-                    .ok_or_else(|| CommandError::other("ERR Invalid client ID"))
+                let id = shards::num::parse_i64(id);
+                // Numbers that no client can have are found nowhere.
+                id.map(|id| id as u64).ok_or_else(|| CommandError::other("ERR Invalid client ID"))
             });
-            filter.ids = Some(ids.map(|id| id.map(|id| id as u64)).collect::<Result<_, _>>()?);
+            in_order = Some(ids.collect::<Result<Vec<_>, _>>()?);
+            filter.ids = in_order.as_deref().map(sorted);
         }
         _ => return Err(CommandError::Syntax),
     }
-    let _ = ctx;
     Ok(Flow::Ask(
         Question::ClientList(filter),
-        Box::new(|answers, reply| {
-            let mut clients: Vec<(u64, String)> = Vec::new();
-            for answer in answers {
-                if let Answer::Clients(mut lines) = answer {
-                    clients.append(&mut lines);
-                }
-            }
-            clients.sort_unstable_by_key(|&(id, _)| id);
-            let text: String = clients.into_iter().map(|(_, line)| line).collect();
+        Box::new(move |answers, reply| {
+            let clients = answers.into_iter().map(|answer| match answer {
+                Answer::Clients(lines) => lines,
+                _ => Vec::new(),
+            });
+            let clients: BTreeMap<u64, String> = clients.flatten().collect();
+            let text: String = match in_order {
+                None => clients.into_values().collect(),
+                // As they were asked for, and as often.
+                Some(ids) => ids.iter().filter_map(|id| clients.get(id)).map(String::as_str).collect(),
+            };
             reply.verbatim("txt", text.as_bytes());
         }),
     ))
+}
+
+fn sorted(ids: &[u64]) -> Arc<[u64]> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.into()
 }
 
 fn client_kill(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
@@ -660,8 +675,8 @@ fn client_unblock(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Com
             return Err(CommandError::other(text));
         }
         _ => {
-            let text = "ERR unknown subcommand or wrong number of arguments for 'unblock'. Try CLIENT HELP.";
-            return Err(CommandError::other(text));
+            let before = "ERR unknown subcommand or wrong number of arguments for '";
+            return Err(CommandError::quoting(before, args.get(1), "'. Try CLIENT HELP."));
         }
     };
     let id = shards::num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
@@ -769,7 +784,8 @@ impl Kind {
 /// Which clients are meant; all conditions must hold.
 #[derive(Clone, Debug)]
 pub struct ClientFilter {
-    ids: Option<Vec<u64>>,
+    /// In ascending order.
+    ids: Option<Arc<[u64]>>,
     kind: Option<Kind>,
     peer: Option<Vec<u8>>,
     local: Option<Vec<u8>>,
@@ -800,7 +816,7 @@ impl ClientFilter {
                     if id < 1 {
                         return Err(CommandError::other("ERR client-id should be greater than 0"));
                     }
-                    filter.ids = Some(vec![id as u64]);
+                    filter.ids = Some(Arc::from([id as u64]));
                 }
                 option if option.eq_ignore_ascii_case(b"type") => filter.kind = Some(Kind::parse(value)?),
                 option if option.eq_ignore_ascii_case(b"addr") => filter.peer = Some(value.to_vec()),
@@ -828,7 +844,7 @@ impl ClientFilter {
     /// True when the connection is meant.
     pub fn matches(&self, connection: &Connection) -> bool {
         let session = &connection.session;
-        self.ids.as_ref().is_none_or(|ids| ids.contains(&session.id))
+        self.ids.as_ref().is_none_or(|ids| ids.binary_search(&session.id).is_ok())
             && self.kind.is_none_or(|kind| kind == Kind::of(session))
             && self.peer.as_ref().is_none_or(|peer| peer == connection.peer.as_bytes())
             && self.local.as_ref().is_none_or(|local| local == connection.local.as_bytes())
@@ -853,6 +869,7 @@ impl Connection {
             (tracking.is_some(), 't'),
             (tracking.is_some_and(|tracking| tracking.is_redirect_broken), 'R'),
             (tracking.is_some_and(|tracking| tracking.mode == Mode::Prefixes), 'B'),
+            (self.closing.is_some(), 'c'),
             (self.is_unix(), 'U'),
             (session.no_evict, 'e'),
             (session.no_touch, 'T'),

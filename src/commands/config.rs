@@ -10,10 +10,11 @@ use shards::error::CommandError;
 use crate::registry::SessionCommand;
 use crate::session_ctx::{Flow, SessionCtx};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use crate::config;
-use crate::inquiry::Question;
+use crate::config::{self, Config};
+use crate::inquiry::{NodeChange, Question, finish_change};
+use crate::node::Node;
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
@@ -134,9 +135,28 @@ fn config_get(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
     Ok(Flow::Done)
 }
 
+/// Which configuration is right, and which changes of it are, is known to the sequencer of changes.
 fn config_set(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    let is_local = ctx.connection.is_local;
-    let new = config::set(ctx.config, args.skip(2), is_local)?;
+    let change = NodeChange::Config { args: args.to_owned(), is_local: ctx.connection.is_local };
+    Ok(Flow::Ask(Question::Change(change), Box::new(finish_change)))
+}
+
+/// What CONFIG SET meets where all changes of the configuration are put in order.
+pub(crate) struct Current<'a> {
+    /// The configuration that holds.
+    pub(crate) config: &'a Config,
+    /// What the process shares.
+    pub(crate) node: &'static Node,
+    /// The client is on this machine.
+    pub(crate) is_local: bool,
+}
+
+/// The configuration that CONFIG SET with these arguments makes.
+///
+/// # Errors
+/// As CONFIG SET replies.
+pub(crate) fn changed(ctx: &Current<'_>, args: Args<'_>) -> Result<Config, CommandError> {
+    let new = config::set(ctx.config, args.skip(2), ctx.is_local)?;
     if new.port != ctx.config.port || new.bind != ctx.config.bind {
         return Err(CommandError::other(
             "ERR CONFIG SET failed - port and bind cannot be changed while the server runs",
@@ -152,9 +172,8 @@ fn config_set(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
     for line in config::newly_idle(ctx.config, &new, is_new) {
         log::warn!("{line}");
     }
-    let new = Arc::new(new);
     crate::log::set_level(new.loglevel);
-    Ok(Flow::Ask(Question::SetConfig(new), Box::new(|_, reply| reply.ok())))
+    Ok(new)
 }
 
 /// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can fill the log.
@@ -164,11 +183,18 @@ fn config_resetstat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, 
     Ok(Flow::Ask(Question::ResetStats, Box::new(|_, reply| reply.ok())))
 }
 
-fn config_rewrite(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    config::rewrite_file(ctx.config, ctx.node.config_file.as_deref())?;
+fn config_rewrite(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Ok(Flow::Ask(Question::Change(NodeChange::RewriteConfig), Box::new(finish_change)))
+}
+
+/// CONFIG REWRITE, where all changes of the configuration are put in order.
+///
+/// # Errors
+/// As CONFIG REWRITE replies.
+pub(crate) fn rewrite(config: &Config, node: &Node) -> Result<(), CommandError> {
+    config::rewrite_file(config, node.config_file.as_deref())?;
     log::info!("CONFIG REWRITE executed with success.");
-    ctx.reply.ok();
-    Ok(Flow::Done)
+    Ok(())
 }
 
 fn config_help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

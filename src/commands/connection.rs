@@ -238,12 +238,20 @@ fn ping(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
     Ok(Flow::Done)
 }
 
+/// What the client has published to itself before comes first.
 fn quit(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    if ctx.connection.replies.awaited() > 0 {
+        return Ok(Flow::Later);
+    }
     ctx.reply.ok();
     Ok(Flow::Close)
 }
 
+/// As [`quit`].
 fn reset(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    if ctx.connection.replies.awaited() > 0 {
+        return Ok(Flow::Later);
+    }
     ctx.connection.session.reset(ctx.config.requirepass.is_empty());
     ctx.reply.simple("RESET");
     Ok(Flow::Reset)

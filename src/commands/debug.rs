@@ -10,7 +10,7 @@ use shards::error::CommandError;
 use shards::num::parse_i64;
 use shards::slot::{SLOT_COUNT, ShardId, SlotId};
 
-use crate::inquiry::Question;
+use crate::inquiry::{NodeChange, Question, finish_change};
 use crate::registry::SessionCommand;
 use crate::session_ctx::{Flow, SessionCtx};
 
@@ -114,7 +114,8 @@ fn set_active_expire(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, 
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let is_expiring = digits[..len].iter().any(|&digit| digit != b'0');
-    Ok(Flow::Ask(Question::SetActiveExpire(is_expiring), Box::new(|_, reply| reply.ok())))
+    let change = NodeChange::ActiveExpire(is_expiring);
+    Ok(Flow::Ask(Question::Change(change), Box::new(finish_change)))
 }
 
 /// Longer than anybody waits, in seconds.

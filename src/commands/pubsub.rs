@@ -3,6 +3,7 @@
 //! What they do to connections is in [`crate::publish`]; PUBSUB adds up what all workers say.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use shards::args::Args;
 use shards::command::flags;
@@ -269,7 +270,11 @@ fn psubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Comman
     Ok(Flow::Subscribe(Kind::Pattern))
 }
 
-fn ssubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+/// Not in a transaction, where SUBSCRIBE and PSUBSCRIBE have been allowed for long (Redis: CLIENT_DENY_BLOCKING).
+fn ssubscribe(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    if ctx.connection.session.running.is_some() {
+        return Err(CommandError::other("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
+    }
     Ok(Flow::Subscribe(Kind::ShardChannel))
 }
 
@@ -322,20 +327,23 @@ fn ask_for_names(kind: Kind, args: Args<'_>) -> Result<Flow, CommandError> {
     ))
 }
 
-fn pubsub_numpat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Ask(
-        Question::Names(Kind::Pattern, None),
-        Box::new(|answers, reply| reply.len_int(all_names(answers).len())),
-    ))
+fn pubsub_numpat(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.reply.len_int(ctx.node.subscriptions.distinct(Kind::Pattern).len());
+    Ok(Flow::Done)
 }
 
 /// The names of all workers, each once.
-fn all_names(answers: Vec<Answer>) -> HashSet<Name> {
-    let names = answers.into_iter().map(|answer| match answer {
-        Answer::Names(names) => names,
-        _ => Vec::new(),
+fn all_names(answers: Vec<Answer>) -> Vec<Name> {
+    let names = answers.into_iter().filter_map(|answer| match answer {
+        Answer::Names(names) if !names.is_empty() => Some(names),
+        _ => None,
     });
-    names.flatten().collect()
+    let mut names: Vec<Vec<Name>> = names.collect();
+    if names.len() <= 1 {
+        return names.pop().unwrap_or_default();
+    }
+    let distinct: HashSet<Name> = names.into_iter().flatten().collect();
+    distinct.into_iter().collect()
 }
 
 fn pubsub_numsub(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
@@ -347,9 +355,9 @@ fn pubsub_shardnumsub(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow,
 }
 
 fn ask_for_counts(kind: Kind, args: Args<'_>) -> Result<Flow, CommandError> {
-    let names: Vec<Vec<u8>> = args.iter_from(2).map(<[u8]>::to_vec).collect();
+    let names: Arc<Vec<Vec<u8>>> = Arc::new(args.iter_from(2).map(<[u8]>::to_vec).collect());
     Ok(Flow::Ask(
-        Question::Subscribers(kind, names.clone()),
+        Question::Subscribers(kind, Arc::clone(&names)),
         Box::new(move |answers, reply: &mut Reply| {
             let mut sums = vec![0; names.len()];
             for answer in answers {

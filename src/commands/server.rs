@@ -2,7 +2,7 @@
 //!
 //! INFO adds up what all workers report.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
@@ -109,16 +109,7 @@ impl Whole<'_> {
 
     /// How many names of a kind have subscribers, wherever those are.
     fn subscribed(&self, kind: Kind) -> usize {
-        let names = self.reports.iter().map(|report| &report.subscribed[kind as usize]);
-        if self.reports.len() == 1 {
-            return names.map(Vec::len).sum();
-        }
-        names.flatten().collect::<HashSet<_>>().len()
-    }
-
-    /// How many prefixes are tracked by, wherever the clients are.
-    fn tracked_prefixes(&self) -> usize {
-        self.reports.iter().flat_map(|report| &report.tracked_prefixes).collect::<HashSet<_>>().len()
+        self.node.subscriptions.distinct(kind).len()
     }
 
     /// How many errors of each code were replied.
@@ -359,7 +350,7 @@ fn stats(whole: &Whole<'_>, text: &mut String) {
         ("current_active_defrag_time", zero()),
         ("tracking_total_keys", whole.sum(|report| report.tracked_keys as u64).to_string()),
         ("tracking_total_items", whole.sum(|report| report.tracked_items as u64).to_string()),
-        ("tracking_total_prefixes", whole.tracked_prefixes().to_string()),
+        ("tracking_total_prefixes", whole.node.tracking.prefixes().len().to_string()),
         ("unexpected_error_replies", zero()),
         ("total_error_replies", errors.max(0).to_string()),
         ("dump_payload_sanitizations", zero()),

@@ -199,10 +199,11 @@ pub(crate) fn foresee(args: Args<'_>, tracking: &mut Option<Box<Tracking>>) {
     }
 }
 
-/// CLIENT CACHING holds for the next command that is not of this container (Redis: resetClient).
+/// CLIENT CACHING holds for the next command that is not of this container, be it refused or unknown, or for the next
+/// transaction (Redis: resetClient).
 pub(crate) fn command_is_over(session: &mut Session) {
     let is_of_client = session.last_command.is_some_and(|name| name.starts_with("client|"));
-    if session.queue.is_none() && !is_of_client {
+    if session.queue.is_none() && session.running.is_none() && !is_of_client {
         session.forget_caching();
     }
 }

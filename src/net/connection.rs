@@ -36,7 +36,8 @@ const SEND_PIECES_MAX: usize = 128;
 /// Why a connection is being closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Closing {
-    /// When everything has been sent (QUIT, protocol errors, end of input).
+    /// When everything has been sent (QUIT, protocol errors, end of input). Until then the client can be listed and
+    /// killed; nothing more is written for it.
     AfterReplies,
     /// Now; nothing more is sent.
     Now,
@@ -97,6 +98,8 @@ pub struct Connection {
     pub publishing: Publishing,
     /// Set when the connection is to be closed.
     pub closing: Option<Closing>,
+    /// Its client is counted and listed no more. See `Worker::leave`.
+    pub has_left: bool,
     /// Requests wait in the query buffer that could not be executed at once.
     pub stopped: bool,
     /// The client sends no more.
@@ -142,6 +145,7 @@ impl Connection {
             waiting: Waiting::No,
             publishing: Publishing::default(),
             closing: None,
+            has_left: false,
             stopped: false,
             end_of_input: false,
             is_dirty: false,

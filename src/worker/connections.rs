@@ -11,7 +11,7 @@ use crate::net::connection::{Closing, Connection, Waiting};
 use crate::net::listener;
 use crate::net::ring::{Completion, Op};
 use crate::protocol::{Limits, Next};
-use crate::session::Session;
+use crate::session::{ReplyMode, Session};
 
 impl Worker {
     pub(super) fn complete(&mut self, completion: Completion) {
@@ -178,7 +178,9 @@ impl Worker {
                 Next::Error(error) => {
                     let reply = error.reply();
                     shards::error_counts::count(&reply[1..]);
-                    connection.replies.writer().raw(&reply);
+                    if connection.session.reply_mode == ReplyMode::On {
+                        connection.replies.writer().raw(&reply);
+                    }
                     connection.closing = Some(Closing::AfterReplies);
                     break;
                 }
@@ -285,16 +287,27 @@ impl Worker {
             None => false,
         };
         if due {
+            connection.closing = Some(Closing::Now);
+            self.leave(connection);
             connection.shut_down();
+        }
+    }
+
+    /// The client of a connection has gone: it is not counted, subscribes to nothing and tracks nothing. The connection may
+    /// stay for a while, until what is under way for it has ended.
+    pub(super) fn leave(&mut self, connection: &mut Connection) {
+        if !std::mem::replace(&mut connection.has_left, true) {
+            self.forget_subscriptions(connection);
+            self.end_tracking(connection);
+            self.clients -= 1;
         }
     }
 
     fn drop_connection(&mut self, mut connection: Box<Connection>) {
         self.unwatch(&mut connection);
-        self.forget_subscriptions(&mut connection);
-        self.end_tracking(&mut connection);
+        self.leave(&mut connection);
         self.free.push(connection.index);
-        self.clients -= 1;
+        // maxclients is about descriptors: here this one's is closed.
         self.node.clients.fetch_sub(1, Ordering::Relaxed);
     }
 }

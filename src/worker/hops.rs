@@ -8,14 +8,16 @@ use shards::error_counts;
 use shards::reply::Reply;
 use shards::slot::ShardId;
 use shards::tracking::ConnectionId;
+use shards::txn::blocked::Ending;
 use shards::txn::coordinator::Owners;
 use shards::txn::{Ticket, TxnMessage};
+use shards::watch::ClientId;
 
 use super::{BATCHES_PER_TURN, Stats, Worker};
-use crate::inquiry::{Answer, Inquiry, Question, Report};
+use crate::commands::config::{Current, changed, rewrite};
+use crate::inquiry::{Answer, CHANGE_SEQUENCER, Inquiry, NodeChange, Question, Report};
 use crate::mesh::{Batch, Delivery, Hop};
 use crate::net::connection::{Closing, Connection};
-use crate::pubsub::Kind;
 
 impl Worker {
     pub(super) fn take_inboxes(&mut self) {
@@ -41,8 +43,16 @@ impl Worker {
             Delivery::Other(Hop::Txn(message)) => self.take_txn(from, *message),
             Delivery::Other(Hop::Move(message)) => self.take_move(from, message),
             Delivery::Other(Hop::Ask(ticket, question)) => {
-                let answer = self.answer(&question);
-                self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
+                let answer = match *question {
+                    Question::Change(ref change) => self.put_change_in_order(ticket, change),
+                    ref question => self.answer(question),
+                };
+                // What the sequencer of changes passes on may be of a client of this worker.
+                if ticket.worker == self.id {
+                    self.take_answer(self.id, ticket, answer);
+                } else {
+                    self.mesh.send(ticket.worker, Hop::Answer(ticket, Box::new(answer)));
+                }
             }
             Delivery::Other(Hop::Answer(ticket, answer)) => self.take_answer(from, ticket, *answer),
             Delivery::Other(Hop::Publish(ticket, message)) => self.take_publish(ticket, &message),
@@ -179,6 +189,48 @@ impl Worker {
         None
     }
 
+    /// Has the sequencer of changes make one. Returns the reply if it is there at once.
+    pub(crate) fn ask_for_change(
+        &mut self,
+        ticket: Ticket,
+        change: &NodeChange,
+        mut inquiry: Inquiry,
+    ) -> Option<Reply> {
+        if self.id != CHANGE_SEQUENCER {
+            self.inquiries.insert(ticket, inquiry);
+            let question = Box::new(Question::Change(change.clone()));
+            self.mesh.send(CHANGE_SEQUENCER, Hop::Ask(ticket, question));
+            return None;
+        }
+        let answer = self.put_change_in_order(ticket, change);
+        if inquiry.answered(self.id, answer) {
+            return Some(inquiry.finish());
+        }
+        self.inquiries.insert(ticket, inquiry);
+        None
+    }
+
+    /// Puts a change of what all workers hold behind all others. Returns this worker's answer.
+    fn put_change_in_order(&mut self, ticket: Ticket, change: &NodeChange) -> Answer {
+        let question = match change {
+            NodeChange::Config { args, is_local } => {
+                let current = Current { config: &self.config, node: self.node, is_local: *is_local };
+                match changed(&current, args.as_args()) {
+                    Ok(config) => Question::SetConfig(Arc::new(config)),
+                    Err(error) => return Answer::Ended(Err(error)),
+                }
+            }
+            NodeChange::RewriteConfig => return Answer::Ended(rewrite(&self.config, self.node)),
+            NodeChange::ActiveExpire(is_expiring) => Question::SetActiveExpire(*is_expiring),
+        };
+        for peer in (0..self.mesh.workers()).map(|peer| ShardId(peer as u16)) {
+            if peer != self.id {
+                self.mesh.send(peer, Hop::Ask(ticket, Box::new(question.clone())));
+            }
+        }
+        self.answer(&question)
+    }
+
     fn take_answer(&mut self, from: ShardId, ticket: Ticket, answer: Answer) {
         if let Answer::Found(Some(at)) = answer
             && let Some(mut connection) = self.take_out(ticket.connection)
@@ -234,19 +286,9 @@ impl Worker {
                 Answer::Clients(matching.map(|client| (client.session.id, client.line(now_ms))).collect())
             }
             Question::ClientKill(filter) => {
-                let mut killed = Vec::new();
-                for connection in self.connections.iter_mut().flatten() {
-                    if connection.closing.is_none() && filter.matches(connection) {
-                        connection.closing = Some(Closing::Now);
-                        killed.push(connection.index);
-                    }
-                }
-                for &index in &killed {
-                    if let Some(mut connection) = self.take_out(index) {
-                        self.mark_dirty(&mut connection);
-                        self.put_back(connection);
-                    }
-                }
+                let meant = self.clients().filter(|client| filter.matches(client));
+                let killed: Vec<u32> = meant.map(|client| client.index).collect();
+                killed.iter().for_each(|&index| self.kill(index));
                 Answer::Killed(killed.len() as i64)
             }
             &Question::FindClient(client) => Answer::Found(self.find_client(client)),
@@ -261,6 +303,7 @@ impl Worker {
                 self.configure_memory(config);
                 Answer::Done
             }
+            Question::Change(_) => unreachable!("the sequencer puts it in order"),
             Question::Names(kind, pattern) => Answer::Names(self.pubsub.names(*kind, pattern.as_deref())),
             Question::Subscribers(kind, names) => {
                 let count = |name: &Vec<u8>| self.pubsub.subscribers(*kind, name).len();
@@ -278,14 +321,30 @@ impl Worker {
                 Answer::Done
             }
             Question::Sleep(time) => {
-                self.sleep = *time;
+                self.sleep = self.sleep.saturating_add(*time);
                 Answer::Done
             }
         }
     }
 
+    /// The clients that are there, with those that are only being sent the rest.
     pub(crate) fn clients(&self) -> impl Iterator<Item = &Connection> {
-        self.connections.iter().flatten().map(|boxed| &**boxed).filter(|client| client.closing.is_none())
+        let connections = self.connections.iter().flatten().map(|boxed| &**boxed);
+        connections.filter(|client| client.closing != Some(Closing::Now))
+    }
+
+    /// Closes a client that another one has killed. Who comes behind does not meet it any more: it is in no list, nothing
+    /// is published to it, and it takes nothing that it has waited for.
+    fn kill(&mut self, index: u32) {
+        let Some(mut connection) = self.take_out(index) else { return };
+        connection.closing = Some(Closing::Now);
+        self.leave(&mut connection);
+        self.mark_dirty(&mut connection);
+        let blocked = connection.waiting.is_blocked().then_some(ClientId(connection.session.id));
+        self.put_back(connection);
+        if let Some(client) = blocked {
+            self.end_blocking(client, Ending::Closed, false);
+        }
     }
 
     fn report(&self) -> Report {
@@ -309,9 +368,7 @@ impl Worker {
             tracking_clients: self.tracking.len(),
             tracked_keys: env.tracking.keys(),
             tracked_items: env.tracking.items(),
-            tracked_prefixes: self.tracking.prefixes(),
-            subscribers: self.clients().filter(|client| client.session.is_subscribed()).count(),
-            subscribed: Kind::ALL.map(|kind| self.pubsub.names(kind, None)),
+            subscribers: self.pubsub.clients(),
         }
     }
 }

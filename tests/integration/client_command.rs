@@ -83,6 +83,7 @@ fn a_line_has_the_fields_of_redis_72_in_their_order() {
     with_shards(&[1, 2], |shards| {
         let server = start(shards, "");
         let mut client = server.client();
+        eventually("nobody else is connected", || client_count(&mut client) == 1);
         let info = client.ask("CLIENT INFO").text();
         assert!(info.ends_with('\n'), "{info:?}");
         let shown: Vec<&str> =
@@ -189,6 +190,45 @@ fn list_filters_by_type_and_by_id() {
             dialogue(&mut asker, &[("CLIENT LIST TYPE normal ID 1", "(error) ERR syntax error")]);
         }
     });
+}
+
+#[test]
+fn list_by_ids_shows_each_as_often_as_it_is_asked_for_in_that_order_and_numbers_of_nobody_not() {
+    if skip_if(is_oracle() && !is_redis_70(), "Valkey takes positive numbers alone") {
+        return;
+    }
+    with_shards(&[1, 3], |shards| {
+        let server = start(shards, "");
+        let mut clients = named_clients(&server);
+        let ids: Vec<String> = clients.iter_mut().map(|client| id_of(client).to_string()).collect();
+        let mut asker = server.client();
+        let nobody = ["0", "-1", "-9223372036854775808", "9223372036854775807"];
+        let list =
+            [&["CLIENT", "LIST", "ID", &ids[9], "0", &ids[3]], &nobody[..], &[&ids[17], &ids[9]]].concat();
+        let list = asker.cmd(&list).text();
+        let shown: Vec<&str> = list.lines().map(|line| field(line, "name")).collect();
+        assert_eq!(shown, ["name:9", "name:3", "name:17", "name:9"]);
+        assert_eq!(asker.cmd(&[&["CLIENT", "LIST", "ID"], &nobody[..]].concat()).text(), "");
+        for wrong in ["", "abc", "1.5", "0x1", "+1", "01", "18446744073709551615"] {
+            let reply = asker.cmd(&["CLIENT", "LIST", "ID", &ids[3], wrong]);
+            assert_eq!(reply, Value::error("ERR Invalid client ID"), "{wrong}");
+        }
+    });
+}
+
+#[test]
+fn the_last_command_of_a_line_is_what_was_refused_and_none_after_an_unknown_one() {
+    let server = start(1, "");
+    let mut client = server.client();
+    let id = id_of(&mut client);
+    let mut asker = server.client();
+    for (line, shown) in
+        [("GET", "get"), ("NOSUCH", "NULL"), ("CLIENT NOSUCH", "NULL"), ("CLIENT ID x", "client|id")]
+    {
+        assert!(client.ask(line).is_error());
+        let list = asker.ask(&format!("CLIENT LIST ID {id}")).text();
+        assert_eq!(field(&list, "cmd"), shown, "{line}");
+    }
 }
 
 #[test]

@@ -352,6 +352,79 @@ fn pubsub_tells_of_all_workers_and_of_each_name_once() {
 }
 
 #[test]
+fn what_a_client_publishes_to_itself_comes_before_its_reset_and_its_end() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        for (end, expected) in [("RESET", "+RESET\r\n"), ("QUIT", "+OK\r\n")] {
+            for channel in 0..16 {
+                let mut client = server.client_resp3();
+                client.ask(&format!("SUBSCRIBE c{channel}"));
+                client.send_raw(format!("PUBLISH c{channel} m\r\n{end}\r\nQUIT\r\n"));
+                let came = last_words(&mut client);
+                let at = came.find("message").unwrap_or_else(|| panic!("no message before {end}: {came}"));
+                assert!(came[at..].contains(expected), "{end}: {came}");
+            }
+        }
+    });
+}
+
+#[test]
+fn names_are_counted_as_soon_as_their_first_subscription_is_acknowledged_and_their_last_one_has_ended() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut clients: Vec<Client> = (0..12).map(|_| server.client_resp3()).collect();
+        let mut asked = 0;
+        // Another client, of whatever worker, is asked after each step.
+        let mut count = |clients: &mut [Client]| {
+            asked = (asked + 5) % clients.len();
+            let info = clients[asked].ask("INFO stats").text();
+            let field =
+                |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.parse::<i64>().ok());
+            let names = ["pubsub_channels:", "pubsub_patterns:", "pubsubshard_channels:"];
+            let numbers = names.map(|name| field(name).unwrap());
+            assert_eq!(clients[asked].ask("PUBSUB NUMPAT"), Value::Int(numbers[1]));
+            numbers
+        };
+        for round in 0..3 {
+            for index in 0..clients.len() {
+                clients[index].ask(&format!("SUBSCRIBE all own:{index}"));
+                for line in ["PSUBSCRIBE all", "SSUBSCRIBE all"] {
+                    clients[index].ask(line);
+                }
+                clients[index].recv();
+                assert_eq!(count(&mut clients), [index as i64 + 2, 1, 1], "round {round}");
+            }
+            let last = clients.len() - 1;
+            for index in 0..=last {
+                match round {
+                    0 => {
+                        clients[index].ask("UNSUBSCRIBE");
+                        clients[index].recv();
+                        clients[index].ask("PUNSUBSCRIBE all");
+                        clients[index].ask("SUNSUBSCRIBE");
+                    }
+                    1 => _ = clients[index].ask("RESET"),
+                    _ => {
+                        let id = clients[index].ask("CLIENT ID");
+                        let reply = clients[(index + 1) % (last + 1)]
+                            .ask(&format!("CLIENT KILL ID {}", id.as_int().unwrap()));
+                        assert_eq!(reply, Value::Int(1));
+                        clients[index] = server.client_resp3();
+                    }
+                }
+                let is_any = i64::from(index < last);
+                assert_eq!(
+                    count(&mut clients),
+                    [(last - index) as i64 + is_any, is_any, is_any],
+                    "round {round}"
+                );
+                clients[index].hello(3);
+            }
+        }
+    });
+}
+
+#[test]
 fn client_list_shows_subscriptions() {
     with_shards(&SHARDS, |shards| {
         let server = start(shards, "");

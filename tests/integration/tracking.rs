@@ -205,6 +205,43 @@ fn optin_and_optout_follow_client_caching_for_one_command_or_transaction() {
 }
 
 #[test]
+fn a_command_that_is_refused_or_unknown_uses_up_the_word_of_client_caching() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut client = reader(&server, &["CLIENT TRACKING ON OPTIN"]);
+        let cases: [(&[&str], bool); 14] = [
+            (&["NOSUCH"], false),
+            (&["GET"], false),
+            (&["CLIENT"], false),
+            (&["CLIENT NOSUCH"], false),
+            (&["CONFIG NOSUCH"], false),
+            (&["SUBSCRIBE"], false),
+            (&["EXEC"], false),
+            (&["CLIENT CACHING"], true),
+            (&["CLIENT CACHING FOO"], true),
+            (&["CLIENT ID x"], true),
+            (&["CLIENT UNBLOCK 99999"], true),
+            (&["MULTI", "NOSUCH", "EXEC"], false),
+            (&["MULTI", "MULTI", "DISCARD"], false),
+            (&["MULTI", "CLIENT ID", "EXEC"], false),
+        ];
+        for (lines, is_said) in cases {
+            client.ask("CLIENT CACHING YES");
+            lines.iter().for_each(|line| _ = client.ask(line));
+            let shown = client.ask("CLIENT TRACKINGINFO").to_string();
+            assert_eq!(shown.contains("caching-yes"), is_said, "{lines:?}: {shown}");
+        }
+        // It holds for a whole transaction, whose commands see it.
+        client.ask("CLIENT CACHING YES");
+        for line in ["MULTI", "PING", "CLIENT TRACKINGINFO"] {
+            client.ask(line);
+        }
+        assert!(client.ask("EXEC").to_string().contains("caching-yes"));
+        assert!(!client.ask("CLIENT TRACKINGINFO").to_string().contains("caching-yes"));
+    });
+}
+
+#[test]
 fn prefixes_are_told_of_all_changes_whoever_reads() {
     with_shards(&SHARDS, |shards| {
         let server = start(shards, "");
