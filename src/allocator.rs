@@ -66,12 +66,17 @@ fn block_bytes(size: usize) -> isize {
     bytes as isize
 }
 
-/// Says that the system has refused a block, to take the place of one that counts `old_bytes`. Most callers
-/// end the process then; whoever has asked with `try_reserve` goes on. Nothing here takes memory.
+/// A block is refused that would have taken the place of one which counts `old_bytes`.
 #[cold]
 #[inline(never)]
 fn refused(size: usize, old_bytes: isize) {
     count(old_bytes - block_bytes(size));
+    tell_of_refusal(size);
+}
+
+/// Says that the system has refused a block. Most who have asked for one end the process then; who has asked with
+/// `try_reserve` goes on. Nothing here takes memory.
+pub fn tell_of_refusal(size: usize) {
     if let Some(left_out) = REFUSED_LINES.admit() {
         signals::say(format_args!(
             "Out Of Memory allocating {size} bytes! The process has {} bytes resident. Set maxmemory to less than it may use, or allow it more: 'ulimit -v', the memory limit of its cgroup or container, 'sysctl vm.overcommit_memory=1'.{left_out}",

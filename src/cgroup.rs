@@ -49,8 +49,7 @@ fn hierarchy(line: &str) -> Option<Hierarchy> {
 fn own_cgroup(line: &str, is_v2: bool) -> Option<&str> {
     let (_, rest) = line.split_once(':')?;
     let (controllers, path) = rest.split_once(':')?;
-    let is_of_it =
-        if is_v2 { controllers.is_empty() } else { controllers.split(',').any(|it| it == "cpu") };
+    let is_of_it = if is_v2 { controllers.is_empty() } else { controllers.split(',').any(|it| it == "cpu") };
     is_of_it.then_some(path)
 }
 
@@ -87,8 +86,7 @@ fn cpus_of(quota: f64, period: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    const MOUNT_V2: &str =
-        "24 19 0:22 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n";
+    const MOUNT_V2: &str = "24 19 0:22 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n";
     const MOUNTS_V1: &str = "\
 19 1 8:1 / / rw - ext4 /dev/sda1 rw
 33 26 0:29 / /sys/fs/cgroup/memory rw shared:15 - cgroup cgroup rw,memory

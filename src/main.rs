@@ -11,6 +11,7 @@ static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
     allocator::tune();
+    shards::words::on_refusal(allocator::tell_of_refusal);
     let loaded = match config::load(std::env::args_os().skip(1)) {
         Ok(Action::Run(loaded)) => loaded,
         Ok(Action::PrintVersion) => return print(config::version_text()),

@@ -31,7 +31,7 @@ use crate::{allocator, cgroup, clock, commands, sys};
 /// How often the main thread looks after the workers while it waits for a signal.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
 /// How locked memory is granted.
-const LOCKED_MEMORY_ADVICE: &str = "allow more of it, for example with LimitMEMLOCK=64M in a systemd unit, a 'memlock' line in /etc/security/limits.conf or --ulimit memlock=67108864 in a container";
+const LOCKED_MEMORY_ADVICE: &str = "It is raised, for example, with LimitMEMLOCK=64M in a systemd unit, a 'memlock' line in /etc/security/limits.conf or --ulimit memlock=67108864 in a container";
 
 /// Why the server could not start. The text is for the operator.
 #[derive(Debug)]
@@ -178,9 +178,9 @@ fn check_locked_memory(workers: usize) -> Result<(), StartError> {
     let unknown = |error| StartError(format!("Unable to obtain the limit of locked memory: {error}"));
     let (soft, hard) = sys::locked_memory_limit().map_err(unknown)?;
     let (needed, allowed) = (worker_threads::locked_bytes(workers), soft.max(hard));
-    if allowed < needed {
+    if allowed < needed && !sys::may_lock_without_limit() {
         log::warn!(
-            "{workers} workers may need up to {} kB of locked memory, and 'ulimit -l' allows {} kB. If the start fails, {LOCKED_MEMORY_ADVICE}.",
+            "{workers} workers may need up to {} kB of locked memory, and 'ulimit -l' allows {} kB. {LOCKED_MEMORY_ADVICE}.",
             needed / 1024,
             allowed / 1024,
         );
@@ -188,7 +188,7 @@ fn check_locked_memory(workers: usize) -> Result<(), StartError> {
     let reached = sys::set_locked_memory_limit(worker_threads::LOCKED_BYTES_MIN).map_err(unknown)?;
     if reached < worker_threads::LOCKED_BYTES_MIN {
         return Err(StartError(format!(
-            "The limit of locked memory (ulimit -l) is {} kB, and at least {} kB are needed for io_uring: {LOCKED_MEMORY_ADVICE}. Exiting.",
+            "The limit of locked memory (ulimit -l) is {} kB, and at least {} kB are needed for io_uring. {LOCKED_MEMORY_ADVICE}. Exiting.",
             reached / 1024,
             worker_threads::LOCKED_BYTES_MIN / 1024
         )));
@@ -196,13 +196,17 @@ fn check_locked_memory(workers: usize) -> Result<(), StartError> {
     Ok(())
 }
 
-/// What a start says that finds too little locked memory for a worker. Other processes of the same user count too, so no
-/// number of workers can be named that would fit.
+/// What a start says that finds too little locked memory for a worker. So many workers as stood fit now; other processes of
+/// the same user count too.
 fn locked_memory_text(workers: usize, failure: &Failure) -> String {
     let allowed = sys::locked_memory_limit().map_or(0, |(_, hard)| hard);
+    let fewer = match failure {
+        Failure::Memory { worker } if *worker > 0 => format!(", or use fewer shards (--shards {worker})"),
+        _ => String::new(),
+    };
+    let needed_kb = worker_threads::locked_bytes(workers) / 1024;
     format!(
-        "{failure}: {workers} workers need up to {} kB, and 'ulimit -l' allows {} kB to all processes of this user. Raise it, or use fewer shards (--shards); {LOCKED_MEMORY_ADVICE}. Exiting.",
-        worker_threads::locked_bytes(workers) / 1024,
+        "{failure}: {workers} workers need up to {needed_kb} kB, and 'ulimit -l' allows {} kB to all processes of this user. Raise it to {needed_kb} kB{fewer}. {LOCKED_MEMORY_ADVICE}. Exiting.",
         allowed / 1024,
     )
 }

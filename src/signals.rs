@@ -117,7 +117,10 @@ extern "C" fn crashed(signal: c_int, info: *mut libc::siginfo_t, _context: *mut 
     let name = index.map_or("?", |index| CRASHES[index].1);
     // SAFETY: the kernel hands a valid struct to a handler that was set with SA_SIGINFO.
     let info = unsafe { &*info };
-    say(format_args!("Shoal {SHOAL_VERSION} crashed by signal: {signal} ({name}), si_code: {}", info.si_code));
+    say(format_args!(
+        "Shoal {SHOAL_VERSION} crashed by signal: {signal} ({name}), si_code: {}",
+        info.si_code
+    ));
     let is_sent = info.si_code <= 0;
     // SAFETY: the fields of the struct that the kernel fills for signals of this origin.
     unsafe {

@@ -46,6 +46,15 @@ pub fn set_locked_memory_limit(wanted: u64) -> io::Result<u64> {
     Ok(if is_set { wanted } else { soft })
 }
 
+/// True when this process may lock as much memory as it likes (CAP_IPC_LOCK; proc_pid_status(5)).
+pub fn may_lock_without_limit() -> bool {
+    const CAP_IPC_LOCK: u64 = 14;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    effective.is_some_and(|set| set >> CAP_IPC_LOCK & 1 == 1)
+}
+
 fn limit(resource: libc::__rlimit_resource_t) -> io::Result<(u64, u64)> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: writes one struct.

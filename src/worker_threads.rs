@@ -106,9 +106,9 @@ fn is_out_of_memory(error: &io::Error) -> bool {
 
 /// Raises the limit of locked memory by a step. False when it cannot be raised.
 fn raise_locked_memory_limit() -> bool {
-    let Ok((soft, hard)) = sys::locked_memory_limit() else { return false };
-    let wanted = soft.saturating_add(LOCKED_BYTES_STEP).min(hard);
-    wanted > soft && sys::set_locked_memory_limit(wanted).is_ok_and(|reached| reached > soft)
+    let Ok((soft, _)) = sys::locked_memory_limit() else { return false };
+    let wanted = soft.saturating_add(LOCKED_BYTES_STEP);
+    sys::set_locked_memory_limit(wanted).is_ok_and(|reached| reached > soft)
 }
 
 /// Starts a thread for each seed, and waits until all workers stand. None of them serves before [`WorkerThreads::open`].

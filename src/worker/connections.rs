@@ -206,10 +206,7 @@ impl Worker {
             return;
         }
         if let Some(left_out) = QUERY_LIMIT_LINES.admit() {
-            log::warn!(
-                "Closing client that reached max query buffer length: {}{left_out}",
-                connection.peer
-            );
+            log::warn!("Closing client that reached max query buffer length: {}{left_out}", connection.peer);
         }
         self.stats.query_limit_closed += 1;
         connection.closing = Some(Closing::Now);
