@@ -11,8 +11,13 @@ use crate::registry::SessionCommand;
 use crate::session_ctx::{Flow, SessionCtx};
 use std::sync::Arc;
 
-use crate::config;
+use crate::config::{self, Config};
 use crate::inquiry::Question;
+use crate::log::LineLimit;
+use crate::open_files;
+
+static MAXMEMORY_LINES: LineLimit = LineLimit::new();
+static REWRITE_LINES: LineLimit = LineLimit::new();
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
@@ -141,15 +146,34 @@ fn config_set(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
             "ERR CONFIG SET failed - port and bind cannot be changed while the server runs",
         ));
     }
+    check_open_files(ctx, &new)?;
     let (limit_bytes, used_bytes) = (new.maxmemory_bytes, ctx.node.memory.used_bytes());
     if limit_bytes != ctx.config.maxmemory_bytes && (1..used_bytes).contains(&limit_bytes) {
-        log::warn!(
-            "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept new write commands depending on the maxmemory-policy."
-        );
+        if let Some(left_out) = MAXMEMORY_LINES.admit() {
+            log::warn!(
+                "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept new write commands depending on the maxmemory-policy.{left_out}"
+            );
+        }
     }
     let new = Arc::new(new);
     crate::log::set_level(new.loglevel);
     Ok(Flow::Ask(Question::SetConfig(new), Box::new(|_, reply| reply.ok())))
+}
+
+/// More clients are only promised when there can be descriptors for them (Redis: updateMaxclients).
+fn check_open_files(ctx: &SessionCtx<'_>, new: &Config) -> Result<(), CommandError> {
+    if new.maxclients == ctx.config.maxclients {
+        return Ok(());
+    }
+    // A system that does not tell its limit will tell it with the client that is too many.
+    let room = open_files::make_room(new.maxclients, ctx.node.workers);
+    let possible = room.map_or(new.maxclients, |room| room.clients);
+    if possible == new.maxclients {
+        return Ok(());
+    }
+    Err(CommandError::other(format!(
+        "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to handle the specified number of clients, try with {possible}"
+    )))
 }
 
 fn config_resetstat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
@@ -158,7 +182,9 @@ fn config_resetstat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, 
 
 fn config_rewrite(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     config::rewrite_file(ctx.config, ctx.node.config_file.as_deref())?;
-    log::info!("CONFIG REWRITE executed with success.");
+    if let Some(left_out) = REWRITE_LINES.admit() {
+        log::info!("CONFIG REWRITE executed with success.{left_out}");
+    }
     ctx.reply.ok();
     Ok(Flow::Done)
 }
