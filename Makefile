@@ -20,6 +20,9 @@ NIGHTLY_COMMANDS ?= 1000000
 
 # Tests run with the profile dev, whose opt-level 1 is fast enough; the profile release links for minutes.
 TEST := $(CARGO) test --workspace --no-fail-fast
+# A line for each failure and each program instead of each test; `cargo test` by hand prints all.
+BRIEF := --config 'target."cfg(all())".runner = ["$(CURDIR)/tests/brief.sh"]'
+export TEST_TIMES := $(CURDIR)/target/test-times
 
 ##@ Use
 .PHONY: run
@@ -57,16 +60,23 @@ conf: tools ## Hold conf/shoal.conf against the table of directives and their de
 
 ##@ Test
 .PHONY: test
-test: test-tools test-unit test-integration ## Install what the tests need if it is missing, and run all tests
+test: test-tools ## Install what the tests need if it is missing, run all tests, and name the slowest
+	@mkdir -p target; rm -f "$$TEST_TIMES"; failed=; \
+	for part in test-unit test-integration; do $(MAKE) $$part || failed="$$failed $$part"; done; \
+	if [[ -s $$TEST_TIMES ]]; then \
+		echo "The slowest of $$(wc -l <"$$TEST_TIMES") tests that passed, in seconds:"; \
+		sort -rn "$$TEST_TIMES" | sed 10q; \
+	fi; \
+	[[ -z $$failed ]] || { echo "make test: failed:$$failed" >&2; exit 1; }
 
 .PHONY: test-unit
 test-unit: tools ## Tests beside the code, and examples in its documentation; needs nothing installed
-	$(TEST) --lib --bins
-	$(TEST) --doc
+	$(TEST) $(BRIEF) --lib --bins
+	$(TEST) --quiet --doc
 
 .PHONY: test-integration
 test-integration: test-tools ## Tests of the real binary beside redis-server, redis-cli and other clients
-	$(TEST) --test '*'
+	$(TEST) $(BRIEF) --test '*'
 
 .PHONY: differential
 differential: redis ## Random commands to shoal and redis-server; DIFF_COMMANDS=1000000 DIFF_SEED=random
@@ -157,8 +167,8 @@ help: ## List the targets
 tools:
 	@command -v $(firstword $(CARGO)) >/dev/null || { \
 		echo "A Rust toolchain is needed, 1.95 or later: see https://rustup.rs" >&2; exit 1; }
-	@command -v cc >/dev/null || { \
-		echo "A C compiler is needed: install the package gcc (apt-get install gcc libc6-dev)" >&2; exit 1; }
+	@echo 'int main(void) { return 0; }' | cc -x c -include stdio.h -o /dev/null - 2>/dev/null || { \
+		echo "A C compiler with the C library's headers is needed: apt-get install gcc libc6-dev" >&2; exit 1; }
 	@command -v git >/dev/null || { \
 		echo "git is needed, which the build of glommio calls: apt-get install git" >&2; exit 1; }
 

@@ -12,6 +12,9 @@ use libmimalloc_sys::{
     mi_free, mi_malloc, mi_malloc_aligned, mi_realloc, mi_realloc_aligned, mi_zalloc, mi_zalloc_aligned,
 };
 
+use crate::log::LineLimit;
+use crate::{signals, sys};
+
 /// The alignment that every block has whose size is at least as large (mimalloc: MI_MAX_ALIGN_SIZE).
 const NATURAL_ALIGN: usize = 16;
 
@@ -29,6 +32,8 @@ pub struct Allocator;
 /// Blocks over this size, in bytes, are counted as whole pages: mimalloc gives them no size class.
 const CLASS_BYTES_MAX: usize = 128 << 10;
 const PAGE_BYTES: usize = 4096;
+
+static REFUSED_LINES: LineLimit = LineLimit::new();
 
 thread_local! {
     static ALLOCATED_BYTES: Cell<isize> = const { Cell::new(0) };
@@ -61,6 +66,25 @@ fn block_bytes(size: usize) -> isize {
     bytes as isize
 }
 
+/// A block is refused that would have taken the place of one which counts `old_bytes`.
+#[cold]
+#[inline(never)]
+fn refused(size: usize, old_bytes: isize) {
+    count(old_bytes - block_bytes(size));
+    tell_of_refusal(size);
+}
+
+/// Says that the system has refused a block. Most who have asked for one end the process then; who has asked with
+/// `try_reserve` goes on. Nothing here takes memory.
+pub fn tell_of_refusal(size: usize) {
+    if let Some(left_out) = REFUSED_LINES.admit() {
+        signals::say(format_args!(
+            "Out Of Memory allocating {size} bytes! The process has {} bytes resident. Set maxmemory to less than it may use, or allow it more: 'ulimit -v', the memory limit of its cgroup or container, 'sysctl vm.overcommit_memory=1'.{left_out}",
+            sys::resident_bytes()
+        ));
+    }
+}
+
 fn is_natural(layout: Layout) -> bool {
     layout.align() <= NATURAL_ALIGN && layout.align() <= layout.size()
 }
@@ -72,24 +96,32 @@ unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(block_bytes(layout.size()));
         // SAFETY: any size and any power of two are allowed.
-        unsafe {
+        let memory: *mut u8 = unsafe {
             match is_natural(layout) {
                 true => mi_malloc(layout.size()).cast(),
                 false => mi_malloc_aligned(layout.size(), layout.align()).cast(),
             }
+        };
+        if memory.is_null() {
+            refused(layout.size(), 0);
         }
+        memory
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(block_bytes(layout.size()));
         // SAFETY: any size and any power of two are allowed.
-        unsafe {
+        let memory: *mut u8 = unsafe {
             match is_natural(layout) {
                 true => mi_zalloc(layout.size()).cast(),
                 false => mi_zalloc_aligned(layout.size(), layout.align()).cast(),
             }
+        };
+        if memory.is_null() {
+            refused(layout.size(), 0);
         }
+        memory
     }
 
     #[inline]
@@ -103,12 +135,16 @@ unsafe impl GlobalAlloc for Allocator {
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(block_bytes(size) - block_bytes(layout.size()));
         // SAFETY: the caller gives back what this allocator gave out.
-        unsafe {
+        let memory: *mut u8 = unsafe {
             match is_natural(layout) && layout.align() <= size {
                 true => mi_realloc(memory.cast(), size).cast(),
                 false => mi_realloc_aligned(memory.cast(), size, layout.align()).cast(),
             }
+        };
+        if memory.is_null() {
+            refused(size, block_bytes(layout.size()));
         }
+        memory
     }
 }
 
@@ -147,6 +183,22 @@ mod tests {
             }
             assert_eq!(allocated_bytes(), before);
         }
+    }
+
+    #[test]
+    fn a_refused_block_is_null_and_not_counted() {
+        let before = allocated_bytes();
+        let huge = Layout::from_size_align(isize::MAX as usize - 4095, 8).unwrap();
+        let small = Layout::from_size_align(64, 8).unwrap();
+        // SAFETY: allocated, resized and freed with the same allocator; a refused resize leaves the block.
+        unsafe {
+            assert!(Allocator.alloc(huge).is_null());
+            assert!(Allocator.alloc_zeroed(huge).is_null());
+            let memory = Allocator.alloc(small);
+            assert!(Allocator.realloc(memory, small, huge.size()).is_null());
+            Allocator.dealloc(memory, small);
+        }
+        assert_eq!(allocated_bytes(), before);
     }
 
     #[test]

@@ -19,12 +19,15 @@ use shards::watch::ClientId;
 
 use crate::commands::tracking::command_is_over;
 use crate::inquiry::{Finish, Inquiry, Question};
+use crate::log::LineLimit;
 use crate::mesh::RemoteCommand;
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::registry::{Command, CommandId, Entry, Registry, SessionCommand};
 use crate::session::{ReplyMode, Session};
 use crate::session_ctx::{Flow, SessionCtx};
 use crate::worker::Worker;
+
+static ATTACK_LINES: LineLimit = LineLimit::new();
 
 impl Worker {
     /// Executes one request of a connection, or starts it: the reply may come later.
@@ -81,10 +84,12 @@ impl Worker {
         let Some(entry) = registry.called(args) else {
             connection.session.last_command = None;
             if is_http(args.get(0)) {
-                log::warn!(
-                    "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection from {} aborted.",
-                    connection.peer
-                );
+                if let Some(left_out) = ATTACK_LINES.admit() {
+                    log::warn!(
+                        "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection from {} aborted.{left_out}",
+                        connection.peer
+                    );
+                }
                 connection.closing = Some(Closing::Now);
             }
             return Err(registry.unknown(args));

@@ -6,6 +6,7 @@
 
 pub mod allocator;
 mod blocking;
+pub mod cgroup;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -19,6 +20,7 @@ mod name_table;
 pub mod net;
 pub mod node;
 pub mod notifications;
+pub mod open_files;
 pub mod process;
 pub mod protocol;
 pub mod publish;
@@ -29,6 +31,7 @@ pub mod registry;
 pub mod server;
 pub mod session;
 pub mod session_ctx;
+pub mod signals;
 mod slot_moves;
 pub mod sys;
 pub mod tracking;
@@ -36,3 +39,4 @@ pub mod transactions;
 pub mod turns;
 pub mod watchdog;
 pub mod worker;
+pub mod worker_threads;

@@ -2,16 +2,21 @@
 //!
 //! `1234:M 01 Feb 2026 12:34:56.789 * message`. Operators' tools know this format. This file must not know who logs.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::clock;
 use crate::config::LogLevel;
 use crate::sys;
+
+/// How often a line that a client can cause is written at most, in milliseconds (Redis: securityWarningCommand).
+const LIMITED_LINE_PERIOD_MS: u64 = 60_000;
 
 /// What the process is, as the letter after its id says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +30,54 @@ pub enum Role {
     Sentinel = b'X',
     /// A child process, for example one that saves.
     Child = b'C',
+}
+
+/// Lets one line in a minute pass of all those that any thread would write for the same cause: what clients can cause must
+/// not fill the disk. To be a `static` beside its line.
+#[derive(Debug, Default)]
+pub struct LineLimit {
+    /// When the last line passed, in milliseconds since 1970; 0 for never.
+    last_ms: AtomicU64,
+    /// Lines that have not passed since.
+    left_out: AtomicU64,
+}
+
+/// How many lines a [`LineLimit`] has kept back; shown behind the next one.
+#[derive(Debug)]
+pub struct LeftOut(u64);
+
+impl LineLimit {
+    /// A limit of its own.
+    pub const fn new() -> LineLimit {
+        LineLimit { last_ms: AtomicU64::new(0), left_out: AtomicU64::new(0) }
+    }
+
+    /// Whether the line may be written, and what is to be shown at its end.
+    pub fn admit(&self) -> Option<LeftOut> {
+        self.admit_at(clock::now_ms())
+    }
+
+    /// A clock that was set back counts like one that went on, so that the log does not stay silent.
+    fn admit_at(&self, now_ms: u64) -> Option<LeftOut> {
+        let last_ms = self.last_ms.load(Ordering::Relaxed);
+        let is_due = last_ms == 0 || now_ms.abs_diff(last_ms) >= LIMITED_LINE_PERIOD_MS;
+        let passes = is_due
+            && self.last_ms.compare_exchange(last_ms, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !passes {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(LeftOut(self.left_out.swap(0, Ordering::Relaxed)))
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            lines => write!(f, " (left out since the last such line: {lines})"),
+        }
+    }
 }
 
 /// The process's log. The file is opened for each line, as Redis does, so that it can be renamed away at any time.
@@ -88,10 +141,11 @@ fn open(logfile: &Path) -> io::Result<File> {
 }
 
 impl Log for Logger {
-    /// Other crates' lines below the level of a warning would be noise to an operator.
+    /// Other crates' lines below the level of an error would be noise to an operator: glommio warns when it cannot
+    /// register buffers that nobody uses.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let crate_name = metadata.target().split("::").next().unwrap_or_default();
-        metadata.level() <= Level::Warn || ["shoal", "shards"].contains(&crate_name)
+        metadata.level() <= Level::Error || ["shoal", "shards"].contains(&crate_name)
     }
 
     /// One write for each line, so that lines of several threads do not mix. A line that cannot be written is lost:
@@ -177,9 +231,34 @@ mod tests {
         assert!(text.lines().skip(1).all(|line| line.contains(" * ") && line.contains(":M ")));
         std::fs::rename(&path, home.path().join("shoal.log.1")).unwrap();
         write(Level::Info, "glommio::executor", "noise");
-        write(Level::Warn, "glommio::executor", "after");
+        write(Level::Warn, "glommio::sys::uring", "Error: registering buffers in the main ring. Skipping");
+        write(Level::Error, "glommio::executor", "after");
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.ends_with("# after\n") && text.lines().count() == 1);
+    }
+
+    #[test]
+    fn of_many_lines_one_a_minute_passes_and_tells_how_many_were_left_out() {
+        let limit = LineLimit::new();
+        let shown = |now_ms| limit.admit_at(now_ms).map(|left_out| left_out.to_string());
+        assert_eq!(shown(1_000_000), Some(String::new()));
+        assert!((0..500).all(|_| shown(1_000_001).is_none()));
+        assert_eq!(shown(1_059_999), None);
+        let text = " (left out since the last such line: 501)";
+        assert_eq!(shown(1_060_000), Some(text.to_owned()));
+        assert_eq!(shown(1_120_000), Some(String::new()));
+        assert_eq!(shown(500_000), Some(String::new()), "the clock was set back");
+    }
+
+    #[test]
+    fn threads_share_the_limit_of_a_line() {
+        let limit = LineLimit::new();
+        let passed = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| (0..1000).filter_map(|_| limit.admit_at(7)).count())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+        });
+        assert_eq!(passed, 1);
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use shoal::config::{self, Action};
-use shoal::{allocator, commands, process, server};
+use shoal::{allocator, commands, node, process, server};
 
 #[global_allocator]
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
     allocator::tune();
+    shards::words::on_refusal(allocator::tell_of_refusal);
     let loaded = match config::load(std::env::args_os().skip(1)) {
         Ok(Action::Run(loaded)) => loaded,
         Ok(Action::PrintVersion) => return print(config::version_text()),
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     if let Err(text) = process::settle(&config) {
         return fail(&text);
     }
+    log_panics();
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
@@ -38,6 +40,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A panic is told in the log too: the standard error of a service often goes nowhere.
+fn log_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.to_string().replace('\n', " ");
+        log::error!("Shoal {} has found a defect in itself: {text}", node::SHOAL_VERSION);
+        tell(panic);
+    }));
 }
 
 fn print(text: &str) -> ExitCode {

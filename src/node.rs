@@ -25,6 +25,8 @@ pub struct Node {
     pub config_file: Option<std::path::PathBuf>,
     /// The TCP port that is listened on; 0 for none.
     pub port: u16,
+    /// How many workers there are.
+    pub workers: usize,
     /// Connected clients, all workers together: maxclients is about their sum.
     pub clients: AtomicU32,
     /// The id of the next client.
@@ -51,6 +53,7 @@ impl Node {
             started_ms: 0,
             config_file: None,
             port: 0,
+            workers: 1,
             clients: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
             memory: NodeMemory::new(1),

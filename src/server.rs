@@ -4,50 +4,33 @@
 //! accepted.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc;
-use std::time::Duration;
 
-use glommio::{LocalExecutorBuilder, Placement};
-use shards::shard::{Shard, ShardConfig};
+use shards::shard::ShardConfig;
 use shards::slot::ShardId;
 use shards::txn::slot_move::SlotMap;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::backend::SignalDelivery;
-use signal_hook::iterator::exfiltrator::SignalOnly;
 
 use crate::config::Config;
 use crate::memory::NodeMemory;
 use crate::mesh::Mesh;
 use crate::net::listener::{self, Listener};
-use crate::net::ring::ClientRing;
 use crate::node::{Node, SHOAL_VERSION};
+use crate::open_files::{self, OpenFiles};
 use crate::process::{self, PidFile};
 use crate::pubsub::SubscriptionCounts;
 use crate::registry::Registry;
+use crate::signals::{self, Signals};
 use crate::tracking::TrackingCounts;
 use crate::watchdog::{Pulses, Watchdog};
-use crate::worker::{Worker, WorkerParts};
-use crate::{allocator, clock, sys};
+use crate::worker_threads::{self, Failure, Seed};
+use crate::{allocator, cgroup, clock, sys};
 
-/// Descriptors that the process needs besides those of its clients (Redis: CONFIG_MIN_RESERVED_FDS), and for each
-/// worker: rings, event descriptors, listeners.
-const RESERVED_FILES: u64 = 32;
-const RESERVED_FILES_PER_WORKER: u64 = 24;
-/// The locked memory that glommio asks for on each executor, in bytes.
-const LOCKED_MEMORY_PER_WORKER_BYTES: u64 = 512 * 1024;
-/// Memory of glommio's own I/O buffers on each worker, in bytes: clients do not use them.
-const GLOMMIO_IO_MEMORY_BYTES: usize = 256 * 1024;
-/// Entries of glommio's rings: clients do not use them.
-const GLOMMIO_RING_ENTRIES: usize = 32;
-/// glommio arms this timer before it runs the worker, its only task. Were it over by then, because the thread has lost its
-/// core meanwhile, the executor would believe that all tasks have had their time, and sleep, with the worker not begun.
-const GLOMMIO_PREEMPT_TIMER: Duration = Duration::from_hours(24 * 365);
+/// How locked memory is granted.
+const LOCKED_MEMORY_ADVICE: &str = "It is raised, for example, with LimitMEMLOCK=64M in a systemd unit, a 'memlock' line in /etc/security/limits.conf or --ulimit memlock=67108864 in a container";
 
 /// Why the server could not start. The text is for the operator.
 #[derive(Debug)]
@@ -64,6 +47,8 @@ impl fmt::Display for StartError {
 /// # Errors
 /// Whatever keeps it from starting.
 pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry) -> Result<(), StartError> {
+    let mut signals = Signals::install(&config.logfile)
+        .map_err(|error| StartError(format!("Could not listen for signals: {error}")))?;
     log::info!("oO0OoO0OoO0Oo Shoal is starting oO0OoO0OoO0Oo");
     let cpus = sys::allowed_cpus();
     let workers = worker_count(&config, &cpus);
@@ -73,14 +58,53 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
         std::process::id()
     );
     check_limits(&mut config, workers)?;
-    check_io_uring()?;
-    let mut signals =
-        signals().map_err(|error| StartError(format!("Could not listen for signals: {error}")))?;
-    let mut listeners = open_listeners(&config, workers)?;
+    check_io_uring(workers)?;
+    let (listeners, addresses) = open_listeners(&config, workers)?;
     // Not before the port is ours: the file may be that of a server that has it.
     let pid_file = PidFile::write(&config);
     let unix_path = config.unixsocket.clone();
     let config = Arc::new(config);
+    let seeds = seeds(Arc::clone(&config), config_file, registry, listeners, &cpus);
+    let node = seeds[0].node;
+    let started = worker_threads::start(seeds, &signals);
+    node.memory.publish_main(allocator::allocated_bytes());
+    let outcome = match started {
+        Ok(mut threads) => {
+            threads.open();
+            tell_where(&addresses, unix_path.as_deref());
+            process::tell_ready(&config);
+            wait_for_signal(&mut signals, Watchdog::new(&node.pulses));
+            process::tell_stopping();
+            node.stopping.store(true, Ordering::Relaxed);
+            threads.end();
+            Ok(())
+        }
+        Err(Failure::Stopped) => {
+            tell_of_signal(&signals);
+            Ok(())
+        }
+        Err(failure @ Failure::Memory { .. }) => Err(StartError(locked_memory_text(workers, &failure))),
+        Err(failure) => Err(StartError(format!("{failure}. Exiting."))),
+    };
+    if let Some(path) = unix_path {
+        log::info!("Removing the unix socket file.");
+        // Somebody else may have removed it already.
+        let _ = std::fs::remove_file(path);
+    }
+    drop(pid_file);
+    log::warn!("Shoal is now ready to exit, bye bye...");
+    outcome
+}
+
+/// What the workers are made of, one for each set of listeners.
+fn seeds(
+    config: Arc<Config>,
+    config_file: Option<PathBuf>,
+    registry: Registry,
+    listeners: Vec<Vec<Listener>>,
+    cpus: &[usize],
+) -> Vec<Seed> {
+    let workers = listeners.len();
     // Shared by all workers until the process ends, so it is never freed.
     let node: &'static Node = Box::leak(Box::new(Node {
         registry,
@@ -88,6 +112,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
         started_ms: clock::now_ms(),
         config_file,
         port: config.port,
+        workers,
         clients: AtomicU32::new(0),
         next_client_id: AtomicU64::new(1),
         memory: NodeMemory::new(workers),
@@ -98,76 +123,23 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
     }));
     let hash_seeds = random_seeds();
     let slots = SlotMap::dealt_to(workers);
-    let (ready, readiness) = mpsc::channel();
-    let mut threads = Vec::new();
-    for (number, mesh) in Mesh::new(workers).into_iter().enumerate() {
-        let shard_config = ShardConfig {
+    let seed = |(number, (mesh, listeners))| Seed {
+        node,
+        config: Arc::clone(&config),
+        slots: slots.clone(),
+        mesh,
+        shard: ShardConfig {
             id: ShardId(number as u16),
             databases: config.databases,
             hash_seeds,
             random_seed: random_seeds()[0],
             string_len_max: config.proto_max_bulk_len_bytes as usize,
-        };
-        let parts = (Arc::clone(&config), slots.clone(), std::mem::take(&mut listeners[number]));
-        let ready = ready.clone();
+        },
+        listeners,
         // More workers than processors share them, as the operator has asked.
-        let placement =
-            if workers <= cpus.len() { Placement::Fixed(cpus[number]) } else { Placement::Unbound };
-        let thread = LocalExecutorBuilder::new(placement)
-            .name(&format!("shoal-{number}"))
-            .io_memory(GLOMMIO_IO_MEMORY_BYTES)
-            .ring_depth(GLOMMIO_RING_ENTRIES)
-            .preempt_timer(GLOMMIO_PREEMPT_TIMER)
-            .spawn(move || async move {
-                let (config, slots, listeners) = parts;
-                let shard = Shard::new(&shard_config);
-                match Worker::new(WorkerParts { node, config, slots, mesh, shard, listeners }) {
-                    Ok(worker) => {
-                        let _ = ready.send(Ok(()));
-                        worker.run();
-                    }
-                    Err(error) => {
-                        let _ = ready.send(Err(error));
-                    }
-                }
-            })
-            .map_err(|error| StartError(format!("Could not start worker {number}: {error}")))?;
-        threads.push(thread);
-    }
-    drop(ready);
-    node.memory.publish_main(allocator::allocated_bytes());
-    let started = (0..workers).try_for_each(|_| match readiness.recv() {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(StartError(format!("Could not set up a worker's io_uring: {error}"))),
-        Err(_) => Err(StartError("A worker ended while it was being started".to_owned())),
-    });
-    match &started {
-        Ok(()) => {
-            if config.port != 0 {
-                log::info!("Ready to accept connections tcp");
-            }
-            if let Some(path) = &unix_path {
-                log::info!("Ready to accept connections unix, at {}", path.display());
-            }
-            process::tell_ready(&config);
-            wait_for_signal(node, &mut signals);
-            process::tell_stopping();
-        }
-        Err(_) => node.stopping.store(true, Ordering::Relaxed),
-    }
-    for thread in threads {
-        if thread.join().is_err() {
-            log::error!("A worker did not end in order");
-        }
-    }
-    if let Some(path) = unix_path {
-        log::info!("Removing the unix socket file.");
-        // Somebody else may have removed it already.
-        let _ = std::fs::remove_file(path);
-    }
-    drop(pid_file);
-    log::warn!("Shoal is now ready to exit, bye bye...");
-    started
+        cpu: (workers <= cpus.len()).then(|| cpus[number]),
+    };
+    Mesh::new(workers).into_iter().zip(listeners).enumerate().map(seed).collect()
 }
 
 /// One worker for each processor that the process may use, unless the configuration says otherwise.
@@ -175,16 +147,13 @@ fn worker_count(config: &Config, cpus: &[usize]) -> usize {
     if config.shards > 0 {
         return config.shards as usize;
     }
-    let quota = sys::cgroup_cpus().map_or(usize::MAX, |quota| quota.ceil().max(1.0) as usize);
+    let quota = cgroup::cpus().map_or(usize::MAX, |quota| quota.ceil().max(1.0) as usize);
     cpus.len().min(quota).max(1)
 }
 
 /// Raises the limits of open files and locked memory, and lowers maxclients where that is not possible, as Redis does.
 fn check_limits(config: &mut Config, workers: usize) -> Result<(), StartError> {
-    let reserved = RESERVED_FILES + RESERVED_FILES_PER_WORKER * workers as u64;
-    let wanted = u64::from(config.maxclients) + reserved;
-    let before = sys::open_files_limit().map_or(wanted, |(soft, _)| soft);
-    let reached = sys::raise_open_files_limit(wanted)
+    let OpenFiles { before, wanted, reached, clients } = open_files::make_room(config.maxclients, workers)
         .map_err(|error| StartError(format!("Unable to obtain the limit of open files: {error}")))?;
     if reached > before {
         log::info!(
@@ -192,36 +161,66 @@ fn check_limits(config: &mut Config, workers: usize) -> Result<(), StartError> {
         );
     }
     if reached < wanted {
-        let Some(possible) = reached.checked_sub(reserved).filter(|&possible| possible >= 1) else {
+        if clients == 0 {
             return Err(StartError(format!(
                 "Your current 'ulimit -n' of {reached} is not enough for the server to start. Please increase your open file limit to at least {wanted}. Exiting."
             )));
-        };
+        }
         log::warn!(
             "You requested maxclients of {} requiring at least {wanted} max file descriptors.",
             config.maxclients
         );
         log::warn!("Server can't set maximum open files to {wanted} because of OS error.");
         log::warn!(
-            "Current maximum open files is {reached}. maxclients has been reduced to {possible} to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'."
+            "Current maximum open files is {reached}. maxclients has been reduced to {clients} to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'."
         );
-        config.maxclients = possible as u32;
+        config.maxclients = clients;
     }
-    let reached = sys::raise_locked_memory_limit(LOCKED_MEMORY_PER_WORKER_BYTES)
-        .map_err(|error| StartError(format!("Unable to obtain the limit of locked memory: {error}")))?;
-    if reached < LOCKED_MEMORY_PER_WORKER_BYTES {
+    check_locked_memory(workers)
+}
+
+/// Tells how much locked memory may be needed where that is more than there may be, and sets the limit from which on the
+/// workers raise it as they need.
+fn check_locked_memory(workers: usize) -> Result<(), StartError> {
+    let unknown = |error| StartError(format!("Unable to obtain the limit of locked memory: {error}"));
+    let (soft, hard) = sys::locked_memory_limit().map_err(unknown)?;
+    let (needed, allowed) = (worker_threads::locked_bytes(workers), soft.max(hard));
+    if allowed < needed && !sys::may_lock_without_limit() {
+        log::warn!(
+            "{workers} workers may need up to {} kB of locked memory, and 'ulimit -l' allows {} kB. {LOCKED_MEMORY_ADVICE}.",
+            needed / 1024,
+            allowed / 1024,
+        );
+    }
+    let reached = sys::set_locked_memory_limit(worker_threads::LOCKED_BYTES_MIN).map_err(unknown)?;
+    if reached < worker_threads::LOCKED_BYTES_MIN {
         return Err(StartError(format!(
-            "The limit of locked memory (ulimit -l) is {} kB, and at least {} kB are needed for io_uring. Please increase it, for example with LimitMEMLOCK=8M in a systemd unit or --ulimit memlock=8388608 in a container. Exiting.",
+            "The limit of locked memory (ulimit -l) is {} kB, and at least {} kB are needed for io_uring. {LOCKED_MEMORY_ADVICE}. Exiting.",
             reached / 1024,
-            LOCKED_MEMORY_PER_WORKER_BYTES / 1024
+            worker_threads::LOCKED_BYTES_MIN / 1024
         )));
     }
     Ok(())
 }
 
+/// What a start says that finds too little locked memory for a worker. So many workers as stood fit now; other processes of
+/// the same user count too.
+fn locked_memory_text(workers: usize, failure: &Failure) -> String {
+    let allowed = sys::locked_memory_limit().map_or(0, |(_, hard)| hard);
+    let fewer = match failure {
+        Failure::Memory { worker } if *worker > 0 => format!(", or use fewer shards (--shards {worker})"),
+        _ => String::new(),
+    };
+    let needed_kb = worker_threads::locked_bytes(workers) / 1024;
+    format!(
+        "{failure}: {workers} workers need up to {needed_kb} kB, and 'ulimit -l' allows {} kB to all processes of this user. Raise it to {needed_kb} kB{fewer}. {LOCKED_MEMORY_ADVICE}. Exiting.",
+        allowed / 1024,
+    )
+}
+
 /// Tries io_uring before anything depends on it, so that its refusal can be explained.
-fn check_io_uring() -> Result<(), StartError> {
-    let Err(error) = ClientRing::new() else { return Ok(()) };
+fn check_io_uring(workers: usize) -> Result<(), StartError> {
+    let Err(error) = worker_threads::make_ring() else { return Ok(()) };
     let text = match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => {
             "io_uring is not permitted here. In a container, allow the system calls io_uring_setup, io_uring_enter and io_uring_register in its seccomp profile (Docker: --security-opt seccomp=<profile>); on the host, set 'sysctl kernel.io_uring_disabled=0'".to_owned()
@@ -230,22 +229,25 @@ fn check_io_uring() -> Result<(), StartError> {
             "This kernel has no io_uring, or a seccomp profile hides it. Linux 5.19 or later is needed; in a container, allow the system calls io_uring_setup, io_uring_enter and io_uring_register".to_owned()
         }
         Some(libc::ENOMEM) => {
-            "There is not enough locked memory for io_uring: increase 'ulimit -l'".to_owned()
+            return Err(StartError(locked_memory_text(workers, &Failure::Memory { worker: 0 })));
         }
         _ => "io_uring cannot be used".to_owned(),
     };
     Err(StartError(format!("{text} ({error}). Exiting.")))
 }
 
-/// For each worker its listeners: own ones for TCP, a shared one for the Unix socket.
-fn open_listeners(config: &Config, workers: usize) -> Result<Vec<Vec<Listener>>, StartError> {
+/// For each worker its listeners: own ones for TCP, a shared one for the Unix socket. Then the TCP addresses.
+fn open_listeners(
+    config: &Config,
+    workers: usize,
+) -> Result<(Vec<Vec<Listener>>, Vec<SocketAddr>), StartError> {
     let mut all: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
     let addresses =
         if config.port == 0 { Vec::new() } else { listener::addresses(config).map_err(StartError)? };
-    let mut opened = 0;
+    let mut opened = Vec::new();
     for (address, optional) in addresses {
         match listen_everywhere(address, config.tcp_backlog, &mut all) {
-            Ok(()) => opened += 1,
+            Ok(()) => opened.push(address),
             Err(error) if optional || is_unsupported(&error) => {
                 log::warn!("Could not create server TCP listening socket {address}: {error}");
             }
@@ -266,10 +268,10 @@ fn open_listeners(config: &Config, workers: usize) -> Result<Vec<Vec<Listener>>,
             listeners
                 .push(shared.map_err(|error| StartError(format!("Failed opening Unix socket: {error}")))?);
         }
-    } else if opened == 0 {
+    } else if opened.is_empty() {
         return Err(StartError("Configured to not listen anywhere, exiting.".to_owned()));
     }
-    Ok(all)
+    Ok((all, opened))
 }
 
 fn listen_everywhere(address: SocketAddr, backlog: u32, all: &mut [Vec<Listener>]) -> io::Result<()> {
@@ -289,30 +291,28 @@ fn is_unsupported(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
-/// Signals come as bytes in a stream, which can be waited for with a time.
-type Signals = SignalDelivery<UnixStream, SignalOnly>;
-
-fn signals() -> io::Result<Signals> {
-    let (read, write) = UnixStream::pair()?;
-    SignalDelivery::with_pipe(read, write, SignalOnly, [SIGTERM, SIGINT])
+/// Says that clients may come, and where to.
+fn tell_where(addresses: &[SocketAddr], unix_path: Option<&Path>) {
+    if !addresses.is_empty() {
+        let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+        log::info!("Ready to accept connections tcp, at {}", addresses.join(", "));
+    }
+    if let Some(path) = unix_path {
+        log::info!("Ready to accept connections unix, at {}", path.display());
+    }
 }
 
-fn wait_for_signal(node: &'static Node, signals: &mut Signals) {
-    let mut watchdog = Watchdog::new(&node.pulses);
-    let signal = loop {
-        if let Some(signal) = signals.pending().next() {
-            break signal;
-        }
-        // Not zero, which would be no limit.
-        let limit = watchdog.look().max(Duration::from_millis(1));
-        let mut stream = signals.get_read();
-        let waited = stream.set_read_timeout(Some(limit)).and_then(|()| stream.read(&mut [0]));
-        drop(waited);
-    };
-    let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-    log::warn!("Received {name} scheduling shutdown...");
+/// The main thread's life while the node runs: it looks after the workers while it waits for a signal.
+fn wait_for_signal(signals: &mut Signals, mut watchdog: Watchdog) {
+    while signals.wait(watchdog.look()).is_none() {}
+    tell_of_signal(signals);
+}
+
+fn tell_of_signal(signals: &Signals) {
+    if let Some(signal) = signals.asked() {
+        log::warn!("Received {} scheduling shutdown...", signals::name(signal));
+    }
     log::warn!("User requested shutdown...");
-    node.stopping.store(true, Ordering::Relaxed);
 }
 
 fn random_seeds() -> [u64; 4] {

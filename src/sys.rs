@@ -2,7 +2,8 @@
 #![expect(unsafe_code, reason = "calls of the C library that the standard library does not offer")]
 
 use std::ffi::CString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -23,13 +24,37 @@ pub fn raise_open_files_limit(wanted: u64) -> io::Result<u64> {
     raise(libc::RLIMIT_NOFILE, soft, hard, wanted)
 }
 
-/// Raises the soft limit of locked memory to at least `wanted` bytes if that is allowed. Returns what was reached.
+/// The limit of locked memory of this process, in bytes: soft and hard.
 ///
 /// # Errors
 /// Those of getrlimit.
-pub fn raise_locked_memory_limit(wanted: u64) -> io::Result<u64> {
-    let (soft, hard) = limit(libc::RLIMIT_MEMLOCK)?;
-    raise(libc::RLIMIT_MEMLOCK, soft, hard, wanted)
+pub fn locked_memory_limit() -> io::Result<(u64, u64)> {
+    limit(libc::RLIMIT_MEMLOCK)
+}
+
+/// Raises the soft limit of locked memory to `wanted` bytes, or lowers it to that, as far as that is allowed. Returns what
+/// was reached.
+///
+/// # Errors
+/// Those of getrlimit.
+pub fn set_locked_memory_limit(wanted: u64) -> io::Result<u64> {
+    let (soft, hard) = locked_memory_limit()?;
+    if soft <= wanted {
+        return raise(libc::RLIMIT_MEMLOCK, soft, hard, wanted);
+    }
+    let limit = libc::rlimit { rlim_cur: wanted, rlim_max: hard };
+    // SAFETY: reads one struct.
+    let is_set = unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) } == 0;
+    Ok(if is_set { wanted } else { soft })
+}
+
+/// True when this process may lock as much memory as it likes (CAP_IPC_LOCK; proc_pid_status(5)).
+pub fn may_lock_without_limit() -> bool {
+    const CAP_IPC_LOCK: u64 = 14;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    effective.is_some_and(|set| set >> CAP_IPC_LOCK & 1 == 1)
 }
 
 fn limit(resource: libc::__rlimit_resource_t) -> io::Result<(u64, u64)> {
@@ -123,6 +148,23 @@ pub fn machine_memory_bytes() -> u64 {
     pages.max(0) as u64 * page_bytes.max(0) as u64
 }
 
+/// Binds the calling thread to a processor.
+///
+/// # Errors
+/// Those of sched_setaffinity.
+pub fn pin_to_cpu(cpu: usize) -> io::Result<()> {
+    if cpu >= libc::CPU_SETSIZE as usize {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: an all-zero set is valid, the index is under CPU_SETSIZE, and the call reads the set's size.
+    let outcome = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
+    };
+    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Name, release and machine, as `uname -srm` prints them.
 pub fn os_name() -> String {
     // SAFETY: an all-zero struct is valid; the call fills it with strings that end in NUL.
@@ -165,9 +207,11 @@ pub fn thread_cpu_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Resident memory of this process in bytes; 0 when the system does not tell.
+/// Resident memory of this process in bytes; 0 when the system does not tell. Asking takes no memory of the allocator.
 pub fn resident_bytes() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm")
+    let mut text = [0; 128];
+    let len = File::open("/proc/self/statm").and_then(|mut file| file.read(&mut text)).unwrap_or(0);
+    let pages = str::from_utf8(&text[..len])
         .ok()
         .and_then(|text| text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()));
     // SAFETY: asks for a constant.
@@ -175,19 +219,25 @@ pub fn resident_bytes() -> u64 {
     pages.unwrap_or(0) * page_bytes.max(0) as u64
 }
 
-/// The processors' worth of time that the cgroup allows, if it limits it (cgroup v2 `cpu.max`, v1 quota).
-pub fn cgroup_cpus() -> Option<f64> {
-    let v2 = std::fs::read_to_string("/sys/fs/cgroup/cpu.max").ok().and_then(|text| {
-        let mut words = text.split_whitespace();
-        let quota: f64 = words.next()?.parse().ok()?;
-        let period: f64 = words.next()?.parse().ok()?;
-        Some(quota / period)
-    });
-    v2.or_else(|| {
-        let read = |name: &str| -> Option<f64> {
-            std::fs::read_to_string(format!("/sys/fs/cgroup/cpu/{name}")).ok()?.trim().parse().ok()
-        };
-        let quota = read("cpu.cfs_quota_us").filter(|&quota| quota > 0.0)?;
-        Some(quota / read("cpu.cfs_period_us")?)
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resident_memory_is_told() {
+        assert!(resident_bytes() > 100_000);
+    }
+
+    #[test]
+    fn a_thread_can_be_bound_to_each_processor_that_it_may_use() {
+        std::thread::spawn(|| {
+            for cpu in allowed_cpus() {
+                pin_to_cpu(cpu).unwrap();
+                assert_eq!(allowed_cpus(), [cpu]);
+            }
+            assert!(pin_to_cpu(1_000_000).is_err());
+        })
+        .join()
+        .unwrap();
+    }
 }

@@ -81,9 +81,7 @@ impl Worker {
         queue.bytes += args.bytes_held();
         queue.commands.push((entry, args));
         if queue.bytes as u64 > self.config.client_query_buffer_limit_bytes {
-            log::warn!("Closing client that reached max query buffer length: {}", connection.peer);
-            self.stats.query_limit_closed += 1;
-            connection.closing = Some(Closing::Now);
+            self.close_for_query_limit(connection);
         } else if connection.session.reply_mode == ReplyMode::On {
             connection.replies.writer().simple("QUEUED");
         }

@@ -24,6 +24,7 @@ use shards::walk::Walk;
 use crate::clock;
 use crate::config::Config;
 use crate::inquiry::Inquiry;
+use crate::log::LineLimit;
 use crate::memory::WorkerMemory;
 use crate::mesh::Mesh;
 use crate::net::connection::{Closing, Connection};
@@ -58,6 +59,8 @@ const EXPIRE_TIME_PER_TURN: Duration = Duration::from_micros(300);
 const EXPIRE_ENTRIES_PER_STEP: usize = 50;
 /// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
 const STOPPING_TURNS_MAX: usize = 100;
+
+static IDLE_LINES: LineLimit = LineLimit::new();
 
 /// Counters of one worker, for INFO.
 #[derive(Clone, Debug, Default)]
@@ -127,6 +130,8 @@ pub struct Worker {
     listeners: Vec<Listener>,
     /// Listeners whose accept has ended with an error and is to be tried again.
     deaf: Vec<usize>,
+    /// Not before this time.
+    accept_after_ms: u64,
     pub(crate) connections: Vec<Option<Box<Connection>>>,
     free: Vec<u32>,
     clients: usize,
@@ -159,16 +164,14 @@ pub struct WorkerParts {
     pub shard: Shard,
     /// Its listening sockets.
     pub listeners: Vec<Listener>,
+    /// Its ring, made on the same thread.
+    pub ring: ClientRing,
 }
 
 impl Worker {
     /// Makes a worker on the calling thread, which must be the one that runs it.
-    ///
-    /// # Errors
-    /// When the kernel grants no ring.
-    pub fn new(parts: WorkerParts) -> std::io::Result<Worker> {
-        let WorkerParts { node, config, slots, mesh, shard, listeners } = parts;
-        let ring = ClientRing::new()?;
+    pub fn new(parts: WorkerParts) -> Worker {
+        let WorkerParts { node, config, slots, mesh, shard, listeners, ring } = parts;
         mesh.set_ring(ring.fd());
         let mut worker = Worker {
             id: shard.id,
@@ -197,6 +200,7 @@ impl Worker {
             encoded: Encoded::default(),
             ring,
             deaf: (0..listeners.len()).collect(),
+            accept_after_ms: 0,
             listeners,
             connections: Vec::new(),
             free: Vec::new(),
@@ -214,7 +218,7 @@ impl Worker {
         worker.configure_shard();
         let config = Arc::clone(&worker.config);
         worker.configure_memory(&config);
-        Ok(worker)
+        worker
     }
 
     /// Runs until the node stops. It is no future and yields to nobody: the thread sleeps only in the worker's own ring,
@@ -354,7 +358,9 @@ impl Worker {
         if !self.ring.is_ticking() {
             self.ring.tick();
         }
-        self.listen();
+        if self.now_ms >= self.accept_after_ms {
+            self.listen();
+        }
         self.expire();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
         let timeout_ms = u64::from(self.config.timeout_s) * 1000;
@@ -364,7 +370,9 @@ impl Worker {
             // Subscribers may be silent for ever.
             let may_be_idle = connection.replies.awaited() > 0 || connection.session.is_subscribed();
             if timeout_ms > 0 && idle_ms > timeout_ms && !may_be_idle {
-                log::debug!("Closing idle client");
+                if let Some(left_out) = IDLE_LINES.admit() {
+                    log::debug!("Closing idle client{left_out}");
+                }
                 connection.closing = Some(Closing::Now);
                 self.mark_dirty(&mut connection);
             }

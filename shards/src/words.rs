@@ -10,6 +10,24 @@ use std::alloc::{GlobalAlloc, Layout, System, handle_alloc_error};
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+use std::sync::OnceLock;
+
+/// Is told how many bytes the C library has refused, before the process ends for want of them.
+static TOLD_OF_REFUSAL: OnceLock<fn(usize)> = OnceLock::new();
+
+/// Names who is told, with the bytes that were asked for, when there is no memory for an array. The process ends then.
+pub fn on_refusal(tell: fn(usize)) {
+    let _ = TOLD_OF_REFUSAL.set(tell);
+}
+
+/// The end of a process that has no memory for an array.
+#[cold]
+fn refused(layout: Layout) -> ! {
+    if let Some(tell) = TOLD_OF_REFUSAL.get() {
+        tell(layout.size());
+    }
+    handle_alloc_error(layout)
+}
 
 thread_local! {
     static ALLOCATED_BYTES: Cell<isize> = const { Cell::new(0) };
@@ -43,7 +61,7 @@ impl Words {
         let layout = Words::layout(len);
         // SAFETY: the layout's size is not zero.
         let memory = unsafe { System.alloc_zeroed(layout) };
-        let Some(memory) = NonNull::new(memory.cast()) else { handle_alloc_error(layout) };
+        let Some(memory) = NonNull::new(memory.cast()) else { refused(layout) };
         ALLOCATED_BYTES.set(ALLOCATED_BYTES.get() + block_bytes(len));
         Words { memory, len }
     }

@@ -14,7 +14,14 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::config::{self, Config};
 use crate::inquiry::{NodeChange, Question, finish_change};
+use crate::log::LineLimit;
 use crate::node::Node;
+use crate::open_files;
+
+static MAXMEMORY_LINES: LineLimit = LineLimit::new();
+static REWRITE_LINES: LineLimit = LineLimit::new();
+/// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can fill the log.
+static NAMED_IDLE: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
@@ -162,11 +169,14 @@ pub(crate) fn changed(ctx: &Current<'_>, args: Args<'_>) -> Result<Config, Comma
             "ERR CONFIG SET failed - port and bind cannot be changed while the server runs",
         ));
     }
+    check_open_files(ctx, &new)?;
     let (limit_bytes, used_bytes) = (new.maxmemory_bytes, ctx.node.memory.used_bytes());
     if limit_bytes != ctx.config.maxmemory_bytes && (1..used_bytes).contains(&limit_bytes) {
-        log::warn!(
-            "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept new write commands depending on the maxmemory-policy."
-        );
+        if let Some(left_out) = MAXMEMORY_LINES.admit() {
+            log::warn!(
+                "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept new write commands depending on the maxmemory-policy.{left_out}"
+            );
+        }
     }
     let is_new = |name| NAMED_IDLE.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
     for line in config::newly_idle(ctx.config, &new, is_new) {
@@ -176,8 +186,21 @@ pub(crate) fn changed(ctx: &Current<'_>, args: Args<'_>) -> Result<Config, Comma
     Ok(new)
 }
 
-/// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can fill the log.
-static NAMED_IDLE: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+/// More clients are only promised when there can be descriptors for them (Redis: updateMaxclients).
+fn check_open_files(ctx: &Current<'_>, new: &Config) -> Result<(), CommandError> {
+    if new.maxclients == ctx.config.maxclients {
+        return Ok(());
+    }
+    // A system that does not tell its limit will tell it with the client that is too many.
+    let room = open_files::make_room(new.maxclients, ctx.node.workers);
+    let possible = room.map_or(new.maxclients, |room| room.clients);
+    if possible == new.maxclients {
+        return Ok(());
+    }
+    Err(CommandError::other(format!(
+        "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to handle the specified number of clients, try with {possible}"
+    )))
+}
 
 fn config_resetstat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     Ok(Flow::Ask(Question::ResetStats, Box::new(|_, reply| reply.ok())))
@@ -193,7 +216,9 @@ fn config_rewrite(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Co
 /// As CONFIG REWRITE replies.
 pub(crate) fn rewrite(config: &Config, node: &Node) -> Result<(), CommandError> {
     config::rewrite_file(config, node.config_file.as_deref())?;
-    log::info!("CONFIG REWRITE executed with success.");
+    if let Some(left_out) = REWRITE_LINES.admit() {
+        log::info!("CONFIG REWRITE executed with success.{left_out}");
+    }
     Ok(())
 }
 

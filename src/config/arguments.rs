@@ -123,10 +123,7 @@ Examples:
        shoal --port 7777 --shards 2
        shoal --port 7777 --bind 127.0.0.1 -::1
        shoal /etc/shoal.conf --loglevel verbose -
-       shoal /etc/shoal.conf --loglevel verbose
-
-Sentinel mode:
-       shoal /etc/sentinel.conf --sentinel"
+       shoal /etc/shoal.conf --loglevel verbose"
 }
 
 #[cfg(test)]
@@ -240,6 +237,11 @@ mod tests {
         let path = std::env::current_dir().unwrap().join("missing.conf");
         let path = path.display();
         assert_eq!(error, format!("Fatal error, can't open config file '{path}': No such file or directory"));
+    }
+
+    #[test]
+    fn help_offers_nothing_that_the_start_refuses() {
+        assert!(!help_text().to_lowercase().contains("sentinel"));
     }
 
     #[test]

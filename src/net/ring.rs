@@ -17,10 +17,11 @@ use io_uring::{EnterFlags, IoUring, Probe, cqueue, opcode, squeue, types};
 
 use crate::clock;
 
-/// Entries of the submission queue. When it is full, what is queued is submitted and the turn goes on.
-const SUBMISSION_ENTRIES: u32 = 1024;
+/// Entries of the submission queue. When it is full, what is queued is submitted and the turn goes on: one system call
+/// more for so many entries. Both queues are locked memory, of which a normal user has 8 MB for 64 workers.
+const SUBMISSION_ENTRIES: u32 = 512;
 /// Entries of the completion queue. The kernel keeps what does not fit and delivers it later.
-const COMPLETION_ENTRIES: u32 = 8192;
+const COMPLETION_ENTRIES: u32 = 2048;
 /// Provided buffers of a worker at most; a power of two. Their memory is untouched until bytes arrive.
 const BUFFERS: u16 = 256;
 /// Buffers in turn at least. The kernel takes them one after the other, so few of them stay in the processor's cache.
@@ -32,6 +33,14 @@ const BUFFER_GROUP: u16 = 0;
 static TICK_PERIOD: types::Timespec = types::Timespec::new().nsec(TICK_PERIOD_MS as u32 * 1_000_000);
 /// The same in milliseconds (Redis: hz 10).
 pub const TICK_PERIOD_MS: u64 = 100;
+
+/// Locked memory that a ring counts for where the kernel counts all of it (Linux 6.14), in bytes, rounded up to pages:
+/// entries and queues, with a page for their heads, and the list of provided buffers.
+pub const LOCKED_BYTES_OF_RING: u64 = {
+    let submissions = SUBMISSION_ENTRIES as u64 * (size_of::<squeue::Entry>() as u64 + 4);
+    let completions = COMPLETION_ENTRIES as u64 * size_of::<cqueue::Entry>() as u64;
+    submissions.next_multiple_of(4096) + completions + 4096 + ENTRIES_BYTES as u64
+};
 
 /// What a completion belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

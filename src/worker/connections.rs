@@ -7,11 +7,20 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
 use super::Worker;
+use crate::log::LineLimit;
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::net::listener;
 use crate::net::ring::{Completion, Op};
 use crate::protocol::{Limits, Next};
 use crate::session::{ReplyMode, Session};
+
+/// How long a worker does not accept after that has failed, in milliseconds: without descriptors it would fail at once
+/// again, for as long as they are missing.
+const ACCEPT_PAUSE_MS: u64 = 1000;
+
+static ACCEPT_LINES: LineLimit = LineLimit::new();
+static QUERY_LIMIT_LINES: LineLimit = LineLimit::new();
+static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new();
 
 impl Worker {
     pub(super) fn complete(&mut self, completion: Completion) {
@@ -34,8 +43,12 @@ impl Worker {
             return;
         }
         if completion.result < 0 {
-            let error = std::io::Error::from_raw_os_error(-completion.result);
-            log::warn!("Accepting client connection: {error}");
+            // What failed, for want of descriptors as a rule, fails again soon.
+            self.accept_after_ms = self.now_ms + ACCEPT_PAUSE_MS;
+            if let Some(left_out) = ACCEPT_LINES.admit() {
+                let error = std::io::Error::from_raw_os_error(-completion.result);
+                log::warn!("Accepting client connection: {error}{left_out}");
+            }
             return;
         }
         // SAFETY: the kernel has just made this descriptor for us.
@@ -190,10 +203,20 @@ impl Worker {
         self.argv = argv;
         connection.query = query;
         if connection.query.buffered_bytes() as u64 > self.config.client_query_buffer_limit_bytes {
-            log::warn!("Closing client that reached max query buffer length: {}", connection.peer);
-            self.stats.query_limit_closed += 1;
-            connection.closing = Some(Closing::Now);
+            self.close_for_query_limit(connection);
         }
+    }
+
+    /// Closes a client that has sent more than may wait here.
+    pub(crate) fn close_for_query_limit(&mut self, connection: &mut Connection) {
+        if connection.closing == Some(Closing::Now) {
+            return;
+        }
+        if let Some(left_out) = QUERY_LIMIT_LINES.admit() {
+            log::warn!("Closing client that reached max query buffer length: {}{left_out}", connection.peer);
+        }
+        self.stats.query_limit_closed += 1;
+        connection.closing = Some(Closing::Now);
     }
 
     /// Looks at every connection that something has happened to: goes on with what could not be executed before,
@@ -265,9 +288,14 @@ impl Worker {
         let since = over_soft.then(|| connection.soft_limit_since_ms.unwrap_or(self.now_ms));
         connection.soft_limit_since_ms = since;
         let soft = since.is_some_and(|since| self.now_ms.saturating_sub(since) > limit.soft_s * 1000);
-        if (limit.hard_bytes > 0 && bytes > limit.hard_bytes) || soft {
-            let client = &connection.peer;
-            log::warn!("Client {client} scheduled to be closed ASAP for overcoming of output buffer limits.");
+        let is_over = (limit.hard_bytes > 0 && bytes > limit.hard_bytes) || soft;
+        if is_over && connection.closing != Some(Closing::Now) {
+            if let Some(left_out) = OUTPUT_LIMIT_LINES.admit() {
+                let client = &connection.peer;
+                log::warn!(
+                    "Client {client} scheduled to be closed ASAP for overcoming of output buffer limits.{left_out}"
+                );
+            }
             self.stats.output_limit_closed += 1;
             connection.closing = Some(Closing::Now);
         }

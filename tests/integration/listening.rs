@@ -49,6 +49,19 @@ fn every_bind_address_is_served_by_every_worker() {
 }
 
 #[test]
+fn the_log_names_the_addresses_and_the_port() {
+    if skip_if(is_oracle(), "Redis names the port alone, in the line of its mode") {
+        return;
+    }
+    let server = shoal(2).args(["--bind", "127.0.0.1 127.0.0.2"]).unix_socket().start();
+    let port = server.port();
+    let path = server.unix_path().unwrap().display();
+    let (log, tcp) = (server.log(), format!("tcp, at 127.0.0.1:{port}, 127.0.0.2:{port}\n"));
+    assert!(log.contains(&format!("Ready to accept connections {tcp}")), "{log}");
+    assert!(log.contains(&format!("Ready to accept connections unix, at {path}\n")), "{log}");
+}
+
+#[test]
 fn addresses_may_stand_in_one_argument() {
     let server = shoal(2).args(["--bind", "127.0.0.1 127.0.0.2", "--protected-mode", "no"]).start();
     assert_eq!(ping_at((Ipv4Addr::new(127, 0, 0, 2), server.port())), Value::simple("PONG"));

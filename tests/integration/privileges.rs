@@ -2,9 +2,10 @@
 
 use std::thread;
 
-use testkit::{Kind, Server, Value};
+use testkit::{Client, Kind, Server, TempDir, Value};
 
-use crate::scene::{alone, is_oracle, last_words, shoal, skip_if, with_shards};
+use crate::bare::Bare;
+use crate::scene::{alone, eventually, is_oracle, last_words, shoal, skip_if, with_shards};
 use crate::sys;
 
 #[test]
@@ -106,6 +107,119 @@ fn a_low_soft_limit_of_open_files_is_raised() {
         let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
         let soft: usize = line.split_ascii_whitespace().nth(3).unwrap().parse().unwrap();
         assert!(soft > 500, "{line}");
+    });
+}
+
+#[test]
+fn more_clients_than_there_can_be_descriptors_are_not_promised() {
+    with_shards(&[1, 2], |shards| {
+        let server = shoal(shards).wrapper(["prlimit", "--nofile=400:400"]).start();
+        let mut client = server.client();
+        let maxclients = |client: &mut Client| {
+            client.ask("CONFIG GET maxclients").as_slice().unwrap()[1].text().parse::<usize>().unwrap()
+        };
+        let before = maxclients(&mut client);
+        let reply = client.ask("CONFIG SET maxclients 5000");
+        if reply == Value::ok() {
+            skip_if(true, "this process may raise its hard limit of open files");
+            return;
+        }
+        let expected = format!(
+            "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
+             handle the specified number of clients, try with {before}"
+        );
+        assert_eq!(reply, Value::error(&expected));
+        assert_eq!(maxclients(&mut client), before);
+        for possible in [before - 1, before] {
+            assert_eq!(client.ask(&format!("CONFIG SET maxclients {possible}")), Value::ok());
+        }
+        let reply = client.ask(&format!("CONFIG SET maxclients {}", before + 1));
+        assert_eq!(reply, Value::error(&expected));
+    });
+}
+
+#[test]
+fn more_clients_raise_the_limit_of_open_files() {
+    if skip_if(sys::raise_descriptor_limit() < 3_000, "the hard limit of open files is below 3000") {
+        return;
+    }
+    let server = shoal(2).wrapper(["prlimit", "--nofile=300:"]).args(["--maxclients", "100"]).start();
+    assert_eq!(server.client().ask("CONFIG SET maxclients 2000"), Value::ok());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let soft: usize = line.split_ascii_whitespace().nth(3).unwrap().parse().unwrap();
+    assert!(soft > 2000, "{line}");
+}
+
+/// A program that starts its arguments without the right to lock as much memory as it likes, if it has that right.
+fn without_the_right_to_lock(limit_bytes: u64) -> Vec<String> {
+    let is_root = std::process::Command::new("setpriv").args(["--bounding-set=-ipc_lock", "true"]).status();
+    let mut words: Vec<String> = Vec::new();
+    if is_root.is_ok_and(|status| status.success()) {
+        words.extend(["setpriv", "--bounding-set=-ipc_lock", "--inh-caps=-ipc_lock"].map(str::to_owned));
+    }
+    words.extend(["prlimit".to_owned(), format!("--memlock={limit_bytes}:{limit_bytes}")]);
+    words
+}
+
+#[test]
+fn sixty_four_workers_find_room_in_8_mb_of_locked_memory() {
+    if skip_if(is_oracle(), "redis-server has one thread and locks no memory") {
+        return;
+    }
+    let _alone = alone();
+    // Servers of other tests count too, so a few workers less than fit alone.
+    let server = shoal(48).wrapper(without_the_right_to_lock(8 << 20)).start();
+    assert_eq!(server.client().ask("DBSIZE"), Value::Int(0));
+    assert!(!server.log().contains("registering buffers"), "{}", server.log());
+}
+
+#[test]
+fn a_start_that_finds_too_little_locked_memory_ends_and_says_what_to_do() {
+    if skip_if(is_oracle(), "redis-server locks no memory") {
+        return;
+    }
+    for _ in 0..4 {
+        let builder = || shoal(60).wrapper(without_the_right_to_lock(2 << 20));
+        // Before Linux 6.14 rings do not count.
+        if builder().try_start().is_ok() {
+            continue;
+        }
+        let exit = builder().spawn_expecting_failure();
+        assert_eq!(exit.status.code(), Some(1), "{}", exit.output);
+        let warning = "60 workers may need up to 6512 kB of locked memory, and 'ulimit -l' allows 2048 kB";
+        assert!(exit.output.contains(warning), "{}", exit.output);
+        let error = "There is not enough locked memory for the io_uring of worker ";
+        assert_eq!(exit.output.matches(error).count(), 1, "{}", exit.output);
+        assert!(exit.output.contains("Raise it to 6512 kB"), "{}", exit.output);
+        assert!(!exit.output.contains("panicked"), "{}", exit.output);
+    }
+}
+
+#[test]
+fn a_signal_ends_a_server_that_is_still_starting() {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let words = ["--port", "0", "--unixsocket", "socket", "--shards", "100"];
+        let words = if is_oracle() { &words[..4] } else { &words[..] };
+        let mut server = Bare::spawn(TempDir::new().unwrap(), words);
+        eventually("it has begun to start", || server.log().contains("just started"));
+        sys::signal(server.pid(), signal);
+        assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+        assert!(server.log().contains("Received SIG"), "{}", server.log());
+    }
+}
+
+#[test]
+fn a_machine_without_sys_is_no_obstacle() {
+    let words = ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /sys && exec \"$@\"", "sh"];
+    let is_possible = std::process::Command::new(words[0]).args(&words[1..]).arg("true").status();
+    if skip_if(!is_possible.is_ok_and(|status| status.success()), "a mount needs the rights of root") {
+        return;
+    }
+    with_shards(&[1, 2], |shards| {
+        let server = shoal(shards).wrapper(words).start();
+        assert_eq!(server.client().ask("DBSIZE"), Value::Int(0));
+        assert!(!server.log().contains("panicked"), "{}", server.log());
     });
 }
 

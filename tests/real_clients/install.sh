@@ -19,18 +19,23 @@ fail() {
 
 is_installed && exit 0
 
-command -v python3 >/dev/null ||
-    fail "The tests with redis-py need python3: install the packages python3 and python3-venv (apt-get install python3-venv)."
+install_packages() {
+    if [ "$(id -u)" = 0 ]; then
+        as_root=
+    elif command -v sudo >/dev/null; then
+        as_root=sudo
+    else
+        fail "The tests with redis-py need the packages $*: install them as root (apt-get install $*)."
+    fi
+    command -v apt-get >/dev/null || fail "The tests with redis-py need $*, and there is no apt-get: please install them."
+    # A fresh system has no lists of packages yet.
+    $as_root apt-get install -y -q "$@" || { $as_root apt-get update -q && $as_root apt-get install -y -q "$@"; } ||
+        fail "The packages $* cannot be installed by apt-get."
+}
 
 # Debian splits the module venv from Python; what remains without it is a folder without pip.
 if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
-    if [ "$(id -u)" = 0 ]; then
-        apt-get install -y python3-venv || fail "The package python3-venv cannot be installed by apt-get."
-    elif command -v sudo >/dev/null; then
-        sudo apt-get install -y python3-venv || fail "The package python3-venv cannot be installed by sudo apt-get."
-    else
-        fail "The tests with redis-py need the package python3-venv: install it as root (apt-get install python3-venv)."
-    fi
+    install_packages python3 python3-venv
 fi
 
 rm -rf "$venv"

@@ -23,9 +23,12 @@ pub use value::Value;
 
 /// A builder for the shoal of the package under test: the binary that cargo built for the calling integration test,
 /// unless the environment variable `SHOAL_BIN` names another. Outside an integration test it is `target/release/shoal`.
+/// It has [`server::SHARDS_OF_TESTS`] shards, not one for each CPU: many tests run at once on a large machine.
 #[macro_export]
 macro_rules! shoal {
     () => {
-        $crate::Server::builder($crate::Kind::Shoal).built_binary(option_env!("CARGO_BIN_EXE_shoal"))
+        $crate::Server::builder($crate::Kind::Shoal)
+            .built_binary(option_env!("CARGO_BIN_EXE_shoal"))
+            .shards($crate::server::SHARDS_OF_TESTS)
     };
 }

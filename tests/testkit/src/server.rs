@@ -22,6 +22,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a server may take to go after SIGTERM before it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// Shards of a test's server that does not ask for another number. Each takes locked memory, of which a normal user has 8 MB
+/// for the servers of all tests that run at once.
+pub const SHARDS_OF_TESTS: usize = 2;
 /// Lines of the log that a failed test shows.
 const LOG_LINES_SHOWN: usize = 40;
 

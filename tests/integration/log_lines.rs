@@ -1,0 +1,87 @@
+//! Lines of the log that clients can cause: they must not fill the disk.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::process::Command;
+
+use testkit::{Client, Server, Value};
+
+use crate::scene::{eventually, is_oracle, last_words, shoal, skip_if, start, with_shards};
+
+/// Lines with `text` in the log of a server.
+fn lines(server: &Server, text: &str) -> usize {
+    server.log().lines().filter(|line| line.contains(text)).count()
+}
+
+/// One line, and one more if a minute has just ended.
+#[track_caller]
+fn is_told_once(server: &Server, text: &str) {
+    assert!((1..=2).contains(&lines(server, text)), "{text:?} in {}", server.log());
+}
+
+#[test]
+fn somebody_who_sends_http_again_and_again_leaves_one_line() {
+    with_shards(&[1, 2], |shards| {
+        // Without the password, too.
+        let server = start(shards, "--requirepass secret");
+        for _ in 0..60 {
+            let mut client = server.client();
+            client.send_raw("POST / HTTP/1.1\r\n\r\n");
+            last_words(&mut client);
+        }
+        is_told_once(&server, "Possible SECURITY ATTACK detected.");
+    });
+}
+
+#[test]
+fn clients_over_the_limit_of_their_query_buffers_leave_one_line() {
+    if skip_if(is_oracle(), "Redis writes a line for each client") {
+        return;
+    }
+    with_shards(&[1, 2], |shards| {
+        let server = start(shards, "--client-query-buffer-limit 1mb");
+        for _ in 0..8 {
+            let mut stream = TcpStream::connect(server.addr()).unwrap();
+            // The server closes while more is on its way.
+            let _ = stream.write_all(b"*2\r\n$3\r\nGET\r\n$8000000\r\n");
+            let _ = stream.write_all(&vec![b'x'; 8_000_000]);
+            last_words_of_raw(stream);
+        }
+        is_told_once(&server, "Closing client that reached max query buffer length");
+        let info = server.client().ask("INFO stats").text();
+        assert!(info.contains("client_query_buffer_limit_disconnections:8\r\n"), "{info}");
+    });
+}
+
+/// Waits for the end of a connection, by close or by reset.
+fn last_words_of_raw(mut stream: TcpStream) {
+    let _ = std::io::copy(&mut stream, &mut std::io::sink());
+}
+
+#[test]
+fn a_server_without_descriptors_says_so_once_and_accepts_when_it_has_some_again() {
+    if skip_if(is_oracle(), "Redis writes a line for each attempt") {
+        return;
+    }
+    with_shards(&[1, 2], |shards| {
+        let server = shoal(shards).start();
+        let set_limit = |limit: usize| {
+            let pid = server.pid().to_string();
+            let status =
+                Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={limit}:")]).status();
+            assert!(status.unwrap().success());
+        };
+        let mut first = server.client();
+        assert_eq!(first.ask("PING"), Value::simple("PONG"));
+        // The three standard streams are open, so no number is left.
+        set_limit(3);
+        let mut waiting: Vec<Client> = (0..10).map(|_| server.client()).collect();
+        eventually("it says so", || lines(&server, "Accepting client connection: Too many open files") > 0);
+        assert_eq!(first.ask("PING"), Value::simple("PONG"));
+        set_limit(300);
+        for client in &mut waiting {
+            assert_eq!(client.ask("PING"), Value::simple("PONG"));
+        }
+        is_told_once(&server, "Accepting client connection");
+    });
+}
