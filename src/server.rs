@@ -179,8 +179,7 @@ fn check_limits(config: &mut Config, workers: usize) -> Result<(), StartError> {
     check_locked_memory(workers)
 }
 
-/// Tells how much locked memory may be needed where that is more than there may be, and sets the limit from which on the
-/// workers raise it as they need.
+/// Tells how much locked memory may be needed where that is more than there may be.
 fn check_locked_memory(workers: usize) -> Result<(), StartError> {
     let unknown = |error| StartError(format!("Unable to obtain the limit of locked memory: {error}"));
     let (soft, hard) = sys::locked_memory_limit().map_err(unknown)?;
@@ -192,7 +191,8 @@ fn check_locked_memory(workers: usize) -> Result<(), StartError> {
             allowed / 1024,
         );
     }
-    let reached = sys::set_locked_memory_limit(worker_threads::LOCKED_BYTES_MIN).map_err(unknown)?;
+    let least = worker_threads::LOCKED_BYTES_MIN.max(soft);
+    let reached = sys::set_locked_memory_limit(least).map_err(unknown)?;
     if reached < worker_threads::LOCKED_BYTES_MIN {
         return Err(StartError(format!(
             "The limit of locked memory (ulimit -l) is {} kB, and at least {} kB are needed for io_uring. {LOCKED_MEMORY_ADVICE}. Exiting.",
@@ -220,7 +220,7 @@ fn locked_memory_text(workers: usize, failure: &Failure) -> String {
 
 /// Tries io_uring before anything depends on it, so that its refusal can be explained.
 fn check_io_uring(workers: usize) -> Result<(), StartError> {
-    let Err(error) = worker_threads::make_ring() else { return Ok(()) };
+    let Err(error) = worker_threads::try_ring() else { return Ok(()) };
     let text = match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => {
             "io_uring is not permitted here. In a container, allow the system calls io_uring_setup, io_uring_enter and io_uring_register in its seccomp profile (Docker: --security-opt seccomp=<profile>); on the host, set 'sysctl kernel.io_uring_disabled=0'".to_owned()

@@ -132,6 +132,8 @@ pub struct Worker {
     deaf: Vec<usize>,
     /// Not before this time.
     accept_after_ms: u64,
+    /// The last accept has failed.
+    has_accept_failed: bool,
     pub(crate) connections: Vec<Option<Box<Connection>>>,
     free: Vec<u32>,
     clients: usize,
@@ -201,6 +203,7 @@ impl Worker {
             ring,
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
+            has_accept_failed: false,
             listeners,
             connections: Vec::new(),
             free: Vec::new(),

@@ -2,7 +2,8 @@
 //!
 //! No worker listens before all of them stand, so a start that fails has served nobody. Rings count against the locked
 //! memory of the user. glommio registers buffers that nobody uses here if there is room for them, and the last workers
-//! might then find none for their rings: so the limit is kept low and raised in steps that are too small for the buffers.
+//! might then find none for their rings: so, once the first worker stands, the limit is kept low and raised in steps that
+//! are too small for the buffers.
 
 use std::fmt;
 use std::io;
@@ -90,11 +91,25 @@ pub struct WorkerThreads {
     gates: Vec<Sender<()>>,
 }
 
+/// Tries whether a ring can be made, before anything depends on it. A step of locked memory is to stay free, for the first
+/// executor: glommio ends the process if it cannot make the ring by which it gets to know the kernel. All that may be locked
+/// is allowed then, as other processes of the user may be starting at the same moment.
+///
+/// # Errors
+/// Those of `io_uring_setup`; the caller explains them to the operator.
+pub fn try_ring() -> io::Result<()> {
+    let (_, hard) = sys::locked_memory_limit()?;
+    sys::set_locked_memory_limit(hard.saturating_sub(LOCKED_BYTES_STEP))?;
+    let tried = ClientRing::new().map(drop);
+    sys::set_locked_memory_limit(hard)?;
+    tried
+}
+
 /// Makes a ring for clients, and lets it take as much locked memory as the user may have.
 ///
 /// # Errors
 /// Those of `io_uring_setup`.
-pub fn make_ring() -> io::Result<ClientRing> {
+fn make_ring() -> io::Result<ClientRing> {
     loop {
         match ClientRing::new() {
             Err(error) if is_out_of_memory(&error) && raise_locked_memory_limit() => {}
@@ -126,6 +141,10 @@ pub fn start(seeds: Vec<Seed>, signals: &Signals) -> Result<WorkerThreads, Failu
         if let Err(failure) = workers.add(worker, &seed, signals) {
             workers.end();
             return Err(failure);
+        }
+        if worker == 0 {
+            // A limit that cannot be lowered leaves less to the last workers.
+            let _ = sys::set_locked_memory_limit(LOCKED_BYTES_MIN);
         }
     }
     Ok(workers)

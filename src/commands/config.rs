@@ -171,12 +171,13 @@ pub(crate) fn changed(ctx: &Current<'_>, args: Args<'_>) -> Result<Config, Comma
     }
     check_open_files(ctx, &new)?;
     let (limit_bytes, used_bytes) = (new.maxmemory_bytes, ctx.node.memory.used_bytes());
-    if limit_bytes != ctx.config.maxmemory_bytes && (1..used_bytes).contains(&limit_bytes) {
-        if let Some(left_out) = MAXMEMORY_LINES.admit() {
-            log::warn!(
-                "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept new write commands depending on the maxmemory-policy.{left_out}"
-            );
-        }
+    if limit_bytes != ctx.config.maxmemory_bytes
+        && (1..used_bytes).contains(&limit_bytes)
+        && let Some(left_out) = MAXMEMORY_LINES.admit()
+    {
+        log::warn!(
+            "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept new write commands depending on the maxmemory-policy.{left_out}"
+        );
     }
     let is_new = |name| NAMED_IDLE.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
     for line in config::newly_idle(ctx.config, &new, is_new) {

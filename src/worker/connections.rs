@@ -43,14 +43,9 @@ impl Worker {
             return;
         }
         if completion.result < 0 {
-            // What failed, for want of descriptors as a rule, fails again soon.
-            self.accept_after_ms = self.now_ms + ACCEPT_PAUSE_MS;
-            if let Some(left_out) = ACCEPT_LINES.admit() {
-                let error = std::io::Error::from_raw_os_error(-completion.result);
-                log::warn!("Accepting client connection: {error}{left_out}");
-            }
-            return;
+            return self.accept_failed(completion.result);
         }
+        self.has_accept_failed = false;
         // SAFETY: the kernel has just made this descriptor for us.
         #[expect(unsafe_code, reason = "a descriptor that arrives as a number in a completion")]
         let socket = unsafe { OwnedFd::from_raw_fd(completion.result) };
@@ -80,6 +75,19 @@ impl Worker {
         let mut connection = Box::new(Connection::new(socket, index, session, addresses));
         connection.drive_receive(&mut self.ring);
         self.connections[index as usize] = Some(connection);
+    }
+
+    /// The kernel keeps the limit of descriptors with a request, which may have been raised since; so the first failure is
+    /// tried again at once. What fails twice fails for a while.
+    fn accept_failed(&mut self, result: i32) {
+        if !std::mem::replace(&mut self.has_accept_failed, true) {
+            return self.listen();
+        }
+        self.accept_after_ms = self.now_ms + ACCEPT_PAUSE_MS;
+        if let Some(left_out) = ACCEPT_LINES.admit() {
+            let error = std::io::Error::from_raw_os_error(-result);
+            log::warn!("Accepting client connection: {error}{left_out}");
+        }
     }
 
     fn refuse(&mut self, socket: &OwnedFd, text: &[u8]) {

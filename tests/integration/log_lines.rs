@@ -6,7 +6,8 @@ use std::process::Command;
 
 use testkit::{Client, Server, Value};
 
-use crate::scene::{eventually, is_oracle, last_words, shoal, skip_if, start, with_shards};
+use crate::scene::{alone, eventually, is_oracle, last_words, shoal, skip_if, start, with_shards};
+use crate::sys;
 
 /// Lines with `text` in the log of a server.
 fn lines(server: &Server, text: &str) -> usize {
@@ -58,13 +59,38 @@ fn last_words_of_raw(mut stream: TcpStream) {
     let _ = std::io::copy(&mut stream, &mut std::io::sink());
 }
 
+/// A server that may raise its limit of descriptors for clients, up to 2000; none where the limit of this process does not
+/// allow so many connections.
+fn server_with_few_descriptors(shards: usize) -> Option<Server> {
+    if skip_if(sys::raise_descriptor_limit() < 3_000, "the hard limit of open files is below 3000") {
+        return None;
+    }
+    let limited = ["prlimit", "--nofile=300:2000"];
+    Some(shoal(shards).wrapper(limited).args(["--maxclients", "100"]).start())
+}
+
+#[test]
+fn clients_that_are_newly_allowed_are_served_without_a_line() {
+    let _alone = alone();
+    with_shards(&[1, 2], |shards| {
+        let Some(server) = server_with_few_descriptors(shards) else { return };
+        assert_eq!(server.client().ask("CONFIG SET maxclients 1000"), Value::ok());
+        let mut clients: Vec<Client> = (0..400).map(|_| server.client()).collect();
+        for client in &mut clients {
+            assert_eq!(client.ask("PING"), Value::simple("PONG"));
+        }
+        assert_eq!(lines(&server, "Accepting client connection"), 0, "{}", server.log());
+    });
+}
+
 #[test]
 fn a_server_without_descriptors_says_so_once_and_accepts_when_it_has_some_again() {
     if skip_if(is_oracle(), "Redis writes a line for each attempt") {
         return;
     }
+    let _alone = alone();
     with_shards(&[1, 2], |shards| {
-        let server = shoal(shards).start();
+        let Some(server) = server_with_few_descriptors(shards) else { return };
         let set_limit = |limit: usize| {
             let pid = server.pid().to_string();
             let status =
@@ -72,14 +98,13 @@ fn a_server_without_descriptors_says_so_once_and_accepts_when_it_has_some_again(
             assert!(status.unwrap().success());
         };
         let mut first = server.client();
-        assert_eq!(first.ask("PING"), Value::simple("PONG"));
-        // The three standard streams are open, so no number is left.
-        set_limit(3);
-        let mut waiting: Vec<Client> = (0..10).map(|_| server.client()).collect();
+        assert_eq!(first.ask("CONFIG SET maxclients 1000"), Value::ok());
+        set_limit(300);
+        let mut clients: Vec<Client> = (0..400).map(|_| server.client()).collect();
         eventually("it says so", || lines(&server, "Accepting client connection: Too many open files") > 0);
         assert_eq!(first.ask("PING"), Value::simple("PONG"));
-        set_limit(300);
-        for client in &mut waiting {
+        set_limit(2000);
+        for client in &mut clients {
             assert_eq!(client.ask("PING"), Value::simple("PONG"));
         }
         is_told_once(&server, "Accepting client connection");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use testkit::{Client, Server, Value};
 
-use crate::scene::{PATIENCE, eventually, is_oracle, shoal, start, with_shards};
+use crate::scene::{PATIENCE, eventually, is_oracle, shoal, skip_if, start, with_shards};
 use crate::sys;
 
 /// What the server leaves of itself when it dies of a signal must not be a core file in the folder of the tests.
@@ -71,6 +71,10 @@ fn other_signals_do_what_they_do_by_default() {
 
 #[test]
 fn a_second_interrupt_ends_a_server_that_a_command_holds_up() {
+    if skip_if(is_oracle(), "the first signal ends Redis's DEBUG SLEEP, so there is no time for a second one")
+    {
+        return;
+    }
     with_shards(&[1, 2], |shards| {
         for first in [libc::SIGINT, libc::SIGTERM] {
             let mut server = start(shards, "--enable-debug-command yes");
@@ -105,10 +109,12 @@ fn memory_that_the_system_refuses_is_told_with_what_to_do() {
     }
     let status = server.wait_for_exit(PATIENCE).expect("without memory it cannot go on");
     let log = server.log();
-    assert_eq!(status.signal(), Some(libc::SIGABRT), "{log}");
+    assert!(!status.success(), "{log}");
     assert!(log.contains("Out Of Memory allocating "), "{log}");
-    assert!(log.contains("crashed by signal: 6"), "{log}");
+    assert!(log.contains("crashed by signal: "), "{log}");
+    // Redis ends by a fault that it causes itself.
     if !is_oracle() {
+        assert_eq!(status.signal(), Some(libc::SIGABRT), "{log}");
         assert!(log.contains(" bytes resident"), "what is used: {log}");
         assert!(log.contains("Set maxmemory to less than it may use") && log.contains("ulimit -v"), "{log}");
     }
