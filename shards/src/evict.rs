@@ -218,7 +218,7 @@ impl Shard {
             }
             for _ in 0..self.evictor.config.samples {
                 let (db, slot, place) = self.random_candidate()?;
-                let entry = self.dbs[db.index()].tables[slot.index()].word(place).entry();
+                let entry = self.dbs[db.index()].entry(slot, place);
                 let score = score(order, &entry, &self.env);
                 offer(&mut self.evictor.pool, score, db, entry.key());
             }
@@ -235,8 +235,7 @@ impl Shard {
     fn still_evictable(&self, order: Order, candidate: &Candidate) -> Option<(DbIndex, SlotId, Place)> {
         let key = self.env.key(&candidate.key);
         let db = self.dbs.get(candidate.db.index())?;
-        let place = db.find(&key)?;
-        let entry = self.entry(candidate.db, key.slot, place);
+        let (place, entry) = db.find_entry(&key)?;
         let may_go =
             entry.expire_ms().is_some() || matches!(self.evictor.config.policy, EvictionPolicy::AllKeys(_));
         let is_as_good = score(order, &entry, &self.env) >= candidate.score;
@@ -245,7 +244,7 @@ impl Shard {
     }
 
     fn entry(&self, db: DbIndex, slot: SlotId, place: Place) -> EntryRef<'_> {
-        self.dbs[db.index()].tables[slot.index()].word(place).entry()
+        self.dbs[db.index()].entry(slot, place)
     }
 
     /// A random key of those that may go, each with the same chance.
