@@ -49,6 +49,8 @@ const OOM_TEXT: &str = "OOM command not allowed when used memory > 'maxmemory'."
 struct Published {
     /// Allocated less freed, in bytes.
     bytes: AtomicIsize,
+    /// Of these, what does not count against the limit: messages on their way ([`Worker::telling`]).
+    told_bytes: AtomicIsize,
     /// Keys of its shard that may be evicted; 0 when none was found that may go now.
     evictable_keys: AtomicUsize,
     /// Keys that it has evicted, modulo 2^64.
@@ -91,10 +93,13 @@ impl NodeMemory {
         self.peak_bytes.load(Ordering::Relaxed)
     }
 
-    /// What all threads but one worker's use, in bytes.
+    /// What all threads but one worker's use, in bytes, as far as it counts against the limit.
     fn elsewhere_bytes(&self, own: ShardId) -> isize {
         let others = self.published.iter().enumerate().filter(|&(worker, _)| worker != own.index());
-        others.map(|(_, thread)| thread.bytes.load(Ordering::Relaxed)).sum()
+        let counted = |thread: &Published| {
+            thread.bytes.load(Ordering::Relaxed) - thread.told_bytes.load(Ordering::Relaxed)
+        };
+        others.map(|(_, thread)| counted(thread)).sum()
     }
 
     fn may_evict(&self, worker: usize) -> bool {
@@ -224,7 +229,27 @@ impl Worker {
         if self.memory.is_limited {
             self.go_on_evicting();
         }
-        self.node.memory.published[self.id.index()].bytes.store(thread_bytes(), Ordering::Relaxed);
+        self.publish_memory();
+    }
+
+    fn publish_memory(&self) {
+        let published = &self.node.memory.published[self.id.index()];
+        published.bytes.store(thread_bytes(), Ordering::Relaxed);
+        published.told_bytes.store(self.shard.told_bytes(), Ordering::Relaxed);
+    }
+
+    /// Runs what tells clients of changes of keys. What this takes does not count against the limit for a tenth of a second
+    /// or two, by which it has been sent if its clients read: otherwise the messages about evicted keys would evict further keys,
+    /// where names are long and clients many.
+    #[inline]
+    pub(crate) fn telling<R>(&mut self, tell: impl FnOnce(&mut Worker) -> R) -> R {
+        if !self.memory.is_limited {
+            return tell(self);
+        }
+        let before = thread_bytes();
+        let result = tell(self);
+        self.shard.add_told_bytes(thread_bytes() - before);
+        result
     }
 
     fn go_on_evicting(&mut self) {
@@ -389,6 +414,10 @@ mod tests {
         memory.published[0].bytes.store(-20, Ordering::Relaxed);
         memory.published[1].bytes.store(500, Ordering::Relaxed);
         assert_eq!((memory.used_bytes(), memory.elsewhere_bytes(ShardId(1))), (550, 50));
+        // Messages on their way are used memory that leads to no eviction.
+        memory.published[0].told_bytes.store(30, Ordering::Relaxed);
+        assert_eq!((memory.used_bytes(), memory.elsewhere_bytes(ShardId(1))), (550, 20));
+        memory.published[0].told_bytes.store(0, Ordering::Relaxed);
         memory.published[1].bytes.store(100, Ordering::Relaxed);
         assert_eq!((memory.used_bytes(), memory.peak_bytes()), (150, 550));
     }

@@ -49,7 +49,7 @@ impl Worker {
     #[inline]
     pub(crate) fn publish_notices(&mut self) {
         if self.shard.has_notices() {
-            self.publish_what_happened();
+            self.telling(Worker::publish_what_happened);
         }
     }
 

@@ -148,10 +148,13 @@ impl Worker {
 
     /// Takes a message for the subscribers of this worker, and says how many they are if a sequencer asks.
     pub(crate) fn take_message(&mut self, from: ShardId, number: Option<u64>, message: &OwnedMessage) {
+        let Some(number) = number else {
+            // A keyspace notification.
+            self.telling(|worker| worker.deliver_message(message.as_message()));
+            return;
+        };
         let receivers = self.deliver_message(message.as_message());
-        if let Some(number) = number {
-            self.mesh.send(from, Hop::Delivered(number, receivers));
-        }
+        self.mesh.send(from, Hop::Delivered(number, receivers));
     }
 
     /// Another worker has delivered a message that this one has put in order.

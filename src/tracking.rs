@@ -343,7 +343,7 @@ impl Worker {
     #[inline]
     pub(crate) fn tell_trackers(&mut self, at_hand: Option<&mut Connection>) {
         if self.shard.has_tracking_notes() {
-            self.tell_what_is_noted(at_hand);
+            self.telling(|worker| worker.tell_what_is_noted(at_hand));
         }
     }
 
@@ -402,6 +402,12 @@ impl Worker {
     /// Tells those who track by prefixes what has changed since the last call. At the end of a turn, when no connection is
     /// being worked on.
     pub(crate) fn tell_of_prefixes(&mut self) {
+        if self.shard.has_changed_keys() || !self.tracking.changed.is_empty() {
+            self.telling(Worker::tell_of_changed_prefixes);
+        }
+    }
+
+    fn tell_of_changed_prefixes(&mut self) {
         let changed = self.shard.take_changed_keys();
         if !changed.is_empty() {
             self.tracking.changed(&changed);
@@ -430,6 +436,10 @@ impl Worker {
 
     /// Takes what another worker has to say.
     pub(crate) fn take_tracking(&mut self, from: ShardId, hop: TrackingHop) {
+        self.telling(|worker| worker.tell_what_others_say(from, hop));
+    }
+
+    fn tell_what_others_say(&mut self, from: ShardId, hop: TrackingHop) {
         match hop {
             TrackingHop::Notes(notes) => self.tell_own(notes, &mut None),
             TrackingHop::Changed(changed) => self.tracking.changed(&changed),

@@ -364,6 +364,7 @@ impl Worker {
         if self.now_ms >= self.accept_after_ms {
             self.listen();
         }
+        self.shard.age_told_bytes();
         self.expire();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
         let timeout_ms = u64::from(self.config.timeout_s) * 1000;

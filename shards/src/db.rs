@@ -1,4 +1,4 @@
-//! The databases of one shard, each a table for every hash slot, and what they share.
+//! The databases of one shard, each a table for every hash slot that has keys, and what they share.
 //!
 //! What a command may do with them is in [`crate::keyspace`]. This file must not know arguments, replies or commands.
 
@@ -14,8 +14,8 @@ use crate::expires::{Agenda, PartExpires};
 use crate::garbage::Garbage;
 use crate::notify::Notices;
 use crate::random::Random;
-use crate::slot::{SLOT_COUNT, SlotId, SlotSet};
-use crate::slot_counts::SlotCounts;
+use crate::slot::{SlotId, SlotSet};
+use crate::slot_tables::{ExpiringCount, SlotTables};
 use crate::table::{Place, Table, Word};
 use crate::tracking::Tracking;
 use crate::waiting::AwaitedKeys;
@@ -217,13 +217,10 @@ impl Env {
     }
 }
 
-/// One database of one shard: a table for each hash slot. Empty until its first key.
+/// One database of one shard: a table for each hash slot in which it has keys.
 #[derive(Default)]
 pub struct Db {
-    /// Either empty or `SLOT_COUNT` tables.
-    pub(crate) tables: Vec<Table>,
-    keys: SlotCounts,
-    keys_with_expire: SlotCounts,
+    slots: SlotTables,
     agenda: Agenda,
     /// The same for the fields of hashes.
     fields_agenda: Agenda,
@@ -232,7 +229,7 @@ pub struct Db {
 impl Db {
     /// The number of keys, expired ones that nobody has looked at included (as DBSIZE counts).
     pub fn len(&self) -> usize {
-        self.keys.total()
+        self.slots.keys()
     }
 
     /// No key at all.
@@ -242,12 +239,12 @@ impl Db {
 
     /// The number of keys that have an expire.
     pub fn keys_with_expire(&self) -> usize {
-        self.keys_with_expire.total()
+        self.slots.keys_with_expire()
     }
 
     /// All entries, expired ones that nobody has looked at included.
     pub fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
-        self.tables.iter().flat_map(Table::iter)
+        self.slots.iter().flat_map(|(_, table)| table.iter())
     }
 
     /// Removes every key and gives the memory back.
@@ -260,56 +257,86 @@ impl Db {
             Freeing::Now => self.clear(),
             Freeing::InSteps => {
                 let old = std::mem::take(self);
-                garbage.push(old.tables, old.keys.total());
+                let len = old.len();
+                garbage.push(old.slots.into_tables(), len);
             }
         }
     }
 
     /// Bytes of the tables and the entries.
     pub fn memory_bytes(&self) -> usize {
-        let entries = |table: &Table| table.iter().map(|entry| entry.memory_bytes()).sum::<usize>();
-        let tables = self.tables.iter().map(|table| table.memory_bytes() + entries(table));
-        tables.sum::<usize>() + self.tables.capacity() * size_of::<Table>()
+        self.slots.memory_bytes() + self.entries().map(|entry| entry.memory_bytes()).sum::<usize>()
     }
 
     #[inline]
     pub(crate) fn find(&self, key: &Key<'_>) -> Option<Place> {
-        self.tables.get(key.slot.index())?.find(key.hash, key.bytes)
+        self.slots.get(key.slot)?.find(key.hash, key.bytes)
+    }
+
+    /// The same with the entry that lies there. Always inlined: every command begins with it.
+    #[inline(always)]
+    pub(crate) fn find_entry(&self, key: &Key<'_>) -> Option<(Place, EntryRef<'_>)> {
+        let table = self.slots.get(key.slot)?;
+        let place = table.find(key.hash, key.bytes)?;
+        Some((place, table.word(place).entry()))
+    }
+
+    /// The table of a slot that has keys.
+    #[inline]
+    pub(crate) fn table(&self, slot: SlotId) -> Option<&Table> {
+        self.slots.get(slot)
+    }
+
+    /// The first slot from number `from` on that has keys; `SLOT_COUNT` when there is none.
+    pub(crate) fn first_slot_from(&self, from: usize) -> usize {
+        self.slots.first_from(from)
+    }
+
+    /// The slots that have keys, in order.
+    pub(crate) fn slots_with_keys(&self) -> impl Iterator<Item = SlotId> {
+        self.slots.iter().map(|(slot, _)| slot)
+    }
+
+    /// The entry at a place.
+    #[inline]
+    pub(crate) fn entry(&self, slot: SlotId, place: Place) -> EntryRef<'_> {
+        self.slots.get(slot).expect(PLACE_HAS_TABLE).word(place).entry()
     }
 
     pub(crate) fn insert(&mut self, slot: SlotId, hash: u64, entry: Entry, hasher: &RandomState) -> Place {
-        self.make_tables();
-        self.keys.add(slot, 1);
         let expires = entry.view().expire_ms().is_some();
         let fields_expire = entry.view().fields_expire_ms().is_some();
-        let table = &mut self.tables[slot.index()];
+        let table = self.slots.grow(slot, 1, usize::from(expires));
         let parts = table.parts();
         let place = table.insert(hash, entry, |bytes| hasher.hash_one(bytes));
-        if table.parts() != parts {
-            self.list(slot);
-        }
-        if expires {
-            self.keys_with_expire.add(slot, 1);
-            if let Some(expires) = self.tables[slot.index()].expires_mut(place.part()) {
-                self.agenda.list(slot, place.part(), expires);
+        if (expires || fields_expire)
+            && let Some(times) = table.expires_mut(place.part())
+        {
+            if expires {
+                self.agenda.list(slot, place.part(), times);
+            }
+            if fields_expire {
+                self.fields_agenda.list(slot, place.part(), times.fields_to_fill());
             }
         }
-        if fields_expire && let Some(expires) = self.tables[slot.index()].expires_mut(place.part()) {
-            self.fields_agenda.list(slot, place.part(), expires.fields_to_fill());
+        if table.parts() != parts {
+            self.list(slot);
         }
         place
     }
 
-    /// Puts all parts of a slot's table on the agenda.
+    /// Puts all parts of a slot's table on the agenda that have times, and no others.
     #[cold]
     fn list(&mut self, slot: SlotId) {
-        let table = &mut self.tables[slot.index()];
+        let Some(table) = self.slots.get_mut(slot) else { return };
         for part in 0..table.parts() as u32 {
             if let Some(expires) = table.expires_mut(part) {
-                self.agenda.list(slot, part, expires);
                 if let Some(fields) = expires.fields_mut() {
                     self.fields_agenda.list(slot, part, fields);
+                    self.fields_agenda.settle(slot, part, fields);
                 }
+                self.agenda.list(slot, part, expires);
+                self.agenda.settle(slot, part, expires);
             }
         }
     }
@@ -317,7 +344,7 @@ impl Db {
     /// Takes all parts of a slot's table off the agenda.
     #[cold]
     fn unlist(&mut self, slot: SlotId) {
-        let table = &mut self.tables[slot.index()];
+        let Some(table) = self.slots.get_mut(slot) else { return };
         for part in 0..table.parts() as u32 {
             if let Some(expires) = table.expires_mut(part) {
                 self.agenda.unlist(slot, part, expires);
@@ -329,46 +356,51 @@ impl Db {
     }
 
     pub(crate) fn remove(&mut self, slot: SlotId, place: Place) -> Entry {
+        let table = self.slots.get_mut(slot).expect(PLACE_HAS_TABLE);
         // A table gives up its parts with the last entry.
-        let table = &self.tables[slot.index()];
         if table.len() == 1 && table.parts() > 1 {
             self.unlist(slot);
         }
-        let entry = self.tables[slot.index()].remove(place);
-        self.keys.subtract(slot, 1);
-        if entry.view().expire_ms().is_some() {
-            self.keys_with_expire.subtract(slot, 1);
+        let table = self.slots.get_mut(slot).expect(PLACE_HAS_TABLE);
+        let entry = table.remove(place);
+        let expires = entry.view().expire_ms().is_some();
+        let fields_expire = entry.view().fields_expire_ms().is_some();
+        if (expires || fields_expire)
+            && let Some(times) = table.expires_mut(place.part())
+        {
+            if let Some(fields) = times.fields_mut().filter(|_| fields_expire) {
+                self.fields_agenda.settle(slot, place.part(), fields);
+            }
+            self.agenda.settle(slot, place.part(), times);
         }
+        self.slots.shrink(slot, 1, usize::from(expires));
         entry
     }
 
     /// An entry to be changed, and what must learn of a change of its expire.
     #[inline]
     pub(crate) fn entry_mut(&mut self, slot: SlotId, place: Place) -> (&mut Word, ExpireChange<'_>) {
-        let (word, expires) = self.tables[slot.index()].word_and_expires(place);
+        let Db { slots, agenda, fields_agenda } = self;
+        let (table, expiring) = slots.get_with_count(slot).expect(PLACE_HAS_TABLE);
+        let (word, expires) = table.word_and_expires(place);
         let part = place.part();
-        (
-            word,
-            ExpireChange {
-                slot,
-                part,
-                expires,
-                agenda: &mut self.agenda,
-                fields_agenda: &mut self.fields_agenda,
-                keys_with_expire: &mut self.keys_with_expire,
-            },
-        )
+        (word, ExpireChange { slot, part, expires, agenda, fields_agenda, expiring })
+    }
+
+    /// The word at a place, to change anything but the entry's times.
+    #[inline]
+    pub(crate) fn word_mut(&mut self, slot: SlotId, place: Place) -> &mut Word {
+        self.slots.get_mut(slot).expect(PLACE_HAS_TABLE).word_mut(place)
     }
 
     /// Takes a slot's table out with all its keys, for another shard. Constant time but for very large slots.
     pub fn take_slot(&mut self, slot: SlotId) -> Table {
-        if self.tables.is_empty() {
-            return Table::default();
-        }
         self.unlist(slot);
-        let table = std::mem::take(&mut self.tables[slot.index()]);
-        self.keys.subtract(slot, table.len());
-        self.keys_with_expire.subtract(slot, table.expiring_len());
+        let Some(table) = self.slots.get_mut(slot) else { return Table::default() };
+        let table = std::mem::take(table);
+        if !table.is_empty() {
+            self.slots.shrink(slot, table.len(), table.expiring_len());
+        }
         table
     }
 
@@ -379,17 +411,9 @@ impl Db {
         if table.is_empty() {
             return;
         }
-        self.make_tables();
-        self.keys.add(slot, table.len());
-        self.keys_with_expire.add(slot, table.expiring_len());
-        self.tables[slot.index()] = table;
+        let (keys, expiring) = (table.len(), table.expiring_len());
+        *self.slots.grow(slot, keys, expiring) = table;
         self.list(slot);
-    }
-
-    fn make_tables(&mut self) {
-        if self.tables.is_empty() {
-            self.tables.resize_with(SLOT_COUNT, Table::default);
-        }
     }
 
     /// The part of a slot's table that may have entries whose time has come.
@@ -401,7 +425,7 @@ impl Db {
 
     /// Has a part that was looked at come up again when its first time has come, but not before `not_before_ms`.
     pub(crate) fn put_off(&mut self, slot: SlotId, part: u32, not_before_ms: u64) {
-        if let Some(expires) = self.tables[slot.index()].expires_mut(part) {
+        if let Some(expires) = self.slots.get_mut(slot).and_then(|table| table.expires_mut(part)) {
             self.agenda.correct(slot, part, expires, not_before_ms);
         }
     }
@@ -415,44 +439,34 @@ impl Db {
 
     /// The same as [`Db::put_off`] for the fields of hashes.
     pub(crate) fn put_off_fields(&mut self, slot: SlotId, part: u32, not_before_ms: u64) {
-        if let Some(expires) = self.tables[slot.index()].expires_mut(part).and_then(PartExpires::fields_mut) {
-            self.fields_agenda.correct(slot, part, expires, not_before_ms);
+        if let Some(expires) = self.slots.get_mut(slot).and_then(|table| table.expires_mut(part)) {
+            if let Some(fields) = expires.fields_mut() {
+                self.fields_agenda.correct(slot, part, fields, not_before_ms);
+            }
+            self.agenda.settle(slot, part, expires);
         }
     }
 
     /// The place of a random key of those that have an expire, each with the same chance.
     pub(crate) fn random_expiring_place(&self, random: &mut Random) -> Option<(SlotId, Place)> {
-        let (slots, mut rest) = self.keys_with_expire.locate(random.below(self.keys_with_expire().max(1)))?;
-        let slot = slots.into_iter().find(|&slot| {
-            let len = self.tables[slot].expiring_len();
-            let is_here = rest < len;
-            rest -= if is_here { 0 } else { len };
-            is_here
-        })?;
-        let place = self.tables[slot].random_expiring_place(random)?;
-        Some((SlotId::new(slot as u16), place))
+        self.slots.random_expiring_place(random)
     }
 
     /// The place of a random key, each with the same chance however they are spread over slots; one whose time is over
     /// included.
     pub(crate) fn random_place(&self, random: &mut Random) -> Option<(SlotId, Place)> {
-        let (slots, mut rest) = self.keys.locate(random.below(self.len().max(1)))?;
-        let slot = slots.into_iter().find(|&slot| {
-            let len = self.tables[slot].len();
-            let is_here = rest < len;
-            rest -= if is_here { 0 } else { len };
-            is_here
-        })?;
-        let place = self.tables[slot].random_place(random)?;
-        Some((SlotId::new(slot as u16), place))
+        self.slots.random_place(random)
     }
 
     /// A random key's entry, as [`Db::random_place`] picks it.
     pub fn random_key(&self, random: &mut Random) -> Option<EntryRef<'_>> {
         let (slot, place) = self.random_place(random)?;
-        Some(self.tables[slot.index()].word(place).entry())
+        Some(self.entry(slot, place))
     }
 }
+
+/// Why the table of a place is there.
+const PLACE_HAS_TABLE: &str = "a place is of an entry, and an entry has a table";
 
 /// What must learn of it when an entry's expire changes.
 pub(crate) struct ExpireChange<'a> {
@@ -461,20 +475,21 @@ pub(crate) struct ExpireChange<'a> {
     expires: &'a mut PartExpires,
     agenda: &'a mut Agenda,
     fields_agenda: &'a mut Agenda,
-    keys_with_expire: &'a mut SlotCounts,
+    expiring: ExpiringCount<'a>,
 }
 
 impl ExpireChange<'_> {
     /// The expire of the entry with this tag was `before` and is `after`.
     pub(crate) fn happened(&mut self, tag: u16, before: Option<u64>, after: Option<u64>) {
         if let Some(at_ms) = after {
-            self.keys_with_expire.add(self.slot, 1);
+            self.expiring.increment();
             self.expires.add(at_ms, tag);
             self.agenda.list(self.slot, self.part, self.expires);
         }
         if let Some(at_ms) = before {
-            self.keys_with_expire.subtract(self.slot, 1);
+            self.expiring.decrement();
             self.expires.remove(at_ms, tag);
+            self.agenda.settle(self.slot, self.part, self.expires);
         }
     }
 
@@ -487,6 +502,8 @@ impl ExpireChange<'_> {
         }
         if let Some(at_ms) = before {
             fields.remove(at_ms, tag);
+            self.fields_agenda.settle(self.slot, self.part, fields);
+            self.agenda.settle(self.slot, self.part, self.expires);
         }
     }
 }
@@ -511,31 +528,32 @@ impl Freeing {
 impl Db {
     /// Holds all that is kept beside the tables against the tables.
     pub(crate) fn assert_exact(&self) {
-        let (mut listed, mut fields_listed, mut keys, mut expiring) = (0, 0, 0, 0);
-        for (slot, table) in self.tables.iter().enumerate() {
+        self.slots.assert_exact();
+        let (mut listed, mut fields_listed) = (0, 0);
+        for (slot, table) in self.slots.iter() {
             for (part, expires) in table.exact_expires().into_iter().enumerate() {
                 let first_ms = expires.get(0).map_or(u64::MAX, |due| due.at_ms);
                 assert!(expires.listed_ms() <= first_ms, "a first time that the agenda does not know");
                 if expires.listed_ms() != u64::MAX {
-                    assert!(self.agenda.has(SlotId::new(slot as u16), part as u32, expires));
+                    assert!(self.agenda.has(slot, part as u32, expires));
                     listed += 1;
                 }
                 let fields = expires.fields();
+                assert!(fields.is_unused() || fields.len() > 0, "something is kept for no field");
+                let is_needed = expires.len() > 0 || fields.len() > 0;
+                assert!(expires.is_unused() || is_needed, "something is kept for no time");
                 let first_ms = fields.get(0).map_or(u64::MAX, |due| due.at_ms);
                 assert!(
                     fields.listed_ms() <= first_ms,
                     "a first time of fields that the agenda does not know"
                 );
                 if fields.listed_ms() != u64::MAX {
-                    assert!(self.fields_agenda.has(SlotId::new(slot as u16), part as u32, fields));
+                    assert!(self.fields_agenda.has(slot, part as u32, fields));
                     fields_listed += 1;
                 }
             }
-            keys += table.len();
-            expiring += table.expiring_len();
         }
-        assert_eq!((self.agenda.len(), self.len(), self.keys_with_expire()), (listed, keys, expiring));
-        assert_eq!(self.fields_agenda.len(), fields_listed);
+        assert_eq!((self.agenda.len(), self.fields_agenda.len()), (listed, fields_listed));
     }
 }
 
@@ -601,6 +619,39 @@ mod tests {
                     space.insert_as_is(entry);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_database_without_keys_keeps_nothing() {
+        let (mut env, mut random) = (Env::new([1, 2, 3, 4], 5, 512 << 20), Random::new(4));
+        env.now_ms = 5_000;
+        for keys in if cfg!(miri) { vec![1, 20] } else { vec![1, 40, 300, 30_000] } {
+            let mut dbs = [Db::default()];
+            let before = crate::words::allocated_bytes();
+            (0..keys * 3).for_each(|_| change(&mut dbs, &mut env, &mut random, keys));
+            // A slot goes and comes back, and another one comes for the first time.
+            let slot = SlotId::of(b"{tag}");
+            let table = dbs[0].take_slot(slot);
+            dbs[0].put_slot(slot, table);
+            while let Some((slot, place)) = dbs[0].random_place(&mut random) {
+                if random.one_in(3) {
+                    let key = dbs[0].entry(slot, place).key().to_vec();
+                    let mut space = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
+                    let key = space.key_in_slot(&key, slot);
+                    let expire_ms = random.one_in(2).then_some(7_777);
+                    if let Some(mut entry) = space.write(&key) {
+                        entry.set_expire(expire_ms);
+                    }
+                }
+                dbs[0].remove(slot, place);
+                if random.one_in(keys.div_ceil(4)) {
+                    dbs[0].assert_exact();
+                }
+            }
+            dbs[0].assert_exact();
+            assert!(dbs[0].memory_bytes() == 0 && dbs[0].due_part(u64::MAX).is_none());
+            assert_eq!(crate::words::allocated_bytes(), before, "{keys} keys");
         }
     }
 

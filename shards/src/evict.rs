@@ -14,6 +14,9 @@ use crate::table::Place;
 
 /// Candidates that are remembered (Redis: EVPOOL_SIZE).
 const POOL_LEN: usize = 16;
+/// What tells of changes is left out of account up to this part of the limit, whatever clients there are: the node may be
+/// over its limit by no more than that.
+const TOLD_PART_MAX: u64 = 4;
 /// Samples without a key that may go before the shard says that it has none now.
 const FRUITLESS_TRIES_MAX: usize = 16;
 
@@ -95,12 +98,13 @@ pub enum Eviction {
     Nothing,
 }
 
-/// A key that was looked at.
+/// A key that was looked at. It is known by its hash: names may be long, and a pool of them would outlive their keys.
 struct Candidate {
     /// The larger, the better it is to evict it.
     score: u64,
     db: DbIndex,
-    key: Box<[u8]>,
+    slot: SlotId,
+    hash: u64,
 }
 
 /// What a shard knows of memory. One per shard.
@@ -109,6 +113,9 @@ pub(crate) struct Evictor {
     meter: Meter,
     /// What the rest of the node uses, in bytes.
     elsewhere_bytes: isize,
+    /// What messages about changes take that are on their way to clients, in bytes: those of this period of the cron, and
+    /// those of the one before; see [`Shard::add_told_bytes`].
+    told_bytes: [isize; 2],
     /// In the order of their scores, the best one last.
     pool: Vec<Candidate>,
 }
@@ -116,7 +123,13 @@ pub(crate) struct Evictor {
 impl Default for Evictor {
     fn default() -> Evictor {
         let meter = Meter::PerKey(0);
-        Evictor { config: EvictionConfig::default(), meter, elsewhere_bytes: 0, pool: Vec::new() }
+        Evictor {
+            config: EvictionConfig::default(),
+            meter,
+            elsewhere_bytes: 0,
+            told_bytes: [0; 2],
+            pool: Vec::new(),
+        }
     }
 }
 
@@ -147,18 +160,44 @@ impl Shard {
         self.evictor.elsewhere_bytes = bytes;
     }
 
+    /// Leaves so many bytes out of what counts against the limit, until the second call of [`Shard::age_told_bytes`] from now
+    /// on: messages which tell clients of changes. Most changes over the limit are evictions, and what tells of those must not lead to more of
+    /// them (Redis: performEvictions leaves it out of what a key has freed).
+    pub fn add_told_bytes(&mut self, bytes: isize) {
+        let bytes_max = self.evictor.config.limit_bytes / TOLD_PART_MAX;
+        let [now, before] = &mut self.evictor.told_bytes;
+        let now_max = isize::try_from(bytes_max).unwrap_or(isize::MAX) - *before;
+        *now = (*now + bytes).clamp(0, now_max.max(0));
+    }
+
+    /// What [`Shard::add_told_bytes`] has left out.
+    pub fn told_bytes(&self) -> isize {
+        self.evictor.told_bytes.iter().sum()
+    }
+
+    /// A period of the cron is over. The messages of the one before have been sent, or their clients do not read them, and
+    /// they count.
+    pub fn age_told_bytes(&mut self) {
+        let [now, before] = &mut self.evictor.told_bytes;
+        (*now, *before) = (0, *now);
+    }
+
+    fn own_bytes(&self) -> isize {
+        match self.evictor.meter {
+            Meter::Thread(bytes) => bytes(),
+            Meter::PerKey(bytes) => (self.dbs.iter().map(Db::len).sum::<usize>() * bytes) as isize,
+        }
+    }
+
     /// By how much the node exceeds its limit, in bytes.
     #[inline]
     pub fn over_bytes(&self) -> u64 {
-        let Evictor { config, meter, elsewhere_bytes, .. } = &self.evictor;
+        let Evictor { config, elsewhere_bytes, told_bytes: [now, before], .. } = &self.evictor;
         if config.limit_bytes == 0 {
             return 0;
         }
-        let own_bytes = match meter {
-            Meter::Thread(bytes) => bytes(),
-            Meter::PerKey(bytes) => (self.dbs.iter().map(Db::len).sum::<usize>() * bytes) as isize,
-        };
-        ((elsewhere_bytes + own_bytes).max(0) as u64).saturating_sub(config.limit_bytes)
+        let used_bytes = elsewhere_bytes + self.own_bytes() - now - before;
+        (used_bytes.max(0) as u64).saturating_sub(config.limit_bytes)
     }
 
     /// How many keys of this shard the policy lets go.
@@ -194,7 +233,12 @@ impl Shard {
             let entry = self.dbs[db.index()].remove(slot, place);
             used += entry.view().freeing_cost();
             self.env.evicted_keys += 1;
+            let before = self.own_bytes();
             self.env.removed(db, entry.view().key(), event::EVICTED);
+            let told_bytes = self.own_bytes() - before;
+            if told_bytes > 0 {
+                self.add_told_bytes(told_bytes);
+            }
         };
         if used > 0 {
             self.close_effects();
@@ -218,9 +262,10 @@ impl Shard {
             }
             for _ in 0..self.evictor.config.samples {
                 let (db, slot, place) = self.random_candidate()?;
-                let entry = self.dbs[db.index()].tables[slot.index()].word(place).entry();
+                let entry = self.dbs[db.index()].entry(slot, place);
                 let score = score(order, &entry, &self.env);
-                offer(&mut self.evictor.pool, score, db, entry.key());
+                let hash = || self.env.hasher.hash_one(entry.key());
+                offer(&mut self.evictor.pool, score, || Candidate { score, db, slot, hash: hash() });
             }
             while let Some(candidate) = self.evictor.pool.pop() {
                 if let Some(found) = self.still_evictable(order, &candidate) {
@@ -233,19 +278,19 @@ impl Shard {
 
     /// Where a candidate lies, unless it is gone, was used meanwhile, has lost its expire, or is held by a transaction.
     fn still_evictable(&self, order: Order, candidate: &Candidate) -> Option<(DbIndex, SlotId, Place)> {
-        let key = self.env.key(&candidate.key);
-        let db = self.dbs.get(candidate.db.index())?;
-        let place = db.find(&key)?;
-        let entry = self.entry(candidate.db, key.slot, place);
+        let &Candidate { db, slot, hash, .. } = candidate;
+        let table = self.dbs.get(db.index())?.table(slot)?;
+        let place = table.find_hash(hash, |key| self.env.hasher.hash_one(key))?;
+        let entry = table.word(place).entry();
         let may_go =
             entry.expire_ms().is_some() || matches!(self.evictor.config.policy, EvictionPolicy::AllKeys(_));
         let is_as_good = score(order, &entry, &self.env) >= candidate.score;
-        let free = may_go && is_as_good && !self.is_held(candidate.db, &candidate.key);
-        free.then_some((candidate.db, key.slot, place))
+        let free = may_go && is_as_good && !self.is_held(db, entry.key());
+        free.then_some((db, slot, place))
     }
 
     fn entry(&self, db: DbIndex, slot: SlotId, place: Place) -> EntryRef<'_> {
-        self.dbs[db.index()].tables[slot.index()].word(place).entry()
+        self.dbs[db.index()].entry(slot, place)
     }
 
     /// A random key of those that may go, each with the same chance.
@@ -282,7 +327,7 @@ fn score(order: Order, entry: &EntryRef<'_>, env: &Env) -> u64 {
 }
 
 /// Puts a candidate into the pool when there is room or it is better than the worst one there.
-fn offer(pool: &mut Vec<Candidate>, score: u64, db: DbIndex, key: &[u8]) {
+fn offer(pool: &mut Vec<Candidate>, score: u64, candidate: impl FnOnce() -> Candidate) {
     if pool.len() >= POOL_LEN {
         if score <= pool[0].score {
             return;
@@ -290,7 +335,7 @@ fn offer(pool: &mut Vec<Candidate>, score: u64, db: DbIndex, key: &[u8]) {
         pool.remove(0);
     }
     let at = pool.partition_point(|other| other.score <= score);
-    pool.insert(at, Candidate { score, db, key: key.into() });
+    pool.insert(at, candidate());
 }
 
 #[cfg(test)]
@@ -365,6 +410,28 @@ mod tests {
         assert_eq!(shard.evict_down_to(left, 10), Eviction::More);
         assert_eq!(shard.evict_down_to(left, 1_000), Eviction::Enough);
         assert_eq!((shard.over_bytes(), shard.evictable_keys()), (left, 70));
+    }
+
+    #[test]
+    fn what_tells_of_changes_counts_two_periods_later_and_never_hides_more_than_a_part_of_the_limit() {
+        let mut shard = shard_with_room_for(40, EvictionPolicy::AllKeys(Order::Random));
+        (0..50).for_each(|index| set(&mut shard, 0, &index.to_string(), Expire::Clear));
+        let over = |shard: &Shard| shard.over_bytes() as usize / KEY_BYTES;
+        shard.add_told_bytes(7 * KEY_BYTES as isize);
+        assert_eq!(over(&shard), 3);
+        shard.age_told_bytes();
+        shard.add_told_bytes(2 * KEY_BYTES as isize);
+        assert_eq!(over(&shard), 1);
+        shard.add_told_bytes(1 << 40);
+        assert_eq!(over(&shard), 0);
+        shard.set_elsewhere_bytes(5 * KEY_BYTES as isize);
+        assert_eq!(over(&shard), 5, "a quarter of the limit is hidden");
+        shard.age_told_bytes();
+        assert_eq!(over(&shard), 12);
+        shard.age_told_bytes();
+        assert_eq!(over(&shard), 15);
+        shard.add_told_bytes(-5);
+        assert_eq!((over(&shard), shard.told_bytes()), (15, 0));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //!
 //! A time is kept with the tag of its entry, by which the entry is found in its part; so there is nothing to be
 //! kept right when words or entries move. The times are exact: every entry with an expire has one. The agenda is a lower bound:
-//! a part may be listed for an earlier time than its first, which is found out when that time comes.
+//! a part may be listed for an earlier time than its first, which is found out when that time comes. A part whose last time
+//! goes keeps nothing, whenever that is ([`Agenda::settle`]).
 //!
 //! The fields of hashes have times as well (HEXPIRE). A part keeps for each such hash the first time of its fields, in
 //! a list of its own ([`PartExpires::fields`]), which an agenda of its own lists.
@@ -89,7 +90,7 @@ impl PartExpires {
         &mut self.0.get_or_insert_with(Times::boxed).fields
     }
 
-    /// True when there is no time and never was one since the last correction of the agenda.
+    /// True when there is no time and nothing is kept, as [`Agenda::settle`] leaves it.
     pub(crate) fn is_unused(&self) -> bool {
         self.0.is_none()
     }
@@ -182,20 +183,32 @@ impl Agenda {
     pub(crate) fn correct(&mut self, slot: SlotId, part: u32, expires: &mut PartExpires, not_before_ms: u64) {
         match expires.get(0) {
             Some(first) => self.list_at(slot, part, expires, first.at_ms.max(not_before_ms)),
-            None => {
-                self.unlist(slot, part, expires);
-                if expires.fields().is_unused() {
-                    expires.0 = None;
-                }
+            None => self.settle(slot, part, expires),
+        }
+    }
+
+    /// A time of the part has gone. With its last one goes all that is kept for it.
+    #[inline]
+    pub(crate) fn settle(&mut self, slot: SlotId, part: u32, expires: &mut PartExpires) {
+        if expires.len() == 0 {
+            self.unlist(slot, part, expires);
+            if expires.fields().is_unused() {
+                expires.0 = None;
             }
         }
     }
 
     /// Takes a part off the list.
     pub(crate) fn unlist(&mut self, slot: SlotId, part: u32, expires: &mut PartExpires) {
-        if let Some(times) = &mut expires.0 {
+        if let Some(times) = &mut expires.0
+            && times.listed_ms != UNLISTED
+        {
             self.parts.remove(&(times.listed_ms, slot, part));
             times.listed_ms = UNLISTED;
+            // An empty tree keeps a node.
+            if self.parts.is_empty() {
+                self.parts = BTreeSet::new();
+            }
         }
     }
 

@@ -9,17 +9,21 @@ use std::fmt;
 
 use crate::entry::Entry;
 use crate::object::Remains;
+use crate::slot_tables::IntoTables;
 use crate::table::{IntoEntries, Table};
 
 /// Freeing an entry of fewer units is not worth being put off (as Redis frees what has up to 64 allocations at once).
 const UNITS_PUT_OFF_MIN: usize = 64;
+
+/// Room for entries and tables that is kept while there is nothing to be freed, in bytes: what a few commands need.
+const KEPT_BYTES_MAX: usize = 4096;
 
 /// What is to be freed. One per shard.
 #[derive(Default)]
 pub struct Garbage {
     /// Entries that came one by one.
     big: VecDeque<Entry>,
-    tables: VecDeque<std::vec::IntoIter<Table>>,
+    tables: VecDeque<IntoTables>,
     /// What is left of the large value that is being freed.
     remains: Option<Remains>,
     /// What is left of the table that is being freed.
@@ -28,10 +32,10 @@ pub struct Garbage {
 }
 
 impl Garbage {
-    /// Takes tables with `len` entries in all. Constant time.
-    pub fn push(&mut self, tables: Vec<Table>, len: usize) {
-        if !tables.is_empty() {
-            self.tables.push_back(tables.into_iter());
+    /// Takes the tables of a database with `len` entries in all. Constant time.
+    pub(crate) fn push(&mut self, tables: IntoTables, len: usize) {
+        if len > 0 {
+            self.tables.push_back(tables);
             self.len += len;
         }
     }
@@ -86,13 +90,26 @@ impl Garbage {
                 }
             }
         }
+        if self.is_empty() {
+            self.forget_room();
+        }
         !self.is_empty()
+    }
+
+    /// A million keys to be freed one by one leave no room for a million.
+    fn forget_room(&mut self) {
+        if self.big.capacity() * size_of::<Entry>() > KEPT_BYTES_MAX {
+            self.big = VecDeque::new();
+        }
+        if self.tables.capacity() * size_of::<IntoTables>() > KEPT_BYTES_MAX {
+            self.tables = VecDeque::new();
+        }
     }
 
     /// The next table that is not empty. Empty ones are skipped at no cost worth counting.
     fn next_table(&mut self) -> Option<Table> {
         while let Some(tables) = self.tables.front_mut() {
-            if let Some(table) = tables.find(|table| !table.is_empty()) {
+            if let Some(table) = tables.next() {
                 return Some(table);
             }
             self.tables.pop_front();
@@ -112,6 +129,8 @@ mod tests {
     use super::*;
     use crate::args::Blob;
     use crate::entry::NewValue;
+    use crate::slot::SlotId;
+    use crate::slot_tables::SlotTables;
 
     fn hash_of(key: &[u8]) -> u64 {
         key.iter().fold(5, |hash: u64, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15))
@@ -132,12 +151,36 @@ mod tests {
         table
     }
 
+    /// A database of these tables, taken apart.
+    fn database<const N: usize>(tables: [Table; N]) -> IntoTables {
+        let mut slots = SlotTables::default();
+        for (number, table) in tables.into_iter().enumerate() {
+            let len = table.len();
+            *slots.grow(SlotId::new(number as u16), len, 0) = table;
+        }
+        slots.into_tables()
+    }
+
+    #[test]
+    fn a_million_entries_leave_no_room_for_a_million() {
+        let mut garbage = Garbage::default();
+        let blob = Blob::new(vec![1; UNITS_PUT_OFF_MIN * 4096]);
+        for _ in 0..10_000 {
+            garbage.push_entry(Entry::new(b"key", NewValue::Blob(Blob::clone(&blob)), None));
+        }
+        for _ in 0..1_000 {
+            garbage.push(database([table(1, NewValue::Int(1))]), 1);
+        }
+        while garbage.free_some(1_000_000) {}
+        assert!(garbage.big.capacity() * size_of::<Entry>() <= KEPT_BYTES_MAX);
+        assert!(garbage.tables.capacity() * size_of::<IntoTables>() <= KEPT_BYTES_MAX);
+    }
+
     #[test]
     fn a_step_frees_no_more_than_its_budget() {
         let mut garbage = Garbage::default();
         assert!(!garbage.free_some(10));
-        let tables = vec![Table::default(), table(5000, NewValue::Int(1)), table(3, NewValue::Bytes(b"v"))];
-        garbage.push(tables, 5003);
+        garbage.push(database([table(5000, NewValue::Int(1)), table(3, NewValue::Bytes(b"v"))]), 5003);
         assert!(garbage.free_some(1001));
         assert_eq!(garbage.len(), 4003, "one unit is for the table");
         while garbage.free_some(1000) {}
@@ -149,7 +192,7 @@ mod tests {
     fn a_big_value_uses_up_the_budget_by_its_size_and_is_freed() {
         let blob = Blob::new(vec![1; 50 * 4096]);
         let mut garbage = Garbage::default();
-        garbage.push(vec![table(4, NewValue::Blob(Blob::clone(&blob)))], 4);
+        garbage.push(database([table(4, NewValue::Blob(Blob::clone(&blob)))]), 4);
         assert!(garbage.free_some(60));
         assert_eq!(Blob::strong_count(&blob), 1 + 2, "the second value exceeds the budget");
         garbage.free_some(usize::MAX);
@@ -173,7 +216,7 @@ mod tests {
     fn garbage_that_is_dropped_gives_its_entries_back() {
         let blob = Blob::new(vec![1; 9000]);
         let mut garbage = Garbage::default();
-        garbage.push(vec![table(4, NewValue::Blob(Blob::clone(&blob)))], 4);
+        garbage.push(database([table(4, NewValue::Blob(Blob::clone(&blob)))]), 4);
         garbage.free_some(2);
         drop(garbage);
         assert_eq!(Blob::strong_count(&blob), 1);

@@ -135,9 +135,8 @@ impl<'a> Keyspace<'a> {
 
     /// True for a key that is there although its time is over.
     fn is_expired(&self, key: &Key<'_>) -> bool {
-        let db = &self.dbs[self.selected.index()];
-        let Some(place) = db.find(key) else { return false };
-        let expire_ms = db.tables[key.slot.index()].word(place).entry().expire_ms();
+        let found = self.dbs[self.selected.index()].find_entry(key);
+        let expire_ms = found.and_then(|(_, entry)| entry.expire_ms());
         expire_ms.is_some_and(|at_ms| at_ms <= self.env.now_ms)
     }
 
@@ -198,7 +197,7 @@ impl<'a> Keyspace<'a> {
             return None;
         };
         self.env.keyspace_hits += 1;
-        Some(self.db().tables[key.slot.index()].word(place).entry())
+        Some(self.db().entry(key.slot, place))
     }
 
     #[inline]
@@ -212,15 +211,13 @@ impl<'a> Keyspace<'a> {
     #[inline]
     pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         let place = self.find_alive(key)?;
-        Some(self.db().tables[key.slot.index()].word(place).entry())
+        Some(self.db().entry(key.slot, place))
     }
 
     /// Looks a key up and leaves no trace, so that several values can be looked at together. An expired key is not
     /// found and not removed. A command that reads the key calls [`Keyspace::read`] before, for what follows from it.
     pub fn view(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        let db = &self.dbs[self.selected.index()];
-        let place = db.find(key)?;
-        let entry = db.tables[key.slot.index()].word(place).entry();
+        let (_, entry) = self.dbs[self.selected.index()].find_entry(key)?;
         entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms).then_some(entry)
     }
 
@@ -229,9 +226,9 @@ impl<'a> Keyspace<'a> {
     pub fn random_entry(&mut self) -> Option<EntryRef<'_>> {
         loop {
             let (slot, place) = self.dbs[self.selected.index()].random_place(&mut self.env.random)?;
-            let entry = self.db().tables[slot.index()].word(place).entry();
-            if entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms) {
-                return Some(self.db().tables[slot.index()].word(place).entry());
+            let expire_ms = self.db().entry(slot, place).expire_ms();
+            if expire_ms.is_none_or(|at_ms| at_ms > self.env.now_ms) {
+                return Some(self.db().entry(slot, place));
             }
             self.remove_expired(slot, place);
         }
@@ -267,8 +264,12 @@ impl<'a> Keyspace<'a> {
     #[inline]
     pub fn write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
         let place = self.find_alive(key)?;
-        self.touched(key, place);
-        Some(self.entry_mut(key, place))
+        let Keyspace { dbs, selected, env, touch } = self;
+        let (word, expire_change) = dbs[selected.index()].entry_mut(key.slot, place);
+        if *touch {
+            note_use(word, env);
+        }
+        Some(EntryMut { word, expire_change })
     }
 
     /// Looks up a string to change it.
@@ -362,6 +363,11 @@ impl<'a> Keyspace<'a> {
         };
         entry.replace(NewValue::Int(0), Expire::Keep);
         self.env.garbage.push_entry(Entry::new(b"", old, None));
+    }
+
+    /// Leaves what was taken out of a value to the garbage. What is small goes at once.
+    pub fn free_in_steps(&mut self, object: Object) {
+        self.env.garbage.push_entry(Entry::new(b"", NewValue::Object(Box::new(object)), None));
     }
 
     /// Adds a string for a key that is not there: what [`Keyspace::set`] does, without looking again.
@@ -493,9 +499,7 @@ impl<'a> Keyspace<'a> {
     /// A place of a key that has not expired. An expired one is removed.
     #[inline]
     fn find_alive(&mut self, key: &Key<'_>) -> Option<Place> {
-        let db = &mut self.dbs[self.selected.index()];
-        let place = db.find(key)?;
-        let entry = db.tables[key.slot.index()].word(place).entry();
+        let (place, entry) = self.dbs[self.selected.index()].find_entry(key)?;
         match entry.expire_ms() {
             Some(at_ms) if at_ms <= self.env.now_ms => {
                 self.remove_expired(key.slot, place);
@@ -516,16 +520,21 @@ impl<'a> Keyspace<'a> {
 
     #[inline]
     fn touched(&mut self, key: &Key<'_>, place: Place) -> &Word {
-        let table = &mut self.dbs[self.selected.index()].tables[key.slot.index()];
-        let word = table.word_mut(place);
+        let word = self.dbs[self.selected.index()].word_mut(key.slot, place);
         if self.touch {
-            let before = word.entry().access();
-            let access = self.env.access_now(before);
-            if before != access {
-                word.with_entry(|entry| entry.set_access(access));
-            }
+            note_use(word, self.env);
         }
         word
+    }
+}
+
+/// An entry is used now.
+#[inline]
+fn note_use(word: &mut Word, env: &mut Env) {
+    let before = word.entry().access();
+    let access = env.access_now(before);
+    if before != access {
+        word.with_entry(|entry| entry.set_access(access));
     }
 }
 
@@ -633,8 +642,7 @@ mod tests {
         keys.set(&key, NewValue::Int(7), Expire::At(expire_ms));
         keys.env.now_ms = 5_000;
         look(&mut keys, &key);
-        let access =
-            keys.db().find(&key).map(|place| keys.db().tables[key.slot.index()].word(place).entry().access());
+        let access = keys.db().find_entry(&key).map(|(_, entry)| entry.access());
         (access, env.keyspace_hits, env.keyspace_misses)
     }
 

@@ -33,6 +33,7 @@ pub mod reply;
 pub mod shard;
 pub mod slot;
 mod slot_counts;
+mod slot_tables;
 pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -277,7 +277,7 @@ impl Shard {
         let now_ms = self.env.now_ms;
         let (mut used, mut passed) = (0, 0);
         while used < budget {
-            let table = &self.dbs[db.index()].tables[slot.index()];
+            let Some(table) = self.dbs[db.index()].table(slot) else { break };
             let Some(place) = table.due_place(part, passed, now_ms) else { break };
             let entry = table.word(place).entry();
             if entry.expire_ms().is_none_or(|at_ms| at_ms > now_ms) || self.is_held(db, entry.key()) {
@@ -299,7 +299,7 @@ impl Shard {
         let now_ms = self.env.now_ms;
         let (mut used, mut passed) = (0, 0);
         while used < budget {
-            let table = &self.dbs[db.index()].tables[slot.index()];
+            let Some(table) = self.dbs[db.index()].table(slot) else { break };
             let Some(place) = table.due_fields_place(part, passed, now_ms) else { break };
             let entry = table.word(place).entry();
             if entry.fields_expire_ms().is_none_or(|at_ms| at_ms > now_ms) || self.is_held(db, entry.key()) {

@@ -7,49 +7,46 @@
 use crate::slot::{SLOT_COUNT, SlotId};
 
 /// Slots in a group: finding a key goes through the tables of one group.
-const GROUP_SLOTS: usize = 16;
+pub(crate) const GROUP_SLOTS: usize = 16;
 const GROUPS: usize = SLOT_COUNT / GROUP_SLOTS;
 /// Groups in a block: with it the search takes as many steps among blocks as within one.
 const BLOCK_GROUPS: usize = 32;
 const BLOCKS: usize = GROUPS / BLOCK_GROUPS;
 
-/// The numbers of keys of one database, in all and by groups of slots. Holds no memory until the first key.
-#[derive(Default)]
+/// The numbers of keys of one database by groups of slots: 4 KB.
 pub(crate) struct SlotCounts {
-    total: usize,
-    /// Empty, or the counts of all groups and behind them those of all blocks.
-    counts: Vec<u32>,
+    groups: [u32; GROUPS],
+    blocks: [u32; BLOCKS],
+}
+
+impl Default for SlotCounts {
+    fn default() -> SlotCounts {
+        SlotCounts { groups: [0; GROUPS], blocks: [0; BLOCKS] }
+    }
 }
 
 impl SlotCounts {
-    /// All keys.
-    #[inline]
-    pub(crate) fn total(&self) -> usize {
-        self.total
-    }
-
     /// `count` keys more in a slot.
     #[inline]
     pub(crate) fn add(&mut self, slot: SlotId, count: usize) {
-        if self.counts.is_empty() {
-            self.counts = vec![0; GROUPS + BLOCKS];
-        }
         let group = slot.index() / GROUP_SLOTS;
-        self.total += count;
-        self.counts[group] += count as u32;
-        self.counts[GROUPS + group / BLOCK_GROUPS] += count as u32;
+        self.groups[group] += count as u32;
+        self.blocks[group / BLOCK_GROUPS] += count as u32;
     }
 
     /// `count` keys fewer in a slot.
     #[inline]
     pub(crate) fn subtract(&mut self, slot: SlotId, count: usize) {
-        if count == 0 {
-            return;
-        }
         let group = slot.index() / GROUP_SLOTS;
-        self.total -= count;
-        self.counts[group] -= count as u32;
-        self.counts[GROUPS + group / BLOCK_GROUPS] -= count as u32;
+        self.groups[group] -= count as u32;
+        self.blocks[group / BLOCK_GROUPS] -= count as u32;
+    }
+
+    /// True when none of the slots in the groups that begin with `slot` has a key.
+    #[inline]
+    pub(crate) fn are_empty(&self, slot: usize, slots: usize) -> bool {
+        let groups = &self.groups[slot / GROUP_SLOTS..(slot + slots) / GROUP_SLOTS];
+        groups.iter().all(|&count| count == 0)
     }
 
     /// The slots of the group that holds key `number` of all keys, counted from 0 in the order of the slots, and the
@@ -63,8 +60,8 @@ impl SlotCounts {
                 is_here
             })
         };
-        let block = skip(self.counts.get(GROUPS..)?)? * BLOCK_GROUPS;
-        let group = block + skip(&self.counts[block..block + BLOCK_GROUPS])?;
+        let block = skip(&self.blocks)? * BLOCK_GROUPS;
+        let group = block + skip(&self.groups[block..block + BLOCK_GROUPS])?;
         Some((group * GROUP_SLOTS..(group + 1) * GROUP_SLOTS, rest))
     }
 }
@@ -93,6 +90,7 @@ mod tests {
                 number += 1;
             }
         }
-        assert_eq!((counts.total(), counts.locate(number)), (number, None));
+        assert_eq!(counts.locate(number), None);
+        assert!(!counts.are_empty(0, 32) && counts.are_empty(32, 32) && !counts.are_empty(16352, 32));
     }
 }

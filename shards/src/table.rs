@@ -232,6 +232,11 @@ impl Part {
         at_ms: u64,
         time_of: impl Fn(EntryRef<'_>) -> Option<u64>,
     ) -> Option<usize> {
+        self.find_where(tag, |entry| time_of(entry).map(kept_ms) == Some(at_ms))
+    }
+
+    /// The place of an entry with this tag of which `is_it` is true.
+    fn find_where(&self, tag: u16, is_it: impl Fn(EntryRef<'_>) -> bool) -> Option<usize> {
         let mut at = self.home(tag);
         while let Some(&word) = self.words.get(at) {
             if word == 0 || word_tag(word) > tag {
@@ -239,7 +244,7 @@ impl Part {
             }
             // SAFETY: a non-zero word holds a pointer of Entry::into_raw that this part owns.
             let entry = unsafe { EntryRef::from_raw(word & POINTER_MASK) };
-            if word_tag(word) == tag && time_of(entry).map(kept_ms) == Some(at_ms) {
+            if word_tag(word) == tag && is_it(entry) {
                 return Some(at);
             }
             at += 1;
@@ -441,6 +446,16 @@ impl Table {
             }
         };
         part.find(tag_of(hash), key).map(|at| Place { part: part_index as u32, at: at as u32 })
+    }
+
+    /// Finds a key by its hash alone; of two keys with the same one, either.
+    pub(crate) fn find_hash(&self, hash: u64, hash_of: impl Fn(&[u8]) -> u64) -> Option<Place> {
+        let part_index = match &self.root {
+            Root::Part(_) => 0,
+            Root::Split(directory) => directory.part_index(hash) as u32,
+        };
+        let at = self.part_at(part_index)?.find_where(tag_of(hash), |entry| hash_of(entry.key()) == hash)?;
+        Some(Place { part: part_index, at: at as u32 })
     }
 
     /// The word at a place.

@@ -328,6 +328,12 @@ impl Shard {
         std::mem::take(&mut self.env_mut().tracking.notes)
     }
 
+    /// True when [`Shard::take_changed_keys`] has something.
+    #[inline]
+    pub fn has_changed_keys(&self) -> bool {
+        !self.env().tracking.changed.is_empty()
+    }
+
     /// The changed keys since the last call, as often as they have changed. To be fetched once a turn.
     pub fn take_changed_keys(&mut self) -> Vec<ChangedByClient> {
         std::mem::take(&mut self.env_mut().tracking.changed)

@@ -11,6 +11,9 @@ use crate::db::DbIndex;
 use crate::slot::{SlotId, SlotSet};
 use crate::watch::ClientId;
 
+/// Room for so many awaited keys is kept while none is awaited, or ready.
+const KEPT_KEYS_MAX: usize = 64;
+
 /// A key in its database.
 type AwaitedKey = (DbIndex, Box<[u8]>);
 
@@ -90,6 +93,9 @@ impl AwaitedKeys {
         if queue.clients.is_empty() {
             self.queues.remove(&key);
         }
+        if self.queues.is_empty() && self.queues.capacity() > KEPT_KEYS_MAX {
+            self.queues = HashMap::new();
+        }
     }
 
     /// The client at a place in the queue of a key.
@@ -128,6 +134,9 @@ impl AwaitedKeys {
                 return Some(Ready { db, key, signal });
             }
         }
+        if self.ready.capacity() > KEPT_KEYS_MAX {
+            self.ready = VecDeque::new();
+        }
         None
     }
 
@@ -163,6 +172,17 @@ mod tests {
         std::iter::from_fn(|| keys.next_ready())
             .map(|ready| (String::from_utf8_lossy(&ready.key).into_owned(), ready.signal))
             .collect()
+    }
+
+    #[test]
+    fn keys_that_nobody_awaits_any_more_leave_no_room_for_as_many() {
+        let mut keys = AwaitedKeys::default();
+        let names: Vec<String> = (0..5_000).map(|number| number.to_string()).collect();
+        names.iter().for_each(|name| keys.add(DB, name.as_bytes(), ClientId(1)));
+        names.iter().for_each(|name| keys.signal(DB, name.as_bytes()));
+        names.iter().for_each(|name| keys.remove(DB, name.as_bytes(), ClientId(1)));
+        assert!(ready(&mut keys).is_empty());
+        assert!(keys.queues.capacity() <= KEPT_KEYS_MAX && keys.ready.capacity() <= KEPT_KEYS_MAX);
     }
 
     #[test]

@@ -125,6 +125,7 @@ impl Keyspace<'_> {
             is_over
         };
         let (mut slot, mut position, mut left) = (from.slot.index(), from.position, count);
+        let mut with_keys = self.db().first_slot_from(slot);
         let next = loop {
             if slot == SLOT_COUNT {
                 break None;
@@ -133,7 +134,10 @@ impl Keyspace<'_> {
             if !self.is_whole(selected, here.slot) {
                 break Some(here);
             }
-            let table = self.db().tables.get(slot).filter(|table| !table.is_empty());
+            if with_keys < slot {
+                with_keys = self.db().first_slot_from(slot);
+            }
+            let table = if with_keys == slot { self.db().table(here.slot) } else { None };
             let next = match table {
                 None => None,
                 Some(_) if left == 0 => break Some(here),

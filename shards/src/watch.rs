@@ -22,6 +22,9 @@ struct Watch {
     changed: bool,
 }
 
+/// Room for so many watched keys is kept while none is watched.
+const KEPT_KEYS_MAX: usize = 64;
+
 /// A watched key.
 type WatchedKey = (DbIndex, Box<[u8]>);
 
@@ -56,6 +59,9 @@ impl Watches {
             if watches.is_empty() {
                 self.keys.remove(&key);
             }
+        }
+        if self.keys.is_empty() && self.keys.capacity() > KEPT_KEYS_MAX {
+            self.keys = HashMap::new();
         }
     }
 
@@ -127,6 +133,15 @@ mod tests {
         let mut watches = Watches::default();
         watches.add(DB, b"k", CLIENT, was_expired);
         watches
+    }
+
+    #[test]
+    fn keys_that_nobody_watches_any_more_leave_no_room_for_as_many() {
+        let mut watches = Watches::default();
+        let names: Vec<String> = (0..5_000).map(|number| number.to_string()).collect();
+        names.iter().for_each(|name| watches.add(DB, name.as_bytes(), CLIENT, false));
+        names.iter().for_each(|name| watches.remove(DB, name.as_bytes(), CLIENT));
+        assert!(watches.is_empty() && watches.keys.capacity() <= KEPT_KEYS_MAX);
     }
 
     #[test]

@@ -362,8 +362,8 @@ impl Shard {
     pub(super) fn lend_slots(&mut self, slots: SlotSet) -> LentSlots {
         let mut tables = Vec::new();
         for (index, db) in self.dbs_mut().iter_mut().enumerate().filter(|(_, db)| !db.is_empty()) {
-            let with_keys = |slot| (DbIndex(index as u16), slot, db.take_slot(slot));
-            tables.extend(slots.iter().map(with_keys).filter(|(_, _, table)| !table.is_empty()));
+            let leaving = db.slots_with_keys().filter(|&slot| slots.contains(slot)).collect::<Vec<_>>();
+            tables.extend(leaving.into_iter().map(|slot| (DbIndex(index as u16), slot, db.take_slot(slot))));
         }
         let watches = self.env_mut().watches.take_slots(&slots);
         let tracked = self.env_mut().tracking.take_slots(&slots);

@@ -6,7 +6,7 @@ use super::value::{
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::db::Key;
-use crate::encoding::stream::{Group, Stream};
+use crate::encoding::stream::{Group, Groups, Stream};
 use crate::entry::{Expire, NewValue};
 use crate::error::CommandError;
 use crate::event;
@@ -126,9 +126,13 @@ pub(super) fn setid(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 pub(super) fn destroy(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let key = ctx.only_key(args, 2);
     let mut entry = ctx.keys.write_typed(&key, DataType::Stream)?.ok_or_else(no_stream)?;
-    let was_there = entry.with_object(|object| stream_mut(object).groups.remove(args.get(3)).is_some());
-    if was_there {
+    let group = entry.with_object(|object| stream_mut(object).groups.remove(args.get(3)));
+    let was_there = group.is_some();
+    if let Some(group) = group {
         ctx.keys.changed(&key, event::XGROUP_DESTROY);
+        // A group may have millions of pending entries: a stream without entries takes them along to be freed in steps.
+        let remains = Stream { groups: Groups::of(group), ..Stream::default() };
+        ctx.keys.free_in_steps(Object::Stream(remains));
     }
     ctx.reply.int(was_there.into());
     Ok(())

@@ -591,3 +591,24 @@ fn what_xread_would_wait_for_is_what_comes_from_now_on() {
     let group = &["XADD s 1-1 a 1", "XGROUP CREATE s g $"];
     assert_eq!(blocked(group, "XREADGROUP GROUP g c BLOCK 7 STREAMS s >"), (7, true, None));
 }
+
+#[test]
+fn a_group_with_many_pending_entries_is_freed_in_steps() {
+    for (entries, garbage) in [(5, 0), (5_000, 1)] {
+        let mut sandbox = Sandbox::new();
+        sandbox.run("XGROUP CREATE s g 0 MKSTREAM");
+        (0..entries).for_each(|_| _ = sandbox.run("XADD s * f v"));
+        sandbox.run("XREADGROUP GROUP g c STREAMS s >");
+        check_in(
+            &mut sandbox,
+            "XGROUP DESTROY s g | XGROUP DESTROY s g | XLEN s",
+            &format!(":1 | :0 | :{entries}"),
+        );
+        assert_eq!(sandbox.shard().env().garbage.len(), garbage);
+        let mut steps = 0;
+        while sandbox.shard_mut().free_some(100) {
+            steps += 1;
+        }
+        assert_eq!(steps > 20, garbage > 0, "{steps} steps");
+    }
+}

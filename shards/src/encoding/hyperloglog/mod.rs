@@ -215,7 +215,7 @@ fn invalidate(value: &mut [u8]) {
 /// Replaces what follows the header by dense registers.
 fn write_dense(value: &mut Vec<u8>, registers: &[u8; REGISTERS]) {
     value[ENCODING_AT] = DENSE;
-    value.truncate(HEADER_BYTES);
+    // All of it is written below; one that is dense already need not be cleared.
     value.resize(DENSE_BYTES, 0);
     dense::pack(registers, dense_registers_mut(value));
 }

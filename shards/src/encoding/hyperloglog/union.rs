@@ -10,12 +10,14 @@ pub struct Union {
     registers: Box<[u8; REGISTERS]>,
     /// A dense value was merged.
     saw_dense: bool,
+    /// Nothing was merged: all registers are 0.
+    is_new: bool,
 }
 
 impl Default for Union {
     /// The union of nothing.
     fn default() -> Self {
-        Self { registers: Box::new([0; REGISTERS]), saw_dense: false }
+        Self { registers: Box::new([0; REGISTERS]), saw_dense: false, is_new: true }
     }
 }
 
@@ -25,17 +27,24 @@ impl Union {
         match encoding(value)? {
             Encoding::Dense => {
                 let packed = value[HEADER_BYTES - dense::LEAD_BYTES..].first_chunk();
-                dense::merge(packed.expect("a dense value has all registers"), &mut self.registers);
+                let packed = packed.expect("a dense value has all registers");
+                match std::mem::take(&mut self.is_new) {
+                    true => dense::load(packed, &mut self.registers),
+                    false => dense::merge(packed, &mut self.registers),
+                }
                 self.saw_dense = true;
                 Ok(())
             }
-            Encoding::Sparse => sparse::each_run(&value[HEADER_BYTES..], |first, registers, rank| {
-                if rank > 0 {
-                    for register in &mut self.registers[first..first + registers] {
-                        *register = rank.max(*register);
+            Encoding::Sparse => {
+                self.is_new = false;
+                sparse::each_run(&value[HEADER_BYTES..], |first, registers, rank| {
+                    if rank > 0 {
+                        for register in &mut self.registers[first..first + registers] {
+                            *register = rank.max(*register);
+                        }
                     }
-                }
-            }),
+                })
+            }
         }
     }
 

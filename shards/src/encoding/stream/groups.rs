@@ -308,6 +308,11 @@ impl Groups {
         Some(&mut self.groups[place])
     }
 
+    /// Groups that are this one.
+    pub fn of(group: Box<Group>) -> Groups {
+        Groups { groups: vec![group] }
+    }
+
     /// Takes a group out, to be freed at once or by [`Group::free_some`].
     pub fn remove(&mut self, name: &[u8]) -> Option<Box<Group>> {
         self.place(name).ok().map(|place| self.groups.remove(place))
