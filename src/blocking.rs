@@ -31,6 +31,8 @@ impl Worker {
             connection.waiting = Waiting::Barrier(args.to_owned());
             return;
         }
+        // Its timeout counts from now on, not from the beginning of the turn (Redis: mstime).
+        self.tell_time();
         if !self.are_keys_here(command, args) {
             return self.start_blocking(connection, command, args);
         }

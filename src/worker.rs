@@ -229,10 +229,11 @@ impl Worker {
         // Not before the other workers have been told to do the same.
         std::thread::sleep(std::mem::take(&mut self.sleep));
         let begin = Begin::now(self.config.turn_clock_cpu);
-        self.tell_time();
-        self.begin_turn_memory();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.take_completions(&mut completions);
+        // What has come was sent before this moment, so no time that counts from now on is over early.
+        self.tell_time();
+        self.begin_turn_memory();
         self.see_broadcasting();
         for completion in completions.drain(..) {
             self.complete(completion);
@@ -279,7 +280,7 @@ impl Worker {
         self.shard.ask_for_notices(Channels::of(&self.config).classes(&self.config));
     }
 
-    fn tell_time(&mut self) {
+    pub(crate) fn tell_time(&mut self) {
         self.now_ms = clock::now_ms();
         self.shard.set_now(self.now_ms);
     }

@@ -13,6 +13,7 @@ use crate::encoding::limits::Limits;
 use crate::entry::{Entry, EntryRef, Expire, NewValue, PackedMut, StrValue, Value};
 use crate::error::CommandError;
 use crate::event::{self, Event};
+use crate::expires::is_over;
 use crate::object::{DataType, Object};
 use crate::slot::SlotId;
 use crate::table::{Place, Word};
@@ -138,7 +139,7 @@ impl<'a> Keyspace<'a> {
         let db = &self.dbs[self.selected.index()];
         let Some(place) = db.find(key) else { return false };
         let expire_ms = db.tables[key.slot.index()].word(place).entry().expire_ms();
-        expire_ms.is_some_and(|at_ms| at_ms <= self.env.now_ms)
+        expire_ms.is_some_and(|at_ms| is_over(at_ms, self.env.now_ms))
     }
 
     /// The selected database.
@@ -221,7 +222,7 @@ impl<'a> Keyspace<'a> {
         let db = &self.dbs[self.selected.index()];
         let place = db.find(key)?;
         let entry = db.tables[key.slot.index()].word(place).entry();
-        entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms).then_some(entry)
+        entry.expire_ms().is_none_or(|at_ms| !is_over(at_ms, self.env.now_ms)).then_some(entry)
     }
 
     /// A random key's entry, each with the same chance. Expired keys that are met on the way are removed; `None` when there
@@ -230,7 +231,7 @@ impl<'a> Keyspace<'a> {
         loop {
             let (slot, place) = self.dbs[self.selected.index()].random_place(&mut self.env.random)?;
             let entry = self.db().tables[slot.index()].word(place).entry();
-            if entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms) {
+            if entry.expire_ms().is_none_or(|at_ms| !is_over(at_ms, self.env.now_ms)) {
                 return Some(self.db().tables[slot.index()].word(place).entry());
             }
             self.remove_expired(slot, place);
@@ -497,7 +498,7 @@ impl<'a> Keyspace<'a> {
         let place = db.find(key)?;
         let entry = db.tables[key.slot.index()].word(place).entry();
         match entry.expire_ms() {
-            Some(at_ms) if at_ms <= self.env.now_ms => {
+            Some(at_ms) if is_over(at_ms, self.env.now_ms) => {
                 self.remove_expired(key.slot, place);
                 None
             }
@@ -623,7 +624,7 @@ mod tests {
         Env { now_ms: 5_000, ..Env::new([1, 2, 3, 4], 5, 512 << 20) }
     }
 
-    /// What is left of the key "k", expired at 5000 ms or not, after `look` at 5000 ms: the seconds of its last
+    /// What is left of the key "k", expired at 5000 ms if its time is before that, after `look` at 5000 ms: the seconds of its last
     /// access, and the number of hits and misses.
     fn traces(expire_ms: u64, look: impl Fn(&mut Keyspace<'_>, &Key<'_>)) -> (Option<u32>, u64, u64) {
         let (mut dbs, mut env) = ([Db::default()], env());
@@ -649,13 +650,13 @@ mod tests {
             (|keys, key| _ = keys.write(key), (Some(5), 0, 0), (None, 0, 0)),
         ];
         for (look, alive, expired) in lookups {
-            assert_eq!((traces(5_001, look), traces(5_000, look)), (alive, expired));
+            assert_eq!((traces(5_000, look), traces(4_999, look)), (alive, expired));
         }
     }
 
     #[test]
     fn a_view_finds_no_expired_key_and_leaves_it_where_it_is() {
-        for (expire_ms, is_found) in [(5_001, true), (5_000, false)] {
+        for (expire_ms, is_found) in [(5_000, true), (4_999, false)] {
             let view =
                 |keys: &mut Keyspace<'_>, key: &Key<'_>| assert_eq!(keys.view(key).is_some(), is_found);
             assert_eq!(traces(expire_ms, view), (Some(1), 0, 0));
@@ -690,7 +691,7 @@ mod tests {
         let (mut dbs, mut env) = ([Db::default()], env());
         let key = env.key(b"k");
         let mut keys = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
-        keys.set(&key, NewValue::Bytes(b"expired"), Expire::At(5_000));
+        keys.set(&key, NewValue::Bytes(b"expired"), Expire::At(4_999));
         keys.write_padded(&key, 3).unwrap().with_raw(|bytes| assert_eq!(*bytes, [0; 3]));
         let entry = keys.view(&key).unwrap();
         assert_eq!((entry.access(), entry.expire_ms()), (5, None));

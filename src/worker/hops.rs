@@ -270,6 +270,12 @@ impl Worker {
                 self.shard.set_active_expire(*is_expiring);
                 Answer::Done
             }
+            // With nobody else to be told, at once: the reply comes when the time is over.
+            Question::Sleep(time) if self.mesh.workers() == 1 => {
+                std::thread::sleep(*time);
+                self.tell_time();
+                Answer::Done
+            }
             Question::Sleep(time) => {
                 self.sleep = *time;
                 Answer::Done

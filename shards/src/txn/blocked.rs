@@ -72,7 +72,9 @@ impl BlockedClients {
             return false;
         }
         if block.timeout_ms > 0 {
-            blocked.deadline_ms = now_ms.saturating_add(block.timeout_ms);
+            // The millisecond that has begun does not count: a wait may be late, but never early (Redis:
+            // handleBlockedClientsTimeout, which waits until the time is past).
+            blocked.deadline_ms = now_ms.saturating_add(block.timeout_ms).saturating_add(1);
             self.deadlines.insert((blocked.deadline_ms, client));
         }
         true

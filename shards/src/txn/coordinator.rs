@@ -15,6 +15,7 @@ use crate::blocking::Block;
 use crate::command::keys::KeyPosition;
 use crate::db::Change;
 use crate::effects::Stamp;
+use crate::expires::is_over;
 use crate::notify::Notice;
 use crate::reply::Reply;
 use crate::shard::Shard;
@@ -408,7 +409,7 @@ impl Coordinator {
     ) -> Option<(Ticket, Reply)> {
         let Txn { ticket, work, method, blocking, mut participants, .. } = txn;
         // Meanwhile it may have become late.
-        let is_watch_broken = txn.is_watch_broken || txn.watch_ends_ms <= shard.now_ms();
+        let is_watch_broken = txn.is_watch_broken || is_over(txn.watch_ends_ms, shard.now_ms());
         let mut slots: Vec<Option<SlotSet>> = Vec::with_capacity(participants.len());
         for part in &mut participants {
             let lent = part.lent.take().unwrap_or_default();

@@ -217,7 +217,7 @@ pub struct Grant {
     pub lent: Option<Lent>,
     /// A watched key has changed: the transaction must not run.
     pub is_watch_broken: bool,
-    /// From this moment on it must not either, in milliseconds since 1970: the time of a watched key is over then.
+    /// Behind this moment it must not either, in milliseconds since 1970: the time of a watched key is over then.
     pub watch_ends_ms: Option<u64>,
     /// The participant's clock: the transaction's effects come later.
     pub clock: u64,

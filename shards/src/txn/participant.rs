@@ -427,7 +427,7 @@ impl Shard {
         changed
     }
 
-    /// The first moment at which one of these keys is over that are not yet, in milliseconds since 1970.
+    /// The first time of those of these keys that are not over yet, in milliseconds since 1970.
     fn first_expiry_ms(&mut self, watched: &Watched) -> Option<u64> {
         let expiry_ms = |(db, key)| {
             let space = self.keyspace(db);
