@@ -118,7 +118,13 @@ pub struct Worker {
     /// Listeners whose accept has ended with an error and is to be tried again.
     deaf: Vec<usize>,
     pub(crate) connections: Vec<Option<Box<Connection>>>,
-    free: Vec<u32>,
+    /// Numbers without a connection, each with the number of the first place of the next connection's reply queue.
+    free: Vec<(u32, u32)>,
+    /// Replies for connections that are taken out at this moment. They are put into their places when these are put back, in
+    /// the same turn. They are no more than what those connections await, `AWAITED_REPLIES_MAX` each.
+    late: Vec<(Ticket, Reply)>,
+    /// Replies that had no place, which no reply should be: so many are in the log, or have been left out of it.
+    lost_replies: u64,
     clients: usize,
     /// Connections to be looked at before the turn ends.
     pub(crate) dirty: VecDeque<u32>,
@@ -187,6 +193,8 @@ impl Worker {
             listeners,
             connections: Vec::new(),
             free: Vec::new(),
+            late: Vec::new(),
+            lost_replies: 0,
             clients: 0,
             dirty: VecDeque::new(),
             argv: Argv::default(),
@@ -291,6 +299,8 @@ impl Worker {
             || self.mesh.has_inbox()
             || !self.dirty.is_empty()
             || self.shard.has_garbage()
+            || self.shard.has_served()
+            || self.shard.env().awaited.has_news()
             || self.expiring
             || self.slots.is_busy()
             || self.memory.is_evicting()

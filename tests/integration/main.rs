@@ -18,6 +18,7 @@ mod command_line;
 mod connection_commands;
 mod crowd;
 mod disconnects;
+mod everybody_is_answered;
 mod eviction;
 mod expiry;
 mod limits;
