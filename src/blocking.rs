@@ -31,6 +31,8 @@ impl Worker {
             connection.waiting = Waiting::Barrier(args.to_owned());
             return;
         }
+        // Its timeout counts from now on, not from the beginning of the turn (Redis: mstime).
+        self.tell_time();
         if !self.are_keys_here(command, args) {
             return self.start_blocking(connection, command, args);
         }
@@ -81,9 +83,8 @@ impl Worker {
 
     /// Delivers the replies of clients that the shard has served.
     pub(crate) fn deliver_served(&mut self) {
-        for (ticket, reply) in self.coordinator.take_served(&mut self.shard, &mut self.outbox) {
-            self.deliver(ticket, &reply);
-        }
+        let served = self.coordinator.take_served(&mut self.shard, &mut self.outbox);
+        self.deliver_all(served);
         self.send_outbox();
     }
 
@@ -105,18 +106,11 @@ impl Worker {
     }
 
     /// A connection that waits is being closed, or its client has gone: it waits no more. What the shard has done for it
-    /// already stays done.
+    /// already stays done; but the command ends before the shard looks at its keys once more, or sends word that it
+    /// should, so nothing more is taken for it.
     pub(crate) fn stop_waiting(&mut self, connection: &mut Connection) {
-        // It is taken out, so a reply that was made for it has to be put into its place by hand.
-        let served = self.coordinator.take_served(&mut self.shard, &mut self.outbox);
-        for (ticket, reply) in served {
-            if ticket.connection == connection.index {
-                self.fill_own_place(connection, ticket.seq, &reply);
-            } else {
-                self.deliver(ticket, &reply);
-            }
-        }
-        self.send_outbox();
+        let served = self.coordinator.take_replies(&mut self.shard);
+        self.deliver_all(served);
         if let Some((ticket, reply)) = self.end(ClientId(connection.session.id), Ending::Closed, false) {
             self.fill_own_place(connection, ticket.seq, &reply);
         }

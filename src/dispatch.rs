@@ -259,7 +259,9 @@ impl Worker {
 
     /// Fills a place of a connection that is in our hands: its reply is there at once.
     pub(crate) fn fill_own_place(&mut self, connection: &mut Connection, seq: u32, reply: &Reply) {
-        connection.fill_place(seq, reply.bytes(), reply.blobs());
+        if !connection.fill_place(seq, reply.bytes(), reply.blobs()) {
+            self.reply_is_lost(Ticket { worker: self.id, connection: connection.index, seq });
+        }
         self.mark_dirty(connection);
     }
 

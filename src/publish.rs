@@ -69,7 +69,9 @@ impl Worker {
         }
         let seq = connection.replies.reserve(connection.session.reply_mode == ReplyMode::On);
         let ticket = Ticket { worker: self.id, connection: connection.index, seq };
-        self.send_message(connection, ticket, sequencer, message);
+        if let Some(receivers) = self.send_message(connection, ticket, sequencer, message) {
+            self.fill_own_place(connection, seq, &receivers_reply(receivers));
+        }
         if self.config.pipeline_order_strict && connection.replies.awaited() > 0 {
             connection.waiting = Waiting::Reply;
         }
@@ -92,34 +94,32 @@ impl Worker {
         if sequencer == self.id && !self.has_subscribers_elsewhere() {
             return Some(self.deliver_message(message));
         }
-        self.send_message(connection, ticket, sequencer, message);
-        None
+        self.send_message(connection, ticket, sequencer, message)
     }
 
     fn has_subscribers_elsewhere(&self) -> bool {
         self.node.subscriptions.workers().any(|worker| worker != self.id)
     }
 
-    /// Sends a message to its sequencer, on behalf of a connection that is in our hands. Where that is here, others
-    /// have subscribers as well.
+    /// Sends a message to its sequencer, on behalf of a connection that is in our hands. Returns the number of receivers if
+    /// it is there already: the sequencer is here, and those who had subscribers elsewhere have just lost them.
     fn send_message(
         &mut self,
         connection: &mut Connection,
         ticket: Ticket,
         sequencer: ShardId,
         message: Message<'_>,
-    ) {
-        connection.publishing =
-            Publishing { sequencer: Some(sequencer), awaited: connection.publishing.awaited + 1 };
+    ) -> Option<usize> {
         let message = Arc::new(message.to_owned());
         if sequencer != self.id {
             let bytes = message.bytes_held();
-            return self.mesh.send_sized(sequencer, Hop::Publish(ticket, message), bytes);
+            self.mesh.send_sized(sequencer, Hop::Publish(ticket, message), bytes);
+        } else if let Some(receivers) = self.put_in_order(ticket, &message) {
+            return Some(receivers);
         }
-        if let Some(receivers) = self.put_in_order(ticket, &message) {
-            end_publish(connection, ticket.seq, receivers);
-            self.mark_dirty(connection);
-        }
+        connection.publishing =
+            Publishing { sequencer: Some(sequencer), awaited: connection.publishing.awaited + 1 };
+        None
     }
 
     /// Puts a message of any worker behind all others of its channel. Returns the number of receivers if no other worker
@@ -174,10 +174,13 @@ impl Worker {
 
     /// A message of a connection of this worker is with all its subscribers.
     pub(crate) fn take_published(&mut self, publisher: Ticket, receivers: usize) {
-        if let Some(Some(connection)) = self.connections.get_mut(publisher.connection as usize) {
-            end_publish(connection, publisher.seq, receivers);
-            self.look_at(publisher.connection);
-        }
+        // It comes with a batch of hops, and then no connection is taken out.
+        let Some(Some(connection)) = self.connections.get_mut(publisher.connection as usize) else {
+            return self.reply_is_lost(publisher);
+        };
+        connection.publishing.awaited = connection.publishing.awaited.saturating_sub(1);
+        let reply = receivers_reply(receivers);
+        self.fill_reserved(publisher, reply.bytes(), reply.blobs());
     }
 
     /// Delivers a message to the subscribers of this worker. Returns how many they are; who subscribes to the channel and
@@ -267,10 +270,9 @@ impl Worker {
     }
 }
 
-/// Writes the reply to PUBLISH into its place.
-fn end_publish(connection: &mut Connection, seq: u32, receivers: usize) {
-    connection.publishing.awaited -= 1;
+/// The reply to PUBLISH.
+fn receivers_reply(receivers: usize) -> Reply {
     let mut reply = Reply::default();
     reply.len_int(receivers);
-    connection.fill_place(seq, reply.bytes(), reply.blobs());
+    reply
 }

@@ -60,13 +60,15 @@ impl Progress {
 
 impl Connection {
     /// Takes what has come for a reserved place. While a transaction is under way for that place it is only a part of the
-    /// reply, which the transaction makes.
-    pub(crate) fn fill_place(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) {
+    /// reply, which the transaction makes. False when there is no such place.
+    #[must_use = "a reply must have a place"]
+    pub(crate) fn fill_place(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
         match &mut self.waiting {
             Waiting::Exec(progress) if progress.seq == seq => {
                 let mut arrived = Reply::default();
                 arrived.append(bytes, blobs);
                 progress.arrived = Some(arrived);
+                true
             }
             _ => self.replies.fill(seq, bytes, blobs),
         }
@@ -232,9 +234,8 @@ impl Worker {
         connection.waiting = Waiting::Reply;
         connection.session.running = None;
         connection.session.forget_caching();
-        connection.replies.fill(seq, reply.bytes(), reply.blobs());
+        self.fill_own_place(connection, seq, reply);
         connection.replies.set_resp3(connection.session.resp3);
-        self.mark_dirty(connection);
     }
 
     /// Runs a command of the connection or the server inside a transaction. False when its reply is to come.

@@ -135,7 +135,13 @@ pub struct Worker {
     /// The last accept has failed.
     has_accept_failed: bool,
     pub(crate) connections: Vec<Option<Box<Connection>>>,
-    free: Vec<u32>,
+    /// Numbers without a connection, each with the number of the first place of the next connection's reply queue.
+    free: Vec<(u32, u32)>,
+    /// Replies for connections that are taken out at this moment. They are put into their places when these are put back, in
+    /// the same turn. They are no more than what those connections await, `AWAITED_REPLIES_MAX` each.
+    late: Vec<(Ticket, Reply)>,
+    /// Replies that had no place, which no reply should be: so many are in the log, or have been left out of it.
+    lost_replies: u64,
     clients: usize,
     /// Connections to be looked at before the turn ends.
     pub(crate) dirty: VecDeque<u32>,
@@ -207,6 +213,8 @@ impl Worker {
             listeners,
             connections: Vec::new(),
             free: Vec::new(),
+            late: Vec::new(),
+            lost_replies: 0,
             clients: 0,
             dirty: VecDeque::new(),
             argv: Argv::default(),
@@ -248,10 +256,11 @@ impl Worker {
         // Not before the other workers have been told to do the same.
         std::thread::sleep(std::mem::take(&mut self.sleep));
         let begin = Begin::now(self.config.turn_clock_cpu);
-        self.tell_time();
-        self.begin_turn_memory();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.take_completions(&mut completions);
+        // What has come was sent before this moment, so no time that counts from now on is over early.
+        self.tell_time();
+        self.begin_turn_memory();
         self.see_broadcasting();
         for completion in completions.drain(..) {
             self.complete(completion);
@@ -298,7 +307,7 @@ impl Worker {
         self.shard.ask_for_notices(Channels::of(&self.config).classes(&self.config));
     }
 
-    fn tell_time(&mut self) {
+    pub(crate) fn tell_time(&mut self) {
         self.now_ms = clock::now_ms();
         self.shard.set_now(self.now_ms);
     }
@@ -309,6 +318,8 @@ impl Worker {
             || self.mesh.has_inbox()
             || !self.dirty.is_empty()
             || self.shard.has_garbage()
+            || self.shard.has_served()
+            || self.shard.env().awaited.has_news()
             || self.expiring
             || self.slots.is_busy()
             || self.memory.is_evicting()

@@ -10,7 +10,7 @@ use crate::effects::Effects;
 use crate::encoding::limits::Limits;
 use crate::entry::{Entry, EntryRef};
 use crate::event::{self, Event};
-use crate::expires::{Agenda, PartExpires};
+use crate::expires::{Agenda, PartExpires, is_over};
 use crate::garbage::Garbage;
 use crate::notify::Notices;
 use crate::random::Random;
@@ -420,7 +420,7 @@ impl Db {
     #[inline]
     pub(crate) fn due_part(&self, now_ms: u64) -> Option<(SlotId, u32)> {
         let (at_ms, slot, part) = self.agenda.first()?;
-        (at_ms <= now_ms).then_some((slot, part))
+        is_over(at_ms, now_ms).then_some((slot, part))
     }
 
     /// Has a part that was looked at come up again when its first time has come, but not before `not_before_ms`.
@@ -434,7 +434,7 @@ impl Db {
     #[inline]
     pub(crate) fn due_fields_part(&self, now_ms: u64) -> Option<(SlotId, u32)> {
         let (at_ms, slot, part) = self.fields_agenda.first()?;
-        (at_ms <= now_ms).then_some((slot, part))
+        is_over(at_ms, now_ms).then_some((slot, part))
     }
 
     /// The same as [`Db::put_off`] for the fields of hashes.

@@ -32,6 +32,14 @@ pub(crate) fn kept_ms(at_ms: u64) -> u64 {
     at_ms.min(TIME_MS_MAX)
 }
 
+/// True when a time is over. Clocks are read in whole milliseconds, so while one shows the very number of the time, the time
+/// may not have come yet for who counts from a moment within a millisecond: a key may live longer than it was given, by
+/// less than a millisecond, but never shorter (Redis: keyIsExpired).
+#[inline]
+pub(crate) fn is_over(at_ms: u64, now_ms: u64) -> bool {
+    at_ms < now_ms
+}
+
 /// One time of a part, and the tag of the entry that it belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Due {

@@ -13,6 +13,7 @@ use crate::encoding::limits::Limits;
 use crate::entry::{Entry, EntryRef, Expire, NewValue, PackedMut, StrValue, Value};
 use crate::error::CommandError;
 use crate::event::{self, Event};
+use crate::expires::is_over;
 use crate::object::{DataType, Object};
 use crate::slot::SlotId;
 use crate::table::{Place, Word};
@@ -137,7 +138,7 @@ impl<'a> Keyspace<'a> {
     fn is_expired(&self, key: &Key<'_>) -> bool {
         let found = self.dbs[self.selected.index()].find_entry(key);
         let expire_ms = found.and_then(|(_, entry)| entry.expire_ms());
-        expire_ms.is_some_and(|at_ms| at_ms <= self.env.now_ms)
+        expire_ms.is_some_and(|at_ms| is_over(at_ms, self.env.now_ms))
     }
 
     /// The selected database.
@@ -218,7 +219,7 @@ impl<'a> Keyspace<'a> {
     /// found and not removed. A command that reads the key calls [`Keyspace::read`] before, for what follows from it.
     pub fn view(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         let (_, entry) = self.dbs[self.selected.index()].find_entry(key)?;
-        entry.expire_ms().is_none_or(|at_ms| at_ms > self.env.now_ms).then_some(entry)
+        entry.expire_ms().is_none_or(|at_ms| !is_over(at_ms, self.env.now_ms)).then_some(entry)
     }
 
     /// A random key's entry, each with the same chance. Expired keys that are met on the way are removed; `None` when there
@@ -227,7 +228,7 @@ impl<'a> Keyspace<'a> {
         loop {
             let (slot, place) = self.dbs[self.selected.index()].random_place(&mut self.env.random)?;
             let expire_ms = self.db().entry(slot, place).expire_ms();
-            if expire_ms.is_none_or(|at_ms| at_ms > self.env.now_ms) {
+            if expire_ms.is_none_or(|at_ms| !is_over(at_ms, self.env.now_ms)) {
                 return Some(self.db().entry(slot, place));
             }
             self.remove_expired(slot, place);
@@ -501,7 +502,7 @@ impl<'a> Keyspace<'a> {
     fn find_alive(&mut self, key: &Key<'_>) -> Option<Place> {
         let (place, entry) = self.dbs[self.selected.index()].find_entry(key)?;
         match entry.expire_ms() {
-            Some(at_ms) if at_ms <= self.env.now_ms => {
+            Some(at_ms) if is_over(at_ms, self.env.now_ms) => {
                 self.remove_expired(key.slot, place);
                 None
             }
@@ -632,7 +633,7 @@ mod tests {
         Env { now_ms: 5_000, ..Env::new([1, 2, 3, 4], 5, 512 << 20) }
     }
 
-    /// What is left of the key "k", expired at 5000 ms or not, after `look` at 5000 ms: the seconds of its last
+    /// What is left of the key "k", expired at 5000 ms if its time is before that, after `look` at 5000 ms: the seconds of its last
     /// access, and the number of hits and misses.
     fn traces(expire_ms: u64, look: impl Fn(&mut Keyspace<'_>, &Key<'_>)) -> (Option<u32>, u64, u64) {
         let (mut dbs, mut env) = ([Db::default()], env());
@@ -657,13 +658,13 @@ mod tests {
             (|keys, key| _ = keys.write(key), (Some(5), 0, 0), (None, 0, 0)),
         ];
         for (look, alive, expired) in lookups {
-            assert_eq!((traces(5_001, look), traces(5_000, look)), (alive, expired));
+            assert_eq!((traces(5_000, look), traces(4_999, look)), (alive, expired));
         }
     }
 
     #[test]
     fn a_view_finds_no_expired_key_and_leaves_it_where_it_is() {
-        for (expire_ms, is_found) in [(5_001, true), (5_000, false)] {
+        for (expire_ms, is_found) in [(5_000, true), (4_999, false)] {
             let view =
                 |keys: &mut Keyspace<'_>, key: &Key<'_>| assert_eq!(keys.view(key).is_some(), is_found);
             assert_eq!(traces(expire_ms, view), (Some(1), 0, 0));
@@ -698,7 +699,7 @@ mod tests {
         let (mut dbs, mut env) = ([Db::default()], env());
         let key = env.key(b"k");
         let mut keys = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
-        keys.set(&key, NewValue::Bytes(b"expired"), Expire::At(5_000));
+        keys.set(&key, NewValue::Bytes(b"expired"), Expire::At(4_999));
         keys.write_padded(&key, 3).unwrap().with_raw(|bytes| assert_eq!(*bytes, [0; 3]));
         let entry = keys.view(&key).unwrap();
         assert_eq!((entry.access(), entry.expire_ms()), (5, None));

@@ -8,6 +8,7 @@ use crate::effects::{Group, Stamp};
 use crate::encoding::limits::Limits;
 use crate::event;
 use crate::evict::Evictor;
+use crate::expires::is_over;
 use crate::keyspace::Keyspace;
 use crate::notify::{Classes, Notice};
 use crate::reply::Reply;
@@ -280,7 +281,8 @@ impl Shard {
             let Some(table) = self.dbs[db.index()].table(slot) else { break };
             let Some(place) = table.due_place(part, passed, now_ms) else { break };
             let entry = table.word(place).entry();
-            if entry.expire_ms().is_none_or(|at_ms| at_ms > now_ms) || self.is_held(db, entry.key()) {
+            if entry.expire_ms().is_none_or(|at_ms| !is_over(at_ms, now_ms)) || self.is_held(db, entry.key())
+            {
                 (used, passed) = (used + 1, passed + 1);
                 continue;
             }
@@ -302,7 +304,9 @@ impl Shard {
             let Some(table) = self.dbs[db.index()].table(slot) else { break };
             let Some(place) = table.due_fields_place(part, passed, now_ms) else { break };
             let entry = table.word(place).entry();
-            if entry.fields_expire_ms().is_none_or(|at_ms| at_ms > now_ms) || self.is_held(db, entry.key()) {
+            if entry.fields_expire_ms().is_none_or(|at_ms| !is_over(at_ms, now_ms))
+                || self.is_held(db, entry.key())
+            {
                 (used, passed) = (used + 1, passed + 1);
                 continue;
             }
@@ -396,10 +400,10 @@ mod tests {
             set(&mut shard, &format!("{{tag}}{index}"), 2_000 + index % 3);
         }
         set(&mut shard, "never", u64::MAX);
-        shard.set_now(1_999);
+        shard.set_now(2_000);
         assert!(!shard.expire_some(1_000));
         assert_eq!(shard.dbs()[3].len(), 10_001);
-        shard.set_now(2_001);
+        shard.set_now(2_002);
         assert!(shard.expire_some(1_000));
         assert!((9_000..9_011).contains(&shard.dbs()[3].len()), "{}", shard.dbs()[3].len());
         while shard.expire_some(1_000) {}
@@ -409,7 +413,7 @@ mod tests {
         shard.set_now((1 << 48) + 5);
         while shard.expire_some(1_000) {}
         assert_eq!(shard.dbs()[3].len(), 1);
-        assert!(shard.dbs()[3].due_part(2_002).is_none());
+        assert!(shard.dbs()[3].due_part(2_003).is_none());
     }
 
     /// A hash in the database `DB` of so many fields that end at `at_ms`, and of others that have no time.
@@ -443,9 +447,9 @@ mod tests {
         set_hash(&mut shard, "small", 10, 1_999, 0);
         set_hash(&mut shard, "later", 10, 2_001, 1);
         shard.dbs()[3].assert_exact();
-        shard.set_now(1_998);
+        shard.set_now(1_999);
         assert!(!shard.expire_some(1_000));
-        shard.set_now(2_000);
+        shard.set_now(2_001);
         assert!(shard.expire_some(1_000));
         let left = fields_of(&mut shard, "large");
         assert!((4_003..4_010).contains(&left), "{left}");
@@ -474,7 +478,7 @@ mod tests {
         let slot = SlotId::of(b"{tag}");
         let table = shard.dbs[3].take_slot(slot);
         shard.dbs()[3].assert_exact();
-        shard.set_now(6_999);
+        shard.set_now(7_000);
         assert!(!shard.expire_some(1_000));
         shard.dbs[3].put_slot(slot, table);
         shard.dbs.swap(2, 3);
@@ -490,7 +494,7 @@ mod tests {
     fn active_expiry_can_be_switched_off() {
         let mut shard = shard_at(1_000);
         set(&mut shard, "a", 2_000);
-        shard.set_now(2_000);
+        shard.set_now(2_001);
         shard.set_active_expire(false);
         assert!(!shard.expire_some(1_000));
         assert_eq!(shard.dbs()[3].len(), 1);
@@ -513,6 +517,9 @@ mod tests {
         space.watch(&key, ClientId(7));
         assert!(!watching(&mut shard));
         shard.set_now(2_000);
+        shard.expire_some(10);
+        assert!(!watching(&mut shard), "a millisecond that has begun is not over");
+        shard.set_now(2_001);
         shard.expire_some(10);
         assert!(watching(&mut shard));
         let effects: Vec<_> = shard.take_effects().into_iter().flat_map(|group| group.effects).collect();
@@ -545,12 +552,12 @@ mod tests {
         let txid = TxId(1 << 16);
         shard.handle_txn(ShardId(1), TxnMessage::Lock(txid, Part::Run(call)), &mut out);
         assert!(matches!(out[..], [(_, TxnMessage::Granted(..))]));
-        shard.set_now(2_000);
+        shard.set_now(2_001);
         while shard.expire_some(1_000) {}
         assert_eq!(shard.dbs()[3].len(), 1, "only the key that is held");
         assert_eq!(shard.env().expired_fields, 0, "and it is as it was");
         shard.handle_txn(ShardId(1), TxnMessage::Cancel(txid, None::<Lent>), &mut out);
-        shard.set_now(2_000 + HELD_RETRY_MS);
+        shard.set_now(2_002 + HELD_RETRY_MS);
         while shard.expire_some(1_000) {}
         assert_eq!(shard.dbs()[3].len(), 0);
     }

@@ -18,7 +18,7 @@
 #![expect(unsafe_code, reason = "words pack a tag and an owned pointer, which only this file takes apart")]
 
 use crate::entry::{Entry, EntryRef};
-use crate::expires::{PartExpires, kept_ms};
+use crate::expires::{PartExpires, is_over, kept_ms};
 use crate::random::Random;
 use crate::words::{UsedWords, Words};
 
@@ -568,7 +568,7 @@ impl Table {
     /// The place of the entry that expires as number `index` of its part, if its time has come at `now_ms`.
     pub(crate) fn due_place(&self, part: u32, index: usize, now_ms: u64) -> Option<Place> {
         let found = self.part_at(part)?;
-        let due = found.expires.get(index).filter(|due| due.at_ms <= now_ms)?;
+        let due = found.expires.get(index).filter(|due| is_over(due.at_ms, now_ms))?;
         let at = found.find_expiring(due.tag, due.at_ms, |entry| entry.expire_ms());
         debug_assert!(at.is_some(), "every time belongs to an entry");
         Some(Place { part, at: at? as u32 })
@@ -577,7 +577,7 @@ impl Table {
     /// The place of the hash whose fields begin to end as number `index` of its part, if that time has come.
     pub(crate) fn due_fields_place(&self, part: u32, index: usize, now_ms: u64) -> Option<Place> {
         let found = self.part_at(part)?;
-        let due = found.expires.fields().get(index).filter(|due| due.at_ms <= now_ms)?;
+        let due = found.expires.fields().get(index).filter(|due| is_over(due.at_ms, now_ms))?;
         let at = found.find_expiring(due.tag, due.at_ms, |entry| entry.fields_expire_ms());
         debug_assert!(at.is_some(), "every time belongs to a hash");
         Some(Place { part, at: at? as u32 })

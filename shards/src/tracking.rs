@@ -422,7 +422,7 @@ mod tests {
         shard.set_broadcasting(true);
         run(&mut shard, 9, false, "set a 1 px 10");
         run(&mut shard, 1, true, "get a");
-        shard.set_now(10);
+        shard.set_now(11);
         run(&mut shard, 2, true, "get a");
         assert_eq!(shard.take_tracking_notes(), [noted(1, "a", 2)]);
         // Of what goes by itself nobody is the author for those who track by prefixes.

@@ -10,6 +10,7 @@
 use crate::args::{Args, OwnedArgs};
 use crate::db::DbIndex;
 use crate::entry::EntryRef;
+use crate::expires;
 use crate::keyspace::Keyspace;
 use crate::num;
 use crate::reply::Reply;
@@ -118,7 +119,7 @@ impl Keyspace<'_> {
         let selected = self.selected();
         let mut expired: Vec<Box<[u8]>> = Vec::new();
         let mut is_over = |entry: EntryRef<'_>| {
-            let is_over = entry.expire_ms().is_some_and(|at_ms| at_ms <= now_ms);
+            let is_over = entry.expire_ms().is_some_and(|at_ms| expires::is_over(at_ms, now_ms));
             if is_over {
                 expired.push(entry.key().into());
             }

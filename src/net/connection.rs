@@ -24,7 +24,9 @@ pub const AWAITED_REPLIES_MAX: usize = 1024;
 /// on until client-output-buffer-limit, or for ever. What the client sends is still taken in, up to
 /// client-query-buffer-limit: many clients write a whole pipeline before they read the first reply.
 pub const OUTPUT_PAUSE_BYTES: usize = 16 << 20;
-/// A connection that waits for other workers is not read from while so many bytes of its requests wait.
+/// A connection that waits for other workers is not read from while so many bytes of its requests wait. One that its own
+/// client holds up, or that is in a blocking command, is read from, up to client-query-buffer-limit: the client may write
+/// a whole pipeline before it reads the first reply, and only who reads learns that it has gone.
 const QUERY_PAUSE_BYTES: usize = 1 << 20;
 /// A big argument is read straight into its own memory when at least this many bytes of it are missing.
 const DIRECT_READ_BYTES_MIN: usize = 128 << 10;
@@ -191,8 +193,8 @@ impl Connection {
         if self.shut_down || self.end_of_input {
             return;
         }
-        let pause =
-            self.closing.is_some() || (self.stopped && self.query.buffered_bytes() > QUERY_PAUSE_BYTES);
+        let pause = self.closing.is_some()
+            || (self.query.buffered_bytes() > QUERY_PAUSE_BYTES && self.waits_for_workers());
         let direct = !self.stopped && self.query.blob_missing_bytes() >= DIRECT_READ_BYTES_MIN;
         match self.receiving {
             Receiving::Shared if pause || direct => {
@@ -207,6 +209,11 @@ impl Connection {
             }
             _ => {}
         }
+    }
+
+    /// True when requests wait, and what they wait for comes without the client's doing and before long.
+    fn waits_for_workers(&self) -> bool {
+        self.stopped && !self.waiting.is_blocked() && self.output_bytes() < OUTPUT_PAUSE_BYTES
     }
 
     fn receive_direct(&mut self, ring: &mut ClientRing) {

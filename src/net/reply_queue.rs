@@ -35,6 +35,11 @@ enum Place {
 }
 
 impl ReplyQueue {
+    /// A queue whose first place has this number: behind all that another connection of the same number has had.
+    pub fn starting_at(first: u32) -> ReplyQueue {
+        ReplyQueue { first, ..ReplyQueue::default() }
+    }
+
     /// Where the reply to the request that is executed now goes.
     #[inline]
     pub fn writer(&mut self) -> &mut Reply {
@@ -105,15 +110,16 @@ impl ReplyQueue {
         seq
     }
 
-    /// Fills a reserved place.
-    pub fn fill(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) {
+    /// Fills a reserved place. False when there is none of this number that awaits anything.
+    #[must_use = "a reply must have a place"]
+    pub fn fill(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
         let index = seq.wrapping_sub(self.first) as usize;
-        let Some(place) = self.places.get_mut(index) else { return };
+        let Some(place) = self.places.get_mut(index) else { return false };
         let (wanted, pushes) = match place {
             Place::Awaited => (true, None),
             Place::Unwanted => (false, None),
             Place::AwaitedBehind { pushes, wanted } => (*wanted, Some(std::mem::take(pushes))),
-            Place::Filled(_) => return,
+            Place::Filled(_) => return false,
         };
         self.awaited -= 1;
         if index > 0 {
@@ -124,7 +130,7 @@ impl ReplyQueue {
             }
             self.filled_bytes += reply.total_len();
             *place = Place::Filled(Box::new(reply));
-            return;
+            return true;
         }
         if wanted {
             self.ready.append(bytes, blobs);
@@ -137,6 +143,7 @@ impl ReplyQueue {
             }
         }
         self.release_pushes();
+        true
     }
 
     /// What was pushed before the first place can be sent.
@@ -201,11 +208,11 @@ mod tests {
         let sixth = queue.reserve(true);
         queue.writer().raw(b"7");
         assert_eq!(sent(&mut queue), "1");
-        queue.fill(sixth, b"6", &[]);
+        assert!(queue.fill(sixth, b"6", &[]));
         assert_eq!((sent(&mut queue).as_str(), queue.awaited()), ("", 2));
-        queue.fill(second, b"2", &[]);
+        assert!(queue.fill(second, b"2", &[]));
         assert_eq!(sent(&mut queue), "234");
-        queue.fill(fifth, b"5", &[]);
+        assert!(queue.fill(fifth, b"5", &[]));
         assert_eq!((sent(&mut queue).as_str(), queue.awaited()), ("567", 0));
         queue.writer().raw(b"8");
         assert_eq!(sent(&mut queue), "8");
@@ -226,7 +233,7 @@ mod tests {
         queue.writer().raw(b"2");
         queue.push(false, &message(b"c"));
         assert_eq!((sent(&mut queue).as_str(), queue.bytes()), ("a", 2));
-        queue.fill(first, b"1", &[]);
+        assert!(queue.fill(first, b"1", &[]));
         assert_eq!(sent(&mut queue), "1b2c");
     }
 
@@ -240,11 +247,11 @@ mod tests {
             queue.push(true, &message(b"b"));
             queue.push(true, &message(b"c"));
             assert_eq!((sent(&mut queue).as_str(), queue.bytes()), ("", 3));
-            queue.fill(first, b"1", &[]);
+            assert!(queue.fill(first, b"1", &[]));
             assert_eq!((sent(&mut queue).as_str(), queue.awaited()), ("1abc", 1));
             queue.push(true, &message(b"d"));
             assert_eq!((sent(&mut queue).as_str(), queue.bytes()), ("d", 0));
-            queue.fill(blocked, b"2", &[]);
+            assert!(queue.fill(blocked, b"2", &[]));
             queue.push(true, &message(b"e"));
             assert_eq!(sent(&mut queue), if wanted { "2e" } else { "e" });
         }
@@ -256,8 +263,8 @@ mod tests {
         let first = queue.reserve(true);
         let blocked = queue.reserve(true);
         queue.push(true, &message(b"a"));
-        queue.fill(blocked, b"2", &[]);
-        queue.fill(first, b"1", &[]);
+        assert!(queue.fill(blocked, b"2", &[]));
+        assert!(queue.fill(first, b"1", &[]));
         assert_eq!((sent(&mut queue).as_str(), queue.bytes()), ("1a2", 0));
     }
 
@@ -266,8 +273,20 @@ mod tests {
         let mut queue = ReplyQueue::default();
         let seq = queue.reserve(false);
         queue.writer().raw(b"2");
-        queue.fill(seq, b"1", &[]);
+        assert!(queue.fill(seq, b"1", &[]));
         assert_eq!(sent(&mut queue), "2");
+    }
+
+    #[test]
+    fn only_a_place_that_awaits_something_is_filled() {
+        let mut queue = ReplyQueue::starting_at(5);
+        let place = queue.reserve(true);
+        assert_eq!(place, 5);
+        assert!(!queue.fill(4, b"of the connection before", &[]) && !queue.fill(6, b"of nobody yet", &[]));
+        let second = queue.reserve(true);
+        assert!(queue.fill(second, b"2", &[]) && !queue.fill(second, b"again", &[]));
+        assert!(queue.fill(place, b"1", &[]) && !queue.fill(place, b"again", &[]));
+        assert_eq!((sent(&mut queue).as_str(), queue.awaited(), queue.next_seq()), ("12", 0, 7));
     }
 
     #[test]
@@ -276,8 +295,8 @@ mod tests {
         let last = queue.reserve(true);
         let first = queue.reserve(true);
         assert_eq!((last, first), (u32::MAX, 0));
-        queue.fill(first, b"b", &[]);
-        queue.fill(last, b"a", &[]);
+        assert!(queue.fill(first, b"b", &[]));
+        assert!(queue.fill(last, b"a", &[]));
         assert_eq!(sent(&mut queue), "ab");
     }
 }

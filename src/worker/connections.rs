@@ -10,6 +10,7 @@ use super::Worker;
 use crate::log::LineLimit;
 use crate::net::connection::{Closing, Connection, Waiting};
 use crate::net::listener;
+use crate::net::reply_queue::ReplyQueue;
 use crate::net::ring::{Completion, Op};
 use crate::protocol::{Limits, Next};
 use crate::session::{ReplyMode, Session};
@@ -68,11 +69,12 @@ impl Worker {
             active_ms: self.now_ms,
             ..Session::default()
         };
-        let index = self.free.pop().unwrap_or_else(|| {
+        let (index, first_place) = self.free.pop().unwrap_or_else(|| {
             self.connections.push(None);
-            self.connections.len() as u32 - 1
+            (self.connections.len() as u32 - 1, 0)
         });
         let mut connection = Box::new(Connection::new(socket, index, session, addresses));
+        connection.replies = ReplyQueue::starting_at(first_place);
         connection.drive_receive(&mut self.ring);
         self.connections[index as usize] = Some(connection);
     }
@@ -165,9 +167,13 @@ impl Worker {
         self.connections.get_mut(index as usize)?.take()
     }
 
+    #[inline]
     pub(crate) fn put_back(&mut self, connection: Box<Connection>) {
         let index = connection.index as usize;
         self.connections[index] = Some(connection);
+        if !self.late.is_empty() {
+            self.fill_late();
+        }
     }
 
     pub(crate) fn mark_dirty(&mut self, connection: &mut Connection) {
@@ -249,6 +255,9 @@ impl Worker {
             } else {
                 self.put_back(connection);
             }
+        }
+        if !self.late.is_empty() {
+            self.lose_late();
         }
     }
 
@@ -342,7 +351,8 @@ impl Worker {
     fn drop_connection(&mut self, mut connection: Box<Connection>) {
         self.unwatch(&mut connection);
         self.leave(&mut connection);
-        self.free.push(connection.index);
+        // The numbers of its places are not given again, so that nothing can be taken for a reply to the next one.
+        self.free.push((connection.index, connection.replies.next_seq()));
         // maxclients is about descriptors: here this one's is closed.
         self.node.clients.fetch_sub(1, Ordering::Relaxed);
     }

@@ -95,19 +95,64 @@ impl Worker {
     }
 
     pub(crate) fn fill_reserved(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
-        if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
-            connection.fill_place(ticket.seq, bytes, blobs);
+        let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) else {
+            return self.keep_late(ticket, bytes, blobs);
+        };
+        if connection.fill_place(ticket.seq, bytes, blobs) {
             self.look_at(ticket.connection);
+        } else {
+            self.reply_is_lost(ticket);
+        }
+    }
+
+    /// Keeps a reply for a connection that is taken out, until it is put back.
+    #[cold]
+    fn keep_late(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
+        let mut reply = Reply::default();
+        reply.append(bytes, blobs);
+        self.late.push((ticket, reply));
+    }
+
+    /// A connection has been put back: what has come for it goes into its places.
+    #[cold]
+    pub(super) fn fill_late(&mut self) {
+        for (ticket, reply) in std::mem::take(&mut self.late) {
+            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
+        }
+    }
+
+    /// All connections are back in their places, so no reply may be left for one that is taken out.
+    #[cold]
+    pub(super) fn lose_late(&mut self) {
+        for (ticket, _) in std::mem::take(&mut self.late) {
+            self.reply_is_lost(ticket);
+        }
+    }
+
+    /// There is no place for a reply, in other words a defect in the server: every reply has one, and a connection is kept
+    /// while it awaits any. Builds with assertions stop. Others write it into the log and go on: nobody waits in a place that
+    /// is not there, so to stop would cost all clients their data for nothing.
+    #[cold]
+    pub(crate) fn reply_is_lost(&mut self, ticket: Ticket) {
+        debug_assert!(false, "a reply without a place: {ticket:?}");
+        self.lost_replies += 1;
+        // At most 64 lines, however often it happens.
+        if self.lost_replies.is_power_of_two() {
+            log::error!("A reply had no place ({ticket:?}); this worker has lost {}", self.lost_replies);
         }
     }
 
     /// Has a connection looked at before the turn ends.
     pub(crate) fn look_at(&mut self, index: u32) {
-        if let Some(Some(connection)) = self.connections.get_mut(index as usize)
-            && !connection.is_dirty
-        {
-            connection.is_dirty = true;
-            self.dirty.push_back(index);
+        match self.connections.get_mut(index as usize) {
+            Some(Some(connection)) if connection.is_dirty => {}
+            Some(Some(connection)) => {
+                connection.is_dirty = true;
+                self.dirty.push_back(index);
+            }
+            // It is taken out, and perhaps on the list already: to look twice does no harm.
+            Some(None) => self.dirty.push_back(index),
+            None => {}
         }
     }
 
@@ -115,6 +160,11 @@ impl Worker {
         let mut replies = Vec::new();
         self.handle_txn(from, message, &mut replies);
         replies.append(&mut self.drain_outbox());
+        self.deliver_all(replies);
+    }
+
+    /// Delivers replies that were made outside of the usual path.
+    pub(crate) fn deliver_all(&mut self, replies: impl IntoIterator<Item = (Ticket, Reply)>) {
         for (ticket, reply) in replies {
             self.deliver(ticket, &reply);
         }
@@ -136,9 +186,8 @@ impl Worker {
 
     /// Sends the messages of transactions.
     pub(crate) fn send_outbox(&mut self) {
-        for (ticket, reply) in self.drain_outbox() {
-            self.deliver(ticket, &reply);
-        }
+        let replies = self.drain_outbox();
+        self.deliver_all(replies);
     }
 
     /// Sends the messages of transactions, handling those to this worker at once. Returns replies that came of it.
@@ -318,6 +367,12 @@ impl Worker {
             }
             Question::SetActiveExpire(is_expiring) => {
                 self.shard.set_active_expire(*is_expiring);
+                Answer::Done
+            }
+            // With nobody else to be told, at once: the reply comes when the time is over.
+            Question::Sleep(time) if self.mesh.workers() == 1 => {
+                std::thread::sleep(*time);
+                self.tell_time();
                 Answer::Done
             }
             Question::Sleep(time) => {

@@ -1,12 +1,14 @@
 //! Blocking commands: who is served, in which order, and what ends the wait. On every number of shards.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use shards::slot::SlotId;
 use testkit::{Client, Server, Value};
 
-use crate::scene::{dialogue, eventually, is_oracle, is_redis_70, skip_if, start, with_shards};
+use crate::scene::{client_count, dialogue, eventually, is_oracle, is_redis_70, skip_if, start, with_shards};
 
 const SHARDS: [usize; 3] = [1, 2, 3];
 
@@ -162,6 +164,109 @@ fn a_wait_ends_with_its_time() {
         let mut resp3 = server.client_resp3();
         resp3.send_raw("BLPOP none 0.01\r\n");
         assert_eq!(resp3.try_recv_raw(3).unwrap(), b"_\r\n");
+    });
+}
+
+/// How long a wait takes is the machine's affair, but it must not be shorter than was asked for.
+#[test]
+fn a_wait_is_never_over_early() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "--enable-debug-command yes");
+        let mut client = server.client();
+        for round in 0..40 {
+            for line in ["BLPOP none 0.01", "XREAD BLOCK 10 STREAMS none $", "DEBUG SLEEP 0.01"] {
+                if round >= 5 && line.starts_with("DEBUG") {
+                    continue;
+                }
+                let begun = Instant::now();
+                client.ask(line);
+                assert!(begun.elapsed() >= Duration::from_millis(10), "{line} took {:?}", begun.elapsed());
+            }
+        }
+    });
+}
+
+/// A push wakes a client whose command runs as a transaction, so that what comes behind the push in its pipeline has
+/// to wait for a lock; and it is done with while the end of the pipeline is worked on.
+#[test]
+fn a_reply_that_is_made_while_its_connection_is_worked_on_is_not_lost() {
+    if skip_if(is_oracle(), "slots do not move there") {
+        return;
+    }
+    let server = start(2, "--enable-debug-command yes");
+    let mut admin = server.client();
+    for round in 0..12 {
+        for last in ["UNWATCH", "MULTI|DISCARD", "RESET", "CLIENT UNBLOCK 99999"] {
+            // One key of each shard, in slots of their own; then both lie on the first one.
+            let key = |shard: usize| {
+                let mut names = (0..).map(|number| format!("{shard}:{round}:{}:{number}", last.len()));
+                names.find(|name| usize::from(SlotId::of(name.as_bytes()).number()) / 8192 == shard).unwrap()
+            };
+            let (here, there) = (key(0), key(1));
+            let mut waiter = waiting(&server, &format!("BLPOP {here} {there} 0"), 1);
+            let slot = SlotId::of(there.as_bytes()).number();
+            assert_eq!(admin.ask(&format!("DEBUG SLOT-MOVE {slot} 0")), Value::ok());
+            let mut client = server.client();
+            let lines = [format!("WATCH {here}"), format!("RPUSH {here} v"), format!("LLEN {here}")];
+            let lines: Vec<&str> = lines.iter().map(String::as_str).chain(last.split('|')).collect();
+            let commands: Vec<Vec<&str>> = lines.iter().map(|line| line.split(' ').collect()).collect();
+            let replies = client.pipeline(&commands);
+            assert_eq!(replies[1].as_int(), Some(1), "{lines:?}");
+            assert_eq!(plain(&waiter.recv()), format!("*2[{here} v]"));
+            assert_eq!(client.ask("PING"), Value::simple("PONG"));
+        }
+    }
+}
+
+/// Wrong arguments can hide all keys of a command, and then no shard has to be asked.
+#[test]
+fn a_command_that_hides_its_keys_is_answered_behind_transactions() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let mut client = server.client();
+                    let mset = ["MSET", "a", "1", "b", "2", "c", "3", "d", "4"];
+                    while !is_over.load(Ordering::Relaxed) {
+                        client.pipeline(&[mset; 20]);
+                    }
+                });
+            }
+            let lines = [
+                "XREAD BLOCK 0 STREAMS s",
+                "XREADGROUP GROUP g c BLOCK 0 STREAMS s",
+                "BLMPOP 0 0 LEFT",
+                "BZMPOP 0 x a MIN",
+            ];
+            let wrong = (0..240).map(|number| lines[number % lines.len()]).find_map(|line| {
+                let reply = server.client().try_cmd(&line.split(' ').collect::<Vec<_>>());
+                (!reply.as_ref().is_ok_and(Value::is_error)).then_some((line, reply))
+            });
+            is_over.store(true, Ordering::Relaxed);
+            assert!(wrong.is_none(), "{wrong:?}");
+        });
+        let mut witness = server.client();
+        eventually("all have left", || client_count(&mut witness) == 1);
+    });
+}
+
+/// What a client has sent behind its blocking command is taken in, so that its end is seen.
+#[test]
+fn a_client_that_goes_while_it_waits_is_noticed_however_much_it_has_sent() {
+    with_shards(&SHARDS, |shards| {
+        let server = start(shards, "");
+        let mut witness = server.client();
+        let mut waiter = waiting(&server, "BLPOP k 0", 1);
+        for _ in 0..16 {
+            waiter.send_raw("*1\r\n$4\r\nPING\r\n".repeat(100_000));
+        }
+        drop(waiter);
+        await_blocked(&server, 0);
+        eventually("it has left", || client_count(&mut witness) == 1);
+        assert_eq!(witness.ask("RPUSH k v").as_int(), Some(1));
+        assert_eq!(witness.ask("LLEN k").as_int(), Some(1));
     });
 }
 

@@ -1,11 +1,11 @@
-//! Expiry as a client sees it: by the server's own clock, a key is gone from its millisecond on, for every command.
+//! Expiry as a client sees it: by the server's own clock, a key is gone as soon as its millisecond is over, for every command.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use testkit::{Client, Value};
 
-use crate::scene::{dialogue, eventually, start, with_shards};
+use crate::scene::{PATIENCE, dialogue, eventually, is_redis_70, start, with_shards};
 
 /// The server's clock in milliseconds.
 fn server_time_ms(client: &mut Client) -> i64 {
@@ -38,6 +38,38 @@ fn a_key_is_there_before_its_time_and_never_after() {
                 }
                 value.is_null()
             });
+        }
+    });
+}
+
+/// Asks without a pause until there is nothing.
+fn await_null(client: &mut Client, line: &str) {
+    let begun = Instant::now();
+    while !client.ask(line).is_null() {
+        assert!(begun.elapsed() < PATIENCE, "{line} goes on finding something");
+    }
+}
+
+/// Whoever has set a time must be able to count on it, to the last fraction of a millisecond.
+#[test]
+fn a_key_lives_at_least_as_long_as_it_was_given() {
+    const LIFE: Duration = Duration::from_millis(3);
+    with_shards(&[1, 2], |shards| {
+        let server = start(shards, "");
+        let mut client = server.client();
+        for _ in 0..40 {
+            let begun = Instant::now();
+            assert_eq!(client.ask("SET k v PX 3"), Value::ok());
+            await_null(&mut client, "GET k");
+            assert!(begun.elapsed() >= LIFE, "a key has lived {:?}", begun.elapsed());
+            if is_redis_70() {
+                continue;
+            }
+            let begun = Instant::now();
+            client.ask("HSET h f v");
+            assert!(!client.ask("HPEXPIRE h 3 FIELDS 1 f").is_error());
+            await_null(&mut client, "HGET h f");
+            assert!(begun.elapsed() >= LIFE, "a field has lived {:?}", begun.elapsed());
         }
     });
 }

@@ -19,6 +19,7 @@ mod config_order;
 mod connection_commands;
 mod crowd;
 mod disconnects;
+mod everybody_is_answered;
 mod eviction;
 mod expiry;
 mod killed_clients;

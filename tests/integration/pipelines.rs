@@ -77,6 +77,31 @@ fn a_hundred_thousand_commands_are_written_before_a_reply_is_read() {
     });
 }
 
+/// Replies of twice as many bytes as are kept for one client, and behind them more requests than the kernel's buffers
+/// take: the server must take them in although it executes nothing more for this client.
+#[test]
+fn a_pipeline_with_more_replies_than_are_kept_is_written_before_a_reply_is_read() {
+    const READS: usize = 1_600;
+    const PINGS: usize = 200_000;
+    let _alone = alone();
+    with_shards(&[1, 3], |shards| {
+        let server = start(shards, "");
+        let mut client = server.client();
+        let value = "v".repeat(20_000);
+        assert_eq!(client.cmd(&["SET", "k", &value]), Value::ok());
+        let mut bytes = Vec::new();
+        (0..READS).for_each(|_| encode_into(&mut bytes, &["GET", "k"]));
+        (0..PINGS).for_each(|_| encode_into(&mut bytes, &["PING", &value[..40]]));
+        client.send_raw(&bytes);
+        for index in 0..READS {
+            assert_eq!(client.recv(), Value::bulk(&value), "reply {index}");
+        }
+        for index in 0..PINGS {
+            assert_eq!(client.recv(), Value::bulk(&value[..40]), "reply {index}");
+        }
+    });
+}
+
 #[test]
 fn a_pipeline_with_errors_and_inline_commands_is_answered_in_order() {
     with_shards(&[1, 3], |shards| {

@@ -220,7 +220,7 @@ mod tests {
         check("SET a 1 EX 1 | INCR a | PROBE.EXPIRE a", "OK | :2 | 1001000");
         check("SET a 1 EX 1 | INCRBYFLOAT a 1.5 | PROBE.EXPIRE a", "OK | 2.5 | 1001000");
         check("SET a 1 EX 1 | APPEND a 1 | INCR a | PROBE.EXPIRE a", "OK | :2 | :12 | 1001000");
-        check("SET a 5 PX 1 | SLEEP 1 | INCR a | PROBE.EXPIRE a", "OK | :1 | -1");
+        check("SET a 5 PX 1 | SLEEP 2 | INCR a | PROBE.EXPIRE a", "OK | :1 | -1");
     }
 
     #[test]

@@ -213,7 +213,7 @@ mod tests {
         }
         let mut sandbox = Sandbox::new();
         sandbox.shard_mut().set_lazy_free(expire);
-        check_in(&mut sandbox, "SET a \"v\"*1000000 PX 5 | SLEEP 5 | GET a", "OK | (nil)");
+        check_in(&mut sandbox, "SET a \"v\"*1000000 PX 5 | SLEEP 6 | GET a", "OK | (nil)");
         assert_eq!(sandbox.shard().env().garbage.len(), 1);
         assert!(!sandbox.shard_mut().free_some(1));
     }
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn an_expired_key_is_there_for_nobody() {
-        let past = "SET a 1 | SET b 1 | PEXPIRE a 5 | SLEEP 5";
+        let past = "SET a 1 | SET b 1 | PEXPIRE a 5 | SLEEP 6";
         for (command, reply) in [
             ("DEL a b", ":1"),
             ("UNLINK a b", ":1"),

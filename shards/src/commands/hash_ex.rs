@@ -450,7 +450,7 @@ mod tests {
              | HMGET h a b c",
             ":1 | listpack | :1 | [:10 :10] | :1 | [:10 :-1] | :1 | [:-1 :10] | [6 3 5]",
         );
-        check("HSETEX h PX 5 FIELDS 3 a 1 a 2 b 3 | HGETALL h | SLEEP 5 | HGETALL h", ":1 | [a 2 b 3] | []")
+        check("HSETEX h PX 5 FIELDS 3 a 1 a 2 b 3 | HGETALL h | SLEEP 6 | HGETALL h", ":1 | [a 2 b 3] | []")
     }
 
     #[test]

@@ -432,7 +432,7 @@ mod tests {
 
     #[test]
     fn a_field_whose_time_is_over_is_gone_for_every_command() {
-        let prepared = "HSET h a 1 b 2 | HPEXPIRE h 5 FIELDS 1 a | SLEEP 5";
+        let prepared = "HSET h a 1 b 2 | HPEXPIRE h 5 FIELDS 1 a | SLEEP 6";
         for (command, reply) in [
             ("HGET h a", "(nil)"),
             ("HMGET h a b", "[(nil) 2]"),
@@ -457,7 +457,7 @@ mod tests {
             check(&format!("{prepared} | {command}"), &format!(":2 | [:1] | {reply}"));
         }
         check(
-            "HSET h a 1 | HPEXPIRE h 5 FIELDS 1 a | SLEEP 4 | HGET h a | SLEEP 1 | HGET h a",
+            "HSET h a 1 | HPEXPIRE h 5 FIELDS 1 a | SLEEP 5 | HGET h a | SLEEP 1 | HGET h a",
             ":1 | [:1] | 1 | (nil)",
         );
     }
@@ -465,7 +465,7 @@ mod tests {
     #[test]
     fn a_hash_goes_with_its_last_field() {
         let prepared =
-            "HSET h a 1 b 2 | EXPIRE h 100 | HPEXPIRE h 5 FIELDS 1 a | HPEXPIRE h 7 FIELDS 1 b | SLEEP 7";
+            "HSET h a 1 b 2 | EXPIRE h 100 | HPEXPIRE h 5 FIELDS 1 a | HPEXPIRE h 7 FIELDS 1 b | SLEEP 8";
         for (command, reply) in [
             ("HLEN h", ":0 | :0 | -1"),
             ("HGETALL h", "[] | :0 | -1"),
@@ -549,6 +549,7 @@ mod tests {
         for field in 0..1000 {
             sandbox.run(&format!("HSET h f{field} 1 | HPEXPIRE h {} FIELDS 1 f{field}", 1 + field % 10));
         }
+        sandbox.sleep(1);
         for ended in 1..10 {
             sandbox.sleep(1);
             check_in(&mut sandbox, "HLEN h", &format!(":{}", 1000 - 100 * ended));
@@ -564,7 +565,7 @@ mod tests {
         for field in 0..ended {
             sandbox.run(&format!("HSET h f{field} {field} | HPEXPIRE h 5 FIELDS 1 f{field}"));
         }
-        sandbox.sleep(5);
+        sandbox.sleep(6);
         sandbox
     }
 
@@ -640,8 +641,8 @@ mod tests {
         sandbox.run(
             "HSET h a 1 b 2 c 3 | HPEXPIRE h 5 FIELDS 3 a x b | HPEXPIRE h 0 FIELDS 1 c | HINCRBYFLOAT h b 1",
         );
-        sandbox.run("HSET h z 1 | SLEEP 5 | HINCRBY h a 1 | HPERSIST h FIELDS 1 a | HGET h b");
-        sandbox.run("HPEXPIRE h 1 FIELDS 2 a z | SLEEP 1 | HGET h a");
+        sandbox.run("HSET h z 1 | SLEEP 6 | HINCRBY h a 1 | HPERSIST h FIELDS 1 a | HGET h b");
+        sandbox.run("HPEXPIRE h 1 FIELDS 2 a z | SLEEP 2 | HGET h a");
         let effects = sandbox.shard_mut().take_effects().into_iter().flat_map(|group| group.effects);
         let texts: Vec<_> = effects
             .map(|effect| {
@@ -661,7 +662,7 @@ mod tests {
                 "HSET h z 1",
                 "HDEL h a b",
                 "HINCRBY h a 1",
-                "HPEXPIREAT h 1000006 FIELDS 2 a z",
+                "HPEXPIREAT h 1000007 FIELDS 2 a z",
                 "DEL h",
             ]
         );

@@ -11,6 +11,7 @@ use crate::encoding::member_table::{Field, FieldExpire, Fields};
 use crate::encoding::splice::Splice;
 use crate::entry::{EntryRef, Expire, NewValue, Packing, Value};
 use crate::error::CommandError;
+use crate::expires::is_over;
 use crate::keyspace::{EntryMut, Keyspace};
 use crate::object::{DataType, Object};
 
@@ -88,7 +89,7 @@ impl<'a> LiveFields<'a> {
     /// True when there is something that must not be seen.
     #[inline]
     pub(super) fn hides(self) -> bool {
-        self.fields.next_expire_ms().is_some_and(|at_ms| at_ms <= self.now_ms)
+        self.fields.next_expire_ms().is_some_and(|at_ms| is_over(at_ms, self.now_ms))
     }
 
     /// True when at least half of what is stored is hidden, so that draws would mostly miss.
@@ -98,7 +99,7 @@ impl<'a> LiveFields<'a> {
 
     #[inline]
     fn is_live(self, field: &Field<'_>) -> bool {
-        field.expire_ms.is_none_or(|at_ms| at_ms > self.now_ms)
+        field.expire_ms.is_none_or(|at_ms| !is_over(at_ms, self.now_ms))
     }
 
     #[inline]

@@ -251,7 +251,7 @@ mod tests {
     fn a_key_that_is_not_there_is_nothing() {
         for subcommand in ["ENCODING", "FREQ", "IDLETIME", "REFCOUNT"] {
             check(&format!("OBJECT {subcommand} a"), "(nil)");
-            check(&format!("SET a 1 PX 5 | SLEEP 5 | object {subcommand} a"), "OK | (nil)");
+            check(&format!("SET a 1 PX 5 | SLEEP 6 | object {subcommand} a"), "OK | (nil)");
             let error =
                 format!("-ERR wrong number of arguments for 'object|{}' command", subcommand.to_lowercase());
             check(&format!("OBJECT {subcommand}"), &error);

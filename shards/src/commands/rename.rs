@@ -285,7 +285,7 @@ mod tests {
             "OK | OK | :0 | 1 | OK | :0 | :1 | 2 | 1",
         );
         check(
-            "SET a 1 PX 5 | SET b 2 PX 5 | SLEEP 5 | RENAME a c | SET a 3 | RENAMENX a b | GET b | PTTL b",
+            "SET a 1 PX 5 | SET b 2 PX 5 | SLEEP 6 | RENAME a c | SET a 3 | RENAMENX a b | GET b | PTTL b",
             &format!("OK | OK | {none} | OK | :1 | 3 | :-1"),
         );
     }
@@ -313,7 +313,7 @@ mod tests {
             "SET a 1 PX 100 | MOVE a 2 | EXISTS a | MOVE a 2 | SET a 2 | MOVE a 2 | GET a | DB 2 | GET a | PTTL a",
             "OK | :1 | :0 | :0 | OK | :0 | 2 | 1 | :100",
         );
-        check("DB 2 | SET a 1 PX 5 | DB 0 | SET a 2 | SLEEP 5 | MOVE a 2 | DB 2 | GET a", "OK | OK | :1 | 2");
+        check("DB 2 | SET a 1 PX 5 | DB 0 | SET a 2 | SLEEP 6 | MOVE a 2 | DB 2 | GET a", "OK | OK | :1 | 2");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::command::flags::{self, acl};
 use crate::command::{Arg, ArgKind, Arity, Combined, CommandSpec, DataCommand, RequestPolicy};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
+use crate::expires::is_over;
 use crate::glob;
 use crate::num;
 use crate::reply::Reply;
@@ -84,7 +85,7 @@ fn matches(pattern: Option<&[u8]>, key: &[u8]) -> bool {
 
 fn keys(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let now_ms = ctx.keys.now_ms();
-    let is_alive = |expire_ms: Option<u64>| expire_ms.is_none_or(|at_ms| at_ms > now_ms);
+    let is_alive = |expire_ms: Option<u64>| expire_ms.is_none_or(|at_ms| !is_over(at_ms, now_ms));
     let mut found = Reply::default();
     let mut count = 0;
     for entry in ctx.keys.db().entries() {
@@ -281,11 +282,11 @@ mod tests {
 
     #[test]
     fn keys_whose_time_is_over_never_come_out() {
-        let some_expired = "SET a 1 | SET b 1 PX 5 | SET c 1 PX 6 | SLEEP 5 | ";
+        let some_expired = "SET a 1 | SET b 1 PX 5 | SET c 1 PX 6 | SLEEP 6 | ";
         check(&format!("{some_expired}SCAN 0 | DBSIZE"), "OK | OK | OK | [0 [c a]] | :2");
         check(&format!("{some_expired}SCAN 0 MATCH b | DBSIZE"), "OK | OK | OK | [0 []] | :2");
         check(&format!("{some_expired}KEYS b | DBSIZE"), "OK | OK | OK | [] | :3");
-        check("SET a 1 PX 5 | SET b 1 PX 5 | SLEEP 5 | RANDOMKEY | DBSIZE", "OK | OK | (nil) | :0");
+        check("SET a 1 PX 5 | SET b 1 PX 5 | SLEEP 6 | RANDOMKEY | DBSIZE", "OK | OK | (nil) | :0");
         for shards in [1, 3] {
             let mut sandbox = Sandbox::of_shards(shards);
             sandbox.run(some_expired.trim_end_matches(" | "));

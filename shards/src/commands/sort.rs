@@ -453,7 +453,7 @@ mod tests {
             ("SORT l BY w_* STORE l | LRANGE l 0 -1", ":5 | [5 4 3 2 1]"),
             ("SORT l BY w_* GET * STORE n_1 | LRANGE n_1 0 -1", ":5 | [\"\" \"\" \"\" \"\" \"\"]"),
             (
-                "EXPIRE w_1 10 | HPEXPIRE h_2x 10000 FIELDS 1 f | SLEEP 10000 | SORT l BY w_* | SORT l BY h_*x->f",
+                "EXPIRE w_1 10 | HPEXPIRE h_2x 10000 FIELDS 1 f | SLEEP 10001 | SORT l BY w_* | SORT l BY h_*x->f",
                 ":1 | [:1] | [1 5 4 3 2] | [2 5 4 3 1]",
             ),
         ] {

@@ -287,14 +287,14 @@ mod tests {
         let set = operation(&("SET a 1 PX 5", "+OK", 1, 1));
         let read_sees = |value, at| operation(&("GET a", value, at, at));
         let is_possible = |history: &[Operation<Call>]| serial_order::<Model>(history).is_some();
-        assert!(is_possible(&[set.clone(), tick(start_ms + 4, 2), read_sees("1", 3)]));
-        assert!(!is_possible(&[set.clone(), tick(start_ms + 4, 2), read_sees("nil", 3)]));
-        assert!(is_possible(&[set.clone(), tick(start_ms + 5, 2), read_sees("nil", 3)]));
-        assert!(!is_possible(&[set.clone(), tick(start_ms + 5, 2), read_sees("1", 3)]));
+        assert!(is_possible(&[set.clone(), tick(start_ms + 5, 2), read_sees("1", 3)]));
+        assert!(!is_possible(&[set.clone(), tick(start_ms + 5, 2), read_sees("nil", 3)]));
+        assert!(is_possible(&[set.clone(), tick(start_ms + 6, 2), read_sees("nil", 3)]));
+        assert!(!is_possible(&[set.clone(), tick(start_ms + 6, 2), read_sees("1", 3)]));
         // That it goes is a change for those who watch it.
         let watch = operation(&("WATCH@1 a", "+OK", 2, 2));
         let exec = |reply| operation(&("EXEC@1 GET b", reply, 4, 4));
-        let history = |reply| [set.clone(), watch.clone(), tick(start_ms + 5, 3), exec(reply)];
+        let history = |reply| [set.clone(), watch.clone(), tick(start_ms + 6, 3), exec(reply)];
         assert!(is_possible(&history("*-1")));
         assert!(!is_possible(&history("*nil")));
     }

@@ -272,7 +272,7 @@ impl Model {
 
     fn expire(&mut self, db: usize, key: &str) {
         let now_ms = self.now_ms(key);
-        if self.dbs[db].get(key).and_then(|value| value.expire_ms).is_some_and(|at_ms| at_ms <= now_ms) {
+        if self.dbs[db].get(key).and_then(|value| value.expire_ms).is_some_and(|at_ms| at_ms < now_ms) {
             self.remove(db, key);
         }
     }
@@ -293,6 +293,10 @@ impl Model {
     }
 
     fn set_expire(&mut self, db: usize, key: &str, expire_ms: Option<u64>) -> bool {
+        // A time that is not to come deletes.
+        if expire_ms.is_some_and(|at_ms| at_ms <= self.now_ms(key)) {
+            return self.remove(db, key);
+        }
         let value = self.dbs[db].get(key).cloned();
         let is_there = value.is_some();
         value.into_iter().for_each(|value| self.put(db, key, Value { expire_ms, ..value }));

@@ -9,6 +9,7 @@
 mod blocking;
 mod dispatch;
 mod moves;
+mod owners;
 
 use std::collections::VecDeque;
 
@@ -25,6 +26,9 @@ use crate::txn::coordinator::{Coordinator, Owners};
 use crate::txn::slot_move::{MoveMessage, SlotMap, SlotMoves};
 use crate::txn::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Watched};
 use crate::walk::Walk;
+
+/// Steps between two looks at what waits. To look costs as much as some steps.
+const STEPS_PER_LOOK: u64 = 7;
 
 /// What one worker sends another.
 enum Hop {
@@ -135,6 +139,8 @@ pub struct Events {
     pub direct_execs: usize,
     /// EXEC that did not run because of WATCH.
     pub broken_watches: usize,
+    /// Locks granted.
+    pub grants: usize,
     /// Locks refused.
     pub refused: usize,
     /// Lent entries that came home unused.
@@ -161,6 +167,7 @@ impl Events {
         self.transactions += other.transactions;
         self.direct_execs += other.direct_execs;
         self.broken_watches += other.broken_watches;
+        self.grants += other.grants;
         self.refused += other.refused;
         self.lent_in_vain += other.lent_in_vain;
         self.parked += other.parked;
@@ -382,6 +389,7 @@ impl Node {
                 && worker.walks_later.is_empty()
                 && worker.unwatch_later.is_empty()
         };
+        self.assert_that_all_have_owners();
         self.queues.iter().all(VecDeque::is_empty) && self.workers.iter().all(is_quiet)
     }
 
@@ -418,6 +426,9 @@ impl Node {
             Choice::Arrive(_) => {}
         }
         (0..self.workers.len()).for_each(|worker| self.publish_notices(worker));
+        if self.steps.is_multiple_of(STEPS_PER_LOOK) {
+            self.assert_that_all_have_owners();
+        }
         true
     }
 
@@ -464,6 +475,7 @@ impl Node {
     fn handle_txn(&mut self, from: ShardId, to: ShardId, message: TxnMessage) {
         match &message {
             TxnMessage::Refused(..) => self.events.refused += 1,
+            TxnMessage::Granted(..) => self.events.grants += 1,
             TxnMessage::Cancel(_, Some(lent)) if !lent.entries.is_empty() => self.events.lent_in_vain += 1,
             _ => {}
         }

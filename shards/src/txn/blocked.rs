@@ -16,7 +16,7 @@ use super::slot_move::MOVING;
 use super::waiters::{Waiter, Wake};
 use super::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Work};
 use crate::blocking::Block;
-use crate::command::keys;
+use crate::command::{flags, keys};
 use crate::error::CommandError;
 use crate::reply::Reply;
 use crate::shard::Shard;
@@ -72,10 +72,19 @@ impl BlockedClients {
             return false;
         }
         if block.timeout_ms > 0 {
-            blocked.deadline_ms = now_ms.saturating_add(block.timeout_ms);
+            // The millisecond that has begun does not count: a wait may be late, but never early (Redis:
+            // handleBlockedClientsTimeout, which waits until the time is past).
+            blocked.deadline_ms = now_ms.saturating_add(block.timeout_ms).saturating_add(1);
             self.deadlines.insert((blocked.deadline_ms, client));
         }
         true
+    }
+
+    /// The command of a client that waits, if it takes nothing from its keys, so that it can be run without asking whether
+    /// the client is still there.
+    pub(super) fn reading_call(&self, client: ClientId) -> Option<Box<OwnedCall>> {
+        let call = &self.of_client.get(&client)?.call;
+        (!call.command.spec.has(flags::WRITE)).then(|| Box::new(call.clone()))
     }
 
     fn remove(&mut self, client: ClientId) -> Option<Blocked> {
@@ -167,7 +176,7 @@ impl Coordinator {
     /// Ends a blocking command without its having run. Returns its ticket and reply, unless the client is in none. With
     /// `only_waiting` a command is left alone that is still looking at its keys for the first time.
     ///
-    /// [`Coordinator::take_served`] comes before: what has been taken for the client is its.
+    /// [`Coordinator::take_replies`] comes before: what has been taken for the client is its.
     pub fn end_blocking(
         &mut self,
         client: ClientId,
@@ -218,18 +227,23 @@ impl Coordinator {
         }
     }
 
-    /// Takes what this worker's shard has done for waiting clients: the replies of those that it has served, with their
-    /// tickets. Messages go to `out`.
-    pub fn take_served(&mut self, shard: &mut Shard, out: &mut Outbox) -> Vec<(Ticket, Reply)> {
+    /// Lets this worker's shard serve whoever it can, and takes the replies as [`Coordinator::take_replies`] does. Messages go
+    /// to `out`.
+    pub fn take_served(
+        &mut self,
+        shard: &mut Shard,
+        out: &mut Outbox,
+    ) -> impl Iterator<Item = (Ticket, Reply)> + use<> {
         shard.serve_news();
         shard.take_wakes(out);
-        let served = shard.take_served().into_iter();
-        served
-            .map(|(client, ticket, reply)| {
-                self.blocked.remove(client);
-                (ticket, reply)
-            })
-            .collect()
+        self.take_replies(shard)
+    }
+
+    /// Takes the replies of clients that this worker's shard has served already, with their tickets.
+    pub fn take_replies(&mut self, shard: &mut Shard) -> impl Iterator<Item = (Ticket, Reply)> + use<> {
+        let served = shard.take_served();
+        served.iter().for_each(|(client, ..)| _ = self.blocked.remove(*client));
+        served.into_iter().map(|(_, ticket, reply)| (ticket, reply))
     }
 
     /// The clients whose time is over.
@@ -246,6 +260,15 @@ impl Coordinator {
     /// True for a client that waits.
     pub fn is_waiting(&self, client: ClientId) -> bool {
         self.blocked.of_client.get(&client).is_some_and(|blocked| blocked.waits)
+    }
+
+    /// The clients in blocking commands, with their tickets and whether the shards of their keys are to know of them.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn blocked(&self) -> impl Iterator<Item = (ClientId, Ticket, bool)> {
+        self.blocked
+            .of_client
+            .iter()
+            .map(|(&client, blocked)| (client, blocked.ticket, blocked.waits && !blocked.is_tried))
     }
 
     /// How many clients wait.

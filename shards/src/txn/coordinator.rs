@@ -15,6 +15,7 @@ use crate::blocking::Block;
 use crate::command::keys::KeyPosition;
 use crate::db::Change;
 use crate::effects::Stamp;
+use crate::expires::is_over;
 use crate::notify::Notice;
 use crate::reply::Reply;
 use crate::shard::Shard;
@@ -117,6 +118,28 @@ impl Coordinator {
         self.deferred.len()
     }
 
+    /// The tickets of transactions that are under way or wait for a slot.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn tickets(&self) -> impl Iterator<Item = Ticket> {
+        self.txns.values().chain(&self.deferred).map(|txn| txn.ticket)
+    }
+
+    /// The transactions of clients that are under way, each with the participants whose word is missing: to grant or to
+    /// have done.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = (TxId, Vec<ShardId>)> {
+        self.txns.iter().filter(|(_, txn)| !matches!(txn.work, Work::Move(..))).map(|(&txid, txn)| {
+            let missing = |part: &&Participant| !part.granted || part.reply.is_none();
+            (txid, txn.participants.iter().filter(missing).map(|part| part.shard).collect())
+        })
+    }
+
+    /// True for a transaction under way.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn knows(&self, txid: TxId) -> bool {
+        self.txns.contains_key(&txid)
+    }
+
     /// Starts a command over several shards. The result comes by [`Coordinator::handle`], with `ticket`.
     pub fn start(
         &mut self,
@@ -190,6 +213,8 @@ impl Coordinator {
                 out.push((*to, TxnMessage::Lock(txid, Part::Arrive(*slot))));
             }
         }
+        // Only the answers of participants take a transaction on: without one it would never end.
+        assert!(!txn.participants.is_empty(), "a transaction has a participant");
         if txn.participants.iter().any(|part| part.shard == MOVING) {
             out.truncate(sent);
             self.deferred.push(txn);
@@ -236,6 +261,10 @@ impl Coordinator {
                 txn.participants[part].awaited.push(db, key);
             }
             txn.part_of_key.push(part);
+        }
+        if txn.participants.is_empty() {
+            // Wrong arguments can hide all keys: the handler says what is wrong, here.
+            part_of(&mut txn.participants, self.shard);
         }
         if txn.method == Method::Split {
             let calls = split(call, &self.positions, &txn.part_of_key, txn.participants.len());
@@ -315,6 +344,13 @@ impl Coordinator {
             TxnMessage::Wake(wake) => {
                 self.woken(from, wake, owners, shard, out);
                 None
+            }
+            TxnMessage::Read(client, ticket, reply) => {
+                let is_wanted = self.blocked.is_wanted(client, ticket);
+                is_wanted.then(|| {
+                    self.blocked.has_run(client);
+                    (ticket, reply)
+                })
             }
             _ => {
                 debug_assert!(false, "a message for a participant");
@@ -408,7 +444,7 @@ impl Coordinator {
     ) -> Option<(Ticket, Reply)> {
         let Txn { ticket, work, method, blocking, mut participants, .. } = txn;
         // Meanwhile it may have become late.
-        let is_watch_broken = txn.is_watch_broken || txn.watch_ends_ms <= shard.now_ms();
+        let is_watch_broken = txn.is_watch_broken || is_over(txn.watch_ends_ms, shard.now_ms());
         let mut slots: Vec<Option<SlotSet>> = Vec::with_capacity(participants.len());
         for part in &mut participants {
             let lent = part.lent.take().unwrap_or_default();
@@ -439,10 +475,11 @@ impl Coordinator {
         if let Some(client) = blocking.filter(|_| is_wanted) {
             (outcome, result) = self.outcome(client, ticket, result, shard);
         }
+        let is_only = participants.len() == 1;
         for ((part, slots), notices) in participants.iter_mut().zip(slots).zip(notices) {
             let slots = slots.map(|slots| shard.lend_slots(slots));
             let lent = Lent { entries: shard.lend(&part.keys), slots };
-            let wait = outcome.for_participant(part);
+            let wait = outcome.for_participant(part, is_only);
             let mut back = Return { lent, clock, client, wait, notices, ..Return::default() };
             for (db, key) in part.keys.iter() {
                 // A key that several participants were asked for does not exist: each key has one owner.
@@ -486,7 +523,8 @@ impl Coordinator {
             return (Outcome::Nothing, None);
         }
         let (keys, awaited) = (Keys::default(), Keys::default());
-        (Outcome::Waits(Waiter { client, ticket, wanted, wakes_on_removal, keys, awaited }), None)
+        let waiter = Waiter { client, ticket, wanted, wakes_on_removal, keys, awaited };
+        (Outcome::Waits(Box::new(waiter), self.blocked.reading_call(client)), None)
     }
 }
 
@@ -532,20 +570,22 @@ impl Work {
 /// What a transaction means for the client whose blocking command it runs.
 enum Outcome {
     Nothing,
-    /// It waits from now on; without the keys.
-    Waits(Waiter),
+    /// It waits from now on; without the keys, and with the command if it takes nothing.
+    Waits(Box<Waiter>, Option<Box<OwnedCall>>),
     /// It had waited.
     Ends(ClientId, Ticket),
 }
 
 impl Outcome {
-    fn for_participant(&self, part: &mut Participant) -> Option<Wait> {
+    /// `is_only`: no other participant has keys of the command.
+    fn for_participant(&self, part: &mut Participant, is_only: bool) -> Option<Wait> {
         match self {
             Outcome::Nothing => None,
-            Outcome::Waits(_) if part.awaited.is_empty() => None,
-            Outcome::Waits(waiter) => {
+            Outcome::Waits(..) if part.awaited.is_empty() => None,
+            Outcome::Waits(waiter, reading) => {
                 let (keys, awaited) = (part.keys.clone(), std::mem::take(&mut part.awaited));
-                Some(Wait::Begin(Waiter { keys, awaited, ..waiter.clone() }))
+                let waiter = Box::new(Waiter { keys, awaited, ..Waiter::clone(waiter) });
+                Some(Wait::Begin(waiter, reading.clone().filter(|_| is_only)))
             }
             Outcome::Ends(client, ticket) => Some(Wait::End(*client, *ticket)),
         }
@@ -684,6 +724,15 @@ mod tests {
         assert_eq!(locks(&out).1, [(1, "mset a 1 a 3".into()), (2, "mset b 2 c 4".into())]);
         let (_, _, out) = started("msetnx b 2 a 1 c 3", Method::Gather);
         assert_eq!(locks(&out).1, [(2, "b c".into()), (1, "a".into())]);
+    }
+
+    #[test]
+    fn a_command_whose_keys_cannot_be_found_has_a_participant_all_the_same() {
+        for (line, method) in [("blmpop 0 0 left", Method::Gather), ("mset", Method::Split)] {
+            let (coordinator, shard, out) = started(line, method);
+            assert_eq!((coordinator.transactions(), locks(&out).1.len()), (1, 1), "{line}");
+            assert_eq!(locks(&out).1[0].0, shard.id.0, "{line}");
+        }
     }
 
     #[test]

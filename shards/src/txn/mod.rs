@@ -217,7 +217,7 @@ pub struct Grant {
     pub lent: Option<Lent>,
     /// A watched key has changed: the transaction must not run.
     pub is_watch_broken: bool,
-    /// From this moment on it must not either, in milliseconds since 1970: the time of a watched key is over then.
+    /// Behind this moment it must not either, in milliseconds since 1970: the time of a watched key is over then.
     pub watch_ends_ms: Option<u64>,
     /// The participant's clock: the transaction's effects come later.
     pub clock: u64,
@@ -269,16 +269,39 @@ pub enum TxnMessage {
     Unwatch(Watched),
     /// To the coordinator of a client that waits: one of its keys has changed.
     Wake(Wake),
+    /// To the coordinator of a client that waits: the reply to its command of this ticket, which takes nothing and has been run
+    /// where its keys are.
+    Read(ClientId, Ticket, Reply),
     /// To the owner of keys: the client waits no more in the command of this ticket.
     Unwait(ClientId, Ticket),
 }
 
 impl TxnMessage {
+    /// The transaction that it is about, if it is about one.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn txid(&self) -> Option<TxId> {
+        match self {
+            TxnMessage::Lock(txid, _)
+            | TxnMessage::Granted(txid, _)
+            | TxnMessage::Refused(txid, _)
+            | TxnMessage::Cancel(txid, _)
+            | TxnMessage::Run(txid, _)
+            | TxnMessage::Done(txid, _)
+            | TxnMessage::Restore(txid, _)
+            | TxnMessage::Wake(Wake { txid, .. }) => Some(*txid),
+            TxnMessage::Unwatch(_) | TxnMessage::Read(..) | TxnMessage::Unwait(..) => None,
+        }
+    }
+
     /// True for what participants tell the coordinator.
     pub fn is_for_coordinator(&self) -> bool {
         matches!(
             self,
-            TxnMessage::Granted(..) | TxnMessage::Refused(..) | TxnMessage::Done(..) | TxnMessage::Wake(_)
+            TxnMessage::Granted(..)
+                | TxnMessage::Refused(..)
+                | TxnMessage::Done(..)
+                | TxnMessage::Wake(_)
+                | TxnMessage::Read(..)
         )
     }
 }

@@ -174,6 +174,18 @@ impl Shard {
         !self.txn.locks.is_idle() && self.txn.locks.is_claimed(Fingerprint::of_slot(slot))
     }
 
+    /// The transactions that hold or await locks here, with their coordinators.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn locking(&self) -> impl Iterator<Item = (TxId, ShardId)> {
+        self.txn.parts.iter().map(|(&txid, active)| (txid, active.coordinator))
+    }
+
+    /// The tickets of commands that wait for a lock here.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn parked_tickets(&self) -> impl Iterator<Item = Ticket> {
+        self.txn.locks.parked().map(|parked| parked.ticket)
+    }
+
     /// The replies of commands that had been parked and have run since the last call.
     pub fn take_completed(&mut self) -> Vec<(Ticket, Reply)> {
         std::mem::take(&mut self.txn.completed)
@@ -261,7 +273,8 @@ impl Shard {
             TxnMessage::Granted(..)
             | TxnMessage::Refused(..)
             | TxnMessage::Done(..)
-            | TxnMessage::Wake(_) => {
+            | TxnMessage::Wake(_)
+            | TxnMessage::Read(..) => {
                 debug_assert!(false, "a message for a coordinator");
             }
         }
@@ -427,7 +440,7 @@ impl Shard {
         changed
     }
 
-    /// The first moment at which one of these keys is over that are not yet, in milliseconds since 1970.
+    /// The first time of those of these keys that are not over yet, in milliseconds since 1970.
     fn first_expiry_ms(&mut self, watched: &Watched) -> Option<u64> {
         let expiry_ms = |(db, key)| {
             let space = self.keyspace(db);

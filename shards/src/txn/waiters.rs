@@ -1,6 +1,8 @@
 //! The shard's side of blocking commands: clients that wait for its keys are served when one of these has changed.
 //!
-//! A client whose keys all lie on the shard of its own worker is served here: its command is run again. Any other is
+//! A client whose keys all lie on the shard of its own worker is served here: its command is run again. So is a client of
+//! another worker whose keys all lie here and whose command takes nothing from them (XREAD): many readers of one stream do
+//! not wait for each other, and what is read for a client that has gone is lost to nobody. Any other is
 //! *woken*: the shard locks the client's keys under a number of its own, lends their entries to the client's coordinator,
 //! and tells it to run the command as a transaction under that number ([`super::blocked`]). So nobody takes in between
 //! what the client was woken for; the coordinator, which knows whether the client is still there and whether another
@@ -17,6 +19,8 @@ use crate::db::DbIndex;
 use crate::object::DataType;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard};
+#[cfg(any(test, feature = "testing"))]
+use crate::slot::ShardId;
 use crate::slot::{SlotId, SlotSet};
 use crate::waiting::{AwaitedOfSlots, Ready};
 use crate::watch::ClientId;
@@ -45,7 +49,8 @@ pub struct Waiter {
 #[derive(Debug)]
 struct Waiting {
     waiter: Waiter,
-    /// The command, for a client that is served here.
+    /// The command, when it can be run here without further ado: all its keys lie here, and the client is one of this
+    /// worker or the command takes nothing.
     call: Option<Box<OwnedCall>>,
     /// The change at which it was tried last.
     tried: u64,
@@ -56,8 +61,8 @@ struct Waiting {
 /// What a participant is told, with the return of what it has lent, of the client whose command it was.
 #[derive(Debug)]
 pub enum Wait {
-    /// It waits from now on.
-    Begin(Waiter),
+    /// It waits from now on. With the command, if that takes nothing and all its keys lie here.
+    Begin(Box<Waiter>, Option<Box<OwnedCall>>),
     /// It waits no more: the command of this ticket has run.
     End(ClientId, Ticket),
 }
@@ -110,7 +115,8 @@ impl Shard {
         self.env_mut().block.take()
     }
 
-    /// A client waits from now on. `call`: its command, if all its keys lie here and it is a client of this worker.
+    /// A client waits from now on. `call`: its command, if all its keys lie here and it is a client of this worker or the
+    /// command takes nothing.
     pub fn wait(&mut self, waiter: Waiter, call: Option<Box<OwnedCall>>) {
         let client = waiter.client;
         self.unwait(client, None);
@@ -153,6 +159,18 @@ impl Shard {
     /// Moves the messages to the coordinators of clients that were woken to `out`.
     pub fn take_wakes(&mut self, out: &mut Outbox) {
         out.append(&mut self.waiters().wakes);
+    }
+
+    /// The clients that wait here, with the tickets of their commands.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (ClientId, Ticket)> {
+        self.waiters_ref().of_client.iter().map(|(&client, waiting)| (client, waiting.waiter.ticket))
+    }
+
+    /// The messages about clients that were woken or have read, which are still to be sent.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn unsent(&self) -> impl Iterator<Item = &(ShardId, TxnMessage)> {
+        self.waiters_ref().wakes.iter()
     }
 
     /// How many clients wait here.
@@ -253,7 +271,12 @@ impl Shard {
         let mut reply = Reply::new(call.resp3);
         if self.try_blocking(call.as_call(), &mut reply).is_none() {
             self.unwait(client, None);
-            self.waiters().served.push((client, ticket, reply));
+            if ticket.worker == self.id {
+                self.waiters().served.push((client, ticket, reply));
+            } else {
+                let read = TxnMessage::Read(client, ticket, reply);
+                self.waiters().wakes.push((ticket.worker, read));
+            }
             return true;
         }
         if let Some(waiting) = self.waiters().of_client.get_mut(&client) {
@@ -290,7 +313,7 @@ impl Shard {
     /// What a participant is told of a client with the return of what it has lent.
     pub(super) fn take_wait(&mut self, wait: Option<Wait>) {
         match wait {
-            Some(Wait::Begin(waiter)) => self.wait(waiter, None),
+            Some(Wait::Begin(waiter, reading)) => self.wait(*waiter, reading),
             Some(Wait::End(client, ticket)) => self.unwait(client, Some(ticket)),
             None => {}
         }

@@ -37,11 +37,11 @@ impl ExpireIndex {
         self.runs.last_key_value()?.1.last().copied()
     }
 
-    /// The number of endings at `now_ms` or before.
-    pub(super) fn count_until(&self, now_ms: u64) -> usize {
-        let begun = self.runs.values().take_while(|run| run.first().is_some_and(|first| first.0 <= now_ms));
+    /// The number of endings before `now_ms`.
+    pub(super) fn count_before(&self, now_ms: u64) -> usize {
+        let begun = self.runs.values().take_while(|run| run.first().is_some_and(|first| first.0 < now_ms));
         let counts = begun.map(|run| match run.last() {
-            Some(last) if last.0 > now_ms => run.partition_point(|ending| ending.0 <= now_ms),
+            Some(last) if last.0 >= now_ms => run.partition_point(|ending| ending.0 < now_ms),
             _ => run.len(),
         });
         counts.sum()
@@ -129,8 +129,8 @@ mod tests {
                     model.sort_unstable();
                     assert_eq!(index.iter().collect::<Vec<_>>(), model);
                     let now_ms = random.bits() % times;
-                    let count = model.iter().filter(|ending| ending.0 <= now_ms).count();
-                    assert_eq!(index.count_until(now_ms), count);
+                    let count = model.iter().filter(|ending| ending.0 < now_ms).count();
+                    assert_eq!(index.count_before(now_ms), count);
                     let ends = (model.first().copied(), model.last().copied());
                     assert_eq!((index.len(), index.first(), index.last()), (model.len(), ends.0, ends.1));
                 }

@@ -248,17 +248,17 @@ impl Fields {
         self.expires.first().map(|(at_ms, _)| at_ms)
     }
 
-    /// How many fields have an expire of `now_ms` or earlier. Cheap: a step for some hundred of them.
+    /// How many fields have an expire before `now_ms`. Cheap: a step for some hundred of them.
     pub fn over_len(&self, now_ms: u64) -> usize {
-        self.expires.count_until(now_ms)
+        self.expires.count_before(now_ms)
     }
 
-    /// True when every field has an expire, and none is later than `now_ms`.
+    /// True when every field has an expire, all before `now_ms`.
     pub fn is_over(&self, now_ms: u64) -> bool {
-        self.expires.len() == self.len() && self.expires.last().is_none_or(|(at_ms, _)| at_ms <= now_ms)
+        self.expires.len() == self.len() && self.expires.last().is_none_or(|(at_ms, _)| at_ms < now_ms)
     }
 
-    /// Removes up to `budget` fields whose expire is `now_ms` or earlier, in the order of their expires, after
+    /// Removes up to `budget` fields whose expire is before `now_ms`, in the order of their expires, after
     /// `visit` has seen each. Returns how many: as many as `budget` means that there may be more.
     pub fn remove_expired(
         &mut self,
@@ -269,7 +269,7 @@ impl Fields {
     ) -> usize {
         let mut removed = 0;
         while removed < budget {
-            let Some((at_ms, hash)) = self.expires.first().filter(|(at_ms, _)| *at_ms <= now_ms) else {
+            let Some((at_ms, hash)) = self.expires.first().filter(|(at_ms, _)| *at_ms < now_ms) else {
                 break;
             };
             let place = self.find_expiring(hash, at_ms, &hash_of);

@@ -93,7 +93,7 @@ impl Scene {
             lists.push(LISTS[self.random.below(LISTS.len())]);
         }
         let timeout = ["0", "0", "0.005"][self.random.below(3)];
-        let form = self.random.below(5);
+        let form = self.random.below(6);
         let consumer = &mut self.consumers[which];
         consumer.moves = form == 0;
         let line = match form {
@@ -103,6 +103,8 @@ impl Scene {
             }
             1 => format!("BLMPOP {timeout} {} {} LEFT COUNT 2", lists.len(), lists.join(" ")),
             2 => format!("LMPOP {} {} LEFT", lists.len(), lists.join(" ")),
+            // Its keys cannot be found, so no shard has to be asked.
+            3 => format!("BLMPOP {timeout} 0 {} LEFT", lists.join(" ")),
             _ => format!("BLPOP {} {timeout}", lists.join(" ")),
         };
         consumer.left -= 1;
@@ -162,7 +164,7 @@ impl Scene {
             let wire = on_the_wire(&finished.reply);
             if wire.starts_with(b"-") {
                 let text = String::from_utf8_lossy(&wire).into_owned();
-                assert!(text.starts_with("-UNBLOCKED"), "{text}");
+                assert!(text.starts_with("-UNBLOCKED") || text.starts_with("-ERR numkeys"), "{text}");
                 continue;
             }
             let taken: Vec<String> =
@@ -250,6 +252,85 @@ fn each_element_is_taken_once_and_nobody_waits_for_what_is_there() {
     if let Some(events) = for_each_seed(test, 400, elements_are_taken_once) {
         assert!(events.refused > 100 && events.lent_in_vain > 20 && events.moves > 200, "{events:?}");
         assert!(events.parked > 100 && events.deferred > 10, "{events:?}");
+    }
+}
+
+/// Those who read one stream from another shard all have their replies when the news has come once: no reader keeps the
+/// stream from the next one.
+#[test]
+fn readers_elsewhere_do_not_wait_for_each_other() {
+    let mut random = Random::new(1);
+    let mut node = Node::new(3, 512 << 20);
+    node.set_now(START_MS);
+    let rest = |node: &mut Node, random: &mut Random| while node.step_at_random(random) {};
+    let owner = node.owner(b"s");
+    let readers: Vec<usize> = (0..30).map(|at| node.connect(ShardId(at % 3))).collect();
+    for &reader in &readers {
+        send(&mut node, reader, "XREAD BLOCK 0 STREAMS s $");
+    }
+    // One of them reads two streams, which may lie on two shards.
+    let both = node.connect(owner);
+    send(&mut node, both, "XREAD BLOCK 0 STREAMS s t $ $");
+    rest(&mut node, &mut random);
+    assert_eq!(node.waiting_clients(), readers.len() + 1);
+    let is_served = |node: &mut Node, reader: usize| {
+        let finished = node.take_reply(reader)?;
+        assert!(on_the_wire(&finished.reply).starts_with(b"*1\r\n*2\r\n$1\r\ns\r\n"));
+        Some(())
+    };
+    let before = node.events();
+    let writer = node.connect(owner);
+    send(&mut node, writer, "XADD s 1-1 f v");
+    rest(&mut node, &mut random);
+    for &reader in readers.iter().chain([&both]) {
+        assert!(is_served(&mut node, reader).is_some(), "reader {reader} has nothing");
+    }
+    assert!(node.is_quiet() && node.waiting_clients() == 0);
+    let transactions = node.events().grants - before.grants;
+    assert!(transactions <= 3, "{transactions} locks were granted for {} readers", readers.len() + 1);
+}
+
+/// The word that a client may read crosses with the end of its wait: then nobody gets it, and nothing is lost.
+#[test]
+fn what_is_read_for_a_client_that_has_ended_is_for_nobody() {
+    let mut random = Random::new(1);
+    let mut node = Node::new(2, 512 << 20);
+    node.set_now(START_MS);
+    let owner = node.owner(b"s");
+    let reader = node.connect(ShardId(1 - owner.0));
+    send(&mut node, reader, "XREAD BLOCK 0 STREAMS s $");
+    while node.step_at_random(&mut random) {}
+    let writer = node.connect(owner);
+    send(&mut node, writer, "XADD s 1-1 f v");
+    while node.take_reply(writer).is_none() {
+        assert!(node.step_at_random(&mut random));
+    }
+    assert!(node.end_blocking(reader, Ending::Timeout, true));
+    while node.step_at_random(&mut random) {}
+    let finished = node.take_reply(reader).expect("its time is over");
+    assert_eq!(on_the_wire(&finished.reply), b"*-1\r\n");
+    assert!(node.take_reply(reader).is_none() && node.is_quiet() && node.waiting_clients() == 0);
+    send(&mut node, reader, "XREAD STREAMS s 0");
+    while node.step_at_random(&mut random) {}
+    assert_eq!(elements(&node.take_reply(reader).expect("it is there").reply).len(), 4);
+}
+
+/// A deadline is past when a whole millisecond more has gone by than was asked for: the clock may have been about to go on.
+#[test]
+fn a_wait_ends_when_its_time_is_surely_over() {
+    for line in ["BLPOP here 0.005", "BLPOP here there 0.005", "XREAD BLOCK 5 STREAMS s $"] {
+        let mut random = Random::new(1);
+        let mut node = Node::new(2, 512 << 20);
+        node.set_now(START_MS);
+        let waiter = node.connect(ShardId(0));
+        send(&mut node, waiter, line);
+        while node.step_at_random(&mut random) {}
+        node.set_now(START_MS + 5);
+        while node.step_at_random(&mut random) {}
+        assert!(node.take_reply(waiter).is_none(), "{line} ends early");
+        node.set_now(START_MS + 6);
+        while node.step_at_random(&mut random) {}
+        assert!(node.take_reply(waiter).is_some(), "{line} does not end");
     }
 }
 

@@ -1,0 +1,95 @@
+//! Everything that waits has an owner that ends it: checked on the whole node between two steps.
+//!
+//! - A request without its reply is with a transaction, in a blocking command, parked on a shard, on its way as a hop, in
+//!   a walk, or waits for a slot that is being moved.
+//! - A transaction has participants, and each whose word is missing knows of it, or the lock or the word is on its way.
+//! - A lock belongs to a transaction that its coordinator knows, or word of its end is on its way.
+//! - A waiter at a shard belongs to a client in a blocking command, or word of the end is on its way; and a client that
+//!   waits has a waiter at some shard.
+
+use super::{Hop, Node};
+use crate::slot::ShardId;
+use crate::txn::{Ticket, TxId, TxnMessage};
+
+impl Node {
+    /// Panics with the name of what waits for nobody.
+    pub fn assert_that_all_have_owners(&self) {
+        for (index, connection) in self.connections.iter().enumerate() {
+            for (place, _) in connection.places.iter().enumerate().filter(|(_, place)| place.reply.is_none())
+            {
+                let seq = connection.first + place as u32;
+                let ticket = Ticket { worker: connection.worker, connection: index as u32, seq };
+                assert!(self.is_owned(ticket), "nobody will reply to {ticket:?}");
+            }
+        }
+        for (at, worker) in self.workers.iter().enumerate() {
+            let at = ShardId(at as u16);
+            for (txid, missing) in worker.coordinator.unanswered() {
+                assert!(!missing.is_empty(), "nobody takes {txid:?} on");
+                for shard in missing {
+                    let knows = self.shard(shard).locking().any(|(of, _)| of == txid);
+                    assert!(knows || self.is_under_way(txid, at, shard), "{shard:?} has forgotten {txid:?}");
+                }
+            }
+            for (txid, coordinator) in worker.shard.locking() {
+                let knows = self.workers[coordinator.index()].coordinator.knows(txid);
+                assert!(
+                    knows || self.is_under_way(txid, coordinator, at),
+                    "the locks of {txid:?} at {at:?} are for ever"
+                );
+            }
+            for (client, ticket) in worker.shard.waiting() {
+                let mut blocked = self.workers[ticket.worker.index()].coordinator.blocked();
+                let is_there = blocked.any(|(of, its, _)| (of, its) == (client, ticket));
+                let is_ending = self.is_any_moving() || self.is_any_message(ticket.worker, at, |_| true);
+                assert!(is_there || is_ending, "{client:?} has gone and waits at {at:?}");
+            }
+            for (client, ticket, waits) in worker.coordinator.blocked() {
+                let at_any = |shard: &ShardId| {
+                    self.shard(*shard).waiting().any(|waiting| waiting == (client, ticket))
+                        || self.is_any_message(at, *shard, |_| true)
+                };
+                let mut shards = (0..self.workers.len()).map(|shard| ShardId(shard as u16));
+                let is_served = worker.shard.has_served();
+                assert!(
+                    !waits || is_served || self.is_any_moving() || shards.any(|shard| at_any(&shard)),
+                    "no shard knows that {client:?} waits"
+                );
+            }
+        }
+    }
+
+    fn is_owned(&self, ticket: Ticket) -> bool {
+        let worker = &self.workers[ticket.worker.index()];
+        let is_on_its_way = |hop: &Hop| match hop {
+            Hop::Command(_, of) | Hop::Reply(of, _) => *of == ticket,
+            Hop::Txn(_) | Hop::Move(_) | Hop::Notices(_) => false,
+        };
+        worker.coordinator.tickets().any(|of| of == ticket)
+            || worker.coordinator.blocked().any(|(_, of, _)| of == ticket)
+            || worker.walks.iter().chain(&worker.walks_later).any(|(of, _)| *of == ticket)
+            || self.workers.iter().any(|worker| worker.shard.parked_tickets().any(|of| of == ticket))
+            || self.queues.iter().flatten().any(is_on_its_way)
+            // It may be the move of a slot that is awaited.
+            || self.is_any_moving()
+    }
+
+    fn is_any_moving(&self) -> bool {
+        let is_move = |hop: &Hop| matches!(hop, Hop::Move(_));
+        self.workers.iter().any(|worker| worker.slots.is_busy()) || self.queues.iter().flatten().any(is_move)
+    }
+
+    /// True while a message about a transaction is on its way between its coordinator and a participant.
+    fn is_under_way(&self, txid: TxId, coordinator: ShardId, participant: ShardId) -> bool {
+        self.is_any_message(coordinator, participant, |message| message.txid() == Some(txid))
+    }
+
+    /// True while such a message is on its way between a coordinator and a shard, or still to be sent by that shard.
+    fn is_any_message(&self, one: ShardId, other: ShardId, is_it: impl Fn(&TxnMessage) -> bool) -> bool {
+        let workers = self.workers.len();
+        let between = [one.index() * workers + other.index(), other.index() * workers + one.index()];
+        let mut hops = between.into_iter().flat_map(|queue| &self.queues[queue]);
+        hops.any(|hop| matches!(hop, Hop::Txn(message) if is_it(message)))
+            || self.shard(other).unsent().any(|(to, message)| *to == one && is_it(message))
+    }
+}
