@@ -156,6 +156,9 @@ impl Worker {
     /// Executes the requests in what was received, and in what waits, until one has to wait.
     fn execute_received(&mut self, connection: &mut Connection, received: &[u8]) {
         connection.session.active_ms = self.now_ms;
+        if connection.query.completes_over(received.len(), self.config.client_query_buffer_limit_bytes) {
+            return self.close_over_query_limit(connection);
+        }
         let mut query = std::mem::take(&mut connection.query);
         let mut argv = std::mem::take(&mut self.argv);
         let mut requests = query.receive(received, &mut argv);
@@ -183,10 +186,14 @@ impl Worker {
         self.argv = argv;
         connection.query = query;
         if connection.query.buffered_bytes() as u64 > self.config.client_query_buffer_limit_bytes {
-            log::warn!("Closing client that reached max query buffer length: {}", connection.peer);
-            self.stats.query_limit_closed += 1;
-            connection.closing = Some(Closing::Now);
+            self.close_over_query_limit(connection);
         }
+    }
+
+    fn close_over_query_limit(&mut self, connection: &mut Connection) {
+        log::warn!("Closing client that reached max query buffer length: {}", connection.peer);
+        self.stats.query_limit_closed += 1;
+        connection.closing = Some(Closing::Now);
     }
 
     /// Looks at every connection that something has happened to: goes on with what could not be executed before,
