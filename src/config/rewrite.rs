@@ -342,11 +342,12 @@ mod tests {
                     .collect::<Vec<_>>(),
             ];
             for order in orders {
-                let _ = std::fs::remove_file(&path);
+                let mut text = Vec::new();
                 for config in order {
-                    rewrite(config, &path).unwrap();
-                    let text = std::fs::read_to_string(&path).unwrap();
-                    assert_eq!(values(&read(&path)), values(config), "{}:\n{text}", directive.name);
+                    text = rewritten(config, &text);
+                    std::fs::write(&path, &text).unwrap();
+                    let shown = text.escape_ascii();
+                    assert_eq!(values(&read(&path)), values(config), "{}: {shown}", directive.name);
                 }
             }
         }
