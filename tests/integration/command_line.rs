@@ -21,7 +21,6 @@ fn a_mistake_in_a_directive_is_shown_with_its_reason() {
     for (words, shown, reason) in [
         (["--nosuch", "1"].as_slice(), "nosuch \"1\"", "Bad directive or wrong number of arguments"),
         (&["--nosuch"], "nosuch", "Bad directive or wrong number of arguments"),
-        (&["-p", "1"], "\"-p\" \"1\"", "Bad directive or wrong number of arguments"),
         (&["--TIMEOUT x"], "TIMEOUT x", "argument couldn't be parsed into an integer"),
         (&["--timeout", "a \"b\\"], "timeout \"a \\\"b\\\\\"", "argument couldn't be parsed into an integer"),
         (

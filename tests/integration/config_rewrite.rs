@@ -39,38 +39,40 @@ const CANDIDATES: [&str; 25] = [
     "name",
 ];
 
-/// Directives that this test needs as they are, or that are compared with what the process finds.
-const KEPT: [&str; 4] = ["port", "bind", "dir", "requirepass"];
+/// Directives that this test needs as they are.
+const KEPT: [&str; 2] = ["bind", "requirepass"];
 
-/// Starts a server from a file with this text.
-fn start(text: &str, port: u16) -> (Bare, Client) {
+/// Starts a server from a file with this text, on a port of its own: the kernel may keep the last one for a moment.
+fn start(text: &str) -> (Bare, Client, PortLease) {
+    let lease = PortLease::take().unwrap();
     let folder = TempDir::new().unwrap();
+    let text = format!("port {}\n{text}", lease.port());
     std::fs::write(folder.path().join("my.conf"), text).unwrap();
     let mut server = Bare::spawn(folder, &["my.conf"]);
     server.wait_until_ready();
-    (server, Client::connect((Ipv4Addr::LOCALHOST, port)).unwrap())
+    let client = Client::connect((Ipv4Addr::LOCALHOST, lease.port())).unwrap();
+    (server, client, lease)
 }
 
-/// What CONFIG GET shows of everything but the directory, which is another one for each server of this test.
+/// What CONFIG GET shows of everything but directory and port, which are other ones for each server of this test.
 fn settings(client: &mut Client) -> BTreeMap<String, Vec<u8>> {
     let reply = client.ask("CONFIG GET *");
     let words = reply.as_slice().unwrap();
     let pairs = words.chunks(2).map(|pair| (pair[0].text(), pair[1].as_bytes().unwrap().to_vec()));
-    pairs.filter(|(name, _)| name != "dir").collect()
+    pairs.filter(|(name, _)| name != "dir" && name != "port").collect()
 }
 
-/// Rewrites the file and gives its text without the line of the directory.
+/// Rewrites the file and gives its text without the lines of directory and port.
 fn rewritten(client: &mut Client, folder: &Path) -> String {
     assert_eq!(client.ask("CONFIG REWRITE"), Value::ok());
     let text = std::fs::read_to_string(folder.join("my.conf")).unwrap();
-    text.lines().filter(|line| !line.starts_with("dir ")).map(|line| format!("{line}\n")).collect()
+    let is_kept = |line: &&str| !line.starts_with("dir ") && !line.starts_with("port ");
+    text.lines().filter(is_kept).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
 fn what_was_changed_and_what_was_set_back_is_there_after_the_next_start() {
-    let lease = PortLease::take().unwrap();
-    let port = lease.port();
-    let (server, mut client) = start(&format!("port {port}\nbind 127.0.0.1\n"), port);
+    let (server, mut client, _port) = start("bind 127.0.0.1\n");
     let before = settings(&mut client);
     for name in before.keys().filter(|name| !KEPT.contains(&name.as_str())) {
         for value in CANDIDATES {
@@ -86,7 +88,7 @@ fn what_was_changed_and_what_was_set_back_is_there_after_the_next_start() {
     let text = rewritten(&mut client, server.folder());
     drop(server);
 
-    let (server, mut client) = start(&text, port);
+    let (server, mut client, _port) = start(&text);
     assert_eq!(settings(&mut client), changed, "from\n{text}");
     for name in names {
         let set = client.cmd(&[&b"CONFIG"[..], b"SET", name.as_bytes(), &before[name]]);
@@ -96,6 +98,6 @@ fn what_was_changed_and_what_was_set_back_is_there_after_the_next_start() {
     let text = rewritten(&mut client, server.folder());
     drop(server);
 
-    let (_server, mut client) = start(&text, port);
+    let (_server, mut client, _port) = start(&text);
     assert_eq!(settings(&mut client), before, "from\n{text}");
 }
