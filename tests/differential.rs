@@ -1,5 +1,5 @@
 //! The same random commands sent to shoal and to a redis-server started here: every reply must be equal, on 1, 2 and
-//! 3 shards. A difference is shrunk to the fewest commands that still show it, and printed as redis-cli lines.
+//! 3 shards; and random edits near the thresholds of encodings, to which Valkey knows the right ones too. A difference is shrunk to the fewest commands that still show it, and printed as redis-cli lines.
 //!
 //! `DIFF_COMMANDS` sets the number of commands in all (default 200 000), `DIFF_SEED` the first seed (a number, or
 //! `random` to look for new differences). Streams have consecutive seeds, so a failing seed can be given as `DIFF_SEED`
@@ -9,6 +9,8 @@
 mod argument;
 #[path = "differential/compare.rs"]
 mod compare;
+#[path = "differential/encodings.rs"]
+mod encodings;
 #[path = "differential/rig.rs"]
 mod rig;
 #[path = "differential/rows.rs"]
@@ -22,6 +24,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use testkit::{Kind, Server};
 
+use encodings::{Family, Pair};
 use rig::{Difference, Rig, Tally};
 use stream::Step;
 
@@ -68,6 +71,35 @@ fn replies_equal_those_of_redis(shards: usize) {
     }
     if streams * STREAM_LEN >= COMMANDS_MIN_FOR_COVERAGE {
         assert_eq!(tally.rows_without_success(), Vec::<String>::new(), "rows that only ever got errors");
+    }
+}
+
+/// Streams of edits of each family of types, of which `DIFF_COMMANDS` makes more or fewer.
+const ENCODING_STREAMS_OF: usize = 4_000;
+
+#[test]
+fn values_are_encoded_as_by_redis_and_valkey_after_any_edits() {
+    let commands = env_number("DIFF_COMMANDS").map_or(COMMANDS_DEFAULT, |count| count as usize);
+    let seed = first_seed();
+    for family in Family::ALL {
+        let Some(mut pair) = Pair::start(testkit::shoal!().shards(2), family.oracle()) else {
+            println!("{family:?} is left out: no {:?} on this machine", family.oracle());
+            continue;
+        };
+        for seed in seed..seed + commands.div_ceil(ENCODING_STREAMS_OF) as u64 {
+            let steps = encodings::generate(family, seed);
+            if pair.difference(&steps).is_some() {
+                let shrunk = shrink::shrink(steps, SHRINK_TIME_MAX, |steps| pair.difference(steps).is_some());
+                let lines = stream::redis_cli_lines(&shrunk);
+                let Some((step, difference)) = pair.difference(&shrunk) else {
+                    panic!("{family:?}, seed {seed}: the difference comes and goes:\n{lines}");
+                };
+                panic!(
+                    "{family:?}, seed {seed} (DIFF_SEED={seed}), after line {}:\n\n{lines}\n{difference}",
+                    step + 1
+                );
+            }
+        }
     }
 }
 

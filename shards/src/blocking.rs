@@ -7,7 +7,7 @@
 
 use crate::args::OwnedArgs;
 use crate::error::CommandError;
-use crate::num::{parse_f64, parse_i64};
+use crate::num::{LongDouble, parse_i64};
 use crate::object::DataType;
 
 /// What a command waits for.
@@ -30,19 +30,19 @@ impl Block {
     }
 }
 
-/// A timeout in seconds with a fraction, as BLPOP takes it, in milliseconds (Redis: getTimeoutFromObjectOrReply).
+/// A timeout in seconds with a fraction, as BLPOP takes it, in milliseconds: a C `long double` (Valkey:
+/// getTimeoutFromObjectOrReply). One below a millisecond is a millisecond, not for ever.
 ///
 /// # Errors
 /// When it is no number, negative, or ends behind what 64 bits can count.
 pub fn parse_timeout_s(text: &[u8], now_ms: u64) -> Result<u64, CommandError> {
-    let seconds = parse_f64(text)
-        .filter(|seconds| !seconds.is_nan())
-        .ok_or(CommandError::other("ERR timeout is not a float or out of range"))?;
-    let timeout_ms = (seconds * 1000.0).ceil();
-    if timeout_ms >= i64::MAX as f64 {
-        return Err(CommandError::other("ERR timeout is out of range"));
-    }
-    bounded(timeout_ms as i64, now_ms)
+    let timeout_ms = match parse_i64(text) {
+        Some(seconds) => seconds.saturating_mul(1000),
+        None => LongDouble::parse(text)
+            .ok_or(CommandError::other("ERR timeout is not a float or out of range"))?
+            .times_ceil(1000),
+    };
+    bounded(timeout_ms, now_ms)
 }
 
 /// A timeout in whole milliseconds, as XREAD takes it.
@@ -60,4 +60,60 @@ fn bounded(timeout_ms: i64, now_ms: u64) -> Result<u64, CommandError> {
         return Err(CommandError::other("ERR timeout is out of range"));
     }
     Ok(timeout_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: u64 = 1_800_000_000_000;
+    const NO_FLOAT: &str = "ERR timeout is not a float or out of range";
+    const TOO_LONG: &str = "ERR timeout is out of range";
+    const NEGATIVE: &str = "ERR timeout is negative";
+
+    fn check(text: &str, expected: Result<u64, &str>) {
+        let timeout = parse_timeout_s(text.as_bytes(), NOW_MS).map_err(|error| error.text().into_owned());
+        assert_eq!(timeout, expected.map_err(str::to_owned), "{text:?}");
+    }
+
+    #[test]
+    fn a_timeout_is_rounded_up_to_milliseconds() {
+        for (text, timeout_ms) in
+            [("0", 0), ("5", 5000), ("0.05", 50), ("1e-3", 1), ("0.0011", 2), ("0x.8", 500), ("-0.0001", 0)]
+        {
+            check(text, Ok(timeout_ms));
+        }
+    }
+
+    #[test]
+    fn a_timeout_too_small_for_a_double_is_a_millisecond() {
+        for text in ["2e-324", "1e-400", "3.6e-4951", "0x1p-1075"] {
+            check(text, Ok(1));
+        }
+        check("-1e-400", Ok(0));
+    }
+
+    #[test]
+    fn a_timeout_beyond_the_range_of_a_double_is_out_of_range_and_not_unreadable() {
+        for text in ["inf", "1e308", "1e309", "1e4932", "9223372036854775807", "9223372036854775.807", "1e16"]
+        {
+            check(text, Err(TOO_LONG));
+        }
+        for text in ["-inf", "-1", "-1e309", "-1e4932", "-9223372036854775808", "-0.01"] {
+            check(text, Err(NEGATIVE));
+        }
+        for text in ["nan", "1e4933", "-1e5000", "1e-5000", "", " 1", "1 ", "1e", "soon"] {
+            check(text, Err(NO_FLOAT));
+        }
+        check(&format!("1.{}", "0".repeat(5117)), Ok(1000));
+        check(&format!("1.{}", "0".repeat(5118)), Err(NO_FLOAT));
+    }
+
+    #[test]
+    fn a_timeout_may_end_at_the_last_millisecond_that_can_be_counted() {
+        let last_ms = i64::MAX as u64 - NOW_MS;
+        let timeout = |timeout_ms: u64| parse_timeout_ms(timeout_ms.to_string().as_bytes(), NOW_MS);
+        assert_eq!(timeout(last_ms), Ok(last_ms));
+        assert_eq!(timeout(last_ms + 1), Err(CommandError::other(TOO_LONG)));
+    }
 }

@@ -5,6 +5,10 @@
 //! `pattern.len() * text.len()`, whatever the number of stars, so that a client cannot stall a core with a pattern.
 //! This file must not know any command.
 
+/// A text that fits only with more groups of stars than this, each with something behind it, does not fit (Redis: the
+/// nesting of stringmatchlen_impl).
+const STARS_MAX: usize = 1000;
+
 /// True when the whole `text` fits `pattern`.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     fits(pattern, text, |byte| byte)
@@ -28,6 +32,7 @@ fn fits(pattern: &[u8], text: &[u8], fold: impl Fn(u8) -> u8 + Copy) -> bool {
     let mut done = 0;
     // The pattern after the last star, and how much of the text that star and all before it have taken.
     let mut retry: Option<(usize, usize)> = None;
+    let mut stars = 0;
     while done < text.len() {
         if pattern.get(at) == Some(&b'*') {
             while pattern.get(at) == Some(&b'*') {
@@ -35,6 +40,10 @@ fn fits(pattern: &[u8], text: &[u8], fold: impl Fn(u8) -> u8 + Copy) -> bool {
             }
             if at == pattern.len() {
                 return true;
+            }
+            stars += 1;
+            if stars > STARS_MAX {
+                return false;
             }
             retry = Some((at, done));
         } else if let Some(next) = fits_byte(pattern, at, text[done], fold) {
@@ -170,6 +179,16 @@ mod tests {
         let fit = |pattern: &str, text: &str| matches_nocase(pattern.as_bytes(), text.as_bytes());
         assert!(fit("HELLO*", "helloX") && fit("[A-C]", "b") && fit(r"\A", "a") && fit("[xA]", "a"));
         assert!(!fit(r"[\A]", "a") && !fit("[^A]", "a"));
+    }
+
+    #[test]
+    fn the_thousand_and_first_star_fits_nothing_unless_it_is_the_last() {
+        let (long, short) = ("a".repeat(3000), "a".repeat(1000));
+        assert!(fit(&"*a".repeat(1000), &long) && fit(&"a*".repeat(1001), &long));
+        assert!(fit(&("**a".repeat(1000) + "*"), &long) && fit(&"?*".repeat(1001), &long));
+        assert!(!fit(&"*a".repeat(1001), &long) && !fit(&"a*".repeat(1002), &long));
+        // Stars behind the end of the text need not be looked at.
+        assert!(fit(&("a".repeat(1000) + &"*".repeat(2000)), &short) && fit(&"*".repeat(2000), &long));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use shards::args::Args;
 use shards::command::{Arity, CommandSpec, Group, flags};
 use shards::error::CommandError;
-use shards::num::parse_i64;
+use shards::num::{self, parse_i64};
 use shards::slot::{SLOT_COUNT, ShardId, SlotId};
 
 use crate::inquiry::{NodeChange, Question, finish_change};
@@ -121,11 +121,27 @@ fn set_active_expire(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, 
 /// Longer than anybody waits, in seconds.
 const SLEEP_MAX_S: f64 = 1e6;
 
+/// From so many seconds on Redis's count of microseconds overflows, and it does not sleep at all.
+const SLEEP_OVERFLOWS_S: f64 = i64::MAX as f64 / 1e6;
+
+/// What stands behind so many bytes is not looked at. No number that anybody writes is that long.
+const SECONDS_LEN_MAX: usize = 64;
+
 fn sleep(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    let seconds: f64 =
-        std::str::from_utf8(args.get(2)).ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
-    let time = Duration::from_secs_f64(seconds.clamp(0.0, SLEEP_MAX_S));
+    let seconds = match leading_number(args.get(2)) {
+        seconds if seconds >= SLEEP_OVERFLOWS_S => 0.0,
+        seconds => seconds.clamp(0.0, SLEEP_MAX_S),
+    };
+    let time = Duration::try_from_secs_f64(seconds).expect("it is a number between zero and the maximum");
     Ok(Flow::Ask(Question::Sleep(time), Box::new(|_, reply| reply.ok())))
+}
+
+/// The number that a text begins with after blanks; 0 when it begins with none, and for NaN (C: atof).
+fn leading_number(text: &[u8]) -> f64 {
+    let text = text.trim_ascii_start();
+    let longest = text.len().min(SECONDS_LEN_MAX);
+    let prefixes = (1..=longest).rev().map(|len| &text[..len]);
+    prefixes.filter_map(num::parse_f64_of_any_range).next().unwrap_or(0.0)
 }
 
 fn slot_move(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
@@ -142,4 +158,29 @@ fn help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError>
     ctx.reply.simple("DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
     lines().for_each(|line| ctx.reply.simple(line));
     Ok(Flow::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_what_the_text_begins_with_and_never_nan() {
+        for (text, seconds) in [
+            ("0.5", 0.5),
+            (" \t0.25x", 0.25),
+            ("0x1p-2 ", 0.25),
+            ("1e", 1.0),
+            ("-3", -3.0),
+            ("", 0.0),
+            ("x1", 0.0),
+            ("nan", 0.0),
+            ("-nan(1)", 0.0),
+            ("infinite", f64::INFINITY),
+            ("1e400", f64::INFINITY),
+            ("1e-400", 0.0),
+        ] {
+            assert_eq!(leading_number(text.as_bytes()), seconds, "{text:?}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use super::{special, words};
 struct GivenDirective {
     /// The number of the argument that names it.
     argument: usize,
-    /// As the operator wrote it.
+    /// The line of a file that would say the same: the first word as the operator wrote it, the others quoted.
     line: String,
     /// Its name and values, unless quotes are open.
     words: Split,
@@ -69,36 +69,38 @@ fn split_options<'a>(args: impl Iterator<Item = (usize, &'a [u8])>) -> Vec<Given
         }
     };
     for (argument, text) in args {
-        let line = String::from_utf8_lossy(text);
         let may_stand_alone = options.last().is_some_and(|option| {
-            ["--save", "--sentinel"].iter().any(|name| option.line.eq_ignore_ascii_case(name))
+            ["save", "sentinel"].iter().any(|name| option.line.eq_ignore_ascii_case(name))
         });
         match (text.strip_prefix(b"--"), options.last_mut()) {
             (Some(directive), previous) if !wants_value || may_stand_alone => {
                 finish(previous);
                 let words = words::split(directive);
                 wants_value = words.as_ref().is_ok_and(|words| words.len() == 1);
-                options.push(GivenDirective { argument, line: line.into_owned(), words });
+                let line = String::from_utf8_lossy(directive).into_owned();
+                options.push(GivenDirective { argument, line, words });
             }
             (_, Some(option)) => {
                 wants_value = false;
                 option.line.push(' ');
-                option.line.push_str(&line);
+                option.line.push_str(&quoted(text));
                 if let Ok(words) = &mut option.words {
                     words.push(text.to_vec());
                 }
             }
             (_, None) => {
-                options.push(GivenDirective {
-                    argument,
-                    line: line.into_owned(),
-                    words: Ok(vec![text.to_vec()]),
-                });
+                let words = Ok(vec![text.to_vec()]);
+                options.push(GivenDirective { argument, line: quoted(text), words });
             }
         }
     }
     finish(options.last_mut());
     options
+}
+
+/// A word in quotes, all of it ASCII.
+fn quoted(word: &[u8]) -> String {
+    String::from_utf8_lossy(&words::quote(word)).into_owned()
 }
 
 /// What `--version` prints.
@@ -257,29 +259,28 @@ mod tests {
     #[test]
     fn errors_of_the_command_line_name_the_argument() {
         let title = format!("\n*** FATAL CONFIG FILE ERROR (shoal {}) ***\n", env!("CARGO_PKG_VERSION"));
-        for (args, expected) in [
+        for (args, argument, line, reason) in [
             (
                 &["--timeout", "1", "--port", "abc"][..],
-                "Reading the command line, at argument 3\n>>> '--port abc'\n\
-                 argument couldn't be parsed into an integer",
+                3,
+                r#"port "abc""#,
+                "argument couldn't be parsed into an integer",
             ),
-            (&["--port"], "Reading the command line, at argument 1\n>>> '--port'\nwrong number of arguments"),
+            (&["--port"], 1, "port", "wrong number of arguments"),
+            (&["--maxclients", "1", "2"], 1, r#"maxclients "1" "2""#, "wrong number of arguments"),
+            (&["--foo", "1"], 1, r#"foo "1""#, "Bad directive or wrong number of arguments"),
+            (&["-p", "1"], 1, r#""-p" "1""#, "Bad directive or wrong number of arguments"),
+            (&["--PORT abc"], 1, "PORT abc", "argument couldn't be parsed into an integer"),
             (
-                &["--foo", "1"],
-                "Reading the command line, at argument 1\n>>> '--foo 1'\n\
-                 Bad directive or wrong number of arguments",
+                &["--port", "a\"b\\\n\u{e9}"],
+                1,
+                r#"port "a\"b\\\n\xc3\xa9""#,
+                "argument couldn't be parsed into an integer",
             ),
-            (
-                &["-p", "1"],
-                "Reading the command line, at argument 1\n>>> '-p 1'\n\
-                 Bad directive or wrong number of arguments",
-            ),
-            (
-                &["--bind \"a"],
-                "Reading the command line, at argument 1\n>>> '--bind \"a'\n\
-                 Unbalanced quotes in configuration line",
-            ),
+            (&["--bind \"a"], 1, "bind \"a", "Unbalanced quotes in configuration line"),
         ] {
+            let expected =
+                format!("Reading the command line, at argument {argument}\n>>> '{line}'\n{reason}");
             assert_eq!(run(args, "").unwrap_err(), format!("{title}{expected}"));
         }
     }

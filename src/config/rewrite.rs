@@ -54,7 +54,8 @@ struct Rewriting {
 fn rewritten(config: &Config, old: &[u8]) -> Vec<u8> {
     let mut rewriting = Rewriting::read(old);
     for directive in DIRECTIVES {
-        for (line, needed) in lines_of(directive, config) {
+        let is_there = rewriting.unused.contains_key(directive.name);
+        for (line, needed) in lines_of(directive, config, is_there) {
             rewriting.put(directive.name, line, needed);
         }
     }
@@ -104,8 +105,9 @@ impl Rewriting {
     }
 }
 
-/// The lines that set a directive to its present value, and whether the file must have them even if it had none.
-fn lines_of(directive: &Directive, config: &Config) -> Vec<(Vec<u8>, bool)> {
+/// The lines that set a directive to its present value, and for each whether the file must have it even if there is no
+/// old line in whose place it can come. `is_there`: the file has a line of this directive.
+fn lines_of(directive: &Directive, config: &Config, is_there: bool) -> Vec<(Vec<u8>, bool)> {
     let value = directive.get(config);
     let needed = directive.is_changed(config);
     let line = |value: &[u8]| [directive.name.as_bytes(), b" ", value].concat();
@@ -115,6 +117,8 @@ fn lines_of(directive: &Directive, config: &Config) -> Vec<(Vec<u8>, bool)> {
         Kind::SpecialWords(_) if ["bind", "replicaof"].contains(&directive.name) && !needed => Vec::new(),
         Kind::SpecialWords(_) if value.is_empty() => vec![(line(b"\"\""), needed)],
         Kind::SpecialWords(_) if directive.name == "save" => {
+            // The first line of a file replaces the default, so one point in it leaves no other: all or none.
+            let needed = needed || is_there;
             let points: Vec<&[u8]> = words().collect();
             points.chunks(2).map(|point| (line(&point.join(&b' ')), needed)).collect()
         }
@@ -124,7 +128,15 @@ fn lines_of(directive: &Directive, config: &Config) -> Vec<(Vec<u8>, bool)> {
             let pairs = limits.chunks(4).zip(default.chunks(4));
             pairs.map(|(limit, default)| (line(&limit_words(limit)), limit != default)).collect()
         }
-        Kind::SpecialWords(_) => vec![(line(&value), needed)],
+        Kind::SpecialWords(_) => {
+            let quoted: Vec<Vec<u8>> = words().map(quoted_if_needed).collect();
+            // A single word is split once more when the file is read.
+            let line = match quoted.as_slice() {
+                [word] => line(&quoted_if_needed(word)),
+                words => line(&words.join(&b' ')),
+            };
+            vec![(line, needed)]
+        }
         Kind::Text | Kind::Special(_) if value.is_empty() && !needed => Vec::new(),
         Kind::Text | Kind::Special(_) => vec![(line(&words::quote(&value)), needed)],
         Kind::Memory { .. } | Kind::MemoryOrPercent => vec![(line(&memory_text(&value)), needed)],
@@ -132,6 +144,12 @@ fn lines_of(directive: &Directive, config: &Config) -> Vec<(Vec<u8>, bool)> {
             vec![(line(&value), needed)]
         }
     }
+}
+
+/// A word as a file can have it.
+fn quoted_if_needed(word: &[u8]) -> Vec<u8> {
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"'\\".contains(byte);
+    if word.iter().all(is_plain) { word.to_vec() } else { words::quote(word) }
 }
 
 /// One class of client-output-buffer-limit, named and measured as people write it.
@@ -220,40 +238,113 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_directive_comes_back_by_reading_the_file() {
-        let any_kind: [&[&str]; 14] = [
+    fn save_points_stay_all_when_they_are_the_default_and_the_file_names_others() {
+        let default = ["3600", "1", "300", "100", "60", "10000"];
+        for old in ["save ''\n", "save 60 1\n", "save 1 1\nsave 2 2\nsave 3 3\nsave 4 4\n"] {
+            let new = rewritten_after(old, &[("save", &[""]), ("save", &default)]);
+            let points: Vec<&str> = new.lines().filter(|line| line.starts_with("save")).collect();
+            assert_eq!(points, ["save 3600 1", "save 300 100", "save 60 10000"], "{old}");
+        }
+    }
+
+    #[test]
+    fn words_that_a_file_cannot_have_as_they_are_come_back() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("shoal.conf");
+        let mut config = Config::default();
+        set(&mut config, "replicaof", &["a\"'\\\u{e9}b", "6379"]);
+        rewrite(&config, &path).unwrap();
+        assert_eq!(values(&read(&path)), values(&config));
+    }
+
+    /// What CONFIG GET shows of all directives.
+    fn values(config: &Config) -> Vec<(&'static str, String)> {
+        let shown = |directive: &Directive| directive.get(config).escape_ascii().to_string();
+        DIRECTIVES.iter().map(|directive| (directive.name, shown(directive))).collect()
+    }
+
+    /// Configurations that differ from the default, and from each other, in nothing but this directive.
+    fn changes_of(directive: &Directive) -> Vec<Config> {
+        const ANY_KIND: [&[&str]; 30] = [
             &["yes"],
             &["no"],
+            &["0"],
             &["7"],
+            &["511"],
             &["2048"],
             &["3mb"],
+            &["5%"],
+            &["1000000001"],
             &["4", "5", "6"],
             &["a \"b\" \\"],
+            &["\n\r\t\u{1}\u{e9}'#"],
+            &["#"],
+            &[""],
             &["{title}"],
+            &["{title} {{x '\""],
             &["KEA"],
+            &["Kg$x"],
             &["now", "save"],
+            &["force", "nosave"],
             &["normal", "1", "2", "3"],
+            &["replica", "1mb", "0", "3", "pubsub", "0", "0", "0"],
             &["10", "7"],
+            &["10", "7", "3600", "1", "60", "10000"],
             &["10.0.0.1", "7"],
+            &["127.0.0.1", "-::1"],
+            &["0.001", "99.999999", "100"],
+            &["50"],
             &["/"],
+            &["/usr"],
         ];
+        let candidates: Vec<Vec<&str>> = match directive.kind {
+            Kind::OneOf(names) => names.iter().map(|name| vec![*name]).collect(),
+            _ => ANY_KIND.map(<[&str]>::to_vec).to_vec(),
+        };
+        let mut seen = vec![directive.get(&Config::default())];
+        let mut changes = Vec::new();
+        for words in candidates {
+            let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            let mut config = Config::default();
+            // Save points would be added to those of the default.
+            let is_cleared = directive.name != "save" || directive.set(&mut config, &[b""]).is_ok();
+            if is_cleared
+                && directive.set(&mut config, &words).is_ok()
+                && !seen.contains(&directive.get(&config))
+            {
+                seen.push(directive.get(&config));
+                changes.push(config);
+            }
+        }
+        changes
+    }
+
+    #[test]
+    fn every_directive_comes_back_whatever_it_is_changed_from_and_to() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("shoal.conf");
         for directive in DIRECTIVES {
-            let candidates: Vec<Vec<&str>> = match directive.kind {
-                Kind::OneOf(names) => names.iter().map(|name| vec![*name]).collect(),
-                _ => any_kind.map(<[&str]>::to_vec).to_vec(),
-            };
-            let changed = candidates.iter().find_map(|words| {
-                let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-                let mut config = Config::default();
-                directive.set(&mut config, &words).ok()?;
-                directive.is_changed(&config).then_some(config)
-            });
-            let config = changed.unwrap_or_else(|| panic!("no candidate changes {}", directive.name));
-            let _ = std::fs::remove_file(&path);
-            rewrite(&config, &path).unwrap();
-            assert_eq!(read(&path), config, "{}", directive.name);
+            let changes = changes_of(directive);
+            assert!(!changes.is_empty(), "no candidate changes {}", directive.name);
+            let default = [Config::default()];
+            // From nothing to each value and on to the next one, and from each value to the default and back.
+            let orders = [
+                &changes,
+                &changes
+                    .iter()
+                    .flat_map(|change| [&default[0], change, &default[0]])
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            ];
+            for order in orders {
+                let mut text = Vec::new();
+                for config in order {
+                    text = rewritten(config, &text);
+                    std::fs::write(&path, &text).unwrap();
+                    let shown = text.escape_ascii();
+                    assert_eq!(values(&read(&path)), values(config), "{}: {shown}", directive.name);
+                }
+            }
         }
     }
 

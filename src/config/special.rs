@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use shards::num;
+
 use super::kind::{Reason, not_one_of, parse_memory};
 
 /// The most addresses that `bind` takes (Redis: CONFIG_BINDADDR_MAX).
@@ -164,8 +166,7 @@ pub(super) fn percentiles(_: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, Reason> 
     }
     let mut shown = Vec::new();
     for word in words {
-        let number = std::str::from_utf8(word).ok().and_then(|text| text.parse::<f64>().ok());
-        match number.filter(|number| !number.is_nan()) {
+        match num::parse_f64(word) {
             None => return Err("Invalid latency-tracking-info-percentiles parameters".into()),
             Some(number @ 0.0..=100.0) => {
                 let text = format!("{number:.6}");
@@ -376,7 +377,10 @@ mod tests {
         check(percentiles, "", &["1", "2.50", "99.99999999"], Ok("1 2.5 100"));
         check(percentiles, "50", &[""], Ok(""));
         check(percentiles, "", &["a"], Err("Invalid latency-tracking-info-percentiles parameters"));
-        check(percentiles, "", &["nan"], Err("Invalid latency-tracking-info-percentiles parameters"));
+        for text in ["nan", "1e309", "1e-400", "", "1 "] {
+            let reason = "Invalid latency-tracking-info-percentiles parameters";
+            check(percentiles, "", &["1", text], Err(reason));
+        }
         check(
             percentiles,
             "",

@@ -26,7 +26,7 @@
 //! }
 //! drop(requests); // now the kernel may have its buffer back: the unfinished rest has been copied
 //! assert_eq!(names, [b"PING", b"ECHO"]);
-//! assert_eq!(query.buffered_bytes(), 10);
+//! assert_eq!(query.buffered_bytes(), 6);
 //! ```
 //!
 //! * Limits are an argument of each `next`, because AUTH and CONFIG SET in the middle of a pipeline change them
@@ -38,7 +38,8 @@
 //!   new bytes; order is kept.
 //! * After [`Next::Error`] the reply is sent after the replies of the requests before it, and the connection is
 //!   closed; what else the client sent is dropped.
-//! * After each `receive` the caller compares [`QueryBuffer::buffered_bytes`] with client-query-buffer-limit.
+//! * Before each `receive` the caller asks [`QueryBuffer::completes_over`], and after it compares
+//!   [`QueryBuffer::buffered_bytes`] with client-query-buffer-limit.
 //! * An idle connection costs `size_of::<QueryBuffer>()` and nothing on the heap.
 //!
 //! # Where the bytes are

@@ -108,11 +108,20 @@ impl QueryBuffer {
         self.bytes.is_empty()
     }
 
-    /// Bytes that count against client-query-buffer-limit: those that wait, with what has come of the big argument
-    /// being received, but without big arguments that are complete.
+    /// Bytes that count against client-query-buffer-limit: those that wait, without the arguments of the unfinished
+    /// request that are complete, but with what has come of a big one. So a request may have any number of arguments.
     pub fn buffered_bytes(&self) -> usize {
+        let Some(partial) = self.partial.as_deref() else { return self.unread_bytes() };
+        let blob_bytes = partial.parser.blob.as_ref().map_or(0, |blob| blob.bytes.len());
+        self.unread_bytes().saturating_sub(partial.parser.taken_bytes()) + blob_bytes
+    }
+
+    /// Whether so many more bytes complete a big argument that is over `limit_bytes` with the CR LF behind it: then it
+    /// must not be executed. Such an argument counts only when all of it has come, and is then no longer buffered.
+    #[inline]
+    pub fn completes_over(&self, received_bytes: usize, limit_bytes: u64) -> bool {
         let blob = self.partial.as_deref().and_then(|partial| partial.parser.blob.as_ref());
-        self.bytes.len() - self.start + blob.map_or(0, |blob| blob.bytes.len())
+        blob.is_some_and(|blob| blob.missing() <= received_bytes && blob.len as u64 + 2 > limit_bytes)
     }
 
     /// Bytes of memory held on the heap.
@@ -537,6 +546,24 @@ mod tests {
         }
         assert!(client.query.buffered_bytes() < 64 * 100_000 + 100);
         assert_eq!(client.query.blob_missing_bytes(), 536_870_912 - 64 * 100_000);
+    }
+
+    #[test]
+    fn what_counts_against_the_limit_is_the_argument_that_is_not_complete() {
+        let mut client = Client::default();
+        let small = encode(&[&b"DEL"[..]; 50_000]);
+        for packet in small[..small.len() - 1].chunks(10_000) {
+            client.send(packet).unwrap();
+            assert!(client.query.buffered_bytes() < 20, "{} bytes", client.query.buffered_bytes());
+        }
+        client.send(&small[small.len() - 1..]).unwrap();
+        assert_eq!(client.commands.pop().map(|command| command.len()), Some(50_000));
+
+        client.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000\r\n").unwrap();
+        client.send(&[b'v'; 99_000]).unwrap();
+        assert_eq!(client.query.buffered_bytes(), 99_000);
+        assert!(!client.query.completes_over(999, 1), "it is not complete");
+        assert!(client.query.completes_over(1000, 100_001) && !client.query.completes_over(1000, 100_002));
     }
 
     #[test]

@@ -188,6 +188,11 @@ pub(super) struct RequestParser {
 }
 
 impl RequestParser {
+    /// Bytes of the unfinished request that were understood already: its complete arguments and what is around them.
+    pub(super) fn taken_bytes(&self) -> usize {
+        self.at
+    }
+
     /// Parses `buffer`, which starts with the request's first byte. While the result is [`Parsed::Incomplete`],
     /// the next call must have the same `argv` and the same bytes with more after them. While `blob` misses
     /// bytes, more bytes go there first.

@@ -186,6 +186,9 @@ impl Worker {
     /// Executes the requests in what was received, and in what waits, until one has to wait.
     fn execute_received(&mut self, connection: &mut Connection, received: &[u8]) {
         connection.session.active_ms = self.now_ms;
+        if connection.query.completes_over(received.len(), self.config.client_query_buffer_limit_bytes) {
+            return self.close_for_query_limit(connection);
+        }
         let mut query = std::mem::take(&mut connection.query);
         let mut argv = std::mem::take(&mut self.argv);
         let mut requests = query.receive(received, &mut argv);

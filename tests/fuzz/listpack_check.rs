@@ -123,7 +123,13 @@ fn edit_quicklist(program: &mut Program<'_>) {
             2 => assert_eq!(list.pop_front(owned), (!model.is_empty()).then(|| model.remove(0))),
             3 => assert_eq!(list.pop_back(owned), model.pop()),
             4 => {
-                list.insert(index, &text);
+                match index.checked_sub(1) {
+                    Some(before) if index == model.len() || text.len() % 2 == 1 => {
+                        list.insert(before, true, &text)
+                    }
+                    None if model.is_empty() => list.push_back(&text),
+                    _ => list.insert(index, false, &text),
+                }
                 model.insert(index, text);
             }
             5 => {

@@ -203,6 +203,48 @@ fn a_command_over_the_query_buffer_limit_closes_the_connection() {
 }
 
 #[test]
+fn the_query_buffer_limit_counts_one_argument_and_its_line_end() {
+    const LIMIT: usize = 1 << 20;
+    with_shards(&[1, 2], |shards| {
+        let server = start(shards, "--client-query-buffer-limit 1mb");
+        let set = |len: usize| {
+            [
+                &b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n"[..],
+                format!("${len}\r\n").as_bytes(),
+                &vec![b'x'; len],
+                b"\r\n",
+            ]
+            .concat()
+        };
+        // Redis counts what comes in one packet with the end of an argument, so nothing else comes with it here.
+        for (len, is_served) in
+            [(LIMIT - 3, true), (LIMIT - 2, true), (LIMIT - 1, false), (LIMIT, false), (LIMIT + 1, false)]
+        {
+            let mut stream = TcpStream::connect(server.addr()).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let bytes = set(len);
+            for piece in bytes.chunks(100_000) {
+                // A server that has closed already takes no more.
+                let _ = stream.write_all(piece);
+            }
+            if is_served {
+                let mut reply = [0; 5];
+                stream.read_exact(&mut reply).unwrap();
+                assert_eq!(&reply, b"+OK\r\n", "a value {} bytes below the limit", LIMIT - len);
+            } else {
+                assert_eq!(bytes_until_end(&mut stream), 0, "a value of {len} bytes");
+            }
+        }
+        // Arguments that are complete do not count, however many there are.
+        for (count, len) in [(100_000, 20), (100, 30_000), (50, 33_000)] {
+            let keys: Vec<String> = (0..count).map(|number| format!("{number:len$}")).collect();
+            let words: Vec<&str> = std::iter::once("DEL").chain(keys.iter().map(String::as_str)).collect();
+            assert_eq!(server.client().try_pipeline(&[words]).unwrap(), [Value::Int(0)], "{count} keys");
+        }
+    });
+}
+
+#[test]
 fn a_pipeline_longer_than_the_query_buffer_limit_is_served() {
     with_shards(&[1, 2], |shards| {
         let server = start(shards, "--client-query-buffer-limit 1mb");

@@ -9,7 +9,6 @@ use super::list_value::{self, End};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::db::Key;
-use crate::encoding::listpack::Value;
 use crate::error::CommandError;
 use crate::num;
 use crate::object::DataType;
@@ -132,16 +131,15 @@ pub(super) fn move_element(
     if target_type.is_some_and(|found| found != DataType::List) {
         return Err(CommandError::WrongType);
     }
-    let (mut len, mut counted_bytes) = (0, 0);
+    let mut len = 0;
     let left = list.pop(from, |value| {
         len = value.len();
-        counted_bytes = counted_len(value);
         list::bulk(ctx.reply, value);
     });
     let text_end = ctx.reply.bytes().len() - b"\r\n".len();
     let text = &ctx.reply.bytes()[text_end - len..text_end];
     if source.bytes == target.bytes {
-        list.expect_growth(counted_bytes, 1);
+        list.expect_growth(len, 1);
         list.push(to, text);
         list.settle();
         ctx.keys.changed(&source, list::push_event(to));
@@ -149,31 +147,22 @@ pub(super) fn move_element(
         return Ok(Moving::Done);
     }
     list.settle();
-    put(ctx, &target, to, text_end - len..text_end, counted_bytes);
+    put(ctx, &target, to, text_end - len..text_end);
     list::after_removal(&mut ctx.keys, &source, left, list::pop_event(from));
     Ok(Moving::Done)
 }
 
 /// Pushes these bytes of the reply to a list, which is made if it is not there.
-fn put(ctx: &mut Ctx<'_>, target: &Key<'_>, end: End, text_at: Range<usize>, counted_bytes: usize) {
+fn put(ctx: &mut Ctx<'_>, target: &Key<'_>, end: End, text_at: Range<usize>) {
     let text = &ctx.reply.bytes()[text_at];
     match list_value::write(&mut ctx.keys, target).expect("its type was looked at before the pop") {
         Some(mut list) => {
-            list.expect_growth(counted_bytes, 1);
+            list.expect_growth(text.len(), 1);
             list.push(end, text);
         }
-        None => list_value::add_one(&mut ctx.keys, target, text, counted_bytes),
+        None => list_value::add_one(&mut ctx.keys, target, text),
     }
     ctx.keys.changed(target, list::push_event(end));
-}
-
-/// What the limits count for an element on its way from list to list. An integer counts as nothing, since Redis sees a
-/// number there (listTypeTryConvertListpack).
-fn counted_len(value: Value<'_>) -> usize {
-    match value {
-        Value::Int(_) => 0,
-        Value::Str(text) => text.len(),
-    }
 }
 
 #[cfg(test)]

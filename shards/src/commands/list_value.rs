@@ -152,10 +152,19 @@ pub(super) fn add(keys: &mut Keyspace<'_>, key: &Key<'_>, end: End, args: Args<'
     with_new(limits, end, args, first, |list| keys.add(key, list, Expire::Clear));
 }
 
-/// Puts a list of all arguments in the place of whatever a key holds.
+/// Puts a list of all arguments in the place of whatever a key holds. It is a listpack if all of it is one node (Redis:
+/// LIST_CONV_AUTO).
 pub(super) fn replace(keys: &mut Keyspace<'_>, key: &Key<'_>, args: Args<'_>) {
     let limits = ListLimits::of(keys.limits());
-    with_new(limits, End::Tail, args, 0, |list| keys.set(key, list, Expire::Clear));
+    if limits.node.allow_all(text_bytes(args, 0), args.len()) {
+        return with_new(limits, End::Tail, args, 0, |list| keys.set(key, list, Expire::Clear));
+    }
+    let mut list = Quicklist::new(limits.node, limits.compress_depth);
+    push_large(&mut list, End::Tail, args, 0);
+    match list.to_listpack(limits.node.of_one_node()) {
+        Some(pack) => keys.set(key, NewValue::Packed(Packing::List, &pack), Expire::Clear),
+        None => keys.set(key, NewValue::Object(Box::new(Object::List(list))), Expire::Clear),
+    }
 }
 
 /// Makes a list of the arguments from `first` on, pushed one after the other.
@@ -174,10 +183,10 @@ fn with_new(limits: ListLimits, end: End, args: Args<'_>, first: usize, put: imp
     }
 }
 
-/// Adds a list of one element, `counted_bytes` long for the limits, for a key that is not there.
-pub(super) fn add_one(keys: &mut Keyspace<'_>, key: &Key<'_>, text: &[u8], counted_bytes: usize) {
+/// Adds a list of one element for a key that is not there.
+pub(super) fn add_one(keys: &mut Keyspace<'_>, key: &Key<'_>, text: &[u8]) {
     let limits = ListLimits::of(keys.limits());
-    if limits.node.are_exceeded(listpack::EMPTY.len() + counted_bytes, 1) {
+    if limits.node.are_exceeded(listpack::EMPTY.len() + text.len(), 1) {
         let mut list = Quicklist::new(limits.node, limits.compress_depth);
         list.push_back(text);
         keys.add(key, NewValue::Object(Box::new(Object::List(list))), Expire::Clear);
@@ -273,14 +282,14 @@ impl ListMut<'_> {
 
     /// Inserts a text before the element with this index, which exists, or behind it.
     pub(super) fn insert(&mut self, index: usize, is_behind: bool, text: &[u8]) {
-        let index = index + usize::from(is_behind);
         self.change(
             |pack| {
                 let list = Listpack::new(pack.bytes());
-                let position = list.position(index as i64).unwrap_or(list.end());
+                let behind = index + usize::from(is_behind);
+                let position = list.position(behind as i64).unwrap_or(list.end());
                 listpack::insert(pack, position, &[Value::of(text)]);
             },
-            |list| list.insert(index, text),
+            |list| list.insert(index, is_behind, text),
         );
     }
 
@@ -326,7 +335,7 @@ impl ListMut<'_> {
     #[inline]
     pub(super) fn settle(&mut self) {
         let ListRef::Large(list) = self.view() else { return };
-        if let Some(pack) = list.to_listpack(self.limits.node.halves()) {
+        if let Some(pack) = list.to_listpack(self.limits.node.of_one_node().halves()) {
             self.entry.replace(NewValue::Packed(Packing::List, &pack), Expire::Keep);
         }
     }
@@ -489,6 +498,8 @@ mod tests {
     fn a_move_to_the_same_list_is_counted_after_the_pop() {
         check_encoding(4, "RPUSH l 1 2 3 4 | RPOPLPUSH l l", "listpack");
         check_encoding(4, "RPUSH m 1 | RPUSH l 1 2 3 4 | RPOPLPUSH m l", "quicklist");
+        check_encoding(-2, "RPUSH m 5 | RPUSH l \"x\"*8177 | RPOPLPUSH m l", "listpack");
+        check_encoding(-2, "RPUSH m 5 | RPUSH l \"x\"*8178 | RPOPLPUSH m l", "quicklist");
     }
 
     #[test]

@@ -281,7 +281,7 @@ fn weight_of(text: &[u8]) -> Option<f64> {
     }
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let start = text.iter().take_while(|byte| is_blank(byte)).count();
-    num::parse_f64(&text[start..]).filter(|weight| !weight.is_subnormal())
+    num::parse_f64_unless_inexact(&text[start..])
 }
 
 /// What `take` makes of the value that a pattern stands for; `None` when there is none or it is of another type. `name` is

@@ -8,7 +8,7 @@
 use std::ops::Deref;
 
 use super::sorted_set::ScoreBound;
-use crate::num::parse_f64;
+use crate::num::parse_f64_of_any_range;
 
 /// The end of a range by score (Redis: zslParseRange): a score, or `(` and a score that does not belong to the range.
 /// More is accepted than of a score: blanks before the number, nothing at all for 0, what overflows or underflows,
@@ -28,11 +28,7 @@ fn parse_leniently(text: &[u8]) -> Option<f64> {
     }
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let blanks = text.iter().take_while(|byte| is_blank(byte)).count();
-    let number = &text[blanks..];
-    // What overflows or underflows is no score but a bound. std reads it as an infinity or zero, and knows no
-    // hexadecimal numbers, which parse_f64 has read unless they overflow.
-    let lenient = || std::str::from_utf8(number).ok()?.parse::<f64>().ok().filter(|value| !value.is_nan());
-    parse_f64(number).or_else(lenient)
+    parse_f64_of_any_range(&text[blanks..])
 }
 
 /// The longest text of a score: a sign, 17 digits and 7 zeros, or `0.`, 6 zeros and 17 digits.
@@ -424,6 +420,8 @@ mod tests {
             ("1e400", ScoreBound::Included(f64::INFINITY)),
             ("(-1e400", ScoreBound::Excluded(f64::NEG_INFINITY)),
             ("1e-400", ScoreBound::Included(0.0)),
+            ("0x1p1024", ScoreBound::Included(f64::INFINITY)),
+            ("(-0x1p-1075", ScoreBound::Excluded(0.0)),
         ] {
             assert_eq!(parse_score_bound(text.as_bytes()), Some(bound), "{text:?}");
         }

@@ -27,6 +27,31 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     }
 }
 
+/// As [`parse_f64`], but what overflows is an infinity and what underflows is zero (C's `strtod` without a look at its
+/// errors).
+pub fn parse_f64_of_any_range(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?;
+    match text.parse::<f64>() {
+        Ok(value) => (!value.is_nan()).then_some(value),
+        Err(_) => {
+            let (negative, hex) = parse_signed_hex(text.as_bytes())?;
+            let magnitude = round_to_f64(&hex);
+            Some(if negative { -magnitude } else { magnitude })
+        }
+    }
+}
+
+/// As [`parse_f64`], but what lies so near to zero that it loses digits is refused (C's `strtod` with a look at `errno`,
+/// whatever its result). Only hexadecimal numbers that people write can be exact there.
+pub fn parse_f64_unless_inexact(text: &[u8]) -> Option<f64> {
+    let is_exact = || {
+        let (_, hex) = parse_signed_hex(text)?;
+        let last_bit = hex.exponent.saturating_add(i64::from(hex.significand.trailing_zeros()));
+        (!hex.inexact && last_bit >= EXPONENT_MIN).then_some(())
+    };
+    parse_f64(text).filter(|value| !value.is_subnormal() || is_exact().is_some())
+}
+
 /// A double as Redis 7.0 replies with it: `%.17g`, with `inf`, `-inf` and `nan` (Redis: addReplyDouble).
 pub fn format_double(value: f64) -> String {
     if value.is_nan() {
@@ -152,14 +177,23 @@ pub(super) fn parse_exponent(text: &[u8]) -> Option<i64> {
 }
 
 fn parse_hex_f64(text: &[u8]) -> Option<f64> {
-    let (negative, text) = split_sign(text);
-    let hex = parse_hex(text)?;
-    let magnitude = if hex.significand == 0 { 0.0 } else { round_to_f64(&hex)? };
-    Some(if negative { -magnitude } else { magnitude })
+    let (negative, hex) = parse_signed_hex(text)?;
+    let magnitude = round_to_f64(&hex);
+    let is_in_range = magnitude.is_finite() && (magnitude == 0.0) == (hex.significand == 0);
+    is_in_range.then_some(if negative { -magnitude } else { magnitude })
 }
 
-/// Rounds half to even; `None` when a number that is not zero becomes zero or infinite.
-fn round_to_f64(hex: &Hex) -> Option<f64> {
+/// A hexadecimal number behind its sign; true for minus.
+fn parse_signed_hex(text: &[u8]) -> Option<(bool, Hex)> {
+    let (negative, text) = split_sign(text);
+    Some((negative, parse_hex(text)?))
+}
+
+/// Rounds half to even; what is too large is infinite, what is too small zero.
+fn round_to_f64(hex: &Hex) -> f64 {
+    if hex.significand == 0 {
+        return 0.0;
+    }
     let width = 128 - i64::from(hex.significand.leading_zeros());
     let dropped = (width - SIGNIFICAND_BITS).max(EXPONENT_MIN.saturating_sub(hex.exponent));
     let exponent = hex.exponent.saturating_add(dropped);
@@ -168,13 +202,15 @@ fn round_to_f64(hex: &Hex) -> Option<f64> {
         Err(_) if dropped < 0 => hex.significand << -dropped,
         Err(_) => 0,
     };
-    if significand == 0 || exponent > f64::MAX_EXP as i64 - SIGNIFICAND_BITS {
-        return None;
+    if significand == 0 {
+        return 0.0;
+    }
+    if exponent > f64::MAX_EXP as i64 - SIGNIFICAND_BITS {
+        return f64::INFINITY;
     }
     // Two exact factors, both normal: 2^-1074 itself is only reached by multiplying with a significand.
     let half = exponent / 2;
-    let value = significand as f64 * 2f64.powi(half as i32) * 2f64.powi((exponent - half) as i32);
-    value.is_finite().then_some(value)
+    significand as f64 * 2f64.powi(half as i32) * 2f64.powi((exponent - half) as i32)
 }
 
 #[cfg(test)]
@@ -283,6 +319,42 @@ mod tests {
             "1e99999999999999999999",
         ] {
             assert_eq!(parse_f64(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_loses_digits_near_zero_is_refused_where_that_matters() {
+        for text in
+            ["0x1p-1074", "-0x3p-1070", "0x1p-1022", "2.2250738585072014e-308", "0", "-0x0p-9999", "1"]
+        {
+            assert_eq!(parse_f64_unless_inexact(text.as_bytes()), parse_f64(text.as_bytes()), "{text}");
+        }
+        for text in
+            ["0x1.8p-1074", "-0x3p-1075", "2.2250738585072011e-308", "5e-324", "1e-400", "1e400", "nan"]
+        {
+            assert_eq!(parse_f64_unless_inexact(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_any_range_what_overflows_is_infinite_and_what_underflows_is_zero() {
+        for (text, value) in [
+            ("1e400", f64::INFINITY),
+            ("-1e400", f64::NEG_INFINITY),
+            ("1e-400", 0.0),
+            ("0x1p1024", f64::INFINITY),
+            ("-0x1.fffffffffffff8p1023", f64::NEG_INFINITY),
+            ("0x1p-1075", 0.0),
+            ("0x1p99999999999999999999", f64::INFINITY),
+            ("0x1p-99999999999999999999", 0.0),
+            ("0x10", 16.0),
+            ("-inf", f64::NEG_INFINITY),
+            ("5.", 5.0),
+        ] {
+            assert_eq!(parse_f64_of_any_range(text.as_bytes()), Some(value), "{text}");
+        }
+        for text in ["", "nan", "-nan", "0x", "1 ", " 1", "1e", "0x1g"] {
+            assert_eq!(parse_f64_of_any_range(text.as_bytes()), None, "{text:?}");
         }
     }
 }

@@ -90,6 +90,39 @@ impl LongDouble {
         }
     }
 
+    /// The least integer that is not below the product with `factor`, of which the product is rounded as every
+    /// operation. What lies outside of 64 bits, infinities included, is the nearest integer inside; NaN is 0.
+    #[must_use]
+    pub fn times_ceil(self, factor: u32) -> i64 {
+        let (significand, exponent) = match self.magnitude {
+            Magnitude::Finite { significand, exponent } => (significand, exponent),
+            Magnitude::Infinite => return if self.negative { i64::MIN } else { i64::MAX },
+            Magnitude::NotANumber => return 0,
+        };
+        let product = u128::from(significand) * u128::from(factor);
+        let product = LongDouble::rounded(self.negative, product, i64::from(exponent), false);
+        let Some((significand, exponent)) = product.parts() else {
+            return if self.negative { i64::MIN } else { i64::MAX };
+        };
+        let whole = match u32::try_from(exponent) {
+            // A significand of a positive exponent has all 64 bits.
+            Ok(1..) => u128::MAX,
+            Ok(0) => u128::from(significand),
+            Err(_) => {
+                let cut = exponent.unsigned_abs();
+                let whole = u128::from(significand).checked_shr(cut).unwrap_or(0);
+                let is_whole = significand == 0 || significand.trailing_zeros() >= cut;
+                whole + u128::from(!is_whole && !self.negative)
+            }
+        };
+        let whole = i64::try_from(whole).unwrap_or(i64::MAX);
+        match (self.negative, whole) {
+            (true, i64::MAX) => i64::MIN,
+            (true, whole) => -whole,
+            (false, whole) => whole,
+        }
+    }
+
     /// Neither infinite nor NaN.
     pub fn is_finite(self) -> bool {
         matches!(self.magnitude, Magnitude::Finite { .. })
@@ -380,6 +413,37 @@ mod tests {
         assert_eq!(one.add(minus_tiny), one);
         assert_ne!(tiny.add(tiny), tiny);
         assert_eq!(tiny.add(minus_tiny), LongDouble::from(0));
+    }
+
+    #[test]
+    fn products_are_rounded_up_to_integers_and_stay_within_64_bits() {
+        for (text, expected) in [
+            ("0", 0),
+            ("-0", 0),
+            ("1", 1000),
+            ("-1", -1000),
+            ("0.05", 50),
+            ("0.001", 1),
+            ("0.1", 100),
+            ("1.5", 1500),
+            ("0.0005", 1),
+            ("0.0011", 2),
+            ("-0.0005", 0),
+            ("-0.0011", -1),
+            ("1e-400", 1),
+            ("-1e-400", 0),
+            ("3.6e-4951", 1),
+            ("0x1p-1075", 1),
+            ("9223372036854775.807", i64::MAX),
+            ("9223372036854775.806", 9223372036854775806),
+            ("9223372036854775.808", i64::MAX),
+            ("1e4932", i64::MAX),
+            ("-1e4932", i64::MIN),
+            ("inf", i64::MAX),
+            ("-inf", i64::MIN),
+        ] {
+            assert_eq!(LongDouble::parse(text.as_bytes()).unwrap().times_ceil(1000), expected, "{text}");
+        }
     }
 
     #[test]

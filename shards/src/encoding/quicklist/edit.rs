@@ -1,53 +1,81 @@
-//! Changes in the middle of a quicklist: what they do to nodes, and how nodes are split, merged and compressed again.
+//! Changes in the middle of a quicklist: what they do to nodes, and how nodes are split, joined and compressed again.
+//!
+//! Elements come to lie in the same nodes as in Redis 7.2 (_quicklistInsert, quicklistReplaceEntry, quicklistDelRange),
+//! because a list is shown as a listpack again when it is a single node. So nodes are joined only around a node that
+//! was split, and never for what was removed.
 
-use std::mem;
 use std::ops::Range;
 
-use super::node::{Node, Packed};
+use super::node::{Limits, Node, Packed};
 use super::{Direction, Quicklist};
 use crate::encoding::listpack::{Value, Wanted};
 
 impl Quicklist {
-    /// Puts a text before the element with this index; the index of the first one that does not exist appends.
+    /// Puts a text before the element with this index, which exists, or behind it.
     ///
     /// # Panics
-    /// If the index is greater than that.
-    pub fn insert(&mut self, index: usize, text: &[u8]) {
-        assert!(index <= self.len, "index {index} of {} elements", self.len);
-        if index == 0 {
-            return self.push_front(text);
-        }
-        let Some((at, within)) = self.seek(index) else { return self.push_back(text) };
-        self.nodes[at].open();
+    /// If there is no such element.
+    pub fn insert(&mut self, index: usize, is_behind: bool, text: &[u8]) {
+        let (at, within) = self.seek(index).expect("the element beside the new one exists");
+        let is_large = self.limits.is_large(text.len());
         self.len += 1;
-        match &mut self.nodes[at] {
-            Node::Packed(packed) if packed.allows(text.len(), self.limits) => {
-                packed.insert(within, Value::of(text), self.limits);
-                self.settle(at..at + 1);
+        if self.has_room(at, text) {
+            self.change_packed(at, |packed, limits| {
+                packed.insert(within + usize::from(is_behind), Value::of(text), limits);
+            });
+            return;
+        }
+        let is_at_edge = within == if is_behind { self.nodes[at].count() - 1 } else { 0 };
+        match (is_at_edge, is_behind) {
+            (true, true) if self.has_room(at + 1, text) => {
+                self.change_packed(at + 1, |next, limits| next.push_front(Value::of(text), limits));
             }
-            _ if within == 0 => self.insert_between(at, text),
-            _ => self.insert_by_splitting(at, within, text),
+            (true, false) if at > 0 && self.has_room(at - 1, text) => {
+                self.change_packed(at - 1, |before, limits| before.push_back(Value::of(text), limits));
+            }
+            (true, _) => self.add_node(at + usize::from(is_behind), text),
+            (false, _) => {
+                self.split(at, within + usize::from(is_behind));
+                match (is_large, is_behind) {
+                    (true, _) => self.add_node(at + 1, text),
+                    (false, true) => {
+                        self.change_packed(at + 1, |behind, limits| {
+                            behind.push_front(Value::of(text), limits)
+                        });
+                        self.join_around(at);
+                    }
+                    (false, false) => {
+                        self.change_packed(at, |before, limits| before.push_back(Value::of(text), limits));
+                        self.join_around(at + 1);
+                    }
+                }
+            }
         }
     }
 
     /// Puts a text in the place of the element with this index; false if there is none.
     pub fn replace(&mut self, index: usize, text: &[u8]) -> bool {
         let Some((at, within)) = self.seek(index) else { return false };
-        let (limits, is_large) = (self.limits, self.limits.is_large(text.len()));
-        self.nodes[at].open();
-        if let Node::Packed(packed) = &mut self.nodes[at]
-            && !packed.is_single()
-        {
-            if is_large || !packed.set(within, Value::of(text), limits) {
-                packed.remove(within..within + 1, limits);
+        let is_large = self.limits.is_large(text.len());
+        if matches!(self.nodes[at], Node::Plain(_)) {
+            if is_large {
+                self.nodes[at] = self.new_node(text);
+            } else {
+                // Redis puts it behind, and then removes what it replaces.
+                self.insert(index, true, text);
                 self.len -= 1;
-                self.insert(index, text);
-                return true;
+                self.nodes.remove(at);
+                self.settle(at.saturating_sub(1)..at + 1);
             }
-        } else {
-            self.nodes[at] = self.new_node(text);
+            return true;
         }
-        self.settle(at..at + 1);
+        let mut is_set = false;
+        if !is_large {
+            self.change_packed(at, |packed, limits| is_set = packed.set(within, Value::of(text), limits));
+        }
+        if !is_set {
+            self.replace_by_splitting(at, within, text);
+        }
         true
     }
 
@@ -58,7 +86,7 @@ impl Quicklist {
         let mut left = removed;
         if within > 0 {
             let here = left.min(self.nodes[first].count() - within);
-            self.remove_in(first, within..within + here);
+            self.change_packed(first, |packed, limits| packed.remove(within..within + here, limits));
             left -= here;
             first += 1;
         }
@@ -68,11 +96,11 @@ impl Quicklist {
             end += 1;
         }
         if left > 0 {
-            self.remove_in(end, 0..left);
+            self.change_packed(end, |packed, limits| packed.remove(0..left, limits));
         }
         self.nodes.drain(first..end);
         self.len -= removed;
-        self.merge(first.saturating_sub(1)..first + 1);
+        self.settle(first.saturating_sub(1)..first + 1);
         removed
     }
 
@@ -110,79 +138,106 @@ impl Quicklist {
         }
         self.len -= removed;
         if removed > 0 {
-            self.merge(first.saturating_sub(1)..last + 2);
+            self.drop_empty(first..last + 1);
         }
         removed
     }
 
-    /// Adds a text between this node and the one before it, of which the former is full.
-    fn insert_between(&mut self, at: usize, text: &[u8]) {
-        let limits = self.limits;
-        self.nodes[at - 1].open();
-        match &mut self.nodes[at - 1] {
-            Node::Packed(before) if before.allows(text.len(), limits) => {
-                before.push_back(Value::of(text), limits)
-            }
-            _ => {
-                let node = self.new_node(text);
-                self.nodes.insert(at, node);
-            }
+    /// Replaces an element of a packed node whose new text does not fit, or needs a node for itself.
+    fn replace_by_splitting(&mut self, at: usize, within: usize, text: &[u8]) {
+        if within + 1 < self.nodes[at].count() {
+            self.split(at, within + 1);
         }
-        self.settle(at - 1..at + 2);
-    }
-
-    fn insert_by_splitting(&mut self, at: usize, within: usize, text: &[u8]) {
-        let limits = self.limits;
-        let Node::Packed(before) = &mut self.nodes[at] else {
-            unreachable!("only a packed node has several elements")
-        };
-        let mut behind = before.split_off(within, limits);
-        if before.allows(text.len(), limits) {
-            before.push_back(Value::of(text), limits);
-            self.nodes.insert(at + 1, Node::Packed(behind));
-        } else if behind.allows(text.len(), limits) {
-            behind.push_front(Value::of(text), limits);
-            self.nodes.insert(at + 1, Node::Packed(behind));
+        self.add_node(at + 1, text);
+        if within == 0 {
+            self.nodes.remove(at);
+            self.settle(at.saturating_sub(1)..at + 2);
         } else {
-            let node = self.new_node(text);
-            self.nodes.insert(at + 1, Node::Packed(behind));
-            self.nodes.insert(at + 1, node);
+            self.change_packed(at, |packed, limits| packed.remove(within..within + 1, limits));
+            self.join_around(at + 1);
         }
-        self.merge(at.saturating_sub(1)..at + 4);
     }
 
-    /// Removes some but not all elements of a node.
-    fn remove_in(&mut self, at: usize, indices: Range<usize>) {
+    /// Whether the node is there and takes this text beside what it has (Redis: _quicklistNodeAllowInsert).
+    fn has_room(&self, at: usize, text: &[u8]) -> bool {
+        let limits = self.limits;
+        self.nodes.get(at).is_some_and(|node| {
+            let bytes = node.packed_bytes();
+            bytes.is_some_and(|bytes| limits.allow(bytes, node.count(), text.len()))
+        })
+    }
+
+    /// Changes a node that is not plain.
+    fn change_packed(&mut self, at: usize, change: impl FnOnce(&mut Packed, Limits)) {
         let limits = self.limits;
         self.nodes[at].open();
-        if let Node::Packed(packed) = &mut self.nodes[at] {
-            packed.remove(indices, limits);
-        }
+        let Node::Packed(packed) = &mut self.nodes[at] else {
+            unreachable!("the caller has looked: the node is not plain")
+        };
+        change(packed, limits);
+        self.settle(at..at + 1);
     }
 
-    /// Removes empty nodes of these and joins open neighbours that are small; the rest of them settle. Nodes that do not
-    /// exist are left out.
-    fn merge(&mut self, range: Range<usize>) {
-        let (from, to) = (range.start, range.end.min(self.nodes.len()));
-        if from >= to {
-            return; // The list is empty.
+    /// Makes a node of this text, so that it is the one with this number.
+    fn add_node(&mut self, at: usize, text: &[u8]) {
+        let node = self.new_node(text);
+        self.nodes.insert(at, node);
+        self.settle(at.saturating_sub(1)..at + 2);
+    }
+
+    /// Makes two nodes of one, the second of which begins with the element that has this index in the node. Both are
+    /// left open.
+    fn split(&mut self, at: usize, within: usize) {
+        self.nodes[at].open();
+        let Node::Packed(packed) = &mut self.nodes[at] else {
+            unreachable!("only a packed node has several elements")
+        };
+        let behind = packed.split_off(within);
+        self.nodes.insert(at + 1, Node::Packed(behind));
+    }
+
+    /// Joins the two nodes before this one, the two behind it, and it with its neighbours, each if one node may have the
+    /// elements of both (Redis: _quicklistMergeNodes).
+    fn join_around(&mut self, mut center: usize) {
+        if center >= 2 && self.join(center - 2) {
+            center -= 1;
         }
-        let mut kept = from;
-        for next in from + 1..to {
-            let mut node = mem::replace(&mut self.nodes[next], Node::Plain(Box::default()));
-            if node.count() == 0 || self.nodes[kept].absorb(&mut node, self.limits) {
-                continue;
-            }
-            if self.nodes[kept].count() > 0 {
+        self.join(center + 1);
+        if center >= 1 && self.join(center - 1) {
+            center -= 1;
+        }
+        self.join(center);
+        self.settle(center.saturating_sub(2)..center + 3);
+    }
+
+    /// Moves the elements of the next node behind those of this one if both are there and one node may have them all.
+    fn join(&mut self, at: usize) -> bool {
+        let (Some(node), Some(next)) = (self.nodes.get(at), self.nodes.get(at + 1)) else { return false };
+        let (Some(bytes), Some(more)) = (node.packed_bytes(), next.packed_bytes()) else { return false };
+        if !self.limits.allow_joined(bytes + more, node.count() + next.count()) {
+            return false;
+        }
+        let mut next = self.nodes.remove(at + 1).expect("it was looked at");
+        next.open();
+        self.nodes[at].open();
+        let limits = self.limits;
+        if let (Node::Packed(packed), Node::Packed(more)) = (&mut self.nodes[at], &next) {
+            packed.append(more, limits);
+        }
+        true
+    }
+
+    /// Removes empty nodes of these.
+    fn drop_empty(&mut self, range: Range<usize>) {
+        let mut kept = range.start;
+        for next in range.clone() {
+            if self.nodes[next].count() > 0 {
+                self.nodes.swap(kept, next);
                 kept += 1;
             }
-            self.nodes[kept] = node;
         }
-        if self.nodes[kept].count() > 0 {
-            kept += 1;
-        }
-        self.nodes.drain(kept..to);
-        self.settle(from..kept);
+        self.nodes.drain(kept..range.end);
+        self.settle(range.start.saturating_sub(1)..kept + 1);
     }
 
     /// Restores which nodes are compressed, after these have changed or their number has.

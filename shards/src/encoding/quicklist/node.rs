@@ -16,12 +16,16 @@ use crate::encoding::lzf;
 /// Bytes that a listpack has beside its elements.
 const FRAME_LEN: usize = EMPTY.len();
 
-/// What Redis reserves for the encoding of an element to be added, in bytes (SIZE_ESTIMATE_OVERHEAD). No element below
+/// What Redis reserves for the encoding of an element to be added, in bytes (SIZE_ESTIMATE_OVERHEAD). No element up to
 /// [`Limits::bytes_max`] takes more.
 const ELEMENT_OVERHEAD_BYTES: usize = 8;
 
-/// Whatever the number of elements, a node is not larger (Redis: SIZE_SAFETY_LIMIT).
+/// Whatever the number of elements, a node takes no more than this (Redis: SIZE_SAFETY_LIMIT).
 const COUNTED_BYTES_MAX: usize = 8192;
+
+/// A node grows to at most so many times its limit when an element is replaced by a larger one. Redis lets it grow without
+/// a bound, so that each later change of the node may move megabytes.
+const OVERGROWTH: usize = 4;
 
 /// A node that is not compressed has at least this many bytes (Redis: MIN_COMPRESS_BYTES) ...
 const COMPRESS_BYTES_MIN: usize = 48;
@@ -55,21 +59,46 @@ impl Limits {
         listpack_bytes > self.bytes_max || count > self.count_max
     }
 
-    /// Half of these limits, which a list must be below to be shown as a listpack again.
-    pub fn halves(self) -> Limits {
+    /// The limits that a list of one node must keep to be shown as a listpack: a number of elements or of bytes, but not
+    /// both (Redis: listTypeTryConvertQuicklist).
+    pub fn of_one_node(self) -> Limits {
         match self.count_max {
-            usize::MAX => Limits { bytes_max: self.bytes_max / 2, ..self },
-            count => Limits { count_max: count / 2, ..self },
+            usize::MAX => self,
+            _ => Limits { bytes_max: usize::MAX, ..self },
         }
     }
 
-    /// Whether a text has a node for itself.
-    #[inline]
-    pub(super) fn is_large(self, text_len: usize) -> bool {
-        FRAME_LEN + text_len + ELEMENT_OVERHEAD_BYTES > self.bytes_max
+    /// Half of these limits, which a list must keep to be shown as a listpack again.
+    pub fn halves(self) -> Limits {
+        let count_max = if self.count_max == usize::MAX { usize::MAX } else { self.count_max / 2 };
+        let bytes_max = if self.bytes_max == usize::MAX { usize::MAX } else { self.bytes_max / 2 };
+        Limits { bytes_max, count_max }
     }
 
-    /// The most bytes that a node's elements need. At most 65528, so that a node counts in 16 bits.
+    /// Whether so many texts, of so many bytes together, are one node whatever they are.
+    pub fn allow_all(self, text_bytes: usize, count: usize) -> bool {
+        !self.are_exceeded(FRAME_LEN + text_bytes + count * ELEMENT_OVERHEAD_BYTES, count)
+    }
+
+    /// Whether a text has a node for itself (Redis: isLargeElement).
+    #[inline]
+    pub(super) fn is_large(self, text_len: usize) -> bool {
+        text_len > self.bytes_max
+    }
+
+    /// Whether Redis would add a text of this length to a node of so many bytes and elements (_quicklistNodeAllowInsert).
+    #[inline]
+    pub(super) fn allow(self, elements_bytes: usize, count: usize, text_len: usize) -> bool {
+        FRAME_LEN + elements_bytes + text_len + ELEMENT_OVERHEAD_BYTES <= self.bytes_max
+            && count < self.count_max
+    }
+
+    /// Whether two nodes of so many bytes and elements together are made one (Redis: _quicklistNodeAllowMerge).
+    pub(super) fn allow_joined(self, elements_bytes: usize, count: usize) -> bool {
+        !self.are_exceeded(FRAME_LEN + elements_bytes, count)
+    }
+
+    /// The most bytes of elements for which a node takes room before they have come.
     #[inline]
     fn capacity_max(self) -> usize {
         self.bytes_max - ELEMENT_OVERHEAD_BYTES
@@ -96,7 +125,7 @@ pub(super) enum Node {
     Compressed {
         lzf: Box<[u8]>,
         /// Bytes of the elements before they were compressed.
-        len: u16,
+        len: u32,
         count: u16,
     },
 }
@@ -110,6 +139,16 @@ impl Node {
             Node::Packed(packed) => usize::from(packed.count),
             Node::Plain(_) => 1,
             Node::Compressed { count, .. } => usize::from(*count),
+        }
+    }
+
+    /// Bytes of the elements; `None` for a plain node, which never takes a second one.
+    #[inline]
+    pub(super) fn packed_bytes(&self) -> Option<usize> {
+        match self {
+            Node::Packed(packed) => Some(packed.elements().len()),
+            Node::Plain(_) => None,
+            Node::Compressed { len, .. } => Some(*len as usize),
         }
     }
 
@@ -174,7 +213,7 @@ impl Node {
         let len_max = listpack_len - COMPRESS_SAVED_BYTES_MIN - 1;
         match lzf::compress(elements, len_max) {
             Some(lzf) => {
-                let len = elements.len() as u16;
+                let len = elements.len() as u32;
                 *self = Node::Compressed { lzf: lzf.into_boxed_slice(), len, count: packed.count };
             }
             None => packed.is_dense = true,
@@ -194,25 +233,10 @@ impl Node {
         }
         found
     }
-
-    /// Moves the elements of `other` behind those of this node if both are open and no more than three quarters of a
-    /// node together, so that a node that was split by an insertion is not merged at once.
-    pub(super) fn absorb(&mut self, other: &mut Node, limits: Limits) -> bool {
-        let (Node::Packed(packed), Node::Packed(more)) = (self, other) else { return false };
-        let len = packed.elements().len() + more.elements().len();
-        let count = usize::from(packed.count) + usize::from(more.count);
-        if FRAME_LEN + len > limits.bytes_max / 4 * 3 || count > limits.count_max {
-            return false;
-        }
-        let at = packed.elements().len();
-        packed.replace(at..at, more.elements().len(), limits, |room| room.copy_from_slice(more.elements()));
-        packed.count += more.count;
-        true
-    }
 }
 
-fn expand(compressed: &[u8], len: u16, out: &mut Vec<u8>) {
-    lzf::decompress_into(compressed, usize::from(len), out).expect("compressed here");
+fn expand(compressed: &[u8], len: u32, out: &mut Vec<u8>) {
+    lzf::decompress_into(compressed, len as usize, out).expect("compressed here");
 }
 
 /// What a node has, to be read.
@@ -225,8 +249,8 @@ pub(super) enum Elements<'a> {
 #[derive(Clone)]
 pub(super) struct Packed {
     memory: Box<[u8]>,
-    start: u16,
-    end: u16,
+    start: u32,
+    end: u32,
     count: u16,
     /// Compression was tried in vain since the node was opened.
     is_dense: bool,
@@ -239,18 +263,20 @@ impl Packed {
         Packed { memory, start: 0, end: 0, count: 0, is_dense: false }
     }
 
-    /// A node of elements that exist already; `None` if they are too many for a node.
+    /// A node of elements that exist already; `None` if they are more than a node of these limits takes.
     pub(super) fn from_elements(elements: &[u8], count: usize, limits: Limits) -> Option<Packed> {
-        if elements.len() > limits.capacity_max() {
-            return None;
-        }
-        let (end, count) = (elements.len() as u16, u16::try_from(count).ok()?);
-        Some(Packed { memory: elements.into(), start: 0, end, count, is_dense: false })
+        let bytes_max = limits.bytes_max * OVERGROWTH;
+        (elements.len() <= bytes_max && count <= usize::from(u16::MAX)).then(|| Packed::new(elements, count))
+    }
+
+    fn new(elements: &[u8], count: usize) -> Packed {
+        let (end, count) = (elements.len() as u32, count as u16);
+        Packed { memory: elements.into(), start: 0, end, count, is_dense: false }
     }
 
     #[inline]
     pub(super) fn elements(&self) -> &[u8] {
-        &self.memory[usize::from(self.start)..usize::from(self.end)]
+        &self.memory[self.start as usize..self.end as usize]
     }
 
     #[inline]
@@ -258,28 +284,21 @@ impl Packed {
         self.count == 0
     }
 
-    #[inline]
-    pub(super) fn is_single(&self) -> bool {
-        self.count == 1
-    }
-
-    /// Whether Redis would add a text of this length to the node (_quicklistNodeAllowInsert).
+    /// Whether a text of this length may be added.
     #[inline]
     pub(super) fn allows(&self, text_len: usize, limits: Limits) -> bool {
-        let len = usize::from(self.end - self.start);
-        FRAME_LEN + len + text_len + ELEMENT_OVERHEAD_BYTES <= limits.bytes_max
-            && usize::from(self.count) < limits.count_max
+        limits.allow((self.end - self.start) as usize, usize::from(self.count), text_len)
     }
 
     #[inline]
     pub(super) fn push_back(&mut self, value: Value<'_>, limits: Limits) {
         let encoded = Encoded::new(value);
         let len = encoded.len();
-        if self.memory.len() - usize::from(self.end) < len {
+        if self.memory.len() - (self.end as usize) < len {
             self.make_room(len, Side::Back, limits);
         }
-        encoded.write(&mut self.memory[usize::from(self.end)..][..len]);
-        self.end += len as u16;
+        encoded.write(&mut self.memory[self.end as usize..][..len]);
+        self.end += len as u32;
         self.count += 1;
     }
 
@@ -287,18 +306,18 @@ impl Packed {
     pub(super) fn push_front(&mut self, value: Value<'_>, limits: Limits) {
         let encoded = Encoded::new(value);
         let len = encoded.len();
-        if usize::from(self.start) < len {
+        if (self.start as usize) < len {
             self.make_room(len, Side::Front, limits);
         }
-        self.start -= len as u16;
-        encoded.write(&mut self.memory[usize::from(self.start)..][..len]);
+        self.start -= len as u32;
+        encoded.write(&mut self.memory[self.start as usize..][..len]);
         self.count += 1;
     }
 
     #[inline]
     pub(super) fn pop_front<R>(&mut self, take: impl FnOnce(Value<'_>) -> R) -> R {
         let (value, rest) = element::first(self.elements()).expect("a node is not empty");
-        let len = rest.len() as u16;
+        let len = rest.len() as u32;
         let taken = take(value);
         self.start = self.end - len;
         self.count -= 1;
@@ -308,7 +327,7 @@ impl Packed {
     #[inline]
     pub(super) fn pop_back<R>(&mut self, take: impl FnOnce(Value<'_>) -> R) -> R {
         let (value, before) = element::last(self.elements()).expect("a node is not empty");
-        let len = before.len() as u16;
+        let len = before.len() as u32;
         let taken = take(value);
         self.end = self.start + len;
         self.count -= 1;
@@ -329,7 +348,8 @@ impl Packed {
         let start = self.offset(index);
         let elements = self.elements();
         let end = elements.len() - element::skip_first(&elements[start..]).len();
-        if elements.len() - (end - start) + encoded.len() > limits.capacity_max() {
+        let new_len = elements.len() - (end - start) + encoded.len();
+        if encoded.len() > end - start && FRAME_LEN + new_len > limits.bytes_max * OVERGROWTH {
             return false;
         }
         self.replace(start..end, encoded.len(), limits, |room| encoded.write(room));
@@ -352,8 +372,8 @@ impl Packed {
 
     /// Removes the elements that are `wanted` but the first `spared` and those after `count` more. One pass.
     pub(super) fn remove_matching(&mut self, wanted: &Wanted<'_>, spared: usize, count: usize) {
-        let end = usize::from(self.end);
-        let (mut from, mut to) = (usize::from(self.start), usize::from(self.start));
+        let end = self.end as usize;
+        let (mut from, mut to) = (self.start as usize, self.start as usize);
         let mut seen = 0;
         while from < end {
             let (value, rest) = element::first(&self.memory[from..end]).expect("there are elements left");
@@ -369,18 +389,25 @@ impl Packed {
             }
             from = next;
         }
-        self.end = to as u16;
+        self.end = to as u32;
         self.trim_if_sparse();
     }
 
     /// Cuts the node before the element with this index, and gives what is behind the cut.
-    pub(super) fn split_off(&mut self, index: usize, limits: Limits) -> Packed {
+    pub(super) fn split_off(&mut self, index: usize) -> Packed {
         let at = self.offset(index);
         let count = usize::from(self.count) - index;
-        let rest = Packed::from_elements(&self.elements()[at..], count, limits).expect("less than this node");
-        self.end = self.start + at as u16;
+        let rest = Packed::new(&self.elements()[at..], count);
+        self.end = self.start + at as u32;
         self.count = index as u16;
         rest
+    }
+
+    /// Puts the elements of another node behind those of this one.
+    pub(super) fn append(&mut self, more: &Packed, limits: Limits) {
+        let (at, more_elements) = (self.elements().len(), more.elements());
+        self.replace(at..at, more_elements.len(), limits, |room| room.copy_from_slice(more_elements));
+        self.count += more.count;
     }
 
     /// Gives back room that is more than an eighth of the memory, when the node has stopped growing.
@@ -389,7 +416,7 @@ impl Packed {
         if self.memory.len() - elements.len() > self.memory.len() / 8 {
             let len = elements.len();
             self.memory = elements.into();
-            (self.start, self.end) = (0, len as u16);
+            (self.start, self.end) = (0, len as u32);
         }
     }
 
@@ -421,26 +448,26 @@ impl Packed {
         if len > at.len() {
             let more = len - at.len();
             let room = match side {
-                Side::Front => usize::from(self.start),
-                Side::Back => self.memory.len() - usize::from(self.end),
+                Side::Front => self.start as usize,
+                Side::Back => self.memory.len() - self.end as usize,
             };
             if room < more {
                 self.make_room(more, side, limits);
             }
         }
-        let (start, end) = (usize::from(self.start), usize::from(self.end));
+        let (start, end) = (self.start as usize, self.end as usize);
         match side {
             Side::Front => {
                 let new_start = start + at.len() - len;
                 self.memory.copy_within(start..start + at.start, new_start);
-                self.start = new_start as u16;
+                self.start = new_start as u32;
             }
             Side::Back => {
                 self.memory.copy_within(start + at.end..end, start + at.start + len);
-                self.end = (end - at.len() + len) as u16;
+                self.end = (end - at.len() + len) as u32;
             }
         }
-        let written = usize::from(self.start) + at.start;
+        let written = self.start as usize + at.start;
         write(&mut self.memory[written..][..len]);
     }
 
@@ -465,7 +492,7 @@ impl Packed {
             Side::Front => room_here,
             Side::Back => room - room_here,
         };
-        let old = usize::from(self.start)..usize::from(self.end);
+        let old = self.start as usize..self.end as usize;
         if is_roomy {
             self.memory.copy_within(old, start);
         } else {
@@ -473,7 +500,7 @@ impl Packed {
             memory[start..start + used].copy_from_slice(&self.memory[old]);
             self.memory = memory;
         }
-        (self.start, self.end) = (start as u16, (start + used) as u16);
+        (self.start, self.end) = (start as u32, (start + used) as u32);
     }
 
     #[cfg(any(test, feature = "testing"))]

@@ -59,7 +59,7 @@ fn a_large_element_has_a_node_for_itself() {
     let large = "x".repeat(9000);
     let mut list = list(-2, 0, &["a", &large, "b", "c"]);
     assert_eq!(list.node_count(), 3);
-    list.insert(3, large.as_bytes());
+    list.insert(3, false, large.as_bytes());
     assert_eq!(all(&list), ["a", &large, "b", &large, "c"]);
     list.replace(1, b"small");
     list.replace(0, large.as_bytes());
@@ -68,7 +68,53 @@ fn a_large_element_has_a_node_for_itself() {
     assert_eq!(list.remove_matching(large.as_bytes(), usize::MAX, Direction::Forward), 2);
     list.check();
     assert_eq!(all(&list), ["small", "b", "c"]);
-    assert_eq!(list.node_count(), 1, "neighbours that are small are joined");
+    assert_eq!(list.node_count(), 2, "what was removed leaves the other nodes as they are");
+}
+
+#[test]
+fn nodes_are_divided_as_those_of_redis() {
+    let (large, half) = ("x".repeat(9000), "y".repeat(4090));
+    let nodes = |list: &Quicklist| {
+        list.check();
+        list.nodes.iter().map(Node::count).collect::<Vec<_>>()
+    };
+    // A large element between others, and a small one in its place: it goes to the next node if that has room.
+    let mut between = list(-2, 0, &["a", "b", "c"]);
+    between.insert(0, true, large.as_bytes());
+    assert_eq!(nodes(&between), [1, 1, 2]);
+    between.replace(1, b"small");
+    assert_eq!((nodes(&between), all(&between).join(" ")), (vec![1, 3], "a small b c".to_owned()));
+    // In the place of the last one it is a node of its own, even though the one before it has room.
+    let mut last = list(-2, 0, &["a", &large]);
+    last.replace(1, b"small");
+    assert_eq!(nodes(&last), [1, 1]);
+    // An element that is replaced by a large one divides its node; what is left is joined where it fits.
+    let mut divided = list(-2, 0, &["a", "b", "c"]);
+    divided.replace(1, large.as_bytes());
+    assert_eq!(nodes(&divided), [1, 1, 1]);
+    divided.replace(1, b"small");
+    assert_eq!(nodes(&divided), [1, 2]);
+    // A full node is divided where the new element comes, which stays with what is behind or before it.
+    for (is_behind, index, expected) in
+        [(true, 0, [1, 4]), (false, 2, [3, 2]), (true, 1, [2, 3]), (false, 1, [2, 3])]
+    {
+        let mut full = list(4, 0, &["1", "2", "3", "4"]);
+        full.insert(index, is_behind, b"new");
+        assert_eq!(nodes(&full), expected, "{index} {is_behind}");
+    }
+    // At the edge of a full node the neighbour takes it, or it is a node of its own.
+    let mut edge = list(2, 0, &["1", "2", "3"]);
+    edge.insert(1, true, b"new");
+    assert_eq!(nodes(&edge), [2, 2]);
+    edge.insert(1, true, b"new");
+    assert_eq!(nodes(&edge), [2, 1, 2]);
+    // A node may grow over its limit when an element is replaced, but not for ever.
+    let mut grown = list(-2, 0, &["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
+    (0..8).for_each(|index| assert!(grown.replace(index, half.as_bytes())));
+    assert_eq!(nodes(&grown), [9]);
+    assert!(grown.replace(8, half.as_bytes()));
+    assert_eq!(nodes(&grown), [8, 1]);
+    assert_eq!(all(&grown).iter().map(String::len).sum::<usize>(), 9 * 4090);
 }
 
 #[test]
@@ -121,7 +167,7 @@ fn nodes_far_from_the_ends_are_compressed() {
     assert_eq!(all(&packed), all(&raw));
     assert_eq!(scanned(&packed, 2000, Direction::Backward), scanned(&raw, 2000, Direction::Backward));
 
-    packed.insert(2000, b"new");
+    packed.insert(2000, false, b"new");
     packed.replace(1500, b"other");
     packed.check();
     assert_eq!(packed.get(2000, text).as_deref(), Some("new"));
@@ -198,7 +244,9 @@ fn a_list_of_one_node_under_the_limits_is_a_listpack() {
     assert!(!limits.are_exceeded(8192, 4) && limits.are_exceeded(8193, 1) && limits.are_exceeded(10, 5));
     let by_size = Limits::of_fill(-9);
     assert!(!by_size.are_exceeded(65536, 65536) && by_size.are_exceeded(65537, 1));
-    assert!(by_size.halves().are_exceeded(32769, 1) && !limits.halves().are_exceeded(8192, 2));
+    assert!(by_size.of_one_node().halves().are_exceeded(32769, 1));
+    let one_node = limits.of_one_node().halves();
+    assert!(!one_node.are_exceeded(30_000, 2) && one_node.are_exceeded(10, 3));
 }
 
 #[test]
@@ -251,6 +299,16 @@ fn edits_agree_with_a_vector() {
     }
 }
 
+/// Makes a text the element with this index, by putting it before or behind another one if there is one.
+fn insert(list: &mut Quicklist, index: usize, random: &mut Random, text: &[u8]) {
+    match (index, list.len() - index) {
+        (0, 0) => list.push_back(text),
+        (1.., 0) => list.insert(index - 1, true, text),
+        (1.., _) if random.one_in(2) => list.insert(index - 1, true, text),
+        _ => list.insert(index, false, text),
+    }
+}
+
 fn edit(list: &mut Quicklist, model: &mut Vec<String>, random: &mut Random, context: &str) {
     let fresh = match random.below(12) {
         0 => random.below(1 << 40).to_string(),
@@ -272,7 +330,7 @@ fn edit(list: &mut Quicklist, model: &mut Vec<String>, random: &mut Random, cont
         8 => assert_eq!(list.pop_back(text), model.pop(), "{context}"),
         9 => assert_eq!(list.pop_front(text), (!model.is_empty()).then(|| model.remove(0)), "{context}"),
         10..15 => {
-            list.insert(index, fresh.as_bytes());
+            insert(list, index, random, fresh.as_bytes());
             model.insert(index, fresh);
         }
         15 | 16 => {
@@ -286,7 +344,7 @@ fn edit(list: &mut Quicklist, model: &mut Vec<String>, random: &mut Random, cont
             // Some kilobytes of small elements, so that there are several full nodes.
             for number in 0..random.below(150) {
                 let text = format!("filling {number}");
-                list.insert(index, text.as_bytes());
+                insert(list, index, random, text.as_bytes());
                 model.insert(index, text);
             }
         }
