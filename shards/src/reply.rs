@@ -12,6 +12,12 @@ use crate::num;
 /// made first, would hold that core up for longer than it takes to send it.
 const SHARED_LEN_MIN: usize = 256 << 10;
 
+/// A reply of which the client alone names the length, not the data, may have about so many bytes: SRANDMEMBER,
+/// HRANDFIELD and ZRANDMEMBER with a negative count. Redis goes on until its memory is full.
+pub const REPEATED_BYTES_MAX: usize = 256 << 20;
+/// It has at most so many elements: the least that one takes is `$0`, and two line ends.
+pub const REPEATED_ELEMENTS_MAX: usize = REPEATED_BYTES_MAX / 6;
+
 /// An output buffer: encoded bytes, and blobs that belong at given offsets between them. One per connection,
 /// one per batch of replies that crosses to another core.
 #[derive(Default, Debug)]
