@@ -11,6 +11,7 @@ use shards::args::{ArgValue, Args, OwnedArgs};
 use shards::glob;
 use shards::reply::Reply;
 use shards::slot::ShardId;
+use shards::spare::Trim;
 use shards::txn::Ticket;
 
 /// The name of a channel, or a pattern. Shared between the registry, the connections and answers to questions.
@@ -96,6 +97,12 @@ pub struct Registry {
     subscribers: [HashMap<Name, Vec<u32>>; KINDS],
     /// Pairs of a name and a connection.
     total: usize,
+}
+
+impl Trim for Registry {
+    fn trim(&mut self) {
+        self.subscribers.iter_mut().for_each(HashMap::trim);
+    }
 }
 
 impl Registry {
@@ -253,6 +260,12 @@ struct Delivering {
 pub struct Deliveries {
     first: u64,
     list: VecDeque<Delivering>,
+}
+
+impl Trim for Deliveries {
+    fn trim(&mut self) {
+        self.list.trim();
+    }
 }
 
 impl Deliveries {

@@ -16,6 +16,7 @@ use shards::command::keys::KeyPosition;
 use shards::reply::Reply;
 use shards::shard::Shard;
 use shards::slot::ShardId;
+use shards::spare::Trim;
 use shards::txn::coordinator::Coordinator;
 use shards::txn::slot_move::{SlotMap, SlotMoves};
 use shards::txn::{Outbox, Ticket, Watched};
@@ -239,6 +240,9 @@ impl Worker {
         }
         self.completions = completions;
         self.take_inboxes();
+        if self.shard.ready_connections() > 0 || self.slots.is_busy() {
+            self.run_ready();
+        }
         if self.now_ms.wrapping_sub(self.last_cron_ms) >= CRON_PERIOD_MS {
             self.last_cron_ms = self.now_ms;
             self.cron();
@@ -291,6 +295,7 @@ impl Worker {
             || !self.dirty.is_empty()
             || self.shard.has_garbage()
             || self.expiring
+            || self.shard.ready_connections() > 0
             || self.slots.is_busy()
             || self.memory.is_evicting()
             || self.shard.env().tracking.is_over_limit()
@@ -330,6 +335,7 @@ impl Worker {
     fn cron(&mut self) {
         self.listen();
         self.expire();
+        self.trim();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
         let timeout_ms = u64::from(self.config.timeout_s) * 1000;
         for index in (self.cron_part..self.connections.len()).step_by(CRON_CONNECTIONS_PART) {
@@ -345,8 +351,33 @@ impl Worker {
             if connection.soft_limit_since_ms.is_some() {
                 self.mark_dirty(&mut connection);
             }
+            connection.trim();
             self.put_back(connection);
         }
+    }
+
+    /// Gives back memory that an unusual turn has needed, beyond what a usual one keeps.
+    fn trim(&mut self) {
+        self.shard.trim();
+        self.coordinator.trim();
+        self.mesh.trim();
+        self.outbox.trim();
+        self.inquiries.trim();
+        self.walks.trim();
+        self.walks_later.trim();
+        self.awaiting_slot.trim();
+        self.unwatch_later.trim();
+        self.positions.clear();
+        self.positions.trim();
+        self.scratch.trim();
+        self.encoded.trim();
+        self.held.trim();
+        self.pubsub.trim();
+        self.deliveries.trim();
+        self.dirty.trim();
+        self.argv.trim();
+        self.completions.trim();
+        self.trim_connections();
     }
 
     /// Removes keys that have expired, bounded in number and time.

@@ -32,6 +32,7 @@ pub mod reply;
 pub mod shard;
 pub mod slot;
 mod slot_counts;
+pub mod spare;
 pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

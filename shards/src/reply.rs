@@ -7,6 +7,7 @@ use crate::args::{BLOB_LEN_MIN, Blob};
 use crate::encoding::score::format_score;
 use crate::error::CommandError;
 use crate::num;
+use crate::spare::Trim;
 
 /// A reply to a client of another core that has so many bytes is not copied there: the copy, into memory that has to be
 /// made first, would hold that core up for longer than it takes to send it.
@@ -68,6 +69,11 @@ impl Reply {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.blobs.is_empty()
+    }
+
+    /// Bytes of memory that the buffer holds for itself; blobs are shared.
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + self.blobs.capacity() * size_of::<(usize, Blob)>()
     }
 
     /// Forgets the content and keeps the memory.
@@ -331,6 +337,13 @@ impl Reply {
         self.bytes.push(kind);
         self.bytes.extend_from_slice(digits);
         self.bytes.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Trim for Reply {
+    fn trim(&mut self) {
+        self.bytes.trim();
+        self.blobs.trim();
     }
 }
 

@@ -6,12 +6,19 @@
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
+use shards::spare::{SPARE_BYTES_MAX, Trim};
+
 use super::Worker;
-use crate::net::connection::{Closing, Connection, Waiting};
+use crate::mesh::{Hop, TakenReplies};
+use crate::net::connection::{Closing, Connection, LargeReply, Waiting};
 use crate::net::listener;
 use crate::net::ring::{Completion, Op};
 use crate::protocol::{Limits, Next};
 use crate::session::Session;
+
+/// One connection goes on in the next turn when its commands have made so many bytes of replies: the kernel takes no more
+/// in one send, and others are not held up for longer than that takes.
+const STEP_OUTPUT_BYTES: usize = 1 << 20;
 
 impl Worker {
     pub(super) fn complete(&mut self, completion: Completion) {
@@ -160,9 +167,15 @@ impl Worker {
         let mut argv = std::mem::take(&mut self.argv);
         let mut requests = query.receive(received, &mut argv);
         connection.stopped = false;
+        let output_bytes_max = connection.output_bytes() + STEP_OUTPUT_BYTES;
         loop {
             if connection.must_wait() || self.mesh.is_congested() {
                 connection.stopped = true;
+                break;
+            }
+            if connection.output_bytes() >= output_bytes_max {
+                connection.stopped = true;
+                self.mark_dirty(connection);
                 break;
             }
             let limits = Limits {
@@ -203,6 +216,9 @@ impl Worker {
             self.close_if_due(&mut connection);
             connection.drive_send(&mut self.ring);
             connection.drive_receive(&mut self.ring);
+            if connection.has_untold() {
+                self.tell_taken(&mut connection);
+            }
             if connection.closing.is_some()
                 && connection.may_be_dropped()
                 && connection.replies.awaited() == 0
@@ -210,6 +226,27 @@ impl Worker {
                 self.drop_connection(connection);
             } else {
                 self.put_back(connection);
+            }
+        }
+    }
+
+    /// Tells other shards of the large replies that they have made for a connection and that are on their way.
+    fn tell_taken(&mut self, connection: &mut Connection) {
+        let is_gone = connection.closing == Some(Closing::Now);
+        for LargeReply { shard, bytes, .. } in connection.take_told() {
+            let taken = TakenReplies { connection: connection.index, bytes, is_gone };
+            if shard != self.id {
+                self.mesh.send(shard, Hop::Taken(taken));
+                continue;
+            }
+            self.shard.taken(shard, taken.connection, bytes, is_gone);
+            for (ticket, reply) in self.shard.take_completed() {
+                // The connection is in our hands.
+                if (ticket.worker, ticket.connection) == (self.id, connection.index) {
+                    self.fill_own_place(connection, ticket.seq, &reply);
+                } else {
+                    self.deliver(ticket, &reply);
+                }
             }
         }
     }
@@ -284,7 +321,20 @@ impl Worker {
         }
     }
 
+    /// Forgets places for connections that a crowd has left behind, which are at the end.
+    pub(super) fn trim_connections(&mut self) {
+        let used = self.connections.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        if (self.connections.len() - used) * size_of::<Option<Box<Connection>>>() > SPARE_BYTES_MAX {
+            self.connections.truncate(used);
+            self.free.retain(|&index| (index as usize) < used);
+        }
+        self.connections.trim();
+        self.free.trim();
+    }
+
     fn drop_connection(&mut self, mut connection: Box<Connection>) {
+        connection.closing = Some(Closing::Now);
+        self.tell_taken(&mut connection);
         self.unwatch(&mut connection);
         self.forget_subscriptions(&mut connection);
         self.end_tracking(&mut connection);
@@ -302,6 +352,7 @@ impl Connection {
             || self.end_of_input
             || !self.replies.ready().is_empty()
             || self.soft_limit_since_ms.is_some()
+            || self.has_untold()
     }
 }
 

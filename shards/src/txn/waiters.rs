@@ -18,6 +18,7 @@ use crate::object::DataType;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard};
 use crate::slot::{SlotId, SlotSet};
+use crate::spare::Trim;
 use crate::waiting::{AwaitedOfSlots, Ready};
 use crate::watch::ClientId;
 
@@ -92,6 +93,15 @@ pub struct Waiters {
     wakes: Outbox,
     /// Replies to clients that were served here.
     served: Vec<(ClientId, Ticket, Reply)>,
+}
+
+impl Trim for Waiters {
+    fn trim(&mut self) {
+        self.of_client.trim();
+        self.woken.trim();
+        self.wakes.trim();
+        self.served.trim();
+    }
 }
 
 impl Shard {
