@@ -10,6 +10,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 mod dispatch;
+mod give_back;
 pub mod inquiry;
 pub mod log;
 pub mod memory;

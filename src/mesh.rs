@@ -426,7 +426,7 @@ impl Mesh {
     pub fn trim(&mut self) {
         for peer in &mut self.peers {
             if peer.waiting.is_empty() && peer.waiting.memory_bytes() > EMPTY_BATCH_BYTES_MAX {
-                peer.waiting = Box::default();
+                *peer.waiting = Batch::default();
             }
         }
     }

@@ -19,6 +19,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::config::Config;
+use crate::give_back::GiveBack;
 use crate::memory::NodeMemory;
 use crate::mesh::Mesh;
 use crate::net::listener::{self, Listener};
@@ -81,6 +82,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
         clients: AtomicU32::new(0),
         next_client_id: AtomicU64::new(1),
         memory: NodeMemory::new(workers),
+        give_back: GiveBack::default(),
         subscriptions: SubscriptionCounts::new(workers),
         tracking: TrackingCounts::new(workers),
         stopping: AtomicBool::new(false),
@@ -123,6 +125,9 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>) -> Result<(), Start
         threads.push(thread);
     }
     drop(ready);
+    if let Err(error) = node.give_back.start() {
+        log::warn!("Could not start the thread that gives memory back to the system: {error}");
+    }
     node.memory.publish_main(allocator::allocated_bytes());
     let started = (0..workers).try_for_each(|_| match readiness.recv() {
         Ok(Ok(())) => Ok(()),

@@ -24,6 +24,7 @@ use shards::walk::Walk;
 
 use crate::clock;
 use crate::config::Config;
+use crate::give_back::Freed;
 use crate::inquiry::Inquiry;
 use crate::memory::WorkerMemory;
 use crate::mesh::Mesh;
@@ -132,6 +133,7 @@ pub struct Worker {
     sleep: Duration,
     /// Completions of the turn; kept for its memory.
     completions: Vec<Completion>,
+    pub(crate) freed: Freed,
 }
 
 /// What a worker is made of. It is made on its own thread.
@@ -196,6 +198,7 @@ impl Worker {
             cron_part: 0,
             sleep: Duration::ZERO,
             completions: Vec::new(),
+            freed: Freed::default(),
         };
         worker.tell_time();
         worker.shard.set_owned(worker.slots.map().owned_by(worker.id));
@@ -336,6 +339,7 @@ impl Worker {
         self.listen();
         self.expire();
         self.trim();
+        self.give_back();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
         let timeout_ms = u64::from(self.config.timeout_s) * 1000;
         for index in (self.cron_part..self.connections.len()).step_by(CRON_CONNECTIONS_PART) {

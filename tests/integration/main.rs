@@ -22,6 +22,7 @@ mod eviction;
 mod expiry;
 mod limits;
 mod listening;
+mod memory_kept;
 mod notification_order;
 mod notifications;
 mod pipelines;
