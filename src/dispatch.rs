@@ -186,9 +186,11 @@ impl Worker {
         if shard == self.id {
             self.make_room();
         }
-        if shard == self.id && wanted && self.shard.has_no_locks() {
+        // Only commands whose replies are awaited can wait for credit, and for them those that come later.
+        let runs_now = self.shard.has_no_locks() && (self.shard.nobody_waits() || replies.awaited() == 0);
+        if shard == self.id && wanted && runs_now {
             self.shard.execute(call, replies.writer());
-        } else if shard == self.id && self.shard.has_no_locks() {
+        } else if shard == self.id && runs_now {
             self.shard.execute(call, &mut self.scratch);
             self.scratch.clear();
         } else if shard == self.id {
@@ -211,7 +213,7 @@ impl Worker {
             let seq = replies.reserve(wanted);
             let ticket = Ticket { worker: self.id, connection: index, seq };
             let remote = RemoteCommand::new(ticket, entry.id, &call, session.resp3);
-            self.mesh.command(shard, remote, args);
+            replies.asked(self.mesh.command(shard, remote, args));
         }
         if self.config.pipeline_order_strict && connection.replies.awaited() > 0 {
             connection.waiting = Waiting::Reply;
@@ -400,14 +402,18 @@ impl Worker {
         let RemoteCommand { ticket, db, slot, resp3, client, touch, is_cached, .. } = *remote;
         let Ticket { worker, connection: index, .. } = ticket;
         let cached_at = is_cached.then_some(ConnectionId { worker, index });
-        self.make_room();
-        let reply = self.mesh.reply_buffer(ticket.worker, resp3);
-        let mark = reply.mark();
         let call = Call { command, db, slot, client, touch, cached_at, args };
+        if !self.mesh.has_room_for_replies(worker) {
+            return self.shard.put_aside(call, ticket, resp3);
+        }
+        self.make_room();
+        let reply = self.mesh.reply_buffer(worker, resp3);
+        let (mark, bytes) = (reply.mark(), reply.total_len());
         if self.shard.submit(call, || ticket, reply) {
             // The replies of a walk are read on the way.
             if !command.spec.walks {
                 reply.share_since(mark);
+                self.shard.owe(ticket, reply.total_len() - bytes);
             }
             self.mesh.end_reply(ticket);
         }

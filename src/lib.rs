@@ -12,6 +12,7 @@ pub mod commands;
 pub mod config;
 mod dispatch;
 mod distinct_names;
+mod give_back;
 pub mod inquiry;
 pub mod log;
 pub mod memory;

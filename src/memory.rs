@@ -175,7 +175,7 @@ impl WorkerMemory {
 }
 
 /// Bytes that the calling thread has allocated and not freed.
-fn thread_bytes() -> isize {
+pub(crate) fn thread_bytes() -> isize {
     allocator::allocated_bytes() + shards::words::allocated_bytes()
 }
 

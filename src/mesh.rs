@@ -3,7 +3,8 @@
 //! For each ordered pair of workers there is one single-producer single-consumer queue. All that a worker has for
 //! another in one turn travels as one batch; a batch is woken for at most once, and only if the receiver has
 //! declared itself parked. A full queue does not block: the batch stays with the sender, grows, and makes the sender
-//! stop reading from its clients ([`Mesh::is_congested`]); replies go on flowing, so two full queues cannot wait for
+//! stop reading from its clients ([`Mesh::is_congested`]) and making replies for the receiver's
+//! ([`Mesh::has_room_for_replies`]). Whoever is full still takes what the others send, so two full queues cannot wait for
 //! each other.
 //!
 //! Nothing here walks all workers: a sender has a list of those that it holds something for, and a receiver a bit for
@@ -20,6 +21,7 @@
 //! Order: the hops of one worker to another arrive in the order in which they were sent. This file must not know
 //! what commands do.
 
+use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
@@ -48,8 +50,18 @@ const WAITING_HOPS_MAX: usize = 8192;
 const WAITING_BYTES_MAX: usize = 16 << 20;
 /// Empty batches that a worker keeps for use.
 const SPARE_BATCHES_MAX: usize = 16;
-/// A batch with more memory than this is not kept for use, in bytes.
-const SPARE_BATCH_BYTES_MAX: usize = 1 << 20;
+/// Memory of the empty batches that a worker keeps for use, in bytes: enough for the batches of a dozen usual turns.
+const SPARE_BATCHES_BYTES_MAX: usize = 1 << 20;
+/// What an empty batch for another worker may keep from one cron to the next, in bytes. There are as many as pairs of
+/// workers.
+const EMPTY_BATCH_BYTES_MAX: usize = 16 << 10;
+/// A batch with so many bytes of replies is full: the commands of its receiver wait for the next turn
+/// ([`Mesh::has_room_for_replies`]). So a turn copies a megabyte of replies for another worker and one reply more, which
+/// takes some hundred microseconds, and the receiver's turn is not held up by a batch for longer.
+const REPLY_BATCH_BYTES_MAX: usize = 1 << 20;
+/// Batches wait with the sender while those in the queue have so many bytes, of commands and of replies: with what waits
+/// at the sender this bounds what two workers can owe each other, and what a receiver takes in one turn.
+const QUEUE_BYTES_MAX: usize = 4 << 20;
 /// Workers at most, as `shards` allows.
 const WORKERS_MAX: usize = 1024;
 /// Words with a bit for each of them.
@@ -86,8 +98,22 @@ pub enum Hop {
     Published(Ticket, usize),
     /// About clients that keep copies.
     Tracking(Box<TrackingHop>),
+    /// Large replies of your shard for this connection of mine are on their way to its client.
+    Taken(TakenReplies),
     /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
     MakeRoom,
+}
+
+/// What a worker says of the large replies that another shard has made for one of its connections
+/// ([`shards::txn::credit`]).
+#[derive(Clone, Copy, Debug)]
+pub struct TakenReplies {
+    /// The connection.
+    pub connection: u32,
+    /// Bytes of these replies.
+    pub bytes: usize,
+    /// The client has gone: what waits for it need not run.
+    pub is_gone: bool,
 }
 
 /// A command in a batch. Its arguments lie in the batch's arrays, from the end of the command before it.
@@ -122,7 +148,7 @@ pub struct Batch {
     bytes: Vec<u8>,
     blobs: Vec<Blob>,
     replies: Reply,
-    /// Bytes that hops hold beside the batch.
+    /// Bytes that hops and big arguments hold beside the batch.
     held_bytes: usize,
 }
 
@@ -150,7 +176,13 @@ impl Batch {
         self.hops.capacity() * size_of::<Hop>()
             + self.spans.capacity() * size_of::<Span>()
             + self.bytes.capacity()
-            + self.replies.bytes().len()
+            + self.blobs.capacity() * size_of::<Blob>()
+            + self.replies.memory_bytes()
+    }
+
+    /// Bytes that it carries: of commands, messages and replies, those of big values included.
+    fn carried_bytes(&self) -> usize {
+        self.bytes.len() + self.held_bytes + self.replies.total_len()
     }
 
     /// Hands out the content in order and leaves the batch empty.
@@ -213,6 +245,8 @@ pub struct Mesh {
     bells: Arc<[Bell]>,
     #[expect(clippy::vec_box, reason = "batches travel boxed: a queue's slot is a pointer")]
     spare: Vec<Box<Batch>>,
+    /// Their memory, in bytes.
+    spare_bytes: usize,
     /// The peers that something waits for, each once; with room for all of them.
     sending: Vec<ShardId>,
     /// How many of those have too much waiting.
@@ -229,6 +263,20 @@ struct Peer {
     waiting: Box<Batch>,
     /// It is too much: clients should not be read from.
     is_congested: bool,
+    /// What the batches carry that were put into the queue, in bytes; the last ones of them are in it still.
+    queued: VecDeque<usize>,
+    queued_bytes: usize,
+}
+
+impl Peer {
+    /// True when the queue takes no batch now.
+    fn is_full(&mut self) -> bool {
+        let in_queue = QUEUE_BATCHES - self.to.slots();
+        while self.queued.len() > in_queue {
+            self.queued_bytes -= self.queued.pop_front().unwrap_or(0);
+        }
+        in_queue == QUEUE_BATCHES || self.queued_bytes >= QUEUE_BYTES_MAX
+    }
 }
 
 /// The word and the bit of a worker.
@@ -261,10 +309,18 @@ impl Mesh {
             peers: to
                 .into_iter()
                 .zip(from)
-                .map(|(to, from)| Peer { to, from, waiting: Box::default(), is_congested: false })
+                .map(|(to, from)| Peer {
+                    to,
+                    from,
+                    waiting: Box::default(),
+                    is_congested: false,
+                    queued: VecDeque::new(),
+                    queued_bytes: 0,
+                })
                 .collect(),
             bells: Arc::clone(&bells),
             spare: Vec::new(),
+            spare_bytes: 0,
             sending: Vec::with_capacity(count),
             congested: 0,
             inboxes: [0; WORKER_WORDS],
@@ -287,10 +343,12 @@ impl Mesh {
         self.bells[self.me.index()].ring.store(ring, Ordering::Release);
     }
 
-    /// Sends a command to the shard that owns its keys. The arguments are copied once.
+    /// Sends a command to the shard that owns its keys. The arguments are copied once. Returns their bytes, those of big
+    /// ones included.
     #[inline]
-    pub fn command(&mut self, to: ShardId, mut remote: RemoteCommand, args: Args<'_>) {
+    pub fn command(&mut self, to: ShardId, mut remote: RemoteCommand, args: Args<'_>) -> usize {
         let batch = &mut self.peers[to.index()].waiting;
+        let mut blob_bytes = 0;
         let (byte_base, blob_base) = (batch.bytes_end(), batch.blobs_end());
         for index in 0..args.len() {
             match args.value(index) {
@@ -301,13 +359,23 @@ impl Mesh {
                 ArgValue::Blob(blob) => {
                     batch.spans.push(Span::blob(batch.blobs.len() - blob_base, blob.len()));
                     batch.blobs.push(Blob::clone(blob));
+                    blob_bytes += blob.len();
                 }
             }
         }
+        batch.held_bytes += blob_bytes;
         remote.spans_end = batch.spans.len() as u32;
         remote.bytes_end = batch.bytes.len() as u32;
         remote.blobs_end = batch.blobs.len() as u32;
+        let bytes = batch.bytes.len() - byte_base + blob_bytes;
         self.push(to, Hop::Command(remote));
+        bytes
+    }
+
+    /// True while this turn may make replies for another worker.
+    #[inline]
+    pub fn has_room_for_replies(&self, to: ShardId) -> bool {
+        self.peers[to.index()].waiting.replies.total_len() < REPLY_BATCH_BYTES_MAX
     }
 
     /// Writes the reply for a ticket of another worker.
@@ -376,11 +444,15 @@ impl Mesh {
     /// Puts what waits for a worker into its queue; false when that is full.
     fn put(&mut self, to: ShardId, wake: &mut impl FnMut(RawFd)) -> bool {
         let peer = &mut self.peers[to.index()];
-        if peer.to.is_full() {
+        if peer.is_full() {
             return false;
         }
-        let empty = self.spare.pop().unwrap_or_default();
+        let empty = self.take_spare();
+        let peer = &mut self.peers[to.index()];
         let full = std::mem::replace(&mut peer.waiting, empty);
+        let carried_bytes = full.carried_bytes();
+        peer.queued.push_back(carried_bytes);
+        peer.queued_bytes += carried_bytes;
         // Not full, as asked above: this worker is the only producer.
         let pushed = peer.to.push(full);
         debug_assert!(pushed.is_ok());
@@ -392,6 +464,12 @@ impl Mesh {
             wake(bell.ring.load(Ordering::Acquire));
         }
         true
+    }
+
+    fn take_spare(&mut self) -> Box<Batch> {
+        let Some(batch) = self.spare.pop() else { return Box::default() };
+        self.spare_bytes -= batch.memory_bytes();
+        batch
     }
 
     /// True while a batch could not be delivered because its queue is full.
@@ -440,9 +518,20 @@ impl Mesh {
         words.fold(0, |any, (inboxes, arrivals)| any | inboxes | arrivals.load(Ordering::SeqCst)) != 0
     }
 
+    /// Gives back memory that a large turn has needed.
+    pub fn trim(&mut self) {
+        for peer in &mut self.peers {
+            if peer.waiting.is_empty() && peer.waiting.memory_bytes() > EMPTY_BATCH_BYTES_MAX {
+                *peer.waiting = Batch::default();
+            }
+        }
+    }
+
     /// Keeps an emptied batch for use.
     pub fn recycle(&mut self, batch: Box<Batch>) {
-        if self.spare.len() < SPARE_BATCHES_MAX && batch.memory_bytes() <= SPARE_BATCH_BYTES_MAX {
+        let bytes = batch.memory_bytes();
+        if self.spare.len() < SPARE_BATCHES_MAX && self.spare_bytes + bytes <= SPARE_BATCHES_BYTES_MAX {
+            self.spare_bytes += bytes;
             self.spare.push(batch);
         }
     }
@@ -501,6 +590,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    const TICKET: Ticket = Ticket { worker: ShardId(0), connection: 0, seq: 0 };
 
     /// A worker that waits for longer has missed a wake-up. Far more than a loaded machine takes.
     const WAKE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -656,5 +747,54 @@ mod tests {
                 }
             });
         }
+    }
+
+    #[test]
+    fn empty_batches_are_kept_by_their_memory_and_not_by_what_was_in_them() {
+        let mut mesh = Mesh::new(1).remove(0);
+        let with_memory = |bytes: usize| {
+            let mut batch = Box::<Batch>::default();
+            batch.replies.raw(&vec![b'x'; bytes]);
+            batch.take(|_| ());
+            batch
+        };
+        mesh.recycle(with_memory(SPARE_BATCHES_BYTES_MAX + 1));
+        assert!(mesh.spare.is_empty());
+        for _ in 0..2 * SPARE_BATCHES_MAX {
+            mesh.recycle(with_memory(SPARE_BATCHES_BYTES_MAX / 4));
+        }
+        let bytes: usize = mesh.spare.iter().map(|batch| batch.memory_bytes()).sum();
+        assert_eq!((mesh.spare.len(), mesh.spare_bytes), (4, bytes));
+        while !mesh.spare.is_empty() {
+            mesh.take_spare();
+        }
+        assert_eq!(mesh.spare_bytes, 0);
+    }
+
+    #[test]
+    fn a_receiver_that_takes_nothing_is_sent_a_bounded_number_of_bytes_and_then_the_rest_in_order() {
+        let mut ends = Mesh::new(2);
+        let (mut to, mut from) = (ends.remove(1), ends.remove(0));
+        let reply = vec![b'x'; QUEUE_BYTES_MAX / 4];
+        let mut made = 0;
+        for _ in 0..20 {
+            while to.has_room_for_replies(ShardId(0)) {
+                to.reply(Ticket { seq: made, ..TICKET }, false, |out| out.raw(&reply));
+                made += 1;
+            }
+            to.flush(silent);
+        }
+        assert!(to.has_waiting() && !to.has_room_for_replies(ShardId(0)));
+        assert!(made as usize * reply.len() <= QUEUE_BYTES_MAX + 2 * REPLY_BATCH_BYTES_MAX, "{made} replies");
+        let mut taken = 0;
+        while let Some(mut batch) = from.next_batch(ShardId(1)) {
+            batch.take(|delivery| {
+                let Delivery::Reply(ticket, bytes, _) = delivery else { panic!("a reply was sent") };
+                assert_eq!((ticket.seq, bytes.len()), (taken, reply.len()));
+                taken += 1;
+            });
+            to.flush(silent);
+        }
+        assert_eq!(taken, made);
     }
 }

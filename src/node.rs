@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
+use crate::give_back::GiveBack;
 use crate::memory::NodeMemory;
 use crate::pubsub::SubscriptionCounts;
 use crate::registry::Registry;
@@ -33,6 +34,8 @@ pub struct Node {
     pub next_client_id: AtomicU64,
     /// How much memory the process uses, and where keys could be evicted.
     pub memory: NodeMemory,
+    /// Gives freed memory back to the system.
+    pub give_back: GiveBack,
     /// How many subscriptions each worker has.
     pub subscriptions: SubscriptionCounts,
     /// How many clients of each worker track.
@@ -57,6 +60,7 @@ impl Node {
             clients: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
             memory: NodeMemory::new(1),
+            give_back: GiveBack::default(),
             subscriptions: SubscriptionCounts::new(1),
             tracking: TrackingCounts::new(1),
             pulses: Pulses::new(1),

@@ -11,6 +11,7 @@ use shards::args::{ArgValue, Args, OwnedArgs};
 use shards::glob;
 use shards::reply::Reply;
 use shards::slot::ShardId;
+use shards::spare::Trim;
 use shards::txn::Ticket;
 
 use crate::distinct_names::{DistinctNames, give_back};
@@ -100,6 +101,12 @@ pub struct Registry {
     total: usize,
     /// Connections that subscribe to anything.
     clients: usize,
+}
+
+impl Trim for Registry {
+    fn trim(&mut self) {
+        self.subscribers.iter_mut().for_each(HashMap::trim);
+    }
 }
 
 impl Registry {
@@ -273,6 +280,12 @@ struct Delivering {
 pub struct Deliveries {
     first: u64,
     list: VecDeque<Delivering>,
+}
+
+impl Trim for Deliveries {
+    fn trim(&mut self) {
+        self.list.trim();
+    }
 }
 
 impl Deliveries {

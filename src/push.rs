@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use shards::reply::Reply;
+use shards::spare::Trim;
 
 use crate::net::connection::{Closing, Connection};
 use crate::worker::Worker;
@@ -31,6 +32,19 @@ impl Encoded {
             write(reply);
         }
         reply
+    }
+}
+
+impl Trim for Encoded {
+    fn trim(&mut self) {
+        self.clear();
+        self.replies.iter_mut().for_each(Reply::trim);
+    }
+}
+
+impl Trim for Held {
+    fn trim(&mut self) {
+        self.replies.iter_mut().for_each(Reply::trim);
     }
 }
 

@@ -15,6 +15,7 @@ use shards::slot::ShardId;
 use shards::txn::slot_move::SlotMap;
 
 use crate::config::Config;
+use crate::give_back::GiveBack;
 use crate::memory::NodeMemory;
 use crate::mesh::Mesh;
 use crate::net::listener::{self, Listener};
@@ -67,6 +68,9 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
     let seeds = seeds(Arc::clone(&config), config_file, registry, listeners, &cpus);
     let node = seeds[0].node;
     let started = worker_threads::start(seeds, &signals);
+    if let Err(error) = node.give_back.start() {
+        log::warn!("Could not start the thread that gives memory back to the system: {error}");
+    }
     node.memory.publish_main(allocator::allocated_bytes());
     let outcome = match started {
         Ok(mut threads) => {
@@ -116,6 +120,7 @@ fn seeds(
         clients: AtomicU32::new(0),
         next_client_id: AtomicU64::new(1),
         memory: NodeMemory::new(workers),
+        give_back: GiveBack::default(),
         subscriptions: SubscriptionCounts::new(workers),
         tracking: TrackingCounts::new(workers),
         pulses: Pulses::new(workers),

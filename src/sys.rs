@@ -81,6 +81,12 @@ fn raise(resource: libc::__rlimit_resource_t, soft: u64, hard: u64, wanted: u64)
     Ok(soft)
 }
 
+/// Gives the calling thread as little of a processor as possible while others want it.
+pub fn lower_thread_priority() {
+    // SAFETY: takes numbers only; 0 is the calling thread. It is not needed that it succeeds.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
+}
+
 /// The processors that this process may use.
 pub fn allowed_cpus() -> Vec<usize> {
     // SAFETY: an all-zero set is valid, and the call writes at most its size.

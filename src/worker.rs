@@ -16,6 +16,7 @@ use shards::command::keys::KeyPosition;
 use shards::reply::Reply;
 use shards::shard::Shard;
 use shards::slot::ShardId;
+use shards::spare::Trim;
 use shards::txn::coordinator::Coordinator;
 use shards::txn::slot_move::{SlotMap, SlotMoves};
 use shards::txn::{Outbox, Ticket, Watched};
@@ -23,6 +24,7 @@ use shards::walk::Walk;
 
 use crate::clock;
 use crate::config::Config;
+use crate::give_back::Freed;
 use crate::inquiry::Inquiry;
 use crate::log::LineLimit;
 use crate::memory::WorkerMemory;
@@ -137,6 +139,8 @@ pub struct Worker {
     pub(crate) connections: Vec<Option<Box<Connection>>>,
     /// Numbers without a connection, each with the number of the first place of the next connection's reply queue.
     free: Vec<(u32, u32)>,
+    /// The number of the first place of a connection whose number is new.
+    new_place_seq: u32,
     /// Replies for connections that are taken out at this moment. They are put into their places when these are put back, in
     /// the same turn. They are no more than what those connections await, `AWAITED_REPLIES_MAX` each.
     late: Vec<(Ticket, Reply)>,
@@ -156,6 +160,7 @@ pub struct Worker {
     sleep: Duration,
     /// Completions of the turn; kept for its memory.
     completions: Vec<Completion>,
+    pub(crate) freed: Freed,
 }
 
 /// What a worker is made of. It is made on its own thread.
@@ -213,6 +218,7 @@ impl Worker {
             listeners,
             connections: Vec::new(),
             free: Vec::new(),
+            new_place_seq: 0,
             late: Vec::new(),
             lost_replies: 0,
             clients: 0,
@@ -223,6 +229,7 @@ impl Worker {
             cron_part: 0,
             sleep: Duration::ZERO,
             completions: Vec::new(),
+            freed: Freed::default(),
         };
         worker.tell_time();
         worker.shard.set_owned(worker.slots.map().owned_by(worker.id));
@@ -267,6 +274,9 @@ impl Worker {
         }
         self.completions = completions;
         self.take_inboxes();
+        if self.shard.ready_connections() > 0 || self.slots.is_busy() {
+            self.run_ready();
+        }
         if self.now_ms.wrapping_sub(self.last_cron_ms) >= CRON_PERIOD_MS {
             self.last_cron_ms = self.now_ms;
             self.cron();
@@ -321,6 +331,7 @@ impl Worker {
             || self.shard.has_served()
             || self.shard.env().awaited.has_news()
             || self.expiring
+            || self.shard.ready_connections() > 0
             || self.slots.is_busy()
             || self.memory.is_evicting()
             || self.shard.env().tracking.is_over_limit()
@@ -377,6 +388,8 @@ impl Worker {
         }
         self.shard.age_told_bytes();
         self.expire();
+        self.trim();
+        self.give_back();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
         let timeout_ms = u64::from(self.config.timeout_s) * 1000;
         for index in (self.cron_part..self.connections.len()).step_by(CRON_CONNECTIONS_PART) {
@@ -395,8 +408,33 @@ impl Worker {
             if connection.soft_limit_since_ms.is_some() || connection.output_bytes() > 0 {
                 self.mark_dirty(&mut connection);
             }
+            connection.trim();
             self.put_back(connection);
         }
+    }
+
+    /// Gives back memory that an unusual turn has needed, beyond what a usual one keeps.
+    fn trim(&mut self) {
+        self.shard.trim();
+        self.coordinator.trim();
+        self.mesh.trim();
+        self.outbox.trim();
+        self.inquiries.trim();
+        self.walks.trim();
+        self.walks_later.trim();
+        self.awaiting_slot.trim();
+        self.unwatch_later.trim();
+        self.positions.clear();
+        self.positions.trim();
+        self.scratch.trim();
+        self.encoded.trim();
+        self.held.trim();
+        self.pubsub.trim();
+        self.deliveries.trim();
+        self.dirty.trim();
+        self.argv.trim();
+        self.completions.trim();
+        self.trim_connections();
     }
 
     /// Removes keys that have expired, bounded in number and time.

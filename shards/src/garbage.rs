@@ -10,6 +10,7 @@ use std::fmt;
 use crate::entry::Entry;
 use crate::object::Remains;
 use crate::slot_tables::IntoTables;
+use crate::spare::Trim;
 use crate::table::{IntoEntries, Table};
 
 /// Freeing an entry of fewer units is not worth being put off (as Redis frees what has up to 64 allocations at once).
@@ -29,6 +30,13 @@ pub struct Garbage {
     /// What is left of the table that is being freed.
     entries: Option<IntoEntries>,
     len: usize,
+}
+
+impl Trim for Garbage {
+    fn trim(&mut self) {
+        self.big.trim();
+        self.tables.trim();
+    }
 }
 
 impl Garbage {

@@ -34,6 +34,7 @@ pub mod shard;
 pub mod slot;
 mod slot_counts;
 mod slot_tables;
+pub mod spare;
 pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

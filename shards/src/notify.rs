@@ -10,6 +10,7 @@
 
 use crate::db::DbIndex;
 use crate::event::Event;
+use crate::spare::Trim;
 
 /// A set of classes of events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -55,6 +56,12 @@ pub struct Notice {
 pub struct Notices {
     classes: Classes,
     list: Vec<Notice>,
+}
+
+impl Trim for Notices {
+    fn trim(&mut self) {
+        self.list.trim();
+    }
 }
 
 impl Notices {

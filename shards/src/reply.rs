@@ -8,10 +8,17 @@ use crate::encoding::score::format_score;
 use crate::error::CommandError;
 use crate::error_counts;
 use crate::num;
+use crate::spare::Trim;
 
 /// A reply to a client of another core that has so many bytes is not copied there: the copy, into memory that has to be
 /// made first, would hold that core up for longer than it takes to send it.
 const SHARED_LEN_MIN: usize = 256 << 10;
+
+/// A reply of which the client alone names the length, not the data, may have about so many bytes: SRANDMEMBER,
+/// HRANDFIELD and ZRANDMEMBER with a negative count. Redis goes on until its memory is full.
+pub const REPEATED_BYTES_MAX: usize = 256 << 20;
+/// It has at most so many elements: the least that one takes is `$0`, and two line ends.
+pub const REPEATED_ELEMENTS_MAX: usize = REPEATED_BYTES_MAX / 6;
 
 /// An output buffer: encoded bytes, and blobs that belong at given offsets between them. One per connection,
 /// one per batch of replies that crosses to another core.
@@ -63,6 +70,11 @@ impl Reply {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.blobs.is_empty()
+    }
+
+    /// Bytes of memory that the buffer holds for itself; blobs are shared.
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + self.blobs.capacity() * size_of::<(usize, Blob)>()
     }
 
     /// Forgets the content and keeps the memory.
@@ -327,6 +339,13 @@ impl Reply {
         self.bytes.push(kind);
         self.bytes.extend_from_slice(digits);
         self.bytes.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Trim for Reply {
+    fn trim(&mut self) {
+        self.bytes.trim();
+        self.blobs.trim();
     }
 }
 

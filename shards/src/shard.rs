@@ -13,6 +13,7 @@ use crate::keyspace::Keyspace;
 use crate::notify::{Classes, Notice};
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId, SlotSet};
+use crate::spare::Trim;
 use crate::tracking::ConnectionId;
 use crate::txn::Exec;
 use crate::txn::participant::TxnState;
@@ -324,6 +325,17 @@ impl Shard {
     #[inline]
     pub fn has_garbage(&self) -> bool {
         !self.env.garbage.is_empty()
+    }
+
+    /// Gives back memory that was needed for a while and is not needed any more: of queues and tables, not of the data.
+    pub fn trim(&mut self) {
+        self.trim_txns();
+        self.env.watches.trim();
+        self.env.awaited.trim();
+        self.env.tracking.trim();
+        self.env.notices.trim();
+        self.env.garbage.trim();
+        self.env.lent.trim();
     }
 
     /// Changes proto-max-bulk-len, in bytes.

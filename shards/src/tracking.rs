@@ -20,6 +20,7 @@ use crate::db::Change;
 use crate::random::Random;
 use crate::shard::{Call, Shard};
 use crate::slot::{SLOT_COUNT, ShardId, SlotId, SlotSet};
+use crate::spare::Trim;
 use crate::watch::ClientId;
 
 /// How many keys are forgotten for each one that is remembered above the limit: it is reached again however far off
@@ -92,6 +93,14 @@ pub struct Tracking {
     changed: Vec<ChangedByClient>,
     /// What is read while the entries of other shards are here, each with the number of changes before.
     away: Vec<(Box<[u8]>, Tracker, usize)>,
+}
+
+impl Trim for Tracking {
+    fn trim(&mut self) {
+        self.notes.trim();
+        self.changed.trim();
+        self.away.trim();
+    }
 }
 
 impl Tracking {

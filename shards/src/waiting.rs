@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::db::DbIndex;
 use crate::slot::{SlotId, SlotSet};
+use crate::spare::Trim;
 use crate::watch::ClientId;
 
 /// Room for so many awaited keys is kept while none is awaited, or ready.
@@ -50,6 +51,13 @@ pub struct Ready {
 
 /// Keys that leave for another shard with those who wait for them.
 pub type AwaitedOfSlots = Vec<(DbIndex, Box<[u8]>, Vec<ClientId>)>;
+
+impl Trim for AwaitedKeys {
+    fn trim(&mut self) {
+        self.queues.trim();
+        self.ready.trim();
+    }
+}
 
 impl AwaitedKeys {
     /// True while nobody waits for any key: all that writes pay then.

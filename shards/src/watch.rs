@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use crate::db::DbIndex;
 use crate::slot::{SlotId, SlotSet};
+use crate::spare::Trim;
 
 /// A client, by the number that CLIENT ID shows. Unique in the process and never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -33,6 +34,12 @@ type WatchedKey = (DbIndex, Box<[u8]>);
 #[derive(Debug, Default)]
 pub struct Watches {
     keys: HashMap<WatchedKey, Vec<Watch>>,
+}
+
+impl Trim for Watches {
+    fn trim(&mut self) {
+        self.keys.trim();
+    }
 }
 
 impl Watches {

@@ -8,6 +8,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 
 use shards::args::{Blob, OwnedArgs};
+use shards::slot::ShardId;
+use shards::spare::Trim;
 use socket2::{Domain, SockRef};
 
 use super::listener::Addresses;
@@ -24,6 +26,9 @@ pub const AWAITED_REPLIES_MAX: usize = 1024;
 /// on until client-output-buffer-limit, or for ever. What the client sends is still taken in, up to
 /// client-query-buffer-limit: many clients write a whole pipeline before they read the first reply.
 pub const OUTPUT_PAUSE_BYTES: usize = 16 << 20;
+/// Nothing is executed for a connection while the commands whose replies it awaits from other cores have so many bytes.
+/// They may have to wait there: for a lock, or for the client to read.
+const ASKED_PAUSE_BYTES: usize = 16 << 20;
 /// A connection that waits for other workers is not read from while so many bytes of its requests wait. One that its own
 /// client holds up, or that is in a blocking command, is read from, up to client-query-buffer-limit: the client may write
 /// a whole pipeline before it reads the first reply, and only who reads learns that it has gone.
@@ -122,6 +127,20 @@ pub struct Connection {
     shut_down: bool,
     /// A sent buffer, kept for the next replies.
     spare: Vec<u8>,
+    /// Large replies of which the shards that have made them have not been told that they are on their way. A shard makes
+    /// no more of them than its credit allows, so they are few.
+    untold: Vec<LargeReply>,
+}
+
+/// A large reply that a shard has made for a connection, see [`shards::txn::credit`].
+#[derive(Clone, Copy, Debug)]
+pub struct LargeReply {
+    /// The shard.
+    pub shard: ShardId,
+    /// Its place among the replies.
+    pub seq: u32,
+    /// Its bytes.
+    pub bytes: usize,
 }
 
 /// Bytes on their way to the kernel.
@@ -160,6 +179,7 @@ impl Connection {
             sending: None,
             shut_down: false,
             spare: Vec::new(),
+            untold: Vec::new(),
         }
     }
 
@@ -179,6 +199,7 @@ impl Connection {
         !matches!(self.waiting, Waiting::No)
             || self.closing.is_some()
             || self.replies.awaited() >= AWAITED_REPLIES_MAX
+            || self.replies.asked_bytes() >= ASKED_PAUSE_BYTES
             || self.output_bytes() >= OUTPUT_PAUSE_BYTES
     }
 
@@ -186,6 +207,31 @@ impl Connection {
     #[inline]
     pub fn output_bytes(&self) -> usize {
         self.replies.bytes() + self.sending.as_ref().map_or(0, |sending| sending.total - sending.sent)
+    }
+
+    /// A large reply of another shard was put into its place.
+    pub fn got_large_reply(&mut self, reply: LargeReply) {
+        self.untold.push(reply);
+    }
+
+    /// True when [`Connection::take_told`] may have something.
+    #[inline]
+    pub fn has_untold(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    /// The large replies whose shards may go on now: they are sent, or all that can be sent is within the bound of the
+    /// output. Those that wait for an earlier reply are not, so that no shard is far ahead of another one. When the client
+    /// has gone it is all of them.
+    pub fn take_told(&mut self) -> Vec<LargeReply> {
+        if self.closing == Some(Closing::Now) {
+            return std::mem::take(&mut self.untold);
+        }
+        let sending_bytes = self.sending.as_ref().map_or(0, |sending| sending.total - sending.sent);
+        if self.replies.ready().total_len() + sending_bytes >= OUTPUT_PAUSE_BYTES {
+            return Vec::new();
+        }
+        self.untold.extract_if(.., |reply| self.replies.has_left(reply.seq)).collect()
     }
 
     /// Starts or stops the reading side as the state demands.
@@ -319,6 +365,13 @@ impl Connection {
     /// Bytes of memory that the connection holds besides its struct.
     pub fn memory_bytes(&self) -> usize {
         self.query.memory_bytes() + self.output_bytes() + self.spare.capacity()
+    }
+
+    /// Gives back memory that was needed for a while.
+    pub fn trim(&mut self) {
+        self.query.trim();
+        self.replies.trim();
+        self.untold.trim();
     }
 }
 

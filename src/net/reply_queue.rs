@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use shards::args::Blob;
 use shards::reply::Reply;
+use shards::spare::Trim;
 
 /// One per connection.
 #[derive(Default)]
@@ -17,8 +18,12 @@ pub struct ReplyQueue {
     first: u32,
     /// How many places are awaited.
     awaited: usize,
-    /// Bytes in filled places.
+    /// Bytes in filled places, as of the last look at the last one.
     filled_bytes: usize,
+    /// Those of them that are in the last place, when it is filled: more may be written to it.
+    last_bytes: usize,
+    /// Bytes of the commands whose replies are awaited, as many as they have become since none was.
+    asked_bytes: usize,
     resp3: bool,
 }
 
@@ -50,10 +55,22 @@ impl ReplyQueue {
     fn writer_behind_places(&mut self) -> &mut Reply {
         if !matches!(self.places.back(), Some(Place::Filled(_))) {
             self.places.push_back(Place::Filled(Box::new(Reply::new(self.resp3))));
+            self.last_bytes = 0;
         }
+        self.count_last();
         match self.places.back_mut() {
             Some(Place::Filled(reply)) => reply,
             _ => unreachable!("pushed above"),
+        }
+    }
+
+    /// Counts what was written to the last place.
+    #[inline]
+    fn count_last(&mut self) {
+        if let Some(Place::Filled(reply)) = self.places.back() {
+            let bytes = reply.total_len();
+            self.filled_bytes += bytes - self.last_bytes;
+            self.last_bytes = bytes;
         }
     }
 
@@ -87,10 +104,7 @@ impl ReplyQueue {
                     _ => unreachable!("made above"),
                 }
             }
-            None => {
-                self.filled_bytes += message.total_len();
-                self.writer_behind_places()
-            }
+            None => self.writer_behind_places(),
         };
         reply.append(message.bytes(), message.blobs());
     }
@@ -105,15 +119,30 @@ impl ReplyQueue {
     #[inline]
     pub fn reserve(&mut self, wanted: bool) -> u32 {
         let seq = self.next_seq();
+        self.count_last();
         self.places.push_back(if wanted { Place::Awaited } else { Place::Unwanted });
         self.awaited += 1;
         seq
+    }
+
+    /// The command whose reply is awaited last has so many bytes.
+    #[inline]
+    pub fn asked(&mut self, bytes: usize) {
+        self.asked_bytes += bytes;
+    }
+
+    /// Bytes of the commands whose replies are awaited. Counted until none is.
+    #[inline]
+    pub fn asked_bytes(&self) -> usize {
+        self.asked_bytes
     }
 
     /// Fills a reserved place. False when there is none of this number that awaits anything.
     #[must_use = "a reply must have a place"]
     pub fn fill(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
         let index = seq.wrapping_sub(self.first) as usize;
+        self.count_last();
+        let is_last = index + 1 == self.places.len();
         let Some(place) = self.places.get_mut(index) else { return false };
         let (wanted, pushes) = match place {
             Place::Awaited => (true, None),
@@ -122,6 +151,9 @@ impl ReplyQueue {
             Place::Filled(_) => return false,
         };
         self.awaited -= 1;
+        if self.awaited == 0 {
+            self.asked_bytes = 0;
+        }
         if index > 0 {
             let mut reply = pushes.map_or_else(|| Reply::new(self.resp3), |pushes| *pushes);
             self.filled_bytes = self.filled_bytes.saturating_sub(reply.total_len());
@@ -129,6 +161,9 @@ impl ReplyQueue {
                 reply.append(bytes, blobs);
             }
             self.filled_bytes += reply.total_len();
+            if is_last {
+                self.last_bytes = reply.total_len();
+            }
             *place = Place::Filled(Box::new(reply));
             return true;
         }
@@ -161,6 +196,12 @@ impl ReplyQueue {
         self.places.pop_front()
     }
 
+    /// True when the reply in this place can be sent, or was.
+    pub fn has_left(&self, seq: u32) -> bool {
+        // Numbers may wrap around; there are far fewer places than half of them.
+        self.first.wrapping_sub(seq) as i32 > 0
+    }
+
     /// How many replies are still awaited.
     #[inline]
     pub fn awaited(&self) -> usize {
@@ -173,7 +214,7 @@ impl ReplyQueue {
         &mut self.ready
     }
 
-    /// Bytes that wait to be sent, about: those in places that are written locally are not counted.
+    /// Bytes that wait to be sent, but for those of the last command that wrote behind an awaited reply.
     #[inline]
     pub fn bytes(&self) -> usize {
         self.ready.total_len() + self.filled_bytes
@@ -186,6 +227,13 @@ impl ReplyQueue {
         if let Some(Place::Filled(reply)) = self.places.back_mut() {
             reply.set_resp3(resp3);
         }
+    }
+}
+
+impl Trim for ReplyQueue {
+    fn trim(&mut self) {
+        self.ready.trim();
+        self.places.trim();
     }
 }
 
@@ -287,6 +335,46 @@ mod tests {
         assert!(queue.fill(second, b"2", &[]) && !queue.fill(second, b"again", &[]));
         assert!(queue.fill(place, b"1", &[]) && !queue.fill(place, b"again", &[]));
         assert_eq!((sent(&mut queue).as_str(), queue.awaited(), queue.next_seq()), ("12", 0, 7));
+    }
+
+    #[test]
+    fn what_is_written_behind_an_awaited_reply_is_counted_until_it_can_be_sent() {
+        let mut queue = ReplyQueue::default();
+        let first = queue.reserve(true);
+        for _ in 0..3 {
+            queue.writer().raw(b"0123456789");
+        }
+        assert_eq!(queue.bytes(), 20, "all but what the last command has written");
+        let second = queue.reserve(true);
+        assert!(queue.fill(second, b"01234", &[]));
+        queue.writer().raw(b"56789");
+        queue.push(false, &message(b"push"));
+        assert_eq!(queue.bytes(), 30 + 5 + 5);
+        assert!(queue.fill(first, b"", &[]));
+        assert_eq!((queue.bytes(), queue.filled_bytes), (44, 0));
+        let third = queue.reserve(true);
+        queue.writer().raw(b"x");
+        assert!(queue.fill(third, b"y", &[]));
+        assert_eq!((sent(&mut queue).len(), queue.bytes(), queue.filled_bytes), (46, 0, 0));
+    }
+
+    #[test]
+    fn asked_bytes_are_counted_until_nothing_is_awaited() {
+        let mut queue = ReplyQueue::default();
+        let places = [100, 50].map(|bytes| {
+            queue.asked(bytes);
+            queue.reserve(true)
+        });
+        assert!(queue.fill(places[1], b"", &[]));
+        assert_eq!(
+            (queue.asked_bytes(), queue.has_left(places[0]), queue.has_left(places[1])),
+            (150, false, false)
+        );
+        assert!(queue.fill(places[0], b"", &[]));
+        assert_eq!(
+            (queue.asked_bytes(), queue.has_left(places[0]), queue.has_left(places[1])),
+            (0, true, true)
+        );
     }
 
     #[test]

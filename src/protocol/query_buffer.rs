@@ -6,6 +6,7 @@
 use std::mem;
 
 use shards::args::Args;
+use shards::spare::Trim;
 
 use super::request::{Argv, Limits, Parsed, ProtocolError, RequestParser};
 
@@ -150,6 +151,17 @@ impl QueryBuffer {
     /// Gives the memory back, since nothing waits.
     fn reset(&mut self) {
         *self = QueryBuffer::default();
+    }
+}
+
+impl Trim for QueryBuffer {
+    /// Only between two calls of [`QueryBuffer::receive`].
+    fn trim(&mut self) {
+        if self.start > self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        self.bytes.trim();
     }
 }
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use shards::args::{Args, BLOB_LEN_MIN, Blob, Span};
 use shards::num::parse_i64;
+use shards::spare::Trim;
 
 use super::inline;
 
@@ -21,9 +22,6 @@ const UNAUTHENTICATED_ARGS_MAX: i64 = 10;
 
 /// The longest argument in a request of a client that has yet to authenticate, in bytes.
 const UNAUTHENTICATED_BULK_BYTES_MAX: u64 = 16384;
-
-/// The list of spans is given back after a request with more arguments than this.
-const SPANS_KEPT_MAX: usize = 1024;
 
 /// What a client may send.
 #[derive(Clone, Copy, Debug)]
@@ -101,9 +99,6 @@ pub struct Argv {
 impl Argv {
     /// Forgets the arguments, so that the memory of big ones can be given back.
     pub(super) fn clear(&mut self) {
-        if self.spans.capacity() > SPANS_KEPT_MAX {
-            self.spans = Vec::new();
-        }
         self.spans.clear();
         self.blobs.clear();
         self.words.clear();
@@ -121,6 +116,16 @@ impl Argv {
     #[inline]
     pub(super) fn args<'a>(&'a self, buffer: &'a [u8], inline: bool) -> Args<'a> {
         Args::new(if inline { &self.words } else { buffer }, &self.spans, &self.blobs)
+    }
+}
+
+impl Trim for Argv {
+    /// Only between two turns: the arguments are forgotten.
+    fn trim(&mut self) {
+        self.clear();
+        self.spans.trim();
+        self.blobs.trim();
+        self.words.trim();
     }
 }
 

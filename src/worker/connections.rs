@@ -6,9 +6,12 @@
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
+use shards::spare::{SPARE_BYTES_MAX, Trim};
+
 use super::Worker;
 use crate::log::LineLimit;
-use crate::net::connection::{Closing, Connection, Waiting};
+use crate::mesh::{Hop, TakenReplies};
+use crate::net::connection::{Closing, Connection, LargeReply, Waiting};
 use crate::net::listener;
 use crate::net::reply_queue::ReplyQueue;
 use crate::net::ring::{Completion, Op};
@@ -19,9 +22,17 @@ use crate::session::{ReplyMode, Session};
 /// again, for as long as they are missing.
 const ACCEPT_PAUSE_MS: u64 = 1000;
 
+/// By how much the numbers of places go on when it has been forgotten where those of some connections were: nothing can
+/// still be on its way from so far behind.
+const FORGOTTEN_PLACES_STEP: u32 = 1 << 24;
+
 static ACCEPT_LINES: LineLimit = LineLimit::new();
 static QUERY_LIMIT_LINES: LineLimit = LineLimit::new();
 static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new();
+
+/// One connection goes on in the next turn when its commands have made so many bytes of replies: the kernel takes no more
+/// in one send, and others are not held up for longer than that takes.
+const STEP_OUTPUT_BYTES: usize = 1 << 20;
 
 impl Worker {
     pub(super) fn complete(&mut self, completion: Completion) {
@@ -71,7 +82,7 @@ impl Worker {
         };
         let (index, first_place) = self.free.pop().unwrap_or_else(|| {
             self.connections.push(None);
-            (self.connections.len() as u32 - 1, 0)
+            (self.connections.len() as u32 - 1, self.new_place_seq)
         });
         let mut connection = Box::new(Connection::new(socket, index, session, addresses));
         connection.replies = ReplyQueue::starting_at(first_place);
@@ -193,9 +204,15 @@ impl Worker {
         let mut argv = std::mem::take(&mut self.argv);
         let mut requests = query.receive(received, &mut argv);
         connection.stopped = false;
+        let output_bytes_max = connection.output_bytes() + STEP_OUTPUT_BYTES;
         loop {
             if connection.must_wait() || self.mesh.is_congested() {
                 connection.stopped = true;
+                break;
+            }
+            if connection.output_bytes() >= output_bytes_max {
+                connection.stopped = true;
+                self.mark_dirty(connection);
                 break;
             }
             let limits = Limits {
@@ -250,6 +267,9 @@ impl Worker {
             self.close_if_due(&mut connection);
             connection.drive_send(&mut self.ring);
             connection.drive_receive(&mut self.ring);
+            if connection.has_untold() {
+                self.tell_taken(&mut connection);
+            }
             if connection.closing.is_some()
                 && connection.may_be_dropped()
                 && connection.replies.awaited() == 0
@@ -261,6 +281,22 @@ impl Worker {
         }
         if !self.late.is_empty() {
             self.lose_late();
+        }
+    }
+
+    /// Tells other shards of the large replies that they have made for a connection and that are on their way.
+    fn tell_taken(&mut self, connection: &mut Connection) {
+        let is_gone = connection.closing == Some(Closing::Now);
+        for LargeReply { shard, bytes, .. } in connection.take_told() {
+            let taken = TakenReplies { connection: connection.index, bytes, is_gone };
+            if shard != self.id {
+                self.mesh.send(shard, Hop::Taken(taken));
+                continue;
+            }
+            self.shard.taken(shard, taken.connection, bytes, is_gone);
+            for (ticket, reply) in self.shard.take_completed() {
+                self.deliver(ticket, &reply);
+            }
         }
     }
 
@@ -351,7 +387,21 @@ impl Worker {
         }
     }
 
+    /// Forgets places for connections that a crowd has left behind, which are at the end.
+    pub(super) fn trim_connections(&mut self) {
+        let used = self.connections.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        if (self.connections.len() - used) * size_of::<Option<Box<Connection>>>() > SPARE_BYTES_MAX {
+            self.connections.truncate(used);
+            self.free.retain(|&(index, _)| (index as usize) < used);
+            self.new_place_seq = self.new_place_seq.wrapping_add(FORGOTTEN_PLACES_STEP);
+        }
+        self.connections.trim();
+        self.free.trim();
+    }
+
     fn drop_connection(&mut self, mut connection: Box<Connection>) {
+        connection.closing = Some(Closing::Now);
+        self.tell_taken(&mut connection);
         self.unwatch(&mut connection);
         self.leave(&mut connection);
         // The numbers of its places are not given again, so that nothing can be taken for a reply to the next one.
@@ -369,6 +419,7 @@ impl Connection {
             || self.end_of_input
             || !self.replies.ready().is_empty()
             || self.soft_limit_since_ms.is_some()
+            || self.has_untold()
     }
 }
 

@@ -10,14 +10,23 @@ use shards::slot::ShardId;
 use shards::tracking::ConnectionId;
 use shards::txn::blocked::Ending;
 use shards::txn::coordinator::Owners;
+use shards::txn::credit::LARGE_REPLY_BYTES;
 use shards::txn::{Ticket, TxnMessage};
 use shards::watch::ClientId;
 
 use super::{BATCHES_PER_TURN, Stats, Worker};
 use crate::commands::config::{Current, changed, rewrite};
 use crate::inquiry::{Answer, CHANGE_SEQUENCER, Inquiry, NodeChange, Question, Report};
-use crate::mesh::{Batch, Delivery, Hop};
-use crate::net::connection::{Closing, Connection};
+use crate::mesh::{Batch, Delivery, Hop, TakenReplies};
+use crate::net::connection::{Closing, Connection, LargeReply};
+
+/// Bytes of replies that the commands of one connection make in a turn when they had to wait for credit or room.
+const READY_BYTES_MAX: usize = 1 << 20;
+
+/// The bytes of a reply, big values included.
+fn reply_len(bytes: &[u8], blobs: &[(usize, Blob)]) -> usize {
+    bytes.len() + blobs.iter().map(|(_, blob)| blob.len()).sum::<usize>()
+}
 
 impl Worker {
     pub(super) fn take_inboxes(&mut self) {
@@ -39,7 +48,10 @@ impl Worker {
         self.see_broadcasting();
         batch.take(|delivery| match delivery {
             Delivery::Command(remote, args) => self.execute_remote(&remote, args),
-            Delivery::Reply(ticket, bytes, blobs) => self.fill_place(ticket, bytes, blobs),
+            Delivery::Reply(ticket, bytes, blobs) => {
+                self.fill_place(ticket, bytes, blobs);
+                self.note_reply(from, ticket, reply_len(bytes, blobs));
+            }
             Delivery::Other(Hop::Txn(message)) => self.take_txn(from, *message),
             Delivery::Other(Hop::Move(message)) => self.take_move(from, message),
             Delivery::Other(Hop::Ask(ticket, question)) => {
@@ -60,6 +72,7 @@ impl Worker {
             Delivery::Other(Hop::Delivered(number, receivers)) => self.take_delivered(number, receivers),
             Delivery::Other(Hop::Published(ticket, receivers)) => self.take_published(ticket, receivers),
             Delivery::Other(Hop::Tracking(hop)) => self.take_tracking(from, *hop),
+            Delivery::Other(Hop::Taken(taken)) => self.take_taken(from, taken),
             // What it asks for is done at the end of every turn.
             Delivery::Other(Hop::MakeRoom) => {}
             Delivery::Other(Hop::Command(_) | Hop::Reply { .. }) => {
@@ -70,6 +83,78 @@ impl Worker {
         self.tell_trackers(None);
     }
 
+    /// Takes note of a reply that was put into its place, if it is a large one: the shard that has made it waits to hear
+    /// that it is on its way.
+    fn note_reply(&mut self, shard: ShardId, ticket: Ticket, bytes: usize) {
+        if bytes <= LARGE_REPLY_BYTES {
+            return;
+        }
+        if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
+            connection.got_large_reply(LargeReply { shard, seq: ticket.seq, bytes });
+            self.look_at(ticket.connection);
+        } else if shard == self.id {
+            self.shard.taken(shard, ticket.connection, bytes, false);
+        } else {
+            let taken = TakenReplies { connection: ticket.connection, bytes, is_gone: false };
+            self.mesh.send(shard, Hop::Taken(taken));
+        }
+    }
+
+    /// Takes the word of a worker that large replies for its client are on their way.
+    pub(super) fn take_taken(&mut self, from: ShardId, taken: TakenReplies) {
+        let TakenReplies { connection, bytes, is_gone } = taken;
+        self.shard.taken(from, connection, bytes, is_gone);
+        if is_gone {
+            self.deliver_completed();
+        }
+    }
+
+    /// Delivers the replies of commands that had been parked.
+    fn deliver_completed(&mut self) {
+        for (ticket, reply) in self.shard.take_completed() {
+            self.deliver(ticket, &reply);
+        }
+    }
+
+    /// Goes on with commands that had to wait for credit, or for room in a batch. Once a turn.
+    pub(super) fn run_ready(&mut self) {
+        if self.slots.is_busy() {
+            // A slot that leaves waits for the commands that concern it, but not for clients that do not read.
+            for (worker, connection) in self.shard.waiting_connections() {
+                self.run_ready_of(worker, connection, true);
+            }
+        }
+        for _ in 0..self.shard.ready_connections() {
+            let Some((worker, connection)) = self.shard.next_ready_connection() else { break };
+            self.run_ready_of(worker, connection, false);
+        }
+        self.publish_notices();
+        self.tell_trackers(None);
+    }
+
+    fn run_ready_of(&mut self, worker: ShardId, connection: u32, by_force: bool) {
+        let mut left_bytes = READY_BYTES_MAX;
+        loop {
+            let has_room = left_bytes > 0 && self.mesh.has_room_for_replies(worker);
+            if !has_room && !self.shard.is_behind_lock(worker, connection) {
+                return self.shard.go_on_later(worker, connection);
+            }
+            let Some((ticket, call)) = self.shard.take_ready(worker, connection, by_force) else { return };
+            self.make_room();
+            let mut reply = Reply::new(call.resp3);
+            let start = reply.mark();
+            if self.shard.submit_ready(call.as_call(), ticket, &mut reply) {
+                // The replies of a walk are read on the way.
+                if !call.command.spec.walks {
+                    reply.share_since(start);
+                    self.shard.owe(ticket, reply.total_len());
+                }
+                left_bytes = left_bytes.saturating_sub(reply.total_len());
+                self.deliver(ticket, &reply);
+            }
+        }
+    }
+
     /// Delivers a reply that was made outside of the usual path.
     pub(crate) fn deliver(&mut self, ticket: Ticket, reply: &Reply) {
         if ticket.worker != self.id {
@@ -77,6 +162,7 @@ impl Worker {
             return;
         }
         self.fill_place(ticket, reply.bytes(), reply.blobs());
+        self.note_reply(self.id, ticket, reply.total_len());
     }
 
     /// Puts a reply into its place in the queue of a connection of this worker. What is only one shard's answer to a walk
@@ -98,6 +184,9 @@ impl Worker {
         let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) else {
             return self.keep_late(ticket, bytes, blobs);
         };
+        // Nobody will read the reply of one that is being closed at once.
+        let is_gone = connection.closing == Some(Closing::Now);
+        let (bytes, blobs) = if is_gone { (&[][..], &[][..]) } else { (bytes, blobs) };
         if connection.fill_place(ticket.seq, bytes, blobs) {
             self.look_at(ticket.connection);
         } else {

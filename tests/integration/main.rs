@@ -28,6 +28,7 @@ mod late_turns;
 mod limits;
 mod listening;
 mod log_lines;
+mod memory_kept;
 mod monitors;
 mod notification_order;
 mod notifications;

@@ -12,15 +12,10 @@ use crate::error::CommandError;
 use crate::glob;
 use crate::num;
 use crate::random::Random;
-use crate::reply::Reply;
+use crate::reply::{REPEATED_BYTES_MAX, REPEATED_ELEMENTS_MAX, Reply};
 use crate::walk;
 
 type Done = Result<(), CommandError>;
-
-/// A reply to HRANDFIELD with a negative count may have about this many bytes: the client names the count, not the hash.
-const REPEATED_BYTES_MAX: usize = 256 << 20;
-/// The least that a field takes in a reply, in bytes: `$0`, and two line ends.
-const BULK_BYTES_MIN: usize = 6;
 
 const OUT_OF_RANGE: CommandError =
     CommandError::Other(std::borrow::Cow::Borrowed("ERR value is out of range"));
@@ -137,7 +132,7 @@ impl Sample {
     /// As many draws as wanted.
     fn repeated(self, hash: HashRef<'_>, random: &mut Random, reply: &mut Reply) -> Done {
         let count = usize::try_from(self.count.unsigned_abs()).map_err(|_| OUT_OF_RANGE)?;
-        if count > REPEATED_BYTES_MAX / BULK_BYTES_MIN {
+        if count > REPEATED_ELEMENTS_MAX {
             return Err(OUT_OF_RANGE);
         }
         self.header(reply, count);

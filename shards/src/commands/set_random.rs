@@ -17,12 +17,12 @@ use crate::event;
 use crate::num;
 use crate::object::DataType;
 use crate::random::Random;
-use crate::reply::Reply;
+use crate::reply::{REPEATED_BYTES_MAX, REPEATED_ELEMENTS_MAX, Reply};
 
 type Done = Result<(), CommandError>;
 
-/// SRANDMEMBER draws at most so often when it may repeat members: a reply of gigabytes would hold up everybody.
-const DRAWS_MAX: u64 = 1 << 24;
+const OUT_OF_RANGE: CommandError =
+    CommandError::Other(std::borrow::Cow::Borrowed("ERR value is out of range"));
 /// When more than this many times the members that stay are taken, the ones that stay are chosen (Redis:
 /// SPOP_MOVE_STRATEGY_MUL).
 const TAKEN_PER_STAYING: usize = 5;
@@ -214,7 +214,7 @@ fn show_one(ctx: &mut Ctx<'_>, key: &Key<'_>) -> Done {
             let member = list.get(random.below(list.len()) as i64);
             reply_members(ctx.reply, member.into_iter());
         }
-        Some(set) => draw(ctx.reply, set, 1, &mut random),
+        Some(set) => draw(ctx.reply, set, 1, &mut random)?,
     }
     Ok(())
 }
@@ -233,13 +233,12 @@ fn show_some(ctx: &mut Ctx<'_>, key: &Key<'_>, count: &[u8]) -> Done {
         return Ok(());
     };
     if count < 0 {
-        if count.unsigned_abs() > DRAWS_MAX {
-            return Err(CommandError::other("ERR value is out of range"));
+        let draws = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+        if draws > REPEATED_ELEMENTS_MAX {
+            return Err(OUT_OF_RANGE);
         }
-        let draws = count.unsigned_abs() as usize;
         ctx.reply.array(draws);
-        draw(ctx.reply, set, draws, &mut random);
-        return Ok(());
+        return draw(ctx.reply, set, draws, &mut random);
     }
     let len = set.len();
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(len);
@@ -256,22 +255,26 @@ fn show_some(ctx: &mut Ctx<'_>, key: &Key<'_>, count: &[u8]) -> Done {
     Ok(())
 }
 
-/// Replies with members that may be the same.
-fn draw(reply: &mut Reply, set: SetRef<'_>, draws: usize, random: &mut Random) {
-    match set {
-        SetRef::Ints(ints) => {
-            let ints = (0..draws).filter_map(|_| ints.get(random.below(ints.len())));
-            reply_members(reply, ints.map(Member::Int));
-        }
-        SetRef::Packed(list) => {
-            let all: Vec<Member<'_>> = list.iter().collect();
-            reply_members(reply, (0..draws).map(|_| all[random.below(all.len())]));
-        }
-        SetRef::Table(members) => {
-            let drawn = (0..draws).filter_map(|_| members.random(&mut || random.bits()));
-            reply_members(reply, drawn.map(Member::Str));
+/// Replies with members that may be the same, unless they are too many bytes.
+fn draw(reply: &mut Reply, set: SetRef<'_>, draws: usize, random: &mut Random) -> Done {
+    // A place in a listpack is a walk; one for all is enough.
+    let packed: Vec<Member<'_>> = match set {
+        SetRef::Packed(list) => list.iter().collect(),
+        SetRef::Ints(_) | SetRef::Table(_) => Vec::new(),
+    };
+    let start = reply.total_len();
+    for _ in 0..draws {
+        let drawn = match set {
+            SetRef::Ints(ints) => ints.get(random.below(ints.len())).map(Member::Int),
+            SetRef::Packed(_) => packed.get(random.below(packed.len())).copied(),
+            SetRef::Table(members) => members.random(&mut || random.bits()).map(Member::Str),
+        };
+        reply_members(reply, drawn.into_iter());
+        if reply.total_len() - start > REPEATED_BYTES_MAX {
+            return Err(OUT_OF_RANGE);
         }
     }
+    Ok(())
 }
 
 /// Replies with so many different members, which are a small part of all.
@@ -430,6 +433,20 @@ mod tests {
         ] {
             check(&format!("SET a x | SADD s 1 | {command}"), &format!("OK | :1 | {error}"));
         }
+    }
+
+    #[test]
+    fn a_reply_of_members_drawn_again_and_again_has_a_bound_in_bytes() {
+        each_encoding(20, |sandbox, encoding| {
+            let member = "x".repeat(if encoding == "hashtable" { 1000 } else { 60 });
+            if encoding != "intset" {
+                sandbox.run(&format!("DEL s | SADD s {member}a {member}b"));
+                let draws = 300_000_000 / member.len();
+                check_in(sandbox, &format!("SRANDMEMBER s -{draws}"), "-ERR value is out of range");
+            }
+            check_in(sandbox, "SRANDMEMBER s -50000000", "-ERR value is out of range");
+            assert_eq!(words(&sandbox.run("SRANDMEMBER s -1000")).len(), 1000, "{encoding}");
+        });
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::error::CommandError;
 use crate::reply::Reply;
 use crate::shard::Shard;
 use crate::slot::{ShardId, SlotId};
+use crate::spare::Trim;
 use crate::watch::ClientId;
 
 /// Why a blocking command ends without having run.
@@ -53,6 +54,13 @@ pub struct BlockedClients {
     deadlines: BTreeSet<(u64, ClientId)>,
     /// Shards of slots on their way that are still to be told that a client waits no more.
     unwait_later: Vec<(SlotId, ClientId, Ticket)>,
+}
+
+impl Trim for BlockedClients {
+    fn trim(&mut self) {
+        self.of_client.trim();
+        self.unwait_later.trim();
+    }
 }
 
 impl BlockedClients {

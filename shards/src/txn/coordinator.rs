@@ -20,6 +20,7 @@ use crate::notify::Notice;
 use crate::reply::Reply;
 use crate::shard::Shard;
 use crate::slot::{ShardId, SlotId, SlotSet};
+use crate::spare::Trim;
 use crate::watch::ClientId;
 
 /// How a transaction over several shards is carried out.
@@ -98,6 +99,17 @@ pub struct Coordinator {
     arrived: Vec<SlotId>,
     /// The keys of the command at hand; kept for its memory.
     positions: Vec<KeyPosition>,
+}
+
+impl Trim for Coordinator {
+    fn trim(&mut self) {
+        self.txns.trim();
+        self.deferred.trim();
+        self.arrived.trim();
+        self.positions.clear();
+        self.positions.trim();
+        self.blocked.trim();
+    }
 }
 
 impl Coordinator {

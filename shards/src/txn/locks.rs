@@ -12,6 +12,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::TxId;
 use crate::slot::{SLOT_COUNT, SlotId};
+use crate::spare::Trim;
 
 /// A key in the lock table: the keyed hash, mixed with the database, and the key's slot in the low 14 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -167,6 +168,15 @@ impl<P, S: std::hash::Hash + Eq + Copy> Default for LockTable<P, S> {
             candidates: Vec::new(),
             spare: Vec::new(),
         }
+    }
+}
+
+impl<P, S: std::hash::Hash + Eq + Copy> Trim for LockTable<P, S> {
+    fn trim(&mut self) {
+        self.keys.trim();
+        self.parked_whole.trim();
+        self.parked_of.trim();
+        self.candidates.trim();
     }
 }
 

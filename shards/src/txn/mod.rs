@@ -36,9 +36,11 @@
 
 pub mod blocked;
 pub mod coordinator;
+pub mod credit;
 pub mod locks;
 mod merge;
 pub mod participant;
+mod put_aside;
 pub mod route;
 pub mod slot_move;
 pub mod waiters;

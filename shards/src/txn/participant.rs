@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::credit::{Credits, Source};
 use super::locks::{Fingerprint, LockTable, Outcome, Scope};
 use super::waiters::{LentWaiters, Waiters};
 use super::{
@@ -15,15 +16,13 @@ use crate::entry::Entry;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard};
 use crate::slot::{ShardId, SlotId, SlotSet};
+use crate::spare::Trim;
 use crate::walk::first_slot;
 
-/// The connection that a ticket belongs to.
-type Source = (ShardId, u32);
-
-/// A single-shard command that waits for a lock.
-struct Parked {
-    call: OwnedCall,
-    ticket: Ticket,
+/// A single-shard command that waits for a lock, or for credit.
+pub(super) struct Parked {
+    pub(super) call: OwnedCall,
+    pub(super) ticket: Ticket,
 }
 
 /// A transaction as its participant knows it.
@@ -46,12 +45,16 @@ impl ActivePart {
 /// What a shard remembers of transactions. One per shard.
 #[derive(Default)]
 pub struct TxnState {
-    locks: LockTable<Parked, Source>,
+    pub(super) locks: LockTable<Parked, Source>,
     parts: HashMap<TxId, ActivePart>,
     /// The largest number seen here.
     latest: TxId,
+    /// Who owes this shard too much, and what waits for that.
+    pub(super) credits: Credits<Parked>,
     /// Replies of commands that had been parked.
-    completed: Vec<(Ticket, Reply)>,
+    pub(super) completed: Vec<(Ticket, Reply)>,
+    /// Bytes in them.
+    pub(super) completed_bytes: usize,
     positions: Vec<KeyPosition>,
     /// The slots of this shard while it runs a transaction on all slots of the node.
     owned: Option<SlotSet>,
@@ -61,20 +64,29 @@ pub struct TxnState {
 }
 
 impl Shard {
-    /// Runs a command whose keys all lie on this shard, unless one of them is locked or an earlier command of the
-    /// same connection waits here: then it is parked and its reply comes later, by [`Shard::take_completed`].
-    /// Returns true when it has run.
+    /// Runs a command whose keys all lie on this shard, unless one of them is locked, an earlier command of the
+    /// same connection waits here, or the connection has no credit: then it is parked and its reply comes later, by
+    /// [`Shard::take_completed`] or [`Shard::take_ready`]. Returns true when it has run.
     #[inline]
     pub fn submit(&mut self, call: Call<'_>, ticket: impl FnOnce() -> Ticket, reply: &mut Reply) -> bool {
-        if self.txn.locks.is_idle() {
+        if self.has_no_locks() && self.nobody_waits() {
             self.execute(call, reply);
             return true;
         }
-        self.submit_among_locks(call, ticket(), reply)
+        let ticket = ticket();
+        if self.makes_wait(ticket) {
+            self.put_aside(call, ticket, reply.is_resp3());
+            return false;
+        }
+        self.submit_among_locks(call, ticket, reply)
     }
 
     #[cold]
-    fn submit_among_locks(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
+    pub(super) fn submit_among_locks(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
+        if self.has_no_locks() {
+            self.execute(call, reply);
+            return true;
+        }
         match self.wait_place(call, ticket) {
             None if call.command.spec.walks => {
                 let lent = self.lent_keys().map(|(db, key)| (db, SlotId::of(key))).collect();
@@ -86,12 +98,9 @@ impl Shard {
                 true
             }
             Some(place) => {
-                let resp3 = reply.is_resp3();
-                let Call { command, db, slot, client, touch, cached_at, args } = call;
-                let args = args.to_owned();
-                let call = OwnedCall { command, db, slot, client, touch, cached_at, resp3, args };
                 let source = (ticket.worker, ticket.connection);
-                self.txn.locks.park(place, source, Parked { call, ticket });
+                let parked = Parked { call: call.to_owned(reply.is_resp3()), ticket };
+                self.txn.locks.park(place, source, parked);
                 false
             }
         }
@@ -159,8 +168,21 @@ impl Shard {
     }
 
     /// True while no transaction over several shards holds or awaits anything here.
+    #[inline]
     pub fn has_no_locks(&self) -> bool {
         self.txn.locks.is_idle()
+    }
+
+    /// Gives back memory that transactions and clients without credit have needed and nobody needs any more.
+    pub(crate) fn trim_txns(&mut self) {
+        self.txn.locks.trim();
+        self.txn.parts.trim();
+        self.txn.credits.trim();
+        self.txn.completed.trim();
+        self.txn.positions.clear();
+        self.txn.positions.trim();
+        self.txn.unwatched.trim();
+        self.txn.waiters.trim();
     }
 
     /// True while a transaction holds this key, so that it must stay as it is: it must neither expire nor be evicted.
@@ -188,6 +210,7 @@ impl Shard {
 
     /// The replies of commands that had been parked and have run since the last call.
     pub fn take_completed(&mut self) -> Vec<(Ticket, Reply)> {
+        self.txn.completed_bytes = 0;
         std::mem::take(&mut self.txn.completed)
     }
 
@@ -399,7 +422,8 @@ impl Shard {
             call.command.spec.key_positions(call.args, &mut positions);
             positions.iter().any(|position| SlotId::of(call.args.get(position.index)) == slot)
         };
-        !self.txn.locks.is_slot_claimed(slot) && !self.txn.locks.parked().any(touches)
+        !self.txn.locks.is_slot_claimed(slot)
+            && !self.txn.locks.parked().chain(self.txn.credits.waiting()).any(touches)
     }
 
     /// Puts entries and slots back, or in: the opposite of `lend` and `lend_slots`.
@@ -489,10 +513,7 @@ impl Shard {
             self.txn.locks.unpark((parked.ticket.worker, parked.ticket.connection));
         }
         for Parked { call, ticket } in freed {
-            let mut reply = Reply::new(call.resp3);
-            if self.submit_among_locks(call.as_call(), ticket, &mut reply) {
-                self.txn.completed.push((ticket, reply));
-            }
+            self.run_freed(&call, ticket);
         }
         while let Some(next) = self.txn.locks.next_granted() {
             // It may be that of a client that has just been woken.

@@ -22,6 +22,7 @@ use crate::shard::{Call, Shard};
 #[cfg(any(test, feature = "testing"))]
 use crate::slot::ShardId;
 use crate::slot::{SlotId, SlotSet};
+use crate::spare::Trim;
 use crate::waiting::{AwaitedOfSlots, Ready};
 use crate::watch::ClientId;
 
@@ -97,6 +98,15 @@ pub struct Waiters {
     wakes: Outbox,
     /// Replies to clients that were served here.
     served: Vec<(ClientId, Ticket, Reply)>,
+}
+
+impl Trim for Waiters {
+    fn trim(&mut self) {
+        self.of_client.trim();
+        self.woken.trim();
+        self.wakes.trim();
+        self.served.trim();
+    }
 }
 
 impl Shard {

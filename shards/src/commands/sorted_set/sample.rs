@@ -11,13 +11,13 @@ use crate::glob;
 use crate::num;
 use crate::object::DataType;
 use crate::random::Random;
-use crate::reply::Reply;
+use crate::reply::{REPEATED_BYTES_MAX, REPEATED_ELEMENTS_MAX, Reply};
 use crate::walk::{Cursor, count_of, write_reply};
 
 type Done = Result<(), CommandError>;
 
-/// So many members may be asked for with repetitions: more would be a reply of gigabytes.
-const REPEATED_MAX: u64 = 1 << 26;
+const OUT_OF_RANGE: CommandError =
+    CommandError::Other(std::borrow::Cow::Borrowed("ERR value is out of range"));
 
 pub(super) fn zrandmember(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     if args.len() == 2 {
@@ -35,8 +35,8 @@ pub(super) fn zrandmember(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         _ => return Err(CommandError::Syntax),
     };
     let is_too_large = with_scores && count.unsigned_abs() > i64::MAX as u64 / 2;
-    if is_too_large || (count < 0 && count.unsigned_abs() > REPEATED_MAX) {
-        return Err(CommandError::other("ERR value is out of range"));
+    if is_too_large || (count < 0 && count.unsigned_abs() > REPEATED_ELEMENTS_MAX as u64) {
+        return Err(OUT_OF_RANGE);
     }
     let key = ctx.only_key(args, 1);
     let mut random = Random::new(ctx.keys.random_bits());
@@ -50,7 +50,12 @@ pub(super) fn zrandmember(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let wanted = count.unsigned_abs() as usize;
     if count < 0 {
         write_header(reply, wanted, with_scores);
-        repeat(set, wanted, &mut random, |member, score| write_item(reply, member, score, with_scores));
+        let start = reply.total_len();
+        let is_all = repeat(set, wanted, &mut random, |member, score| {
+            write_item(reply, member, score, with_scores);
+            reply.total_len() - start <= REPEATED_BYTES_MAX
+        });
+        return if is_all { Ok(()) } else { Err(OUT_OF_RANGE) };
     } else if wanted >= len {
         write_header(reply, len, with_scores);
         set.visit(0..len, false, |member, score| write_item(reply, member, score, with_scores));
@@ -76,23 +81,26 @@ fn random_one(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     Ok(())
 }
 
-/// Members drawn one by one, each from all.
-fn repeat<'a>(set: View<'a>, count: usize, random: &mut Random, mut visit: impl FnMut(Member<'a>, f64)) {
+/// Members drawn one by one, each from all, as long as `visit` wants more. True when all were drawn.
+fn repeat<'a>(
+    set: View<'a>,
+    count: usize,
+    random: &mut Random,
+    mut visit: impl FnMut(Member<'a>, f64) -> bool,
+) -> bool {
     match set {
         // A rank of a listpack is a walk; one for all is enough.
         View::Packed(pack) => {
             let items: Vec<_> = pack.items().collect();
-            for _ in 0..count {
+            (0..count).all(|_| {
                 let (member, score) = items[random.below(items.len())];
-                visit(member, score);
-            }
+                visit(member, score)
+            })
         }
-        View::Tree(set) => {
-            for _ in 0..count {
-                let item = set.at_rank(random.below(set.len())).expect("a rank below the length");
-                visit(Member::Str(item.member), item.score);
-            }
-        }
+        View::Tree(set) => (0..count).all(|_| {
+            let item = set.at_rank(random.below(set.len())).expect("a rank below the length");
+            visit(Member::Str(item.member), item.score)
+        }),
     }
 }
 

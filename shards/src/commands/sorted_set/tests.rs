@@ -363,6 +363,7 @@ fn random_members_are_of_the_set() {
             ("ZRANDMEMBER z 0 | ZRANDMEMBER z 9223372036854775807", "[] | [a]"),
             ("ZRANDMEMBER z 4611686018427387904 WITHSCORES", "-ERR value is out of range"),
             ("ZRANDMEMBER z -9223372036854775807", "-ERR value is out of range"),
+            ("ZRANDMEMBER z -44739243", "-ERR value is out of range"),
             (
                 "ZRANDMEMBER z -9223372036854775808",
                 "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
