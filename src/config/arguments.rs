@@ -199,9 +199,9 @@ mod tests {
         assert_eq!(value(&config(&["--save"]), "save"), "");
         assert_eq!(value(&config(&["--save", ""]), "save"), "");
         for (args, line) in [
-            (&["--save", "3600", "1", "300", "100"][..], "--save 3600 1 300 100"),
-            (&["--save", "60 1"], "--save 60 1"),
-            (&["--save 60 1", "--save 30 2"], "--save 30 2"),
+            (&["--save", "3600", "1", "300", "100"][..], r#"save "3600" "1" "300" "100""#),
+            (&["--save", "60 1"], r#"save "60 1""#),
+            (&["--save 60 1", "--save 30 2"], "save 30 2"),
         ] {
             let error = run(args, "").unwrap_err();
             assert!(error.contains(&format!(">>> '{line}'\nThis version saves nothing")), "{error}");

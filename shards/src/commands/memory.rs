@@ -141,7 +141,7 @@ mod tests {
     fn samples_are_checked_and_the_key_is_not_touched() {
         check("SET a 1 | MEMORY USAGE a SAMPLES 0 | MEMORY USAGE a samples 5 SAMPLES 1", "OK | :32 | :32");
         check("MEMORY USAGE a", "(nil)");
-        check("SET a 1 PX 5 | SLEEP 5 | MEMORY USAGE a", "OK | (nil)");
+        check("SET a 1 PX 5 | SLEEP 6 | MEMORY USAGE a", "OK | (nil)");
         for wrong in ["SAMPLES", "SAMPLES -1", "FOO 1", "SAMPLES 1 FOO"] {
             check(&format!("MEMORY USAGE a {wrong}"), "-ERR syntax error");
         }
