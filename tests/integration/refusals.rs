@@ -37,7 +37,7 @@ fn a_server_that_cannot_protect_as_it_was_asked_does_not_start() {
     }
     let (code, output) = Bare::run(TempDir::new().unwrap(), &["--port", "0", "--appendonly", "yes"]);
     assert_ne!(code, 0, "{output}");
-    assert!(output.contains("at argument 3\n>>> '--appendonly yes'"), "{output}");
+    assert!(output.contains("at argument 3\n>>> 'appendonly \"yes\"'"), "{output}");
 }
 
 #[test]
