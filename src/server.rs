@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use shards::shard::ShardConfig;
 use shards::slot::ShardId;
@@ -30,6 +31,10 @@ use crate::watchdog::{Pulses, Watchdog};
 use crate::worker_threads::{self, Failure, Seed};
 use crate::{allocator, cgroup, clock, sys};
 
+/// An address that is in use is tried again for so long.
+const ADDRESS_IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
+/// The time between two tries.
+const ADDRESS_IN_USE_PAUSE: Duration = Duration::from_millis(20);
 /// How locked memory is granted.
 const LOCKED_MEMORY_ADVICE: &str = "It is raised, for example, with LimitMEMLOCK=64M in a systemd unit, a 'memlock' line in /etc/security/limits.conf or --ulimit memlock=67108864 in a container";
 
@@ -279,10 +284,21 @@ fn open_listeners(
     Ok((all, opened))
 }
 
+/// Opens a socket for each worker. The address may be in use for a moment although its server has gone: the kernel closes
+/// the listeners of an io_uring some time after a process that was killed, and a supervisor may be faster.
 fn listen_everywhere(address: SocketAddr, backlog: u32, all: &mut [Vec<Listener>]) -> io::Result<()> {
+    let begin = clock::moment();
     let mut opened = Vec::new();
-    for worker in 0..all.len() {
-        opened.push(listener::tcp(address, backlog, worker == 0)?);
+    while opened.len() < all.len() {
+        match listener::tcp(address, backlog, opened.is_empty()) {
+            Ok(listener) => opened.push(listener),
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse && begin.elapsed() < ADDRESS_IN_USE_WAIT_MAX =>
+            {
+                std::thread::sleep(ADDRESS_IN_USE_PAUSE);
+            }
+            Err(error) => return Err(error),
+        }
     }
     for (listeners, listener) in all.iter_mut().zip(opened) {
         listeners.push(listener);

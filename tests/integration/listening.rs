@@ -1,6 +1,7 @@
 //! Where the server listens and to whom it speaks: addresses, unix socket, ports in use, protected mode.
 
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::thread;
@@ -130,6 +131,29 @@ fn a_port_in_use_is_an_error() {
         assert!(exit.output.contains("Address already in use"), "{}", exit.output);
         assert!(exit.output.contains(&format!("Failed listening on port {port} (")), "{}", exit.output);
     });
+}
+
+#[test]
+fn a_port_whose_server_was_killed_can_be_used_at_once() {
+    // The kernel closes the sockets that an io_uring accepts on only after the process has gone.
+    let lease = PortLease::take().unwrap();
+    let port = lease.port();
+    for _ in 0..5 {
+        let words = ["--port", &port.to_string(), "--bind", "127.0.0.1"];
+        let mut server = Bare::spawn(TempDir::new().unwrap(), &words);
+        server.wait_until_ready();
+        let clients: Vec<TcpStream> = (0..50)
+            .map(|_| {
+                let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+                client.write_all(b"PING\r\n").unwrap();
+                client.read_exact(&mut [0; 7]).unwrap();
+                client
+            })
+            .collect();
+        drop(clients);
+        // Killed, and waited for.
+        drop(server);
+    }
 }
 
 #[test]
