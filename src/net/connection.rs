@@ -258,7 +258,7 @@ impl Connection {
     }
 
     /// True when requests wait, and what they wait for comes without the client's doing and before long.
-    fn waits_for_workers(&self) -> bool {
+    pub fn waits_for_workers(&self) -> bool {
         self.stopped && !self.waiting.is_blocked() && self.output_bytes() < OUTPUT_PAUSE_BYTES
     }
 

@@ -236,7 +236,9 @@ impl Worker {
         drop(requests);
         self.argv = argv;
         connection.query = query;
-        if connection.query.buffered_bytes() as u64 > self.config.client_query_buffer_limit_bytes {
+        // What waits for other workers is not the client's doing, and is read no further than `QUERY_PAUSE_BYTES`.
+        let buffered_bytes = connection.query.buffered_bytes() as u64;
+        if buffered_bytes > self.config.client_query_buffer_limit_bytes && !connection.waits_for_workers() {
             self.close_for_query_limit(connection);
         }
     }
