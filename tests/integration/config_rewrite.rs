@@ -55,10 +55,10 @@ fn start(text: &str) -> (Bare, Client, PortLease) {
 }
 
 /// What CONFIG GET shows of everything but directory and port, which are other ones for each server of this test.
-fn settings(client: &mut Client) -> BTreeMap<String, Vec<u8>> {
+fn settings(client: &mut Client) -> BTreeMap<String, String> {
     let reply = client.ask("CONFIG GET *");
     let words = reply.as_slice().unwrap();
-    let pairs = words.chunks(2).map(|pair| (pair[0].text(), pair[1].as_bytes().unwrap().to_vec()));
+    let pairs = words.chunks(2).map(|pair| (pair[0].text(), pair[1].text()));
     pairs.filter(|(name, _)| name != "dir" && name != "port").collect()
 }
 
@@ -91,7 +91,7 @@ fn what_was_changed_and_what_was_set_back_is_there_after_the_next_start() {
     let (server, mut client, _port) = start(&text);
     assert_eq!(settings(&mut client), changed, "from\n{text}");
     for name in names {
-        let set = client.cmd(&[&b"CONFIG"[..], b"SET", name.as_bytes(), &before[name]]);
+        let set = client.cmd(&["CONFIG", "SET", name, &before[name]]);
         assert_eq!(set, Value::ok(), "{name} as it was");
     }
     assert_eq!(settings(&mut client), before);
