@@ -13,10 +13,12 @@ use crate::allocator;
 use crate::sys;
 use crate::worker::Worker;
 
-/// A worker asks when it has freed so many bytes since it asked last, or had no more than it has now: less is soon
-/// used again.
+/// A worker asks when it has freed its share of so many bytes since it asked last, or had no more than it has now: less
+/// is soon used again.
 const FREED_BYTES_MIN: isize = 8 << 20;
-/// And when that is one part in so many of what the process uses.
+/// The least that such a share is, in bytes.
+const FREED_SHARE_MIN: isize = 256 << 10;
+/// And when that is its share of one part in so many of what the process uses.
 const FREED_PART_MIN: u64 = 8;
 /// It asks again so many crons later, for what was freed meanwhile.
 const CRONS_UNTIL_AGAIN: u32 = 5;
@@ -66,11 +68,13 @@ pub(crate) struct Freed {
 }
 
 impl Freed {
-    /// Looks at what the thread has allocated, in bytes, once in each cron. True when it is time to ask.
-    fn look(&mut self, bytes: isize, used_bytes: impl FnOnce() -> u64) -> bool {
+    /// Looks at what the thread, one of so many workers', has allocated, in bytes, once in each cron. True when it is time to
+    /// ask.
+    fn look(&mut self, bytes: isize, workers: usize, used_bytes: impl FnOnce() -> u64) -> bool {
         self.most_bytes = self.most_bytes.max(bytes);
         let freed_bytes = self.most_bytes - bytes;
-        let is_much = freed_bytes >= FREED_BYTES_MIN && freed_bytes as u64 >= used_bytes() / FREED_PART_MIN;
+        let is_much = freed_bytes >= (FREED_BYTES_MIN / workers as isize).max(FREED_SHARE_MIN)
+            && freed_bytes as u64 >= used_bytes() / FREED_PART_MIN / workers as u64;
         let is_again = self.again_in == 1;
         self.again_in = if is_much { CRONS_UNTIL_AGAIN } else { self.again_in.saturating_sub(1) };
         if is_much {
@@ -84,7 +88,7 @@ impl Worker {
     /// Has memory given back to the system if this worker has freed much. Called by the cron.
     pub(crate) fn give_back(&mut self) {
         let memory = &self.node.memory;
-        if self.freed.look(crate::memory::thread_bytes(), || memory.used_bytes()) {
+        if self.freed.look(crate::memory::thread_bytes(), self.mesh.workers(), || memory.used_bytes()) {
             allocator::collect_own_pages();
             self.node.give_back.ask();
         }
@@ -102,12 +106,14 @@ mod tests {
         let mut freed = Freed::default();
         let used = |bytes: isize| move || bytes.max(0) as u64;
         // What others have allocated is freed here, so a thread's own count may be below zero.
-        assert!(!freed.look(-5 * MB, used(100 * MB)));
-        assert!(!freed.look(-12 * MB, used(100 * MB)), "an eighth of what is used is more");
-        assert!(freed.look(-30 * MB, used(75 * MB)));
-        let asked: Vec<bool> = (0..20).map(|_| freed.look(-31 * MB, used(74 * MB))).collect();
+        assert!(!freed.look(-5 * MB, 1, used(100 * MB)));
+        assert!(!freed.look(-12 * MB, 1, used(100 * MB)), "an eighth of what is used is more");
+        assert!(freed.look(-30 * MB, 1, used(75 * MB)));
+        let asked: Vec<bool> = (0..20).map(|_| freed.look(-31 * MB, 1, used(74 * MB))).collect();
         assert_eq!(asked.iter().filter(|&&asks| asks).count(), 1, "{asked:?}");
-        assert!(!freed.look(-37 * MB, used(10 * MB)), "7 MB are soon used again");
-        assert!(freed.look(-38 * MB - 1, used(10 * MB)));
+        assert!(!freed.look(-37 * MB, 1, used(10 * MB)), "7 MB are soon used again");
+        assert!(freed.look(-38 * MB - 1, 1, used(10 * MB)));
+        assert!(!freed.look(-38 * MB - 2, 64, used(10 * MB)));
+        assert!(freed.look(-39 * MB, 64, used(100 * MB)), "one of 64 has freed its share");
     }
 }

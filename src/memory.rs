@@ -21,6 +21,13 @@ use crate::worker::Worker;
 
 /// Evictions of a turn, those before its commands and those at its end together, while the node stays over its limit.
 const KEYS_PER_TURN: usize = 250;
+/// What tells of changes is left out of account up to this part of the limit, all workers together: the node may be over
+/// its limit by no more than that.
+const TOLD_PART_MAX: u64 = 4;
+/// What tells of changes counts after one or two periods of so many milliseconds: long enough for a message to reach the
+/// worker of its client and to be sent, and no longer, since at a high rate of messages the room of those that have been
+/// sent would be filled by keys.
+const TOLD_PERIOD_MS: u64 = 10;
 /// They take no longer: an eviction is a dozen cache misses, and how long that takes depends on the machine.
 const TIME_PER_TURN: Duration = Duration::from_micros(250);
 /// Evictions between two looks at the clock.
@@ -122,6 +129,8 @@ impl NodeMemory {
 pub(crate) struct WorkerMemory {
     /// There is a limit.
     is_limited: bool,
+    /// When the present period of what tells of changes has begun, in milliseconds since 1970.
+    told_since_ms: u64,
     /// Keys that this turn may still evict.
     turn_keys: usize,
     /// The time that it may still take for that.
@@ -201,6 +210,7 @@ impl Worker {
         self.shard.set_meter(Meter::Thread(thread_bytes));
         self.shard.set_eviction(EvictionConfig {
             limit_bytes: config.maxmemory_bytes,
+            told_bytes_max: config.maxmemory_bytes / TOLD_PART_MAX / self.mesh.workers() as u64,
             policy: config.maxmemory_policy,
             samples: config.maxmemory_samples as usize,
         });
@@ -212,6 +222,10 @@ impl Worker {
     #[inline]
     pub(crate) fn begin_turn_memory(&mut self) {
         if self.memory.is_limited {
+            if self.now_ms.wrapping_sub(self.memory.told_since_ms) >= TOLD_PERIOD_MS {
+                self.memory.told_since_ms = self.now_ms;
+                self.shard.age_told_bytes();
+            }
             self.shard.set_elsewhere_bytes(self.node.memory.elsewhere_bytes(self.id));
             self.memory.turn_keys = KEYS_PER_TURN;
             self.memory.turn_time = TIME_PER_TURN;
@@ -238,8 +252,8 @@ impl Worker {
         published.told_bytes.store(self.shard.told_bytes(), Ordering::Relaxed);
     }
 
-    /// Runs what tells clients of changes of keys. What this takes does not count against the limit for a tenth of a second
-    /// or two, by which it has been sent if its clients read: otherwise the messages about evicted keys would evict further keys,
+    /// Runs what tells clients of changes of keys. What this takes does not count against the limit for one or two periods of
+    /// `TOLD_PERIOD_MS`, by which it has been sent if its clients read: otherwise the messages about evicted keys would evict further keys,
     /// where names are long and clients many.
     #[inline]
     pub(crate) fn telling<R>(&mut self, tell: impl FnOnce(&mut Worker) -> R) -> R {

@@ -3,9 +3,11 @@
 //! Everything that can fail at the start fails here, with a message for the operator, before the first client is
 //! accepted.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -69,6 +71,9 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
     // Not before the port is ours: the file may be that of a server that has it.
     let pid_file = PidFile::write(&config);
     let unix_path = config.unixsocket.clone();
+    if config.kept("set-proc-title") != Some(b"no") {
+        sys::set_process_title(&process_title(&addresses, &config));
+    }
     let config = Arc::new(config);
     let seeds = seeds(Arc::clone(&config), config_file, registry, listeners, &cpus);
     let node = seeds[0].node;
@@ -80,6 +85,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
     let outcome = match started {
         Ok(mut threads) => {
             threads.open();
+            tell_what_is_lost(&config);
             tell_where(&addresses, unix_path.as_deref());
             process::tell_ready(&config);
             wait_for_signal(&mut signals, Watchdog::new(&node.pulses));
@@ -310,6 +316,32 @@ fn listen_everywhere(address: SocketAddr, backlog: u32, all: &mut [Vec<Listener>
 fn is_unsupported(error: &io::Error) -> bool {
     let codes = [libc::EAFNOSUPPORT, libc::EPROTONOSUPPORT, libc::ESOCKTNOSUPPORT, libc::EPFNOSUPPORT];
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
+/// As Redis's default for `proc-title-template` has it.
+fn process_title(addresses: &[SocketAddr], config: &Config) -> String {
+    let at = match (addresses.first(), &config.unixsocket) {
+        (Some(address), _) if address.ip().is_unspecified() => format!("*:{}", address.port()),
+        (Some(address), _) => address.to_string(),
+        (None, Some(path)) => format!("unixsocket:{}", path.display()),
+        (None, None) => String::new(),
+    };
+    format!("shoal {at}")
+}
+
+/// Says that nothing is saved, unless the operator has said so, and that what lies there is not loaded. Redis saves when
+/// its configuration says nothing, and starts with what it has saved.
+fn tell_what_is_lost(config: &Config) {
+    if config.kept("save").is_none() {
+        log::warn!(
+            "Nothing is saved to disk: this version has no persistence, and all keys are lost when the server ends. With 'save \"\"' in the configuration this line is not written."
+        );
+    }
+    let snapshot = config.kept("dbfilename").unwrap_or(b"dump.rdb");
+    let snapshot = Path::new(OsStr::from_bytes(snapshot));
+    if !snapshot.as_os_str().is_empty() && snapshot.exists() {
+        log::warn!("The file {} in the working directory is not loaded.", snapshot.display());
+    }
 }
 
 /// Says that clients may come, and where to.

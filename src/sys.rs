@@ -146,6 +146,25 @@ pub fn write_syslog(priority: i32, text: &str) {
     unsafe { libc::syslog(priority, c"%s".as_ptr(), text.as_ptr()) };
 }
 
+/// Puts a title in the place of the command line that others see (`ps`, /proc), cut to its length: a password may stand
+/// there. Nothing happens where the system does not tell where it lies. Whoever needs the arguments has to take them before.
+pub fn set_process_title(title: &str) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name, which may have blanks, the third field comes first; the 48th and 49th are the bounds (proc(5)).
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let mut bounds = fields.split_whitespace().skip(45).map(|field| field.parse::<usize>().unwrap_or(0));
+    let (Some(start @ 1..), Some(end)) = (bounds.next(), bounds.next()) else { return };
+    let Some(len) = end.checked_sub(start) else { return };
+    let title = &title.as_bytes()[..title.len().min(len.saturating_sub(1))];
+    let memory = std::ptr::with_exposed_provenance_mut::<u8>(start);
+    // SAFETY: the kernel has laid the arguments there, in memory of this process that it may write to and that nobody
+    // frees. The arguments were taken before, as this function asks for. The title ends before the end.
+    unsafe {
+        memory.write_bytes(0, len);
+        memory.copy_from_nonoverlapping(title.as_ptr(), title.len());
+    }
+}
+
 /// The memory of the machine in bytes; 0 when the system does not tell.
 pub fn machine_memory_bytes() -> u64 {
     // SAFETY: asks for two numbers.

@@ -228,7 +228,10 @@ impl fmt::Display for Event {
             }
             Event::Standstill(time) => {
                 let ms = time.as_millis();
-                write!(f, "The process stood still for {ms} ms: it was suspended, or got no processor")
+                write!(
+                    f,
+                    "The process stood still for at least {ms} ms: it was suspended, or got no processor"
+                )
             }
         }
     }
@@ -312,7 +315,7 @@ mod tests {
     fn a_process_that_was_stopped_has_no_late_workers() {
         let mut rig = Rig::new();
         rig.look(0, &[0, 1]);
-        let text = "The process stood still for 30000 ms: it was suspended, or got no processor";
+        let text = "The process stood still for at least 30000 ms: it was suspended, or got no processor";
         assert_eq!(rig.look(30_000, &[]), [text]);
         assert_eq!(rig.look(0, &[0, 1]), [""; 0]);
         // Stopped for less than a second, and just when a look was due.

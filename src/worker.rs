@@ -386,7 +386,6 @@ impl Worker {
         if self.now_ms >= self.accept_after_ms {
             self.listen();
         }
-        self.shard.age_told_bytes();
         self.expire();
         self.trim();
         self.give_back();

@@ -14,9 +14,6 @@ use crate::table::Place;
 
 /// Candidates that are remembered (Redis: EVPOOL_SIZE).
 const POOL_LEN: usize = 16;
-/// What tells of changes is left out of account up to this part of the limit, whatever clients there are: the node may be
-/// over its limit by no more than that.
-const TOLD_PART_MAX: u64 = 4;
 /// Samples without a key that may go before the shard says that it has none now.
 const FRUITLESS_TRIES_MAX: usize = 16;
 
@@ -75,6 +72,8 @@ pub enum Meter {
 pub struct EvictionConfig {
     /// `maxmemory` of the node, in bytes; 0 for no limit.
     pub limit_bytes: u64,
+    /// What tells of changes is left out of account up to so many bytes on this shard, whatever clients there are.
+    pub told_bytes_max: u64,
     /// `maxmemory-policy`.
     pub policy: EvictionPolicy,
     /// `maxmemory-samples`: keys looked at for one eviction.
@@ -83,7 +82,7 @@ pub struct EvictionConfig {
 
 impl Default for EvictionConfig {
     fn default() -> EvictionConfig {
-        EvictionConfig { limit_bytes: 0, policy: EvictionPolicy::None, samples: 5 }
+        EvictionConfig { limit_bytes: 0, told_bytes_max: 0, policy: EvictionPolicy::None, samples: 5 }
     }
 }
 
@@ -160,11 +159,11 @@ impl Shard {
         self.evictor.elsewhere_bytes = bytes;
     }
 
-    /// Leaves so many bytes out of what counts against the limit, until the second call of [`Shard::age_told_bytes`] from now
-    /// on: messages which tell clients of changes. Most changes over the limit are evictions, and what tells of those must not lead to more of
+    /// Leaves so many bytes, and no more than `told_bytes_max` in all, out of what counts against the limit, until the second
+    /// call of [`Shard::age_told_bytes`] from now on: messages which tell clients of changes. Most changes over the limit are evictions, and what tells of those must not lead to more of
     /// them (Redis: performEvictions leaves it out of what a key has freed).
     pub fn add_told_bytes(&mut self, bytes: isize) {
-        let bytes_max = self.evictor.config.limit_bytes / TOLD_PART_MAX;
+        let bytes_max = self.evictor.config.told_bytes_max;
         let [now, before] = &mut self.evictor.told_bytes;
         let now_max = isize::try_from(bytes_max).unwrap_or(isize::MAX) - *before;
         *now = (*now + bytes).clamp(0, now_max.max(0));
@@ -175,8 +174,7 @@ impl Shard {
         self.evictor.told_bytes.iter().sum()
     }
 
-    /// A period of the cron is over. The messages of the one before have been sent, or their clients do not read them, and
-    /// they count.
+    /// A period is over. The messages of the one before have been sent, or their clients do not read them, and they count.
     pub fn age_told_bytes(&mut self) {
         let [now, before] = &mut self.evictor.told_bytes;
         (*now, *before) = (0, *now);
@@ -361,7 +359,12 @@ mod tests {
         });
         shard.set_meter(Meter::PerKey(KEY_BYTES));
         let limit_bytes = (keys * KEY_BYTES) as u64;
-        shard.set_eviction(EvictionConfig { limit_bytes, policy, samples: 10 });
+        shard.set_eviction(EvictionConfig {
+            limit_bytes,
+            told_bytes_max: limit_bytes / 4,
+            policy,
+            samples: 10,
+        });
         shard.set_now(1_000_000);
         shard
     }
@@ -413,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tells_of_changes_counts_two_periods_later_and_never_hides_more_than_a_part_of_the_limit() {
+    fn what_tells_of_changes_counts_two_periods_later_and_never_hides_more_than_it_may() {
         let mut shard = shard_with_room_for(40, EvictionPolicy::AllKeys(Order::Random));
         (0..50).for_each(|index| set(&mut shard, 0, &index.to_string(), Expire::Clear));
         let over = |shard: &Shard| shard.over_bytes() as usize / KEY_BYTES;

@@ -149,6 +149,11 @@ impl Allowed {
 }
 
 impl Config {
+    /// The value of a directive without a field, if it was set.
+    pub(crate) fn kept(&self, name: &str) -> Option<&[u8]> {
+        self.kept.get(name).map(Vec::as_slice)
+    }
+
     /// The value of a directive of the table, as CONFIG GET shows it.
     pub fn value_of(&self, name: &'static str) -> String {
         let (directive, _) = params::lookup(name.as_bytes()).expect("a name of the table");

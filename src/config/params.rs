@@ -380,7 +380,7 @@ const NO_CPULIST: &str =
     "workers run on the CPUs that the process may use; limit these with taskset or cgroups";
 const NO_MODULES: &str = "modules cannot be loaded";
 const NO_LINKS: &str = "the server makes no connections of its own";
-const NO_TITLE: &str = "the title of the process is never changed";
+const NO_TITLE: &str = "the title of the process is its name and where it listens";
 const NO_USERS: &str = "there are no users but the default one";
 const NO_TLS: &str = "there is no TLS";
 const NO_SCRIPTS: &str = "there are no scripts";
@@ -461,7 +461,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     live("daemonize", BOOL, "no", choice!(daemonize, "yes", "no")).immutable(),
     live("supervised", Kind::OneOf(SUPERVISIONS), "no", SUPERVISED).immutable(),
     live("pidfile", TEXT, "", path!(pidfile)).immutable(),
-    idle("set-proc-title", BOOL, "yes", NO_TITLE).immutable(),
+    row("set-proc-title", BOOL, "yes", Class::Live, Store::Kept).immutable(),
     idle(
         "proc-title-template",
         Kind::Special(special::proc_title_template),

@@ -206,11 +206,12 @@ impl Worker {
         connection.stopped = false;
         let output_bytes_max = connection.output_bytes() + STEP_OUTPUT_BYTES;
         loop {
-            if connection.must_wait() || self.mesh.is_congested() {
+            if connection.must_wait() {
                 connection.stopped = true;
                 break;
             }
-            if connection.output_bytes() >= output_bytes_max {
+            // Nothing else may happen to the connection by which it would be looked at again.
+            if self.mesh.is_congested() || connection.output_bytes() >= output_bytes_max {
                 connection.stopped = true;
                 self.mark_dirty(connection);
                 break;

@@ -182,3 +182,13 @@ fn help_shows_how_to_start() {
         }
     }
 }
+
+#[test]
+fn a_password_of_the_command_line_is_not_shown_to_other_users() {
+    let server = start(2, "--requirepass topsecret");
+    // It is answered, so the start is over.
+    dialogue(&mut server.client(), &[("PING", "(error) NOAUTH Authentication required.")]);
+    let title = std::fs::read_to_string(format!("/proc/{}/cmdline", server.pid())).unwrap();
+    assert!(!title.contains("topsecret"), "{title}");
+    assert!(title.contains(&server.port().to_string()), "{title}");
+}

@@ -1,12 +1,14 @@
 //! Commands that arrive in odd portions: byte by byte, a hundred thousand at once, or from many connections at once
 //! for keys of all shards. Every reply must be the right one, in its place.
 
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 
 use testkit::client::{encode, encode_into};
 use testkit::{Client, Server, Value};
 
-use crate::scene::{alone, start, with_shards};
+use crate::scene::{alone, eventually, start, with_shards};
 
 fn send_byte_by_byte(client: &mut Client, bytes: &[u8]) {
     // The client has TCP_NODELAY, so each write leaves as a packet of its own.
@@ -199,5 +201,38 @@ fn big_and_small_replies_of_many_connections_keep_their_order() {
                 });
             }
         });
+    });
+}
+
+#[test]
+fn a_client_without_replies_goes_on_behind_a_jam_of_its_own_making() {
+    // Its commands make so many messages for another worker that nothing more is executed for a while. No reply is sent to
+    // it by whose end the worker would come back to it.
+    let server = start(2, "--notify-keyspace-events KEA");
+    thread::scope(|scope| {
+        let subscribers: Vec<TcpStream> = (0..16)
+            .map(|_| {
+                let mut stream = TcpStream::connect(server.addr()).unwrap();
+                stream.write_all(b"PSUBSCRIBE __key*\r\n").unwrap();
+                let reading = stream.try_clone().unwrap();
+                scope.spawn(move || std::io::copy(&mut &reading, &mut std::io::sink()));
+                stream
+            })
+            .collect();
+        eventually("all have subscribed", || {
+            server.client().ask("CLIENT LIST TYPE pubsub").text().lines().count() == 16
+        });
+        for round in 0..6 {
+            let mut client = server.client();
+            client.send_raw("CLIENT REPLY OFF\r\n");
+            client.send_raw(format!("SET t{round} v\r\n").repeat(100_000));
+            client.send_raw("CLIENT REPLY ON\r\n");
+            assert_eq!(client.recv(), Value::simple("OK"));
+            assert_eq!(client.ask("ECHO done"), Value::bulk("done"));
+        }
+        for stream in subscribers {
+            // The server has closed those that have not kept up.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
     });
 }

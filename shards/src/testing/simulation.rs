@@ -194,7 +194,7 @@ impl Scene {
         let at = self.node.set_now(self.now_ms);
         let evicting = self.node.shard_mut(shard);
         evicting.set_meter(Meter::PerKey(1));
-        evicting.set_eviction(EvictionConfig { limit_bytes: 1, policy, samples: 5 });
+        evicting.set_eviction(EvictionConfig { limit_bytes: 1, told_bytes_max: 0, policy, samples: 5 });
         evicting.set_elsewhere_bytes(1);
         evicting.evict_some(1);
         self.collect_effects();
