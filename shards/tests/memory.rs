@@ -137,7 +137,7 @@ impl Scene {
 
     fn evict_all(&mut self) {
         let policy = EvictionPolicy::AllKeys(Order::Lru);
-        let limited = EvictionConfig { limit_bytes: 1, policy, samples: 5 };
+        let limited = EvictionConfig { limit_bytes: 1, told_bytes_max: 0, policy, samples: 5 };
         self.shard.set_eviction(limited);
         self.shard.evict_some(usize::MAX);
         self.shard.set_eviction(EvictionConfig::default());
