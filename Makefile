@@ -65,7 +65,7 @@ test: test-tools ## Install what the tests need if it is missing, run all tests,
 	for part in test-unit test-integration; do $(MAKE) $$part || failed="$$failed $$part"; done; \
 	if [[ -s $$TEST_TIMES ]]; then \
 		echo "The slowest of $$(wc -l <"$$TEST_TIMES") tests that passed, in seconds:"; \
-		sort -rn "$$TEST_TIMES" | sed 10q; \
+		sort -rn "$$TEST_TIMES" | awk 'NR <= 10'; \
 	fi; \
 	[[ -z $$failed ]] || { echo "make test: failed:$$failed" >&2; exit 1; }
 
