@@ -10,7 +10,7 @@ use shards::spare::{SPARE_BYTES_MAX, Trim};
 
 use super::Worker;
 use crate::log::LineLimit;
-use crate::mesh::{Hop, TakenReplies};
+use crate::mesh::TakenReplies;
 use crate::net::connection::{Closing, Connection, LargeReply, Waiting};
 use crate::net::listener;
 use crate::net::reply_queue::ReplyQueue;
@@ -291,15 +291,7 @@ impl Worker {
     fn tell_taken(&mut self, connection: &mut Connection) {
         let is_gone = connection.closing == Some(Closing::Now);
         for LargeReply { shard, bytes, .. } in connection.take_told() {
-            let taken = TakenReplies { connection: connection.index, bytes, is_gone };
-            if shard != self.id {
-                self.mesh.send(shard, Hop::Taken(taken));
-                continue;
-            }
-            self.shard.taken(shard, taken.connection, bytes, is_gone);
-            for (ticket, reply) in self.shard.take_completed() {
-                self.deliver(ticket, &reply);
-            }
+            self.say_taken(shard, TakenReplies { connection: connection.index, bytes, is_gone });
         }
     }
 

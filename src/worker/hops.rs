@@ -92,16 +92,22 @@ impl Worker {
         if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
             connection.got_large_reply(LargeReply { shard, seq: ticket.seq, bytes });
             self.look_at(ticket.connection);
-        } else if shard == self.id {
-            self.shard.taken(shard, ticket.connection, bytes, false);
         } else {
-            let taken = TakenReplies { connection: ticket.connection, bytes, is_gone: false };
+            self.say_taken(shard, TakenReplies { connection: ticket.connection, bytes, is_gone: false });
+        }
+    }
+
+    /// Tells a shard, which may be this worker's own, that large replies that it has made are on their way.
+    pub(super) fn say_taken(&mut self, shard: ShardId, taken: TakenReplies) {
+        if shard == self.id {
+            self.take_taken(shard, taken);
+        } else {
             self.mesh.send(shard, Hop::Taken(taken));
         }
     }
 
     /// Takes the word of a worker that large replies for its client are on their way.
-    pub(super) fn take_taken(&mut self, from: ShardId, taken: TakenReplies) {
+    fn take_taken(&mut self, from: ShardId, taken: TakenReplies) {
         let TakenReplies { connection, bytes, is_gone } = taken;
         self.shard.taken(from, connection, bytes, is_gone);
         if is_gone {
