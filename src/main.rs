@@ -3,8 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use shoal::commands;
 use shoal::config::{self, Action};
-use shoal::{allocator, commands, node, process, server};
+use shoal::host::allocator;
+use shoal::node;
+use shoal::server;
+use shoal::server::process;
 
 #[global_allocator]
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;

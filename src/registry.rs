@@ -12,7 +12,7 @@ use shards::command::{
 use shards::error::CommandError;
 
 use crate::name_table::NameTable;
-use crate::session_ctx::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCtx};
 
 /// The body of a session command.
 pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>;

@@ -14,10 +14,10 @@ use crate::expires::{Agenda, PartExpires, is_over};
 use crate::garbage::Garbage;
 use crate::notify::Notices;
 use crate::random::Random;
+use crate::shard::tracking::Tracking;
 use crate::slot::{SlotId, SlotSet};
 use crate::slot_tables::{ExpiringCount, SlotTables};
 use crate::table::{Place, Table, Word};
-use crate::tracking::Tracking;
 use crate::waiting::AwaitedKeys;
 use crate::watch::Watches;
 

@@ -6,7 +6,7 @@
 //! *Order.* Only the owner of a key tells of it: what a transaction does to entries that other shards have lent is noted
 //! where it runs, goes home with the entries, and stands among the owner's notices between what its commands have done
 //! to the key before and afterwards. So the notices of one key are in the order of its changes wherever these were
-//! made, also when its slot goes to another shard ([`crate::txn::slot_move`]). This file must not know who is told.
+//! made, also when its slot goes to another shard ([`crate::router::slot_move`]). This file must not know who is told.
 
 use crate::db::DbIndex;
 use crate::event::Event;

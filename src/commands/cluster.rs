@@ -9,7 +9,7 @@ use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group};
 use shards::error::CommandError;
 
 use crate::registry::SessionCommand;
-use crate::session_ctx::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCtx};
 
 /// What most of the rows have in common.
 const OF_CLUSTER: CommandSpec =

@@ -14,7 +14,7 @@ use shards::glob;
 use shards::reply::Reply;
 
 use crate::registry::{Entry, Registry, SessionCommand};
-use crate::session_ctx::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCtx};
 
 /// The rows of COMMAND and its subcommands.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
@@ -570,7 +570,7 @@ mod tests {
 
     use super::*;
     use crate::registry::Command;
-    use crate::session_ctx::testing::reply_of;
+    use crate::session::command::testing::reply_of;
 
     fn unused(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Done {
         Ok(())

@@ -8,15 +8,15 @@ use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, Re
 use shards::error::CommandError;
 
 use crate::registry::SessionCommand;
-use crate::session_ctx::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCtx};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use crate::config::{self, Config};
-use crate::inquiry::{NodeChange, Question, finish_change};
-use crate::log::LineLimit;
+use crate::host::log::LineLimit;
+use crate::host::open_files;
 use crate::node::Node;
-use crate::open_files;
+use crate::session::inquiry::{NodeChange, Question, finish_change};
 
 static MAXMEMORY_LINES: LineLimit = LineLimit::new();
 static REWRITE_LINES: LineLimit = LineLimit::new();
@@ -183,7 +183,7 @@ pub(crate) fn changed(ctx: &Current<'_>, args: Args<'_>) -> Result<Config, Comma
     for line in config::newly_idle(ctx.config, &new, is_new) {
         log::warn!("{line}");
     }
-    crate::log::set_level(new.loglevel);
+    crate::host::log::set_level(new.loglevel);
     Ok(new)
 }
 

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::node::REDIS_VERSION;
 use crate::registry::SessionCommand;
 use crate::session::Session;
-use crate::session_ctx::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCtx};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[

@@ -10,9 +10,9 @@ use shards::error::CommandError;
 use shards::num::{self, parse_i64};
 use shards::slot::{SLOT_COUNT, ShardId, SlotId};
 
-use crate::inquiry::{NodeChange, Question, finish_change};
 use crate::registry::SessionCommand;
-use crate::session_ctx::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCtx};
+use crate::session::inquiry::{NodeChange, Question, finish_change};
 
 /// The row.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand {

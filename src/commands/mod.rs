@@ -8,7 +8,6 @@ pub mod connection;
 pub mod debug;
 pub mod pubsub;
 pub mod server;
-pub mod tracking;
 pub mod transactions;
 
 use crate::config::{ConfigError, Rename};

@@ -1,6 +1,6 @@
 //! Commands of publishing and subscribing: SUBSCRIBE and its kin, PUBLISH SPUBLISH PUBSUB.
 //!
-//! What they do to connections is in [`crate::publish`]; PUBSUB adds up what all workers say.
+//! What they do to connections is in [`crate::worker::publish`]; PUBSUB adds up what all workers say.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 use shards::reply::Reply;
 
-use crate::inquiry::{Answer, Question};
 use crate::pubsub::{Kind, Name};
 use crate::registry::SessionCommand;
-use crate::session_ctx::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCtx};
+use crate::session::inquiry::{Answer, Question};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[

@@ -10,12 +10,12 @@ use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePol
 use shards::error::CommandError;
 
 use crate::config::Config;
-use crate::inquiry::{Answer, Question, Report};
+use crate::metrics::turns::TurnTimes;
 use crate::node::{Node, REDIS_VERSION, SHOAL_VERSION};
 use crate::pubsub::Kind;
 use crate::registry::SessionCommand;
-use crate::session_ctx::{Flow, SessionCtx};
-use crate::turns::TurnTimes;
+use crate::session::command::{Flow, SessionCtx};
+use crate::session::inquiry::{Answer, Question, Report};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
@@ -56,7 +56,7 @@ pub static COMMANDS: &[SessionCommand] = &[
 ];
 
 fn time(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    let now = crate::clock::now();
+    let now = crate::host::clock::now();
     ctx.reply.array(2);
     ctx.reply.bulk_int(now.as_secs() as i64);
     ctx.reply.bulk_int(i64::from(now.subsec_micros()));
@@ -166,15 +166,15 @@ fn server(whole: &Whole<'_>, text: &mut String) {
         ("redis_git_sha1", "00000000".to_owned()),
         ("redis_git_dirty", "0".to_owned()),
         ("redis_mode", "standalone".to_owned()),
-        ("os", crate::sys::os_name()),
+        ("os", crate::host::sys::os_name()),
         ("arch_bits", usize::BITS.to_string()),
         ("monotonic_clock", "POSIX clock_gettime".to_owned()),
         ("multiplexing_api", "io_uring".to_owned()),
         ("process_id", std::process::id().to_string()),
-        ("process_supervised", crate::process::supervisor_name().to_owned()),
+        ("process_supervised", crate::server::process::supervisor_name().to_owned()),
         ("run_id", whole.node.run_id.clone()),
         ("tcp_port", whole.node.port.to_string()),
-        ("server_time_usec", crate::clock::now().as_micros().to_string()),
+        ("server_time_usec", crate::host::clock::now().as_micros().to_string()),
         ("uptime_in_seconds", uptime_s.to_string()),
         ("uptime_in_days", (uptime_s / 86400).to_string()),
         ("hz", "10".to_owned()),
@@ -204,10 +204,10 @@ fn clients(whole: &Whole<'_>, text: &mut String) {
 
 fn memory(whole: &Whole<'_>, text: &mut String) {
     let used = whole.node.memory.used_bytes();
-    let (peak, resident) = (whole.node.memory.peak_bytes(), crate::sys::resident_bytes());
+    let (peak, resident) = (whole.node.memory.peak_bytes(), crate::host::sys::resident_bytes());
     let limit = whole.config.maxmemory_bytes;
     let part = |value: u64, of: u64| value as f64 / of.max(1) as f64;
-    let machine = crate::sys::machine_memory_bytes();
+    let machine = crate::host::sys::machine_memory_bytes();
     let clients = whole.sum(|report| report.clients_bytes as u64);
     let fields = [
         ("used_memory", used.to_string()),
@@ -394,7 +394,7 @@ fn replication(whole: &Whole<'_>, text: &mut String) {
 }
 
 fn cpu(_whole: &Whole<'_>, text: &mut String) {
-    let (user, system) = crate::sys::cpu_time();
+    let (user, system) = crate::host::sys::cpu_time();
     let seconds = |time: std::time::Duration| format!("{:.6}", time.as_secs_f64());
     // There are no child processes.
     let none = || seconds(std::time::Duration::ZERO);

@@ -1,6 +1,6 @@
 //! The commands of transactions: MULTI EXEC DISCARD WATCH UNWATCH.
 //!
-//! They change the session's state; how a transaction is queued and carried out is in [`crate::transactions`].
+//! They change the session's state; how a transaction is queued and carried out is in [`crate::worker::transactions`].
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
@@ -8,7 +8,7 @@ use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 
 use crate::registry::SessionCommand;
-use crate::session_ctx::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCtx};
 
 /// The rows of this topic.
 pub static COMMANDS: &[SessionCommand] = &[

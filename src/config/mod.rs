@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use shards::db::LazyFree;
 use shards::encoding::limits::Limits;
-use shards::evict::EvictionPolicy;
+use shards::shard::evict::EvictionPolicy;
 
 pub use arguments::{help_text, load, version_text};
 pub use command::{get, newly_idle, rewrite_file, set};

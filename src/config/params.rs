@@ -7,7 +7,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use shards::evict::{EvictionPolicy, Order};
+use shards::shard::evict::{EvictionPolicy, Order};
 
 use super::kind::{Kind, Reason};
 use super::{Allowed, Config, LogLevel, OutputLimit, Supervision, special};

@@ -9,13 +9,13 @@ use std::sync::atomic::Ordering;
 use shards::spare::{SPARE_BYTES_MAX, Trim};
 
 use super::Worker;
-use crate::log::LineLimit;
+use crate::host::log::LineLimit;
+use crate::io::listener;
+use crate::io::ring::{Completion, Op};
 use crate::mesh::TakenReplies;
-use crate::net::connection::{Closing, Connection, LargeReply, Waiting};
-use crate::net::listener;
-use crate::net::reply_queue::ReplyQueue;
-use crate::net::ring::{Completion, Op};
 use crate::protocol::{Limits, Next};
+use crate::session::connection::{Closing, Connection, LargeReply, Waiting};
+use crate::session::reply_queue::ReplyQueue;
 use crate::session::{ReplyMode, Session};
 
 /// How long a worker does not accept after that has failed, in milliseconds: without descriptors it would fail at once

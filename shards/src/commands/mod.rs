@@ -10,39 +10,18 @@ mod expire_condition;
 pub mod generic;
 mod geo;
 mod hash;
-mod hash_ex;
-pub mod hash_ex_rows;
-pub mod hash_expire;
-pub mod hash_rows;
-mod hash_sample;
-mod hash_value;
 mod hyperloglog;
-pub mod hyperloglog_rows;
 pub mod keyspace;
 mod list;
-mod list_blocking;
-mod list_edit;
-mod list_move;
-mod list_range;
-pub mod list_rows;
-mod list_value;
 pub mod memory;
 pub mod object;
 pub mod rename;
 pub mod scan;
 mod set;
-mod set_algebra;
-mod set_random;
-pub mod set_rows;
-mod set_value;
 mod sort;
-mod sort_options;
-pub mod sort_rows;
 pub mod sorted_set;
 pub mod stream;
 mod string;
-pub mod string_range;
-pub mod string_rows;
 pub mod watch;
 
 use crate::command::DataCommand;
@@ -56,25 +35,25 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     expire::COMMANDS,
     generic::COMMANDS,
     geo::rows::COMMANDS,
-    hash_ex_rows::COMMANDS,
-    hash_expire::COMMANDS,
-    hash_rows::COMMANDS,
-    hyperloglog_rows::COMMANDS,
+    hash::ex_rows::COMMANDS,
+    hash::expire::COMMANDS,
+    hash::rows::COMMANDS,
+    hyperloglog::rows::COMMANDS,
     keyspace::COMMANDS,
-    list_blocking::COMMANDS,
-    list_rows::COMMANDS,
+    list::blocking::COMMANDS,
+    list::rows::COMMANDS,
     memory::COMMANDS,
     object::COMMANDS,
     rename::COMMANDS,
     scan::COMMANDS,
     sorted_set::blocking::COMMANDS,
-    sort_rows::COMMANDS,
+    sort::rows::COMMANDS,
     sorted_set::combine_rows::COMMANDS,
     sorted_set::member_rows::COMMANDS,
     sorted_set::range_rows::COMMANDS,
-    set_rows::COMMANDS,
+    set::rows::COMMANDS,
     stream::entry_rows::COMMANDS,
     stream::group_rows::COMMANDS,
-    string_range::COMMANDS,
-    string_rows::COMMANDS,
+    string::range::COMMANDS,
+    string::rows::COMMANDS,
 ];

@@ -20,10 +20,10 @@ use crate::effects::Group;
 use crate::notify::{Classes, Notice};
 use crate::random::Random;
 use crate::reply::Reply;
+use crate::router::coordinator::{Coordinator, Owners};
+use crate::router::slot_move::{MoveMessage, SlotMap, SlotMoves};
 use crate::shard::{Shard, ShardConfig};
 use crate::slot::{ShardId, SlotId};
-use crate::txn::coordinator::{Coordinator, Owners};
-use crate::txn::slot_move::{MoveMessage, SlotMap, SlotMoves};
 use crate::txn::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Watched};
 use crate::walk::Walk;
 

@@ -18,7 +18,7 @@ use crate::slot::ShardId;
 use crate::spare::Trim;
 
 /// The connection that a command came from: its worker, and its number there.
-pub(super) type Source = (ShardId, u32);
+pub(crate) type Source = (ShardId, u32);
 
 /// A reply with more bytes than this is large: it is owed until it is taken. 1024 replies of this size, which is what a
 /// connection may await, make the 16 MB that may wait to be sent to it.
@@ -46,7 +46,7 @@ impl<P> Account<P> {
 }
 
 /// One per shard. `P` is a command that waits.
-pub(super) struct Credits<P> {
+pub(crate) struct Credits<P> {
     /// Connections that owe something or have commands waiting.
     accounts: HashMap<Source, Account<P>>,
     /// How many of them make their next command wait.
@@ -64,12 +64,12 @@ impl<P> Default for Credits<P> {
 impl<P> Credits<P> {
     /// True while every command can run that comes.
     #[inline]
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.waiting_accounts == 0
     }
 
     /// True when the next command of this connection has to wait.
-    pub(super) fn makes_wait(&self, source: Source) -> bool {
+    pub(crate) fn makes_wait(&self, source: Source) -> bool {
         !self.is_idle() && self.accounts.get(&source).is_some_and(Account::makes_wait)
     }
 
@@ -92,14 +92,14 @@ impl<P> Credits<P> {
 
     /// A reply of so many bytes was made for a connection.
     #[inline]
-    pub(super) fn owe(&mut self, source: Source, bytes: usize) {
+    pub(crate) fn owe(&mut self, source: Source, bytes: usize) {
         if bytes > LARGE_REPLY_BYTES {
             self.change(source, true, |account| account.owed_bytes += bytes);
         }
     }
 
     /// So many bytes of its large replies are taken.
-    pub(super) fn taken(&mut self, source: Source, bytes: usize) {
+    pub(crate) fn taken(&mut self, source: Source, bytes: usize) {
         let take = |account: &mut Account<P>| {
             account.owed_bytes = account.owed_bytes.saturating_sub(bytes);
         };
@@ -107,22 +107,22 @@ impl<P> Credits<P> {
     }
 
     /// Puts a command aside, behind those of its connection that wait already.
-    pub(super) fn put_aside(&mut self, source: Source, command: P) {
+    pub(crate) fn put_aside(&mut self, source: Source, command: P) {
         self.change(source, true, |account| account.waiting.push_back(command));
     }
 
     /// Gives up what a connection has waiting, in order.
-    pub(super) fn give_up(&mut self, source: Source) -> VecDeque<P> {
+    pub(crate) fn give_up(&mut self, source: Source) -> VecDeque<P> {
         self.change(source, true, |account| std::mem::take(&mut account.waiting))
     }
 
     /// How many connections have commands that can go on.
-    pub(super) fn ready(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         self.ready.len()
     }
 
     /// The next of them.
-    pub(super) fn next_ready(&mut self) -> Option<Source> {
+    pub(crate) fn next_ready(&mut self) -> Option<Source> {
         let source = self.ready.pop_front()?;
         if let Some(account) = self.accounts.get_mut(&source) {
             account.is_ready = false;
@@ -131,12 +131,12 @@ impl<P> Credits<P> {
     }
 
     /// Has a connection's commands go on later, after those of the others.
-    pub(super) fn go_on_later(&mut self, source: Source) {
+    pub(crate) fn go_on_later(&mut self, source: Source) {
         self.change(source, true, |_| ());
     }
 
     /// The next command of a connection, if it has credit or, `by_force`, although it has none.
-    pub(super) fn take_next(&mut self, source: Source, by_force: bool) -> Option<P> {
+    pub(crate) fn take_next(&mut self, source: Source, by_force: bool) -> Option<P> {
         let account = self.accounts.get(&source)?;
         if !by_force && !account.has_credit() {
             return None;
@@ -146,13 +146,13 @@ impl<P> Credits<P> {
     }
 
     /// The connections that have commands waiting, with credit or without.
-    pub(super) fn waiting_connections(&self) -> Vec<Source> {
+    pub(crate) fn waiting_connections(&self) -> Vec<Source> {
         let waiting = self.accounts.iter().filter(|(_, account)| !account.waiting.is_empty());
         waiting.map(|(&source, _)| source).collect()
     }
 
     /// The commands that wait.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = &P> {
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &P> {
         self.accounts.values().flat_map(|account| &account.waiting)
     }
 }

@@ -34,27 +34,19 @@
 //! Everything here is deterministic and does no I/O: messages come in, messages go out, in order for each pair of
 //! shards. Numbers are Lamport clocks with the shard's number below, so they need no shared counter.
 
-pub mod blocked;
-pub mod coordinator;
 pub mod credit;
 pub mod locks;
-mod merge;
-pub mod participant;
-mod put_aside;
-pub mod route;
-pub mod slot_move;
-pub mod waiters;
 
-use self::waiters::{LentWaiters, Wait, Wake};
 use crate::args::OwnedArgs;
 use crate::command::DataCommand;
 use crate::db::DbIndex;
 use crate::entry::Entry;
 use crate::notify::Notice;
 use crate::reply::Reply;
+use crate::shard::tracking::{AwayRead, ConnectionId, TrackedSlots};
+use crate::shard::waiters::{LentWaiters, Wait, Wake};
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::table::Table;
-use crate::tracking::{AwayRead, ConnectionId, TrackedSlots};
 use crate::watch::{ClientId, Watches};
 
 /// The number of a transaction: a Lamport clock, and the coordinator's shard in the low 16 bits. Unique in a node.

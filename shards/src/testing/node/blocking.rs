@@ -4,8 +4,8 @@ use super::{Connection, Life, Node, Request, Waiting};
 use crate::args::OwnedArgs;
 use crate::command::DataCommand;
 use crate::reply::Reply;
+use crate::router::blocking::Ending;
 use crate::slot::{ShardId, SlotId};
-use crate::txn::blocked::Ending;
 
 impl Node {
     /// Runs a command that may wait.

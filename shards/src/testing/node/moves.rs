@@ -3,8 +3,8 @@
 use super::{Hop, Node, Waiting};
 use crate::error::CommandError;
 use crate::reply::Reply;
+use crate::router::slot_move::{MoveEvent, MoveMessage};
 use crate::slot::ShardId;
-use crate::txn::slot_move::{MoveEvent, MoveMessage};
 
 impl Node {
     /// A worker takes a message about a slot that moves.

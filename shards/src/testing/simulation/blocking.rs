@@ -11,8 +11,8 @@ use super::super::{START_MS, elements, lookup, on_the_wire};
 use super::for_each_seed;
 use crate::args::OwnedArgs;
 use crate::random::Random;
+use crate::router::blocking::Ending;
 use crate::slot::{ShardId, SlotId};
-use crate::txn::blocked::Ending;
 
 /// Steps for each command after which a simulation is taken to go in circles.
 const STEPS_MAX: usize = 2000;

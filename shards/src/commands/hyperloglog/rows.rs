@@ -1,0 +1,123 @@
+//! The rows of the HyperLogLog commands: [`crate::commands::hyperloglog`].
+
+use crate::command::flags::{self, acl};
+use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+
+/// The rows.
+pub(crate) static COMMANDS: &[DataCommand] = &[
+    DataCommand {
+        run: super::pfadd,
+        spec: CommandSpec {
+            name: "pfadd",
+            summary: "Adds the specified elements to the specified HyperLogLog.",
+            since: "2.8.9",
+            complexity: "O(1) to add every element.",
+            group: Group::Hyperloglog,
+            arity: Arity::AtLeast(2),
+            flags: flags::WRITE | flags::DENYOOM | flags::FAST,
+            acl: acl::HYPERLOGLOG,
+            keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
+            args: &[
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+                Arg { name: "element", optional: true, multiple: true, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: super::pfcount,
+        spec: CommandSpec {
+            name: "pfcount",
+            summary: "Return the approximated cardinality of the set(s) observed by the HyperLogLog at \
+                key(s).",
+            since: "2.8.9",
+            complexity: "O(1) with a very small average constant time when called with a single key. O(N) \
+                with N being the number of keys, and much bigger constant times, when called with multiple \
+                keys.",
+            group: Group::Hyperloglog,
+            arity: Arity::AtLeast(2),
+            flags: flags::READONLY,
+            acl: acl::HYPERLOGLOG,
+            keys: &[KeySpec {
+                notes: "RW because it may change the internal representation of the key, and propagate to \
+                    replicas",
+                ..KeySpec::range(1, -1, 1, keys::RW | keys::ACCESS)
+            }],
+            args: &[Arg {
+                name: "key",
+                kind: ArgKind::Key,
+                key_spec_index: Some(0),
+                multiple: true,
+                ..Arg::BASE
+            }],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: super::pfmerge,
+        spec: CommandSpec {
+            name: "pfmerge",
+            summary: "Merge N different HyperLogLogs into a single one.",
+            since: "2.8.9",
+            complexity: "O(N) to merge N HyperLogLogs, but with high constant times.",
+            group: Group::Hyperloglog,
+            arity: Arity::AtLeast(2),
+            flags: flags::WRITE | flags::DENYOOM,
+            acl: acl::HYPERLOGLOG,
+            keys: &[
+                KeySpec::at(1, keys::RW | keys::ACCESS | keys::INSERT),
+                KeySpec::range(2, -1, 1, keys::RO | keys::ACCESS),
+            ],
+            args: &[
+                Arg { name: "destkey", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+                Arg {
+                    name: "sourcekey",
+                    kind: ArgKind::Key,
+                    key_spec_index: Some(1),
+                    multiple: true,
+                    ..Arg::BASE
+                },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: super::pfdebug,
+        spec: CommandSpec {
+            name: "pfdebug",
+            summary: "Internal commands for debugging HyperLogLog values",
+            since: "2.8.9",
+            complexity: "N/A",
+            group: Group::Hyperloglog,
+            arity: Arity::Exactly(3),
+            flags: flags::WRITE | flags::DENYOOM | flags::ADMIN,
+            acl: acl::HYPERLOGLOG,
+            keys: &[KeySpec::at(2, keys::RW | keys::ACCESS)],
+            doc_flags: &["syscmd"],
+            args: &[
+                Arg { name: "subcommand", ..Arg::BASE },
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: super::pfselftest,
+        spec: CommandSpec {
+            name: "pfselftest",
+            summary: "An internal command for testing HyperLogLog values",
+            since: "2.8.9",
+            complexity: "N/A",
+            group: Group::Hyperloglog,
+            flags: flags::ADMIN,
+            acl: acl::HYPERLOGLOG,
+            doc_flags: &["syscmd"],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+];

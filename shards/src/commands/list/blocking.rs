@@ -1,0 +1,265 @@
+//! Commands that wait for an element: BLPOP, BRPOP, BLMOVE, BRPOPLPUSH, BLMPOP.
+//!
+//! Each does what its sibling without B does, or says that it would wait ([`crate::blocking`]). Its effect is that of its
+//! sibling, so that nobody who repeats it waits.
+
+use super::Done;
+use super::moving::{self, Moving};
+use crate::args::Args;
+use crate::blocking::{Block, parse_timeout_s};
+use crate::command::flags::{self, acl};
+use crate::command::keys::{BeginSearch, FindKeys};
+use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::ctx::Ctx;
+use crate::object::DataType;
+use crate::values::list::{self, End};
+
+/// The rows of this file.
+pub(crate) static COMMANDS: &[DataCommand] = &[
+    DataCommand {
+        run: blpop,
+        spec: CommandSpec {
+            name: "blpop",
+            summary: "Remove and get the first element in a list, or block until one is available",
+            since: "2.0.0",
+            complexity: "O(N) where N is the number of provided keys.",
+            group: Group::List,
+            arity: Arity::AtLeast(3),
+            flags: flags::WRITE | flags::NOSCRIPT | flags::BLOCKING,
+            acl: acl::LIST,
+            keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
+            history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+            args: &[
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
+                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: brpop,
+        spec: CommandSpec {
+            name: "brpop",
+            summary: "Remove and get the last element in a list, or block until one is available",
+            since: "2.0.0",
+            complexity: "O(N) where N is the number of provided keys.",
+            group: Group::List,
+            arity: Arity::AtLeast(3),
+            flags: flags::WRITE | flags::NOSCRIPT | flags::BLOCKING,
+            acl: acl::LIST,
+            keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
+            history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+            args: &[
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
+                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: blmove,
+        spec: CommandSpec {
+            name: "blmove",
+            summary: "Pop an element from a list, push it to another list and return it; or block until one \
+                is available",
+            since: "6.2.0",
+            complexity: "O(1)",
+            group: Group::List,
+            arity: Arity::Exactly(6),
+            flags: flags::WRITE | flags::DENYOOM | flags::NOSCRIPT | flags::BLOCKING,
+            acl: acl::LIST,
+            keys: &[
+                KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE),
+                KeySpec::at(2, keys::RW | keys::INSERT),
+            ],
+            args: &[
+                Arg { name: "source", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(1), ..Arg::BASE },
+                Arg {
+                    name: "wherefrom",
+                    kind: ArgKind::OneOf,
+                    args: &[
+                        Arg { name: "left", kind: ArgKind::PureToken, token: "LEFT", ..Arg::BASE },
+                        Arg { name: "right", kind: ArgKind::PureToken, token: "RIGHT", ..Arg::BASE },
+                    ],
+                    ..Arg::BASE
+                },
+                Arg {
+                    name: "whereto",
+                    kind: ArgKind::OneOf,
+                    args: &[
+                        Arg { name: "left", kind: ArgKind::PureToken, token: "LEFT", ..Arg::BASE },
+                        Arg { name: "right", kind: ArgKind::PureToken, token: "RIGHT", ..Arg::BASE },
+                    ],
+                    ..Arg::BASE
+                },
+                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: brpoplpush,
+        spec: CommandSpec {
+            name: "brpoplpush",
+            summary: "Pop an element from a list, push it to another list and return it; or block until one \
+                is available",
+            since: "2.2.0",
+            complexity: "O(1)",
+            group: Group::List,
+            arity: Arity::Exactly(4),
+            flags: flags::WRITE | flags::DENYOOM | flags::NOSCRIPT | flags::BLOCKING,
+            acl: acl::LIST,
+            keys: &[
+                KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE),
+                KeySpec::at(2, keys::RW | keys::INSERT),
+            ],
+            doc_flags: &["deprecated"],
+            deprecated_since: Some("6.2.0"),
+            replaced_by: Some("`BLMOVE` with the `RIGHT` and `LEFT` arguments"),
+            history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+            args: &[
+                Arg { name: "source", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
+                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(1), ..Arg::BASE },
+                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+    DataCommand {
+        run: blmpop,
+        spec: CommandSpec {
+            name: "blmpop",
+            summary: "Pop elements from a list, or block until one is available",
+            since: "7.0.0",
+            complexity: "O(N+M) where N is the number of provided keys and M is the number of elements \
+                returned.",
+            group: Group::List,
+            arity: Arity::AtLeast(5),
+            flags: flags::WRITE | flags::BLOCKING | flags::MOVABLE_KEYS,
+            acl: acl::LIST,
+            keys: &[KeySpec {
+                flags: keys::RW | keys::ACCESS | keys::DELETE,
+                begin: BeginSearch::Index(2),
+                find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
+                notes: "",
+            }],
+            args: &[
+                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
+                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
+                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
+                Arg {
+                    name: "where",
+                    kind: ArgKind::OneOf,
+                    args: &[
+                        Arg { name: "left", kind: ArgKind::PureToken, token: "LEFT", ..Arg::BASE },
+                        Arg { name: "right", kind: ArgKind::PureToken, token: "RIGHT", ..Arg::BASE },
+                    ],
+                    ..Arg::BASE
+                },
+                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+            ],
+            ..CommandSpec::BASE
+        },
+        subcommands: &[],
+    },
+];
+
+fn blpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    pop(ctx, args, End::Head)
+}
+
+fn brpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    pop(ctx, args, End::Tail)
+}
+
+fn pop(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Done {
+    let timeout_at = args.len() - 1;
+    let timeout_ms = parse_timeout_s(args.get(timeout_at), ctx.keys.now_ms())?;
+    for index in 1..timeout_at {
+        let key = ctx.key(args, index);
+        let Some(mut list) = list::write(&mut ctx.keys, &key)? else { continue };
+        ctx.reply.array(2);
+        ctx.reply.bulk(key.bytes);
+        let left = list.pop(end, |value| super::bulk(ctx.reply, value));
+        list.settle();
+        super::after_removal(&mut ctx.keys, &key, left, super::pop_event(end));
+        ctx.keys.effect([moving::pop_name(end), key.bytes]);
+        return Ok(());
+    }
+    ctx.reply.null_array();
+    ctx.keys.block(Block::until(DataType::List, timeout_ms));
+    Ok(())
+}
+
+fn blmove(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    let from = moving::parse_end(args.get(3))?;
+    let to = moving::parse_end(args.get(4))?;
+    let timeout_ms = parse_timeout_s(args.get(5), ctx.keys.now_ms())?;
+    match moving::move_element(ctx, args, from, to)? {
+        Moving::NoSource => ctx.keys.block(Block::until(DataType::List, timeout_ms)),
+        Moving::Done => {
+            let sibling: [&[u8]; 5] = [b"LMOVE", args.get(1), args.get(2), args.get(3), args.get(4)];
+            ctx.keys.effect(sibling);
+        }
+    }
+    Ok(())
+}
+
+fn brpoplpush(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    let timeout_ms = parse_timeout_s(args.get(3), ctx.keys.now_ms())?;
+    match moving::move_element(ctx, args, End::Tail, End::Head)? {
+        Moving::NoSource => ctx.keys.block(Block::until(DataType::List, timeout_ms)),
+        Moving::Done => ctx.keys.effect([b"RPOPLPUSH", args.get(1), args.get(2)]),
+    }
+    Ok(())
+}
+
+fn blmpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    let wanted = moving::parse_lmpop(args, 2)?;
+    let timeout_ms = parse_timeout_s(args.get(1), ctx.keys.now_ms())?;
+    if moving::pop_first(ctx, args, &wanted)? == Moving::NoSource {
+        ctx.keys.block(Block::until(DataType::List, timeout_ms));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::check;
+
+    #[test]
+    fn with_elements_at_hand_nobody_waits() {
+        check(
+            "RPUSH b 1 2 3 4 5 6 | BLPOP a b 0 | BRPOP a b 0 | BLMPOP 0 2 a b LEFT COUNT 2 | LRANGE b 0 -1",
+            ":6 | [b 1] | [b 6] | [b [2 3]] | [4 5]",
+        );
+        check(
+            "RPUSH s 1 2 | BLMOVE s t LEFT RIGHT 0 | BRPOPLPUSH s t 0.5 | LRANGE t 0 -1 | EXISTS s",
+            ":2 | 1 | 2 | [2 1] | :0",
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_before_anybody_waits() {
+        let float = "-ERR timeout is not a float or out of range";
+        check(
+            "BLPOP a x | BLPOP a -1 | BLPOP a 1e300",
+            &format!("{float} | -ERR timeout is negative | -ERR timeout is out of range"),
+        );
+        check("BLMOVE a b UP LEFT x | BLMOVE a b LEFT LEFT x", &format!("-ERR syntax error | {float}"));
+        check(
+            "BLMPOP x 0 a LEFT | BLMPOP x 1 a UP | BLMPOP x 1 a LEFT",
+            &format!("-ERR numkeys should be greater than 0 | -ERR syntax error | {float}"),
+        );
+        let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+        check(
+            "SET s 1 | BLPOP s l 0 | RPUSH l a | BLMOVE l s LEFT LEFT 0 | LLEN l",
+            &format!("OK | {wrong} | :1 | {wrong} | :1"),
+        );
+    }
+}

@@ -1,0 +1,291 @@
+//! The coordinator's side of blocking commands: the clients of its worker that wait.
+//!
+//! A blocking command runs first at once, where all its keys lie here, or as a gathered transaction. When it finds nothing,
+//! the shards of its keys learn, with the return of what they have lent, that the client waits ([`crate::shard::waiters`]), so
+//! no change of a key gets lost between the two. Later a shard wakes the client, and the command is run again as a
+//! transaction under the number with which that shard has locked its keys already.
+//!
+//! One place decides what becomes of a client, this one: a command that has ended here, by its timeout, by CLIENT
+//! UNBLOCK or with its connection, is run no more, even if its locks are on their way. So at most one reply is made,
+//! and nothing is taken for a client that is known to be gone.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::blocking::Block;
+use crate::command::{flags, keys};
+use crate::error::CommandError;
+use crate::reply::Reply;
+use crate::router::coordinator::{Coordinator, Owners, Txn};
+use crate::router::slot_move::MOVING;
+use crate::shard::Shard;
+use crate::shard::waiters::{Waiter, Wake};
+use crate::slot::{ShardId, SlotId};
+use crate::spare::Trim;
+use crate::txn::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Work};
+use crate::watch::ClientId;
+
+/// Why a blocking command ends without having run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// Its time is over, or CLIENT UNBLOCK says so.
+    Timeout,
+    /// CLIENT UNBLOCK with ERROR.
+    Error,
+    /// The client has gone.
+    Closed,
+}
+
+/// A client in a blocking command.
+struct Blocked {
+    ticket: Ticket,
+    call: OwnedCall,
+    /// The shards of its keys know that it waits.
+    waits: bool,
+    /// A transaction is under way that runs the command.
+    is_tried: bool,
+    /// In milliseconds since 1970; `u64::MAX` for never.
+    deadline_ms: u64,
+}
+
+/// The clients of one worker that wait. One per worker.
+#[derive(Default)]
+pub struct BlockedClients {
+    of_client: HashMap<ClientId, Blocked>,
+    deadlines: BTreeSet<(u64, ClientId)>,
+    /// Shards of slots on their way that are still to be told that a client waits no more.
+    unwait_later: Vec<(SlotId, ClientId, Ticket)>,
+}
+
+impl Trim for BlockedClients {
+    fn trim(&mut self) {
+        self.of_client.trim();
+        self.unwait_later.trim();
+    }
+}
+
+impl BlockedClients {
+    /// True while a transaction for this command of the client should still run.
+    pub(crate) fn is_wanted(&self, client: ClientId, ticket: Ticket) -> bool {
+        self.of_client.get(&client).is_some_and(|blocked| blocked.ticket == ticket)
+    }
+
+    /// The command has run and found nothing: the client waits. True when it has not waited before.
+    pub(crate) fn waits(&mut self, client: ClientId, block: Block, now_ms: u64) -> bool {
+        let Some(blocked) = self.of_client.get_mut(&client) else { return false };
+        blocked.is_tried = false;
+        if let Some(args) = block.args {
+            blocked.call.args = args;
+        }
+        if std::mem::replace(&mut blocked.waits, true) {
+            return false;
+        }
+        if block.timeout_ms > 0 {
+            // The millisecond that has begun does not count: a wait may be late, but never early (Redis:
+            // handleBlockedClientsTimeout, which waits until the time is past).
+            blocked.deadline_ms = now_ms.saturating_add(block.timeout_ms).saturating_add(1);
+            self.deadlines.insert((blocked.deadline_ms, client));
+        }
+        true
+    }
+
+    /// The command of a client that waits, if it takes nothing from its keys, so that it can be run without asking whether
+    /// the client is still there.
+    pub(crate) fn reading_call(&self, client: ClientId) -> Option<Box<OwnedCall>> {
+        let call = &self.of_client.get(&client)?.call;
+        (!call.command.spec.has(flags::WRITE)).then(|| Box::new(call.clone()))
+    }
+
+    fn remove(&mut self, client: ClientId) -> Option<Blocked> {
+        let blocked = self.of_client.remove(&client)?;
+        self.deadlines.remove(&(blocked.deadline_ms, client));
+        Some(blocked)
+    }
+
+    /// The command has run and has its reply. True when the client had waited.
+    pub(crate) fn has_run(&mut self, client: ClientId) -> bool {
+        self.remove(client).is_some_and(|blocked| blocked.waits)
+    }
+}
+
+impl Coordinator {
+    /// Starts a blocking command as a transaction. Its reply comes by [`Coordinator::handle`], or by what ends it.
+    pub fn start_blocking(
+        &mut self,
+        call: OwnedCall,
+        ticket: Ticket,
+        owners: Owners<'_>,
+        shard: &Shard,
+        out: &mut Outbox,
+    ) {
+        let client = call.client;
+        let work = Work::Command(call.clone());
+        let (waits, is_tried, deadline_ms) = (false, true, u64::MAX);
+        self.blocked.of_client.insert(client, Blocked { ticket, call, waits, is_tried, deadline_ms });
+        let txn = Txn::blocking(client, ticket, work);
+        self.attempt(txn, owners, shard, out);
+    }
+
+    /// A blocking command has found nothing on this worker's own shard, where all its keys lie: its client waits.
+    pub fn wait_here(&mut self, mut call: OwnedCall, block: Block, ticket: Ticket, shard: &mut Shard) {
+        let client = call.client;
+        if let Some(args) = &block.args {
+            call.args = args.clone();
+        }
+        let mut positions = Vec::new();
+        call.command.spec.key_positions(call.args.as_args(), &mut positions);
+        let (mut keys, mut awaited) = (Keys::default(), Keys::default());
+        for position in positions {
+            let key = call.args.as_args().get(position.index);
+            keys.push(call.db, key);
+            if is_awaited(position.flags) {
+                awaited.push(call.db, key);
+            }
+        }
+        let Block { wanted, wakes_on_removal, .. } = block;
+        let waiter = Waiter { client, ticket, wanted, wakes_on_removal, keys, awaited };
+        shard.wait(waiter, Some(Box::new(call.clone())));
+        let (waits, is_tried, deadline_ms) = (false, false, u64::MAX);
+        self.blocked.of_client.insert(client, Blocked { ticket, call, waits, is_tried, deadline_ms });
+        self.blocked.waits(client, block, shard.now_ms());
+    }
+
+    /// A shard has woken a client: its command runs again under the number of the wake, if the client is still there and
+    /// nobody else has woken it.
+    pub(crate) fn woken(
+        &mut self,
+        from: ShardId,
+        wake: Wake,
+        owners: Owners<'_>,
+        shard: &Shard,
+        out: &mut Outbox,
+    ) {
+        let Wake { txid, client, ticket, keys } = wake;
+        let blocked = self.blocked.of_client.get_mut(&client);
+        let blocked = blocked.filter(|blocked| blocked.ticket == ticket && !blocked.is_tried);
+        let Some(blocked) = blocked.filter(|blocked| blocked.waits) else {
+            return out.push((from, TxnMessage::Cancel(txid, None)));
+        };
+        blocked.is_tried = true;
+        let work = Work::Command(blocked.call.clone());
+        let mut txn = Txn::blocking(client, ticket, work);
+        let mut locks = Outbox::new();
+        self.lock_for_command(&mut txn, txid, owners, &mut locks);
+        let is_moving = txn.participants.iter().any(|part| part.shard == MOVING);
+        let locked = txn.participants.iter().find(|part| part.shard == from).map(|part| part.keys.len());
+        if is_moving || locked != Some(keys) {
+            // A slot is on its way, or has come since: under a number of this coordinator then.
+            out.push((from, TxnMessage::Cancel(txid, None)));
+            return self.attempt(txn, owners, shard, out);
+        }
+        out.extend(locks.into_iter().filter(|(to, _)| *to != from));
+        self.begin(txid, txn);
+    }
+
+    /// Ends a blocking command without its having run. Returns its ticket and reply, unless the client is in none. With
+    /// `only_waiting` a command is left alone that is still looking at its keys for the first time.
+    ///
+    /// [`Coordinator::take_replies`] comes before: what has been taken for the client is its.
+    pub fn end_blocking(
+        &mut self,
+        client: ClientId,
+        ending: Ending,
+        only_waiting: bool,
+        owners: Owners<'_>,
+        out: &mut Outbox,
+    ) -> Option<(Ticket, Reply)> {
+        if only_waiting && !self.is_waiting(client) {
+            return None;
+        }
+        let Blocked { ticket, call, .. } = self.blocked.remove(client)?;
+        // This worker's shard serves a client alone, also while one of its slots is about to leave.
+        let mut told = vec![self.shard];
+        out.push((self.shard, TxnMessage::Unwait(client, ticket)));
+        let mut positions = Vec::new();
+        call.command.spec.key_positions(call.args.as_args(), &mut positions);
+        for position in positions {
+            let slot = SlotId::of(call.args.as_args().get(position.index));
+            let owner = (owners.owner)(slot);
+            if owner == MOVING {
+                self.blocked.unwait_later.push((slot, client, ticket));
+            } else if !told.contains(&owner) {
+                told.push(owner);
+                out.push((owner, TxnMessage::Unwait(client, ticket)));
+            }
+        }
+        let mut reply = Reply::new(call.resp3);
+        match ending {
+            Ending::Error => {
+                let text = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+                reply.error(&CommandError::other(text));
+            }
+            Ending::Timeout | Ending::Closed => reply.null_array(),
+        }
+        Some((ticket, reply))
+    }
+
+    /// A slot has arrived: those are told who could not be.
+    pub(crate) fn unwait_arrived(&mut self, owners: Owners<'_>, out: &mut Outbox) {
+        for (slot, client, ticket) in std::mem::take(&mut self.blocked.unwait_later) {
+            let owner = (owners.owner)(slot);
+            if owner == MOVING {
+                self.blocked.unwait_later.push((slot, client, ticket));
+            } else {
+                out.push((owner, TxnMessage::Unwait(client, ticket)));
+            }
+        }
+    }
+
+    /// Lets this worker's shard serve whoever it can, and takes the replies as [`Coordinator::take_replies`] does. Messages go
+    /// to `out`.
+    pub fn take_served(
+        &mut self,
+        shard: &mut Shard,
+        out: &mut Outbox,
+    ) -> impl Iterator<Item = (Ticket, Reply)> + use<> {
+        shard.serve_news();
+        shard.take_wakes(out);
+        self.take_replies(shard)
+    }
+
+    /// Takes the replies of clients that this worker's shard has served already, with their tickets.
+    pub fn take_replies(&mut self, shard: &mut Shard) -> impl Iterator<Item = (Ticket, Reply)> + use<> {
+        let served = shard.take_served();
+        served.iter().for_each(|(client, ..)| _ = self.blocked.remove(*client));
+        served.into_iter().map(|(_, ticket, reply)| (ticket, reply))
+    }
+
+    /// The clients whose time is over.
+    pub fn timed_out(&self, now_ms: u64) -> Vec<ClientId> {
+        let due = self.blocked.deadlines.range(..=(now_ms, ClientId(u64::MAX)));
+        due.map(|&(_, client)| client).collect()
+    }
+
+    /// When the time of the next waiting client is over, in milliseconds since 1970.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.blocked.deadlines.first().map(|&(deadline_ms, _)| deadline_ms)
+    }
+
+    /// True for a client that waits.
+    pub fn is_waiting(&self, client: ClientId) -> bool {
+        self.blocked.of_client.get(&client).is_some_and(|blocked| blocked.waits)
+    }
+
+    /// The clients in blocking commands, with their tickets and whether the shards of their keys are to know of them.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn blocked(&self) -> impl Iterator<Item = (ClientId, Ticket, bool)> {
+        self.blocked
+            .of_client
+            .iter()
+            .map(|(&client, blocked)| (client, blocked.ticket, blocked.waits && !blocked.is_tried))
+    }
+
+    /// How many clients wait.
+    pub fn waiting_clients(&self) -> usize {
+        self.blocked.of_client.values().filter(|blocked| blocked.waits).count()
+    }
+}
+
+/// True for the keys that a client waits for, by the flags of their specs: not for the destination of BLMOVE.
+pub(crate) fn is_awaited(flags: u32) -> bool {
+    flags & keys::ACCESS != 0
+}

@@ -1,0 +1,81 @@
+//! Where a command has to run: on one shard as it is, or as a transaction over several.
+//!
+//! Used by the server's dispatcher, by EXEC, and by the simulation, so that all of them go the same way.
+
+use crate::args::Args;
+use crate::command::keys::KeyPosition;
+use crate::command::{CommandSpec, Plan};
+use crate::router::coordinator::Method;
+use crate::slot::{ShardId, SlotId};
+
+/// Where to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Route {
+    /// To the only shard concerned; `None` when any will do. With the slot of the command's only key.
+    Shard(Option<ShardId>, Option<SlotId>),
+    /// To several shards.
+    Txn(Method),
+    /// To one shard after the other: [`crate::walk::Walk`].
+    Walk,
+}
+
+/// Finds the way of a command. `plan` is its row's ([`CommandSpec::plan`]), `owner` the slot map of `shard_count` shards;
+/// `positions` is memory to work in, and holds the command's keys afterwards unless its plan knows them already.
+#[inline]
+pub fn route(
+    spec: &CommandSpec,
+    plan: Plan,
+    args: Args<'_>,
+    owner: impl Fn(SlotId) -> ShardId,
+    shard_count: usize,
+    positions: &mut Vec<KeyPosition>,
+) -> Route {
+    match plan {
+        Plan::SingleKey(index) => {
+            let slot = SlotId::of(args.get(index));
+            Route::Shard(Some(owner(slot)), Some(slot))
+        }
+        Plan::NoKeys => Route::Shard(None, None),
+        Plan::AllShards => Route::Txn(Method::All),
+        Plan::Walk => Route::Walk,
+        _ if shard_count > 1 && spec.reads_any_key.is_some_and(|reads_any_key| reads_any_key(args)) => {
+            Route::Txn(Method::GatherAll)
+        }
+        Plan::Split | Plan::Gather => route_several(spec, plan, args, owner, positions),
+    }
+}
+
+fn route_several(
+    spec: &CommandSpec,
+    plan: Plan,
+    args: Args<'_>,
+    owner: impl Fn(SlotId) -> ShardId,
+    positions: &mut Vec<KeyPosition>,
+) -> Route {
+    positions.clear();
+    spec.key_positions(args, positions);
+    let mut owners = positions.iter().map(|key| owner(SlotId::of(args.get(key.index))));
+    // A command whose keys cannot be found is one with a syntax error, which its handler reports.
+    let first = owners.next();
+    if owners.all(|owner| Some(owner) == first) {
+        return Route::Shard(first, None);
+    }
+    // MSET with a key that lacks its value: the handler says so, wherever it runs.
+    let is_incomplete = positions
+        .first()
+        .is_some_and(|first| !(args.len() - first.index).is_multiple_of(key_stride(positions, args.len())));
+    match plan {
+        Plan::Split if is_incomplete => Route::Shard(first, None),
+        Plan::Split => Route::Txn(Method::Split),
+        _ => Route::Txn(Method::Gather),
+    }
+}
+
+/// How many arguments belong to each key of a command that can be split: the key itself and what follows it.
+pub(crate) fn key_stride(positions: &[KeyPosition], argc: usize) -> usize {
+    match positions {
+        [first, second, ..] => second.index - first.index,
+        [only] => argc - only.index,
+        [] => 1,
+    }
+}

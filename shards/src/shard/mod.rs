@@ -1,0 +1,582 @@
+//! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
+
+pub mod evict;
+pub mod participant;
+mod put_aside;
+pub mod tracking;
+pub mod waiters;
+
+use crate::args::Args;
+use crate::command::{DataCommand, Handler};
+use crate::ctx::Ctx;
+use crate::db::{Db, DbIndex, Env, LazyFree};
+use crate::effects::{Group, Stamp};
+use crate::encoding::limits::Limits;
+use crate::event;
+use crate::expires::is_over;
+use crate::keyspace::Keyspace;
+use crate::notify::{Classes, Notice};
+use crate::reply::Reply;
+use crate::shard::evict::Evictor;
+use crate::shard::participant::TxnState;
+use crate::shard::tracking::ConnectionId;
+use crate::slot::{ShardId, SlotId, SlotSet};
+use crate::spare::Trim;
+use crate::txn::Exec;
+use crate::watch::ClientId;
+
+/// How long active expiry leaves a part alone in which it has met keys that a transaction holds.
+const HELD_RETRY_MS: u64 = 10;
+
+/// What a shard is told when it is made.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// Its number.
+    pub id: ShardId,
+    /// The number of databases (directive `databases`).
+    pub databases: u16,
+    /// Seeds of the keyed hash; the same for all shards of a process, and unknown to clients.
+    pub hash_seeds: [u64; 4],
+    /// Seed of all random choices; another one for each shard.
+    pub random_seed: u64,
+    /// proto-max-bulk-len in bytes.
+    pub string_len_max: usize,
+}
+
+/// One per core: the data of the slots that the core owns, and the commands on them.
+pub struct Shard {
+    /// Its number.
+    pub id: ShardId,
+    pub(crate) dbs: Vec<Db>,
+    pub(crate) env: Env,
+    pub(crate) evictor: Evictor,
+    pub(crate) txn: TxnState,
+    is_expiring: bool,
+}
+
+/// One command as a shard is asked to run it.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The command's row.
+    pub command: &'static DataCommand,
+    /// The client's database.
+    pub db: DbIndex,
+    /// The slot of the command's only key, when it has one.
+    pub slot: Option<SlotId>,
+    /// The client that sent it.
+    pub client: ClientId,
+    /// False under CLIENT NO-TOUCH.
+    pub touch: bool,
+    /// Where the client's connection is, when the client keeps copies of what this command reads (CLIENT TRACKING).
+    pub cached_at: Option<ConnectionId>,
+    /// The arguments.
+    pub args: Args<'a>,
+}
+
+impl Shard {
+    /// An empty shard.
+    pub fn new(config: &ShardConfig) -> Shard {
+        let env = Env::new(config.hash_seeds, config.random_seed, config.string_len_max);
+        let dbs = (0..config.databases).map(|_| Db::default()).collect();
+        Shard {
+            id: config.id,
+            dbs,
+            env,
+            evictor: Evictor::default(),
+            txn: TxnState::default(),
+            is_expiring: true,
+        }
+    }
+
+    /// Tells the shard the time, in milliseconds since 1970. Called once a turn: all commands of a turn see the same
+    /// time. The clock of the host may step back; the shard follows it, as Redis does.
+    pub fn set_now(&mut self, now_ms: u64) {
+        self.env.now_ms = now_ms;
+    }
+
+    /// The time, in milliseconds since 1970.
+    pub fn now_ms(&self) -> u64 {
+        self.env.now_ms
+    }
+
+    /// Runs one command to its end. An error becomes the reply.
+    #[inline]
+    pub fn execute(&mut self, call: Call<'_>, reply: &mut Reply) {
+        self.execute_as(call.command.run, call, reply);
+    }
+
+    /// The same with another body than that of the command.
+    #[inline]
+    pub(crate) fn execute_as(&mut self, run: Handler, call: Call<'_>, reply: &mut Reply) {
+        self.execute_open(run, call, reply);
+        self.close_effects();
+        self.serve_news();
+    }
+
+    /// Closes the group of effects of what has happened on this shard alone.
+    #[inline]
+    pub(crate) fn close_effects(&mut self) {
+        if self.env.effects.is_listening() {
+            let stamp = self.own_stamp();
+            self.env.effects.close(stamp);
+        }
+    }
+
+    /// The same as a part of a transaction, whose end closes the group of effects.
+    #[inline]
+    pub(crate) fn execute_open(&mut self, run: Handler, call: Call<'_>, reply: &mut Reply) {
+        let mark = reply.mark();
+        let dirty = self.env.dirty;
+        self.env.tracking.running = call.client;
+        let keys = Keyspace::new(&mut self.dbs, call.db, &mut self.env, call.touch);
+        let mut ctx = Ctx { reply, keys, slot: call.slot, client: call.client };
+        if let Err(error) = run(&mut ctx, call.args) {
+            reply.truncate(mark);
+            reply.error(&error);
+        }
+        if let Some(at) = call.cached_at {
+            self.remember_keys(call, at);
+        }
+        self.env.tracking.running = ClientId::default();
+        if self.env.effects.is_listening() && !self.env.effects.take_said() && self.env.dirty > dirty {
+            self.env.effects.push(call.db, call.args.to_owned());
+        }
+    }
+
+    /// Runs one command of a transaction, or what a shard does of it, and closes its group of effects.
+    pub(crate) fn execute_stamped(&mut self, run: Handler, call: Call<'_>, stamp: Stamp, reply: &mut Reply) {
+        self.execute_open(run, call, reply);
+        self.env.effects.close(stamp);
+    }
+
+    /// Runs EXEC at once: all its keys lie here, and no lock is held.
+    pub fn execute_exec(&mut self, exec: &Exec, reply: &mut Reply) {
+        let (is_broken, stamp) = (self.is_watch_broken(&exec.watched), self.own_stamp());
+        self.execute_all(exec, is_broken, stamp, reply);
+        self.unwatch(&exec.watched);
+        self.serve_news();
+    }
+
+    /// Runs EXEC to its end: the replies of all its commands, or null when a watched key has changed.
+    pub(crate) fn execute_all(
+        &mut self,
+        exec: &Exec,
+        is_watch_broken: bool,
+        stamp: Stamp,
+        reply: &mut Reply,
+    ) {
+        reply.set_resp3(exec.resp3);
+        if is_watch_broken {
+            return reply.null_array();
+        }
+        reply.array(exec.calls.len());
+        for call in &exec.calls {
+            reply.set_resp3(call.resp3);
+            self.execute_open(call.command.run, call.as_call(), reply);
+        }
+        self.env.effects.close(stamp);
+    }
+
+    /// The stamp of what happens on this shard alone.
+    pub(crate) fn own_stamp(&self) -> Stamp {
+        Stamp { clock: self.latest_txid().clock(), source: u64::from(self.id.0) }
+    }
+
+    /// Starts or ends the recording of effects.
+    pub fn listen_to_effects(&mut self, listening: bool) {
+        self.env.effects.listen(listening);
+    }
+
+    /// The effects since the last call, in groups that belong together.
+    pub fn take_effects(&mut self) -> Vec<Group> {
+        self.env.effects.take()
+    }
+
+    /// Chooses which events are noted for [`Shard::take_notices`].
+    pub fn ask_for_notices(&mut self, classes: Classes) {
+        self.env.notices.ask_for(classes);
+    }
+
+    /// True when [`Shard::take_notices`] has something.
+    #[inline]
+    pub fn has_notices(&self) -> bool {
+        !self.env.notices.is_empty()
+    }
+
+    /// The events since the last call, in the order in which they happened. Whoever asks for them fetches them after
+    /// each command, and once a turn.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        self.env.notices.take()
+    }
+
+    /// Gives back notices that were taken and cannot be told yet: they come first the next time.
+    pub fn put_notices_back(&mut self, early: Vec<Notice>) {
+        self.env.notices.put_back(early);
+    }
+
+    /// Does something while walks stop at these slots, of which keys are lent.
+    pub(crate) fn walk_around(&mut self, lent: Vec<(DbIndex, SlotId)>, work: impl FnOnce(&mut Shard)) {
+        self.env.lent = lent;
+        work(self);
+        self.env.lent.clear();
+    }
+
+    /// 64 random bits.
+    pub(crate) fn random_bits(&mut self) -> u64 {
+        self.env.random.bits()
+    }
+
+    /// The keys as a transaction moves them.
+    pub(crate) fn keyspace(&mut self, db: DbIndex) -> Keyspace<'_> {
+        Keyspace::new(&mut self.dbs, db, &mut self.env, false)
+    }
+
+    pub(crate) fn dbs_mut(&mut self) -> &mut [Db] {
+        &mut self.dbs
+    }
+
+    pub(crate) fn env_mut(&mut self) -> &mut Env {
+        &mut self.env
+    }
+
+    /// The keys as a client sees them whose lookups count as use.
+    #[cfg(test)]
+    pub(crate) fn reading_keyspace(&mut self, db: DbIndex) -> Keyspace<'_> {
+        Keyspace::new(&mut self.dbs, db, &mut self.env, true)
+    }
+
+    /// Frees a part of what FLUSHALL ASYNC has removed: about `budget` entries, see [`crate::garbage::Garbage::free_some`]. The worker
+    /// calls it once a turn, and does not sleep while it says that more is left.
+    pub fn free_some(&mut self, budget: usize) -> bool {
+        self.env.garbage.free_some(budget)
+    }
+
+    /// Whether [`Shard::expire_some`] does anything (DEBUG SET-ACTIVE-EXPIRE).
+    pub fn set_active_expire(&mut self, is_expiring: bool) {
+        self.is_expiring = is_expiring;
+    }
+
+    /// Removes keys and fields of hashes whose time is over and that nobody asks for, in the order of their times as far as
+    /// that is cheap: about `budget` of them, a big value counting as several. True when the budget was used up, so that it is worth going on
+    /// at once (Redis: activeExpireCycle). Keys that a transaction holds wait until it is over.
+    pub fn expire_some(&mut self, budget: usize) -> bool {
+        let mut used = 0;
+        if !self.is_expiring {
+            return false;
+        }
+        for db in 0..self.dbs.len() {
+            while used < budget
+                && let Some((slot, part)) = self.dbs[db].due_part(self.env.now_ms)
+            {
+                used += 1 + self.expire_part(DbIndex(db as u16), slot, part, budget - used);
+            }
+            while used < budget
+                && let Some((slot, part)) = self.dbs[db].due_fields_part(self.env.now_ms)
+            {
+                used += 1 + self.expire_fields_of_part(DbIndex(db as u16), slot, part, budget - used);
+            }
+        }
+        self.close_effects();
+        used >= budget
+    }
+
+    /// Removes the entries of one part whose time is over. Returns how much of the budget it has used.
+    fn expire_part(&mut self, db: DbIndex, slot: SlotId, part: u32, budget: usize) -> usize {
+        let now_ms = self.env.now_ms;
+        let (mut used, mut passed) = (0, 0);
+        while used < budget {
+            let Some(table) = self.dbs[db.index()].table(slot) else { break };
+            let Some(place) = table.due_place(part, passed, now_ms) else { break };
+            let entry = table.word(place).entry();
+            if entry.expire_ms().is_none_or(|at_ms| !is_over(at_ms, now_ms)) || self.is_held(db, entry.key())
+            {
+                (used, passed) = (used + 1, passed + 1);
+                continue;
+            }
+            let entry = self.dbs[db.index()].remove(slot, place);
+            used += entry.view().freeing_cost();
+            self.env.expired_keys += 1;
+            self.env.removed(db, entry.view().key(), event::EXPIRED);
+        }
+        let not_before_ms = if passed > 0 { now_ms.saturating_add(HELD_RETRY_MS) } else { 0 };
+        self.dbs[db.index()].put_off(slot, part, not_before_ms);
+        used
+    }
+
+    /// Removes fields whose time is over from the hashes of one part. Returns how much of the budget it has used.
+    fn expire_fields_of_part(&mut self, db: DbIndex, slot: SlotId, part: u32, budget: usize) -> usize {
+        let now_ms = self.env.now_ms;
+        let (mut used, mut passed) = (0, 0);
+        while used < budget {
+            let Some(table) = self.dbs[db.index()].table(slot) else { break };
+            let Some(place) = table.due_fields_place(part, passed, now_ms) else { break };
+            let entry = table.word(place).entry();
+            if entry.fields_expire_ms().is_none_or(|at_ms| !is_over(at_ms, now_ms))
+                || self.is_held(db, entry.key())
+            {
+                (used, passed) = (used + 1, passed + 1);
+                continue;
+            }
+            let name = entry.key().to_vec();
+            let mut keys = self.keyspace(db);
+            let key = keys.key_in_slot(&name, slot);
+            used += 1 + keys.expire_fields(&key, budget - used);
+        }
+        let not_before_ms = if passed > 0 { now_ms.saturating_add(HELD_RETRY_MS) } else { 0 };
+        self.dbs[db.index()].put_off_fields(slot, part, not_before_ms);
+        used
+    }
+
+    /// True while [`Shard::free_some`] has work.
+    #[inline]
+    pub fn has_garbage(&self) -> bool {
+        !self.env.garbage.is_empty()
+    }
+
+    /// Gives back memory that was needed for a while and is not needed any more: of queues and tables, not of the data.
+    pub fn trim(&mut self) {
+        self.trim_txns();
+        self.env.watches.trim();
+        self.env.awaited.trim();
+        self.env.tracking.trim();
+        self.env.notices.trim();
+        self.env.garbage.trim();
+        self.env.lent.trim();
+    }
+
+    /// Changes proto-max-bulk-len, in bytes.
+    pub fn set_string_len_max(&mut self, bytes: usize) {
+        self.env.string_len_max = bytes;
+    }
+
+    /// Changes which removals leave the freeing of big values to later turns.
+    pub fn set_lazy_free(&mut self, lazy_free: LazyFree) {
+        self.env.lazy_free = lazy_free;
+    }
+
+    /// Changes when packed collections are converted.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.env.limits = limits;
+    }
+
+    /// Tells the shard which slots it owns. All, until it is told.
+    pub fn set_owned(&mut self, owned: SlotSet) {
+        self.env.owned = owned;
+    }
+
+    /// Sets the counters to zero (CONFIG RESETSTAT).
+    pub fn reset_stats(&mut self) {
+        self.env.keyspace_hits = 0;
+        self.env.keyspace_misses = 0;
+        self.env.expired_keys = 0;
+        self.env.expired_fields = 0;
+        self.env.evicted_keys = 0;
+    }
+
+    /// The databases.
+    pub fn dbs(&self) -> &[Db] {
+        &self.dbs
+    }
+
+    /// Counters and what the databases share.
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::Effect;
+    use crate::entry::{Expire, NewValue};
+
+    const DB: DbIndex = DbIndex(3);
+
+    fn shard_at(now_ms: u64) -> Shard {
+        let mut shard = Shard::new(&ShardConfig {
+            id: ShardId(0),
+            databases: 4,
+            hash_seeds: [1, 2, 3, 4],
+            random_seed: 5,
+            string_len_max: 512 << 20,
+        });
+        shard.set_now(now_ms);
+        shard
+    }
+
+    fn set(shard: &mut Shard, name: &str, expire_ms: u64) {
+        let mut space = shard.keyspace(DB);
+        let key = space.key(name.as_bytes());
+        space.set(&key, NewValue::Bytes(b"value"), Expire::At(expire_ms));
+    }
+
+    #[test]
+    fn what_has_expired_is_removed_in_bounded_steps_and_nothing_else() {
+        let mut shard = shard_at(1_000);
+        for index in 0..10_000u64 {
+            // All in one slot, so that its table is split.
+            set(&mut shard, &format!("{{tag}}{index}"), 2_000 + index % 3);
+        }
+        set(&mut shard, "never", u64::MAX);
+        shard.set_now(2_000);
+        assert!(!shard.expire_some(1_000));
+        assert_eq!(shard.dbs()[3].len(), 10_001);
+        shard.set_now(2_002);
+        assert!(shard.expire_some(1_000));
+        assert!((9_000..9_011).contains(&shard.dbs()[3].len()), "{}", shard.dbs()[3].len());
+        while shard.expire_some(1_000) {}
+        shard.dbs()[3].assert_exact();
+        assert_eq!((shard.dbs()[3].len(), shard.env().expired_keys), (3_334, 6_667));
+        // Behind the times that the index can tell apart.
+        shard.set_now((1 << 48) + 5);
+        while shard.expire_some(1_000) {}
+        assert_eq!(shard.dbs()[3].len(), 1);
+        assert!(shard.dbs()[3].due_part(2_003).is_none());
+    }
+
+    /// A hash in the database `DB` of so many fields that end at `at_ms`, and of others that have no time.
+    fn set_hash(shard: &mut Shard, name: &str, ending: usize, at_ms: u64, lasting: usize) {
+        use crate::encoding::member_table::{FieldExpire, Fields};
+        use crate::object::Object;
+        let mut space = shard.keyspace(DB);
+        let (key, hash_of) = (space.key(name.as_bytes()), space.hash_of());
+        let mut fields = Fields::default();
+        for number in 0..ending + lasting {
+            let expire = if number < ending { FieldExpire::At(at_ms) } else { FieldExpire::Clear };
+            fields.set(format!("field:{number}").as_bytes(), b"value", expire, &hash_of);
+        }
+        space.add(&key, NewValue::Object(Box::new(Object::Hash(fields))), Expire::Clear);
+    }
+
+    fn fields_of(shard: &mut Shard, name: &str) -> usize {
+        let space = shard.keyspace(DB);
+        let key = space.key(name.as_bytes());
+        match space.view(&key).map(|entry| entry.value()) {
+            Some(crate::entry::Value::Object(crate::object::Object::Hash(fields))) => fields.len(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn fields_that_have_ended_are_removed_in_bounded_steps_and_empty_hashes_with_them() {
+        let mut shard = shard_at(1_000);
+        shard.listen_to_effects(true);
+        set_hash(&mut shard, "large", 5_000, 2_000, 3);
+        set_hash(&mut shard, "small", 10, 1_999, 0);
+        set_hash(&mut shard, "later", 10, 2_001, 1);
+        shard.dbs()[3].assert_exact();
+        shard.set_now(1_999);
+        assert!(!shard.expire_some(1_000));
+        shard.set_now(2_001);
+        assert!(shard.expire_some(1_000));
+        let left = fields_of(&mut shard, "large");
+        assert!((4_003..4_010).contains(&left), "{left}");
+        while shard.expire_some(1_000) {}
+        let left = ["large", "small", "later"].map(|name| fields_of(&mut shard, name));
+        assert_eq!((left, shard.env().expired_fields, shard.dbs()[3].len()), ([3, 0, 11], 5_010, 2));
+        shard.dbs()[3].assert_exact();
+        let removed = |effect: &Effect| match &effect.args.as_args()[0] {
+            b"HDEL" => effect.args.as_args().len() - 2,
+            b"DEL" => 10,
+            other => panic!("{other:?}"),
+        };
+        let effects = shard.take_effects().into_iter().flat_map(|group| group.effects);
+        assert_eq!(effects.map(|effect| removed(&effect)).sum::<usize>(), 5_010);
+        assert!(!shard.expire_some(1_000));
+    }
+
+    #[test]
+    fn fields_of_hashes_that_have_moved_end_where_they_are() {
+        let mut shard = shard_at(1_000);
+        for number in 0..10_000 {
+            // All in one slot, so that its table is split.
+            set_hash(&mut shard, &format!("{{tag}}{number}"), 1, 2_000 + number, 1);
+        }
+        shard.dbs()[3].assert_exact();
+        let slot = SlotId::of(b"{tag}");
+        let table = shard.dbs[3].take_slot(slot);
+        shard.dbs()[3].assert_exact();
+        shard.set_now(7_000);
+        assert!(!shard.expire_some(1_000));
+        shard.dbs[3].put_slot(slot, table);
+        shard.dbs.swap(2, 3);
+        while shard.expire_some(1_000) {}
+        shard.dbs()[2].assert_exact();
+        assert_eq!(shard.env().expired_fields, 5_000);
+        shard.dbs[2].clear();
+        shard.set_now(20_000);
+        assert!(!shard.expire_some(1_000));
+    }
+
+    #[test]
+    fn active_expiry_can_be_switched_off() {
+        let mut shard = shard_at(1_000);
+        set(&mut shard, "a", 2_000);
+        shard.set_now(2_001);
+        shard.set_active_expire(false);
+        assert!(!shard.expire_some(1_000));
+        assert_eq!(shard.dbs()[3].len(), 1);
+        shard.set_active_expire(true);
+        shard.expire_some(1_000);
+        assert_eq!(shard.dbs()[3].len(), 0);
+    }
+
+    #[test]
+    fn each_expired_key_is_an_effect_and_breaks_watches() {
+        let mut shard = shard_at(1_000);
+        shard.listen_to_effects(true);
+        set(&mut shard, "a", 2_000);
+        let watching = |shard: &mut Shard| {
+            let space = shard.keyspace(DB);
+            space.is_watch_broken(&space.key(b"a"), ClientId(7))
+        };
+        let mut space = shard.keyspace(DB);
+        let key = space.key(b"a");
+        space.watch(&key, ClientId(7));
+        assert!(!watching(&mut shard));
+        shard.set_now(2_000);
+        shard.expire_some(10);
+        assert!(!watching(&mut shard), "a millisecond that has begun is not over");
+        shard.set_now(2_001);
+        shard.expire_some(10);
+        assert!(watching(&mut shard));
+        let effects: Vec<_> = shard.take_effects().into_iter().flat_map(|group| group.effects).collect();
+        assert_eq!(effects, [Effect { db: DB, args: ["DEL", "a"].map(str::as_bytes).into_iter().collect() }]);
+    }
+
+    #[test]
+    fn keys_that_a_transaction_holds_stay_until_it_is_over() {
+        use crate::args::OwnedArgs;
+        use crate::txn::{Lent, Part, TxId, TxnMessage};
+        let mut shard = shard_at(1_000);
+        for name in ["b", "{a}b", "{a}c"] {
+            set(&mut shard, name, 2_000);
+        }
+        set_hash(&mut shard, "a", 1, 1_999, 1);
+        shard.keyspace(DB).write(&Env::key(&shard_at(0).env, b"a")).unwrap().set_expire(Some(2_000));
+        let mut out = Vec::new();
+        let get =
+            crate::commands::FAMILIES.iter().copied().flatten().find(|row| row.spec.name == "get").unwrap();
+        let call = crate::txn::OwnedCall {
+            command: get,
+            db: DB,
+            slot: None,
+            client: ClientId(1),
+            touch: true,
+            cached_at: None,
+            resp3: false,
+            args: ["get", "a"].map(str::as_bytes).into_iter().collect::<OwnedArgs>(),
+        };
+        let txid = TxId(1 << 16);
+        shard.handle_txn(ShardId(1), TxnMessage::Lock(txid, Part::Run(call)), &mut out);
+        assert!(matches!(out[..], [(_, TxnMessage::Granted(..))]));
+        shard.set_now(2_001);
+        while shard.expire_some(1_000) {}
+        assert_eq!(shard.dbs()[3].len(), 1, "only the key that is held");
+        assert_eq!(shard.env().expired_fields, 0, "and it is as it was");
+        shard.handle_txn(ShardId(1), TxnMessage::Cancel(txid, None::<Lent>), &mut out);
+        shard.set_now(2_002 + HELD_RETRY_MS);
+        while shard.expire_some(1_000) {}
+        assert_eq!(shard.dbs()[3].len(), 0);
+    }
+}

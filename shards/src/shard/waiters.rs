@@ -1,0 +1,400 @@
+//! The shard's side of blocking commands: clients that wait for its keys are served when one of these has changed.
+//!
+//! A client whose keys all lie on the shard of its own worker is served here: its command is run again. So is a client of
+//! another worker whose keys all lie here and whose command takes nothing from them (XREAD): many readers of one stream do
+//! not wait for each other, and what is read for a client that has gone is lost to nobody. Any other is
+//! *woken*: the shard locks the client's keys under a number of its own, lends their entries to the client's coordinator,
+//! and tells it to run the command as a transaction under that number ([`crate::router::blocking`]). So nobody takes in between
+//! what the client was woken for; the coordinator, which knows whether the client is still there and whether another
+//! shard has woken it too, lets the command run once; and what is lent to a client that has gone comes back untouched.
+//!
+//! *Order.* The clients of a key are tried in the order in which they came, and nobody behind a client that has been
+//! woken is tried before its transaction is over. What a client does not take is offered to the next one.
+
+use std::collections::HashMap;
+
+use crate::blocking::Block;
+use crate::db::DbIndex;
+use crate::object::DataType;
+use crate::reply::Reply;
+use crate::shard::{Call, Shard};
+#[cfg(any(test, feature = "testing"))]
+use crate::slot::ShardId;
+use crate::slot::{SlotId, SlotSet};
+use crate::spare::Trim;
+use crate::txn::{Keys, Outbox, OwnedCall, Part, Ticket, TxId, TxnMessage, Watched};
+use crate::waiting::{AwaitedOfSlots, Ready};
+use crate::watch::ClientId;
+
+/// The numbers of shards that wake clients have this bit, so that they differ from those of the worker's coordinator.
+const WAKE_BIT: u64 = 1 << 15;
+
+/// A client that waits for keys of a shard.
+#[derive(Clone, Debug)]
+pub struct Waiter {
+    /// The client.
+    pub client: ClientId,
+    /// Its worker, and which of its commands waits.
+    pub ticket: Ticket,
+    /// A key is worth a look when it holds this type.
+    pub wanted: DataType,
+    /// Or when it has gone, or has another type.
+    pub wakes_on_removal: bool,
+    /// All keys of the command on this shard.
+    pub keys: Keys,
+    /// Those of them that the client waits for.
+    pub awaited: Keys,
+}
+
+/// A waiter and what this shard has done for it.
+#[derive(Debug)]
+struct Waiting {
+    waiter: Waiter,
+    /// The command, when it can be run here without further ado: all its keys lie here, and the client is one of this
+    /// worker or the command takes nothing.
+    call: Option<Box<OwnedCall>>,
+    /// The change at which it was tried last.
+    tried: u64,
+    /// The transaction that it was woken for, until that is over.
+    wake: Option<TxId>,
+}
+
+/// What a participant is told, with the return of what it has lent, of the client whose command it was.
+#[derive(Debug)]
+pub enum Wait {
+    /// It waits from now on. With the command, if that takes nothing and all its keys lie here.
+    Begin(Box<Waiter>, Option<Box<OwnedCall>>),
+    /// It waits no more: the command of this ticket has run.
+    End(ClientId, Ticket),
+}
+
+/// To the coordinator of a client: run its command under this number.
+#[derive(Debug)]
+pub struct Wake {
+    /// The number under which the shard has locked the client's keys, or will have.
+    pub txid: TxId,
+    /// The client.
+    pub client: ClientId,
+    /// Which of its commands.
+    pub ticket: Ticket,
+    /// How many keys were locked.
+    pub keys: usize,
+}
+
+/// The waiters of slots that leave for another shard.
+#[derive(Default)]
+pub struct LentWaiters {
+    queues: AwaitedOfSlots,
+    waiters: Vec<Waiter>,
+}
+
+/// The clients that wait for keys of one shard. One per shard.
+#[derive(Default)]
+pub struct Waiters {
+    of_client: HashMap<ClientId, Waiting>,
+    /// Who was woken by which transaction.
+    woken: HashMap<TxId, ClientId>,
+    /// Messages that are still to be sent.
+    wakes: Outbox,
+    /// Replies to clients that were served here.
+    served: Vec<(ClientId, Ticket, Reply)>,
+}
+
+impl Trim for Waiters {
+    fn trim(&mut self) {
+        self.of_client.trim();
+        self.woken.trim();
+        self.wakes.trim();
+        self.served.trim();
+    }
+}
+
+impl Shard {
+    /// Runs a command that may have to wait, all of whose keys lie here and are not locked. What it would wait for is
+    /// returned; then the reply is that of the timeout.
+    pub fn execute_blocking(&mut self, call: Call<'_>, reply: &mut Reply) -> Option<Box<Block>> {
+        let block = self.try_blocking(call, reply);
+        self.serve_news();
+        block
+    }
+
+    fn try_blocking(&mut self, call: Call<'_>, reply: &mut Reply) -> Option<Box<Block>> {
+        self.env_mut().block = None;
+        self.execute_open(call.command.run, call, reply);
+        self.close_effects();
+        self.env_mut().block.take()
+    }
+
+    /// A client waits from now on. `call`: its command, if all its keys lie here and it is a client of this worker or the
+    /// command takes nothing.
+    pub fn wait(&mut self, waiter: Waiter, call: Option<Box<OwnedCall>>) {
+        let client = waiter.client;
+        self.unwait(client, None);
+        for (db, key) in waiter.awaited.iter() {
+            self.env_mut().awaited.add(db, key, client);
+        }
+        let tried = self.env().awaited.latest_signal();
+        self.waiters().of_client.insert(client, Waiting { waiter, call, tried, wake: None });
+    }
+
+    /// A client waits no more: in its command of this ticket, or in any. One that was woken goes on holding its locks
+    /// until its transaction is over.
+    pub fn unwait(&mut self, client: ClientId, ticket: Option<Ticket>) {
+        let of_client = &mut self.waiters().of_client;
+        let waits = |waiting: &Waiting| ticket.is_none_or(|ticket| waiting.waiter.ticket == ticket);
+        if !of_client.get(&client).is_some_and(waits) {
+            return;
+        }
+        let Some(Waiting { waiter, wake, .. }) = of_client.remove(&client) else { return };
+        if let Some(txid) = wake {
+            self.waiters().woken.remove(&txid);
+        }
+        for (db, key) in waiter.awaited.iter() {
+            self.env_mut().awaited.remove(db, key, client);
+        }
+    }
+
+    /// True when [`Shard::take_served`] or [`Shard::take_wakes`] have something.
+    #[inline]
+    pub fn has_served(&self) -> bool {
+        let waiters = self.waiters_ref();
+        !waiters.served.is_empty() || !waiters.wakes.is_empty()
+    }
+
+    /// The clients that were served here since the last call, with their replies.
+    pub fn take_served(&mut self) -> Vec<(ClientId, Ticket, Reply)> {
+        std::mem::take(&mut self.waiters().served)
+    }
+
+    /// Moves the messages to the coordinators of clients that were woken to `out`.
+    pub fn take_wakes(&mut self, out: &mut Outbox) {
+        out.append(&mut self.waiters().wakes);
+    }
+
+    /// The clients that wait here, with the tickets of their commands.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (ClientId, Ticket)> {
+        self.waiters_ref().of_client.iter().map(|(&client, waiting)| (client, waiting.waiter.ticket))
+    }
+
+    /// The messages about clients that were woken or have read, which are still to be sent.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn unsent(&self) -> impl Iterator<Item = &(ShardId, TxnMessage)> {
+        self.waiters_ref().wakes.iter()
+    }
+
+    /// How many clients wait here.
+    pub fn waiting_clients(&self) -> usize {
+        self.waiters_ref().of_client.len()
+    }
+
+    /// Serves the clients of keys that have changed.
+    #[inline]
+    pub fn serve_news(&mut self) {
+        if self.env().awaited.has_news() {
+            self.serve();
+        }
+    }
+
+    #[cold]
+    fn serve(&mut self) {
+        let mut held = Vec::new();
+        // Serving a client may make more keys ready: BLMOVE.
+        while let Some(ready) = self.env_mut().awaited.next_ready() {
+            if !self.serve_key(&ready) {
+                held.push(ready);
+            }
+        }
+        for ready in held {
+            self.env_mut().awaited.put_back(ready);
+        }
+    }
+
+    /// Tries the clients of one key. False when there may be more to do and something is in the way.
+    fn serve_key(&mut self, ready: &Ready) -> bool {
+        let &Ready { db, ref key, signal } = ready;
+        let mut place = 0;
+        while let Some(client) = self.env().awaited.client_at(db, key, place) {
+            if self.is_held(db, key) {
+                return false;
+            }
+            let there = self.data_type(db, key);
+            let Some(waiting) = self.waiters().of_client.get_mut(&client) else { return true };
+            if waiting.wake.is_some() {
+                return false;
+            }
+            let Waiter { wanted, wakes_on_removal, .. } = waiting.waiter;
+            if waiting.tried >= signal || (there != Some(wanted) && !wakes_on_removal) {
+                place += 1;
+                continue;
+            }
+            let is_direct = waiting.call.is_some();
+            if self.is_any_leaving(client) {
+                return false;
+            }
+            self.note_try(client, signal);
+            if !is_direct || self.is_any_held(client) {
+                self.wake(client);
+                return false;
+            }
+            if !self.run_again(client) {
+                place += 1;
+            }
+        }
+        true
+    }
+
+    fn data_type(&mut self, db: DbIndex, key: &[u8]) -> Option<DataType> {
+        let space = self.keyspace(db);
+        space.view(&space.key(key)).map(|entry| entry.data_type())
+    }
+
+    fn note_try(&mut self, client: ClientId, signal: u64) {
+        if let Some(waiting) = self.waiters().of_client.get_mut(&client) {
+            waiting.tried = signal;
+        }
+    }
+
+    /// True when one of the client's keys lies in a slot that is about to leave this shard: no lock may touch it any more.
+    /// The end of the move has the client looked at again.
+    fn is_any_leaving(&self, client: ClientId) -> bool {
+        let waiting = self.waiters_ref().of_client.get(&client);
+        waiting.is_some_and(|waiting| {
+            let mut slots = waiting.waiter.keys.iter().map(|(_, key)| SlotId::of(key));
+            slots.any(|slot| self.is_leaving(slot))
+        })
+    }
+
+    fn is_any_held(&self, client: ClientId) -> bool {
+        let waiting = self.waiters_ref().of_client.get(&client);
+        waiting.is_some_and(|waiting| waiting.waiter.keys.iter().any(|(db, key)| self.is_held(db, key)))
+    }
+
+    /// Runs the command of a client that waits here. True when it has got its reply.
+    fn run_again(&mut self, client: ClientId) -> bool {
+        let waiting = self.waiters().of_client.get_mut(&client);
+        let Some((call, ticket)) =
+            waiting.and_then(|waiting| Some((waiting.call.take()?, waiting.waiter.ticket)))
+        else {
+            return false;
+        };
+        let mut reply = Reply::new(call.resp3);
+        if self.try_blocking(call.as_call(), &mut reply).is_none() {
+            self.unwait(client, None);
+            if ticket.worker == self.id {
+                self.waiters().served.push((client, ticket, reply));
+            } else {
+                let read = TxnMessage::Read(client, ticket, reply);
+                self.waiters().wakes.push((ticket.worker, read));
+            }
+            return true;
+        }
+        if let Some(waiting) = self.waiters().of_client.get_mut(&client) {
+            waiting.call = Some(call);
+        }
+        false
+    }
+
+    /// Locks the keys of a client and has its coordinator run its command.
+    fn wake(&mut self, client: ClientId) {
+        let txid = TxId((self.latest_txid().clock() + 1) << 16 | WAKE_BIT | u64::from(self.id.0));
+        let Some(waiting) = self.waiters().of_client.get_mut(&client) else { return };
+        waiting.wake = Some(txid);
+        let (ticket, keys) = (waiting.waiter.ticket, waiting.waiter.keys.clone());
+        let mut wakes = std::mem::take(&mut self.waiters().wakes);
+        wakes.push((ticket.worker, TxnMessage::Wake(Wake { txid, client, ticket, keys: keys.len() })));
+        self.waiters().woken.insert(txid, client);
+        self.lock(ticket.worker, txid, Part::Lend(keys, Watched::default()), &mut wakes);
+        self.waiters().wakes = wakes;
+    }
+
+    /// A transaction is over here: if it was that of a client that was woken, this client may be woken again.
+    pub(crate) fn end_wake(&mut self, txid: TxId) {
+        if self.waiters_ref().woken.is_empty() {
+            return;
+        }
+        if let Some(client) = self.waiters().woken.remove(&txid)
+            && let Some(waiting) = self.waiters().of_client.get_mut(&client)
+        {
+            waiting.wake = None;
+        }
+    }
+
+    /// What a participant is told of a client with the return of what it has lent.
+    pub(crate) fn take_wait(&mut self, wait: Option<Wait>) {
+        match wait {
+            Some(Wait::Begin(waiter, reading)) => self.wait(*waiter, reading),
+            Some(Wait::End(client, ticket)) => self.unwait(client, Some(ticket)),
+            None => {}
+        }
+    }
+
+    /// Takes out those who wait for keys of slots that leave for another shard. From now on they have to be woken, since
+    /// not all their keys are here.
+    pub(crate) fn take_waiters(&mut self, slots: &SlotSet) -> LentWaiters {
+        let queues = self.env_mut().awaited.take_slots(slots);
+        let mut waiters = Vec::new();
+        self.waiters().of_client.retain(|_, waiting| {
+            let Waiter { keys, awaited, .. } = &mut waiting.waiter;
+            let (gone, stay) = split(keys, slots);
+            if gone.is_empty() {
+                return true;
+            }
+            let (gone_awaited, stay_awaited) = split(awaited, slots);
+            waiting.call = None;
+            waiters.push(Waiter { keys: gone, awaited: gone_awaited, ..waiting.waiter.clone() });
+            (waiting.waiter.keys, waiting.waiter.awaited) = (stay, stay_awaited);
+            !waiting.waiter.keys.is_empty()
+        });
+        LentWaiters { queues, waiters }
+    }
+
+    /// Puts in what another shard has taken out.
+    pub(crate) fn put_waiters(&mut self, lent: LentWaiters) {
+        let LentWaiters { queues, waiters } = lent;
+        for waiter in waiters {
+            let client = waiter.client;
+            let tried = self.env().awaited.latest_signal();
+            let here = self.waiters().of_client.get_mut(&client);
+            match here {
+                // Of two commands of a client the later one waits.
+                Some(here) if here.waiter.ticket != waiter.ticket => {
+                    if (waiter.ticket.seq.wrapping_sub(here.waiter.ticket.seq) as i32) < 0 {
+                        continue;
+                    }
+                    self.unwait(client, None);
+                    self.waiters()
+                        .of_client
+                        .insert(client, Waiting { waiter, call: None, tried, wake: None });
+                }
+                Some(here) => {
+                    waiter.keys.iter().for_each(|(db, key)| here.waiter.keys.push(db, key));
+                    waiter.awaited.iter().for_each(|(db, key)| here.waiter.awaited.push(db, key));
+                }
+                None => {
+                    self.waiters()
+                        .of_client
+                        .insert(client, Waiting { waiter, call: None, tried, wake: None });
+                }
+            }
+        }
+        for (db, key, clients) in queues {
+            let waits = |client: &ClientId| {
+                let waiting = self.waiters_ref().of_client.get(client);
+                waiting.is_some_and(|waiting| waiting.waiter.awaited.contains(db, &key))
+            };
+            let clients: Vec<ClientId> = clients.into_iter().filter(waits).collect();
+            clients.into_iter().for_each(|client| self.env_mut().awaited.add(db, &key, client));
+        }
+    }
+}
+
+/// The keys in these slots, and the others.
+fn split(keys: &Keys, slots: &SlotSet) -> (Keys, Keys) {
+    let (mut inside, mut outside) = (Keys::default(), Keys::default());
+    for (db, key) in keys.iter() {
+        let to = if slots.contains(SlotId::of(key)) { &mut inside } else { &mut outside };
+        to.push(db, key);
+    }
+    (inside, outside)
+}

@@ -1,0 +1,7 @@
+//! Values of each type as commands see them, whichever encoding holds them: between `encoding` and `commands`.
+//!
+//! What is here knows keys and the keyspace, but no arguments and no replies.
+
+pub(crate) mod hash;
+pub(crate) mod list;
+pub(crate) mod set;

@@ -1,0 +1,916 @@
+//! CLIENT: what the server knows of connections, and what can be done to them.
+//!
+//! LIST and KILL concern all workers: they go out as inquiries.
+
+pub mod tracking;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shards::args::Args;
+use shards::command::flags::{self, acl};
+use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::error::CommandError;
+use shards::router::blocking::Ending;
+use shards::watch::ClientId;
+
+use crate::commands::client::tracking::{
+    client_caching, client_getredir, client_tracking, client_trackinginfo, redirect_number,
+};
+use crate::commands::connection::valid_name;
+use crate::pubsub;
+use crate::registry::SessionCommand;
+use crate::session::command::{Flow, SessionCtx};
+use crate::session::connection::Connection;
+use crate::session::inquiry::{Answer, Question};
+use crate::session::{ReplyMode, Session};
+use crate::worker::tracking::Mode;
+
+/// The words that [`on_or_off`] and CLIENT TRACKING understand.
+const ON_OR_OFF: &[Arg] = &[
+    Arg { name: "on", kind: ArgKind::PureToken, token: "ON", ..Arg::BASE },
+    Arg { name: "off", kind: ArgKind::PureToken, token: "OFF", ..Arg::BASE },
+];
+
+/// The rows.
+pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
+    run: client,
+    spec: CommandSpec {
+        name: "client",
+        summary: "A container for client connection commands",
+        since: "2.4.0",
+        complexity: "Depends on subcommand.",
+        group: Group::Connection,
+        arity: Arity::AtLeast(2),
+        ..CommandSpec::BASE
+    },
+    subcommands: &[
+        SessionCommand {
+            run: client_id,
+            spec: CommandSpec {
+                name: "id",
+                summary: "Returns the client ID for the current connection",
+                since: "5.0.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(2),
+                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_info,
+            spec: CommandSpec {
+                name: "info",
+                summary: "Returns information about the current client connection.",
+                since: "6.2.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(2),
+                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                tips: &["nondeterministic_output"],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_list,
+            spec: CommandSpec {
+                name: "list",
+                summary: "Get the list of client connections",
+                since: "2.4.0",
+                complexity: "O(N) where N is the number of client connections",
+                group: Group::Connection,
+                arity: Arity::AtLeast(2),
+                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                tips: &["nondeterministic_output"],
+                history: &[
+                    ("2.8.12", "Added unique client `id` field."),
+                    ("5.0.0", "Added optional `TYPE` filter."),
+                    ("6.0.0", "Added `user` field."),
+                    (
+                        "6.2.0",
+                        "Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` \
+                            filter.",
+                    ),
+                    ("7.0.0", "Added `resp`, `multi-mem`, `rbs` and `rbp` fields."),
+                    ("7.0.3", "Added `ssub` field."),
+                ],
+                args: &[
+                    Arg {
+                        name: "normal_master_replica_pubsub",
+                        kind: ArgKind::OneOf,
+                        token: "TYPE",
+                        since: "5.0.0",
+                        optional: true,
+                        args: &[
+                            Arg { name: "normal", kind: ArgKind::PureToken, token: "NORMAL", ..Arg::BASE },
+                            Arg { name: "master", kind: ArgKind::PureToken, token: "MASTER", ..Arg::BASE },
+                            Arg { name: "replica", kind: ArgKind::PureToken, token: "REPLICA", ..Arg::BASE },
+                            Arg { name: "pubsub", kind: ArgKind::PureToken, token: "PUBSUB", ..Arg::BASE },
+                        ],
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "id",
+                        kind: ArgKind::Block,
+                        token: "ID",
+                        since: "6.2.0",
+                        optional: true,
+                        args: &[Arg {
+                            name: "client-id",
+                            kind: ArgKind::Integer,
+                            multiple: true,
+                            ..Arg::BASE
+                        }],
+                        ..Arg::BASE
+                    },
+                ],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_setname,
+            spec: CommandSpec {
+                name: "setname",
+                summary: "Set the current connection name",
+                since: "2.6.9",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(3),
+                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                args: &[Arg { name: "connection-name", ..Arg::BASE }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_getname,
+            spec: CommandSpec {
+                name: "getname",
+                summary: "Get the current connection name",
+                since: "2.6.9",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(2),
+                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_kill,
+            spec: CommandSpec {
+                name: "kill",
+                summary: "Kill the connection of a client",
+                since: "2.4.0",
+                complexity: "O(N) where N is the number of client connections",
+                group: Group::Connection,
+                arity: Arity::AtLeast(3),
+                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                history: &[
+                    ("2.8.12", "Added new filter format."),
+                    ("2.8.12", "`ID` option."),
+                    ("3.2.0", "Added `master` type in for `TYPE` option."),
+                    (
+                        "5.0.0",
+                        "Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward \
+                            compatibility.",
+                    ),
+                    ("6.2.0", "`LADDR` option."),
+                ],
+                args: &[Arg {
+                    name: "filter",
+                    kind: ArgKind::OneOf,
+                    args: &[
+                        Arg { name: "ip:port", deprecated_since: "2.8.12", ..Arg::BASE },
+                        Arg {
+                            name: "new-format",
+                            kind: ArgKind::OneOf,
+                            multiple: true,
+                            args: &[
+                                Arg {
+                                    name: "client-id",
+                                    kind: ArgKind::Integer,
+                                    token: "ID",
+                                    since: "2.8.12",
+                                    optional: true,
+                                    ..Arg::BASE
+                                },
+                                Arg {
+                                    name: "normal_master_slave_pubsub",
+                                    kind: ArgKind::OneOf,
+                                    token: "TYPE",
+                                    since: "2.8.12",
+                                    optional: true,
+                                    args: &[
+                                        Arg {
+                                            name: "normal",
+                                            kind: ArgKind::PureToken,
+                                            token: "NORMAL",
+                                            ..Arg::BASE
+                                        },
+                                        Arg {
+                                            name: "master",
+                                            kind: ArgKind::PureToken,
+                                            token: "MASTER",
+                                            since: "3.2.0",
+                                            ..Arg::BASE
+                                        },
+                                        Arg {
+                                            name: "slave",
+                                            kind: ArgKind::PureToken,
+                                            token: "SLAVE",
+                                            ..Arg::BASE
+                                        },
+                                        Arg {
+                                            name: "replica",
+                                            kind: ArgKind::PureToken,
+                                            token: "REPLICA",
+                                            since: "5.0.0",
+                                            ..Arg::BASE
+                                        },
+                                        Arg {
+                                            name: "pubsub",
+                                            kind: ArgKind::PureToken,
+                                            token: "PUBSUB",
+                                            ..Arg::BASE
+                                        },
+                                    ],
+                                    ..Arg::BASE
+                                },
+                                Arg { name: "username", token: "USER", optional: true, ..Arg::BASE },
+                                Arg { name: "ip:port", token: "ADDR", optional: true, ..Arg::BASE },
+                                Arg {
+                                    name: "ip:port",
+                                    token: "LADDR",
+                                    since: "6.2.0",
+                                    optional: true,
+                                    ..Arg::BASE
+                                },
+                                Arg { name: "yes/no", token: "SKIPME", optional: true, ..Arg::BASE },
+                            ],
+                            ..Arg::BASE
+                        },
+                    ],
+                    ..Arg::BASE
+                }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_reply,
+            spec: CommandSpec {
+                name: "reply",
+                summary: "Instruct the server whether to reply to commands",
+                since: "3.2.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(3),
+                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                args: &[Arg {
+                    name: "on_off_skip",
+                    kind: ArgKind::OneOf,
+                    args: &[
+                        Arg { name: "on", kind: ArgKind::PureToken, token: "ON", ..Arg::BASE },
+                        Arg { name: "off", kind: ArgKind::PureToken, token: "OFF", ..Arg::BASE },
+                        Arg { name: "skip", kind: ArgKind::PureToken, token: "SKIP", ..Arg::BASE },
+                    ],
+                    ..Arg::BASE
+                }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_no_evict,
+            spec: CommandSpec {
+                name: "no-evict",
+                summary: "Set client eviction mode for the current connection",
+                since: "7.0.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(3),
+                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                args: &[Arg { name: "enabled", kind: ArgKind::OneOf, args: ON_OR_OFF, ..Arg::BASE }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_help,
+            spec: CommandSpec {
+                name: "help",
+                summary: "Show helpful text about the different subcommands",
+                since: "5.0.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(2),
+                flags: flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_setinfo,
+            spec: CommandSpec {
+                name: "setinfo",
+                summary: "Sets information specific to the client or connection.",
+                since: "7.2.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(4),
+                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                request_policy: Some(RequestPolicy::AllNodes),
+                response_policy: Some(ResponsePolicy::AllSucceeded),
+                args: &[Arg {
+                    name: "attr",
+                    kind: ArgKind::OneOf,
+                    args: &[
+                        Arg { name: "libname", token: "LIB-NAME", ..Arg::BASE },
+                        Arg { name: "libver", token: "LIB-VER", ..Arg::BASE },
+                    ],
+                    ..Arg::BASE
+                }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_unblock,
+            spec: CommandSpec {
+                name: "unblock",
+                summary: "Unblock a client blocked in a blocking command from a different connection",
+                since: "5.0.0",
+                complexity: "O(log N) where N is the number of client connections",
+                group: Group::Connection,
+                arity: Arity::AtLeast(3),
+                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                args: &[
+                    Arg { name: "client-id", kind: ArgKind::Integer, ..Arg::BASE },
+                    Arg {
+                        name: "timeout_error",
+                        kind: ArgKind::OneOf,
+                        optional: true,
+                        args: &[
+                            Arg { name: "timeout", kind: ArgKind::PureToken, token: "TIMEOUT", ..Arg::BASE },
+                            Arg { name: "error", kind: ArgKind::PureToken, token: "ERROR", ..Arg::BASE },
+                        ],
+                        ..Arg::BASE
+                    },
+                ],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_no_touch,
+            spec: CommandSpec {
+                name: "no-touch",
+                summary: "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
+                since: "7.2.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(3),
+                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                args: &[Arg { name: "enabled", kind: ArgKind::OneOf, args: ON_OR_OFF, ..Arg::BASE }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_tracking,
+            spec: CommandSpec {
+                name: "tracking",
+                summary: "Enable or disable server assisted client side caching support",
+                since: "6.0.0",
+                complexity: "O(1). Some options may introduce additional complexity.",
+                group: Group::Connection,
+                arity: Arity::AtLeast(3),
+                flags: flags::CHANGES_TRACKING | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                args: &[
+                    Arg { name: "status", kind: ArgKind::OneOf, args: ON_OR_OFF, ..Arg::BASE },
+                    Arg {
+                        name: "client-id",
+                        kind: ArgKind::Integer,
+                        token: "REDIRECT",
+                        optional: true,
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "prefix",
+                        token: "PREFIX",
+                        optional: true,
+                        multiple: true,
+                        multiple_token: true,
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "bcast",
+                        kind: ArgKind::PureToken,
+                        token: "BCAST",
+                        optional: true,
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "optin",
+                        kind: ArgKind::PureToken,
+                        token: "OPTIN",
+                        optional: true,
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "optout",
+                        kind: ArgKind::PureToken,
+                        token: "OPTOUT",
+                        optional: true,
+                        ..Arg::BASE
+                    },
+                    Arg {
+                        name: "noloop",
+                        kind: ArgKind::PureToken,
+                        token: "NOLOOP",
+                        optional: true,
+                        ..Arg::BASE
+                    },
+                ],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_caching,
+            spec: CommandSpec {
+                name: "caching",
+                summary: "Instruct the server about tracking or not keys in the next request",
+                since: "6.0.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(3),
+                flags: flags::CHANGES_TRACKING | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                args: &[Arg {
+                    name: "mode",
+                    kind: ArgKind::OneOf,
+                    args: &[
+                        Arg { name: "yes", kind: ArgKind::PureToken, token: "YES", ..Arg::BASE },
+                        Arg { name: "no", kind: ArgKind::PureToken, token: "NO", ..Arg::BASE },
+                    ],
+                    ..Arg::BASE
+                }],
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_getredir,
+            spec: CommandSpec {
+                name: "getredir",
+                summary: "Get tracking notifications redirection client ID if any",
+                since: "6.0.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(2),
+                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+        SessionCommand {
+            run: client_trackinginfo,
+            spec: CommandSpec {
+                name: "trackinginfo",
+                summary: "Return information about server assisted client side caching for the current connection",
+                since: "6.2.0",
+                complexity: "O(1)",
+                group: Group::Connection,
+                arity: Arity::Exactly(2),
+                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
+                acl: acl::CONNECTION,
+                ..CommandSpec::BASE
+            },
+            subcommands: &[],
+        },
+    ],
+}];
+
+/// Never reached: the arity asks for a subcommand.
+fn client(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    Err(CommandError::WrongArity("client".into()))
+}
+
+fn client_id(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.reply.int(ctx.connection.session.id as i64);
+    Ok(Flow::Done)
+}
+
+fn client_info(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    let line = ctx.connection.line(ctx.now_ms);
+    ctx.reply.verbatim("txt", line.as_bytes());
+    Ok(Flow::Done)
+}
+
+fn client_setname(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.connection.session.name = valid_name(args.get(2))?;
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+fn client_getname(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    match ctx.connection.session.name.as_slice() {
+        [] => ctx.reply.null(),
+        name => ctx.reply.bulk(name),
+    }
+    Ok(Flow::Done)
+}
+
+fn client_setinfo(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let (option, value) = (args.get(2), args.get(3));
+    let session = &mut ctx.connection.session;
+    let field = match option {
+        option if option.eq_ignore_ascii_case(b"lib-name") => &mut session.lib_name,
+        option if option.eq_ignore_ascii_case(b"lib-ver") => &mut session.lib_ver,
+        option => {
+            return Err(CommandError::quoting("ERR Unrecognized option '", option, "'"));
+        }
+    };
+    if !value.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
+        let text = " cannot contain spaces, newlines or special characters.";
+        return Err(CommandError::quoting("ERR ", option, text));
+    }
+    *field = value.to_vec();
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+fn client_reply(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let mode = &mut ctx.connection.session.reply_mode;
+    match args.get(2) {
+        word if word.eq_ignore_ascii_case(b"on") => {
+            // In a transaction this is not the command that an earlier SKIP is about: that comes behind EXEC.
+            if *mode != ReplyMode::SkipNext {
+                *mode = ReplyMode::On;
+            }
+            ctx.reply.ok();
+        }
+        word if word.eq_ignore_ascii_case(b"off") => *mode = ReplyMode::Off,
+        word if word.eq_ignore_ascii_case(b"skip") => {
+            if *mode != ReplyMode::Off {
+                *mode = ReplyMode::SkipNext;
+            }
+        }
+        _ => return Err(CommandError::Syntax),
+    }
+    Ok(Flow::Done)
+}
+
+fn client_no_evict(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.connection.session.no_evict = on_or_off(args.get(2))?;
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+fn client_no_touch(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.connection.session.no_touch = on_or_off(args.get(2))?;
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+fn on_or_off(word: &[u8]) -> Result<bool, CommandError> {
+    match word {
+        word if word.eq_ignore_ascii_case(b"on") => Ok(true),
+        word if word.eq_ignore_ascii_case(b"off") => Ok(false),
+        _ => Err(CommandError::Syntax),
+    }
+}
+
+fn client_list(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let mut filter = ClientFilter::default();
+    let mut in_order = None;
+    match args.len() {
+        2 => {}
+        4 if args.get(2).eq_ignore_ascii_case(b"type") => filter.kind = Some(Kind::parse(args.get(3))?),
+        len if len > 3 && args.get(2).eq_ignore_ascii_case(b"id") => {
+            let ids = args.iter_from(3).map(|id| {
+                let id = shards::num::parse_i64(id);
+                // Numbers that no client can have are found nowhere.
+                id.map(|id| id as u64).ok_or_else(|| CommandError::other("ERR Invalid client ID"))
+            });
+            in_order = Some(ids.collect::<Result<Vec<_>, _>>()?);
+            filter.ids = in_order.as_deref().map(sorted);
+        }
+        _ => return Err(CommandError::Syntax),
+    }
+    Ok(Flow::Ask(
+        Question::ClientList(filter),
+        Box::new(move |answers, reply| {
+            let clients = answers.into_iter().map(|answer| match answer {
+                Answer::Clients(lines) => lines,
+                _ => Vec::new(),
+            });
+            let clients: BTreeMap<u64, String> = clients.flatten().collect();
+            let text: String = match in_order {
+                None => clients.into_values().collect(),
+                // As they were asked for, and as often.
+                Some(ids) => ids.iter().filter_map(|id| clients.get(id)).map(String::as_str).collect(),
+            };
+            reply.verbatim("txt", text.as_bytes());
+        }),
+    ))
+}
+
+fn sorted(ids: &[u64]) -> Arc<[u64]> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.into()
+}
+
+fn client_kill(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    // The old form names one address, kills its own connection too, and complains when nobody has it.
+    let old_form = args.len() == 3;
+    let filter = if old_form {
+        let peer = Some(args.get(2).to_vec());
+        ClientFilter { peer, skip_me: false, ..ClientFilter::default() }
+    } else {
+        ClientFilter::parse_kill(args)?
+    };
+    Ok(Flow::Ask(
+        Question::ClientKill(filter),
+        Box::new(move |answers, reply| {
+            let killed = answers.iter().map(|answer| match answer {
+                Answer::Killed(count) => *count,
+                _ => 0,
+            });
+            match killed.sum() {
+                count if !old_form => reply.int(count),
+                0 => reply.error(&CommandError::other("ERR No such client")),
+                _ => reply.ok(),
+            }
+        }),
+    ))
+}
+
+fn client_unblock(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let ending = match args.len() {
+        3 => Ending::Timeout,
+        4 if args.get(3).eq_ignore_ascii_case(b"timeout") => Ending::Timeout,
+        4 if args.get(3).eq_ignore_ascii_case(b"error") => Ending::Error,
+        4 => {
+            let text = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
+            return Err(CommandError::other(text));
+        }
+        _ => {
+            let before = "ERR unknown subcommand or wrong number of arguments for '";
+            return Err(CommandError::quoting(before, args.get(1), "'. Try CLIENT HELP."));
+        }
+    };
+    let id = shards::num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
+    Ok(Flow::Ask(
+        Question::ClientUnblock(ClientId(id as u64), ending),
+        Box::new(|answers, reply| {
+            let is_found = answers.iter().any(|answer| matches!(answer, Answer::Unblocked(true)));
+            reply.int(i64::from(is_found));
+        }),
+    ))
+}
+
+fn client_help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
+    ctx.reply.array(HELP.len());
+    HELP.iter().for_each(|line| ctx.reply.simple(line));
+    Ok(Flow::Done)
+}
+
+const HELP: &[&str] = &[
+    "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CACHING (YES|NO)",
+    "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+    "GETREDIR",
+    "    Return the client ID we are redirecting to when tracking is enabled.",
+    "GETNAME",
+    "    Return the name of the current connection.",
+    "ID",
+    "    Return the ID of the current connection.",
+    "INFO",
+    "    Return information about the current client connection.",
+    "KILL <ip:port>",
+    "    Kill connection made from <ip:port>.",
+    "KILL <option> <value> [<option> <value> [...]]",
+    "    Kill connections. Options are:",
+    "    * ADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made from the specified address",
+    "    * LADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made to specified local address",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      Kill connections by type.",
+    "    * USER <username>",
+    "      Kill connections authenticated by <username>.",
+    "    * SKIPME (YES|NO)",
+    "      Skip killing current connection (default: yes).",
+    "LIST [options ...]",
+    "    Return information about client connections. Options:",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      Return clients of specified type.",
+    "REPLY (ON|OFF|SKIP)",
+    "    Control the replies sent to the current connection.",
+    "SETNAME <name>",
+    "    Assign the name <name> to the current connection.",
+    "SETINFO <option> <value>",
+    "    Set client meta attr. Options are:",
+    "    * LIB-NAME: the client lib name.",
+    "    * LIB-VER: the client lib version.",
+    "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+    "    Unblock the specified blocked client.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Control server assisted client side caching.",
+    "TRACKINGINFO",
+    "    Report tracking status for the current connection.",
+    "NO-EVICT (ON|OFF)",
+    "    Protect current client connection from eviction.",
+    "NO-TOUCH (ON|OFF)",
+    "    Will not touch LRU/LFU stats when this mode is on.",
+    "HELP",
+    "    Prints this help.",
+];
+
+/// What kind of client a connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// An ordinary client.
+    Normal,
+    /// The link to the primary.
+    Primary,
+    /// The link to a replica.
+    Replica,
+    /// A subscriber.
+    Pubsub,
+}
+
+impl Kind {
+    fn of(session: &Session) -> Kind {
+        if session.is_subscribed() { Kind::Pubsub } else { Kind::Normal }
+    }
+
+    fn parse(word: &[u8]) -> Result<Kind, CommandError> {
+        let kinds: [(&[u8], Kind); 5] = [
+            (b"normal", Kind::Normal),
+            (b"slave", Kind::Replica),
+            (b"replica", Kind::Replica),
+            (b"pubsub", Kind::Pubsub),
+            (b"master", Kind::Primary),
+        ];
+        let found = kinds.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
+        found
+            .map(|&(_, kind)| kind)
+            .ok_or_else(|| CommandError::quoting("ERR Unknown client type '", word, "'"))
+    }
+}
+
+/// Which clients are meant; all conditions must hold.
+#[derive(Clone, Debug)]
+pub struct ClientFilter {
+    /// In ascending order.
+    ids: Option<Arc<[u64]>>,
+    kind: Option<Kind>,
+    peer: Option<Vec<u8>>,
+    local: Option<Vec<u8>>,
+    user: Option<Vec<u8>>,
+    /// Leave the asking client alone (CLIENT KILL).
+    pub skip_me: bool,
+}
+
+impl Default for ClientFilter {
+    fn default() -> ClientFilter {
+        ClientFilter { ids: None, kind: None, peer: None, local: None, user: None, skip_me: true }
+    }
+}
+
+impl ClientFilter {
+    fn parse_kill(args: Args<'_>) -> Result<ClientFilter, CommandError> {
+        let mut filter = ClientFilter::default();
+        let mut at = 2;
+        while at < args.len() {
+            if at + 1 >= args.len() {
+                return Err(CommandError::Syntax);
+            }
+            let (option, value) = (args.get(at), args.get(at + 1));
+            match option {
+                option if option.eq_ignore_ascii_case(b"id") => {
+                    let id = shards::num::parse_i64(value)
+                        .ok_or_else(|| CommandError::other("ERR client-id should be greater than 0"))?;
+                    if id < 1 {
+                        return Err(CommandError::other("ERR client-id should be greater than 0"));
+                    }
+                    filter.ids = Some(Arc::from([id as u64]));
+                }
+                option if option.eq_ignore_ascii_case(b"type") => filter.kind = Some(Kind::parse(value)?),
+                option if option.eq_ignore_ascii_case(b"addr") => filter.peer = Some(value.to_vec()),
+                option if option.eq_ignore_ascii_case(b"laddr") => filter.local = Some(value.to_vec()),
+                option if option.eq_ignore_ascii_case(b"user") => {
+                    if value != b"default" {
+                        return Err(CommandError::quoting("ERR No such user '", value, "'"));
+                    }
+                    filter.user = Some(value.to_vec());
+                }
+                option if option.eq_ignore_ascii_case(b"skipme") => {
+                    filter.skip_me = match value {
+                        value if value.eq_ignore_ascii_case(b"yes") => true,
+                        value if value.eq_ignore_ascii_case(b"no") => false,
+                        _ => return Err(CommandError::Syntax),
+                    };
+                }
+                _ => return Err(CommandError::Syntax),
+            }
+            at += 2;
+        }
+        Ok(filter)
+    }
+
+    /// True when the connection is meant.
+    pub fn matches(&self, connection: &Connection) -> bool {
+        let session = &connection.session;
+        self.ids.as_ref().is_none_or(|ids| ids.binary_search(&session.id).is_ok())
+            && self.kind.is_none_or(|kind| kind == Kind::of(session))
+            && self.peer.as_ref().is_none_or(|peer| peer == connection.peer.as_bytes())
+            && self.local.as_ref().is_none_or(|local| local == connection.local.as_bytes())
+            && (self.user.is_none() || session.authenticated)
+    }
+}
+
+impl Connection {
+    /// The connection as a line of CLIENT LIST (Redis: catClientInfoString).
+    pub fn line(&self, now_ms: u64) -> String {
+        let session = &self.session;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let age_s = now_ms.saturating_sub(session.created_ms) / 1000;
+        let idle_s = now_ms.saturating_sub(session.active_ms) / 1000;
+        let subscriptions = |kind| session.subscription_count(kind);
+        let tracking = session.tracking.as_deref();
+        // In Redis's order.
+        let mut flags: String = [
+            (session.is_subscribed(), 'P'),
+            (session.queue.is_some() || session.running.is_some(), 'x'),
+            (self.waiting.is_blocked(), 'b'),
+            (tracking.is_some(), 't'),
+            (tracking.is_some_and(|tracking| tracking.is_redirect_broken), 'R'),
+            (tracking.is_some_and(|tracking| tracking.mode == Mode::Prefixes), 'B'),
+            (self.closing.is_some(), 'c'),
+            (self.is_unix(), 'U'),
+            (session.no_evict, 'e'),
+            (session.no_touch, 'T'),
+        ]
+        .into_iter()
+        .filter_map(|(is_set, letter)| is_set.then_some(letter))
+        .collect();
+        if flags.is_empty() {
+            flags.push('N');
+        }
+        format!(
+            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={flags} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} events=r cmd={} user={} redir={} resp={} lib-name={} lib-ver={}\n",
+            session.id,
+            self.peer,
+            self.local,
+            self.fd_number(),
+            text(&session.name),
+            session.db.0,
+            subscriptions(pubsub::Kind::Channel),
+            subscriptions(pubsub::Kind::Pattern),
+            subscriptions(pubsub::Kind::ShardChannel),
+            session
+                .queue
+                .as_ref()
+                .map(|queue| queue.commands.len())
+                .or(session.running)
+                .map_or(-1, |count| count as i64),
+            self.query.buffered_bytes(),
+            self.query.memory_bytes().saturating_sub(self.query.buffered_bytes()),
+            session.queue.as_ref().map_or(0, |queue| queue.bytes),
+            self.output_bytes(),
+            self.output_bytes(),
+            size_of::<Connection>() + self.memory_bytes(),
+            session.last_command.unwrap_or("NULL"),
+            if session.authenticated { "default" } else { "(superuser)" },
+            redirect_number(session),
+            if session.resp3 { 3 } else { 2 },
+            text(&session.lib_name),
+            text(&session.lib_ver),
+        )
+    }
+}

@@ -1,0 +1,9 @@
+//! What the machine and the system give a process: memory, time, limits, signals, the log. It knows no client.
+
+pub mod allocator;
+pub mod cgroup;
+pub mod clock;
+pub mod log;
+pub mod open_files;
+pub mod signals;
+pub mod sys;

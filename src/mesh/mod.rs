@@ -1,0 +1,800 @@
+//! The only way from one worker to another: batches of hops through bounded queues.
+//!
+//! For each ordered pair of workers there is one single-producer single-consumer queue. All that a worker has for
+//! another in one turn travels as one batch; a batch is woken for at most once, and only if the receiver has
+//! declared itself parked. A full queue does not block: the batch stays with the sender, grows, and makes the sender
+//! stop reading from its clients ([`Mesh::is_congested`]) and making replies for the receiver's
+//! ([`Mesh::has_room_for_replies`]). Whoever is full still takes what the others send, so two full queues cannot wait for
+//! each other.
+//!
+//! Nothing here walks all workers: a sender has a list of those that it holds something for, and a receiver a bit for
+//! each one that has sent something ([`Bell`]). So a turn costs what has come and gone, whatever the number of workers.
+//!
+//! No wake-up is lost. A sender puts its batch into the queue, sets its bit, and only then reads `parked`; a receiver
+//! stores `parked`, and only then reads the bits. These four are sequentially consistent, so they have one order for
+//! all. If the receiver has not seen the bit, its reading came before the setting, hence its storing of `parked` before
+//! the sender's reading of it: the sender sees it and rings. A ring comes too late only while the sender that has taken
+//! `parked` down is not given its core, and not at all only if the kernel lacks memory for it; then the receiver's tick
+//! makes it look. A bit that is seen brings the batch with it (release and acquire), and a receiver keeps it until it
+//! has found the queue empty, so a batch that is left for the next turn is not forgotten.
+//!
+//! Order: the hops of one worker to another arrive in the order in which they were sent. This file must not know
+//! what commands do.
+
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+
+use rtrb::{Consumer, Producer, RingBuffer};
+use shards::args::{ArgValue, Args, Blob, Span};
+use shards::db::DbIndex;
+use shards::reply::Reply;
+use shards::router::slot_move::MoveMessage;
+use shards::shard::Call;
+use shards::slot::{ShardId, SlotId};
+use shards::txn::{Ticket, TxnMessage};
+use shards::watch::ClientId;
+
+use crate::pubsub::OwnedMessage;
+use crate::registry::CommandId;
+use crate::session::inquiry::{Answer, Question};
+use crate::worker::tracking::TrackingHop;
+
+/// Batches that may wait between two workers.
+const QUEUE_BATCHES: usize = 64;
+/// Hops that may wait at a sender before it stops reading from clients. With the batches in the queue this bounds
+/// what two workers can owe each other.
+const WAITING_HOPS_MAX: usize = 8192;
+/// Bytes of commands and messages that may wait at a sender before it stops reading from clients.
+const WAITING_BYTES_MAX: usize = 16 << 20;
+/// Empty batches that a worker keeps for use.
+const SPARE_BATCHES_MAX: usize = 16;
+/// Memory of the empty batches that a worker keeps for use, in bytes: enough for the batches of a dozen usual turns.
+const SPARE_BATCHES_BYTES_MAX: usize = 1 << 20;
+/// What an empty batch for another worker may keep from one cron to the next, in bytes. There are as many as pairs of
+/// workers.
+const EMPTY_BATCH_BYTES_MAX: usize = 16 << 10;
+/// A batch with so many bytes of replies is full: the commands of its receiver wait for the next turn
+/// ([`Mesh::has_room_for_replies`]). So a turn copies a megabyte of replies for another worker and one reply more, which
+/// takes some hundred microseconds, and the receiver's turn is not held up by a batch for longer.
+const REPLY_BATCH_BYTES_MAX: usize = 1 << 20;
+/// Batches wait with the sender while those in the queue have so many bytes, of commands and of replies: with what waits
+/// at the sender this bounds what two workers can owe each other, and what a receiver takes in one turn.
+const QUEUE_BYTES_MAX: usize = 4 << 20;
+/// Workers at most, as `shards` allows.
+const WORKERS_MAX: usize = 1024;
+/// Words with a bit for each of them.
+const WORKER_WORDS: usize = WORKERS_MAX / u64::BITS as usize;
+
+/// A hop: what one worker asks of another, or answers.
+pub enum Hop {
+    /// Run a command on your shard and send its reply for this ticket.
+    Command(RemoteCommand),
+    /// The reply for a ticket: so many bytes and blobs of the batch's replies.
+    Reply {
+        /// Whose reply it is.
+        ticket: Ticket,
+        /// End of its bytes in the batch's replies.
+        end: usize,
+        /// End of its blobs in the batch's replies.
+        blobs_end: usize,
+    },
+    /// A transaction's message.
+    Txn(Box<TxnMessage>),
+    /// About a slot that changes hands.
+    Move(MoveMessage),
+    /// A question to the worker; the answer is for this ticket.
+    Ask(Ticket, Box<Question>),
+    /// An answer.
+    Answer(Ticket, Box<Answer>),
+    /// Put this published message in order, and send the number of its receivers for this ticket.
+    Publish(Ticket, Arc<OwnedMessage>),
+    /// A published message for your subscribers. Under a number its sequencer wants to know how many they are.
+    Deliver(Option<u64>, Arc<OwnedMessage>),
+    /// The message that you have sent under this number has so many receivers here.
+    Delivered(u64, usize),
+    /// The message of this ticket has so many receivers in all.
+    Published(Ticket, usize),
+    /// About clients that keep copies.
+    Tracking(Box<TrackingHop>),
+    /// Large replies of your shard for this connection of mine are on their way to its client.
+    Taken(TakenReplies),
+    /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
+    MakeRoom,
+}
+
+/// What a worker says of the large replies that another shard has made for one of its connections
+/// ([`shards::txn::credit`]).
+#[derive(Clone, Copy, Debug)]
+pub struct TakenReplies {
+    /// The connection.
+    pub connection: u32,
+    /// Bytes of these replies.
+    pub bytes: usize,
+    /// The client has gone: what waits for it need not run.
+    pub is_gone: bool,
+}
+
+/// A command in a batch. Its arguments lie in the batch's arrays, from the end of the command before it.
+#[derive(Clone, Copy)]
+pub struct RemoteCommand {
+    /// Where the reply goes.
+    pub ticket: Ticket,
+    /// Which command.
+    pub command: CommandId,
+    /// The client's database.
+    pub db: DbIndex,
+    /// The slot of its only key, when it has one.
+    pub slot: Option<SlotId>,
+    /// The client speaks RESP3.
+    pub resp3: bool,
+    /// The client that sent it.
+    pub client: ClientId,
+    /// False under CLIENT NO-TOUCH.
+    pub touch: bool,
+    /// The client keeps copies of what the command reads.
+    pub is_cached: bool,
+    spans_end: u32,
+    bytes_end: u32,
+    blobs_end: u32,
+}
+
+/// What a worker has for another in one turn.
+#[derive(Default)]
+pub struct Batch {
+    hops: Vec<Hop>,
+    spans: Vec<Span>,
+    bytes: Vec<u8>,
+    blobs: Vec<Blob>,
+    replies: Reply,
+    /// Bytes that hops and big arguments hold beside the batch.
+    held_bytes: usize,
+}
+
+/// What [`Batch::take`] hands out, one after the other.
+pub enum Delivery<'a> {
+    /// Run this command.
+    Command(RemoteCommand, Args<'a>),
+    /// Deliver this reply.
+    Reply(Ticket, &'a [u8], &'a [(usize, Blob)]),
+    /// Anything else.
+    Other(Hop),
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.hops.is_empty()
+    }
+
+    /// So much waits that clients should not be read from.
+    fn is_too_much(&self) -> bool {
+        self.hops.len() > WAITING_HOPS_MAX || self.bytes.len() + self.held_bytes > WAITING_BYTES_MAX
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.hops.capacity() * size_of::<Hop>()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.bytes.capacity()
+            + self.blobs.capacity() * size_of::<Blob>()
+            + self.replies.memory_bytes()
+    }
+
+    /// Bytes that it carries: of commands, messages and replies, those of big values included.
+    fn carried_bytes(&self) -> usize {
+        self.bytes.len() + self.held_bytes + self.replies.total_len()
+    }
+
+    /// Hands out the content in order and leaves the batch empty.
+    pub fn take(&mut self, mut deliver: impl FnMut(Delivery<'_>)) {
+        let (mut span, mut byte, mut blob) = (0, 0, 0);
+        let (mut reply_byte, mut reply_blob) = (0, 0);
+        for hop in self.hops.drain(..) {
+            match hop {
+                Hop::Command(remote) => {
+                    let spans = &self.spans[span..remote.spans_end as usize];
+                    let bytes = &self.bytes[byte..remote.bytes_end as usize];
+                    let blobs = &self.blobs[blob..remote.blobs_end as usize];
+                    span = remote.spans_end as usize;
+                    byte = remote.bytes_end as usize;
+                    blob = remote.blobs_end as usize;
+                    deliver(Delivery::Command(remote, Args::new(bytes, spans, blobs)));
+                }
+                Hop::Reply { ticket, end, blobs_end } => {
+                    let bytes = &self.replies.bytes()[reply_byte..end];
+                    let blobs = &self.replies.blobs()[reply_blob..blobs_end];
+                    let relative: Vec<(usize, Blob)>;
+                    let blobs = if blobs.is_empty() {
+                        blobs
+                    } else {
+                        let moved = |(at, blob): &(usize, Blob)| (at - reply_byte, Blob::clone(blob));
+                        relative = blobs.iter().map(moved).collect();
+                        &relative
+                    };
+                    deliver(Delivery::Reply(ticket, bytes, blobs));
+                    reply_byte = end;
+                    reply_blob = blobs_end;
+                }
+                other => deliver(Delivery::Other(other)),
+            }
+        }
+        self.spans.clear();
+        self.bytes.clear();
+        self.blobs.clear();
+        self.replies.clear();
+        self.held_bytes = 0;
+    }
+}
+
+/// Where one worker is told that something has come. The only shared state of the mesh besides the queues; each has
+/// cache lines of its own, and with up to 448 workers a sender touches one of them.
+#[repr(align(128))]
+struct Bell {
+    /// True while the worker sleeps or is about to.
+    parked: AtomicBool,
+    /// The worker's ring; -1 until it exists.
+    ring: AtomicI32,
+    /// A bit for each worker that has sent a batch since this one looked.
+    arrivals: [AtomicU64; WORKER_WORDS],
+}
+
+/// One worker's end of the mesh. One per worker.
+pub struct Mesh {
+    me: ShardId,
+    peers: Vec<Peer>,
+    bells: Arc<[Bell]>,
+    #[expect(clippy::vec_box, reason = "batches travel boxed: a queue's slot is a pointer")]
+    spare: Vec<Box<Batch>>,
+    /// Their memory, in bytes.
+    spare_bytes: usize,
+    /// The peers that something waits for, each once; with room for all of them.
+    sending: Vec<ShardId>,
+    /// How many of those have too much waiting.
+    congested: usize,
+    /// A bit for each peer whose queue has not been found empty since its arrival was seen.
+    inboxes: [u64; WORKER_WORDS],
+}
+
+/// What leads to and from one other worker. The element for the worker itself stays unused.
+struct Peer {
+    to: Producer<Box<Batch>>,
+    from: Consumer<Box<Batch>>,
+    /// What the current turn, or a full queue, holds back.
+    waiting: Box<Batch>,
+    /// It is too much: clients should not be read from.
+    is_congested: bool,
+    /// What the batches carry that were put into the queue, in bytes; the last ones of them are in it still.
+    queued: VecDeque<usize>,
+    queued_bytes: usize,
+}
+
+impl Peer {
+    /// True when the queue takes no batch now.
+    fn is_full(&mut self) -> bool {
+        let in_queue = QUEUE_BATCHES - self.to.slots();
+        while self.queued.len() > in_queue {
+            self.queued_bytes -= self.queued.pop_front().unwrap_or(0);
+        }
+        in_queue == QUEUE_BATCHES || self.queued_bytes >= QUEUE_BYTES_MAX
+    }
+}
+
+/// The word and the bit of a worker.
+fn bit_of(worker: ShardId) -> (usize, u64) {
+    (worker.index() / u64::BITS as usize, 1 << (worker.index() % u64::BITS as usize))
+}
+
+impl Mesh {
+    /// The ends of a mesh of `count` workers, in the order of their numbers.
+    pub fn new(count: usize) -> Vec<Mesh> {
+        assert!(count <= WORKERS_MAX, "the configuration allows no more");
+        let bell = |_| Bell {
+            parked: AtomicBool::new(false),
+            ring: AtomicI32::new(-1),
+            arrivals: std::array::from_fn(|_| AtomicU64::new(0)),
+        };
+        let bells: Arc<[Bell]> = (0..count).map(bell).collect();
+        let mut producers: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
+        let mut consumers: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
+        for from in &mut producers {
+            for to in &mut consumers {
+                let (producer, consumer) = RingBuffer::new(QUEUE_BATCHES);
+                from.push(producer);
+                to.push(consumer);
+            }
+        }
+        let ends = producers.into_iter().zip(consumers).enumerate();
+        ends.map(|(me, (to, from))| Mesh {
+            me: ShardId(me as u16),
+            peers: to
+                .into_iter()
+                .zip(from)
+                .map(|(to, from)| Peer {
+                    to,
+                    from,
+                    waiting: Box::default(),
+                    is_congested: false,
+                    queued: VecDeque::new(),
+                    queued_bytes: 0,
+                })
+                .collect(),
+            bells: Arc::clone(&bells),
+            spare: Vec::new(),
+            spare_bytes: 0,
+            sending: Vec::with_capacity(count),
+            congested: 0,
+            inboxes: [0; WORKER_WORDS],
+        })
+        .collect()
+    }
+
+    /// The number of workers.
+    pub fn workers(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// This worker.
+    pub fn me(&self) -> ShardId {
+        self.me
+    }
+
+    /// Tells the others where to ring.
+    pub fn set_ring(&self, ring: RawFd) {
+        self.bells[self.me.index()].ring.store(ring, Ordering::Release);
+    }
+
+    /// Sends a command to the shard that owns its keys. The arguments are copied once. Returns their bytes, those of big
+    /// ones included.
+    #[inline]
+    pub fn command(&mut self, to: ShardId, mut remote: RemoteCommand, args: Args<'_>) -> usize {
+        let batch = &mut self.peers[to.index()].waiting;
+        let mut blob_bytes = 0;
+        let (byte_base, blob_base) = (batch.bytes_end(), batch.blobs_end());
+        for index in 0..args.len() {
+            match args.value(index) {
+                ArgValue::Bytes(bytes) => {
+                    batch.spans.push(Span::new(batch.bytes.len() - byte_base, bytes.len()));
+                    batch.bytes.extend_from_slice(bytes);
+                }
+                ArgValue::Blob(blob) => {
+                    batch.spans.push(Span::blob(batch.blobs.len() - blob_base, blob.len()));
+                    batch.blobs.push(Blob::clone(blob));
+                    blob_bytes += blob.len();
+                }
+            }
+        }
+        batch.held_bytes += blob_bytes;
+        remote.spans_end = batch.spans.len() as u32;
+        remote.bytes_end = batch.bytes.len() as u32;
+        remote.blobs_end = batch.blobs.len() as u32;
+        let bytes = batch.bytes.len() - byte_base + blob_bytes;
+        self.push(to, Hop::Command(remote));
+        bytes
+    }
+
+    /// True while this turn may make replies for another worker.
+    #[inline]
+    pub fn has_room_for_replies(&self, to: ShardId) -> bool {
+        self.peers[to.index()].waiting.replies.total_len() < REPLY_BATCH_BYTES_MAX
+    }
+
+    /// Writes the reply for a ticket of another worker.
+    #[inline]
+    pub fn reply<R>(&mut self, ticket: Ticket, resp3: bool, write: impl FnOnce(&mut Reply) -> R) -> R {
+        let batch = &mut self.peers[ticket.worker.index()].waiting;
+        batch.replies.set_resp3(resp3);
+        let result = write(&mut batch.replies);
+        let (end, blobs_end) = (batch.replies.bytes().len(), batch.replies.blobs().len());
+        self.push(ticket.worker, Hop::Reply { ticket, end, blobs_end });
+        result
+    }
+
+    /// The buffer in which [`Mesh::end_reply`] closes a reply for a ticket of worker `to`.
+    #[inline]
+    pub fn reply_buffer(&mut self, to: ShardId, resp3: bool) -> &mut Reply {
+        let replies = &mut self.peers[to.index()].waiting.replies;
+        replies.set_resp3(resp3);
+        replies
+    }
+
+    /// What was written to [`Mesh::reply_buffer`] since the last reply is the reply for this ticket.
+    #[inline]
+    pub fn end_reply(&mut self, ticket: Ticket) {
+        self.reply(ticket, false, |_| ());
+    }
+
+    /// Sends anything else.
+    pub fn send(&mut self, to: ShardId, hop: Hop) {
+        self.push(to, hop);
+    }
+
+    /// The same for a hop that holds so many bytes.
+    pub fn send_sized(&mut self, to: ShardId, hop: Hop, held_bytes: usize) {
+        self.peers[to.index()].waiting.held_bytes += held_bytes;
+        self.send(to, hop);
+    }
+
+    /// Every hop goes this way, when all that belongs to it is in the batch.
+    #[inline]
+    fn push(&mut self, to: ShardId, hop: Hop) {
+        let peer = &mut self.peers[to.index()];
+        if peer.waiting.is_empty() {
+            self.sending.push(to);
+        }
+        peer.waiting.hops.push(hop);
+        if peer.waiting.is_too_much() && !peer.is_congested {
+            peer.is_congested = true;
+            self.congested += 1;
+        }
+    }
+
+    /// True when so much waits for another worker that clients should not be read from.
+    #[inline]
+    pub fn is_congested(&self) -> bool {
+        self.congested > 0
+    }
+
+    /// Puts this turn's batches into the queues and wakes those who sleep, by their rings.
+    pub fn flush(&mut self, mut wake: impl FnMut(RawFd)) {
+        let mut sending = std::mem::take(&mut self.sending);
+        sending.retain(|&to| !self.put(to, &mut wake));
+        self.sending = sending;
+    }
+
+    /// Puts what waits for a worker into its queue; false when that is full.
+    fn put(&mut self, to: ShardId, wake: &mut impl FnMut(RawFd)) -> bool {
+        let peer = &mut self.peers[to.index()];
+        if peer.is_full() {
+            return false;
+        }
+        let empty = self.take_spare();
+        let peer = &mut self.peers[to.index()];
+        let full = std::mem::replace(&mut peer.waiting, empty);
+        let carried_bytes = full.carried_bytes();
+        peer.queued.push_back(carried_bytes);
+        peer.queued_bytes += carried_bytes;
+        // Not full, as asked above: this worker is the only producer.
+        let pushed = peer.to.push(full);
+        debug_assert!(pushed.is_ok());
+        self.congested -= usize::from(std::mem::take(&mut peer.is_congested));
+        let bell = &self.bells[to.index()];
+        let (word, bit) = bit_of(self.me);
+        bell.arrivals[word].fetch_or(bit, Ordering::SeqCst);
+        if bell.parked.load(Ordering::SeqCst) && bell.parked.swap(false, Ordering::AcqRel) {
+            wake(bell.ring.load(Ordering::Acquire));
+        }
+        true
+    }
+
+    fn take_spare(&mut self) -> Box<Batch> {
+        let Some(batch) = self.spare.pop() else { return Box::default() };
+        self.spare_bytes -= batch.memory_bytes();
+        batch
+    }
+
+    /// True while a batch could not be delivered because its queue is full.
+    pub fn has_waiting(&self) -> bool {
+        !self.sending.is_empty()
+    }
+
+    /// Looks who has sent something since the last time.
+    pub fn see_arrivals(&mut self) {
+        let arrivals = &self.bells[self.me.index()].arrivals;
+        for (inboxes, arrivals) in self.inboxes[..self.peers.len().div_ceil(64)].iter_mut().zip(arrivals) {
+            // Nearly always nobody has, and then the cache line stays shared.
+            if arrivals.load(Ordering::Relaxed) != 0 {
+                *inboxes |= arrivals.swap(0, Ordering::Acquire);
+            }
+        }
+    }
+
+    /// The first worker from number `from` on whose queue may have something, as of [`Mesh::see_arrivals`].
+    pub fn next_inbox(&self, from: usize) -> Option<ShardId> {
+        let mut unseen = u64::MAX << (from % 64);
+        for word in from / 64..self.peers.len().div_ceil(64) {
+            let found = self.inboxes[word] & unseen;
+            if found != 0 {
+                return Some(ShardId((word * 64) as u16 + found.trailing_zeros() as u16));
+            }
+            unseen = u64::MAX;
+        }
+        None
+    }
+
+    /// The next batch of worker `from`.
+    pub fn next_batch(&mut self, from: ShardId) -> Option<Box<Batch>> {
+        let batch = self.peers[from.index()].from.pop().ok();
+        if batch.is_none() {
+            let (word, bit) = bit_of(from);
+            self.inboxes[word] &= !bit;
+        }
+        batch
+    }
+
+    /// True when another worker has sent something.
+    pub fn has_inbox(&self) -> bool {
+        let arrivals = &self.bells[self.me.index()].arrivals;
+        let words = self.inboxes[..self.peers.len().div_ceil(64)].iter().zip(arrivals);
+        words.fold(0, |any, (inboxes, arrivals)| any | inboxes | arrivals.load(Ordering::SeqCst)) != 0
+    }
+
+    /// Gives back memory that a large turn has needed.
+    pub fn trim(&mut self) {
+        for peer in &mut self.peers {
+            if peer.waiting.is_empty() && peer.waiting.memory_bytes() > EMPTY_BATCH_BYTES_MAX {
+                *peer.waiting = Batch::default();
+            }
+        }
+    }
+
+    /// Keeps an emptied batch for use.
+    pub fn recycle(&mut self, batch: Box<Batch>) {
+        let bytes = batch.memory_bytes();
+        if self.spare.len() < SPARE_BATCHES_MAX && self.spare_bytes + bytes <= SPARE_BATCHES_BYTES_MAX {
+            self.spare_bytes += bytes;
+            self.spare.push(batch);
+        }
+    }
+
+    /// Declares that this worker is going to sleep. Returns false when something has come meanwhile: then it must
+    /// not sleep.
+    pub fn park(&mut self) -> bool {
+        self.bells[self.me.index()].parked.store(true, Ordering::SeqCst);
+        if self.has_inbox() {
+            self.unpark();
+            return false;
+        }
+        true
+    }
+
+    /// The worker is awake.
+    pub fn unpark(&mut self) {
+        self.bells[self.me.index()].parked.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Batch {
+    fn bytes_end(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn blobs_end(&self) -> usize {
+        self.blobs.len()
+    }
+}
+
+impl RemoteCommand {
+    /// A hop that runs `call`, whose arguments go with it ([`Mesh::command`]).
+    pub fn new(ticket: Ticket, command: CommandId, call: &Call<'_>, resp3: bool) -> RemoteCommand {
+        let &Call { db, slot, client, touch, cached_at, .. } = call;
+        RemoteCommand {
+            ticket,
+            command,
+            db,
+            slot,
+            resp3,
+            client,
+            touch,
+            is_cached: cached_at.is_some(),
+            spans_end: 0,
+            bytes_end: 0,
+            blobs_end: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    const TICKET: Ticket = Ticket { worker: ShardId(0), connection: 0, seq: 0 };
+
+    /// A worker that waits for longer has missed a wake-up. Far more than a loaded machine takes.
+    const WAKE_TIMEOUT: Duration = Duration::from_secs(60);
+
+    fn message(number: usize) -> Hop {
+        Hop::Delivered(number as u64, 0)
+    }
+
+    /// What has come from a worker, by its numbers.
+    fn taken(mesh: &mut Mesh, from: ShardId) -> Option<Vec<usize>> {
+        let mut batch = mesh.next_batch(from)?;
+        let mut numbers = Vec::new();
+        batch.take(|delivery| match delivery {
+            Delivery::Other(Hop::Delivered(number, _)) => numbers.push(number as usize),
+            _ => panic!("nothing else was sent"),
+        });
+        Some(numbers)
+    }
+
+    fn silent(_ring: RawFd) {
+        panic!("nobody sleeps");
+    }
+
+    #[test]
+    fn only_workers_that_have_sent_something_are_looked_at() {
+        let mut ends = Mesh::new(130);
+        for sender in [3, 64, 129] {
+            ends[sender].send(ShardId(1), message(sender));
+            assert!(ends[sender].has_waiting());
+            ends[sender].flush(silent);
+            assert!(!ends[sender].has_waiting());
+        }
+        assert!(ends[1].has_inbox() && !ends[2].has_inbox() && !ends[1].park());
+        ends[1].see_arrivals();
+        let (mut next, mut found) = (0, Vec::new());
+        while let Some(from) = ends[1].next_inbox(next) {
+            next = from.index() + 1;
+            found.push(from.index());
+            assert_eq!(taken(&mut ends[1], from), Some(vec![from.index()]));
+        }
+        assert_eq!(found, [3, 64, 129]);
+        // Each is looked at until nothing has been found.
+        for from in [3, 64, 129] {
+            assert!(ends[1].has_inbox());
+            assert_eq!(ends[1].next_inbox(0), Some(ShardId(from)));
+            assert_eq!(taken(&mut ends[1], ShardId(from)), None);
+        }
+        assert!(!ends[1].has_inbox() && ends[1].next_inbox(0).is_none() && ends[1].park());
+    }
+
+    #[test]
+    fn a_full_queue_keeps_its_batch_back_and_congests_until_it_has_gone() {
+        let mut ends = Mesh::new(3);
+        for number in 0..QUEUE_BATCHES {
+            ends[0].send(ShardId(1), message(number));
+            ends[0].flush(silent);
+        }
+        for number in 0..=WAITING_HOPS_MAX {
+            assert!(!ends[0].is_congested());
+            ends[0].send(ShardId(1), message(QUEUE_BATCHES + number));
+        }
+        ends[0].send(ShardId(2), message(7));
+        ends[0].flush(silent);
+        assert!(ends[0].is_congested() && ends[0].has_waiting());
+        ends[2].see_arrivals();
+        assert_eq!(taken(&mut ends[2], ShardId(0)), Some(vec![7]));
+        ends[1].see_arrivals();
+        assert_eq!(taken(&mut ends[1], ShardId(0)), Some(vec![0]));
+        ends[0].flush(silent);
+        assert!(!ends[0].is_congested() && !ends[0].has_waiting());
+        let rest: Vec<usize> = std::iter::from_fn(|| taken(&mut ends[1], ShardId(0))).flatten().collect();
+        assert!(rest.into_iter().eq(1..=QUEUE_BATCHES + WAITING_HOPS_MAX));
+    }
+
+    #[test]
+    fn bytes_that_a_hop_holds_congest_too() {
+        let mut ends = Mesh::new(2);
+        ends[0].send_sized(ShardId(1), message(0), WAITING_BYTES_MAX);
+        assert!(!ends[0].is_congested());
+        ends[0].send_sized(ShardId(1), message(1), 1);
+        assert!(ends[0].is_congested());
+        ends[0].flush(silent);
+        assert!(!ends[0].is_congested());
+    }
+
+    #[test]
+    fn the_one_who_sends_to_a_sleeper_rings_and_nobody_else() {
+        let mut ends = Mesh::new(3);
+        ends[1].set_ring(41);
+        assert!(ends[1].park());
+        let mut rings = Vec::new();
+        for sender in [0, 2] {
+            ends[sender].send(ShardId(1), message(0));
+            ends[sender].flush(|ring| rings.push(ring));
+        }
+        assert_eq!(rings, [41]);
+    }
+
+    /// One worker of the stress test: passes each number on, with one life less, to a worker that follows from it, and
+    /// sleeps by the mesh's protocol whenever it has nothing to do. Only the others wake it.
+    fn pass_numbers_on(mut mesh: Mesh, bells: &[Sender<()>], alarm: &Receiver<()>, left: &AtomicU64) {
+        let (me, workers) = (mesh.me().index(), mesh.workers());
+        let (mut sent, mut seen) = (vec![0; workers], vec![0; workers]);
+        let ring = |worker: usize| {
+            // Who has ended already needs no bell.
+            let _ = bells[worker].send(());
+        };
+        let mut todo = VecDeque::from([2_000; 3]);
+        loop {
+            mesh.see_arrivals();
+            let mut next = 0;
+            while let Some(from) = mesh.next_inbox(next) {
+                next = from.index() + 1;
+                for number in taken(&mut mesh, from).unwrap_or_default() {
+                    // The low bits count what has been sent to us: none is lost, none overtakes another.
+                    assert_eq!(number & 0xf_ffff, seen[from.index()], "from {from:?} to {me}");
+                    seen[from.index()] += 1;
+                    todo.push_back(number >> 20);
+                }
+            }
+            while let Some(life) = todo.pop_front() {
+                if life == 0 {
+                    left.fetch_sub(1, Ordering::SeqCst);
+                    (0..workers).for_each(ring);
+                    continue;
+                }
+                let to = (me + 1 + life % (workers - 1)) % workers;
+                mesh.send(ShardId(to as u16), message((life - 1) << 20 | sent[to]));
+                sent[to] += 1;
+            }
+            mesh.flush(|fd| ring(fd as usize));
+            if left.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            if !mesh.has_waiting() && mesh.park() {
+                alarm.recv_timeout(WAKE_TIMEOUT).unwrap_or_else(|_| panic!("worker {me} was never woken"));
+                mesh.unpark();
+            }
+        }
+    }
+
+    #[test]
+    fn no_batch_is_lost_and_no_sleeper_forgotten() {
+        for workers in [2, 3, 5] {
+            let (bells, alarms): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
+            let left = AtomicU64::new(3 * workers as u64);
+            let ends = Mesh::new(workers);
+            ends.iter().for_each(|mesh| mesh.set_ring(mesh.me().0.into()));
+            std::thread::scope(|scope| {
+                for (mesh, alarm) in ends.into_iter().zip(alarms) {
+                    let (bells, left) = (bells.clone(), &left);
+                    scope.spawn(move || pass_numbers_on(mesh, &bells, &alarm, left));
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn empty_batches_are_kept_by_their_memory_and_not_by_what_was_in_them() {
+        let mut mesh = Mesh::new(1).remove(0);
+        let with_memory = |bytes: usize| {
+            let mut batch = Box::<Batch>::default();
+            batch.replies.raw(&vec![b'x'; bytes]);
+            batch.take(|_| ());
+            batch
+        };
+        mesh.recycle(with_memory(SPARE_BATCHES_BYTES_MAX + 1));
+        assert!(mesh.spare.is_empty());
+        for _ in 0..2 * SPARE_BATCHES_MAX {
+            mesh.recycle(with_memory(SPARE_BATCHES_BYTES_MAX / 4));
+        }
+        let bytes: usize = mesh.spare.iter().map(|batch| batch.memory_bytes()).sum();
+        assert_eq!((mesh.spare.len(), mesh.spare_bytes), (4, bytes));
+        while !mesh.spare.is_empty() {
+            mesh.take_spare();
+        }
+        assert_eq!(mesh.spare_bytes, 0);
+    }
+
+    #[test]
+    fn a_receiver_that_takes_nothing_is_sent_a_bounded_number_of_bytes_and_then_the_rest_in_order() {
+        let mut ends = Mesh::new(2);
+        let (mut to, mut from) = (ends.remove(1), ends.remove(0));
+        let reply = vec![b'x'; QUEUE_BYTES_MAX / 4];
+        let mut made = 0;
+        for _ in 0..20 {
+            while to.has_room_for_replies(ShardId(0)) {
+                to.reply(Ticket { seq: made, ..TICKET }, false, |out| out.raw(&reply));
+                made += 1;
+            }
+            to.flush(silent);
+        }
+        assert!(to.has_waiting() && !to.has_room_for_replies(ShardId(0)));
+        assert!(made as usize * reply.len() <= QUEUE_BYTES_MAX + 2 * REPLY_BATCH_BYTES_MAX, "{made} replies");
+        let mut taken = 0;
+        while let Some(mut batch) = from.next_batch(ShardId(1)) {
+            batch.take(|delivery| {
+                let Delivery::Reply(ticket, bytes, _) = delivery else { panic!("a reply was sent") };
+                assert_eq!((ticket.seq, bytes.len()), (taken, reply.len()));
+                taken += 1;
+            });
+            to.flush(silent);
+        }
+        assert_eq!(taken, made);
+    }
+}

@@ -1,0 +1,363 @@
+//! Workers whose turn does not come, for the log.
+//!
+//! Each worker counts its turns where the main thread can read it ([`Heart`], a store or two a turn, no clock). The main
+//! thread looks at the counts now and then ([`Watchdog::look`]), and a worker whose count stands still for a second is
+//! reported once, with what its thread is doing, and once more when its turn has come. A look that itself comes late
+//! proves nothing: the process was stopped, or the whole machine is short of time. It is said as that, and the time until
+//! then does not count. This file must not know what happens in a turn, nor who waits for signals.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use shards::slot::ShardId;
+
+use crate::host::clock;
+use crate::host::sys;
+use crate::metrics::turns::LATE;
+
+/// The time between two looks, when all is well.
+const LOOK_PERIOD: Duration = LATE;
+/// The same, when a count stands still.
+const CLOSE_LOOK_PERIOD: Duration = Duration::from_millis(250);
+/// A look that comes later than this was not on time.
+const LOOK_LATE: Duration = Duration::from_millis(250);
+/// A process that has stood still is spoken of once in this time at most: on a loaded machine it may do so for hours.
+const STANDSTILL_PERIOD: Duration = Duration::from_secs(60);
+
+/// What the threads of all workers do.
+pub struct Pulses(Vec<Pulse>);
+
+/// What one worker's thread does, on cache lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Pulse {
+    /// Grows with each turn; odd in a turn, even while the worker sleeps in its ring.
+    count: AtomicU64,
+    /// The thread's number, 0 before it runs.
+    thread: AtomicI32,
+}
+
+impl Pulses {
+    /// For so many workers.
+    pub fn new(workers: usize) -> Pulses {
+        Pulses((0..workers).map(|_| Pulse::default()).collect())
+    }
+
+    /// A worker's own end, made on its thread.
+    pub(crate) fn heart(&'static self, worker: ShardId) -> Heart {
+        let pulse = &self.0[worker.index()];
+        pulse.thread.store(sys::thread_id(), Ordering::Relaxed);
+        Heart { pulse, count: 0 }
+    }
+}
+
+/// With it a worker shows that it gets its turns.
+pub(crate) struct Heart {
+    pulse: &'static Pulse,
+    count: u64,
+}
+
+impl Heart {
+    /// A turn begins.
+    #[inline]
+    pub(crate) fn wake(&mut self) {
+        self.count = (self.count + 1) | 1;
+        self.pulse.count.store(self.count, Ordering::Relaxed);
+    }
+
+    /// The worker goes to sleep.
+    #[inline]
+    pub(crate) fn sleep(&mut self) {
+        self.count += 1;
+        self.pulse.count.store(self.count, Ordering::Relaxed);
+    }
+}
+
+/// The time that a thread has run, and that it has waited for a processor, since its start.
+#[derive(Clone, Copy, Debug, Default)]
+struct CpuUse {
+    ran: Duration,
+    waited: Duration,
+}
+
+/// What keeps a worker from its turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Cause {
+    Busy,
+    NoProcessor,
+    BlockedInTurn,
+    Asleep,
+}
+
+/// What there is to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Event {
+    /// A worker has had no turn for so long.
+    Late(usize, Duration, Cause),
+    /// It has had one again, after so long.
+    Back(usize, Duration),
+    /// The main thread itself was not run for so long.
+    Standstill(Duration),
+}
+
+/// What was seen of one worker.
+struct Seen {
+    count: u64,
+    /// The first look that has seen this count.
+    since: Instant,
+    /// The thread's use of the processor at the first look that saw the count again.
+    standing: Option<CpuUse>,
+    is_reported: bool,
+}
+
+/// The main thread's end. One per process.
+pub struct Watchdog {
+    pulses: &'static Pulses,
+    cpu_use: fn(i32) -> CpuUse,
+    seen: Vec<Seen>,
+    /// When the next look is due.
+    due: Instant,
+    standstill_said: Option<Instant>,
+}
+
+impl Watchdog {
+    /// Watches from now on. All workers should be running.
+    pub fn new(pulses: &'static Pulses) -> Watchdog {
+        Watchdog::at(pulses, clock::moment(), cpu_use)
+    }
+
+    fn at(pulses: &'static Pulses, now: Instant, cpu_use: fn(i32) -> CpuUse) -> Watchdog {
+        let seen = |pulse: &Pulse| Seen::new(pulse.count.load(Ordering::Relaxed), now);
+        let seen = pulses.0.iter().map(seen).collect();
+        Watchdog { pulses, cpu_use, seen, due: now + LOOK_PERIOD, standstill_said: None }
+    }
+
+    /// Looks at all workers and logs what there is to say. Returns after how long to call again; a call before that does
+    /// no harm.
+    pub fn look(&mut self) -> Duration {
+        let now = clock::moment();
+        for event in self.examine(now) {
+            log::warn!("{event}");
+        }
+        self.due.saturating_duration_since(now)
+    }
+
+    fn examine(&mut self, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        if now < self.due {
+            return events;
+        }
+        let overdue = now - self.due;
+        let on_time = overdue <= LOOK_LATE;
+        let is_silent = self.standstill_said.is_some_and(|said| now - said < STANDSTILL_PERIOD);
+        if overdue > LATE && !is_silent {
+            events.push(Event::Standstill(overdue));
+            self.standstill_said = Some(now);
+        }
+        let mut all_well = true;
+        for (worker, (pulse, seen)) in self.pulses.0.iter().zip(&mut self.seen).enumerate() {
+            let count = pulse.count.load(Ordering::Relaxed);
+            if count != seen.count {
+                if seen.is_reported {
+                    events.push(Event::Back(worker, now - seen.since));
+                }
+                *seen = Seen::new(count, now);
+                continue;
+            }
+            all_well = false;
+            if !on_time && !seen.is_reported {
+                *seen = Seen::new(count, now);
+                continue;
+            }
+            let used = (self.cpu_use)(pulse.thread.load(Ordering::Relaxed));
+            match seen.standing {
+                // One look more, in which the main thread has run, so that the worker could have.
+                None => seen.standing = Some(used),
+                Some(before) if !seen.is_reported && now - seen.since >= LATE => {
+                    seen.is_reported = true;
+                    events.push(Event::Late(worker, now - seen.since, Cause::of(count, before, used)));
+                }
+                Some(_) => {}
+            }
+        }
+        self.due = now + if all_well { LOOK_PERIOD } else { CLOSE_LOOK_PERIOD };
+        events
+    }
+}
+
+impl Seen {
+    fn new(count: u64, since: Instant) -> Seen {
+        Seen { count, since, standing: None, is_reported: false }
+    }
+}
+
+impl Cause {
+    /// By the thread's use of the processor between two looks, and the worker's count.
+    fn of(count: u64, before: CpuUse, after: CpuUse) -> Cause {
+        let ran = after.ran.saturating_sub(before.ran);
+        let waited = after.waited.saturating_sub(before.waited);
+        let longest = CLOSE_LOOK_PERIOD / 2;
+        match count % 2 {
+            _ if waited > longest => Cause::NoProcessor,
+            0 => Cause::Asleep,
+            _ if ran > longest => Cause::Busy,
+            _ => Cause::BlockedInTurn,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Cause::Busy => "it is busy with one long turn",
+            Cause::NoProcessor => "its thread waits for a processor that others use",
+            Cause::BlockedInTurn => "it neither runs nor waits for a processor, in the middle of a turn",
+            Cause::Asleep => "it sleeps although its timer is over",
+        })
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Late(worker, time, cause) => {
+                write!(f, "Worker {worker} has not had a turn for {} ms: {cause}", time.as_millis())
+            }
+            Event::Back(worker, time) => {
+                write!(f, "Worker {worker} has turns again, after about {} ms", time.as_millis())
+            }
+            Event::Standstill(time) => {
+                let ms = time.as_millis();
+                write!(
+                    f,
+                    "The process stood still for at least {ms} ms: it was suspended, or got no processor"
+                )
+            }
+        }
+    }
+}
+
+/// As the kernel counts it; zeros where it does not tell.
+fn cpu_use(thread: i32) -> CpuUse {
+    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).unwrap_or_default();
+    let mut words = text.split_whitespace().map(|word| Duration::from_nanos(word.parse().unwrap_or(0)));
+    CpuUse { ran: words.next().unwrap_or_default(), waited: words.next().unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A watchdog under a clock of its own, with hearts for two workers.
+    struct Rig {
+        watchdog: Watchdog,
+        hearts: [Heart; 2],
+        now: Instant,
+    }
+
+    fn no_use(_thread: i32) -> CpuUse {
+        CpuUse::default()
+    }
+
+    impl Rig {
+        fn new() -> Rig {
+            let pulses: &'static Pulses = Box::leak(Box::new(Pulses::new(2)));
+            let now = clock::moment();
+            let hearts = [0, 1].map(|worker| pulses.heart(ShardId(worker)));
+            Rig { watchdog: Watchdog::at(pulses, now, no_use), hearts, now }
+        }
+
+        /// The next look, so long after it was due, when these workers have had turns and sleep again.
+        fn look(&mut self, late_ms: u64, turns: &[usize]) -> Vec<String> {
+            for &worker in turns {
+                self.hearts[worker].wake();
+                self.hearts[worker].sleep();
+            }
+            self.now = self.watchdog.due + Duration::from_millis(late_ms);
+            self.watchdog.examine(self.now).iter().map(Event::to_string).collect()
+        }
+    }
+
+    #[test]
+    fn a_worker_without_a_turn_is_reported_once_and_once_when_it_is_back() {
+        let mut rig = Rig::new();
+        assert_eq!(rig.look(0, &[0, 1]), [""; 0]);
+        assert_eq!(rig.look(0, &[0]), [""; 0]);
+        let text = "Worker 1 has not had a turn for 1250 ms: it sleeps although its timer is over";
+        assert_eq!(rig.look(0, &[0]), [text]);
+        for _ in 0..7 {
+            assert_eq!(rig.look(0, &[0]), [""; 0]);
+        }
+        assert_eq!(rig.look(0, &[0, 1]), ["Worker 1 has turns again, after about 3250 ms"]);
+        assert_eq!(rig.look(0, &[0, 1]), [""; 0]);
+    }
+
+    #[test]
+    fn a_worker_in_a_long_turn_is_told_from_one_that_sleeps() {
+        let mut rig = Rig::new();
+        rig.hearts[1].wake();
+        rig.look(0, &[0]);
+        rig.look(0, &[0]);
+        let events = rig.look(0, &[0]);
+        assert!(events[0].ends_with("in the middle of a turn"), "{events:?}");
+    }
+
+    #[test]
+    fn a_worker_that_never_sleeps_has_turns() {
+        let mut rig = Rig::new();
+        for _ in 0..5 {
+            rig.hearts[0].wake();
+            assert_eq!(rig.look(0, &[1]), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_has_no_late_workers() {
+        let mut rig = Rig::new();
+        rig.look(0, &[0, 1]);
+        let text = "The process stood still for at least 30000 ms: it was suspended, or got no processor";
+        assert_eq!(rig.look(30_000, &[]), [text]);
+        assert_eq!(rig.look(0, &[0, 1]), [""; 0]);
+        // Stopped for less than a second, and just when a look was due.
+        assert_eq!(rig.look(150, &[]), [""; 0]);
+        assert_eq!(rig.look(0, &[0, 1]), [""; 0]);
+        // Stopped again and again: nothing is known, and it is not said each time.
+        for _ in 0..5 {
+            assert_eq!(rig.look(2_000, &[]), [""; 0]);
+        }
+        let now = rig.now;
+        while rig.now < now + STANDSTILL_PERIOD {
+            rig.look(0, &[0, 1]);
+        }
+        assert_eq!(rig.look(2_000, &[]).len(), 1);
+    }
+
+    #[test]
+    fn the_cause_follows_from_the_use_of_the_processor() {
+        let used = |ran_ms, waited_ms| CpuUse {
+            ran: Duration::from_millis(ran_ms),
+            waited: Duration::from_millis(waited_ms),
+        };
+        let cause = |count, ran_ms: u64, waited_ms: u64| {
+            Cause::of(count, used(500, 500), used(500 + ran_ms, 500 + waited_ms))
+        };
+        assert_eq!(cause(7, 240, 10), Cause::Busy);
+        assert_eq!(cause(7, 10, 240), Cause::NoProcessor);
+        assert_eq!(cause(8, 10, 240), Cause::NoProcessor);
+        assert_eq!(cause(7, 0, 0), Cause::BlockedInTurn);
+        assert_eq!(cause(8, 0, 0), Cause::Asleep);
+    }
+
+    #[test]
+    fn the_kernel_tells_what_this_thread_has_used() {
+        let thread = sys::thread_id();
+        // Not every kernel counts, and one that does adds up when its timer ticks.
+        if std::fs::exists(format!("/proc/self/task/{thread}/schedstat")).unwrap_or(false) {
+            let begin = clock::moment();
+            while cpu_use(thread).ran == Duration::ZERO {
+                assert!(begin.elapsed() < Duration::from_secs(60), "this thread never seems to run");
+            }
+        }
+    }
+}

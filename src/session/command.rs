@@ -1,0 +1,99 @@
+//! What a session command may touch while it runs, and what it can ask the worker to do afterwards.
+
+use std::sync::Arc;
+
+use shards::reply::Reply;
+use shards::slot::{ShardId, SlotId};
+
+use crate::config::Config;
+use crate::node::Node;
+use crate::pubsub::Kind;
+use crate::session::connection::Connection;
+use crate::session::inquiry::{Finish, Question};
+use crate::worker::tracking::Change;
+
+/// The world of one running session command.
+pub struct SessionCtx<'a> {
+    /// Where the reply goes.
+    pub reply: &'a mut Reply,
+    /// The client.
+    pub connection: &'a mut Connection,
+    /// What the process shares.
+    pub node: &'static Node,
+    /// The configuration.
+    pub config: &'a Arc<Config>,
+    /// The time of this turn, in milliseconds since 1970.
+    pub now_ms: u64,
+}
+
+/// What comes after a session command.
+pub enum Flow {
+    /// Nothing: the reply is written.
+    Done,
+    /// Nothing has been done: the command has to wait for all before it.
+    Later,
+    /// The connection is closed when its replies have been sent.
+    Close,
+    /// All workers are asked; `Finish` writes the reply.
+    Ask(Question, Finish),
+    /// The keys that are the command's arguments are watched, which makes the reply.
+    Watch,
+    /// Nothing is watched any more: the reply is written.
+    Unwatch,
+    /// The slot moves to the shard, which makes the reply.
+    MoveSlot(SlotId, ShardId),
+    /// The slot map is shown.
+    ShowSlots,
+    /// The queued transaction runs, which makes the reply.
+    Exec,
+    /// What the client is told of changes. The reply is written.
+    Track(Change),
+    /// The session is as new: nothing is watched, subscribed to or tracked any more. The reply is written.
+    Reset,
+    /// The arguments are subscribed to, which makes the reply.
+    Subscribe(Kind),
+    /// The arguments, or all, are subscribed to no longer, which makes the reply.
+    Unsubscribe(Kind),
+    /// The second argument is published to the channel or shard channel that is the first, which makes the reply.
+    Publish(Kind),
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! A session command run alone: its reply, or its error as a reply.
+
+    use std::sync::Arc;
+
+    use shards::args::Args;
+    use shards::reply::Reply;
+
+    use super::SessionCtx;
+    use crate::config::Config;
+    use crate::io::listener::Addresses;
+    use crate::node::Node;
+    use crate::registry::{Registry, SessionCommand};
+    use crate::session::Session;
+    use crate::session::connection::Connection;
+
+    /// Runs a command of `registry` for a client that has just connected.
+    pub(crate) fn reply_of(
+        registry: Registry,
+        command: &SessionCommand,
+        args: Args<'_>,
+        resp3: bool,
+    ) -> Reply {
+        let node: &'static Node = Box::leak(Box::new(Node::for_tests(registry)));
+        let socket = std::fs::File::open("/dev/null").unwrap().into();
+        let addresses = Addresses { peer: String::new(), local: String::new(), is_local: true };
+        let mut connection = Connection::new(socket, 0, Session::default(), addresses);
+        let config = Arc::new(Config::default());
+        let mut reply = Reply::new(resp3);
+        let mut ctx =
+            SessionCtx { reply: &mut reply, connection: &mut connection, node, config: &config, now_ms: 0 };
+        let result = (command.run)(&mut ctx, args);
+        if let Err(error) = result {
+            reply.error(&error);
+        }
+        reply
+    }
+}

@@ -1,0 +1,190 @@
+//! Questions that concern every worker, and their answers: CLIENT LIST and KILL, CONFIG SET, INFO.
+//!
+//! The worker of the asking connection sends the question to all workers, itself included, collects the answers in
+//! the order of the workers, and writes the reply.
+//!
+//! What all workers hold alike (the configuration) changes in one order: the worker of the asking connection sends a
+//! [`NodeChange`] to the *sequencer of changes*, and this one checks it against what holds there, makes what shall hold
+//! from now on, and passes it on to all. Hops of two workers keep their order, so every worker takes the changes in the
+//! order of the sequencer, and none is made from what another one has replaced. Each worker answers the asking one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shards::args::OwnedArgs;
+use shards::error::CommandError;
+use shards::error_counts::ErrorCounts;
+use shards::reply::Reply;
+use shards::router::blocking::Ending;
+use shards::shard::tracking::ConnectionId;
+use shards::slot::ShardId;
+use shards::watch::ClientId;
+
+use crate::commands::client::ClientFilter;
+use crate::config::Config;
+use crate::pubsub::{Kind, Name};
+use crate::worker::Stats;
+
+/// The worker that puts changes of what all workers hold in order.
+pub const CHANGE_SEQUENCER: ShardId = ShardId(0);
+
+/// A change of what all workers hold alike, or a look at it that must not come between two changes.
+#[derive(Clone)]
+pub enum NodeChange {
+    /// CONFIG SET, whole.
+    Config {
+        /// Its arguments.
+        args: OwnedArgs,
+        /// The client is on this machine.
+        is_local: bool,
+    },
+    /// CONFIG REWRITE: two of them write one file.
+    RewriteConfig,
+    /// Remove expired keys that nobody asks for, or leave them (DEBUG SET-ACTIVE-EXPIRE).
+    ActiveExpire(bool),
+}
+
+/// What a worker can be asked.
+#[derive(Clone)]
+pub enum Question {
+    /// To the sequencer of changes alone.
+    Change(NodeChange),
+    /// Your clients that match, as CLIENT LIST lines.
+    ClientList(ClientFilter),
+    /// Close your clients that match.
+    ClientKill(ClientFilter),
+    /// Whether you have the client of this number.
+    FindClient(ClientId),
+    /// End the blocking command of your client of this number.
+    ClientUnblock(ClientId, Ending),
+    /// Use this configuration from now on. Only the sequencer of changes says so, and the next one likewise.
+    SetConfig(Arc<Config>),
+    /// The channels or patterns of a kind that you have subscribers of, and that match if there is something to match.
+    Names(Kind, Option<Vec<u8>>),
+    /// How many subscribers you have of each of these names.
+    Subscribers(Kind, Arc<Vec<Vec<u8>>>),
+    /// Your counters.
+    Report,
+    /// Set your counters to zero (CONFIG RESETSTAT).
+    ResetStats,
+    /// Remove expired keys that nobody asks for, or leave them. Only the sequencer of changes says so.
+    SetActiveExpire(bool),
+    /// Do nothing for so long (DEBUG SLEEP).
+    Sleep(Duration),
+}
+
+impl Question {
+    /// Whether it has to come behind everything that its client has asked for before: what it changes may concern the keys or
+    /// the receivers of a command that is still on its way to another worker.
+    pub fn waits(&self) -> bool {
+        matches!(self, Question::Change(_) | Question::ClientKill(_) | Question::ClientUnblock(..))
+    }
+}
+
+/// What a worker answers.
+pub enum Answer {
+    /// Ids of clients and their CLIENT LIST lines.
+    Clients(Vec<(u64, String)>),
+    /// How many clients were closed.
+    Killed(i64),
+    /// Where the client is, if it is here.
+    Found(Option<ConnectionId>),
+    /// Whether the client was found in one.
+    Unblocked(bool),
+    /// Channels or patterns.
+    Names(Vec<Name>),
+    /// Numbers of subscribers.
+    Counts(Vec<usize>),
+    /// Counters.
+    Report(Box<Report>),
+    /// Done.
+    Done,
+    /// The sequencer of changes has done it alone, or has refused it: nobody else will answer.
+    Ended(Result<(), CommandError>),
+}
+
+/// One worker's share of INFO.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Counters since the start or CONFIG RESETSTAT.
+    pub stats: Stats,
+    /// Connected clients.
+    pub clients: usize,
+    /// The longest output that waits for one client, in bytes.
+    pub output_bytes_max: usize,
+    /// The longest input that waits for one client, in bytes.
+    pub input_bytes_max: usize,
+    /// For each database: keys, and those with an expire.
+    pub keyspace: Vec<(usize, usize)>,
+    /// Lookups that found their key.
+    pub keyspace_hits: u64,
+    /// Lookups that did not.
+    pub keyspace_misses: u64,
+    /// Keys removed because their time had come.
+    pub expired_keys: u64,
+    /// The same of fields of hashes.
+    pub expired_fields: u64,
+    /// Keys removed for want of memory.
+    pub evicted_keys: u64,
+    /// Keys of FLUSHALL ASYNC and FLUSHDB ASYNC that are still to be freed.
+    pub lazyfree_pending: usize,
+    /// Errors replied since the start or CONFIG RESETSTAT.
+    pub errors: ErrorCounts,
+    /// Changes of keys since the start.
+    pub changes: u64,
+    /// Memory that connections hold, in bytes.
+    pub clients_bytes: usize,
+    /// Clients that wait in a blocking command.
+    pub blocked_clients: usize,
+    /// Clients that track.
+    pub tracking_clients: usize,
+    /// Keys that are remembered for them.
+    pub tracked_keys: usize,
+    /// Pairs of such a key and a client.
+    pub tracked_items: usize,
+    /// Clients that subscribe to anything.
+    pub subscribers: usize,
+}
+
+/// Writes the reply from all answers, in the order of the workers.
+pub type Finish = Box<dyn FnOnce(Vec<Answer>, &mut Reply)>;
+
+/// A question whose answers are still coming in.
+pub struct Inquiry {
+    answers: Vec<Option<Answer>>,
+    finish: Finish,
+    /// The asking client speaks RESP3.
+    resp3: bool,
+}
+
+impl Inquiry {
+    /// A question to so many workers.
+    pub fn new(workers: usize, resp3: bool, finish: Finish) -> Inquiry {
+        Inquiry { answers: (0..workers).map(|_| None).collect(), finish, resp3 }
+    }
+
+    /// Takes an answer in; true when it was the last.
+    pub fn answered(&mut self, from: ShardId, answer: Answer) -> bool {
+        let is_the_only_one = matches!(answer, Answer::Ended(_));
+        self.answers[from.index()] = Some(answer);
+        is_the_only_one || self.answers.iter().all(Option::is_some)
+    }
+
+    /// The reply, once all have answered.
+    pub fn finish(self) -> Reply {
+        let mut reply = Reply::new(self.resp3);
+        (self.finish)(self.answers.into_iter().flatten().collect(), &mut reply);
+        reply
+    }
+}
+
+/// Writes the reply to a [`NodeChange`].
+pub fn finish_change(answers: Vec<Answer>, reply: &mut Reply) {
+    match answers
+        .into_iter()
+        .find_map(|answer| if let Answer::Ended(Err(error)) = answer { Some(error) } else { None })
+    {
+        Some(error) => reply.error(&error),
+        None => reply.ok(),
+    }
+}

@@ -1,0 +1,117 @@
+//! What the server knows of a client besides its socket. One per connection.
+//!
+//! This file must not know sockets or buffers.
+
+pub mod command;
+pub mod connection;
+pub mod inquiry;
+pub mod reply_queue;
+
+use shards::args::OwnedArgs;
+use shards::db::DbIndex;
+use shards::txn::Keys;
+use shards::watch::ClientId;
+
+use crate::pubsub::{Kind, Subscriptions};
+use crate::registry::Entry;
+use crate::worker::tracking::{Change, Tracking};
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ReplyMode {
+    /// Replies are sent.
+    #[default]
+    On,
+    /// No replies.
+    Off,
+    /// No reply to the next command.
+    SkipNext,
+    /// No reply to the command that runs now.
+    SkipThis,
+}
+
+/// What MULTI has queued.
+#[derive(Debug, Default)]
+pub struct Queue {
+    /// In order.
+    pub commands: Vec<(&'static Entry, OwnedArgs)>,
+    /// Bytes of the arguments. They count towards client-query-buffer-limit, as in Redis.
+    pub bytes: usize,
+    /// One of the commands could not be queued: EXEC will refuse.
+    pub is_refused: bool,
+}
+
+/// The state of a logical client.
+#[derive(Debug, Default)]
+pub struct Session {
+    /// Unique in the process, growing with time.
+    pub id: u64,
+    /// SELECTed database.
+    pub db: DbIndex,
+    /// HELLO 3 was sent.
+    pub resp3: bool,
+    /// AUTH has succeeded, or there is no password.
+    pub authenticated: bool,
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO lib-name.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO lib-ver.
+    pub lib_ver: Vec<u8>,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// CLIENT NO-EVICT on.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH on.
+    pub no_touch: bool,
+    /// The commands since MULTI.
+    pub queue: Option<Box<Queue>>,
+    /// How many commands the transaction has that runs now, if one does.
+    pub running: Option<usize>,
+    /// The keys of WATCH.
+    pub watched: Keys,
+    /// What it subscribes to; none when that is nothing.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// CLIENT TRACKING, if it is on.
+    pub tracking: Option<Box<Tracking>>,
+    /// CLIENT TRACKING with REDIRECT while the other client is being looked for.
+    pub tracking_later: Option<Box<(ClientId, Change)>>,
+    /// The full name of the last command, `NULL` before the first.
+    pub last_command: Option<&'static str>,
+    /// Its subcommand's name, when it has one.
+    pub last_subcommand: Option<&'static str>,
+    /// When the connection was accepted, in milliseconds since 1970.
+    pub created_ms: u64,
+    /// When it last sent something or was sent something, in milliseconds since 1970.
+    pub active_ms: u64,
+    /// Commands processed.
+    pub commands: u64,
+}
+
+impl Session {
+    /// The client is a subscriber.
+    #[inline]
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions.is_some()
+    }
+
+    /// How many subscriptions of a kind the client has.
+    pub fn subscription_count(&self, kind: Kind) -> usize {
+        self.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.count(kind))
+    }
+
+    /// Back to the state after accepting (RESET). Statistics, the id and the library's name stay.
+    pub fn reset(&mut self, authenticated: bool) {
+        self.db = DbIndex(0);
+        self.resp3 = false;
+        self.authenticated = authenticated;
+        self.name.clear();
+        // SKIP holds for RESET itself (Redis: clearClientConnectionState).
+        if self.reply_mode != ReplyMode::SkipThis {
+            self.reply_mode = ReplyMode::On;
+        }
+        self.no_evict = false;
+        self.no_touch = false;
+        self.queue = None;
+    }
+}

@@ -1,0 +1,483 @@
+//! A worker: one thread on one core, with its ring, its connections, its end of the mesh and its shard.
+//!
+//! It runs in turns. A turn takes the completions of the ring and the batches of the other workers, executes what they
+//! ask for, and hands everything that results to the kernel and to the other workers at once. Only this file, `worker/`,
+//! `net` and `server` know the runtime; what a command means is decided in `dispatch`.
+
+mod blocking;
+mod connections;
+mod dispatch;
+mod hops;
+pub mod memory;
+pub mod notifications;
+pub mod publish;
+pub mod push;
+mod slot_moves;
+pub mod tracking;
+pub mod transactions;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use shards::command::keys::KeyPosition;
+use shards::reply::Reply;
+use shards::router::coordinator::Coordinator;
+use shards::router::slot_move::{SlotMap, SlotMoves};
+use shards::shard::Shard;
+use shards::slot::ShardId;
+use shards::spare::Trim;
+use shards::txn::{Outbox, Ticket, Watched};
+use shards::walk::Walk;
+
+use crate::config::Config;
+use crate::host::clock;
+use crate::host::log::LineLimit;
+use crate::io::listener::Listener;
+use crate::io::ring::{ClientRing, Completion, TICK_PERIOD_MS, Wait};
+use crate::mesh::Mesh;
+use crate::metrics::rates::Rates;
+use crate::metrics::turns::{Begin, Lateness, TurnTimes};
+use crate::node::Node;
+use crate::node::give_back::Freed;
+use crate::node::watchdog::Heart;
+use crate::protocol::Argv;
+use crate::pubsub::{Deliveries, Registry};
+use crate::registry::CommandId;
+use crate::session::connection::{Closing, Connection};
+use crate::session::inquiry::Inquiry;
+use crate::worker::memory::WorkerMemory;
+use crate::worker::notifications::Channels;
+use crate::worker::push::{Encoded, Held};
+use crate::worker::tracking::{TrackingClients, keys_max_of_shard};
+
+/// How often a worker looks after timeouts and leftovers, in milliseconds.
+const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
+/// A turn of a stopping worker waits at most so long.
+const STOPPING_TURN_MAX: Duration = Duration::from_millis(1);
+/// Batches taken from one other worker in a turn.
+const BATCHES_PER_TURN: usize = 8;
+/// The cron looks at one in so many connections each time.
+const CRON_CONNECTIONS_PART: usize = 10;
+/// Work on garbage in a turn: entries freed.
+const GARBAGE_ENTRIES_PER_TURN: usize = 256;
+/// Work on expired keys: entries removed by the cron, and in each turn after that while more have expired.
+const EXPIRE_ENTRIES_PER_TURN: usize = 500;
+/// That takes no longer: an entry is some cache misses, and how long that takes depends on the machine.
+const EXPIRE_TIME_PER_TURN: Duration = Duration::from_micros(300);
+/// Entries removed between two looks at the clock.
+const EXPIRE_ENTRIES_PER_STEP: usize = 50;
+/// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
+const STOPPING_TURNS_MAX: usize = 100;
+
+static IDLE_LINES: LineLimit = LineLimit::new();
+
+/// Counters of one worker, for INFO.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections refused because of maxclients or protected mode.
+    pub rejected: u64,
+    /// Commands processed.
+    pub commands: u64,
+    /// Bytes received from clients.
+    pub input_bytes: u64,
+    /// Bytes sent to clients.
+    pub output_bytes: u64,
+    /// Receives that have brought something.
+    pub reads: u64,
+    /// Sends that have ended.
+    pub writes: u64,
+    /// What was done a second lately.
+    pub rates: Rates,
+    /// Commands that another shard executed.
+    pub remote_commands: u64,
+    /// Transactions over several shards.
+    pub transactions: u64,
+    /// Connections closed because of client-output-buffer-limit.
+    pub output_limit_closed: u64,
+    /// Connections closed because of client-query-buffer-limit.
+    pub query_limit_closed: u64,
+    /// How long the turns took.
+    pub turns: TurnTimes,
+    /// How late turns came.
+    pub lateness: Lateness,
+}
+
+/// One per core.
+pub struct Worker {
+    pub(crate) id: ShardId,
+    pub(crate) node: &'static Node,
+    pub(crate) config: Arc<Config>,
+    pub(crate) slots: SlotMoves,
+    /// Connections whose command concerns a slot that is on its way.
+    pub(crate) awaiting_slot: Vec<u32>,
+    /// Watches to be forgotten when the slots of their keys have arrived.
+    pub(crate) unwatch_later: Vec<Watched>,
+    pub(crate) mesh: Mesh,
+    pub(crate) shard: Shard,
+    pub(crate) coordinator: Coordinator,
+    pub(crate) outbox: Outbox,
+    pub(crate) inquiries: HashMap<Ticket, Inquiry>,
+    /// Walks from shard to shard that wait for an answer, by the places of their replies, with their command.
+    pub(crate) walks: HashMap<Ticket, (CommandId, Walk)>,
+    /// Walks that have come to a slot that is on its way.
+    pub(crate) walks_later: Vec<(Ticket, CommandId, Walk)>,
+    pub(crate) stats: Stats,
+    pub(crate) positions: Vec<KeyPosition>,
+    pub(crate) scratch: Reply,
+    pub(crate) now_ms: u64,
+    pub(crate) memory: WorkerMemory,
+    pub(crate) pubsub: Registry,
+    /// Published messages that this worker has put in order and that others are delivering.
+    pub(crate) deliveries: Deliveries,
+    pub(crate) tracking: TrackingClients,
+    pub(crate) held: Held,
+    /// The push that is being made; kept for its memory.
+    pub(crate) encoded: Encoded,
+    ring: ClientRing,
+    listeners: Vec<Listener>,
+    /// Listeners whose accept has ended with an error and is to be tried again.
+    deaf: Vec<usize>,
+    /// Not before this time.
+    accept_after_ms: u64,
+    /// The last accept has failed.
+    has_accept_failed: bool,
+    pub(crate) connections: Vec<Option<Box<Connection>>>,
+    /// Numbers without a connection, each with the number of the first place of the next connection's reply queue.
+    free: Vec<(u32, u32)>,
+    /// The number of the first place of a connection whose number is new.
+    new_place_seq: u32,
+    /// Replies for connections that are taken out at this moment. They are put into their places when these are put back, in
+    /// the same turn. They are no more than what those connections await, `AWAITED_REPLIES_MAX` each.
+    late: Vec<(Ticket, Reply)>,
+    /// Replies that had no place, which no reply should be: so many are in the log, or have been left out of it.
+    lost_replies: u64,
+    clients: usize,
+    /// Connections to be looked at before the turn ends.
+    pub(crate) dirty: VecDeque<u32>,
+    argv: Argv,
+    last_cron_ms: u64,
+    /// Shows the watchdog that turns come.
+    pulse: Heart,
+    /// More keys have expired than one turn removes: go on.
+    expiring: bool,
+    cron_part: usize,
+    /// How long the next turn is put off (DEBUG SLEEP).
+    sleep: Duration,
+    /// Completions of the turn; kept for its memory.
+    completions: Vec<Completion>,
+    pub(crate) freed: Freed,
+}
+
+/// What a worker is made of. It is made on its own thread.
+pub struct WorkerParts {
+    /// What the process shares.
+    pub node: &'static Node,
+    /// The configuration at the start.
+    pub config: Arc<Config>,
+    /// The slot map at the start.
+    pub slots: SlotMap,
+    /// This worker's end of the mesh.
+    pub mesh: Mesh,
+    /// Its shard.
+    pub shard: Shard,
+    /// Its listening sockets.
+    pub listeners: Vec<Listener>,
+    /// Its ring, made on the same thread.
+    pub ring: ClientRing,
+}
+
+impl Worker {
+    /// Makes a worker on the calling thread, which must be the one that runs it.
+    pub fn new(parts: WorkerParts) -> Worker {
+        let WorkerParts { node, config, slots, mesh, shard, listeners, ring } = parts;
+        mesh.set_ring(ring.fd());
+        let mut worker = Worker {
+            id: shard.id,
+            pulse: node.pulses.heart(shard.id),
+            coordinator: Coordinator::new(shard.id),
+            node,
+            config,
+            slots: SlotMoves::new(shard.id, mesh.workers(), slots),
+            awaiting_slot: Vec::new(),
+            unwatch_later: Vec::new(),
+            mesh,
+            shard,
+            outbox: Outbox::new(),
+            inquiries: HashMap::new(),
+            walks: HashMap::new(),
+            walks_later: Vec::new(),
+            stats: Stats::default(),
+            positions: Vec::new(),
+            scratch: Reply::default(),
+            now_ms: 0,
+            memory: WorkerMemory::default(),
+            pubsub: Registry::default(),
+            deliveries: Deliveries::default(),
+            tracking: TrackingClients::default(),
+            held: Held::default(),
+            encoded: Encoded::default(),
+            ring,
+            deaf: (0..listeners.len()).collect(),
+            accept_after_ms: 0,
+            has_accept_failed: false,
+            listeners,
+            connections: Vec::new(),
+            free: Vec::new(),
+            new_place_seq: 0,
+            late: Vec::new(),
+            lost_replies: 0,
+            clients: 0,
+            dirty: VecDeque::new(),
+            argv: Argv::default(),
+            last_cron_ms: 0,
+            expiring: false,
+            cron_part: 0,
+            sleep: Duration::ZERO,
+            completions: Vec::new(),
+            freed: Freed::default(),
+        };
+        worker.tell_time();
+        worker.shard.set_owned(worker.slots.map().owned_by(worker.id));
+        worker.configure_shard();
+        let config = Arc::clone(&worker.config);
+        worker.configure_memory(&config);
+        worker
+    }
+
+    /// Runs until the node stops. It is no future and yields to nobody: the thread sleeps only in the worker's own ring,
+    /// which whatever concerns the worker wakes, and its tick if nothing does.
+    pub fn run(mut self) {
+        self.listen();
+        self.ring.tick();
+        while !self.node.stopping.load(Ordering::Relaxed) {
+            self.turn();
+            if self.has_work() || !self.mesh.park() {
+                self.submit(Wait::No);
+            } else {
+                self.pulse.sleep();
+                self.submit(self.wait());
+                self.mesh.unpark();
+            }
+        }
+        self.stop();
+    }
+
+    /// One turn: everything that has come is executed, and what results is queued for the kernel and the others.
+    fn turn(&mut self) {
+        self.pulse.wake();
+        // Not before the other workers have been told to do the same.
+        std::thread::sleep(std::mem::take(&mut self.sleep));
+        let begin = Begin::now(self.config.turn_clock_cpu);
+        let mut completions = std::mem::take(&mut self.completions);
+        self.ring.take_completions(&mut completions);
+        // What has come was sent before this moment, so no time that counts from now on is over early.
+        self.tell_time();
+        self.begin_turn_memory();
+        self.see_broadcasting();
+        for completion in completions.drain(..) {
+            self.complete(completion);
+        }
+        self.completions = completions;
+        self.take_inboxes();
+        if self.shard.ready_connections() > 0 || self.slots.is_busy() {
+            self.run_ready();
+        }
+        if self.now_ms.wrapping_sub(self.last_cron_ms) >= CRON_PERIOD_MS {
+            self.last_cron_ms = self.now_ms;
+            self.cron();
+        } else if self.expiring {
+            self.expire();
+        }
+        if self.shard.has_garbage() {
+            self.shard.free_some(GARBAGE_ENTRIES_PER_TURN);
+        }
+        if self.slots.is_busy() {
+            self.advance_moves();
+        }
+        if self.shard.has_served() || self.shard.env().awaited.has_news() || self.is_any_timeout_due() {
+            self.serve_blocked();
+        }
+        self.limit_tracking();
+        self.tell_of_changes();
+        self.settle();
+        self.end_turn_memory();
+        self.tell_of_changes();
+        self.mesh.flush(|ring| self.ring.wake(ring));
+        self.stats.turns.record(begin.elapsed());
+    }
+
+    /// Tells whoever wants to know what has happened to keys.
+    fn tell_of_changes(&mut self) {
+        self.publish_notices();
+        self.tell_trackers(None);
+        self.tell_of_prefixes();
+    }
+
+    /// Tells the shard what it has to know of the configuration.
+    fn configure_shard(&mut self) {
+        self.shard.set_string_len_max(self.config.proto_max_bulk_len_bytes as usize);
+        self.shard.set_lazy_free(self.config.lazy_free);
+        self.shard.set_limits(self.config.limits.clone());
+        self.shard.set_tracked_keys_max(keys_max_of_shard(&self.config, self.mesh.workers()));
+        self.shard.ask_for_notices(Channels::of(&self.config).classes(&self.config));
+    }
+
+    pub(crate) fn tell_time(&mut self) {
+        self.now_ms = clock::now_ms();
+        self.shard.set_now(self.now_ms);
+    }
+
+    /// True when the next turn should begin at once.
+    fn has_work(&mut self) -> bool {
+        self.mesh.has_waiting()
+            || self.mesh.has_inbox()
+            || !self.dirty.is_empty()
+            || self.shard.has_garbage()
+            || self.shard.has_served()
+            || self.shard.env().awaited.has_news()
+            || self.expiring
+            || self.shard.ready_connections() > 0
+            || self.slots.is_busy()
+            || self.memory.is_evicting()
+            || self.shard.env().tracking.is_over_limit()
+            || !self.sleep.is_zero()
+    }
+
+    fn is_any_timeout_due(&self) -> bool {
+        self.coordinator.next_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms)
+    }
+
+    /// How long a worker without work may wait: for whatever comes, a tick at the latest, but not past the moment when
+    /// a client has waited long enough.
+    fn wait(&self) -> Wait {
+        match self.coordinator.next_deadline_ms() {
+            Some(deadline_ms) if deadline_ms.saturating_sub(self.now_ms) < CRON_PERIOD_MS => {
+                Wait::AtMost(Duration::from_millis(deadline_ms.saturating_sub(self.now_ms).max(1)))
+            }
+            _ => Wait::ForCompletion,
+        }
+    }
+
+    fn submit(&mut self, wait: Wait) {
+        if let Err(error) = self.ring.submit(wait) {
+            log::error!("io_uring_enter failed: {error}");
+            self.node.stopping.store(true, Ordering::Relaxed);
+            // The main thread waits for a signal; this one can always be raised.
+            let _ = signal_hook::low_level::raise(signal_hook::consts::SIGTERM);
+        }
+    }
+
+    /// The tick has completed.
+    fn ticked(&mut self, result: i32) {
+        self.stats.lateness.record(self.ring.ticked());
+        // Whatever else the kernel says could come at once again: the cron asks anew.
+        if result == -libc::ETIME {
+            self.ring.tick();
+        }
+    }
+
+    fn listen(&mut self) {
+        for index in std::mem::take(&mut self.deaf) {
+            self.ring.accept(self.listeners[index].fd(), index as u32);
+        }
+    }
+
+    fn cron(&mut self) {
+        let Stats { commands, input_bytes, output_bytes, ref mut rates, .. } = self.stats;
+        rates.sample(self.now_ms, [commands, input_bytes, output_bytes]);
+        if !self.ring.is_ticking() {
+            self.ring.tick();
+        }
+        if self.now_ms >= self.accept_after_ms {
+            self.listen();
+        }
+        self.expire();
+        self.trim();
+        self.give_back();
+        self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
+        let timeout_ms = u64::from(self.config.timeout_s) * 1000;
+        for index in (self.cron_part..self.connections.len()).step_by(CRON_CONNECTIONS_PART) {
+            let Some(mut connection) = self.take_out(index as u32) else { continue };
+            let idle_ms = self.now_ms.saturating_sub(connection.session.active_ms);
+            // Subscribers may be silent for ever.
+            let may_be_idle = connection.replies.awaited() > 0 || connection.session.is_subscribed();
+            if timeout_ms > 0 && idle_ms > timeout_ms && !may_be_idle {
+                if let Some(left_out) = IDLE_LINES.admit() {
+                    log::debug!("Closing idle client{left_out}");
+                }
+                connection.closing = Some(Closing::Now);
+                self.mark_dirty(&mut connection);
+            }
+            // A limit that has become smaller is for output that nothing is added to as well.
+            if connection.soft_limit_since_ms.is_some() || connection.output_bytes() > 0 {
+                self.mark_dirty(&mut connection);
+            }
+            connection.trim();
+            self.put_back(connection);
+        }
+    }
+
+    /// Gives back memory that an unusual turn has needed, beyond what a usual one keeps.
+    fn trim(&mut self) {
+        self.shard.trim();
+        self.coordinator.trim();
+        self.mesh.trim();
+        self.outbox.trim();
+        self.inquiries.trim();
+        self.walks.trim();
+        self.walks_later.trim();
+        self.awaiting_slot.trim();
+        self.unwatch_later.trim();
+        self.positions.clear();
+        self.positions.trim();
+        self.scratch.trim();
+        self.encoded.trim();
+        self.held.trim();
+        self.pubsub.trim();
+        self.deliveries.trim();
+        self.dirty.trim();
+        self.argv.trim();
+        self.completions.trim();
+        self.trim_connections();
+    }
+
+    /// Removes keys that have expired, bounded in number and time.
+    fn expire(&mut self) {
+        let begin = clock::moment();
+        for _ in 0..EXPIRE_ENTRIES_PER_TURN / EXPIRE_ENTRIES_PER_STEP {
+            self.expiring = self.shard.expire_some(EXPIRE_ENTRIES_PER_STEP);
+            if !self.expiring || begin.elapsed() >= EXPIRE_TIME_PER_TURN {
+                break;
+            }
+        }
+    }
+
+    /// Sends what is ready, bounded in time, and lets everything go.
+    fn stop(mut self) {
+        self.listeners.iter().for_each(Listener::close);
+        for _ in 0..STOPPING_TURNS_MAX {
+            self.turn();
+            self.submit(Wait::AtMost(STOPPING_TURN_MAX));
+            let undrained = self.connections.iter_mut().flatten().any(|connection| !connection.is_drained());
+            if !undrained && !self.has_work() {
+                break;
+            }
+        }
+        for connection in self.connections.iter_mut().flatten() {
+            connection.shut_down();
+        }
+        // Until every request has completed, the kernel may still write to what the connections own.
+        for _ in 0..STOPPING_TURNS_MAX {
+            if self.connections.iter().flatten().all(|connection| connection.may_be_dropped()) {
+                return;
+            }
+            self.turn();
+            self.submit(Wait::AtMost(STOPPING_TURN_MAX));
+        }
+        std::mem::forget(self.connections);
+    }
+}

@@ -1,0 +1,94 @@
+//! Keyspace notifications: what happens to keys, published to `__keyspace@<db>__:<key>` and `__keyevent@<db>__:<event>`.
+//!
+//! The shard notes events ([`shards::notify`]); its worker publishes them when the command that has made them is over,
+//! in their order, and straight to all workers that have subscriptions. They need no sequencer: what happens to a key is
+//! told by the key's owner, in the order in which it happened. What a transaction over several shards does to keys that
+//! were lent for it, or a client that has waited for keys of another worker, is told by their owners as well, when the
+//! keys have come home: for a client that sees its own changes so, the reply comes first and the notification some hops
+//! later, as after a command that another worker has run. What happens to a key on its way to another shard is told when
+//! all workers have heard what the old owner told ([`shards::router::slot_move::SlotMoves::may_tell`]).
+
+use std::sync::Arc;
+
+use shards::args::ArgValue;
+use shards::notify::{Classes, Notice};
+use shards::slot::{ShardId, SlotId};
+
+use crate::config::Config;
+use crate::mesh::Hop;
+use crate::pubsub::{Kind, Message};
+use crate::worker::Worker;
+
+/// What `notify-keyspace-events` asks for besides classes of events.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Channels {
+    /// `K`: a channel for each key.
+    of_keys: bool,
+    /// `E`: a channel for each event.
+    of_events: bool,
+}
+
+impl Channels {
+    /// As the configuration says.
+    pub fn of(config: &Config) -> Channels {
+        let letters = &config.notify_keyspace_events;
+        Channels { of_keys: letters.contains(&b'K'), of_events: letters.contains(&b'E') }
+    }
+
+    /// The classes of events that the shard has to note: none when there is no channel for them.
+    pub fn classes(self, config: &Config) -> Classes {
+        match self {
+            Channels { of_keys: false, of_events: false } => Classes::default(),
+            _ => Classes::of_letters(&config.notify_keyspace_events),
+        }
+    }
+}
+
+impl Worker {
+    /// Publishes what has happened to keys of this worker's shard since the last call.
+    #[inline]
+    pub(crate) fn publish_notices(&mut self) {
+        if self.shard.has_notices() {
+            self.telling(Worker::publish_what_happened);
+        }
+    }
+
+    #[cold]
+    fn publish_what_happened(&mut self) {
+        let may_tell = |notice: &Notice| self.slots.may_tell(SlotId::of(&notice.key));
+        let (notices, early): (Vec<Notice>, _) = self.shard.take_notices().into_iter().partition(may_tell);
+        self.shard.put_notices_back(early);
+        let mut others: Vec<ShardId> = self.node.subscriptions.workers().collect();
+        let is_own = others.contains(&self.id);
+        others.retain(|&worker| worker != self.id);
+        if !is_own && others.is_empty() {
+            return;
+        }
+        let Channels { of_keys, of_events } = Channels::of(&self.config);
+        for Notice { db, key, event } in notices {
+            let name = event.name.as_bytes();
+            for (is_wanted, kind, what, payload) in
+                [(of_keys, "keyspace", &key[..], name), (of_events, "keyevent", name, &key[..])]
+            {
+                if is_wanted {
+                    let channel = [format!("__{kind}@{}__:", db.0).as_bytes(), what].concat();
+                    self.tell(&others, &channel, payload);
+                }
+            }
+        }
+    }
+
+    /// Delivers a message to the subscribers of this worker and of these others.
+    fn tell(&mut self, others: &[ShardId], channel: &[u8], payload: &[u8]) {
+        let message = Message { kind: Kind::Channel, channel, payload: ArgValue::Bytes(payload) };
+        self.deliver_message(message);
+        if others.is_empty() {
+            return;
+        }
+        let message = Arc::new(message.to_owned());
+        for &worker in others {
+            let hop = Hop::Deliver(None, Arc::clone(&message));
+            self.mesh.send_sized(worker, hop, message.bytes_held());
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The way of a published message to all its subscribers, and SUBSCRIBE and its kin.
+//!
+//! Each channel has a *sequencer*: one worker, chosen by the channel's name. PUBLISH goes there. The sequencer delivers the
+//! message to its own subscribers and sends it to every other worker that has any subscription; each of them delivers it
+//! and says how many have received it, and the sum is the publisher's reply. So
+//!
+//! - all subscribers see the messages of a channel in one order, that of its sequencer;
+//! - when PUBLISH is answered, every subscriber's output has the message;
+//! - a connection's messages come in order, also those to several channels: it may have many on their way to
+//!   one sequencer, but waits for them before it uses another one. It also waits for the replies to other commands that
+//!   it has sent before, so that who gets a message finds what its publisher has written.
+//!
+//! Subscribing is local: who publishes after it was acknowledged finds this worker's count of subscriptions above zero
+//! ([`crate::pubsub::SubscriptionCounts`]).
+
+use std::sync::Arc;
+
+use shards::args::Args;
+use shards::reply::Reply;
+use shards::slot::ShardId;
+use shards::txn::Ticket;
+
+use crate::mesh::Hop;
+use crate::pubsub::{Kind, Message, OwnedMessage, Subscriptions};
+use crate::session::ReplyMode;
+use crate::session::connection::{Connection, Waiting};
+use crate::worker::Worker;
+use crate::worker::push::Outlet;
+
+/// The messages of one connection that are on their way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Publishing {
+    /// Where they have gone.
+    sequencer: Option<ShardId>,
+    /// How many replies to PUBLISH are awaited.
+    awaited: usize,
+}
+
+impl Worker {
+    /// The worker that puts the messages of a channel in order.
+    fn sequencer(&self, channel: &[u8]) -> ShardId {
+        // FNV-1a: the same on all workers, and its quality is enough for a handful of them.
+        let hash = channel.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        ShardId(((hash >> 32) % self.mesh.workers() as u64) as u16)
+    }
+
+    /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved, or the command has to wait.
+    pub(crate) fn publish(
+        &mut self,
+        connection: &mut Connection,
+        kind: Kind,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) {
+        let message = Message { kind, channel: args.get(1), payload: args.value(2) };
+        if self.node.subscriptions.is_empty() {
+            return reply.int(0);
+        }
+        let sequencer = self.sequencer(message.channel);
+        let Publishing { sequencer: before, awaited } = connection.publishing;
+        if connection.replies.awaited() > awaited || (awaited > 0 && before != Some(sequencer)) {
+            connection.waiting = Waiting::Barrier(args.to_owned());
+            return;
+        }
+        if sequencer == self.id && !self.has_subscribers_elsewhere() {
+            return reply.len_int(self.deliver_message(message));
+        }
+        let seq = connection.replies.reserve(connection.session.reply_mode == ReplyMode::On);
+        let ticket = Ticket { worker: self.id, connection: connection.index, seq };
+        if let Some(receivers) = self.send_message(connection, ticket, sequencer, message) {
+            self.fill_own_place(connection, seq, &receivers_reply(receivers));
+        }
+        if self.config.pipeline_order_strict && connection.replies.awaited() > 0 {
+            connection.waiting = Waiting::Reply;
+        }
+    }
+
+    /// PUBLISH and SPUBLISH inside EXEC, for the place of its reply. Returns the number of receivers if it is there
+    /// already.
+    pub(crate) fn publish_with_ticket(
+        &mut self,
+        connection: &mut Connection,
+        ticket: Ticket,
+        kind: Kind,
+        args: Args<'_>,
+    ) -> Option<usize> {
+        let message = Message { kind, channel: args.get(1), payload: args.value(2) };
+        let sequencer = self.sequencer(message.channel);
+        if self.node.subscriptions.is_empty() {
+            return Some(0);
+        }
+        if sequencer == self.id && !self.has_subscribers_elsewhere() {
+            return Some(self.deliver_message(message));
+        }
+        self.send_message(connection, ticket, sequencer, message)
+    }
+
+    fn has_subscribers_elsewhere(&self) -> bool {
+        self.node.subscriptions.workers().any(|worker| worker != self.id)
+    }
+
+    /// Sends a message to its sequencer, on behalf of a connection that is in our hands. Returns the number of receivers if
+    /// it is there already: the sequencer is here, and those who had subscribers elsewhere have just lost them.
+    fn send_message(
+        &mut self,
+        connection: &mut Connection,
+        ticket: Ticket,
+        sequencer: ShardId,
+        message: Message<'_>,
+    ) -> Option<usize> {
+        let message = Arc::new(message.to_owned());
+        if sequencer != self.id {
+            let bytes = message.bytes_held();
+            self.mesh.send_sized(sequencer, Hop::Publish(ticket, message), bytes);
+        } else if let Some(receivers) = self.put_in_order(ticket, &message) {
+            return Some(receivers);
+        }
+        connection.publishing =
+            Publishing { sequencer: Some(sequencer), awaited: connection.publishing.awaited + 1 };
+        None
+    }
+
+    /// Puts a message of any worker behind all others of its channel. Returns the number of receivers if no other worker
+    /// has to be waited for.
+    fn put_in_order(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) -> Option<usize> {
+        let receivers = self.deliver_message(message.as_message());
+        let others: Vec<ShardId> =
+            self.node.subscriptions.workers().filter(|&worker| worker != self.id).collect();
+        if others.is_empty() {
+            return Some(receivers);
+        }
+        let number = self.deliveries.begin(publisher, others.len(), receivers);
+        for worker in others {
+            let hop = Hop::Deliver(Some(number), Arc::clone(message));
+            self.mesh.send_sized(worker, hop, message.bytes_held());
+        }
+        None
+    }
+
+    /// Takes a message that this worker has to put in order.
+    pub(crate) fn take_publish(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) {
+        if let Some(receivers) = self.put_in_order(publisher, message) {
+            self.tell_publisher(publisher, receivers);
+        }
+    }
+
+    /// Takes a message for the subscribers of this worker, and says how many they are if a sequencer asks.
+    pub(crate) fn take_message(&mut self, from: ShardId, number: Option<u64>, message: &OwnedMessage) {
+        let Some(number) = number else {
+            // A keyspace notification.
+            self.telling(|worker| worker.deliver_message(message.as_message()));
+            return;
+        };
+        let receivers = self.deliver_message(message.as_message());
+        self.mesh.send(from, Hop::Delivered(number, receivers));
+    }
+
+    /// Another worker has delivered a message that this one has put in order.
+    pub(crate) fn take_delivered(&mut self, number: u64, receivers: usize) {
+        if let Some((publisher, receivers)) = self.deliveries.delivered(number, receivers) {
+            self.tell_publisher(publisher, receivers);
+        }
+    }
+
+    fn tell_publisher(&mut self, publisher: Ticket, receivers: usize) {
+        if publisher.worker == self.id {
+            self.take_published(publisher, receivers);
+        } else {
+            self.mesh.send(publisher.worker, Hop::Published(publisher, receivers));
+        }
+    }
+
+    /// A message of a connection of this worker is with all its subscribers.
+    pub(crate) fn take_published(&mut self, publisher: Ticket, receivers: usize) {
+        // It comes with a batch of hops, and then no connection is taken out.
+        let Some(Some(connection)) = self.connections.get_mut(publisher.connection as usize) else {
+            return self.reply_is_lost(publisher);
+        };
+        connection.publishing.awaited = connection.publishing.awaited.saturating_sub(1);
+        let reply = receivers_reply(receivers);
+        self.fill_reserved(publisher, reply.bytes(), reply.blobs());
+    }
+
+    /// Delivers a message to the subscribers of this worker. Returns how many they are; who subscribes to the channel and
+    /// to patterns that match counts for each.
+    pub(crate) fn deliver_message(&mut self, message: Message<'_>) -> usize {
+        let Worker { pubsub, connections, dirty, held, encoded, .. } = self;
+        let mut outlet = Outlet { connections, dirty, held };
+        let mut receivers = 0;
+        let mut push_to = |subscribers: &[u32], pattern: Option<&[u8]>| {
+            encoded.clear();
+            let write = |reply: &mut Reply| message.write(pattern, reply);
+            let pushed = subscribers.iter().filter(|&&index| outlet.push(index, encoded, &write));
+            receivers += pushed.count();
+        };
+        push_to(pubsub.subscribers(message.kind, message.channel), None);
+        if message.kind == Kind::Channel {
+            for (pattern, subscribers) in pubsub.matching(message.channel) {
+                push_to(subscribers, Some(pattern));
+            }
+        }
+        receivers
+    }
+
+    // --- Subscribing -----------------------------------------------------------------------------------------
+
+    /// SUBSCRIBE and its kin. It waits for all commands before it: what the connection has published before is not
+    /// for it.
+    pub(crate) fn subscribe(
+        &mut self,
+        connection: &mut Connection,
+        kind: Kind,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) {
+        // A transaction that a killed client has begun goes on, and subscribes to nothing.
+        if connection.has_left {
+            return;
+        }
+        let mut own = connection.session.subscriptions.take().unwrap_or_default();
+        for name in args.iter_from(1) {
+            self.pubsub.subscribe(kind, name, connection.index, &mut own, &self.node.subscriptions);
+            own.acknowledge(kind, true, Some(name), reply);
+        }
+        self.keep_subscriptions(connection, own);
+    }
+
+    /// UNSUBSCRIBE and its kin: the names given, or all.
+    pub(crate) fn unsubscribe(
+        &mut self,
+        connection: &mut Connection,
+        kind: Kind,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) {
+        let mut own = connection.session.subscriptions.take().unwrap_or_default();
+        for name in args.iter_from(1) {
+            self.pubsub.unsubscribe(kind, name, connection.index, &mut own, &self.node.subscriptions);
+            own.acknowledge(kind, false, Some(name), reply);
+        }
+        if args.len() == 1 {
+            let names = own.names(kind);
+            for name in &names {
+                self.pubsub.unsubscribe(kind, name, connection.index, &mut own, &self.node.subscriptions);
+                own.acknowledge(kind, false, Some(name), reply);
+            }
+            if names.is_empty() {
+                own.acknowledge(kind, false, None, reply);
+            }
+        }
+        self.keep_subscriptions(connection, own);
+    }
+
+    /// Ends all subscriptions of a connection without a word: RESET, or it is gone.
+    pub(crate) fn forget_subscriptions(&mut self, connection: &mut Connection) {
+        let Some(mut own) = connection.session.subscriptions.take() else { return };
+        for kind in Kind::ALL {
+            for name in own.names(kind) {
+                self.pubsub.unsubscribe(kind, &name, connection.index, &mut own, &self.node.subscriptions);
+            }
+        }
+        self.keep_subscriptions(connection, own);
+    }
+
+    fn keep_subscriptions(&mut self, connection: &mut Connection, own: Box<Subscriptions>) {
+        connection.session.subscriptions = (!own.is_empty()).then_some(own);
+        self.node.subscriptions.set(self.id, self.pubsub.total());
+    }
+}
+
+/// The reply to PUBLISH.
+fn receivers_reply(receivers: usize) -> Reply {
+    let mut reply = Reply::default();
+    reply.len_int(receivers);
+    reply
+}

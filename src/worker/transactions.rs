@@ -1,0 +1,393 @@
+//! MULTI ... EXEC and WATCH of a connection: queueing, and the way of the whole to the shards.
+//!
+//! The data commands of a transaction run together on one shard ([`shards::txn`]). Commands of the connection or the
+//! server among them (PING, CONFIG GET, INFO) touch no keys; they run here when the data commands have, and only if
+//! those have, and their replies are put into their places. This file compares no command names.
+
+use std::collections::BTreeMap;
+
+use shards::args::{Args, Blob, OwnedArgs};
+use shards::command::flags;
+use shards::commands::watch::WATCH;
+use shards::error::CommandError;
+use shards::reply::{Reply, ReplyMark};
+use shards::router::coordinator::{Method, Owners};
+use shards::router::slot_move::MOVING;
+use shards::shard::Call;
+use shards::shard::tracking::ConnectionId;
+use shards::slot::{ShardId, SlotId};
+use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
+use shards::watch::ClientId;
+
+use crate::commands::client::tracking::foresee;
+use crate::commands::connection::{asked_protocol, selected};
+use crate::registry::{Command, Entry, SessionCommand};
+use crate::session::command::{Flow, SessionCtx};
+use crate::session::connection::{Closing, Connection, Waiting};
+use crate::session::{Queue, ReplyMode};
+use crate::worker::Worker;
+
+/// A command of a transaction that is under way.
+#[derive(Debug)]
+enum Item {
+    /// Its reply is the next element of what the shards have replied.
+    Data,
+    /// It runs here.
+    Session(&'static SessionCommand, OwnedArgs),
+}
+
+/// A transaction with commands of the connection or the server among its commands.
+#[derive(Debug)]
+pub struct Progress {
+    /// The place of its reply.
+    seq: u32,
+    items: std::vec::IntoIter<Item>,
+    /// What has come for the place: first the reply of the data commands, then the answers to inquiries.
+    arrived: Option<Reply>,
+    /// The reply of the data commands, and how far it has been used.
+    data: Option<(Reply, ReplyMark)>,
+    output: Reply,
+    /// The client was already being closed when the command began that runs now: it has killed itself, and gets no more.
+    is_over: bool,
+}
+
+impl Progress {
+    /// Something has come: the transaction can go on.
+    pub fn can_go_on(&self) -> bool {
+        self.arrived.is_some()
+    }
+}
+
+impl Connection {
+    /// Takes what has come for a reserved place. While a transaction is under way for that place it is only a part of the
+    /// reply, which the transaction makes. False when there is no such place.
+    #[must_use = "a reply must have a place"]
+    pub(crate) fn fill_place(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
+        match &mut self.waiting {
+            Waiting::Exec(progress) if progress.seq == seq => {
+                let mut arrived = Reply::default();
+                arrived.append(bytes, blobs);
+                progress.arrived = Some(arrived);
+                true
+            }
+            _ => self.replies.fill(seq, bytes, blobs),
+        }
+    }
+}
+
+impl Worker {
+    /// Queues a command behind MULTI.
+    pub(crate) fn queue(&mut self, connection: &mut Connection, entry: &'static Entry, args: Args<'_>) {
+        let Some(queue) = &mut connection.session.queue else { return };
+        let args = args.to_owned();
+        queue.bytes += args.bytes_held();
+        queue.commands.push((entry, args));
+        if queue.bytes as u64 > self.config.client_query_buffer_limit_bytes {
+            self.close_for_query_limit(connection);
+        } else if connection.session.reply_mode == ReplyMode::On {
+            connection.replies.writer().simple("QUEUED");
+        }
+    }
+
+    /// EXEC. It waits for all commands before it, and the connection for it.
+    pub(crate) fn exec(&mut self, connection: &mut Connection, args: Args<'_>) {
+        if connection.replies.awaited() > 0 {
+            connection.waiting = Waiting::Barrier(args.to_owned());
+            return;
+        }
+        let Some(queue) = connection.session.queue.take() else { return };
+        if queue.is_refused {
+            self.unwatch(connection);
+            let text = "EXECABORT Transaction discarded because of previous errors.";
+            return self.reply_error(connection, &CommandError::other(text));
+        }
+        let (items, mut exec) = self.plan_exec(connection, *queue);
+        exec.watched = self.take_watched(connection);
+        let is_data_only = items.iter().all(|item| matches!(item, Item::Data));
+        // Where commands of the connection can change CLIENT REPLY, the transaction itself leaves out what is not wanted.
+        let wanted = connection.session.reply_mode == ReplyMode::On || !is_data_only;
+        let is_here = self.is_here(&exec);
+        if is_here && is_data_only && wanted {
+            return self.shard.execute_exec(&exec, connection.replies.writer());
+        }
+        let seq = connection.replies.reserve(wanted);
+        connection.waiting = Waiting::Reply;
+        if !is_data_only {
+            connection.session.running = Some(items.len());
+            let output = Reply::new(connection.session.resp3);
+            let items = items.into_iter();
+            let progress = Progress { seq, items, arrived: None, data: None, output, is_over: false };
+            connection.waiting = Waiting::Exec(Box::new(progress));
+        }
+        let reply = if is_here {
+            let mut reply = Reply::default();
+            self.shard.execute_exec(&exec, &mut reply);
+            Some(reply)
+        } else {
+            self.stats.transactions += 1;
+            let ticket = Ticket { worker: self.id, connection: connection.index, seq };
+            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+            self.coordinator.start_exec(Box::new(exec), ticket, owners, &self.shard, &mut self.outbox);
+            self.send_outbox_for(ticket)
+        };
+        if let Some(reply) = reply {
+            self.fill_own_place(connection, seq, &reply);
+        }
+    }
+
+    /// The queued commands, each with the database that it runs in.
+    fn plan_exec(&self, connection: &Connection, queue: Queue) -> (Vec<Item>, Exec) {
+        let session = &connection.session;
+        let (client, touch) = (ClientId(session.id), !session.no_touch);
+        let at = ConnectionId { worker: self.id, index: connection.index };
+        let mut resp3 = session.resp3;
+        let mut tracking = session.tracking.clone();
+        let mut db = session.db;
+        let mut exec = Exec { resp3, ..Exec::default() };
+        let mut items = Vec::with_capacity(queue.commands.len());
+        for (entry, args) in queue.commands {
+            items.push(match entry.command {
+                Command::Data(command) => {
+                    let cached_at = tracking.as_ref().filter(|tracking| tracking.remembers());
+                    let cached_at = cached_at.map(|_| at);
+                    let slot = None;
+                    exec.calls.push(OwnedCall { command, db, slot, client, touch, cached_at, resp3, args });
+                    Item::Data
+                }
+                Command::Session(command) => {
+                    if command.spec.has(flags::SELECTS) {
+                        db = selected(args.as_args(), self.config.databases).unwrap_or(db);
+                    }
+                    if command.spec.has(flags::CHANGES_TRACKING) {
+                        foresee(args.as_args(), &mut tracking);
+                    }
+                    if command.spec.has(flags::CHANGES_PROTOCOL) {
+                        resp3 = asked_protocol(args.as_args()).unwrap_or(resp3);
+                    }
+                    Item::Session(command, args)
+                }
+            });
+        }
+        (items, exec)
+    }
+
+    /// True when a transaction concerns this worker's shard alone, and no lock of another can be in its way.
+    fn is_here(&mut self, exec: &Exec) -> bool {
+        if !self.shard.has_no_locks() {
+            return false;
+        }
+        if self.mesh.workers() == 1 {
+            return true;
+        }
+        let mut positions = std::mem::take(&mut self.positions);
+        let is_own = |key: &[u8]| self.slots.owner(SlotId::of(key)) == self.id;
+        let is_here = exec.watched.keys.iter().all(|(_, key)| is_own(key))
+            && exec.calls.iter().all(|call| {
+                positions.clear();
+                call.command.spec.key_positions(call.args.as_args(), &mut positions);
+                !call.command.spec.is_for_all_shards(call.args.as_args())
+                    && positions.iter().all(|position| is_own(call.args.as_args().get(position.index)))
+            });
+        self.positions = positions;
+        is_here
+    }
+
+    /// Takes a transaction up again for which something has come.
+    pub(crate) fn go_on_with_exec(&mut self, connection: &mut Connection, mut progress: Box<Progress>) {
+        let Some(arrived) = progress.arrived.take() else {
+            connection.waiting = Waiting::Exec(progress);
+            return;
+        };
+        if progress.data.is_some() {
+            if progress.wants_reply(connection) {
+                progress.output.append(arrived.bytes(), arrived.blobs());
+            }
+        } else if arrived.bytes().starts_with(b"*") && !arrived.bytes().starts_with(b"*-") {
+            if progress.wants_reply(connection) {
+                progress.output.array(progress.items.len());
+            }
+            let start = arrived.behind_header();
+            progress.data = Some((arrived, start));
+        } else {
+            // A watched key has changed: nothing runs.
+            if progress.wants_reply(connection) {
+                progress.output.append(arrived.bytes(), arrived.blobs());
+            }
+            return self.end_exec(connection, progress.seq, &progress.output);
+        }
+        while let Some(item) = progress.items.next() {
+            progress.is_over = connection.closing.is_some();
+            match item {
+                Item::Data => progress.copy_element(connection),
+                Item::Session(command, args) => {
+                    if !self.run_in_exec(connection, command, args.as_args(), &mut progress) {
+                        connection.waiting = Waiting::Exec(progress);
+                        return;
+                    }
+                }
+            }
+        }
+        self.end_exec(connection, progress.seq, &progress.output);
+    }
+
+    fn end_exec(&mut self, connection: &mut Connection, seq: u32, reply: &Reply) {
+        connection.waiting = Waiting::Reply;
+        connection.session.running = None;
+        connection.session.forget_caching();
+        self.fill_own_place(connection, seq, reply);
+        connection.replies.set_resp3(connection.session.resp3);
+    }
+
+    /// Runs a command of the connection or the server inside a transaction. False when its reply is to come.
+    fn run_in_exec(
+        &mut self,
+        connection: &mut Connection,
+        command: &'static SessionCommand,
+        args: Args<'_>,
+        progress: &mut Progress,
+    ) -> bool {
+        let mark = progress.output.mark();
+        let mut ctx = SessionCtx {
+            reply: &mut progress.output,
+            connection,
+            node: self.node,
+            config: &self.config,
+            now_ms: self.now_ms,
+        };
+        let flow = (command.run)(&mut ctx, args);
+        // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
+        let is_push = matches!(flow, Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)));
+        let is_there = self.follow_in_exec(connection, flow, args, progress, mark);
+        if !is_push && !progress.wants_reply(connection) {
+            progress.output.truncate(mark);
+        }
+        is_there
+    }
+
+    /// What comes after a session command inside a transaction. False when its reply is to come.
+    fn follow_in_exec(
+        &mut self,
+        connection: &mut Connection,
+        flow: Result<Flow, CommandError>,
+        args: Args<'_>,
+        progress: &mut Progress,
+        mark: ReplyMark,
+    ) -> bool {
+        match flow {
+            Ok(Flow::ShowSlots) => {
+                self.show_slots(&mut progress.output);
+                true
+            }
+            Ok(Flow::MoveSlot(..)) => {
+                let text = "ERR DEBUG SLOT-MOVE is not possible inside a transaction";
+                progress.output.error(&CommandError::other(text));
+                true
+            }
+            Ok(Flow::Track(change)) => {
+                self.set_tracking(connection, change, None);
+                true
+            }
+            Ok(Flow::Done | Flow::Later | Flow::Unwatch | Flow::Watch | Flow::Exec | Flow::Reset) => true,
+            Ok(Flow::Subscribe(kind)) => {
+                self.subscribe(connection, kind, args, &mut progress.output);
+                true
+            }
+            Ok(Flow::Unsubscribe(kind)) => {
+                self.unsubscribe(connection, kind, args, &mut progress.output);
+                true
+            }
+            Ok(Flow::Publish(kind)) => {
+                let ticket = Ticket { worker: self.id, connection: connection.index, seq: progress.seq };
+                let receivers = self.publish_with_ticket(connection, ticket, kind, args);
+                if let Some(receivers) = receivers {
+                    progress.output.len_int(receivers);
+                }
+                receivers.is_some()
+            }
+            Ok(Flow::Close) => {
+                connection.closing = Some(Closing::AfterReplies);
+                true
+            }
+            Ok(Flow::Ask(question, finish)) => {
+                let ticket = Ticket { worker: self.id, connection: connection.index, seq: progress.seq };
+                let answer = self.ask_with_ticket(connection, ticket, &question, finish);
+                let is_there = answer.is_some();
+                if let Some(reply) = answer {
+                    progress.output.append(reply.bytes(), reply.blobs());
+                }
+                is_there
+            }
+            Err(error) => {
+                progress.output.truncate(mark);
+                progress.output.error(&error);
+                true
+            }
+        }
+    }
+
+    /// WATCH. It waits for all commands before it, and the connection for it.
+    pub(crate) fn watch(&mut self, connection: &mut Connection, args: Args<'_>) {
+        if connection.replies.awaited() > 0 {
+            connection.waiting = Waiting::Barrier(args.to_owned());
+            return;
+        }
+        let session = &mut connection.session;
+        for key in args.iter_from(1) {
+            session.watched.push(session.db, key);
+        }
+        let (db, client) = (session.db, ClientId(session.id));
+        if self.mesh.workers() == 1 && session.reply_mode == ReplyMode::On {
+            let (slot, touch, cached_at) = (None, true, None);
+            let call = Call { command: &WATCH, db, slot, client, touch, cached_at, args };
+            return self.shard.execute(call, connection.replies.writer());
+        }
+        self.start_txn(connection, Method::Split, &WATCH, args);
+    }
+
+    /// Forgets what the connection watches.
+    pub(crate) fn unwatch(&mut self, connection: &mut Connection) {
+        let watched = self.take_watched(connection);
+        if !watched.keys.is_empty() {
+            self.unwatch_keys(&watched);
+            self.send_outbox();
+        }
+    }
+
+    /// Puts into the outbox what the owners of watched keys are told.
+    pub(crate) fn unwatch_keys(&mut self, watched: &Watched) {
+        let client = watched.client;
+        let mut of_shard: BTreeMap<ShardId, Keys> = BTreeMap::new();
+        for (db, key) in watched.keys.iter() {
+            of_shard.entry(self.slots.owner(SlotId::of(key))).or_default().push(db, key);
+        }
+        if let Some(keys) = of_shard.remove(&MOVING) {
+            self.unwatch_later.push(Watched { client, keys });
+        }
+        let unwatch = |(shard, keys)| (shard, TxnMessage::Unwatch(Watched { client, keys }));
+        self.outbox.extend(of_shard.into_iter().map(unwatch));
+    }
+
+    fn take_watched(&self, connection: &mut Connection) -> Watched {
+        let session = &mut connection.session;
+        Watched { client: ClientId(session.id), keys: std::mem::take(&mut session.watched) }
+    }
+}
+
+impl Progress {
+    /// Whether the client gets what is written now: with CLIENT REPLY OFF among the commands of a transaction it gets the
+    /// elements before it alone, as in Redis.
+    fn wants_reply(&self, connection: &Connection) -> bool {
+        connection.session.reply_mode != ReplyMode::Off && !self.is_over
+    }
+
+    fn copy_element(&mut self, connection: &Connection) {
+        let is_wanted = self.wants_reply(connection);
+        if let Some((data, at)) = &mut self.data {
+            let end = data.element_end(*at);
+            if is_wanted {
+                self.output.append_part(data, *at, end);
+            }
+            *at = end;
+        }
+    }
+}
