@@ -19,6 +19,17 @@ pub enum Route {
     Walk,
 }
 
+/// True for a command of this plan that must come behind all that its connection has sent before, so that their replies have to
+/// be there when it begins: whatever concerns several keys, even if they happen to lie on one shard, or all of them. A command
+/// on one key keeps its order by the hop to its shard, and one without keys needs none.
+#[inline]
+pub fn follows_all(plan: Plan) -> bool {
+    match plan {
+        Plan::SingleKey(_) | Plan::NoKeys => false,
+        Plan::Split | Plan::Gather | Plan::AllShards | Plan::Walk => true,
+    }
+}
+
 /// Finds the way of a command. `plan` is its row's ([`CommandSpec::plan`]), `owner` the slot map of `shard_count` shards;
 /// `positions` is memory to work in, and holds the command's keys afterwards unless its plan knows them already.
 #[inline]

@@ -142,7 +142,11 @@ impl Scene {
         self.receive();
         let gone = self.consumers[which].connection;
         let worker = ShardId(self.random.below(self.node.shard_count()) as u16);
-        let waits = self.node.end_blocking(gone, Ending::Closed, false);
+        // Another client has killed it, or its own has gone.
+        let waits = match self.random.below(2) {
+            0 => self.node.end_blocking(gone, Ending::Closed, false),
+            _ => self.node.stop_waiting(gone),
+        };
         if !waits && self.consumers[which].asked.is_some() {
             // Not one that blocks, or its reply is there: it is read before the end.
             return;
