@@ -17,4 +17,5 @@ pub mod pubsub;
 pub mod registry;
 pub mod server;
 pub mod session;
+pub mod tracking;
 pub mod worker;

@@ -9,7 +9,7 @@ use shards::db::DbIndex;
 use shards::error::CommandError;
 
 use crate::config::Config;
-use crate::node::REDIS_VERSION;
+use crate::host::version::REDIS_VERSION;
 use crate::registry::SessionCommand;
 use crate::session::Session;
 use crate::session::command::{Flow, SessionCtx};

@@ -39,7 +39,7 @@ use shards::watch::ClientId;
 use crate::pubsub::OwnedMessage;
 use crate::registry::CommandId;
 use crate::session::inquiry::{Answer, Question};
-use crate::worker::tracking::TrackingHop;
+use crate::tracking::clients::TrackingHop;
 
 /// Batches that may wait between two workers.
 const QUEUE_BATCHES: usize = 64;

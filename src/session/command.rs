@@ -7,10 +7,10 @@ use shards::slot::{ShardId, SlotId};
 
 use crate::config::Config;
 use crate::node::Node;
-use crate::pubsub::Kind;
+use crate::pubsub::SubscriptionKind;
 use crate::session::connection::Connection;
 use crate::session::inquiry::{Finish, Question};
-use crate::worker::tracking::Change;
+use crate::tracking::mode::TrackingChange;
 
 /// The world of one running session command.
 pub struct SessionCtx<'a> {
@@ -47,15 +47,15 @@ pub enum Flow {
     /// The queued transaction runs, which makes the reply.
     Exec,
     /// What the client is told of changes. The reply is written.
-    Track(Change),
+    Track(TrackingChange),
     /// The session is as new: nothing is watched, subscribed to or tracked any more. The reply is written.
     Reset,
     /// The arguments are subscribed to, which makes the reply.
-    Subscribe(Kind),
+    Subscribe(SubscriptionKind),
     /// The arguments, or all, are subscribed to no longer, which makes the reply.
-    Unsubscribe(Kind),
+    Unsubscribe(SubscriptionKind),
     /// The second argument is published to the channel or shard channel that is the first, which makes the reply.
-    Publish(Kind),
+    Publish(SubscriptionKind),
 }
 
 #[cfg(test)]

@@ -22,8 +22,9 @@ use crate::host::log::LineLimit;
 use crate::mesh::RemoteCommand;
 use crate::registry::{Command, CommandId, Entry, Registry, SessionCommand};
 use crate::session::command::{Flow, SessionCtx};
-use crate::session::connection::{Closing, Connection, Waiting};
+use crate::session::connection::Connection;
 use crate::session::inquiry::{Finish, Inquiry, Question};
+use crate::session::order::{Closing, Waiting};
 use crate::session::{ReplyMode, Session};
 use crate::worker::Worker;
 

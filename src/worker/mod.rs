@@ -5,16 +5,18 @@
 //! `net` and `server` know the runtime; what a command means is decided in `dispatch`.
 
 mod blocking;
+mod budget;
 mod connections;
 mod dispatch;
 mod hops;
-pub mod memory;
-pub mod notifications;
-pub mod publish;
-pub mod push;
+mod memory;
+mod notifications;
+mod outlet;
+mod publish;
+mod push;
 mod slot_moves;
-pub mod tracking;
-pub mod transactions;
+mod tracking;
+mod transactions;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -37,20 +39,21 @@ use crate::host::log::LineLimit;
 use crate::io::listener::Listener;
 use crate::io::ring::{ClientRing, Completion, TICK_PERIOD_MS, Wait};
 use crate::mesh::Mesh;
-use crate::metrics::rates::Rates;
-use crate::metrics::turns::{Begin, Lateness, TurnTimes};
+use crate::metrics::report::Stats;
+use crate::metrics::turns::Begin;
 use crate::node::Node;
 use crate::node::give_back::Freed;
-use crate::node::watchdog::Heart;
+use crate::node::pulses::Heart;
 use crate::protocol::Argv;
-use crate::pubsub::{Deliveries, Registry};
+use crate::pubsub::keyspace::KeyspaceChannels;
+use crate::pubsub::{Deliveries, Subscribers};
 use crate::registry::CommandId;
-use crate::session::connection::{Closing, Connection};
+use crate::session::connection::Connection;
 use crate::session::inquiry::Inquiry;
-use crate::worker::memory::WorkerMemory;
-use crate::worker::notifications::Channels;
-use crate::worker::push::{Encoded, Held};
-use crate::worker::tracking::{TrackingClients, keys_max_of_shard};
+use crate::session::order::Closing;
+use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
+use crate::worker::budget::WorkerMemory;
+use crate::worker::outlet::{EncodedPush, Held};
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -72,39 +75,6 @@ const EXPIRE_ENTRIES_PER_STEP: usize = 50;
 const STOPPING_TURNS_MAX: usize = 100;
 
 static IDLE_LINES: LineLimit = LineLimit::new();
-
-/// Counters of one worker, for INFO.
-#[derive(Clone, Debug, Default)]
-pub struct Stats {
-    /// Connections accepted.
-    pub connections: u64,
-    /// Connections refused because of maxclients or protected mode.
-    pub rejected: u64,
-    /// Commands processed.
-    pub commands: u64,
-    /// Bytes received from clients.
-    pub input_bytes: u64,
-    /// Bytes sent to clients.
-    pub output_bytes: u64,
-    /// Receives that have brought something.
-    pub reads: u64,
-    /// Sends that have ended.
-    pub writes: u64,
-    /// What was done a second lately.
-    pub rates: Rates,
-    /// Commands that another shard executed.
-    pub remote_commands: u64,
-    /// Transactions over several shards.
-    pub transactions: u64,
-    /// Connections closed because of client-output-buffer-limit.
-    pub output_limit_closed: u64,
-    /// Connections closed because of client-query-buffer-limit.
-    pub query_limit_closed: u64,
-    /// How long the turns took.
-    pub turns: TurnTimes,
-    /// How late turns came.
-    pub lateness: Lateness,
-}
 
 /// One per core.
 pub struct Worker {
@@ -129,14 +99,14 @@ pub struct Worker {
     pub(crate) positions: Vec<KeyPosition>,
     pub(crate) scratch: Reply,
     pub(crate) now_ms: u64,
-    pub(crate) memory: WorkerMemory,
-    pub(crate) pubsub: Registry,
+    memory: WorkerMemory,
+    pub(crate) pubsub: Subscribers,
     /// Published messages that this worker has put in order and that others are delivering.
     pub(crate) deliveries: Deliveries,
     pub(crate) tracking: TrackingClients,
-    pub(crate) held: Held,
+    held: Held,
     /// The push that is being made; kept for its memory.
-    pub(crate) encoded: Encoded,
+    encoded: EncodedPush,
     ring: ClientRing,
     listeners: Vec<Listener>,
     /// Listeners whose accept has ended with an error and is to be tried again.
@@ -215,11 +185,11 @@ impl Worker {
             scratch: Reply::default(),
             now_ms: 0,
             memory: WorkerMemory::default(),
-            pubsub: Registry::default(),
+            pubsub: Subscribers::default(),
             deliveries: Deliveries::default(),
             tracking: TrackingClients::default(),
             held: Held::default(),
-            encoded: Encoded::default(),
+            encoded: EncodedPush::default(),
             ring,
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
@@ -323,7 +293,7 @@ impl Worker {
         self.shard.set_lazy_free(self.config.lazy_free);
         self.shard.set_limits(self.config.limits.clone());
         self.shard.set_tracked_keys_max(keys_max_of_shard(&self.config, self.mesh.workers()));
-        self.shard.ask_for_notices(Channels::of(&self.config).classes(&self.config));
+        self.shard.ask_for_notices(KeyspaceChannels::of(&self.config).classes(&self.config));
     }
 
     pub(crate) fn tell_time(&mut self) {

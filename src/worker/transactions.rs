@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use shards::args::{Args, Blob, OwnedArgs};
+use shards::args::{Args, Blob};
 use shards::command::flags;
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
@@ -21,42 +21,12 @@ use shards::watch::ClientId;
 
 use crate::commands::client::tracking::foresee;
 use crate::commands::connection::{asked_protocol, selected};
-use crate::registry::{Command, Entry, SessionCommand};
+use crate::registry::{Command, Entry};
 use crate::session::command::{Flow, SessionCtx};
-use crate::session::connection::{Closing, Connection, Waiting};
+use crate::session::connection::Connection;
+use crate::session::order::{Closing, Item, Progress, Waiting};
 use crate::session::{Queue, ReplyMode};
 use crate::worker::Worker;
-
-/// A command of a transaction that is under way.
-#[derive(Debug)]
-enum Item {
-    /// Its reply is the next element of what the shards have replied.
-    Data,
-    /// It runs here.
-    Session(&'static SessionCommand, OwnedArgs),
-}
-
-/// A transaction with commands of the connection or the server among its commands.
-#[derive(Debug)]
-pub struct Progress {
-    /// The place of its reply.
-    seq: u32,
-    items: std::vec::IntoIter<Item>,
-    /// What has come for the place: first the reply of the data commands, then the answers to inquiries.
-    arrived: Option<Reply>,
-    /// The reply of the data commands, and how far it has been used.
-    data: Option<(Reply, ReplyMark)>,
-    output: Reply,
-    /// The client was already being closed when the command began that runs now: it has killed itself, and gets no more.
-    is_over: bool,
-}
-
-impl Progress {
-    /// Something has come: the transaction can go on.
-    pub fn can_go_on(&self) -> bool {
-        self.arrived.is_some()
-    }
-}
 
 impl Connection {
     /// Takes what has come for a reserved place. While a transaction is under way for that place it is only a part of the
@@ -164,7 +134,7 @@ impl Worker {
                     if command.spec.has(flags::CHANGES_PROTOCOL) {
                         resp3 = asked_protocol(args.as_args()).unwrap_or(resp3);
                     }
-                    Item::Session(command, args)
+                    Item::Session(entry, args)
                 }
             });
         }
@@ -219,8 +189,8 @@ impl Worker {
             progress.is_over = connection.closing.is_some();
             match item {
                 Item::Data => progress.copy_element(connection),
-                Item::Session(command, args) => {
-                    if !self.run_in_exec(connection, command, args.as_args(), &mut progress) {
+                Item::Session(entry, args) => {
+                    if !self.run_in_exec(connection, entry, args.as_args(), &mut progress) {
                         connection.waiting = Waiting::Exec(progress);
                         return;
                     }
@@ -242,10 +212,11 @@ impl Worker {
     fn run_in_exec(
         &mut self,
         connection: &mut Connection,
-        command: &'static SessionCommand,
+        entry: &'static Entry,
         args: Args<'_>,
         progress: &mut Progress,
     ) -> bool {
+        let Command::Session(command) = entry.command else { return true };
         let mark = progress.output.mark();
         let mut ctx = SessionCtx {
             reply: &mut progress.output,
