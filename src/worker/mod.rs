@@ -78,32 +78,32 @@ static IDLE_LINES: LineLimit = LineLimit::new();
 
 /// One per core.
 pub struct Worker {
-    pub(crate) id: ShardId,
-    pub(crate) node: &'static Node,
-    pub(crate) config: Arc<Config>,
-    pub(crate) slots: SlotMoves,
+    id: ShardId,
+    node: &'static Node,
+    config: Arc<Config>,
+    slots: SlotMoves,
     /// Connections whose command concerns a slot that is on its way.
-    pub(crate) awaiting_slot: Vec<u32>,
+    awaiting_slot: Vec<u32>,
     /// Watches to be forgotten when the slots of their keys have arrived.
-    pub(crate) unwatch_later: Vec<Watched>,
-    pub(crate) mesh: Mesh,
-    pub(crate) shard: Shard,
-    pub(crate) coordinator: Coordinator,
-    pub(crate) outbox: Outbox,
-    pub(crate) inquiries: HashMap<Ticket, Inquiry>,
+    unwatch_later: Vec<Watched>,
+    mesh: Mesh,
+    shard: Shard,
+    coordinator: Coordinator,
+    outbox: Outbox,
+    inquiries: HashMap<Ticket, Inquiry>,
     /// Walks from shard to shard that wait for an answer, by the places of their replies, with their command.
-    pub(crate) walks: HashMap<Ticket, (CommandId, Walk)>,
+    walks: HashMap<Ticket, (CommandId, Walk)>,
     /// Walks that have come to a slot that is on its way.
-    pub(crate) walks_later: Vec<(Ticket, CommandId, Walk)>,
-    pub(crate) stats: Stats,
-    pub(crate) positions: Vec<KeyPosition>,
-    pub(crate) scratch: Reply,
-    pub(crate) now_ms: u64,
+    walks_later: Vec<(Ticket, CommandId, Walk)>,
+    stats: Stats,
+    positions: Vec<KeyPosition>,
+    scratch: Reply,
+    now_ms: u64,
     memory: WorkerMemory,
-    pub(crate) pubsub: Subscribers,
+    pubsub: Subscribers,
     /// Published messages that this worker has put in order and that others are delivering.
-    pub(crate) deliveries: Deliveries,
-    pub(crate) tracking: TrackingClients,
+    deliveries: Deliveries,
+    tracking: TrackingClients,
     held: Held,
     /// The push that is being made; kept for its memory.
     encoded: EncodedPush,
@@ -115,7 +115,7 @@ pub struct Worker {
     accept_after_ms: u64,
     /// The last accept has failed.
     has_accept_failed: bool,
-    pub(crate) connections: Vec<Option<Box<Connection>>>,
+    connections: Vec<Option<Box<Connection>>>,
     /// Numbers without a connection, each with the number of the first place of the next connection's reply queue.
     free: Vec<(u32, u32)>,
     /// The number of the first place of a connection whose number is new.
@@ -127,7 +127,7 @@ pub struct Worker {
     lost_replies: u64,
     clients: usize,
     /// Connections to be looked at before the turn ends.
-    pub(crate) dirty: VecDeque<u32>,
+    dirty: VecDeque<u32>,
     argv: Argv,
     last_cron_ms: u64,
     /// Shows the watchdog that turns come.
@@ -139,7 +139,7 @@ pub struct Worker {
     sleep: Duration,
     /// Completions of the turn; kept for its memory.
     completions: Vec<Completion>,
-    pub(crate) freed: Freed,
+    freed: Freed,
 }
 
 /// What a worker is made of. It is made on its own thread.
