@@ -1,6 +1,6 @@
 //! Commands of publishing and subscribing: SUBSCRIBE and its kin, PUBLISH SPUBLISH PUBSUB.
 //!
-//! What they do to connections is in [`crate::worker::publish`]; PUBSUB adds up what all workers say.
+//! What they do to connections is the business of `worker/publish.rs`; PUBSUB adds up what all workers say.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -88,7 +88,7 @@ pub struct RemoteCommand {
 }
 
 impl RemoteCommand {
-    /// A hop that runs `call`, whose arguments go along, by [`crate::mesh::Mesh::command`].
+    /// A hop that runs `call`, whose arguments go along (`Mesh::command`).
     pub fn new(ticket: Ticket, command: CommandId, call: &Call<'_>, resp3: bool) -> RemoteCommand {
         let &Call { db, slot, client, touch, cached_at, .. } = call;
         RemoteCommand {

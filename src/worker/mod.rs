@@ -1,8 +1,8 @@
 //! A worker: one thread on one core, with its ring, its connections, its end of the mesh and its shard.
 //!
 //! It runs in turns. A turn takes the completions of the ring and the batches of the other workers, executes what they
-//! ask for, and hands everything that results to the kernel and to the other workers at once. Only this file, `worker/`,
-//! `net` and `server` know the runtime; what a command means is decided in `dispatch`.
+//! ask for, and hands everything that results to the kernel and to the other workers at once. Only this folder,
+//! `io`, `session::connection` and `server` know the runtime; what a command means is decided in `dispatch`.
 
 mod blocking;
 mod budget;
