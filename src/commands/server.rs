@@ -13,8 +13,7 @@ use crate::config::Config;
 use crate::metrics::turns::TurnTimes;
 use crate::node::{Node, REDIS_VERSION, SHOAL_VERSION};
 use crate::pubsub::Kind;
-use crate::registry::SessionCommand;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Answer, Question, Report};
 
 /// The rows.

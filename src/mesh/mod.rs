@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 use shards::args::{ArgValue, Args, Blob, Span};
+use shards::command::registry::CommandId;
 use shards::db::DbIndex;
 use shards::reply::Reply;
 use shards::router::slot_move::MoveMessage;
@@ -37,7 +38,6 @@ use shards::txn::{Ticket, TxnMessage};
 use shards::watch::ClientId;
 
 use crate::pubsub::OwnedMessage;
-use crate::registry::CommandId;
 use crate::session::inquiry::{Answer, Question};
 use crate::worker::tracking::TrackingHop;
 

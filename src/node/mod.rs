@@ -6,10 +6,12 @@ pub mod watchdog;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
+use shards::command::registry::Registry;
+
 use crate::node::give_back::GiveBack;
 use crate::node::watchdog::Pulses;
 use crate::pubsub::SubscriptionCounts;
-use crate::registry::Registry;
+use crate::session::command::SessionCommands;
 use crate::worker::memory::NodeMemory;
 use crate::worker::tracking::TrackingCounts;
 
@@ -22,6 +24,8 @@ pub const REDIS_VERSION: &str = "7.2.4";
 pub struct Node {
     /// The command table.
     pub registry: Registry,
+    /// What the session commands in it do.
+    pub session_commands: SessionCommands,
     /// 40 hexadecimal digits, new at each start.
     pub run_id: String,
     /// When the process was started, in milliseconds since 1970.
@@ -56,6 +60,7 @@ impl Node {
     pub(crate) fn for_tests(registry: Registry) -> Node {
         Node {
             registry,
+            session_commands: SessionCommands::default(),
             run_id: "0".repeat(40),
             started_ms: 0,
             config_file: None,

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use shards::command::registry::Registry;
 use shards::router::slot_move::SlotMap;
 use shards::shard::ShardConfig;
 use shards::slot::ShardId;
@@ -35,7 +36,7 @@ use crate::node::give_back::GiveBack;
 use crate::node::watchdog::{Pulses, Watchdog};
 use crate::node::{Node, SHOAL_VERSION};
 use crate::pubsub::SubscriptionCounts;
-use crate::registry::Registry;
+use crate::session::command::SessionCommands;
 use crate::worker::memory::NodeMemory;
 use crate::worker::tracking::TrackingCounts;
 
@@ -60,7 +61,11 @@ impl fmt::Display for StartError {
 ///
 /// # Errors
 /// Whatever keeps it from starting.
-pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry) -> Result<(), StartError> {
+pub fn run(
+    mut config: Config,
+    config_file: Option<PathBuf>,
+    commands: (Registry, SessionCommands),
+) -> Result<(), StartError> {
     let mut signals = Signals::install(&config.logfile)
         .map_err(|error| StartError(format!("Could not listen for signals: {error}")))?;
     log::info!("oO0OoO0OoO0Oo Shoal is starting oO0OoO0OoO0Oo");
@@ -81,7 +86,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
         sys::set_process_title(&process_title(&addresses, &config));
     }
     let config = Arc::new(config);
-    let seeds = seeds(Arc::clone(&config), config_file, registry, listeners, &cpus);
+    let seeds = seeds(Arc::clone(&config), config_file, commands, listeners, &cpus);
     let node = seeds[0].node;
     let started = threads::start(seeds, &signals);
     if let Err(error) = node.give_back.start() {
@@ -121,7 +126,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
 fn seeds(
     config: Arc<Config>,
     config_file: Option<PathBuf>,
-    registry: Registry,
+    (registry, session_commands): (Registry, SessionCommands),
     listeners: Vec<Vec<Listener>>,
     cpus: &[usize],
 ) -> Vec<Seed> {
@@ -129,6 +134,7 @@ fn seeds(
     // Shared by all workers until the process ends, so it is never freed.
     let node: &'static Node = Box::leak(Box::new(Node {
         registry,
+        session_commands,
         run_id: random_hex(),
         started_ms: clock::now_ms(),
         config_file,

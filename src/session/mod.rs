@@ -8,12 +8,12 @@ pub mod inquiry;
 pub mod reply_queue;
 
 use shards::args::OwnedArgs;
+use shards::command::registry::Entry;
 use shards::db::DbIndex;
 use shards::txn::Keys;
 use shards::watch::ClientId;
 
 use crate::pubsub::{Kind, Subscriptions};
-use crate::registry::Entry;
 use crate::worker::tracking::{Change, Tracking};
 
 /// CLIENT REPLY.

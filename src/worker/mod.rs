@@ -22,6 +22,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use shards::command::keys::KeyPosition;
+use shards::command::registry::CommandId;
 use shards::reply::Reply;
 use shards::router::coordinator::Coordinator;
 use shards::router::slot_move::{SlotMap, SlotMoves};
@@ -44,7 +45,6 @@ use crate::node::give_back::Freed;
 use crate::node::watchdog::Heart;
 use crate::protocol::Argv;
 use crate::pubsub::{Deliveries, Registry};
-use crate::registry::CommandId;
 use crate::session::connection::{Closing, Connection};
 use crate::session::inquiry::Inquiry;
 use crate::worker::memory::WorkerMemory;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use shards::args::{Args, Blob, OwnedArgs};
 use shards::command::flags;
+use shards::command::registry::{Command, Entry, SessionNumber};
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
 use shards::reply::{Reply, ReplyMark};
@@ -21,7 +22,6 @@ use shards::watch::ClientId;
 
 use crate::commands::client::tracking::foresee;
 use crate::commands::connection::{asked_protocol, selected};
-use crate::registry::{Command, Entry, SessionCommand};
 use crate::session::command::{Flow, SessionCtx};
 use crate::session::connection::{Closing, Connection, Waiting};
 use crate::session::{Queue, ReplyMode};
@@ -33,7 +33,7 @@ enum Item {
     /// Its reply is the next element of what the shards have replied.
     Data,
     /// It runs here.
-    Session(&'static SessionCommand, OwnedArgs),
+    Session(SessionNumber, OwnedArgs),
 }
 
 /// A transaction with commands of the connection or the server among its commands.
@@ -154,17 +154,17 @@ impl Worker {
                     exec.calls.push(OwnedCall { command, db, slot, client, touch, cached_at, resp3, args });
                     Item::Data
                 }
-                Command::Session(command) => {
-                    if command.spec.has(flags::SELECTS) {
+                Command::Session(number) => {
+                    if entry.spec().has(flags::SELECTS) {
                         db = selected(args.as_args(), self.config.databases).unwrap_or(db);
                     }
-                    if command.spec.has(flags::CHANGES_TRACKING) {
+                    if entry.spec().has(flags::CHANGES_TRACKING) {
                         foresee(args.as_args(), &mut tracking);
                     }
-                    if command.spec.has(flags::CHANGES_PROTOCOL) {
+                    if entry.spec().has(flags::CHANGES_PROTOCOL) {
                         resp3 = asked_protocol(args.as_args()).unwrap_or(resp3);
                     }
-                    Item::Session(command, args)
+                    Item::Session(number, args)
                 }
             });
         }
@@ -219,8 +219,8 @@ impl Worker {
             progress.is_over = connection.closing.is_some();
             match item {
                 Item::Data => progress.copy_element(connection),
-                Item::Session(command, args) => {
-                    if !self.run_in_exec(connection, command, args.as_args(), &mut progress) {
+                Item::Session(number, args) => {
+                    if !self.run_in_exec(connection, number, args.as_args(), &mut progress) {
                         connection.waiting = Waiting::Exec(progress);
                         return;
                     }
@@ -242,7 +242,7 @@ impl Worker {
     fn run_in_exec(
         &mut self,
         connection: &mut Connection,
-        command: &'static SessionCommand,
+        number: SessionNumber,
         args: Args<'_>,
         progress: &mut Progress,
     ) -> bool {
@@ -254,7 +254,7 @@ impl Worker {
             config: &self.config,
             now_ms: self.now_ms,
         };
-        let flow = (command.run)(&mut ctx, args);
+        let flow = (self.node.session_commands.get(number).run)(&mut ctx, args);
         // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
         let is_push = matches!(flow, Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)));
         let is_there = self.follow_in_exec(connection, flow, args, progress, mark);

@@ -19,8 +19,7 @@ use crate::commands::client::tracking::{
 };
 use crate::commands::connection::valid_name;
 use crate::pubsub;
-use crate::registry::SessionCommand;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::connection::Connection;
 use crate::session::inquiry::{Answer, Question};
 use crate::session::{ReplyMode, Session};
