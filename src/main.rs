@@ -25,8 +25,8 @@ fn main() -> ExitCode {
     if loaded.sentinel {
         return fail("Sentinel mode is not part of this version of shoal.");
     }
-    let registry = match commands::registry(loaded.renames) {
-        Ok(registry) => registry,
+    let commands = match commands::registry(loaded.renames) {
+        Ok(commands) => commands,
         Err(error) => return fail(&error.to_string()),
     };
     let config = loaded.config;
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
-    match server::run(config, loaded.file, registry) {
+    match server::run(config, loaded.file, commands) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");

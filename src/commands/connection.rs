@@ -10,9 +10,8 @@ use shards::error::CommandError;
 
 use crate::config::Config;
 use crate::host::version::REDIS_VERSION;
-use crate::registry::SessionCommand;
 use crate::session::Session;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[

@@ -12,8 +12,7 @@ use shards::error::CommandError;
 use shards::reply::Reply;
 
 use crate::pubsub::{Name, SubscriptionKind};
-use crate::registry::SessionCommand;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Answer, Question};
 
 /// The rows.

@@ -9,8 +9,7 @@ use shards::error::CommandError;
 
 use crate::metrics::info::{self, Whole};
 use crate::metrics::report::Report;
-use crate::registry::SessionCommand;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Answer, Question};
 
 /// The rows.

@@ -8,8 +8,7 @@ use shards::command::flags::{self, acl};
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 
-use crate::registry::SessionCommand;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
 /// The rows of this topic.
 pub static COMMANDS: &[SessionCommand] = &[

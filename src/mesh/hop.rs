@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shards::caller::Caller;
+use shards::command::registry::CommandId;
 use shards::router::slot_move::MoveMessage;
 use shards::shard::Call;
 use shards::shard::tracking::ConnectionId;
@@ -10,7 +11,6 @@ use shards::slot::SlotId;
 use shards::txn::{Ticket, TxnMessage};
 
 use crate::pubsub::OwnedMessage;
-use crate::registry::CommandId;
 use crate::session::inquiry::{Answer, Question};
 use crate::tracking::clients::TrackingHop;
 

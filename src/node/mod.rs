@@ -8,11 +8,12 @@ pub mod pulses;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
+use shards::command::registry::Registry;
+
 use crate::node::counts::{SubscriptionCounts, TrackingCounts};
 use crate::node::give_back::GiveBack;
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
-use crate::registry::Registry;
 
 /// One per process.
 pub struct Node {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use shards::command::registry::Registry;
 use shards::router::slot_move::SlotMap;
 use shards::shard::ShardConfig;
 use shards::slot::ShardId;
@@ -39,7 +40,7 @@ use crate::node::counts::{SubscriptionCounts, TrackingCounts};
 use crate::node::give_back::GiveBack;
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
-use crate::registry::Registry;
+use crate::session::command::SessionCommands;
 
 /// An address that is in use is tried again for so long.
 const ADDRESS_IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -62,7 +63,11 @@ impl fmt::Display for StartError {
 ///
 /// # Errors
 /// Whatever keeps it from starting.
-pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry) -> Result<(), StartError> {
+pub fn run(
+    mut config: Config,
+    config_file: Option<PathBuf>,
+    commands: (Registry, SessionCommands),
+) -> Result<(), StartError> {
     let mut signals = Signals::install(&config.logfile)
         .map_err(|error| StartError(format!("Could not listen for signals: {error}")))?;
     log::info!("oO0OoO0OoO0Oo Shoal is starting oO0OoO0OoO0Oo");
@@ -83,7 +88,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
         sys::set_process_title(&process_title(&addresses, &config));
     }
     let config = Arc::new(config);
-    let seeds = seeds(Arc::clone(&config), config_file, registry, listeners, &cpus);
+    let seeds = seeds(Arc::clone(&config), config_file, commands, listeners, &cpus);
     let node = seeds[0].node;
     let started = threads::start(seeds, &signals);
     if let Err(error) = node.give_back.start() {
@@ -123,12 +128,13 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
 fn seeds(
     config: Arc<Config>,
     config_file: Option<PathBuf>,
-    registry: Registry,
+    (registry, session_commands): (Registry, SessionCommands),
     listeners: Vec<Vec<Listener>>,
     cpus: &[usize],
 ) -> Vec<Seed> {
     let workers = listeners.len();
     // Shared by all workers until the process ends, so it is never freed.
+    let session_commands: &'static SessionCommands = Box::leak(Box::new(session_commands));
     let node: &'static Node = Box::leak(Box::new(Node {
         registry,
         run_id: random_hex(),
@@ -150,6 +156,7 @@ fn seeds(
     let slots = SlotMap::dealt_to(workers);
     let seed = |(number, (mesh, listeners))| Seed {
         node,
+        session_commands,
         config: Arc::clone(&config),
         slots: slots.clone(),
         mesh,

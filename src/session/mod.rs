@@ -11,13 +11,13 @@ pub mod reply_queue;
 
 use shards::args::OwnedArgs;
 use shards::caller::Caller;
+use shards::command::registry::Entry;
 use shards::db::DbIndex;
 use shards::shard::tracking::ConnectionId;
 use shards::txn::Keys;
 use shards::watch::ClientId;
 
 use crate::pubsub::{SubscriptionKind, Subscriptions};
-use crate::registry::Entry;
 use crate::tracking::mode::{ClientTracking, TrackingChange};
 
 /// CLIENT REPLY.

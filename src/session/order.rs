@@ -4,10 +4,9 @@
 //! This file must not know sockets, buffers or workers.
 
 use shards::args::OwnedArgs;
+use shards::command::registry::SessionNumber;
 use shards::reply::{Reply, ReplyMark};
 use shards::slot::ShardId;
-
-use crate::registry::Entry;
 
 /// Why a connection is being closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +58,7 @@ pub enum Item {
     /// Its reply is the next element of what the shards have replied.
     Data,
     /// It runs here.
-    Session(&'static Entry, OwnedArgs),
+    Session(SessionNumber, OwnedArgs),
 }
 
 /// A transaction with commands of the connection or the server among its commands.

@@ -24,6 +24,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use shards::command::keys::KeyPosition;
+use shards::command::registry::CommandId;
 use shards::reply::Reply;
 use shards::router::coordinator::Coordinator;
 use shards::router::slot_move::{SlotMap, SlotMoves};
@@ -47,7 +48,7 @@ use crate::node::pulses::Heart;
 use crate::protocol::Argv;
 use crate::pubsub::keyspace::KeyspaceChannels;
 use crate::pubsub::{Deliveries, Subscribers};
-use crate::registry::CommandId;
+use crate::session::command::SessionCommands;
 use crate::session::connection::Connection;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
@@ -80,6 +81,8 @@ static IDLE_LINES: LineLimit = LineLimit::new();
 pub struct Worker {
     id: ShardId,
     node: &'static Node,
+    /// What session commands do, by their numbers in the registry.
+    session_commands: &'static SessionCommands,
     config: Arc<Config>,
     slots: SlotMoves,
     /// Connections whose command concerns a slot that is on its way.
@@ -146,6 +149,8 @@ pub struct Worker {
 pub struct WorkerParts {
     /// What the process shares.
     pub node: &'static Node,
+    /// What session commands do.
+    pub session_commands: &'static SessionCommands,
     /// The configuration at the start.
     pub config: Arc<Config>,
     /// The slot map at the start.
@@ -163,13 +168,14 @@ pub struct WorkerParts {
 impl Worker {
     /// Makes a worker on the calling thread, which must be the one that runs it.
     pub fn new(parts: WorkerParts) -> Worker {
-        let WorkerParts { node, config, slots, mesh, shard, listeners, ring } = parts;
+        let WorkerParts { node, session_commands, config, slots, mesh, shard, listeners, ring } = parts;
         mesh.set_ring(ring.fd());
         let mut worker = Worker {
             id: shard.id,
             pulse: node.pulses.heart(shard.id),
             coordinator: Coordinator::new(shard.id),
             node,
+            session_commands,
             config,
             slots: SlotMoves::new(shard.id, mesh.workers(), slots),
             awaiting_slot: Vec::new(),

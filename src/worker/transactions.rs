@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use shards::args::{Args, Blob};
 use shards::command::flags;
+use shards::command::registry::{Command, Entry, SessionNumber};
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
 use shards::reply::{Reply, ReplyMark};
@@ -20,7 +21,6 @@ use shards::watch::ClientId;
 
 use crate::commands::client::tracking::foresee;
 use crate::commands::connection::{asked_protocol, selected};
-use crate::registry::{Command, Entry};
 use crate::session::command::{Flow, SessionCtx};
 use crate::session::connection::Connection;
 use crate::session::order::{Closing, Item, Progress, Waiting};
@@ -118,17 +118,17 @@ impl Worker {
                     exec.calls.push(OwnedCall { command, slot: None, caller, args });
                     Item::Data
                 }
-                Command::Session(command) => {
-                    if command.spec.has(flags::SELECTS) {
+                Command::Session(number) => {
+                    if entry.spec().has(flags::SELECTS) {
                         caller.db = selected(args.as_args(), self.config.databases).unwrap_or(caller.db);
                     }
-                    if command.spec.has(flags::CHANGES_TRACKING) {
+                    if entry.spec().has(flags::CHANGES_TRACKING) {
                         foresee(args.as_args(), &mut tracking);
                     }
-                    if command.spec.has(flags::CHANGES_PROTOCOL) {
+                    if entry.spec().has(flags::CHANGES_PROTOCOL) {
                         caller.resp3 = asked_protocol(args.as_args()).unwrap_or(caller.resp3);
                     }
-                    Item::Session(entry, args)
+                    Item::Session(number, args)
                 }
             });
         }
@@ -183,8 +183,8 @@ impl Worker {
             progress.is_over = connection.closing.is_some();
             match item {
                 Item::Data => progress.copy_element(connection),
-                Item::Session(entry, args) => {
-                    if !self.run_in_exec(connection, entry, args.as_args(), &mut progress) {
+                Item::Session(number, args) => {
+                    if !self.run_in_exec(connection, number, args.as_args(), &mut progress) {
                         connection.waiting = Waiting::Exec(progress);
                         return;
                     }
@@ -206,11 +206,10 @@ impl Worker {
     fn run_in_exec(
         &mut self,
         connection: &mut Connection,
-        entry: &'static Entry,
+        number: SessionNumber,
         args: Args<'_>,
         progress: &mut Progress,
     ) -> bool {
-        let Command::Session(command) = entry.command else { return true };
         let mark = progress.output.mark();
         let mut ctx = SessionCtx {
             reply: &mut progress.output,
@@ -219,7 +218,7 @@ impl Worker {
             config: &self.config,
             now_ms: self.now_ms,
         };
-        let flow = (command.run)(&mut ctx, args);
+        let flow = (self.session_commands.get(number).run)(&mut ctx, args);
         // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
         let is_push = matches!(flow, Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)));
         let is_there = self.follow_in_exec(connection, flow, args, progress, mark);
