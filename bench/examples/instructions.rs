@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use shards::args::OwnedArgs;
 use shards::command::DataCommand;
 use shards::commands::FAMILIES;
-use shards::db::DbIndex;
+use shards::key::DbIndex;
 use shards::reply::Reply;
 use shards::shard::{Call, Shard, ShardConfig};
 use shards::slot::{ShardId, SlotId};

@@ -18,9 +18,9 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use shards::db::LazyFree;
 use shards::encoding::limits::Limits;
-use shards::shard::evict::EvictionPolicy;
+use shards::env::LazyFree;
+use shards::eviction::EvictionPolicy;
 
 pub use arguments::{help_text, load, version_text};
 pub use command::{get, newly_idle, rewrite_file, set};

@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use rtrb::{Consumer, Producer, RingBuffer};
 use shards::args::{ArgValue, Args, Blob, Span};
 use shards::command::registry::CommandId;
-use shards::db::DbIndex;
+use shards::key::DbIndex;
 use shards::reply::Reply;
 use shards::router::slot_move::MoveMessage;
 use shards::shard::Call;

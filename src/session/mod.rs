@@ -9,7 +9,7 @@ pub mod reply_queue;
 
 use shards::args::OwnedArgs;
 use shards::command::registry::Entry;
-use shards::db::DbIndex;
+use shards::key::DbIndex;
 use shards::txn::Keys;
 use shards::watch::ClientId;
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use shards::error::CommandError;
-use shards::shard::evict::{Eviction, EvictionConfig, Meter};
+use shards::eviction::{Eviction, EvictionConfig, Meter};
 use shards::slot::ShardId;
 
 use crate::config::Config;

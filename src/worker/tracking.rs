@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use shards::copies::{ChangedByClient, ConnectionId, Tracker, TrackingNote};
 use shards::reply::Reply;
-use shards::shard::tracking::{ChangedByClient, ConnectionId, Tracker, TrackingNote};
 use shards::slot::ShardId;
 use shards::watch::ClientId;
 

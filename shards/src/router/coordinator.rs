@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::Block;
 use crate::command::keys::KeyPosition;
-use crate::db::Change;
 use crate::effects::Stamp;
+use crate::event::Change;
 use crate::expires::is_over;
 use crate::notify::Notice;
 use crate::reply::Reply;
@@ -682,7 +682,7 @@ fn split(
 mod tests {
     use super::*;
     use crate::commands::FAMILIES;
-    use crate::db::DbIndex;
+    use crate::key::DbIndex;
     use crate::shard::ShardConfig;
 
     /// The key "a" lies on shard 1, all others on shard 2.

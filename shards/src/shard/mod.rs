@@ -1,25 +1,27 @@
 //! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
 
-pub mod evict;
+mod evict;
 pub mod participant;
 mod put_aside;
-pub mod tracking;
+mod tracking;
 pub mod waiters;
 
 use crate::args::Args;
 use crate::command::{DataCommand, Handler};
+use crate::copies::ConnectionId;
 use crate::ctx::Ctx;
-use crate::db::{Db, DbIndex, Env, LazyFree};
+use crate::db::Db;
 use crate::effects::{Group, Stamp};
 use crate::encoding::limits::Limits;
+use crate::env::{Env, LazyFree};
 use crate::event;
+use crate::eviction::Evictor;
 use crate::expires::is_over;
+use crate::key::DbIndex;
 use crate::keyspace::Keyspace;
 use crate::notify::{Classes, Notice};
 use crate::reply::Reply;
-use crate::shard::evict::Evictor;
 use crate::shard::participant::TxnState;
-use crate::shard::tracking::ConnectionId;
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
 use crate::txn::Exec;

@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::command::flags;
 use crate::command::keys::{KeyPosition, RO};
-use crate::db::{Change, DbIndex};
 use crate::effects::Stamp;
 use crate::entry::Entry;
+use crate::event::Change;
+use crate::key::DbIndex;
 use crate::reply::Reply;
 use crate::shard::waiters::{LentWaiters, Waiters};
 use crate::shard::{Call, Shard};

@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 
 use crate::blocking::Block;
-use crate::db::DbIndex;
+use crate::key::DbIndex;
 use crate::object::DataType;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard};

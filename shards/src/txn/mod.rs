@@ -39,11 +39,11 @@ pub mod locks;
 
 use crate::args::OwnedArgs;
 use crate::command::DataCommand;
-use crate::db::DbIndex;
+use crate::copies::{AwayRead, ConnectionId, TrackedSlots};
 use crate::entry::Entry;
+use crate::key::DbIndex;
 use crate::notify::Notice;
 use crate::reply::Reply;
-use crate::shard::tracking::{AwayRead, ConnectionId, TrackedSlots};
 use crate::shard::waiters::{LentWaiters, Wait, Wake};
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::table::Table;

@@ -3,12 +3,12 @@
 use super::view::{PackLimits, View, convert, tree_of};
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::encoding::sorted_pack;
 use crate::encoding::sorted_set::SortedSet;
 use crate::entry::{Expire, NewValue, Packing};
 use crate::error::CommandError;
 use crate::event;
+use crate::key::Key;
 use crate::keyspace::EntryMut;
 use crate::num;
 use crate::object::{DataType, Object};

@@ -5,12 +5,12 @@
 use std::ops::{ControlFlow, Range};
 
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::encoding::listpack::{self, Value as Member};
 use crate::encoding::sorted_pack::{self, SortedPack};
 use crate::encoding::sorted_set::{LexBound, ScoreBound, SortedSet};
 use crate::entry::{EntryRef, Expire, NewValue, Packing, Value};
 use crate::event::{self, Event};
+use crate::key::Key;
 use crate::keyspace::{EntryMut, Keyspace};
 use crate::object::Object;
 use crate::reply::Reply;

@@ -5,11 +5,11 @@ use super::value::{
 };
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::encoding::stream::{Group, Groups, Stream};
 use crate::entry::{Expire, NewValue};
 use crate::error::CommandError;
 use crate::event;
+use crate::key::Key;
 use crate::object::{DataType, Object};
 
 /// The options of XGROUP CREATE and XGROUP SETID.

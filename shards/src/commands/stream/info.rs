@@ -5,9 +5,9 @@ use super::value::{
 };
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::encoding::stream::{Consumer, Group, Log, Stream, StreamId};
 use crate::error::CommandError;
+use crate::key::Key;
 use crate::object::DataType;
 use crate::reply::Reply;
 

@@ -2,10 +2,10 @@
 //!
 //! This file must not know the options of any command.
 
-use crate::db::Key;
 use crate::encoding::stream::{BoundError, Entry, Item, Stream, StreamId};
 use crate::entry::{EntryRef, Value};
 use crate::error::CommandError;
+use crate::key::Key;
 use crate::keyspace::Keyspace;
 use crate::num;
 use crate::object::Object;
