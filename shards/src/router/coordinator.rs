@@ -15,9 +15,9 @@ use crate::router::merge::{Parts, merge};
 use crate::router::route::key_stride;
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
-use crate::shard::waiters::{Wait, Waiter};
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
+use crate::txn::wait::{Wait, Waiter};
 use crate::txn::{
     Exec, Grant, Keys, Lent, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched, Work,
 };

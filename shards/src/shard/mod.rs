@@ -1,10 +1,11 @@
 //! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
 
 mod evict;
-pub mod participant;
+mod participant;
 mod put_aside;
 mod tracking;
-pub mod waiters;
+mod txn_state;
+mod waiters;
 
 use crate::args::Args;
 use crate::command::{DataCommand, Handler};
@@ -21,7 +22,7 @@ use crate::key::DbIndex;
 use crate::keyspace::Keyspace;
 use crate::notify::{Classes, Notice};
 use crate::reply::Reply;
-use crate::shard::participant::TxnState;
+use crate::shard::txn_state::TxnState;
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
 use crate::txn::Exec;
@@ -49,10 +50,10 @@ pub struct ShardConfig {
 pub struct Shard {
     /// Its number.
     pub id: ShardId,
-    pub(crate) dbs: Vec<Db>,
-    pub(crate) env: Env,
-    pub(crate) evictor: Evictor,
-    pub(crate) txn: TxnState,
+    dbs: Vec<Db>,
+    env: Env,
+    evictor: Evictor,
+    txn: TxnState,
     is_expiring: bool,
 }
 

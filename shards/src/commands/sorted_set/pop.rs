@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::view::{View, remove_ranks, removed, write_header, write_item};
+use super::reply::{write_header, write_item};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::error::CommandError;
@@ -10,6 +10,7 @@ use crate::event;
 use crate::key::Key;
 use crate::num;
 use crate::object::DataType;
+use crate::values::sorted_set::{View, remove_ranks, removed};
 
 type Done = Result<(), CommandError>;
 
