@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::Block;
 use crate::command::keys::KeyPosition;
-use crate::db::Change;
 use crate::effects::Stamp;
+use crate::event::Change;
 use crate::expires::is_over;
 use crate::notify::Notice;
 use crate::reply::Reply;
@@ -15,9 +15,9 @@ use crate::router::merge::{Parts, merge};
 use crate::router::route::key_stride;
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
-use crate::shard::waiters::{Wait, Waiter};
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
+use crate::txn::wait::{Wait, Waiter};
 use crate::txn::{
     Exec, Grant, Keys, Lent, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched, Work,
 };

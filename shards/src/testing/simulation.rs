@@ -18,11 +18,11 @@ use super::model::{Call, Words};
 use super::node::{Events, Node, Request};
 use super::{elements, lookup, on_the_wire};
 use crate::args::OwnedArgs;
-use crate::db::DbIndex;
 use crate::effects::Group;
+use crate::eviction::{EvictionConfig, EvictionPolicy, Meter, Order};
+use crate::key::DbIndex;
 use crate::random::Random;
 use crate::reply::Reply;
-use crate::shard::evict::{EvictionConfig, EvictionPolicy, Meter, Order};
 use crate::slot::{ShardId, SlotId};
 
 /// Steps for each request after which a simulation is taken to go in circles. A slow queue takes about 60 for one hop.

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::view::{View, store, write_header, write_item};
+use super::reply::{store, write_header, write_item};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::encoding::score::parse_score_bound;
@@ -13,6 +13,7 @@ use crate::error::CommandError;
 use crate::event;
 use crate::num;
 use crate::object::DataType;
+use crate::values::sorted_set::View;
 
 type Done = Result<(), CommandError>;
 
