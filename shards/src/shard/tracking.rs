@@ -140,7 +140,7 @@ mod tests {
     use crate::args::OwnedArgs;
     use crate::caller::Caller;
     use crate::commands::FAMILIES;
-    use crate::copies::TrackedKeys;
+    use crate::copies::{ConnectionId, TrackedKeys};
 
     use crate::reply::Reply;
     use crate::shard::ShardConfig;
