@@ -364,10 +364,13 @@ impl Coordinator {
                     (ticket, reply)
                 })
             }
-            _ => {
-                debug_assert!(false, "a message for a participant");
-                None
-            }
+            // To go on would lose locks or lent keys. Whoever delivers asks `TxnMessage::is_for_coordinator`.
+            TxnMessage::Lock(..)
+            | TxnMessage::Cancel(..)
+            | TxnMessage::Run(..)
+            | TxnMessage::Restore(..)
+            | TxnMessage::Unwatch(_)
+            | TxnMessage::Unwait(..) => unreachable!("a message for a participant"),
         }
     }
 
