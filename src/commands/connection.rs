@@ -5,8 +5,8 @@
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
-use shards::db::DbIndex;
 use shards::error::CommandError;
+use shards::key::DbIndex;
 
 use crate::config::Config;
 use crate::host::version::REDIS_VERSION;

@@ -12,8 +12,8 @@ pub mod reply_queue;
 use shards::args::OwnedArgs;
 use shards::caller::Caller;
 use shards::command::registry::Entry;
-use shards::db::DbIndex;
-use shards::shard::tracking::ConnectionId;
+use shards::copies::ConnectionId;
+use shards::key::DbIndex;
 use shards::txn::Keys;
 use shards::watch::ClientId;
 

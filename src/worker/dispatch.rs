@@ -6,13 +6,13 @@
 use shards::args::Args;
 use shards::command::registry::{Command, CommandId, Entry, Registry, SessionNumber};
 use shards::command::{DataCommand, Plan, flags};
+use shards::copies::ConnectionId;
 use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::router::coordinator::{Method, Owners};
 use shards::router::route::{Route, route};
 use shards::router::slot_move::MOVING;
 use shards::shard::Call;
-use shards::shard::tracking::ConnectionId;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::{OwnedCall, Ticket};
 use shards::walk::Walk;

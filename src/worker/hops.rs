@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use shards::args::Blob;
+use shards::copies::ConnectionId;
 use shards::error_counts;
 use shards::reply::Reply;
 use shards::router::blocking::Ending;
 use shards::router::coordinator::Owners;
-use shards::shard::tracking::ConnectionId;
 use shards::slot::ShardId;
 use shards::txn::credit::LARGE_REPLY_BYTES;
 use shards::txn::{Ticket, TxnMessage};

@@ -13,8 +13,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use shards::copies::{ConnectionId, Tracker, TrackingNote};
 use shards::reply::Reply;
-use shards::shard::tracking::{ConnectionId, Tracker, TrackingNote};
 use shards::slot::ShardId;
 use shards::watch::ClientId;
 
