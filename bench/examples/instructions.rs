@@ -14,14 +14,14 @@ use shards::reply::Reply;
 use shards::shard::{Call, Shard, ShardConfig};
 use shards::slot::{ShardId, SlotId};
 use shards::watch::ClientId;
-use shoal::protocol::{Argv, Limits, Next, QueryBuffer};
+use shoal::protocol::{Argv, Next, QueryBuffer, RequestLimits};
 
 const OPERATIONS: [&str; 5] = ["get", "get-miss", "set", "parse-get", "parse-set"];
 
 /// Keys in the shard, a small part of them in each slot, as in a node.
 const KEYS: usize = 10_000;
 
-const LIMITS: Limits = Limits { bulk_bytes_max: 512 << 20, authenticated: true };
+const LIMITS: RequestLimits = RequestLimits { bulk_bytes_max: 512 << 20, authenticated: true };
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -152,7 +152,7 @@ impl Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// The words of a line, unless its quotes are not closed.
-pub(super) type Split = Result<Vec<Vec<u8>>, words::UnbalancedQuotes>;
+pub(super) type Split = Result<Vec<Vec<u8>>, words::MisplacedQuote>;
 
 /// Collects directives from all sources, in order. One per start of the server.
 pub(super) struct Loader {
@@ -224,7 +224,7 @@ impl Loader {
                 Err("include is nested too deeply".into())
             }
             Ok(words) => self.directive(words, &place, shown),
-            Err(words::UnbalancedQuotes) => Err("Unbalanced quotes in configuration line".into()),
+            Err(words::MisplacedQuote) => Err("Unbalanced quotes in configuration line".into()),
         };
         let refused =
             |reason: Reason| ConfigError::Line { place, line: shown.to_owned(), reason: reason.into_owned() };

@@ -36,7 +36,7 @@ pub enum ReplyMode {
 
 /// What MULTI has queued.
 #[derive(Debug, Default)]
-pub struct Queue {
+pub struct QueuedCommands {
     /// In order.
     pub commands: Vec<(&'static Entry, OwnedArgs)>,
     /// Bytes of the arguments. They count towards client-query-buffer-limit, as in Redis.
@@ -69,7 +69,7 @@ pub struct Session {
     /// CLIENT NO-TOUCH on.
     pub no_touch: bool,
     /// The commands since MULTI.
-    pub queue: Option<Box<Queue>>,
+    pub queue: Option<Box<QueuedCommands>>,
     /// How many commands the transaction has that runs now, if one does.
     pub running: Option<usize>,
     /// The keys of WATCH.

@@ -23,8 +23,8 @@ use crate::commands::client::tracking::foresee;
 use crate::commands::connection::{asked_protocol, selected};
 use crate::session::command::{Flow, SessionCtx};
 use crate::session::connection::Connection;
-use crate::session::order::{Closing, Item, Progress, Waiting};
-use crate::session::{Queue, ReplyMode};
+use crate::session::order::{Closing, ExecItem, Progress, Waiting};
+use crate::session::{QueuedCommands, ReplyMode};
 use crate::worker::Worker;
 
 impl Connection {
@@ -72,7 +72,7 @@ impl Worker {
         }
         let (items, mut exec) = self.plan_exec(connection, *queue);
         exec.watched = self.take_watched(connection);
-        let is_data_only = items.iter().all(|item| matches!(item, Item::Data));
+        let is_data_only = items.iter().all(|item| matches!(item, ExecItem::Data));
         // Where commands of the connection can change CLIENT REPLY, the transaction itself leaves out what is not wanted.
         let wanted = connection.session.reply_mode == ReplyMode::On || !is_data_only;
         let is_here = self.is_here(&exec);
@@ -105,7 +105,7 @@ impl Worker {
     }
 
     /// The queued commands, each with the database that it runs in.
-    fn plan_exec(&self, connection: &Connection, queue: Queue) -> (Vec<Item>, Exec) {
+    fn plan_exec(&self, connection: &Connection, queue: QueuedCommands) -> (Vec<ExecItem>, Exec) {
         let session = &connection.session;
         let mut caller = session.caller(self.at(connection));
         let mut tracking = session.tracking.clone();
@@ -116,7 +116,7 @@ impl Worker {
                 Command::Data(command) => {
                     caller.keeps_copies = tracking.as_ref().is_some_and(|tracking| tracking.remembers());
                     exec.calls.push(OwnedCall { command, slot: None, caller, args });
-                    Item::Data
+                    ExecItem::Data
                 }
                 Command::Session(number) => {
                     if entry.spec().has(flags::SELECTS) {
@@ -128,7 +128,7 @@ impl Worker {
                     if entry.spec().has(flags::CHANGES_PROTOCOL) {
                         caller.resp3 = asked_protocol(args.as_args()).unwrap_or(caller.resp3);
                     }
-                    Item::Session(number, args)
+                    ExecItem::Session(number, args)
                 }
             });
         }
@@ -182,8 +182,8 @@ impl Worker {
         while let Some(item) = progress.items.next() {
             progress.is_over = connection.closing.is_some();
             match item {
-                Item::Data => progress.copy_element(connection),
-                Item::Session(number, args) => {
+                ExecItem::Data => progress.copy_element(connection),
+                ExecItem::Session(number, args) => {
                     if !self.run_in_exec(connection, number, args.as_args(), &mut progress) {
                         connection.waiting = Waiting::Exec(progress);
                         return;
