@@ -8,6 +8,7 @@ mod txn_state;
 mod waiters;
 
 use crate::args::Args;
+use crate::command::registry::{Entry, Registry};
 use crate::command::{DataCommand, Handler};
 use crate::copies::ConnectionId;
 use crate::ctx::Ctx;
@@ -44,17 +45,19 @@ pub struct ShardConfig {
     pub random_seed: u64,
     /// proto-max-bulk-len in bytes.
     pub string_len_max: usize,
+    /// All commands of the process.
+    pub registry: &'static Registry,
 }
 
 /// One per core: the data of the slots that the core owns, and the commands on them.
 pub struct Shard {
-    /// Its number.
-    pub id: ShardId,
+    id: ShardId,
     dbs: Vec<Db>,
     env: Env,
     evictor: Evictor,
     txn: TxnState,
     is_expiring: bool,
+    registry: &'static Registry,
 }
 
 /// One command as a shard is asked to run it.
@@ -88,7 +91,20 @@ impl Shard {
             evictor: Evictor::default(),
             txn: TxnState::default(),
             is_expiring: true,
+            registry: config.registry,
         }
+    }
+
+    /// Its number.
+    #[inline]
+    pub fn id(&self) -> ShardId {
+        self.id
+    }
+
+    /// The command that these arguments call by its name, which `rename-command` may have changed: for whatever on this
+    /// shard calls commands without being a client.
+    pub fn command(&self, args: Args<'_>) -> Option<&'static Entry> {
+        self.registry.called(args)
     }
 
     /// Tells the shard the time, in milliseconds since 1970. Called once a turn: all commands of a turn see the same
@@ -390,6 +406,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::OwnedArgs;
     use crate::effects::Effect;
     use crate::entry::{Expire, NewValue};
 
@@ -402,6 +419,7 @@ mod tests {
             hash_seeds: [1, 2, 3, 4],
             random_seed: 5,
             string_len_max: 512 << 20,
+            registry: crate::testing::registry(),
         });
         shard.set_now(now_ms);
         shard
@@ -411,6 +429,18 @@ mod tests {
         let mut space = shard.keyspace(DB);
         let key = space.key(name.as_bytes());
         space.set(&key, NewValue::Bytes(b"value"), Expire::At(expire_ms));
+    }
+
+    #[test]
+    fn a_command_is_found_by_its_name() {
+        let shard = shard_at(0);
+        let name = |line: &str| {
+            let args: OwnedArgs = line.split(' ').collect();
+            shard.command(args.as_args()).map(|entry| entry.full_name.as_str())
+        };
+        assert_eq!(name("GeT a"), Some("get"));
+        assert_eq!(name("object FREQ a"), Some("object|freq"));
+        assert_eq!((name("nosuch"), name("object nosuch")), (None, None));
     }
 
     #[test]
