@@ -1,9 +1,10 @@
 //! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
 
+mod caching;
 mod evict;
 mod participant;
 mod put_aside;
-mod tracking;
+
 mod txn_state;
 mod waiters;
 
