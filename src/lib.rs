@@ -15,4 +15,5 @@ pub mod protocol;
 pub mod pubsub;
 pub mod server;
 pub mod session;
+pub mod tracking;
 pub mod worker;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use shoal::commands;
 use shoal::config::{self, Action};
 use shoal::host::allocator;
-use shoal::node;
+use shoal::host::version::SHOAL_VERSION;
 use shoal::server;
 use shoal::server::process;
 
@@ -51,7 +51,7 @@ fn log_panics() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let text = panic.to_string().replace('\n', " ");
-        log::error!("Shoal {} has found a defect in itself: {text}", node::SHOAL_VERSION);
+        log::error!("Shoal {} has found a defect in itself: {text}", SHOAL_VERSION);
         tell(panic);
     }));
 }

@@ -11,7 +11,7 @@ use crate::spare::Trim;
 use crate::watch::ClientId;
 
 /// Where a client's connection is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ConnectionId {
     /// Its worker.
     pub worker: ShardId,

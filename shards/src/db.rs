@@ -203,7 +203,7 @@ impl Db {
     /// Puts in a slot's table that another shard has taken out. This one must not have keys in the slot.
     pub fn put_slot(&mut self, slot: SlotId, table: Table) {
         let before = self.take_slot(slot);
-        debug_assert!(before.is_empty(), "two shards had keys in one slot");
+        assert!(before.is_empty(), "two shards had keys in one slot");
         if table.is_empty() {
             return;
         }

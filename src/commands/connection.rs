@@ -9,7 +9,7 @@ use shards::error::CommandError;
 use shards::key::DbIndex;
 
 use crate::config::Config;
-use crate::node::REDIS_VERSION;
+use crate::host::version::REDIS_VERSION;
 use crate::session::Session;
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 

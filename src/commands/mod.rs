@@ -17,7 +17,7 @@ use crate::session::command::{SessionCommand, SessionCommands};
 
 /// All session commands, topic by topic.
 pub const TOPICS: &[&[SessionCommand]] = &[
-    client::COMMANDS,
+    client::rows::COMMANDS,
     cluster::COMMANDS,
     command::COMMANDS,
     config::COMMANDS,

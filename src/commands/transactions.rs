@@ -1,6 +1,7 @@
 //! The commands of transactions: MULTI EXEC DISCARD WATCH UNWATCH.
 //!
-//! They change the session's state; how a transaction is queued and carried out is in [`crate::worker::transactions`].
+//! They change the session's state; how a transaction is queued and carried out is the business of
+//! `worker/transactions.rs`.
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};

@@ -5,6 +5,7 @@
 
 pub mod process;
 pub mod threads;
+mod watchdog;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -23,6 +24,7 @@ use shards::slot::ShardId;
 
 use self::process::PidFile;
 use self::threads::{Failure, Seed};
+use self::watchdog::Watchdog;
 use crate::config::Config;
 use crate::host::allocator;
 use crate::host::cgroup;
@@ -30,15 +32,15 @@ use crate::host::clock;
 use crate::host::open_files::{self, OpenFiles};
 use crate::host::signals::{self, Signals};
 use crate::host::sys;
+use crate::host::version::SHOAL_VERSION;
 use crate::io::listener::{self, Listener};
 use crate::mesh::Mesh;
+use crate::node::Node;
+use crate::node::counts::{SubscriptionCounts, TrackingCounts};
 use crate::node::give_back::GiveBack;
-use crate::node::watchdog::{Pulses, Watchdog};
-use crate::node::{Node, SHOAL_VERSION};
-use crate::pubsub::SubscriptionCounts;
+use crate::node::memory::NodeMemory;
+use crate::node::pulses::Pulses;
 use crate::session::command::SessionCommands;
-use crate::worker::memory::NodeMemory;
-use crate::worker::tracking::TrackingCounts;
 
 /// An address that is in use is tried again for so long.
 const ADDRESS_IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -132,13 +134,14 @@ fn seeds(
 ) -> Vec<Seed> {
     let workers = listeners.len();
     // Shared by all workers until the process ends, so it is never freed.
+    let session_commands: &'static SessionCommands = Box::leak(Box::new(session_commands));
     let node: &'static Node = Box::leak(Box::new(Node {
         registry,
-        session_commands,
         run_id: random_hex(),
         started_ms: clock::now_ms(),
         config_file,
         port: config.port,
+        supervisor: process::supervisor_name(),
         workers,
         clients: AtomicU32::new(0),
         next_client_id: AtomicU64::new(1),
@@ -153,6 +156,7 @@ fn seeds(
     let slots = SlotMap::dealt_to(workers);
     let seed = |(number, (mesh, listeners))| Seed {
         node,
+        session_commands,
         config: Arc::clone(&config),
         slots: slots.clone(),
         mesh,

@@ -12,10 +12,10 @@ use shards::slot::{ShardId, SlotId};
 
 use crate::config::Config;
 use crate::node::Node;
-use crate::pubsub::Kind;
+use crate::pubsub::SubscriptionKind;
 use crate::session::connection::Connection;
 use crate::session::inquiry::{Finish, Question};
-use crate::worker::tracking::Change;
+use crate::tracking::mode::TrackingChange;
 
 /// The body of a session command.
 pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>;
@@ -98,15 +98,15 @@ pub enum Flow {
     /// The queued transaction runs, which makes the reply.
     Exec,
     /// What the client is told of changes. The reply is written.
-    Track(Change),
+    Track(TrackingChange),
     /// The session is as new: nothing is watched, subscribed to or tracked any more. The reply is written.
     Reset,
     /// The arguments are subscribed to, which makes the reply.
-    Subscribe(Kind),
+    Subscribe(SubscriptionKind),
     /// The arguments, or all, are subscribed to no longer, which makes the reply.
-    Unsubscribe(Kind),
+    Unsubscribe(SubscriptionKind),
     /// The second argument is published to the channel or shard channel that is the first, which makes the reply.
-    Publish(Kind),
+    Publish(SubscriptionKind),
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@
 use std::collections::HashMap;
 
 use crate::command::flags;
-use crate::copies::{AwayRead, AwayReads, ChangedByClient, ConnectionId, Tracker, TrackingNote};
+use crate::copies::{AwayRead, AwayReads, ChangedByClient, Tracker, TrackingNote};
 use crate::event::Change;
 use crate::shard::{Call, Shard};
 use crate::watch::ClientId;
@@ -28,13 +28,13 @@ const FORGOTTEN_PER_KEY: usize = 2;
 impl Shard {
     /// Remembers the keys of a reading command that has run, for the client that keeps copies of them.
     #[cold]
-    pub(crate) fn remember_keys(&mut self, call: Call<'_>, at: ConnectionId) {
+    pub(crate) fn remember_keys(&mut self, call: Call<'_>) {
         if !call.command.spec.has(flags::READONLY) {
             return;
         }
         let mut positions = Vec::new();
         call.command.spec.key_positions(call.args, &mut positions);
-        let tracker = Tracker { client: call.client, at };
+        let tracker = Tracker { client: call.caller.client, at: call.caller.at };
         let env = self.env_mut();
         for position in positions {
             let key = call.args.get(position.index);
@@ -138,9 +138,10 @@ impl Shard {
 mod tests {
     use super::*;
     use crate::args::OwnedArgs;
+    use crate::caller::Caller;
     use crate::commands::FAMILIES;
-    use crate::copies::TrackedKeys;
-    use crate::key::DbIndex;
+    use crate::copies::{ConnectionId, TrackedKeys};
+
     use crate::reply::Reply;
     use crate::shard::ShardConfig;
     use crate::slot::{ShardId, SlotId};
@@ -181,8 +182,8 @@ mod tests {
         let mut rows = FAMILIES.iter().copied().flatten();
         let command = rows.find(|row| row.spec.name.as_bytes() == &args.as_args()[0]).unwrap();
         let Tracker { client, at } = tracker(client);
-        let (db, slot, touch, cached_at) = (DbIndex(0), None, true, tracks.then_some(at));
-        let call = Call { command, db, slot, client, touch, cached_at, args: args.as_args() };
+        let caller = Caller { at, keeps_copies: tracks, ..Caller::new(client) };
+        let call = Call { command, slot: None, caller, args: args.as_args() };
         shard.execute(call, &mut Reply::default());
     }
 

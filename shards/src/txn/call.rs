@@ -3,8 +3,8 @@
 //! This file must not know messages or locks.
 
 use crate::args::OwnedArgs;
+use crate::caller::Caller;
 use crate::command::DataCommand;
-use crate::copies::ConnectionId;
 use crate::key::DbIndex;
 use crate::slot::{ShardId, SlotId};
 use crate::watch::ClientId;
@@ -37,18 +37,10 @@ pub struct Ticket {
 pub struct OwnedCall {
     /// The command's row.
     pub command: &'static DataCommand,
-    /// The client's database.
-    pub db: DbIndex,
     /// The slot of its only key, when it has one.
     pub slot: Option<SlotId>,
     /// The client that sent it.
-    pub client: ClientId,
-    /// False under CLIENT NO-TOUCH.
-    pub touch: bool,
-    /// Where the client's connection is, when the client keeps copies of what this command reads (CLIENT TRACKING).
-    pub cached_at: Option<ConnectionId>,
-    /// True when the client speaks RESP3.
-    pub resp3: bool,
+    pub caller: Caller,
     /// The arguments.
     pub args: OwnedArgs,
 }

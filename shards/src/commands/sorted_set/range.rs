@@ -223,7 +223,7 @@ pub(super) fn zrangestore(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
             set.visit(request.ranks(set), false, |member, score| {
                 let member = member.bytes(&mut text);
                 let in_order = builder.push(hash_of(member), member, score);
-                debug_assert!(in_order, "a set is visited in its order");
+                assert!(in_order, "a set is visited in its order");
             });
             builder.finish()
         }

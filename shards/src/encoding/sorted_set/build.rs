@@ -112,7 +112,7 @@ impl Union {
         for record in &self.records {
             let in_order =
                 builder.push(u64::from(record.hash) << 32, member_of(&bytes, record), record.score);
-            debug_assert!(in_order, "just sorted");
+            assert!(in_order, "just sorted");
         }
         builder.finish()
     }
