@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::keys::{self, KeyPosition};
-use shards::command::{Arg, ArgKind, Arity, BeginSearch, CommandSpec, FindKeys, Group, KeySpec};
+use shards::command::{Arg, Arity, BeginSearch, CommandSpec, FindKeys, Group, KeySpec};
 use shards::error::CommandError;
 use shards::glob;
 use shards::reply::Reply;
@@ -59,7 +59,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
                 flags: flags::LOADING | flags::STALE,
                 acl: acl::CONNECTION,
                 tips: &["nondeterministic_output_order"],
-                args: &[Arg { name: "command-name", optional: true, multiple: true, ..Arg::BASE }],
+                args: &[Arg::string("command-name").optional().multiple()],
                 ..CommandSpec::BASE
             },
             subcommands: &[],
@@ -122,7 +122,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
                 acl: acl::CONNECTION,
                 tips: &["nondeterministic_output_order"],
                 history: &[("7.0.0", "Allowed to be called with no argument to get info on all commands.")],
-                args: &[Arg { name: "command-name", optional: true, multiple: true, ..Arg::BASE }],
+                args: &[Arg::string("command-name").optional().multiple()],
                 ..CommandSpec::BASE
             },
             subcommands: &[],
@@ -139,18 +139,16 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
                 flags: flags::LOADING | flags::STALE,
                 acl: acl::CONNECTION,
                 tips: &["nondeterministic_output_order"],
-                args: &[Arg {
-                    name: "filterby",
-                    kind: ArgKind::OneOf,
-                    token: "FILTERBY",
-                    optional: true,
-                    args: &[
-                        Arg { name: "module-name", token: "MODULE", ..Arg::BASE },
-                        Arg { name: "category", token: "ACLCAT", ..Arg::BASE },
-                        Arg { name: "pattern", kind: ArgKind::Pattern, token: "PATTERN", ..Arg::BASE },
+                args: &[Arg::one_of(
+                    "filterby",
+                    &[
+                        Arg::string("module-name").after("MODULE"),
+                        Arg::string("category").after("ACLCAT"),
+                        Arg::pattern("pattern").after("PATTERN"),
                     ],
-                    ..Arg::BASE
-                }],
+                )
+                .after("FILTERBY")
+                .optional()],
                 ..CommandSpec::BASE
             },
             subcommands: &[],
@@ -527,12 +525,7 @@ fn docs_of_args(args: &[Arg], reply: &mut Reply) {
 
 /// One documented argument (Redis: addReplyCommandArgList). What is empty is left out.
 fn docs_of_arg(arg: &Arg, reply: &mut Reply) {
-    let texts = [
-        ("token", arg.token),
-        ("summary", arg.summary),
-        ("since", arg.since),
-        ("deprecated_since", arg.deprecated_since),
-    ];
+    let texts = [("token", arg.token), ("since", arg.since), ("deprecated_since", arg.deprecated_since)];
     let texts = || texts.into_iter().filter(|(_, text)| !text.is_empty());
     let traits =
         [("optional", arg.optional), ("multiple", arg.multiple), ("multiple_token", arg.multiple_token)];
@@ -604,12 +597,7 @@ mod tests {
                 acl: acl::SORTEDSET,
                 keys: &[
                     KeySpec::at(1, keys::OW | keys::UPDATE),
-                    KeySpec {
-                        flags: keys::RO | keys::ACCESS,
-                        begin: BeginSearch::Index(2),
-                        find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                        notes: "",
-                    },
+                    KeySpec::counted(2, keys::RO | keys::ACCESS),
                 ],
                 ..CommandSpec::BASE
             },
@@ -630,10 +618,7 @@ mod tests {
                 doc_flags: &["deprecated"],
                 deprecated_since: Some("2.0.0"),
                 replaced_by: Some("`GETRANGE`"),
-                args: &[
-                    Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                    Arg { name: "start", kind: ArgKind::Integer, ..Arg::BASE },
-                ],
+                args: &[Arg::key(), Arg::integer("start")],
                 ..CommandSpec::BASE
             },
             subcommands: &[],

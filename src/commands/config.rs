@@ -4,7 +4,7 @@
 
 use shards::args::Args;
 use shards::command::flags;
-use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 
 use crate::registry::SessionCommand;
@@ -47,13 +47,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
                 arity: Arity::AtLeast(3),
                 flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
                 history: &[("7.0.0", "Added the ability to pass multiple pattern parameters in one call")],
-                args: &[Arg {
-                    name: "parameter",
-                    kind: ArgKind::Block,
-                    multiple: true,
-                    args: &[Arg { name: "parameter", ..Arg::BASE }],
-                    ..Arg::BASE
-                }],
+                args: &[Arg::block("parameter", &[Arg::string("parameter")]).multiple()],
                 ..CommandSpec::BASE
             },
             subcommands: &[],
@@ -71,13 +65,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
                 request_policy: Some(RequestPolicy::AllNodes),
                 response_policy: Some(ResponsePolicy::AllSucceeded),
                 history: &[("7.0.0", "Added the ability to set multiple parameters in one call.")],
-                args: &[Arg {
-                    name: "parameter_value",
-                    kind: ArgKind::Block,
-                    multiple: true,
-                    args: &[Arg { name: "parameter", ..Arg::BASE }, Arg { name: "value", ..Arg::BASE }],
-                    ..Arg::BASE
-                }],
+                args: &[Arg::block("parameter_value", &[Arg::string("parameter"), Arg::string("value")])
+                    .multiple()],
                 ..CommandSpec::BASE
             },
             subcommands: &[],

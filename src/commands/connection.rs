@@ -4,7 +4,7 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::db::DbIndex;
 use shards::error::CommandError;
 
@@ -33,10 +33,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                 | flags::ALLOW_BUSY,
             acl: acl::CONNECTION,
             history: &[("6.0.0", "Added ACL style (username and password).")],
-            args: &[
-                Arg { name: "username", since: "6.0.0", optional: true, ..Arg::BASE },
-                Arg { name: "password", ..Arg::BASE },
-            ],
+            args: &[Arg::string("username").since("6.0.0").optional(), Arg::string("password")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -52,7 +49,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(2),
             flags: flags::LOADING | flags::STALE | flags::FAST,
             acl: acl::CONNECTION,
-            args: &[Arg { name: "message", ..Arg::BASE }],
+            args: &[Arg::string("message")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -79,24 +76,17 @@ pub static COMMANDS: &[SessionCommand] = &[
                 "`protover` made optional; when called without arguments the command reports the current \
                     connection's context.",
             )],
-            args: &[Arg {
-                name: "arguments",
-                kind: ArgKind::Block,
-                optional: true,
-                args: &[
-                    Arg { name: "protover", kind: ArgKind::Integer, ..Arg::BASE },
-                    Arg {
-                        name: "username_password",
-                        kind: ArgKind::Block,
-                        token: "AUTH",
-                        optional: true,
-                        args: &[Arg { name: "username", ..Arg::BASE }, Arg { name: "password", ..Arg::BASE }],
-                        ..Arg::BASE
-                    },
-                    Arg { name: "clientname", token: "SETNAME", optional: true, ..Arg::BASE },
+            args: &[Arg::block(
+                "arguments",
+                &[
+                    Arg::integer("protover"),
+                    Arg::block("username_password", &[Arg::string("username"), Arg::string("password")])
+                        .after("AUTH")
+                        .optional(),
+                    Arg::string("clientname").after("SETNAME").optional(),
                 ],
-                ..Arg::BASE
-            }],
+            )
+            .optional()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -114,7 +104,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::CONNECTION,
             request_policy: Some(RequestPolicy::AllShards),
             response_policy: Some(ResponsePolicy::AllSucceeded),
-            args: &[Arg { name: "message", optional: true, ..Arg::BASE }],
+            args: &[Arg::string("message").optional()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -173,7 +163,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(2),
             flags: flags::SELECTS | flags::LOADING | flags::STALE | flags::FAST,
             acl: acl::CONNECTION,
-            args: &[Arg { name: "index", kind: ArgKind::Integer, ..Arg::BASE }],
+            args: &[Arg::integer("index")],
             ..CommandSpec::BASE
         },
         subcommands: &[],

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use shards::args::Args;
 use shards::command::flags;
-use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
+use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 use shards::reply::Reply;
 
@@ -28,7 +28,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg { name: "channel", multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("channel").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -43,13 +43,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg {
-                name: "pattern",
-                kind: ArgKind::Block,
-                multiple: true,
-                args: &[Arg { name: "pattern", kind: ArgKind::Pattern, ..Arg::BASE }],
-                ..Arg::BASE
-            }],
+            args: &[Arg::block("pattern", &[Arg::pattern("pattern")]).multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -64,7 +58,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg { name: "channel", optional: true, multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("channel").optional().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -80,13 +74,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg {
-                name: "pattern",
-                kind: ArgKind::Pattern,
-                optional: true,
-                multiple: true,
-                ..Arg::BASE
-            }],
+            args: &[Arg::pattern("pattern").optional().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -102,7 +90,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
-            args: &[Arg { name: "shardchannel", multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("shardchannel").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -118,7 +106,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
-            args: &[Arg { name: "shardchannel", optional: true, multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("shardchannel").optional().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -134,7 +122,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::Exactly(3),
             flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
-            args: &[Arg { name: "channel", ..Arg::BASE }, Arg { name: "message", ..Arg::BASE }],
+            args: &[Arg::string("channel"), Arg::string("message")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -150,7 +138,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(3),
             flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
             keys: &[KeySpec::at(1, keys::NOT_KEY)],
-            args: &[Arg { name: "shardchannel", ..Arg::BASE }, Arg { name: "message", ..Arg::BASE }],
+            args: &[Arg::string("shardchannel"), Arg::string("message")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -178,7 +166,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                     group: Group::Pubsub,
                     arity: Arity::AtLeast(2),
                     flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "pattern", kind: ArgKind::Pattern, optional: true, ..Arg::BASE }],
+                    args: &[Arg::pattern("pattern").optional()],
                     ..CommandSpec::BASE
                 },
                 subcommands: &[],
@@ -221,7 +209,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                     group: Group::Pubsub,
                     arity: Arity::AtLeast(2),
                     flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "channel", optional: true, multiple: true, ..Arg::BASE }],
+                    args: &[Arg::string("channel").optional().multiple()],
                     ..CommandSpec::BASE
                 },
                 subcommands: &[],
@@ -237,7 +225,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                     group: Group::Pubsub,
                     arity: Arity::AtLeast(2),
                     flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "pattern", kind: ArgKind::Pattern, optional: true, ..Arg::BASE }],
+                    args: &[Arg::pattern("pattern").optional()],
                     ..CommandSpec::BASE
                 },
                 subcommands: &[],
@@ -253,7 +241,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                     group: Group::Pubsub,
                     arity: Arity::AtLeast(2),
                     flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "shardchannel", optional: true, multiple: true, ..Arg::BASE }],
+                    args: &[Arg::string("shardchannel").optional().multiple()],
                     ..CommandSpec::BASE
                 },
                 subcommands: &[],

@@ -34,7 +34,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             response_policy: Some(ResponsePolicy::Special),
             tips: &["nondeterministic_output"],
             history: &[("7.0.0", "Added support for taking multiple section arguments.")],
-            args: &[Arg { name: "section", optional: true, multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("section").optional().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],

@@ -4,7 +4,7 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
+use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 
 use crate::registry::SessionCommand;
@@ -86,13 +86,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                 | flags::ALLOW_BUSY,
             acl: acl::TRANSACTION,
             keys: &[KeySpec::range(1, -1, 1, keys::RO)],
-            args: &[Arg {
-                name: "key",
-                kind: ArgKind::Key,
-                key_spec_index: Some(0),
-                multiple: true,
-                ..Arg::BASE
-            }],
+            args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
