@@ -28,13 +28,13 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 use shards::args::{ArgValue, Args, Blob, Span};
-use shards::db::DbIndex;
+use shards::caller::Caller;
 use shards::reply::Reply;
 use shards::router::slot_move::MoveMessage;
 use shards::shard::Call;
+use shards::shard::tracking::ConnectionId;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::{Ticket, TxnMessage};
-use shards::watch::ClientId;
 
 use crate::pubsub::OwnedMessage;
 use crate::registry::CommandId;
@@ -119,22 +119,14 @@ pub struct TakenReplies {
 /// A command in a batch. Its arguments lie in the batch's arrays, from the end of the command before it.
 #[derive(Clone, Copy)]
 pub struct RemoteCommand {
-    /// Where the reply goes.
-    pub ticket: Ticket,
+    /// The place of its reply.
+    pub seq: u32,
     /// Which command.
     pub command: CommandId,
-    /// The client's database.
-    pub db: DbIndex,
     /// The slot of its only key, when it has one.
     pub slot: Option<SlotId>,
-    /// The client speaks RESP3.
-    pub resp3: bool,
     /// The client that sent it.
-    pub client: ClientId,
-    /// False under CLIENT NO-TOUCH.
-    pub touch: bool,
-    /// The client keeps copies of what the command reads.
-    pub is_cached: bool,
+    pub caller: Caller,
     spans_end: u32,
     bytes_end: u32,
     blobs_end: u32,
@@ -564,22 +556,17 @@ impl Batch {
 }
 
 impl RemoteCommand {
+    /// Whose reply it makes.
+    #[inline]
+    pub fn ticket(&self) -> Ticket {
+        let ConnectionId { worker, index } = self.caller.at;
+        Ticket { worker, connection: index, seq: self.seq }
+    }
+
     /// A hop that runs `call`, whose arguments go with it ([`Mesh::command`]).
-    pub fn new(ticket: Ticket, command: CommandId, call: &Call<'_>, resp3: bool) -> RemoteCommand {
-        let &Call { db, slot, client, touch, cached_at, .. } = call;
-        RemoteCommand {
-            ticket,
-            command,
-            db,
-            slot,
-            resp3,
-            client,
-            touch,
-            is_cached: cached_at.is_some(),
-            spans_end: 0,
-            bytes_end: 0,
-            blobs_end: 0,
-        }
+    pub fn new(seq: u32, command: CommandId, call: &Call<'_>) -> RemoteCommand {
+        let &Call { slot, caller, .. } = call;
+        RemoteCommand { seq, command, slot, caller, spans_end: 0, bytes_end: 0, blobs_end: 0 }
     }
 }
 

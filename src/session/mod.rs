@@ -8,7 +8,9 @@ pub mod inquiry;
 pub mod reply_queue;
 
 use shards::args::OwnedArgs;
+use shards::caller::Caller;
 use shards::db::DbIndex;
+use shards::shard::tracking::ConnectionId;
 use shards::txn::Keys;
 use shards::watch::ClientId;
 
@@ -89,6 +91,13 @@ pub struct Session {
 }
 
 impl Session {
+    /// What a command has to know of this client, whose connection is `at`.
+    #[inline]
+    pub fn caller(&self, at: ConnectionId) -> Caller {
+        let &Session { id, db, resp3, no_touch, .. } = self;
+        Caller { client: ClientId(id), at, db, resp3, touch: !no_touch, keeps_copies: self.keeps_copies() }
+    }
+
     /// The client is a subscriber.
     #[inline]
     pub fn is_subscribed(&self) -> bool {

@@ -15,7 +15,6 @@ use shards::shard::tracking::ConnectionId;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::{OwnedCall, Ticket};
 use shards::walk::Walk;
-use shards::watch::ClientId;
 
 use crate::commands::client::tracking::command_is_over;
 use crate::host::log::LineLimit;
@@ -179,10 +178,10 @@ impl Worker {
         slot: Option<SlotId>,
         args: Args<'_>,
     ) {
+        let at = self.at(connection);
         let Connection { ref session, ref mut replies, index, .. } = *connection;
-        let (db, touch, wanted) = (session.db, !session.no_touch, session.reply_mode == ReplyMode::On);
-        let (client, cached_at) = (ClientId(session.id), cached_at(session, self.id, index));
-        let call = Call { command, db, slot, client, touch, cached_at, args };
+        let wanted = session.reply_mode == ReplyMode::On;
+        let call = Call { command, slot, caller: session.caller(at), args };
         if shard == self.id {
             self.make_room();
         }
@@ -211,8 +210,7 @@ impl Worker {
         } else {
             self.stats.remote_commands += 1;
             let seq = replies.reserve(wanted);
-            let ticket = Ticket { worker: self.id, connection: index, seq };
-            let remote = RemoteCommand::new(ticket, entry.id, &call, session.resp3);
+            let remote = RemoteCommand::new(seq, entry.id, &call);
             replies.asked(self.mesh.command(shard, remote, args));
         }
         if self.config.pipeline_order_strict && connection.replies.awaited() > 0 {
@@ -250,10 +248,8 @@ impl Worker {
             return None;
         }
         let session = &connection.session;
-        let (db, touch, resp3) = (session.db, !session.no_touch, session.resp3);
-        let (client, args) = (ClientId(session.id), args.to_owned());
-        let cached_at = cached_at(session, self.id, connection.index);
-        let call = OwnedCall { command, db, slot: None, client, touch, cached_at, resp3, args };
+        let caller = session.caller(self.at(connection));
+        let call = OwnedCall { command, slot: None, caller, args: args.to_owned() };
         let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
         connection.waiting = Waiting::Reply;
         Some((call, Ticket { worker: self.id, connection: connection.index, seq }))
@@ -293,12 +289,12 @@ impl Worker {
             }
             if shard != self.id {
                 self.stats.remote_commands += 1;
-                let remote = RemoteCommand::new(ticket, command, &call.as_call(), call.resp3);
+                let remote = RemoteCommand::new(ticket.seq, command, &call.as_call());
                 self.mesh.command(shard, remote, call.args.as_args());
                 self.walks.insert(ticket, (command, walk));
                 return None;
             }
-            let mut answer = Reply::new(call.resp3);
+            let mut answer = Reply::new(call.caller.resp3);
             if !self.shard.submit(call.as_call(), || ticket, &mut answer) {
                 self.walks.insert(ticket, (command, walk));
                 return None;
@@ -396,15 +392,20 @@ impl Worker {
         self.ask(ticket, question, inquiry, own)
     }
 
+    /// Where a connection of this worker is.
+    #[inline]
+    pub(crate) fn at(&self, connection: &Connection) -> ConnectionId {
+        ConnectionId { worker: self.id, index: connection.index }
+    }
+
     /// Executes a command of another worker's connection; its reply goes into the batch for that worker.
     pub(crate) fn execute_remote(&mut self, remote: &RemoteCommand, args: Args<'_>) {
         let Command::Data(command) = self.node.registry.get(remote.command).command else { return };
-        let RemoteCommand { ticket, db, slot, resp3, client, touch, is_cached, .. } = *remote;
-        let Ticket { worker, connection: index, .. } = ticket;
-        let cached_at = is_cached.then_some(ConnectionId { worker, index });
-        let call = Call { command, db, slot, client, touch, cached_at, args };
+        let RemoteCommand { slot, caller, .. } = *remote;
+        let (ticket, worker, resp3) = (remote.ticket(), caller.at.worker, caller.resp3);
+        let call = Call { command, slot, caller, args };
         if !self.mesh.has_room_for_replies(worker) {
-            return self.shard.put_aside(call, ticket, resp3);
+            return self.shard.put_aside(call, ticket);
         }
         self.make_room();
         let reply = self.mesh.reply_buffer(worker, resp3);
@@ -418,12 +419,6 @@ impl Worker {
             self.mesh.end_reply(ticket);
         }
     }
-}
-
-/// Where a client is, if it keeps copies of what its next command reads.
-#[inline]
-pub(crate) fn cached_at(session: &Session, worker: ShardId, index: u32) -> Option<ConnectionId> {
-    session.keeps_copies().then_some(ConnectionId { worker, index })
 }
 
 /// DEBUG is the only protected command here (Redis: allowProtectedAction).

@@ -147,7 +147,7 @@ impl Worker {
             }
             let Some((ticket, call)) = self.shard.take_ready(worker, connection, by_force) else { return };
             self.make_room();
-            let mut reply = Reply::new(call.resp3);
+            let mut reply = Reply::new(call.caller.resp3);
             let start = reply.mark();
             if self.shard.submit_ready(call.as_call(), ticket, &mut reply) {
                 // The replies of a walk are read on the way.

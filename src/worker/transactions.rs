@@ -14,7 +14,6 @@ use shards::reply::{Reply, ReplyMark};
 use shards::router::coordinator::{Method, Owners};
 use shards::router::slot_move::MOVING;
 use shards::shard::Call;
-use shards::shard::tracking::ConnectionId;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
@@ -138,31 +137,26 @@ impl Worker {
     /// The queued commands, each with the database that it runs in.
     fn plan_exec(&self, connection: &Connection, queue: Queue) -> (Vec<Item>, Exec) {
         let session = &connection.session;
-        let (client, touch) = (ClientId(session.id), !session.no_touch);
-        let at = ConnectionId { worker: self.id, index: connection.index };
-        let mut resp3 = session.resp3;
+        let mut caller = session.caller(self.at(connection));
         let mut tracking = session.tracking.clone();
-        let mut db = session.db;
-        let mut exec = Exec { resp3, ..Exec::default() };
+        let mut exec = Exec { resp3: caller.resp3, ..Exec::default() };
         let mut items = Vec::with_capacity(queue.commands.len());
         for (entry, args) in queue.commands {
             items.push(match entry.command {
                 Command::Data(command) => {
-                    let cached_at = tracking.as_ref().filter(|tracking| tracking.remembers());
-                    let cached_at = cached_at.map(|_| at);
-                    let slot = None;
-                    exec.calls.push(OwnedCall { command, db, slot, client, touch, cached_at, resp3, args });
+                    caller.keeps_copies = tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+                    exec.calls.push(OwnedCall { command, slot: None, caller, args });
                     Item::Data
                 }
                 Command::Session(command) => {
                     if command.spec.has(flags::SELECTS) {
-                        db = selected(args.as_args(), self.config.databases).unwrap_or(db);
+                        caller.db = selected(args.as_args(), self.config.databases).unwrap_or(caller.db);
                     }
                     if command.spec.has(flags::CHANGES_TRACKING) {
                         foresee(args.as_args(), &mut tracking);
                     }
                     if command.spec.has(flags::CHANGES_PROTOCOL) {
-                        resp3 = asked_protocol(args.as_args()).unwrap_or(resp3);
+                        caller.resp3 = asked_protocol(args.as_args()).unwrap_or(caller.resp3);
                     }
                     Item::Session(command, args)
                 }
@@ -335,10 +329,9 @@ impl Worker {
         for key in args.iter_from(1) {
             session.watched.push(session.db, key);
         }
-        let (db, client) = (session.db, ClientId(session.id));
         if self.mesh.workers() == 1 && session.reply_mode == ReplyMode::On {
-            let (slot, touch, cached_at) = (None, true, None);
-            let call = Call { command: &WATCH, db, slot, client, touch, cached_at, args };
+            let caller = connection.session.caller(self.at(connection));
+            let call = Call { command: &WATCH, slot: None, caller, args };
             return self.shard.execute(call, connection.replies.writer());
         }
         self.start_txn(connection, Method::Split, &WATCH, args);
