@@ -12,10 +12,13 @@ use shards::command::{
 use shards::error::CommandError;
 
 use crate::name_table::NameTable;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, Foreseen, SessionCtx};
 
 /// The body of a session command.
 pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>;
+
+/// Changes what is foreseen as the session command with these arguments will. What it will refuse changes nothing.
+pub type Foresight = fn(&mut Foreseen<'_>, Args<'_>);
 
 /// A command that works on the connection, the server or this table: it runs on the connection's own worker.
 #[derive(Debug)]
@@ -24,8 +27,27 @@ pub struct SessionCommand {
     pub spec: CommandSpec,
     /// What it does.
     pub run: SessionHandler,
+    /// What it will change for the commands behind it in a transaction, which are sent to their shards before it runs.
+    pub foresees: Option<Foresight>,
     /// Its subcommands. A container has at least one; it runs itself only when called without any argument.
     pub subcommands: &'static [SessionCommand],
+}
+
+impl SessionCommand {
+    /// A command with this body and this row. It changes nothing for the commands behind it in a transaction.
+    pub const fn new(run: SessionHandler, spec: CommandSpec) -> SessionCommand {
+        SessionCommand { spec, run, foresees: None, subcommands: &[] }
+    }
+
+    /// Inside MULTI it is foreseen what it will change.
+    pub const fn foresees(self, foresees: Foresight) -> SessionCommand {
+        SessionCommand { foresees: Some(foresees), ..self }
+    }
+
+    /// It is a container of these.
+    pub const fn with_subcommands(self, subcommands: &'static [SessionCommand]) -> SessionCommand {
+        SessionCommand { subcommands, ..self }
+    }
 }
 
 /// A row of either kind.
@@ -373,15 +395,11 @@ mod tests {
     const SESSION: CommandSpec =
         CommandSpec { name: "session", summary: "Talks", since: "1.0.0", ..CommandSpec::BASE };
 
-    static CONTAINER: &[SessionCommand] = &[SessionCommand {
-        spec: SESSION,
-        run: run_session,
-        subcommands: &[SessionCommand {
-            spec: CommandSpec { name: "id", arity: Arity::Exactly(2), ..SESSION },
-            run: run_session,
-            subcommands: &[],
-        }],
-    }];
+    static CONTAINER: &[SessionCommand] =
+        &[SessionCommand::new(run_session, SESSION).with_subcommands(&[SessionCommand::new(
+            run_session,
+            CommandSpec { name: "id", arity: Arity::Exactly(2), ..SESSION },
+        )])];
 
     /// A registry of one data command. The row is leaked, as rows live as long as the process.
     fn registry(spec: CommandSpec) -> Registry {

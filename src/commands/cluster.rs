@@ -430,7 +430,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
 ];
 
 const fn refused(spec: CommandSpec, subcommands: &'static [SessionCommand]) -> SessionCommand {
-    SessionCommand { run: disabled, spec, subcommands }
+    SessionCommand::new(disabled, spec).with_subcommands(subcommands)
 }
 
 fn disabled(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

@@ -12,13 +12,13 @@ use crate::config::Config;
 use crate::node::REDIS_VERSION;
 use crate::registry::SessionCommand;
 use crate::session::Session;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, Foreseen, SessionCtx};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
-    SessionCommand {
-        run: auth,
-        spec: CommandSpec {
+    SessionCommand::new(
+        auth,
+        CommandSpec {
             name: "auth",
             summary: "Authenticate to the server",
             since: "1.0.0",
@@ -36,11 +36,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("username").since("6.0.0").optional(), Arg::string("password")],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: echo,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        echo,
+        CommandSpec {
             name: "echo",
             summary: "Echo the given string",
             since: "1.0.0",
@@ -52,19 +51,17 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("message")],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: hello,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        hello,
+        CommandSpec {
             name: "hello",
             summary: "Handshake with Redis",
             since: "6.0.0",
             complexity: "O(1)",
             group: Group::Connection,
             arity: Arity::AtLeast(1),
-            flags: flags::CHANGES_PROTOCOL
-                | flags::NOSCRIPT
+            flags: flags::NOSCRIPT
                 | flags::LOADING
                 | flags::STALE
                 | flags::FAST
@@ -89,11 +86,11 @@ pub static COMMANDS: &[SessionCommand] = &[
             .optional()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: ping,
-        spec: CommandSpec {
+    )
+    .foresees(foresee_hello),
+    SessionCommand::new(
+        ping,
+        CommandSpec {
             name: "ping",
             summary: "Ping the server",
             since: "1.0.0",
@@ -107,11 +104,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("message").optional()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: quit,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        quit,
+        CommandSpec {
             name: "quit",
             summary: "Close the connection",
             since: "1.0.0",
@@ -129,11 +125,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::CONNECTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: reset,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        reset,
+        CommandSpec {
             name: "reset",
             summary: "Reset the connection",
             since: "6.2.0",
@@ -150,24 +145,23 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::CONNECTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: select,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        select,
+        CommandSpec {
             name: "select",
             summary: "Change the selected database for the current connection",
             since: "1.0.0",
             complexity: "O(1)",
             group: Group::Connection,
             arity: Arity::Exactly(2),
-            flags: flags::SELECTS | flags::LOADING | flags::STALE | flags::FAST,
+            flags: flags::LOADING | flags::STALE | flags::FAST,
             acl: acl::CONNECTION,
             args: &[Arg::integer("index")],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
+    )
+    .foresees(foresee_select),
 ];
 
 fn auth(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
@@ -189,11 +183,16 @@ fn auth(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
 }
 
 /// Checks a name and a password. Until there are ACLs, the only user is `default`; without a password it accepts any.
-fn log_in(config: &Config, session: &mut Session, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
+fn check_password(config: &Config, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
     let right = config.requirepass.is_empty() || same_bytes(password, &config.requirepass);
     if user != b"default" || !right {
         return Err(CommandError::other("WRONGPASS invalid username-password pair or user is disabled."));
     }
+    Ok(())
+}
+
+fn log_in(config: &Config, session: &mut Session, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
+    check_password(config, user, password)?;
     session.authenticated = true;
     Ok(())
 }
@@ -253,11 +252,17 @@ fn select(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError
     Ok(Flow::Done)
 }
 
+fn foresee_select(foreseen: &mut Foreseen<'_>, args: Args<'_>) {
+    if let Ok(db) = selected(args, foreseen.config.databases) {
+        foreseen.select(db);
+    }
+}
+
 /// The database that SELECT with these arguments means, of so many.
 ///
 /// # Errors
 /// As SELECT replies.
-pub(crate) fn selected(args: Args<'_>, databases: u16) -> Result<DbIndex, CommandError> {
+fn selected(args: Args<'_>, databases: u16) -> Result<DbIndex, CommandError> {
     let index = shards::num::parse_i64(args.get(1)).ok_or(CommandError::NotAnInteger)?;
     if i32::try_from(index).is_err() {
         return Err(CommandError::other(
@@ -305,9 +310,12 @@ impl Greeting<'_> {
     }
 }
 
-/// Whether HELLO with these arguments asks for RESP3, if it asks for a protocol at all.
-pub(crate) fn asked_protocol(args: Args<'_>) -> Option<bool> {
-    Greeting::parse(args).ok()?.resp3
+fn foresee_hello(foreseen: &mut Foreseen<'_>, args: Args<'_>) {
+    let Ok(Greeting { resp3: Some(resp3), credentials, .. }) = Greeting::parse(args) else { return };
+    let is_right = |(user, password)| check_password(foreseen.config, user, password).is_ok();
+    if credentials.is_none_or(is_right) {
+        foreseen.set_resp3(resp3);
+    }
 }
 
 fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {

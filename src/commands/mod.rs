@@ -15,7 +15,7 @@ use crate::registry::{Registry, SessionCommand};
 
 /// All session commands, topic by topic.
 pub const TOPICS: &[&[SessionCommand]] = &[
-    client::COMMANDS,
+    client::rows::COMMANDS,
     cluster::COMMANDS,
     command::COMMANDS,
     config::COMMANDS,

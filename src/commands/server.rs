@@ -19,9 +19,9 @@ use crate::session::inquiry::{Answer, Question, Report};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
-    SessionCommand {
-        run: info,
-        spec: CommandSpec {
+    SessionCommand::new(
+        info,
+        CommandSpec {
             name: "info",
             summary: "Get information and statistics about the server",
             since: "1.0.0",
@@ -37,11 +37,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("section").optional().multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: time,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        time,
+        CommandSpec {
             name: "time",
             summary: "Return the current server time",
             since: "2.6.0",
@@ -51,8 +50,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             tips: &["nondeterministic_output"],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 fn time(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

@@ -12,9 +12,9 @@ use crate::session::command::{Flow, SessionCtx};
 
 /// The rows of this topic.
 pub static COMMANDS: &[SessionCommand] = &[
-    SessionCommand {
-        run: multi,
-        spec: CommandSpec {
+    SessionCommand::new(
+        multi,
+        CommandSpec {
             name: "multi",
             summary: "Mark the start of a transaction block",
             since: "1.2.0",
@@ -29,11 +29,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::TRANSACTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: exec,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        exec,
+        CommandSpec {
             name: "exec",
             summary: "Execute all commands issued after MULTI",
             since: "1.2.0",
@@ -48,11 +47,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::TRANSACTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: discard,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        discard,
+        CommandSpec {
             name: "discard",
             summary: "Discard all commands issued after MULTI",
             since: "2.0.0",
@@ -67,11 +65,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::TRANSACTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: watch,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        watch,
+        CommandSpec {
             name: "watch",
             summary: "Watch the given keys to determine execution of the MULTI/EXEC block",
             since: "2.2.0",
@@ -89,11 +86,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: unwatch,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        unwatch,
+        CommandSpec {
             name: "unwatch",
             summary: "Forget about all watched keys",
             since: "2.2.0",
@@ -103,8 +99,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::TRANSACTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 fn multi(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use shards::caller::Caller;
+use shards::db::DbIndex;
 use shards::reply::Reply;
 use shards::slot::{ShardId, SlotId};
 
@@ -10,7 +12,7 @@ use crate::node::Node;
 use crate::pubsub::Kind;
 use crate::session::connection::Connection;
 use crate::session::inquiry::{Finish, Question};
-use crate::worker::tracking::Change;
+use crate::worker::tracking::{Change, Tracking};
 
 /// The world of one running session command.
 pub struct SessionCtx<'a> {
@@ -24,6 +26,49 @@ pub struct SessionCtx<'a> {
     pub config: &'a Arc<Config>,
     /// The time of this turn, in milliseconds since 1970.
     pub now_ms: u64,
+}
+
+/// What the next command of a transaction will find, as far as it can be known before the transaction runs.
+pub struct Foreseen<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The client.
+    caller: Caller,
+    /// What the client is told of changes.
+    tracking: Option<Box<Tracking>>,
+}
+
+impl Foreseen<'_> {
+    /// What the first command finds.
+    pub fn new(config: &Config, caller: Caller, tracking: Option<Box<Tracking>>) -> Foreseen<'_> {
+        Foreseen { config, caller, tracking }
+    }
+
+    /// As whom the next command is called.
+    pub fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// The next commands have this database.
+    pub fn select(&mut self, db: DbIndex) {
+        self.caller.db = db;
+    }
+
+    /// The replies to the next commands are in RESP3, or in RESP2.
+    pub fn set_resp3(&mut self, resp3: bool) {
+        self.caller.resp3 = resp3;
+    }
+
+    /// Keys count as used when the next commands read them, or do not.
+    pub fn set_touch(&mut self, touch: bool) {
+        self.caller.touch = touch;
+    }
+
+    /// Changes what the client is told of changes, and by that which keys of the next commands are remembered.
+    pub fn track(&mut self, change: impl FnOnce(&mut Option<Box<Tracking>>)) {
+        change(&mut self.tracking);
+        self.caller.keeps_copies = self.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+    }
 }
 
 /// What comes after a session command.

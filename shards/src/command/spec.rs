@@ -51,6 +51,8 @@ pub struct CommandSpec {
     pub walks: bool,
     /// Of a command that blocks: the option without which it does not, such as BLOCK of XREAD.
     pub block_option: Option<&'static str>,
+    /// What CLIENT CACHING has said still holds when the command is over: the subcommands of CLIENT.
+    pub keeps_caching: bool,
     /// Other command tips, such as `nondeterministic_output`.
     pub tips: &'static [&'static str],
     /// Documentation flags, such as `deprecated`.
@@ -86,6 +88,7 @@ impl CommandSpec {
         reads_any_key: None,
         walks: false,
         block_option: None,
+        keeps_caching: false,
         tips: &[],
         doc_flags: &[],
         deprecated_since: None,
@@ -399,9 +402,6 @@ pub struct Arg {
 }
 
 impl Arg {
-    /// What rows leave out: `..Arg::BASE`.
-    pub const BASE: Arg = Arg::new("", ArgKind::String);
-
     /// What no other part of a row says of an argument is empty or false.
     const fn new(name: &'static str, kind: ArgKind) -> Arg {
         Arg {
