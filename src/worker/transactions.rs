@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use shards::args::{Args, Blob, OwnedArgs};
+use shards::args::{Args, Blob};
+use shards::command::registry::{Command, Entry, SessionNumber};
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
 use shards::reply::{Reply, ReplyMark};
@@ -17,42 +18,11 @@ use shards::slot::{ShardId, SlotId};
 use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
 
-use crate::registry::{Command, Entry, SessionCommand};
 use crate::session::command::{Flow, Foreseen, SessionCtx};
-use crate::session::connection::{Closing, Connection, Waiting};
+use crate::session::connection::Connection;
+use crate::session::order::{Closing, Item, Progress, Waiting};
 use crate::session::{Queue, ReplyMode};
 use crate::worker::Worker;
-
-/// A command of a transaction that is under way.
-#[derive(Debug)]
-enum Item {
-    /// Its reply is the next element of what the shards have replied.
-    Data,
-    /// It runs here.
-    Session(&'static SessionCommand, OwnedArgs),
-}
-
-/// A transaction with commands of the connection or the server among its commands.
-#[derive(Debug)]
-pub struct Progress {
-    /// The place of its reply.
-    seq: u32,
-    items: std::vec::IntoIter<Item>,
-    /// What has come for the place: first the reply of the data commands, then the answers to inquiries.
-    arrived: Option<Reply>,
-    /// The reply of the data commands, and how far it has been used.
-    data: Option<(Reply, ReplyMark)>,
-    output: Reply,
-    /// The client was already being closed when the command began that runs now: it has killed itself, and gets no more.
-    is_over: bool,
-}
-
-impl Progress {
-    /// Something has come: the transaction can go on.
-    pub fn can_go_on(&self) -> bool {
-        self.arrived.is_some()
-    }
-}
 
 impl Connection {
     /// Takes what has come for a reserved place. While a transaction is under way for that place it is only a part of the
@@ -144,11 +114,11 @@ impl Worker {
                     exec.calls.push(OwnedCall { command, slot: None, caller: foreseen.caller(), args });
                     Item::Data
                 }
-                Command::Session(command) => {
-                    if let Some(foresees) = command.foresees {
+                Command::Session(number) => {
+                    if let Some(foresees) = self.session_commands.get(number).foresees {
                         foresees(&mut foreseen, args.as_args());
                     }
-                    Item::Session(command, args)
+                    Item::Session(number, args)
                 }
             });
         }
@@ -203,8 +173,8 @@ impl Worker {
             progress.is_over = connection.closing.is_some();
             match item {
                 Item::Data => progress.copy_element(connection),
-                Item::Session(command, args) => {
-                    if !self.run_in_exec(connection, command, args.as_args(), &mut progress) {
+                Item::Session(number, args) => {
+                    if !self.run_in_exec(connection, number, args.as_args(), &mut progress) {
                         connection.waiting = Waiting::Exec(progress);
                         return;
                     }
@@ -226,7 +196,7 @@ impl Worker {
     fn run_in_exec(
         &mut self,
         connection: &mut Connection,
-        command: &'static SessionCommand,
+        number: SessionNumber,
         args: Args<'_>,
         progress: &mut Progress,
     ) -> bool {
@@ -238,7 +208,7 @@ impl Worker {
             config: &self.config,
             now_ms: self.now_ms,
         };
-        let flow = (command.run)(&mut ctx, args);
+        let flow = (self.session_commands.get(number).run)(&mut ctx, args);
         // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
         let is_push = matches!(flow, Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)));
         let is_there = self.follow_in_exec(connection, flow, args, progress, mark);

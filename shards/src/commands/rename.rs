@@ -7,9 +7,9 @@ use crate::command::flags::{self, acl};
 use crate::command::keys::KeyPosition;
 use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, keys};
 use crate::ctx::Ctx;
-use crate::db::DbIndex;
 use crate::error::CommandError;
 use crate::event;
+use crate::key::DbIndex;
 use crate::num;
 
 /// The rows of this family.

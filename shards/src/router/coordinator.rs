@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::Block;
 use crate::command::keys::KeyPosition;
-use crate::db::Change;
 use crate::effects::Stamp;
+use crate::event::Change;
 use crate::expires::is_over;
 use crate::notify::Notice;
 use crate::reply::Reply;
@@ -15,9 +15,9 @@ use crate::router::merge::{Parts, merge};
 use crate::router::route::key_stride;
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
-use crate::shard::waiters::{Wait, Waiter};
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
+use crate::txn::wait::{Wait, Waiter};
 use crate::txn::{
     Exec, Grant, Keys, Lent, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched, Work,
 };
@@ -364,10 +364,13 @@ impl Coordinator {
                     (ticket, reply)
                 })
             }
-            _ => {
-                debug_assert!(false, "a message for a participant");
-                None
-            }
+            // To go on would lose locks or lent keys. Whoever delivers asks `TxnMessage::is_for_coordinator`.
+            TxnMessage::Lock(..)
+            | TxnMessage::Cancel(..)
+            | TxnMessage::Run(..)
+            | TxnMessage::Restore(..)
+            | TxnMessage::Unwatch(_)
+            | TxnMessage::Unwait(..) => unreachable!("a message for a participant"),
         }
     }
 

@@ -1,25 +1,28 @@
 //! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
 
-pub mod evict;
-pub mod participant;
+mod evict;
+mod participant;
 mod put_aside;
-pub mod tracking;
-pub mod waiters;
+mod tracking;
+mod txn_state;
+mod waiters;
 
 use crate::args::Args;
 use crate::caller::Caller;
 use crate::command::{DataCommand, Handler};
 use crate::ctx::Ctx;
-use crate::db::{Db, DbIndex, Env, LazyFree};
+use crate::db::Db;
 use crate::effects::{Group, Stamp};
 use crate::encoding::limits::Limits;
+use crate::env::{Env, LazyFree};
 use crate::event;
+use crate::eviction::Evictor;
 use crate::expires::is_over;
+use crate::key::DbIndex;
 use crate::keyspace::Keyspace;
 use crate::notify::{Classes, Notice};
 use crate::reply::Reply;
-use crate::shard::evict::Evictor;
-use crate::shard::participant::TxnState;
+use crate::shard::txn_state::TxnState;
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
 use crate::txn::Exec;
@@ -47,10 +50,10 @@ pub struct ShardConfig {
 pub struct Shard {
     /// Its number.
     pub id: ShardId,
-    pub(crate) dbs: Vec<Db>,
-    pub(crate) env: Env,
-    pub(crate) evictor: Evictor,
-    pub(crate) txn: TxnState,
+    dbs: Vec<Db>,
+    env: Env,
+    evictor: Evictor,
+    txn: TxnState,
     is_expiring: bool,
 }
 

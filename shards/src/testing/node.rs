@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 
 use crate::args::OwnedArgs;
 use crate::command::DataCommand;
-use crate::db::DbIndex;
 use crate::effects::Group;
+use crate::key::DbIndex;
 use crate::notify::{Classes, Notice};
 use crate::random::Random;
 use crate::reply::Reply;

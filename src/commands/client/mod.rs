@@ -15,12 +15,13 @@ use shards::watch::ClientId;
 
 use crate::commands::client::tracking::redirect_number;
 use crate::commands::connection::valid_name;
-use crate::pubsub;
+use crate::pubsub::SubscriptionKind;
+use crate::session::ReplyMode;
 use crate::session::command::{Flow, Foreseen, SessionCtx};
 use crate::session::connection::Connection;
+use crate::session::filter::{ClientFilter, ClientKind};
 use crate::session::inquiry::{Answer, Question};
-use crate::session::{ReplyMode, Session};
-use crate::worker::tracking::Mode;
+use crate::tracking::mode::TrackingMode;
 
 /// Never reached: the arity asks for a subcommand.
 fn client(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
@@ -123,7 +124,7 @@ fn client_list(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
     let mut in_order = None;
     match args.len() {
         2 => {}
-        4 if args.get(2).eq_ignore_ascii_case(b"type") => filter.kind = Some(Kind::parse(args.get(3))?),
+        4 if args.get(2).eq_ignore_ascii_case(b"type") => filter.kind = Some(ClientKind::parse(args.get(3))?),
         len if len > 3 && args.get(2).eq_ignore_ascii_case(b"id") => {
             let ids = args.iter_from(3).map(|id| {
                 let id = shards::num::parse_i64(id);
@@ -162,12 +163,7 @@ fn sorted(ids: &[u64]) -> Arc<[u64]> {
 fn client_kill(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     // The old form names one address, kills its own connection too, and complains when nobody has it.
     let old_form = args.len() == 3;
-    let filter = if old_form {
-        let peer = Some(args.get(2).to_vec());
-        ClientFilter { peer, skip_me: false, ..ClientFilter::default() }
-    } else {
-        ClientFilter::parse_kill(args)?
-    };
+    let filter = if old_form { ClientFilter::of_peer(args.get(2)) } else { ClientFilter::parse_kill(args)? };
     Ok(Flow::Ask(
         Question::ClientKill(filter),
         Box::new(move |answers, reply| {
@@ -267,110 +263,6 @@ const HELP: &[&str] = &[
     "    Prints this help.",
 ];
 
-/// What kind of client a connection is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// An ordinary client.
-    Normal,
-    /// The link to the primary.
-    Primary,
-    /// The link to a replica.
-    Replica,
-    /// A subscriber.
-    Pubsub,
-}
-
-impl Kind {
-    fn of(session: &Session) -> Kind {
-        if session.is_subscribed() { Kind::Pubsub } else { Kind::Normal }
-    }
-
-    fn parse(word: &[u8]) -> Result<Kind, CommandError> {
-        let kinds: [(&[u8], Kind); 5] = [
-            (b"normal", Kind::Normal),
-            (b"slave", Kind::Replica),
-            (b"replica", Kind::Replica),
-            (b"pubsub", Kind::Pubsub),
-            (b"master", Kind::Primary),
-        ];
-        let found = kinds.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
-        found
-            .map(|&(_, kind)| kind)
-            .ok_or_else(|| CommandError::quoting("ERR Unknown client type '", word, "'"))
-    }
-}
-
-/// Which clients are meant; all conditions must hold.
-#[derive(Clone, Debug)]
-pub struct ClientFilter {
-    /// In ascending order.
-    ids: Option<Arc<[u64]>>,
-    kind: Option<Kind>,
-    peer: Option<Vec<u8>>,
-    local: Option<Vec<u8>>,
-    user: Option<Vec<u8>>,
-    /// Leave the asking client alone (CLIENT KILL).
-    pub skip_me: bool,
-}
-
-impl Default for ClientFilter {
-    fn default() -> ClientFilter {
-        ClientFilter { ids: None, kind: None, peer: None, local: None, user: None, skip_me: true }
-    }
-}
-
-impl ClientFilter {
-    fn parse_kill(args: Args<'_>) -> Result<ClientFilter, CommandError> {
-        let mut filter = ClientFilter::default();
-        let mut at = 2;
-        while at < args.len() {
-            if at + 1 >= args.len() {
-                return Err(CommandError::Syntax);
-            }
-            let (option, value) = (args.get(at), args.get(at + 1));
-            match option {
-                option if option.eq_ignore_ascii_case(b"id") => {
-                    let id = shards::num::parse_i64(value)
-                        .ok_or_else(|| CommandError::other("ERR client-id should be greater than 0"))?;
-                    if id < 1 {
-                        return Err(CommandError::other("ERR client-id should be greater than 0"));
-                    }
-                    filter.ids = Some(Arc::from([id as u64]));
-                }
-                option if option.eq_ignore_ascii_case(b"type") => filter.kind = Some(Kind::parse(value)?),
-                option if option.eq_ignore_ascii_case(b"addr") => filter.peer = Some(value.to_vec()),
-                option if option.eq_ignore_ascii_case(b"laddr") => filter.local = Some(value.to_vec()),
-                option if option.eq_ignore_ascii_case(b"user") => {
-                    if value != b"default" {
-                        return Err(CommandError::quoting("ERR No such user '", value, "'"));
-                    }
-                    filter.user = Some(value.to_vec());
-                }
-                option if option.eq_ignore_ascii_case(b"skipme") => {
-                    filter.skip_me = match value {
-                        value if value.eq_ignore_ascii_case(b"yes") => true,
-                        value if value.eq_ignore_ascii_case(b"no") => false,
-                        _ => return Err(CommandError::Syntax),
-                    };
-                }
-                _ => return Err(CommandError::Syntax),
-            }
-            at += 2;
-        }
-        Ok(filter)
-    }
-
-    /// True when the connection is meant.
-    pub fn matches(&self, connection: &Connection) -> bool {
-        let session = &connection.session;
-        self.ids.as_ref().is_none_or(|ids| ids.binary_search(&session.id).is_ok())
-            && self.kind.is_none_or(|kind| kind == Kind::of(session))
-            && self.peer.as_ref().is_none_or(|peer| peer == connection.peer.as_bytes())
-            && self.local.as_ref().is_none_or(|local| local == connection.local.as_bytes())
-            && (self.user.is_none() || session.authenticated)
-    }
-}
-
 impl Connection {
     /// The connection as a line of CLIENT LIST (Redis: catClientInfoString).
     pub fn line(&self, now_ms: u64) -> String {
@@ -387,7 +279,7 @@ impl Connection {
             (self.waiting.is_blocked(), 'b'),
             (tracking.is_some(), 't'),
             (tracking.is_some_and(|tracking| tracking.is_redirect_broken), 'R'),
-            (tracking.is_some_and(|tracking| tracking.mode == Mode::Prefixes), 'B'),
+            (tracking.is_some_and(|tracking| tracking.mode == TrackingMode::Prefixes), 'B'),
             (self.closing.is_some(), 'c'),
             (self.is_unix(), 'U'),
             (session.no_evict, 'e'),
@@ -407,9 +299,9 @@ impl Connection {
             self.fd_number(),
             text(&session.name),
             session.db.0,
-            subscriptions(pubsub::Kind::Channel),
-            subscriptions(pubsub::Kind::Pattern),
-            subscriptions(pubsub::Kind::ShardChannel),
+            subscriptions(SubscriptionKind::Channel),
+            subscriptions(SubscriptionKind::Pattern),
+            subscriptions(SubscriptionKind::ShardChannel),
             session
                 .queue
                 .as_ref()

@@ -10,7 +10,7 @@ use super::{
     client, client_getname, client_help, client_id, client_info, client_kill, client_list, client_no_evict,
     client_no_touch, client_reply, client_setinfo, client_setname, client_unblock, foresee_no_touch,
 };
-use crate::registry::SessionCommand;
+use crate::session::command::SessionCommand;
 
 /// The words that CLIENT NO-EVICT and its kin understand.
 const ON_OR_OFF: &[Arg] = &[Arg::word("on", "ON"), Arg::word("off", "OFF")];

@@ -1,5 +1,6 @@
 //! The rows of the geo commands: [`super::member`], [`super::search`].
 
+use super::search::{MEMBER_OPTIONS_AT, RADIUS_OPTIONS_AT, stored};
 use super::{member, search};
 use crate::command::flags::{self, acl};
 use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
@@ -60,16 +61,6 @@ const BY: Arg = Arg::one_of(
 const STORE: Arg = Arg::key().of_key_spec(1).after("STORE").optional();
 
 const STOREDIST: Arg = Arg::key().of_key_spec(2).after("STOREDIST").optional();
-
-/// Where the options of GEORADIUS begin.
-pub(super) const RADIUS_OPTIONS_AT: usize = 6;
-/// Where the options of GEORADIUSBYMEMBER begin.
-pub(super) const MEMBER_OPTIONS_AT: usize = 5;
-
-/// The key behind `keyword`, one of the options from argument `options_at` on.
-pub(super) const fn stored(keyword: &'static str, options_at: usize) -> KeySpec {
-    KeySpec::behind(keyword, options_at as i32, keys::OW | keys::UPDATE)
-}
 
 /// The rows.
 pub(in crate::commands) static COMMANDS: &[DataCommand] = &[

@@ -4,8 +4,8 @@ use crate::caller::Caller;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Churn, Scene, for_each_seed, text};
-use crate::db::DbIndex;
 use crate::effects::{Effect, Group, Stamp};
+use crate::key::DbIndex;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard, ShardConfig};
 use crate::slot::ShardId;
