@@ -18,8 +18,8 @@ fn main() -> ExitCode {
     shards::words::on_refusal(allocator::tell_of_refusal);
     let loaded = match config::load(std::env::args_os().skip(1)) {
         Ok(Action::Run(loaded)) => loaded,
-        Ok(Action::PrintVersion) => return print(config::version_text()),
-        Ok(Action::PrintHelp) => return print(config::help_text()),
+        Ok(Action::PrintVersion) => return print(&version_text()),
+        Ok(Action::Print(text)) => return print(&text),
         Err(error) => return fail(&error.to_string()),
     };
     if loaded.sentinel {
@@ -54,6 +54,12 @@ fn log_panics() {
         log::error!("Shoal {} has found a defect in itself: {text}", node::SHOAL_VERSION);
         tell(panic);
     }));
+}
+
+/// What `--version` prints: the program's version as redis-server shows its own, and that of Redis which clients are told.
+fn version_text() -> String {
+    let (shoal, redis) = (node::SHOAL_VERSION, node::REDIS_VERSION);
+    format!("Shoal server v={shoal} redis_version={redis} bits={}", usize::BITS)
 }
 
 fn print(text: &str) -> ExitCode {

@@ -9,6 +9,7 @@
 mod arguments;
 mod command;
 mod file;
+mod help;
 mod kind;
 mod params;
 mod rewrite;
@@ -22,7 +23,7 @@ use shards::db::LazyFree;
 use shards::encoding::limits::Limits;
 use shards::shard::evict::EvictionPolicy;
 
-pub use arguments::{help_text, load, version_text};
+pub use arguments::load;
 pub use command::{get, newly_idle, rewrite_file, set};
 pub use file::{Action, ConfigError, Loaded, Place, Rename};
 pub use rewrite::rewrite;
