@@ -9,6 +9,7 @@
 pub mod access;
 pub mod args;
 pub mod blocking;
+pub mod caller;
 pub mod command;
 pub mod commands;
 pub mod ctx;

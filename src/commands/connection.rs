@@ -9,10 +9,9 @@ use shards::db::DbIndex;
 use shards::error::CommandError;
 
 use crate::config::Config;
-use crate::node::REDIS_VERSION;
-use crate::registry::SessionCommand;
+use crate::host::version::REDIS_VERSION;
 use crate::session::Session;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[

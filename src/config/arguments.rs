@@ -107,7 +107,8 @@ fn quoted(word: &[u8]) -> String {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::{Config, Loaded};
+    use super::super::file::Loaded;
+    use super::super::settings::Config;
     use super::*;
 
     /// The outcome for arguments and a standard input, with the error as the operator sees it.

@@ -5,6 +5,8 @@
 
 pub mod flags;
 pub mod keys;
+mod name_table;
+pub mod registry;
 pub mod spec;
 
 pub use keys::{BeginSearch, FindKeys, KeySpec};

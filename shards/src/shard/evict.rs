@@ -340,6 +340,7 @@ fn offer(pool: &mut Vec<Candidate>, score: u64, candidate: impl FnOnce() -> Cand
 mod tests {
     use super::*;
     use crate::args::OwnedArgs;
+    use crate::caller::Caller;
     use crate::entry::{Expire, NewValue};
     use crate::shard::ShardConfig;
     use crate::slot::ShardId;
@@ -516,9 +517,7 @@ mod tests {
                 .find(|row| row.spec.name == "get")
                 .unwrap();
             let args: OwnedArgs = ["get", "a"].map(str::as_bytes).into_iter().collect();
-            let (client, touch, cached_at, resp3) = (ClientId(1), true, None, false);
-            let call =
-                OwnedCall { command, db: DbIndex(0), slot: None, client, touch, cached_at, resp3, args };
+            let call = OwnedCall { command, slot: None, caller: Caller::new(ClientId(1)), args };
             let (txid, mut out) = (TxId(1 << 16), Vec::new());
             shard.handle_txn(ShardId(1), TxnMessage::Lock(txid, Part::Run(call)), &mut out);
             assert_eq!(shard.evict_some(10), Eviction::More, "{order:?}");

@@ -75,7 +75,7 @@ impl Shard {
         }
         let ticket = ticket();
         if self.makes_wait(ticket) {
-            self.put_aside(call, ticket, reply.is_resp3());
+            self.put_aside(call, ticket);
             return false;
         }
         self.submit_among_locks(call, ticket, reply)
@@ -99,7 +99,7 @@ impl Shard {
             }
             Some(place) => {
                 let source = (ticket.worker, ticket.connection);
-                let parked = Parked { call: call.to_owned(reply.is_resp3()), ticket };
+                let parked = Parked { call: call.to_owned(), ticket };
                 self.txn.locks.park(place, source, parked);
                 false
             }
@@ -129,7 +129,7 @@ impl Shard {
         }
         let slot = first_slot(call.args);
         let mut lent = self.lent_keys();
-        let (db, key) = lent.find(|&(db, key)| db == call.db && SlotId::of(key) == slot)?;
+        let (db, key) = lent.find(|&(db, key)| db == call.caller.db && SlotId::of(key) == slot)?;
         Some(Some(self.fingerprint(db, key)))
     }
 
@@ -156,7 +156,7 @@ impl Shard {
     fn claims(&self, call: Call<'_>, positions: &[KeyPosition]) -> impl Iterator<Item = (Fingerprint, bool)> {
         let may_write = call.command.spec.has(flags::WRITE);
         positions.iter().map(move |position| {
-            let db = position.db.unwrap_or(call.db);
+            let db = position.db.unwrap_or(call.caller.db);
             let key = self.fingerprint(db, call.args.get(position.index));
             (key, may_write && position.flags & RO == 0)
         })
@@ -229,7 +229,7 @@ impl Shard {
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 let mut reply = Reply::default();
                 if let Part::Run(call) | Part::Whole(call) = &active.part {
-                    reply.set_resp3(call.resp3);
+                    reply.set_resp3(call.caller.resp3);
                     let is_one_of_many =
                         matches!(active.part, Part::Whole(_)) && active.coordinator != self.id;
                     if is_one_of_many {
@@ -539,7 +539,7 @@ impl Shard {
 impl OwnedCall {
     /// The borrowed form that a shard runs.
     pub fn as_call(&self) -> Call<'_> {
-        let &OwnedCall { command, db, slot, client, touch, cached_at, .. } = self;
-        Call { command, db, slot, client, touch, cached_at, args: self.args.as_args() }
+        let &OwnedCall { command, slot, caller, .. } = self;
+        Call { command, slot, caller, args: self.args.as_args() }
     }
 }

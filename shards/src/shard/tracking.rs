@@ -28,7 +28,7 @@ use crate::watch::ClientId;
 const FORGOTTEN_PER_KEY: usize = 2;
 
 /// Where a client's connection is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ConnectionId {
     /// Its worker.
     pub worker: ShardId,
@@ -239,13 +239,13 @@ pub(crate) type AwayReads = HashMap<Box<[u8]>, Vec<AwayRead>>;
 impl Shard {
     /// Remembers the keys of a reading command that has run, for the client that keeps copies of them.
     #[cold]
-    pub(crate) fn remember_keys(&mut self, call: Call<'_>, at: ConnectionId) {
+    pub(crate) fn remember_keys(&mut self, call: Call<'_>) {
         if !call.command.spec.has(flags::READONLY) {
             return;
         }
         let mut positions = Vec::new();
         call.command.spec.key_positions(call.args, &mut positions);
-        let tracker = Tracker { client: call.client, at };
+        let tracker = Tracker { client: call.caller.client, at: call.caller.at };
         let env = self.env_mut();
         for position in positions {
             let key = call.args.get(position.index);
@@ -353,8 +353,8 @@ impl Shard {
 mod tests {
     use super::*;
     use crate::args::OwnedArgs;
+    use crate::caller::Caller;
     use crate::commands::FAMILIES;
-    use crate::db::DbIndex;
     use crate::reply::Reply;
     use crate::shard::ShardConfig;
 
@@ -393,8 +393,8 @@ mod tests {
         let mut rows = FAMILIES.iter().copied().flatten();
         let command = rows.find(|row| row.spec.name.as_bytes() == &args.as_args()[0]).unwrap();
         let Tracker { client, at } = tracker(client);
-        let (db, slot, touch, cached_at) = (DbIndex(0), None, true, tracks.then_some(at));
-        let call = Call { command, db, slot, client, touch, cached_at, args: args.as_args() };
+        let caller = Caller { at, keeps_copies: tracks, ..Caller::new(client) };
+        let call = Call { command, slot: None, caller, args: args.as_args() };
         shard.execute(call, &mut Reply::default());
     }
 

@@ -278,7 +278,7 @@ impl Shard {
         else {
             return false;
         };
-        let mut reply = Reply::new(call.resp3);
+        let mut reply = Reply::new(call.caller.resp3);
         if self.try_blocking(call.as_call(), &mut reply).is_none() {
             self.unwait(client, None);
             if ticket.worker == self.id {

@@ -38,12 +38,13 @@ pub mod credit;
 pub mod locks;
 
 use crate::args::OwnedArgs;
+use crate::caller::Caller;
 use crate::command::DataCommand;
 use crate::db::DbIndex;
 use crate::entry::Entry;
 use crate::notify::Notice;
 use crate::reply::Reply;
-use crate::shard::tracking::{AwayRead, ConnectionId, TrackedSlots};
+use crate::shard::tracking::{AwayRead, TrackedSlots};
 use crate::shard::waiters::{LentWaiters, Wait, Wake};
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::table::Table;
@@ -77,18 +78,10 @@ pub struct Ticket {
 pub struct OwnedCall {
     /// The command's row.
     pub command: &'static DataCommand,
-    /// The client's database.
-    pub db: DbIndex,
     /// The slot of its only key, when it has one.
     pub slot: Option<SlotId>,
     /// The client that sent it.
-    pub client: ClientId,
-    /// False under CLIENT NO-TOUCH.
-    pub touch: bool,
-    /// Where the client's connection is, when the client keeps copies of what this command reads (CLIENT TRACKING).
-    pub cached_at: Option<ConnectionId>,
-    /// True when the client speaks RESP3.
-    pub resp3: bool,
+    pub caller: Caller,
     /// The arguments.
     pub args: OwnedArgs,
 }
