@@ -320,12 +320,11 @@ mod tests {
     fn every_shell_gets_a_script_with_options_and_their_values() {
         for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
             let script = print(&["--completion", shell]);
-            assert_eq!(script, print(&[&format!("--completion={shell}")]));
-            for word in ["maxmemory-policy", "zset-max-ziplist-value", "completion"] {
+            for word in ["maxmemory-policy", "zset-max-listpack-value", "completion"] {
                 assert!(script.contains(word), "{word} for {shell}");
             }
         }
-        assert!(print(&["--completion", "bash"]).contains("volatile-lru"));
+        assert!(print(&["--completion=bash"]).contains("volatile-lru"));
     }
 
     #[test]
