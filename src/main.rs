@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use shoal::commands;
 use shoal::config::{self, Action};
 use shoal::host::allocator;
-use shoal::node;
+use shoal::host::version::{REDIS_VERSION, SHOAL_VERSION};
 use shoal::server;
 use shoal::server::process;
 
@@ -18,15 +18,15 @@ fn main() -> ExitCode {
     shards::words::on_refusal(allocator::tell_of_refusal);
     let loaded = match config::load(std::env::args_os().skip(1)) {
         Ok(Action::Run(loaded)) => loaded,
-        Ok(Action::PrintVersion) => return print(config::version_text()),
-        Ok(Action::PrintHelp) => return print(config::help_text()),
+        Ok(Action::PrintVersion) => return print(&version_text()),
+        Ok(Action::Print(text)) => return print(&text),
         Err(error) => return fail(&error.to_string()),
     };
     if loaded.sentinel {
         return fail("Sentinel mode is not part of this version of shoal.");
     }
-    let registry = match commands::registry(loaded.renames) {
-        Ok(registry) => registry,
+    let commands = match commands::registry(loaded.renames) {
+        Ok(commands) => commands,
         Err(error) => return fail(&error.to_string()),
     };
     let config = loaded.config;
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
-    match server::run(config, loaded.file, registry) {
+    match server::run(config, loaded.file, commands) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
@@ -51,9 +51,14 @@ fn log_panics() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let text = panic.to_string().replace('\n', " ");
-        log::error!("Shoal {} has found a defect in itself: {text}", node::SHOAL_VERSION);
+        log::error!("Shoal {} has found a defect in itself: {text}", SHOAL_VERSION);
         tell(panic);
     }));
+}
+
+/// What `--version` prints: the program's version as redis-server shows its own, and that of Redis which clients are told.
+fn version_text() -> String {
+    format!("Shoal server v={SHOAL_VERSION} redis_version={REDIS_VERSION} bits={}", usize::BITS)
 }
 
 fn print(text: &str) -> ExitCode {

@@ -1,26 +1,25 @@
 //! Commands of publishing and subscribing: SUBSCRIBE and its kin, PUBLISH SPUBLISH PUBSUB.
 //!
-//! What they do to connections is in [`crate::worker::publish`]; PUBSUB adds up what all workers say.
+//! What they do to connections is the business of `worker/publish.rs`; PUBSUB adds up what all workers say.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use shards::args::Args;
 use shards::command::flags;
-use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
+use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 use shards::reply::Reply;
 
-use crate::pubsub::{Kind, Name};
-use crate::registry::SessionCommand;
-use crate::session::command::{Flow, SessionCtx};
+use crate::pubsub::{Name, SubscriptionKind};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Answer, Question};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
-    SessionCommand {
-        run: subscribe,
-        spec: CommandSpec {
+    SessionCommand::new(
+        subscribe,
+        CommandSpec {
             name: "subscribe",
             summary: "Listen for messages published to the given channels",
             since: "2.0.0",
@@ -28,14 +27,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg { name: "channel", multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("channel").multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: psubscribe,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        psubscribe,
+        CommandSpec {
             name: "psubscribe",
             summary: "Listen for messages published to channels matching the given patterns",
             since: "2.0.0",
@@ -43,20 +41,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg {
-                name: "pattern",
-                kind: ArgKind::Block,
-                multiple: true,
-                args: &[Arg { name: "pattern", kind: ArgKind::Pattern, ..Arg::BASE }],
-                ..Arg::BASE
-            }],
+            args: &[Arg::block("pattern", &[Arg::pattern("pattern")]).multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: unsubscribe,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        unsubscribe,
+        CommandSpec {
             name: "unsubscribe",
             summary: "Stop listening for messages posted to the given channels",
             since: "2.0.0",
@@ -64,14 +55,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg { name: "channel", optional: true, multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("channel").optional().multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: punsubscribe,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        punsubscribe,
+        CommandSpec {
             name: "punsubscribe",
             summary: "Stop listening for messages posted to channels matching the given patterns",
             since: "2.0.0",
@@ -80,20 +70,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg {
-                name: "pattern",
-                kind: ArgKind::Pattern,
-                optional: true,
-                multiple: true,
-                ..Arg::BASE
-            }],
+            args: &[Arg::pattern("pattern").optional().multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: ssubscribe,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        ssubscribe,
+        CommandSpec {
             name: "ssubscribe",
             summary: "Listen for messages published to the given shard channels",
             since: "7.0.0",
@@ -102,14 +85,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
-            args: &[Arg { name: "shardchannel", multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("shardchannel").multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: sunsubscribe,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        sunsubscribe,
+        CommandSpec {
             name: "sunsubscribe",
             summary: "Stop listening for messages posted to the given shard channels",
             since: "7.0.0",
@@ -118,14 +100,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
-            args: &[Arg { name: "shardchannel", optional: true, multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("shardchannel").optional().multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: publish,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        publish,
+        CommandSpec {
             name: "publish",
             summary: "Post a message to a channel",
             since: "2.0.0",
@@ -134,14 +115,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::Exactly(3),
             flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
-            args: &[Arg { name: "channel", ..Arg::BASE }, Arg { name: "message", ..Arg::BASE }],
+            args: &[Arg::string("channel"), Arg::string("message")],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: spublish,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        spublish,
+        CommandSpec {
             name: "spublish",
             summary: "Post a message to a shard channel",
             since: "7.0.0",
@@ -150,14 +130,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(3),
             flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
             keys: &[KeySpec::at(1, keys::NOT_KEY)],
-            args: &[Arg { name: "shardchannel", ..Arg::BASE }, Arg { name: "message", ..Arg::BASE }],
+            args: &[Arg::string("shardchannel"), Arg::string("message")],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: pubsub,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        pubsub,
+        CommandSpec {
             name: "pubsub",
             summary: "A container for Pub/Sub commands",
             since: "2.8.0",
@@ -166,108 +145,102 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::AtLeast(2),
             ..CommandSpec::BASE
         },
-        subcommands: &[
-            SessionCommand {
-                run: pubsub_channels,
-                spec: CommandSpec {
-                    name: "channels",
-                    summary: "List active channels",
-                    since: "2.8.0",
-                    complexity: "O(N) where N is the number of active channels, and assuming constant time \
+    )
+    .with_subcommands(&[
+        SessionCommand::new(
+            pubsub_channels,
+            CommandSpec {
+                name: "channels",
+                summary: "List active channels",
+                since: "2.8.0",
+                complexity: "O(N) where N is the number of active channels, and assuming constant time \
                         pattern matching (relatively short channels and patterns)",
-                    group: Group::Pubsub,
-                    arity: Arity::AtLeast(2),
-                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "pattern", kind: ArgKind::Pattern, optional: true, ..Arg::BASE }],
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+                group: Group::Pubsub,
+                arity: Arity::AtLeast(2),
+                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                args: &[Arg::pattern("pattern").optional()],
+                ..CommandSpec::BASE
             },
-            SessionCommand {
-                run: pubsub_help,
-                spec: CommandSpec {
-                    name: "help",
-                    summary: "Show helpful text about the different subcommands",
-                    since: "6.2.0",
-                    complexity: "O(1)",
-                    group: Group::Pubsub,
-                    arity: Arity::Exactly(2),
-                    flags: flags::LOADING | flags::STALE,
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+        ),
+        SessionCommand::new(
+            pubsub_help,
+            CommandSpec {
+                name: "help",
+                summary: "Show helpful text about the different subcommands",
+                since: "6.2.0",
+                complexity: "O(1)",
+                group: Group::Pubsub,
+                arity: Arity::Exactly(2),
+                flags: flags::LOADING | flags::STALE,
+                ..CommandSpec::BASE
             },
-            SessionCommand {
-                run: pubsub_numpat,
-                spec: CommandSpec {
-                    name: "numpat",
-                    summary: "Get the count of unique patterns pattern subscriptions",
-                    since: "2.8.0",
-                    complexity: "O(1)",
-                    group: Group::Pubsub,
-                    arity: Arity::Exactly(2),
-                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+        ),
+        SessionCommand::new(
+            pubsub_numpat,
+            CommandSpec {
+                name: "numpat",
+                summary: "Get the count of unique patterns pattern subscriptions",
+                since: "2.8.0",
+                complexity: "O(1)",
+                group: Group::Pubsub,
+                arity: Arity::Exactly(2),
+                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                ..CommandSpec::BASE
             },
-            SessionCommand {
-                run: pubsub_numsub,
-                spec: CommandSpec {
-                    name: "numsub",
-                    summary: "Get the count of subscribers for channels",
-                    since: "2.8.0",
-                    complexity: "O(N) for the NUMSUB subcommand, where N is the number of requested channels",
-                    group: Group::Pubsub,
-                    arity: Arity::AtLeast(2),
-                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "channel", optional: true, multiple: true, ..Arg::BASE }],
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+        ),
+        SessionCommand::new(
+            pubsub_numsub,
+            CommandSpec {
+                name: "numsub",
+                summary: "Get the count of subscribers for channels",
+                since: "2.8.0",
+                complexity: "O(N) for the NUMSUB subcommand, where N is the number of requested channels",
+                group: Group::Pubsub,
+                arity: Arity::AtLeast(2),
+                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                args: &[Arg::string("channel").optional().multiple()],
+                ..CommandSpec::BASE
             },
-            SessionCommand {
-                run: pubsub_shardchannels,
-                spec: CommandSpec {
-                    name: "shardchannels",
-                    summary: "List active shard channels",
-                    since: "7.0.0",
-                    complexity: "O(N) where N is the number of active shard channels, and assuming constant \
+        ),
+        SessionCommand::new(
+            pubsub_shardchannels,
+            CommandSpec {
+                name: "shardchannels",
+                summary: "List active shard channels",
+                since: "7.0.0",
+                complexity: "O(N) where N is the number of active shard channels, and assuming constant \
                         time pattern matching (relatively short shard channels).",
-                    group: Group::Pubsub,
-                    arity: Arity::AtLeast(2),
-                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "pattern", kind: ArgKind::Pattern, optional: true, ..Arg::BASE }],
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+                group: Group::Pubsub,
+                arity: Arity::AtLeast(2),
+                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                args: &[Arg::pattern("pattern").optional()],
+                ..CommandSpec::BASE
             },
-            SessionCommand {
-                run: pubsub_shardnumsub,
-                spec: CommandSpec {
-                    name: "shardnumsub",
-                    summary: "Get the count of subscribers for shard channels",
-                    since: "7.0.0",
-                    complexity: "O(N) for the SHARDNUMSUB subcommand, where N is the number of requested \
+        ),
+        SessionCommand::new(
+            pubsub_shardnumsub,
+            CommandSpec {
+                name: "shardnumsub",
+                summary: "Get the count of subscribers for shard channels",
+                since: "7.0.0",
+                complexity: "O(N) for the SHARDNUMSUB subcommand, where N is the number of requested \
                         shard channels",
-                    group: Group::Pubsub,
-                    arity: Arity::AtLeast(2),
-                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "shardchannel", optional: true, multiple: true, ..Arg::BASE }],
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+                group: Group::Pubsub,
+                arity: Arity::AtLeast(2),
+                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                args: &[Arg::string("shardchannel").optional().multiple()],
+                ..CommandSpec::BASE
             },
-        ],
-    },
+        ),
+    ]),
 ];
 
 fn subscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Subscribe(Kind::Channel))
+    Ok(Flow::Subscribe(SubscriptionKind::Channel))
 }
 
 fn psubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Subscribe(Kind::Pattern))
+    Ok(Flow::Subscribe(SubscriptionKind::Pattern))
 }
 
 /// Not in a transaction, where SUBSCRIBE and PSUBSCRIBE have been allowed for long (Redis: CLIENT_DENY_BLOCKING).
@@ -275,27 +248,27 @@ fn ssubscribe(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Command
     if ctx.connection.session.running.is_some() {
         return Err(CommandError::other("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
     }
-    Ok(Flow::Subscribe(Kind::ShardChannel))
+    Ok(Flow::Subscribe(SubscriptionKind::ShardChannel))
 }
 
 fn unsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(Kind::Channel))
+    Ok(Flow::Unsubscribe(SubscriptionKind::Channel))
 }
 
 fn punsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(Kind::Pattern))
+    Ok(Flow::Unsubscribe(SubscriptionKind::Pattern))
 }
 
 fn sunsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(Kind::ShardChannel))
+    Ok(Flow::Unsubscribe(SubscriptionKind::ShardChannel))
 }
 
 fn publish(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Publish(Kind::Channel))
+    Ok(Flow::Publish(SubscriptionKind::Channel))
 }
 
 fn spublish(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Publish(Kind::ShardChannel))
+    Ok(Flow::Publish(SubscriptionKind::ShardChannel))
 }
 
 /// Never reached: the arity asks for a subcommand.
@@ -304,14 +277,14 @@ fn pubsub(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandErr
 }
 
 fn pubsub_channels(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ask_for_names(Kind::Channel, args)
+    ask_for_names(SubscriptionKind::Channel, args)
 }
 
 fn pubsub_shardchannels(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ask_for_names(Kind::ShardChannel, args)
+    ask_for_names(SubscriptionKind::ShardChannel, args)
 }
 
-fn ask_for_names(kind: Kind, args: Args<'_>) -> Result<Flow, CommandError> {
+fn ask_for_names(kind: SubscriptionKind, args: Args<'_>) -> Result<Flow, CommandError> {
     if args.len() > 3 {
         let before = "ERR unknown subcommand or wrong number of arguments for '";
         return Err(CommandError::quoting(before, args.get(1), "'. Try PUBSUB HELP."));
@@ -328,7 +301,7 @@ fn ask_for_names(kind: Kind, args: Args<'_>) -> Result<Flow, CommandError> {
 }
 
 fn pubsub_numpat(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    ctx.reply.len_int(ctx.node.subscriptions.distinct(Kind::Pattern).len());
+    ctx.reply.len_int(ctx.node.subscriptions.distinct(SubscriptionKind::Pattern).len());
     Ok(Flow::Done)
 }
 
@@ -347,14 +320,14 @@ fn all_names(answers: Vec<Answer>) -> Vec<Name> {
 }
 
 fn pubsub_numsub(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ask_for_counts(Kind::Channel, args)
+    ask_for_counts(SubscriptionKind::Channel, args)
 }
 
 fn pubsub_shardnumsub(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ask_for_counts(Kind::ShardChannel, args)
+    ask_for_counts(SubscriptionKind::ShardChannel, args)
 }
 
-fn ask_for_counts(kind: Kind, args: Args<'_>) -> Result<Flow, CommandError> {
+fn ask_for_counts(kind: SubscriptionKind, args: Args<'_>) -> Result<Flow, CommandError> {
     let names: Arc<Vec<Vec<u8>>> = Arc::new(args.iter_from(2).map(<[u8]>::to_vec).collect());
     Ok(Flow::Ask(
         Question::Subscribers(kind, Arc::clone(&names)),

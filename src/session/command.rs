@@ -1,16 +1,91 @@
-//! What a session command may touch while it runs, and what it can ask the worker to do afterwards.
+//! A session command: its row and its body, what it may touch while it runs, and what it can ask the worker to do
+//! afterwards.
 
 use std::sync::Arc;
 
+use shards::args::Args;
+use shards::caller::Caller;
+use shards::command::CommandSpec;
+use shards::command::registry::{SessionNumber, SessionRow};
+use shards::error::CommandError;
+use shards::key::DbIndex;
 use shards::reply::Reply;
 use shards::slot::{ShardId, SlotId};
 
 use crate::config::Config;
 use crate::node::Node;
-use crate::pubsub::Kind;
+use crate::pubsub::SubscriptionKind;
 use crate::session::connection::Connection;
 use crate::session::inquiry::{Finish, Question};
-use crate::worker::tracking::Change;
+use crate::tracking::mode::{ClientTracking, TrackingChange};
+
+/// The body of a session command.
+pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>;
+
+/// Changes what is foreseen as the session command with these arguments will. What it will refuse changes nothing.
+pub type Foresight = fn(&mut Foreseen<'_>, Args<'_>);
+
+/// A command that works on the connection, the server or the table of commands: it runs on the connection's own worker.
+#[derive(Debug)]
+pub struct SessionCommand {
+    /// What the command is.
+    pub spec: CommandSpec,
+    /// What it does.
+    pub run: SessionHandler,
+    /// What it will change for the commands behind it in a transaction, which are sent to their shards before it runs.
+    pub foresees: Option<Foresight>,
+    /// Its subcommands. A container has at least one; it runs itself only when called without any argument.
+    pub subcommands: &'static [SessionCommand],
+}
+
+impl SessionCommand {
+    /// A command with this body and this row. It changes nothing for the commands behind it in a transaction.
+    pub const fn new(run: SessionHandler, spec: CommandSpec) -> SessionCommand {
+        SessionCommand { spec, run, foresees: None, subcommands: &[] }
+    }
+
+    /// Inside MULTI it is foreseen what it will change.
+    pub const fn foresees(self, foresees: Foresight) -> SessionCommand {
+        SessionCommand { foresees: Some(foresees), ..self }
+    }
+
+    /// It is a container of these.
+    pub const fn with_subcommands(self, subcommands: &'static [SessionCommand]) -> SessionCommand {
+        SessionCommand { subcommands, ..self }
+    }
+}
+
+/// All session commands and their subcommands, by the numbers under which the registry knows them. One per process,
+/// immutable.
+#[derive(Debug, Default)]
+pub struct SessionCommands {
+    by_number: Vec<&'static SessionCommand>,
+}
+
+impl SessionCommands {
+    /// Numbers the commands of all topics. With what the registry has to know of them, in their order.
+    pub fn numbered(topics: &[&'static [SessionCommand]]) -> (SessionCommands, Vec<SessionRow>) {
+        let mut commands = SessionCommands::default();
+        let rows = topics.iter().copied().flatten().map(|command| commands.add(command)).collect();
+        (commands, rows)
+    }
+
+    /// The command of this number.
+    ///
+    /// # Panics
+    /// When no such number was given out.
+    #[inline]
+    pub fn get(&self, number: SessionNumber) -> &'static SessionCommand {
+        self.by_number[usize::from(number.0)]
+    }
+
+    fn add(&mut self, command: &'static SessionCommand) -> SessionRow {
+        let number = u16::try_from(self.by_number.len()).expect("there are a few hundred commands");
+        self.by_number.push(command);
+        let subcommands = command.subcommands.iter().map(|subcommand| self.add(subcommand)).collect();
+        SessionRow { spec: &command.spec, number: SessionNumber(number), subcommands }
+    }
+}
 
 /// The world of one running session command.
 pub struct SessionCtx<'a> {
@@ -24,6 +99,49 @@ pub struct SessionCtx<'a> {
     pub config: &'a Arc<Config>,
     /// The time of this turn, in milliseconds since 1970.
     pub now_ms: u64,
+}
+
+/// What the next command of a transaction will find, as far as it can be known before the transaction runs.
+pub struct Foreseen<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The client.
+    caller: Caller,
+    /// What the client is told of changes.
+    tracking: Option<Box<ClientTracking>>,
+}
+
+impl Foreseen<'_> {
+    /// What the first command finds.
+    pub fn new(config: &Config, caller: Caller, tracking: Option<Box<ClientTracking>>) -> Foreseen<'_> {
+        Foreseen { config, caller, tracking }
+    }
+
+    /// As whom the next command is called.
+    pub fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// The next commands have this database.
+    pub fn select(&mut self, db: DbIndex) {
+        self.caller.db = db;
+    }
+
+    /// The replies to the next commands are in RESP3, or in RESP2.
+    pub fn set_resp3(&mut self, resp3: bool) {
+        self.caller.resp3 = resp3;
+    }
+
+    /// Keys count as used when the next commands read them, or do not.
+    pub fn set_touch(&mut self, touch: bool) {
+        self.caller.touch = touch;
+    }
+
+    /// Changes what the client is told of changes, and by that which keys of the next commands are remembered.
+    pub fn track(&mut self, change: impl FnOnce(&mut Option<Box<ClientTracking>>)) {
+        change(&mut self.tracking);
+        self.caller.keeps_copies = self.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+    }
 }
 
 /// What comes after a session command.
@@ -47,15 +165,15 @@ pub enum Flow {
     /// The queued transaction runs, which makes the reply.
     Exec,
     /// What the client is told of changes. The reply is written.
-    Track(Change),
+    Track(TrackingChange),
     /// The session is as new: nothing is watched, subscribed to or tracked any more. The reply is written.
     Reset,
     /// The arguments are subscribed to, which makes the reply.
-    Subscribe(Kind),
+    Subscribe(SubscriptionKind),
     /// The arguments, or all, are subscribed to no longer, which makes the reply.
-    Unsubscribe(Kind),
+    Unsubscribe(SubscriptionKind),
     /// The second argument is published to the channel or shard channel that is the first, which makes the reply.
-    Publish(Kind),
+    Publish(SubscriptionKind),
 }
 
 #[cfg(test)]
@@ -65,13 +183,13 @@ pub(crate) mod testing {
     use std::sync::Arc;
 
     use shards::args::Args;
+    use shards::command::registry::Registry;
     use shards::reply::Reply;
 
-    use super::SessionCtx;
+    use super::{SessionCommand, SessionCtx};
     use crate::config::Config;
     use crate::io::listener::Addresses;
     use crate::node::Node;
-    use crate::registry::{Registry, SessionCommand};
     use crate::session::Session;
     use crate::session::connection::Connection;
 

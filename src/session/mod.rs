@@ -4,19 +4,21 @@
 
 pub mod command;
 pub mod connection;
+pub mod filter;
 pub mod inquiry;
+pub mod order;
 pub mod reply_queue;
 
 use shards::args::OwnedArgs;
 use shards::caller::Caller;
-use shards::db::DbIndex;
-use shards::shard::tracking::ConnectionId;
+use shards::command::registry::Entry;
+use shards::copies::ConnectionId;
+use shards::key::DbIndex;
 use shards::txn::Keys;
 use shards::watch::ClientId;
 
-use crate::pubsub::{Kind, Subscriptions};
-use crate::registry::Entry;
-use crate::worker::tracking::{Change, Tracking};
+use crate::pubsub::{SubscriptionKind, Subscriptions};
+use crate::tracking::mode::{ClientTracking, TrackingChange};
 
 /// CLIENT REPLY.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -34,7 +36,7 @@ pub enum ReplyMode {
 
 /// What MULTI has queued.
 #[derive(Debug, Default)]
-pub struct Queue {
+pub struct QueuedCommands {
     /// In order.
     pub commands: Vec<(&'static Entry, OwnedArgs)>,
     /// Bytes of the arguments. They count towards client-query-buffer-limit, as in Redis.
@@ -67,7 +69,7 @@ pub struct Session {
     /// CLIENT NO-TOUCH on.
     pub no_touch: bool,
     /// The commands since MULTI.
-    pub queue: Option<Box<Queue>>,
+    pub queue: Option<Box<QueuedCommands>>,
     /// How many commands the transaction has that runs now, if one does.
     pub running: Option<usize>,
     /// The keys of WATCH.
@@ -75,13 +77,11 @@ pub struct Session {
     /// What it subscribes to; none when that is nothing.
     pub subscriptions: Option<Box<Subscriptions>>,
     /// CLIENT TRACKING, if it is on.
-    pub tracking: Option<Box<Tracking>>,
+    pub tracking: Option<Box<ClientTracking>>,
     /// CLIENT TRACKING with REDIRECT while the other client is being looked for.
-    pub tracking_later: Option<Box<(ClientId, Change)>>,
-    /// The full name of the last command, `NULL` before the first.
-    pub last_command: Option<&'static str>,
-    /// Its subcommand's name, when it has one.
-    pub last_subcommand: Option<&'static str>,
+    pub tracking_later: Option<Box<(ClientId, TrackingChange)>>,
+    /// The last command; none before the first, and when it is unknown.
+    pub last_command: Option<&'static Entry>,
     /// When the connection was accepted, in milliseconds since 1970.
     pub created_ms: u64,
     /// When it last sent something or was sent something, in milliseconds since 1970.
@@ -105,8 +105,21 @@ impl Session {
     }
 
     /// How many subscriptions of a kind the client has.
-    pub fn subscription_count(&self, kind: Kind) -> usize {
+    pub fn subscription_count(&self, kind: SubscriptionKind) -> usize {
         self.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.count(kind))
+    }
+
+    /// Whether the client keeps copies of what the next command reads.
+    #[inline]
+    pub fn keeps_copies(&self) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| tracking.remembers())
+    }
+
+    /// A command is over for which CLIENT CACHING was meant, or could have been.
+    pub fn forget_caching(&mut self) {
+        if let Some(tracking) = &mut self.tracking {
+            tracking.is_caching_said = false;
+        }
     }
 
     /// Back to the state after accepting (RESET). Statistics, the id and the library's name stay.

@@ -15,7 +15,8 @@ use shards::txn::Ticket;
 use shards::watch::ClientId;
 
 use crate::session::ReplyMode;
-use crate::session::connection::{Closing, Connection, Waiting};
+use crate::session::connection::Connection;
+use crate::session::order::{Closing, Waiting};
 use crate::worker::Worker;
 
 impl Worker {

@@ -4,14 +4,15 @@
 //! its keys are comes from its row.
 
 use shards::args::Args;
+use shards::command::registry::{Command, CommandId, Entry, Registry, SessionNumber};
 use shards::command::{DataCommand, Plan, flags};
+use shards::copies::ConnectionId;
 use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::router::coordinator::{Method, Owners};
 use shards::router::route::{Route, route};
 use shards::router::slot_move::MOVING;
 use shards::shard::Call;
-use shards::shard::tracking::ConnectionId;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::{OwnedCall, Ticket};
 use shards::walk::Walk;
@@ -19,10 +20,10 @@ use shards::walk::Walk;
 use crate::commands::client::tracking::command_is_over;
 use crate::host::log::LineLimit;
 use crate::mesh::RemoteCommand;
-use crate::registry::{Command, CommandId, Entry, Registry, SessionCommand};
 use crate::session::command::{Flow, SessionCtx};
-use crate::session::connection::{Closing, Connection, Waiting};
+use crate::session::connection::Connection;
 use crate::session::inquiry::{Finish, Inquiry, Question};
+use crate::session::order::{Closing, Waiting};
 use crate::session::{ReplyMode, Session};
 use crate::worker::Worker;
 
@@ -48,7 +49,7 @@ impl Worker {
             }
             Ok(entry) => match entry.command {
                 Command::Data(command) => self.route(connection, entry, command, args),
-                Command::Session(command) => self.run_session(connection, command, args),
+                Command::Session(number) => self.run_session(connection, number, args),
             },
             Err(error) => self.reject(connection, args, error),
         }
@@ -94,7 +95,7 @@ impl Worker {
             return Err(registry.unknown(args));
         };
         let spec = entry.spec();
-        connection.session.last_command = Some(&entry.full_name);
+        connection.session.last_command = Some(entry);
         if !spec.arity.accepts(args.len()) {
             return Err(CommandError::WrongArity(entry.full_name.clone().into()));
         }
@@ -307,7 +308,7 @@ impl Worker {
     }
 
     /// Runs a command of the connection or the server.
-    fn run_session(&mut self, connection: &mut Connection, command: &'static SessionCommand, args: Args<'_>) {
+    fn run_session(&mut self, connection: &mut Connection, number: SessionNumber, args: Args<'_>) {
         let mut reply = std::mem::take(&mut self.scratch);
         reply.set_resp3(connection.session.resp3);
         let mut ctx = SessionCtx {
@@ -317,7 +318,7 @@ impl Worker {
             config: &self.config,
             now_ms: self.now_ms,
         };
-        let flow = (command.run)(&mut ctx, args);
+        let flow = (self.session_commands.get(number).run)(&mut ctx, args);
         let mut wanted = connection.session.reply_mode == ReplyMode::On;
         match flow {
             Ok(Flow::Done) => {}

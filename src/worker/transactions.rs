@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use shards::args::{Args, Blob, OwnedArgs};
-use shards::command::flags;
+use shards::args::{Args, Blob};
+use shards::command::registry::{Command, Entry, SessionNumber};
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
 use shards::reply::{Reply, ReplyMark};
@@ -18,44 +18,11 @@ use shards::slot::{ShardId, SlotId};
 use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
 
-use crate::commands::client::tracking::foresee;
-use crate::commands::connection::{asked_protocol, selected};
-use crate::registry::{Command, Entry, SessionCommand};
-use crate::session::command::{Flow, SessionCtx};
-use crate::session::connection::{Closing, Connection, Waiting};
-use crate::session::{Queue, ReplyMode};
+use crate::session::command::{Flow, Foreseen, SessionCtx};
+use crate::session::connection::Connection;
+use crate::session::order::{Closing, ExecItem, Progress, Waiting};
+use crate::session::{QueuedCommands, ReplyMode};
 use crate::worker::Worker;
-
-/// A command of a transaction that is under way.
-#[derive(Debug)]
-enum Item {
-    /// Its reply is the next element of what the shards have replied.
-    Data,
-    /// It runs here.
-    Session(&'static SessionCommand, OwnedArgs),
-}
-
-/// A transaction with commands of the connection or the server among its commands.
-#[derive(Debug)]
-pub struct Progress {
-    /// The place of its reply.
-    seq: u32,
-    items: std::vec::IntoIter<Item>,
-    /// What has come for the place: first the reply of the data commands, then the answers to inquiries.
-    arrived: Option<Reply>,
-    /// The reply of the data commands, and how far it has been used.
-    data: Option<(Reply, ReplyMark)>,
-    output: Reply,
-    /// The client was already being closed when the command began that runs now: it has killed itself, and gets no more.
-    is_over: bool,
-}
-
-impl Progress {
-    /// Something has come: the transaction can go on.
-    pub fn can_go_on(&self) -> bool {
-        self.arrived.is_some()
-    }
-}
 
 impl Connection {
     /// Takes what has come for a reserved place. While a transaction is under way for that place it is only a part of the
@@ -102,7 +69,7 @@ impl Worker {
         }
         let (items, mut exec) = self.plan_exec(connection, *queue);
         exec.watched = self.take_watched(connection);
-        let is_data_only = items.iter().all(|item| matches!(item, Item::Data));
+        let is_data_only = items.iter().all(|item| matches!(item, ExecItem::Data));
         // Where commands of the connection can change CLIENT REPLY, the transaction itself leaves out what is not wanted.
         let wanted = connection.session.reply_mode == ReplyMode::On || !is_data_only;
         let is_here = self.is_here(&exec);
@@ -134,31 +101,24 @@ impl Worker {
         }
     }
 
-    /// The queued commands, each with the database that it runs in.
-    fn plan_exec(&self, connection: &Connection, queue: Queue) -> (Vec<Item>, Exec) {
+    /// The queued commands, each with the client that it will find.
+    fn plan_exec(&self, connection: &Connection, queue: QueuedCommands) -> (Vec<ExecItem>, Exec) {
         let session = &connection.session;
-        let mut caller = session.caller(self.at(connection));
-        let mut tracking = session.tracking.clone();
+        let caller = session.caller(self.at(connection));
+        let mut foreseen = Foreseen::new(&self.config, caller, session.tracking.clone());
         let mut exec = Exec { resp3: caller.resp3, ..Exec::default() };
         let mut items = Vec::with_capacity(queue.commands.len());
         for (entry, args) in queue.commands {
             items.push(match entry.command {
                 Command::Data(command) => {
-                    caller.keeps_copies = tracking.as_ref().is_some_and(|tracking| tracking.remembers());
-                    exec.calls.push(OwnedCall { command, slot: None, caller, args });
-                    Item::Data
+                    exec.calls.push(OwnedCall { command, slot: None, caller: foreseen.caller(), args });
+                    ExecItem::Data
                 }
-                Command::Session(command) => {
-                    if command.spec.has(flags::SELECTS) {
-                        caller.db = selected(args.as_args(), self.config.databases).unwrap_or(caller.db);
+                Command::Session(number) => {
+                    if let Some(foresees) = self.session_commands.get(number).foresees {
+                        foresees(&mut foreseen, args.as_args());
                     }
-                    if command.spec.has(flags::CHANGES_TRACKING) {
-                        foresee(args.as_args(), &mut tracking);
-                    }
-                    if command.spec.has(flags::CHANGES_PROTOCOL) {
-                        caller.resp3 = asked_protocol(args.as_args()).unwrap_or(caller.resp3);
-                    }
-                    Item::Session(command, args)
+                    ExecItem::Session(number, args)
                 }
             });
         }
@@ -212,9 +172,9 @@ impl Worker {
         while let Some(item) = progress.items.next() {
             progress.is_over = connection.closing.is_some();
             match item {
-                Item::Data => progress.copy_element(connection),
-                Item::Session(command, args) => {
-                    if !self.run_in_exec(connection, command, args.as_args(), &mut progress) {
+                ExecItem::Data => progress.copy_element(connection),
+                ExecItem::Session(number, args) => {
+                    if !self.run_in_exec(connection, number, args.as_args(), &mut progress) {
                         connection.waiting = Waiting::Exec(progress);
                         return;
                     }
@@ -236,7 +196,7 @@ impl Worker {
     fn run_in_exec(
         &mut self,
         connection: &mut Connection,
-        command: &'static SessionCommand,
+        number: SessionNumber,
         args: Args<'_>,
         progress: &mut Progress,
     ) -> bool {
@@ -248,7 +208,7 @@ impl Worker {
             config: &self.config,
             now_ms: self.now_ms,
         };
-        let flow = (command.run)(&mut ctx, args);
+        let flow = (self.session_commands.get(number).run)(&mut ctx, args);
         // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
         let is_push = matches!(flow, Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)));
         let is_there = self.follow_in_exec(connection, flow, args, progress, mark);

@@ -5,10 +5,10 @@
 //! server's worker and the simulation both hold routers, so what is simulated is what runs. In parts:
 //!
 //! - here: from a command to its shard, or to a transaction; replies, walks, messages of transactions;
-//! - `exec`: MULTI, EXEC and WATCH; `waits`: blocking commands; `moving`: slots that change hands, and what may be told of
+//! - `exec`: EXEC and WATCH; `waits`: blocking commands; `moving`: slots that change hands, and what may be told of
 //!   their keys; `remote`: commands of other workers' clients, and of those who wait for credit;
 //! - [`route`], [`coordinator`], [`blocking`], [`slot_move`], `merge`: what each of these decides by itself;
-//! - [`step`]: what comes back to the caller, and who is taken up again.
+//! - [`step`]: what comes back to the caller, and who is taken up again; [`progress`]: EXEC with commands of the session.
 //!
 //! This file must not know what any command does.
 
@@ -17,6 +17,7 @@ pub mod coordinator;
 mod exec;
 mod merge;
 mod moving;
+pub mod progress;
 mod remote;
 pub mod route;
 pub mod slot_move;
@@ -28,13 +29,12 @@ pub mod wire;
 
 use std::collections::HashMap;
 
-pub use exec::{Audience, ExecPlan, Next, Progress, Queued};
-
 use crate::args::Blob;
 use crate::command::Plan;
 use crate::command::keys::KeyPosition;
 use crate::reply::Reply;
 use crate::router::coordinator::{Coordinator, Method, Owners};
+use crate::router::progress::Progress;
 use crate::router::route::{Route, follows_all, route};
 use crate::router::slot_move::{MOVING, SlotMap, SlotMoves};
 use crate::router::step::Step;
@@ -115,7 +115,7 @@ impl Trim for Router {
 impl Router {
     /// The router of the worker that has this shard, among so many, with the slot map that all begin with.
     pub fn new(mut shard: Shard, shard_count: usize, map: SlotMap) -> Router {
-        let id = shard.id;
+        let id = shard.id();
         shard.set_owned(map.owned_by(id));
         Router {
             id,

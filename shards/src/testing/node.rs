@@ -14,18 +14,21 @@ use std::collections::VecDeque;
 
 use crate::args::OwnedArgs;
 use crate::command::DataCommand;
-use crate::db::DbIndex;
+use crate::command::registry::SessionNumber;
 use crate::effects::Group;
+use crate::key::DbIndex;
 use crate::notify::{Classes, Notice};
 use crate::random::Random;
 use crate::reply::Reply;
+use crate::router::Router;
 use crate::router::blocking::Ending;
+use crate::router::progress::Queued;
 use crate::router::slot_move::SlotMap;
 use crate::router::step::Waiting;
 use crate::router::wire::TakenReplies;
-use crate::router::{Queued, Router};
 use crate::shard::{Shard, ShardConfig};
 use crate::slot::{ShardId, SlotId};
+use crate::testing::registry;
 use crate::txn::{Keys, Ticket};
 
 use dispatch::client_of;
@@ -68,6 +71,10 @@ pub enum SessionCommand {
 impl SessionCommand {
     /// All of them, in the order of their numbers.
     const ALL: [SessionCommand; 3] = [SessionCommand::Select, SessionCommand::Ping, SessionCommand::Survey];
+
+    fn number(self) -> SessionNumber {
+        SessionNumber(self as u16)
+    }
 }
 
 /// A client's connection, bound to a worker.
@@ -200,6 +207,7 @@ impl Node {
                 hash_seeds: [1, 2, 3, 4],
                 random_seed: index as u64,
                 string_len_max,
+                registry: registry(),
             };
             Router::new(Shard::new(&config), shard_count, map.clone())
         };

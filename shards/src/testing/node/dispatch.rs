@@ -6,15 +6,16 @@ use super::{Node, Request, SessionCommand};
 use crate::args::{Args, OwnedArgs};
 use crate::caller::Caller;
 use crate::command::DataCommand;
-use crate::db::DbIndex;
+use crate::command::registry::SessionNumber;
+use crate::copies::ConnectionId;
 use crate::error::CommandError;
+use crate::key::DbIndex;
 use crate::num;
 use crate::reply::Reply;
+use crate::router::progress::{Audience, ExecPlan, Next, Progress, Queued};
 use crate::router::step::{Step, Waiting};
 use crate::router::wire::{Places as _, Wire};
-use crate::router::{Audience, ExecPlan, Next, Progress, Queued};
 use crate::shard::Call;
-use crate::shard::tracking::ConnectionId;
 use crate::slot::ShardId;
 use crate::testing::full_name;
 use crate::txn::Ticket;
@@ -40,7 +41,7 @@ impl Node {
                 self.queue(index, Queued::Data(command), args)
             }
             Request::Session(command, args) if self.is_queueing(index) => {
-                self.queue(index, Queued::Session(*command as u16), args)
+                self.queue(index, Queued::Session(command.number()), args)
             }
             Request::Data(command, args) => self.run(index, command, args.as_args()),
             Request::Session(command, args) => self.run_session(index, *command, args.as_args()),
@@ -115,7 +116,7 @@ impl Node {
             return self.reply(index, |reply| reply.error(&CommandError::other("ERR EXEC without MULTI")));
         };
         let foresee = |number, args: Args<'_>, caller: &mut Caller| {
-            if number == SessionCommand::Select as u16 {
+            if number == SessionCommand::Select.number() {
                 caller.db = selected(args);
             }
         };
@@ -158,11 +159,11 @@ impl Node {
         &mut self,
         index: usize,
         ticket: Ticket,
-        number: u16,
+        number: SessionNumber,
         args: Args<'_>,
         progress: &mut Progress,
     ) -> bool {
-        let command = SessionCommand::ALL[usize::from(number)];
+        let command = SessionCommand::ALL[usize::from(number.0)];
         if command == SessionCommand::Survey && self.survey(ticket, args) {
             return false;
         }
