@@ -12,6 +12,7 @@
 //!
 //! This file must not know what any command does.
 
+pub mod blocked;
 pub mod blocking;
 pub mod coordinator;
 mod exec;
@@ -33,9 +34,9 @@ use crate::args::Blob;
 use crate::command::Plan;
 use crate::command::keys::KeyPosition;
 use crate::reply::Reply;
-use crate::router::coordinator::{Coordinator, Method, Owners};
+use crate::router::coordinator::Coordinator;
 use crate::router::progress::Progress;
-use crate::router::route::{Route, follows_all, route};
+use crate::router::route::{Method, Owners, Route, follows_all, route};
 use crate::router::slot_move::{MOVING, SlotMap, SlotMoves};
 use crate::router::step::Step;
 use crate::router::wire::{Places, Sight, TakenReplies, Wire};

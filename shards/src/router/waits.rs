@@ -5,7 +5,7 @@
 //! blockClient).
 
 use crate::reply::Reply;
-use crate::router::blocking::Ending;
+use crate::router::blocked::Ending;
 use crate::router::step::Step;
 use crate::router::wire::{Places, Sight, Wire};
 use crate::router::{Made, Router};

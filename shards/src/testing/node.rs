@@ -21,7 +21,7 @@ use crate::notify::{Classes, Notice};
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::router::Router;
-use crate::router::blocking::Ending;
+use crate::router::blocked::Ending;
 use crate::router::progress::Queued;
 use crate::router::slot_move::SlotMap;
 use crate::router::step::Waiting;

@@ -34,6 +34,7 @@ struct Client {
     left: usize,
     expected: Vec<Expected>,
     counts: [usize; KEYS],
+    is_gone: bool,
 }
 
 struct Scene {
@@ -71,7 +72,13 @@ impl Scene {
     fn connect(&mut self, left: usize) {
         let worker = ShardId(self.random.below(self.node.shard_count()) as u16);
         let connection = self.node.connect(worker);
-        self.clients.push(Client { connection, left, expected: Vec::new(), counts: [0; KEYS] });
+        self.clients.push(Client {
+            connection,
+            left,
+            expected: Vec::new(),
+            counts: [0; KEYS],
+            is_gone: false,
+        });
     }
 
     fn send(&mut self, which: usize) {
@@ -98,6 +105,9 @@ impl Scene {
     /// The client reads one reply. False when none is there.
     fn read(&mut self, which: usize) -> bool {
         let client = &mut self.clients[which];
+        if client.is_gone {
+            return false;
+        }
         let Some(finished) = self.node.take_reply(client.connection) else { return false };
         let reply = on_the_wire(&finished.reply);
         match client.expected.remove(0) {
@@ -123,6 +133,7 @@ impl Scene {
                 self.node.close(self.clients[which].connection);
                 let left = std::mem::take(&mut self.clients[which].left);
                 self.clients[which].expected.clear();
+                self.clients[which].is_gone = true;
                 self.connect(left);
             }
             _ => {}
