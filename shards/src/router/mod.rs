@@ -59,7 +59,7 @@ pub struct Router {
     /// for its request, so there is one at most for each.
     open: HashMap<Ticket, Open>,
     /// Walks that have come to a slot that is on its way.
-    walks_later: Vec<(Ticket, Walk)>,
+    walks_later: Vec<(Ticket, Box<Walk>)>,
     /// Watches to be forgotten when the slots of their keys have arrived.
     unwatch_later: Vec<Watched>,
     /// Connections whose request concerns a slot that is on its way.
@@ -73,7 +73,7 @@ pub struct Router {
 /// What takes the replies for a place that are only a part of its own.
 enum Open {
     /// A walk from shard to shard.
-    Walk(Walk),
+    Walk(Box<Walk>),
     /// A transaction with commands of the session among its commands.
     Exec(Box<Progress>),
 }
@@ -184,7 +184,7 @@ impl Router {
             Route::Txn(method) => self.start_txn(method, call, wanted, wire),
             Route::Walk => {
                 let (call, ticket) = self.reserve(call, wanted, wire);
-                self.walk_on(ticket, Walk::new(call), wire);
+                self.walk_on(ticket, Box::new(Walk::new(call)), wire);
                 Step::Reply
             }
             Route::Shard(shard, slot) => {
@@ -282,7 +282,7 @@ impl Router {
     }
 
     /// Asks one shard after the other, as long as they are here.
-    fn walk_on<W: Wire>(&mut self, ticket: Ticket, mut walk: Walk, wire: &mut W) {
+    fn walk_on<W: Wire>(&mut self, ticket: Ticket, mut walk: Box<Walk>, wire: &mut W) {
         loop {
             let (shard, call) = walk.ask(|slot| self.slots.owner(slot));
             if shard == MOVING {

@@ -10,6 +10,7 @@ use crate::router::progress::{Audience, ExecPlan, Next, Queued};
 use crate::router::slot_move::MoveMessage;
 use crate::shard::ShardConfig;
 use crate::testing::{lookup, registry};
+use crate::txn::credit::CREDIT_BYTES;
 use crate::watch::ClientId;
 
 /// The only connection.
@@ -234,6 +235,27 @@ fn a_command_for_which_there_is_no_room_runs_when_there_is() {
     assert_eq!(notes.sent, [ticket(0), ticket(1)]);
     assert_eq!(notes.buffer.bytes(), b":1\r\n:2\r\n");
     assert!(router.is_quiet());
+}
+
+#[test]
+fn a_command_here_does_not_overtake_those_of_its_connection_that_wait_for_credit() {
+    let (here, there) = (key_of(ShardId(0)), key_of(OTHER));
+    let mut router = router_of(2);
+    let mut notes = Notes::default();
+    run(&mut router, &mut notes, &format!("GET {there}"), true);
+    let ticket = Ticket { worker: ShardId(0), connection: 0, seq: 0 };
+    router.shard.owe(ticket, CREDIT_BYTES);
+    for _ in 0..2 {
+        assert_eq!(run(&mut router, &mut notes, &format!("INCR {here}"), true), Step::Done);
+    }
+    assert!(notes.queue.written.is_empty() && notes.queue.awaited() == 3);
+    let taken = TakenReplies { connection: 0, bytes: CREDIT_BYTES, is_gone: false };
+    router.say_taken(ShardId(0), taken, &mut notes);
+    // It waits for nothing any more, but for its turn.
+    run(&mut router, &mut notes, &format!("INCR {here}"), true);
+    router.run_ready(&mut notes);
+    let replies: Vec<&[u8]> = notes.filled.iter().map(|(_, reply)| &reply[..]).collect();
+    assert_eq!(replies, [b":1\r\n", b":2\r\n", b":3\r\n"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! The routers are those of the server ([`crate::router`]): here are only the requests of clients ([`dispatch`](self::dispatch)),
 //! what lies between workers ([`net`]), and the choice of what happens next, which is random ([`Node::step_at_random`]): the
 //! next hop of some pair arrives, some connection goes on, or some worker looks after the slots that leave it, the clients
-//! that wait, or the commands that have waited for credit. It does not know what any command does.
+//! that wait, the commands that have waited for credit, or what there is to tell of keys. It does not know what any command does.
 
 mod dispatch;
 mod net;
@@ -193,6 +193,7 @@ enum Choice {
     AdvanceMoves(usize),
     Serve(usize),
     RunReady(usize),
+    Tell(usize),
 }
 
 impl Node {
@@ -432,6 +433,8 @@ impl Node {
         choices.extend(
             routers().filter(|(_, router)| router.can_run_ready()).map(|(at, _)| Choice::RunReady(at)),
         );
+        let has_notices = |router: &Router| router.shard().has_notices();
+        choices.extend(routers().filter(|(_, router)| has_notices(router)).map(|(at, _)| Choice::Tell(at)));
         if choices.is_empty() {
             return false;
         }
@@ -445,14 +448,12 @@ impl Node {
             }
             Choice::AdvanceMoves(worker) => self.with(id(worker), |router, desk| router.advance_moves(desk)),
             Choice::Serve(worker) => self.with(id(worker), |router, desk| router.serve_blocked(desk)),
+            Choice::Tell(worker) => self.with(id(worker), |router, desk| router.tell_notices(desk)),
             Choice::RunReady(worker) => self.with(id(worker), |router, desk| router.run_ready(desk)),
             Choice::Arrive(queue) if random.one_in(self.slowness[queue]) => {
                 self.arrive(id(queue / self.routers.len()), id(queue % self.routers.len()));
             }
             Choice::Arrive(_) => {}
-        }
-        for worker in (0..self.routers.len()).map(id) {
-            self.with(worker, |router, desk| router.tell_notices(desk));
         }
         if self.net.steps.is_multiple_of(STEPS_PER_LOOK) {
             self.assert_that_all_have_owners();

@@ -3,7 +3,7 @@
 //! `SIM_SEEDS=n` runs so many seeds instead of the usual number, `SIM_SEED=s` runs the one seed that a failure names, and both
 //! together so many from that one on (`make simulation SEED=s SEEDS=n`). What clients do is in [`serial`], whose histories are searched for a serial order; in [`crowds`], too many for that, whose
 //! sums and counts must be right; in [`blocking`], [`notices`] and [`credit`], about waiting, about what is told of keys
-//! and about clients that do not read; and in [`effects`], from whose effects a second key space is made.
+//! and about clients that do not read; and in [`effects`], from whose effects a second key space is made. [`walks`] go over keys whose slots move.
 
 mod blocking;
 mod credit;
@@ -11,6 +11,7 @@ mod crowds;
 mod effects;
 mod notices;
 mod serial;
+mod walks;
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
