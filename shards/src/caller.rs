@@ -1,7 +1,7 @@
 //! Who calls a command, as far as the command and its shards have to know: a client, a replica's stream or a script.
 
-use crate::db::DbIndex;
-use crate::shard::tracking::ConnectionId;
+use crate::copies::ConnectionId;
+use crate::key::DbIndex;
 use crate::watch::ClientId;
 
 /// The client of a command, as it is at that command. Copied along wherever the command goes.

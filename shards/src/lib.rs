@@ -4,7 +4,8 @@
 //! socket, no clock, no configuration file and no other shard: time and randomness are handed in, so it can be
 //! simulated, fuzzed and replayed. Everything that talks to the world is in the package `shoal`.
 //!
-//! Dependencies point one way: `encoding <- types <- db <- commands`. In reading order:
+//! Imports go one way: `encoding`, `num` <- `entry`, `table` <- `db`, `env` <- `keyspace` <- `command` <- `values`, `commands`;
+//! `txn` <- `shard` <- `router`. No file imports one that imports it.
 
 pub mod access;
 pub mod args;
@@ -12,18 +13,22 @@ pub mod blocking;
 pub mod caller;
 pub mod command;
 pub mod commands;
+pub mod copies;
 pub mod ctx;
 pub mod db;
 pub mod effects;
 pub mod encoding;
 pub mod entry;
+pub mod env;
 pub mod error;
 pub mod error_counts;
 pub mod event;
+pub mod eviction;
 mod expires;
 mod field_expiry;
 pub mod garbage;
 pub mod glob;
+pub mod key;
 pub mod keyspace;
 pub mod notify;
 pub mod num;
@@ -41,7 +46,7 @@ pub mod table;
 pub mod testing;
 pub mod txn;
 mod values;
-pub mod waiting;
+pub mod waiter_queues;
 pub mod walk;
 pub mod watch;
 pub mod words;

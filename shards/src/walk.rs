@@ -8,9 +8,9 @@
 //! shard answers with an ordinary command of its own, and stops where the slots of another one begin.
 
 use crate::args::{Args, OwnedArgs};
-use crate::db::DbIndex;
 use crate::entry::EntryRef;
 use crate::expires;
+use crate::key::DbIndex;
 use crate::keyspace::Keyspace;
 use crate::num;
 use crate::reply::Reply;

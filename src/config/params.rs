@@ -7,7 +7,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use shards::shard::evict::{EvictionPolicy, Order};
+use shards::eviction::{EvictionPolicy, Order};
 
 use super::kind::{Reason, ValueKind};
 use super::settings::{Allowed, Config, OutputLimit, Supervision};

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use shards::db::LazyFree;
 use shards::encoding::limits::Limits;
-use shards::shard::evict::EvictionPolicy;
+use shards::env::LazyFree;
+use shards::eviction::EvictionPolicy;
 
 use crate::host::log::LogLevel;
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use shards::caller::Caller;
 use shards::command::registry::CommandId;
+use shards::copies::ConnectionId;
 use shards::router::slot_move::MoveMessage;
 use shards::shard::Call;
-use shards::shard::tracking::ConnectionId;
 use shards::slot::SlotId;
 use shards::txn::{Ticket, TxnMessage};
 

@@ -288,7 +288,8 @@ impl Mesh {
         peer.queued_bytes += carried_bytes;
         // Not full, as asked above: this worker is the only producer.
         let pushed = peer.to.push(full);
-        debug_assert!(pushed.is_ok());
+        // Never so, and to go on without the batch's replies and locks would leave clients and keys waiting for good.
+        assert!(pushed.is_ok(), "a queue with room refuses a batch");
         self.congested -= usize::from(std::mem::take(&mut peer.is_congested));
         let bell = &self.bells[to.index()];
         let (word, bit) = bit_of(self.me);

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shards::args::OwnedArgs;
+use shards::copies::ConnectionId;
 use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::router::blocking::Ending;
-use shards::shard::tracking::ConnectionId;
 use shards::slot::ShardId;
 use shards::watch::ClientId;
 

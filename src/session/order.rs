@@ -54,7 +54,7 @@ pub struct Publishing {
 
 /// A command of a transaction that is under way.
 #[derive(Debug)]
-pub enum Item {
+pub enum ExecItem {
     /// Its reply is the next element of what the shards have replied.
     Data,
     /// It runs here.
@@ -68,7 +68,7 @@ pub struct Progress {
     /// inquiries.
     pub seq: u32,
     /// The commands that have not run.
-    pub items: std::vec::IntoIter<Item>,
+    pub items: std::vec::IntoIter<ExecItem>,
     /// The reply of the data commands, and how far it has been used.
     pub data: Option<(Reply, ReplyMark)>,
     /// The reply as far as it is made.

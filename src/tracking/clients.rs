@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shards::shard::tracking::{ChangedByClient, Tracker, TrackingNote};
+use shards::copies::{ChangedByClient, Tracker, TrackingNote};
 use shards::watch::ClientId;
 
 use crate::config::Config;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shards::shard::tracking::Tracker;
+use shards::copies::Tracker;
 
 /// What a client wants to be told of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

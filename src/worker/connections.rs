@@ -12,7 +12,7 @@ use crate::io::listener;
 use crate::io::ring::{Completion, Op};
 use crate::io::socket::Socket;
 use crate::mesh::TakenReplies;
-use crate::protocol::{Limits, Next};
+use crate::protocol::{Next, RequestLimits};
 use crate::session::client::{Client, LargeReply};
 use crate::session::order::{Closing, Waiting};
 use crate::session::{ReplyMode, Session};
@@ -193,7 +193,7 @@ impl Worker {
                 self.clients.look_at(index);
                 break;
             }
-            let limits = Limits {
+            let limits = RequestLimits {
                 bulk_bytes_max: self.config.proto_max_bulk_len_bytes,
                 authenticated: client.session.authenticated,
             };

@@ -7,13 +7,13 @@ use shards::args::Args;
 use shards::caller::Caller;
 use shards::command::registry::{Command, CommandId, Entry, Registry, SessionNumber};
 use shards::command::{DataCommand, Plan, flags};
+use shards::copies::ConnectionId;
 use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::router::coordinator::{Method, Owners};
 use shards::router::route::{Route, route};
 use shards::router::slot_move::MOVING;
 use shards::shard::Call;
-use shards::shard::tracking::ConnectionId;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::{OwnedCall, Ticket};
 use shards::walk::Walk;
@@ -87,7 +87,7 @@ impl Worker {
             return Err(registry.unknown(args));
         };
         let spec = entry.spec();
-        client.session.last_command = Some(&entry.full_name);
+        client.session.last_command = Some(entry);
         if !spec.arity.accepts(args.len()) {
             return Err(CommandError::WrongArity(entry.full_name.clone().into()));
         }

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use shards::error::CommandError;
-use shards::shard::evict::{Eviction, EvictionConfig, Meter};
+use shards::eviction::{Eviction, EvictionConfig, Meter};
 use shards::slot::ShardId;
 
 use crate::config::Config;

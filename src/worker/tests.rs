@@ -24,16 +24,18 @@ const TURNS_MAX: usize = 10;
 
 fn worker() -> Worker {
     let (registry, session_commands) = commands::registry(Vec::new()).unwrap();
+    let node: &'static Node = Box::leak(Box::new(Node::for_tests(registry)));
     let config = Config::default();
     let shard = ShardConfig {
         id: ShardId(0),
+        registry: &node.registry,
         databases: config.databases,
         hash_seeds: [1, 2, 3, 4],
         random_seed: 5,
         string_len_max: config.proto_max_bulk_len_bytes as usize,
     };
     Worker::new(WorkerParts {
-        node: Box::leak(Box::new(Node::for_tests(registry))),
+        node,
         session_commands: Box::leak(Box::new(session_commands)),
         config: Arc::new(config),
         slots: SlotMap::dealt_to(1),

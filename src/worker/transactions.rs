@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use shards::args::Args;
-use shards::command::flags;
 use shards::command::registry::{Command, Entry, SessionNumber};
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
@@ -19,12 +18,10 @@ use shards::slot::{ShardId, SlotId};
 use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
 
-use crate::commands::client::tracking::foresee;
-use crate::commands::connection::{asked_protocol, selected};
 use crate::session::client::Client;
-use crate::session::command::{Flow, SessionCtx};
-use crate::session::order::{Closing, Item, Progress, Waiting};
-use crate::session::{Queue, ReplyMode};
+use crate::session::command::{Flow, Foreseen, SessionCtx};
+use crate::session::order::{Closing, ExecItem, Progress, Waiting};
+use crate::session::{QueuedCommands, ReplyMode};
 use crate::worker::Worker;
 
 impl Worker {
@@ -55,7 +52,7 @@ impl Worker {
         }
         let (items, mut exec) = self.plan_exec(index, *queue);
         exec.watched = self.take_watched(index);
-        let is_data_only = items.iter().all(|item| matches!(item, Item::Data));
+        let is_data_only = items.iter().all(|item| matches!(item, ExecItem::Data));
         let is_here = self.is_here(&exec);
         let Client { session, replies, waiting, .. } = self.clients.at(index);
         // Where commands of the connection can change CLIENT REPLY, the transaction itself leaves out what is not wanted.
@@ -84,30 +81,24 @@ impl Worker {
         }
     }
 
-    /// The queued commands, each with the database that it runs in.
-    fn plan_exec(&mut self, index: u32, queue: Queue) -> (Vec<Item>, Exec) {
-        let mut caller = self.caller(index);
-        let mut tracking = self.clients.at(index).session.tracking.clone();
+    /// The queued commands, each with the client that it will find.
+    fn plan_exec(&mut self, index: u32, queue: QueuedCommands) -> (Vec<ExecItem>, Exec) {
+        let caller = self.caller(index);
+        let tracking = self.clients.at(index).session.tracking.clone();
+        let mut foreseen = Foreseen::new(&self.config, caller, tracking);
         let mut exec = Exec { resp3: caller.resp3, ..Exec::default() };
         let mut items = Vec::with_capacity(queue.commands.len());
         for (entry, args) in queue.commands {
             items.push(match entry.command {
                 Command::Data(command) => {
-                    caller.keeps_copies = tracking.as_ref().is_some_and(|tracking| tracking.remembers());
-                    exec.calls.push(OwnedCall { command, slot: None, caller, args });
-                    Item::Data
+                    exec.calls.push(OwnedCall { command, slot: None, caller: foreseen.caller(), args });
+                    ExecItem::Data
                 }
                 Command::Session(number) => {
-                    if entry.spec().has(flags::SELECTS) {
-                        caller.db = selected(args.as_args(), self.config.databases).unwrap_or(caller.db);
+                    if let Some(foresees) = self.session_commands.get(number).foresees {
+                        foresees(&mut foreseen, args.as_args());
                     }
-                    if entry.spec().has(flags::CHANGES_TRACKING) {
-                        foresee(args.as_args(), &mut tracking);
-                    }
-                    if entry.spec().has(flags::CHANGES_PROTOCOL) {
-                        caller.resp3 = asked_protocol(args.as_args()).unwrap_or(caller.resp3);
-                    }
-                    Item::Session(number, args)
+                    ExecItem::Session(number, args)
                 }
             });
         }
@@ -164,8 +155,8 @@ impl Worker {
             let client = self.clients.at(index);
             progress.is_over = client.closing.is_some();
             match item {
-                Item::Data => progress.copy_element(client),
-                Item::Session(number, args) => {
+                ExecItem::Data => progress.copy_element(client),
+                ExecItem::Session(number, args) => {
                     if !self.run_in_exec(index, number, args.as_args(), &mut progress) {
                         self.clients.at(index).waiting = Waiting::Exec(progress);
                         return;

@@ -18,9 +18,9 @@ use crate::reply::Reply;
 use crate::router::coordinator::{Coordinator, Owners, Txn};
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
-use crate::shard::waiters::{Waiter, Wake};
 use crate::slot::{ShardId, SlotId};
 use crate::spare::Trim;
+use crate::txn::wait::{Waiter, Wake};
 use crate::txn::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Work};
 use crate::watch::ClientId;
 

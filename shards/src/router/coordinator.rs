@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::Block;
 use crate::command::keys::KeyPosition;
-use crate::db::Change;
 use crate::effects::Stamp;
+use crate::event::Change;
 use crate::expires::is_over;
 use crate::notify::Notice;
 use crate::reply::Reply;
@@ -15,9 +15,9 @@ use crate::router::merge::{Parts, merge};
 use crate::router::route::key_stride;
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
-use crate::shard::waiters::{Wait, Waiter};
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
+use crate::txn::wait::{Wait, Waiter};
 use crate::txn::{
     Exec, Grant, Keys, Lent, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched, Work,
 };
@@ -364,10 +364,13 @@ impl Coordinator {
                     (ticket, reply)
                 })
             }
-            _ => {
-                debug_assert!(false, "a message for a participant");
-                None
-            }
+            // To go on would lose locks or lent keys. Whoever delivers asks `TxnMessage::is_for_coordinator`.
+            TxnMessage::Lock(..)
+            | TxnMessage::Cancel(..)
+            | TxnMessage::Run(..)
+            | TxnMessage::Restore(..)
+            | TxnMessage::Unwatch(_)
+            | TxnMessage::Unwait(..) => unreachable!("a message for a participant"),
         }
     }
 
@@ -401,7 +404,7 @@ impl Coordinator {
             let come = Return { lent, clock, ..Return::default() };
             let gone = Return { clock, ..Return::default() };
             out.push((to, TxnMessage::Restore(txid, Box::new(come))));
-            out.push((shard.id, TxnMessage::Restore(txid, Box::new(gone))));
+            out.push((shard.id(), TxnMessage::Restore(txid, Box::new(gone))));
             return None;
         }
         if matches!(txn.method, Method::Gather | Method::GatherAll) {
@@ -497,7 +500,7 @@ impl Coordinator {
                 // A key that several participants were asked for does not exist: each key has one owner.
                 let change = changed.remove(&(db, key.into()));
                 let key_reads = reads.remove(key).unwrap_or_default();
-                if part.shard == shard.id {
+                if part.shard == shard.id() {
                     // Who watches keys of the coordinator's own shard has been told already.
                     let change = change.filter(|&change| change != Change::Aside);
                     let change = change.map(|change| (key, change == Change::Removal));
@@ -553,7 +556,7 @@ fn notices_of(
         return of_parts;
     }
     let slots_of = |(part, lent): (&Participant, &Option<SlotSet>)| match lent {
-        _ if part.shard == shard.id => SlotSet::none(),
+        _ if part.shard == shard.id() => SlotSet::none(),
         Some(slots) => slots.clone(),
         None => part.keys.iter().map(|(_, key)| SlotId::of(key)).collect(),
     };
@@ -700,6 +703,7 @@ mod tests {
             hash_seeds,
             random_seed: 1,
             string_len_max: 512 << 20,
+            registry: crate::testing::registry(),
         });
         let args: OwnedArgs = line.split(' ').collect();
         let mut rows = FAMILIES.iter().copied().flatten();
@@ -744,7 +748,7 @@ mod tests {
         for (line, method) in [("blmpop 0 0 left", Method::Gather), ("mset", Method::Split)] {
             let (coordinator, shard, out) = started(line, method);
             assert_eq!((coordinator.transactions(), locks(&out).1.len()), (1, 1), "{line}");
-            assert_eq!(locks(&out).1[0].0, shard.id.0, "{line}");
+            assert_eq!(locks(&out).1[0].0, shard.id().0, "{line}");
         }
     }
 

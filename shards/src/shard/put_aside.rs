@@ -4,7 +4,7 @@
 //! The commands of one connection wait in one place: with the first of them, for a lock or here.
 
 use crate::reply::Reply;
-use crate::shard::participant::Parked;
+use crate::shard::txn_state::Parked;
 use crate::shard::{Call, Shard};
 use crate::slot::ShardId;
 use crate::txn::{OwnedCall, Ticket};

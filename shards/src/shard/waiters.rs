@@ -11,103 +11,22 @@
 //! *Order.* The clients of a key are tried in the order in which they came, and nobody behind a client that has been
 //! woken is tried before its transaction is over. What a client does not take is offered to the next one.
 
-use std::collections::HashMap;
-
 use crate::blocking::Block;
-use crate::db::DbIndex;
+use crate::key::DbIndex;
 use crate::object::DataType;
 use crate::reply::Reply;
+use crate::shard::txn_state::WaiterState;
 use crate::shard::{Call, Shard};
 #[cfg(any(test, feature = "testing"))]
 use crate::slot::ShardId;
 use crate::slot::{SlotId, SlotSet};
-use crate::spare::Trim;
+use crate::txn::wait::{LentWaiters, Wait, Waiter, Wake};
 use crate::txn::{Keys, Outbox, OwnedCall, Part, Ticket, TxId, TxnMessage, Watched};
-use crate::waiting::{AwaitedOfSlots, Ready};
+use crate::waiter_queues::Ready;
 use crate::watch::ClientId;
 
 /// The numbers of shards that wake clients have this bit, so that they differ from those of the worker's coordinator.
 const WAKE_BIT: u64 = 1 << 15;
-
-/// A client that waits for keys of a shard.
-#[derive(Clone, Debug)]
-pub struct Waiter {
-    /// The client.
-    pub client: ClientId,
-    /// Its worker, and which of its commands waits.
-    pub ticket: Ticket,
-    /// A key is worth a look when it holds this type.
-    pub wanted: DataType,
-    /// Or when it has gone, or has another type.
-    pub wakes_on_removal: bool,
-    /// All keys of the command on this shard.
-    pub keys: Keys,
-    /// Those of them that the client waits for.
-    pub awaited: Keys,
-}
-
-/// A waiter and what this shard has done for it.
-#[derive(Debug)]
-struct Waiting {
-    waiter: Waiter,
-    /// The command, when it can be run here without further ado: all its keys lie here, and the client is one of this
-    /// worker or the command takes nothing.
-    call: Option<Box<OwnedCall>>,
-    /// The change at which it was tried last.
-    tried: u64,
-    /// The transaction that it was woken for, until that is over.
-    wake: Option<TxId>,
-}
-
-/// What a participant is told, with the return of what it has lent, of the client whose command it was.
-#[derive(Debug)]
-pub enum Wait {
-    /// It waits from now on. With the command, if that takes nothing and all its keys lie here.
-    Begin(Box<Waiter>, Option<Box<OwnedCall>>),
-    /// It waits no more: the command of this ticket has run.
-    End(ClientId, Ticket),
-}
-
-/// To the coordinator of a client: run its command under this number.
-#[derive(Debug)]
-pub struct Wake {
-    /// The number under which the shard has locked the client's keys, or will have.
-    pub txid: TxId,
-    /// The client.
-    pub client: ClientId,
-    /// Which of its commands.
-    pub ticket: Ticket,
-    /// How many keys were locked.
-    pub keys: usize,
-}
-
-/// The waiters of slots that leave for another shard.
-#[derive(Default)]
-pub struct LentWaiters {
-    queues: AwaitedOfSlots,
-    waiters: Vec<Waiter>,
-}
-
-/// The clients that wait for keys of one shard. One per shard.
-#[derive(Default)]
-pub struct Waiters {
-    of_client: HashMap<ClientId, Waiting>,
-    /// Who was woken by which transaction.
-    woken: HashMap<TxId, ClientId>,
-    /// Messages that are still to be sent.
-    wakes: Outbox,
-    /// Replies to clients that were served here.
-    served: Vec<(ClientId, Ticket, Reply)>,
-}
-
-impl Trim for Waiters {
-    fn trim(&mut self) {
-        self.of_client.trim();
-        self.woken.trim();
-        self.wakes.trim();
-        self.served.trim();
-    }
-}
 
 impl Shard {
     /// Runs a command that may have to wait, all of whose keys lie here and are not locked. What it would wait for is
@@ -134,18 +53,18 @@ impl Shard {
             self.env_mut().awaited.add(db, key, client);
         }
         let tried = self.env().awaited.latest_signal();
-        self.waiters().of_client.insert(client, Waiting { waiter, call, tried, wake: None });
+        self.waiters().of_client.insert(client, WaiterState { waiter, call, tried, wake: None });
     }
 
     /// A client waits no more: in its command of this ticket, or in any. One that was woken goes on holding its locks
     /// until its transaction is over.
     pub fn unwait(&mut self, client: ClientId, ticket: Option<Ticket>) {
         let of_client = &mut self.waiters().of_client;
-        let waits = |waiting: &Waiting| ticket.is_none_or(|ticket| waiting.waiter.ticket == ticket);
+        let waits = |waiting: &WaiterState| ticket.is_none_or(|ticket| waiting.waiter.ticket == ticket);
         if !of_client.get(&client).is_some_and(waits) {
             return;
         }
-        let Some(Waiting { waiter, wake, .. }) = of_client.remove(&client) else { return };
+        let Some(WaiterState { waiter, wake, .. }) = of_client.remove(&client) else { return };
         if let Some(txid) = wake {
             self.waiters().woken.remove(&txid);
         }
@@ -365,7 +284,7 @@ impl Shard {
                     self.unwait(client, None);
                     self.waiters()
                         .of_client
-                        .insert(client, Waiting { waiter, call: None, tried, wake: None });
+                        .insert(client, WaiterState { waiter, call: None, tried, wake: None });
                 }
                 Some(here) => {
                     waiter.keys.iter().for_each(|(db, key)| here.waiter.keys.push(db, key));
@@ -374,7 +293,7 @@ impl Shard {
                 None => {
                     self.waiters()
                         .of_client
-                        .insert(client, Waiting { waiter, call: None, tried, wake: None });
+                        .insert(client, WaiterState { waiter, call: None, tried, wake: None });
                 }
             }
         }

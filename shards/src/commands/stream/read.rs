@@ -4,19 +4,19 @@
 
 use super::group_effects::GroupEffects;
 use super::value::{
-    Done, change, exact_id, integer, limit_of, no_key_or_group, stream_of, write_entries, write_entry,
-    write_id,
+    Done, exact_id, integer, limit_of, no_key_or_group, write_entries, write_entry, write_id,
 };
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::{Block, parse_timeout_ms};
 use crate::command::KeySpec;
-use crate::command::keys::{self, BeginSearch, FindKeys, KeyPosition};
+use crate::command::keys::{self, KeyPosition};
 use crate::ctx::Ctx;
 use crate::encoding::stream::{ConsumerId, Entry, Group, Log, Stream, StreamId};
 use crate::error::CommandError;
 use crate::event;
 use crate::object::DataType;
 use crate::reply::Reply;
+use crate::values::stream::{change, stream_of};
 
 /// Which of the two commands is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,12 +105,7 @@ fn unbalanced(form: Form) -> CommandError {
 }
 
 /// Where the keys are by rule: behind the first word STREAMS that cannot be a name in its usual place.
-pub(super) const GROUP_KEYS: KeySpec = KeySpec {
-    flags: keys::RO | keys::ACCESS,
-    begin: BeginSearch::Keyword { keyword: "STREAMS", start_from: 4 },
-    find: FindKeys::Range { last: -1, step: 1, limit: 2 },
-    notes: "",
-};
+pub(super) const GROUP_KEYS: KeySpec = KeySpec::behind("STREAMS", 4, keys::RO | keys::ACCESS).first_half();
 
 /// Finds the keys of XREADGROUP. The rule takes a group of the name `streams` for the option when other options stand
 /// before GROUP.
