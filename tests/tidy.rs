@@ -104,7 +104,7 @@ const RESERVED: [(&[&str], &[&str], &str); 4] = [
             "src/host/signals.rs",
             "src/host/sys.rs",
             "src/io/ring.rs",
-            "src/session/connection.rs",
+            "src/io/socket.rs",
             "src/worker/connections.rs",
         ],
         "unsafe code is in the files that ARCHITECTURE.md names: put it behind a safe function of one of them",

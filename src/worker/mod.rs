@@ -365,8 +365,8 @@ impl Worker {
         for index in (self.cron_part as u32..self.clients.end()).step_by(CRON_CONNECTIONS_PART) {
             let Some(client) = self.clients.get_mut(index) else { continue };
             let idle_ms = self.now_ms.saturating_sub(client.session.active_ms);
-            // Subscribers may be silent for ever.
-            let may_be_idle = client.replies.awaited() > 0 || client.session.is_subscribed();
+            // Subscribers may be silent for ever, and who waits for replies is.
+            let may_be_idle = client.replies.places_taken() > 0 || client.session.is_subscribed();
             let is_idle = timeout_ms > 0 && idle_ms > timeout_ms && !may_be_idle;
             if is_idle {
                 if let Some(left_out) = IDLE_LINES.admit() {
