@@ -58,8 +58,14 @@ pub enum Op {
     Wake = 5,
     /// The timer of [`ClientRing::tick`].
     Tick = 6,
+    /// A call on a file (`disk`) is over.
+    File = 7,
+    /// A call on a link's socket (`links`) is over.
+    Socket = 8,
+    /// The nearest timer (`timers`) is due.
+    Alarm = 9,
     /// The answer to a request whose result nobody needs.
-    Ignored = 7,
+    Ignored = 10,
 }
 
 impl Op {
@@ -75,6 +81,9 @@ impl Op {
             4 => Op::Send,
             5 => Op::Wake,
             6 => Op::Tick,
+            7 => Op::File,
+            8 => Op::Socket,
+            9 => Op::Alarm,
             _ => Op::Ignored,
         }
     }
@@ -101,6 +110,8 @@ pub struct ClientRing {
     buffers: BufferRing,
     /// Kernels before 6.0 have no multishot receive.
     multishot_receive: bool,
+    /// Kernels before 6.9 truncate no file in a ring.
+    has_truncate: bool,
     /// With what the kernel is asked to wait.
     wait_flags: EnterFlags,
     /// When the tick is due that is under way. Without one no wait is without a time.
@@ -137,11 +148,20 @@ impl ClientRing {
         let buffers = BufferRing::new(&ring)?;
         // SendZc came with the same release as multishot receive, 6.0, which has no operation code of its own.
         let multishot_receive = probe.is_supported(opcode::SendZc::CODE);
+        let has_truncate = probe.is_supported(opcode::Ftruncate::CODE);
         // Linux 6.15. Without it the kernel counts a sleeping worker as one that waits for a disk.
         let without_iowait = ring.params().is_feature_no_iowait();
         let wait_flags = if without_iowait { EnterFlags::NO_IOWAIT } else { EnterFlags::empty() };
         let wait_flags = wait_flags | EnterFlags::GETEVENTS;
-        Ok(ClientRing { ring, buffers, multishot_receive, wait_flags, tick_due: None, broken: None })
+        Ok(ClientRing {
+            ring,
+            buffers,
+            multishot_receive,
+            has_truncate,
+            wait_flags,
+            tick_due: None,
+            broken: None,
+        })
     }
 
     /// The descriptor that other workers send their wake-ups to.
@@ -230,6 +250,57 @@ impl ClientRing {
         self.tick_due.is_some()
     }
 
+    /// The kernel truncates files in a ring.
+    pub(super) fn has_truncate(&self) -> bool {
+        self.has_truncate
+    }
+
+    /// Begins what the entry says.
+    ///
+    /// # Safety
+    /// What the entry names stays valid, and untouched by others, until the completion.
+    pub(super) unsafe fn begin(&mut self, entry: squeue::Entry, op: Op, index: u32) {
+        self.push(entry, op, index);
+    }
+
+    /// The same, and it is ended with `ECANCELED` when it takes longer than the second entry says, a time-out.
+    ///
+    /// # Safety
+    /// What the entries name stays valid, and untouched by others, until the completion.
+    pub(super) unsafe fn begin_within(
+        &mut self,
+        entry: squeue::Entry,
+        timeout: squeue::Entry,
+        op: Op,
+        index: u32,
+    ) {
+        let entry = entry.flags(squeue::Flags::IO_LINK).user_data(op.user_data(index));
+        let timeout = timeout.user_data(Op::Ignored.user_data(0));
+        // The two are submitted together: the kernel looks for the second no further than one submission goes.
+        self.push_all(&[entry, timeout]);
+    }
+
+    /// Asks to end what was begun early. It completes in any case.
+    pub(super) fn cancel(&mut self, op: Op, index: u32) {
+        let entry = opcode::AsyncCancel::new(op.user_data(index)).build();
+        self.push(entry, Op::Ignored, 0);
+    }
+
+    /// Completes once, as [`Op::Alarm`], at a time of the monotonic clock. With `is_under_way` the alarm that is under way
+    /// is set to that time.
+    ///
+    /// # Safety
+    /// The time stays valid until the completion.
+    pub(super) unsafe fn alarm(&mut self, due: *const types::Timespec, is_under_way: bool) {
+        let flags = types::TimeoutFlags::ABS;
+        if is_under_way {
+            let update = opcode::TimeoutUpdate::new(Op::Alarm.user_data(0), due).flags(flags);
+            self.push(update.build(), Op::Ignored, 0);
+        } else {
+            self.push(opcode::Timeout::new(due).flags(flags).build(), Op::Alarm, 0);
+        }
+    }
+
     /// The bytes that a completion has put into a provided buffer.
     pub fn received(&self, buffer: u16, len: usize) -> Received {
         assert!(buffer < BUFFERS && len <= BUFFER_BYTES);
@@ -301,14 +372,18 @@ impl ClientRing {
     }
 
     fn push(&mut self, entry: squeue::Entry, op: Op, index: u32) {
-        let entry = entry.user_data(op.user_data(index));
+        self.push_all(&[entry.user_data(op.user_data(index))]);
+    }
+
+    #[inline]
+    fn push_all(&mut self, entries: &[squeue::Entry]) {
         loop {
-            // SAFETY: the public functions above make their callers keep alive what the entry names.
-            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
+            // SAFETY: the public functions above make their callers keep alive what the entries name.
+            if unsafe { self.ring.submission().push_multiple(entries) }.is_ok() {
                 return;
             }
             // The queue is full. Submitting takes entries from it also while completions wait; it fails for want of
-            // memory, and is tried again, or because the ring is broken. Then the entry is lost with the ring, and the next
+            // memory, and is tried again, or because the ring is broken. Then the entries are lost with the ring, and the next
             // `submit` says so: the node stops.
             if let Err(error) = self.ring.submit() {
                 if !is_passing(&error) {

@@ -34,6 +34,7 @@ use shards::walk::Walk;
 use crate::config::Config;
 use crate::host::clock;
 use crate::host::log::LineLimit;
+use crate::io::errands::Errands;
 use crate::io::listener::Listener;
 use crate::io::ring::{ClientRing, Completion, TICK_PERIOD_MS, Wait};
 use crate::mesh::Mesh;
@@ -138,6 +139,8 @@ pub struct Worker {
     /// The push that is being made; kept for its memory.
     pub(crate) encoded: Encoded,
     ring: ClientRing,
+    /// What is waited for in the ring besides clients.
+    errands: Errands,
     listeners: Vec<Listener>,
     /// Listeners whose accept has ended with an error and is to be tried again.
     deaf: Vec<usize>,
@@ -221,6 +224,7 @@ impl Worker {
             held: Held::default(),
             encoded: Encoded::default(),
             ring,
+            errands: Errands::default(),
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
             has_accept_failed: false,
@@ -306,6 +310,7 @@ impl Worker {
         self.settle();
         self.end_turn_memory();
         self.tell_of_changes();
+        self.errands.submit(&mut self.ring);
         self.mesh.flush(|ring| self.ring.wake(ring));
         self.stats.turns.record(begin.elapsed());
     }
@@ -442,6 +447,7 @@ impl Worker {
         self.dirty.trim();
         self.argv.trim();
         self.completions.trim();
+        self.errands.trim();
         self.trim_connections();
     }
 
