@@ -4,12 +4,16 @@
 //! Files, links and timers are state machines without a system call in them. They hand calls to whoever carries them out
 //! (`disk::FileCalls`, `links::SocketCalls`), which is the ring, or in tests a simulation with faults.
 
+#[cfg(test)]
+mod conformance;
 pub mod disk;
 pub mod errands;
 pub mod links;
 pub mod listener;
 mod numbered;
 pub mod ring;
+#[cfg(test)]
+mod simulated;
 pub mod timers;
 mod under_way;
 
