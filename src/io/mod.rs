@@ -4,6 +4,7 @@
 //! Files, links and timers are state machines without a system call in them. They hand calls to whoever carries them out
 //! (`disk::FileCalls`, `links::SocketCalls`), which is the ring, or in tests a simulation with faults.
 
+mod buffers;
 #[cfg(test)]
 mod conformance;
 pub mod disk;

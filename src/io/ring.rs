@@ -6,15 +6,13 @@
 #![expect(unsafe_code, reason = "the kernel reads and writes memory that the ring's entries name")]
 
 use std::io;
-use std::ops::Deref;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::NonNull;
-use std::rc::Rc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use io_uring::{EnterFlags, IoUring, Probe, cqueue, opcode, squeue, types};
 
+use super::buffers::{BUFFER_BYTES, BUFFER_GROUP, BufferRing, ENTRIES_BYTES, Received};
 use crate::host::clock;
 
 /// Entries of the submission queue. When it is full, what is queued is submitted and the turn goes on: one system call
@@ -22,13 +20,6 @@ use crate::host::clock;
 const SUBMISSION_ENTRIES: u32 = 512;
 /// Entries of the completion queue. The kernel keeps what does not fit and delivers it later.
 const COMPLETION_ENTRIES: u32 = 2048;
-/// Provided buffers of a worker at most; a power of two. Their memory is untouched until bytes arrive.
-const BUFFERS: u16 = 256;
-/// Buffers in turn at least. The kernel takes them one after the other, so few of them stay in the processor's cache.
-const BUFFERS_MIN: u16 = 16;
-/// Bytes of one provided buffer.
-pub const BUFFER_BYTES: usize = 4 * 1024;
-const BUFFER_GROUP: u16 = 0;
 /// The time of a [`ClientRing::tick`].
 static TICK_PERIOD: types::Timespec = types::Timespec::new().nsec(TICK_PERIOD_MS as u32 * 1_000_000);
 /// The same in milliseconds (Redis: hz 10).
@@ -116,6 +107,10 @@ pub struct ClientRing {
     wait_flags: EnterFlags,
     /// When the tick is due that is under way. Without one no wait is without a time.
     tick_due: Option<Instant>,
+    /// When the alarm goes off that is under way.
+    alarm_due: Option<Duration>,
+    /// The same as the kernel reads it.
+    alarm_time: Box<types::Timespec>,
     /// The error, an errno, by which the ring has refused to take entries for good.
     broken: Option<i32>,
 }
@@ -160,6 +155,8 @@ impl ClientRing {
             has_truncate,
             wait_flags,
             tick_due: None,
+            alarm_due: None,
+            alarm_time: Box::new(types::Timespec::new()),
             broken: None,
         })
     }
@@ -286,30 +283,43 @@ impl ClientRing {
         self.push(entry, Op::Ignored, 0);
     }
 
-    /// Completes once, as [`Op::Alarm`], at a time of the monotonic clock. With `is_under_way` the alarm that is under way
-    /// is set to that time.
-    ///
-    /// # Safety
-    /// The time stays valid until the completion.
-    pub(super) unsafe fn alarm(&mut self, due: *const types::Timespec, is_under_way: bool) {
-        let flags = types::TimeoutFlags::ABS;
-        if is_under_way {
-            let update = opcode::TimeoutUpdate::new(Op::Alarm.user_data(0), due).flags(flags);
+    /// True when an alarm at this time would go off before the one that is under way, if one is.
+    #[inline]
+    pub(super) fn is_alarm_late_for(&self, due: Option<Duration>) -> bool {
+        due.is_some_and(|due| self.alarm_due.is_none_or(|under_way| due < under_way))
+    }
+
+    /// Completes once, as [`Op::Alarm`], at a time of the monotonic clock: that one, or that of an earlier call if it is
+    /// earlier and has not come.
+    pub(super) fn set_alarm(&mut self, due: Duration) {
+        if !self.is_alarm_late_for(Some(due)) {
+            return;
+        }
+        *self.alarm_time = types::Timespec::from(due);
+        // The kernel reads the time when the entry is submitted.
+        let (time, flags) = (&raw const *self.alarm_time, types::TimeoutFlags::ABS);
+        if self.alarm_due.replace(due).is_some() {
+            // Should it go off at this very moment, it is set anew when it has completed.
+            let update = opcode::TimeoutUpdate::new(Op::Alarm.user_data(0), time).flags(flags);
             self.push(update.build(), Op::Ignored, 0);
         } else {
-            self.push(opcode::Timeout::new(due).flags(flags).build(), Op::Alarm, 0);
+            self.push(opcode::Timeout::new(time).flags(flags).build(), Op::Alarm, 0);
         }
+    }
+
+    /// The alarm has completed.
+    pub(super) fn alarm_completed(&mut self) {
+        self.alarm_due = None;
     }
 
     /// The bytes that a completion has put into a provided buffer.
     pub fn received(&self, buffer: u16, len: usize) -> Received {
-        assert!(buffer < BUFFERS && len <= BUFFER_BYTES);
-        Received { memory: Rc::clone(&self.buffers.memory), buffer, len }
+        self.buffers.received(buffer, len)
     }
 
     /// Gives a provided buffer back to the kernel.
     pub fn give_back(&mut self, received: Received) {
-        self.buffers.give_back(received.buffer);
+        self.buffers.give_back(received);
     }
 
     /// Submits what is queued, and waits. What cannot be submitted keeps the kernel from waiting, so no wait begins with
@@ -365,7 +375,7 @@ impl ClientRing {
                 more: cqueue::more(entry.flags()),
             }
         }));
-        self.buffers.filled_max = self.buffers.filled_max.max(filled);
+        self.buffers.count_filled(filled);
         if starved {
             self.buffers.widen();
         }
@@ -418,136 +428,6 @@ fn build_ring() -> io::Result<IoUring> {
             .setup_cqsize(COMPLETION_ENTRIES)
             .build(SUBMISSION_ENTRIES),
         other => other,
-    }
-}
-
-/// Bytes that have come, in a buffer that belongs to this process until [`ClientRing::give_back`].
-#[derive(Debug)]
-pub struct Received {
-    memory: Rc<Mapping>,
-    buffer: u16,
-    len: usize,
-}
-
-impl Deref for Received {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        // SAFETY: inside the mapping, which `self` keeps alive; the kernel does not write to a buffer between its
-        // completion and `give_back`, which consumes `self`.
-        unsafe { std::slice::from_raw_parts(self.memory.buffer(self.buffer), self.len) }
-    }
-}
-
-/// Anonymous memory, page-aligned: `BUFFERS` entries, then the buffers themselves.
-#[derive(Debug)]
-struct Mapping(NonNull<u8>);
-
-const ENTRIES_BYTES: usize = BUFFERS as usize * size_of::<types::BufRingEntry>();
-const MAPPED_BYTES: usize = ENTRIES_BYTES + BUFFERS as usize * BUFFER_BYTES;
-
-impl Mapping {
-    fn new() -> io::Result<Mapping> {
-        // SAFETY: a fresh private mapping; the result is checked.
-        let memory = unsafe {
-            let protection = libc::PROT_READ | libc::PROT_WRITE;
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-            libc::mmap(std::ptr::null_mut(), MAPPED_BYTES, protection, flags, -1, 0)
-        };
-        if memory == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Mapping(NonNull::new(memory.cast()).expect("mmap never returns null here")))
-    }
-
-    fn buffer(&self, buffer: u16) -> *mut u8 {
-        assert!(buffer < BUFFERS);
-        // SAFETY: inside the mapping.
-        unsafe { self.0.as_ptr().add(ENTRIES_BYTES + buffer as usize * BUFFER_BYTES) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: mapped in `new` with this length, and nobody refers to it any more.
-        unsafe { libc::munmap(self.0.as_ptr().cast(), MAPPED_BYTES) };
-    }
-}
-
-/// Buffers that the kernel takes from when bytes arrive, so that an idle connection holds none. It takes them in the
-/// order in which they are given, so only as many are in turn as are needed: the rest is kept in reserve.
-struct BufferRing {
-    memory: Rc<Mapping>,
-    tail: u16,
-    reserve: Vec<u16>,
-    /// How many are to be in turn: with the kernel, or filled and not given back.
-    turning_max: u16,
-    /// The most that were filled at once since the last [`BufferRing::narrow`].
-    filled_max: u16,
-}
-
-impl BufferRing {
-    fn new(ring: &IoUring) -> io::Result<BufferRing> {
-        let memory = Rc::new(Mapping::new()?);
-        let reserve = (0..BUFFERS).rev().collect();
-        let mut buffers = BufferRing { memory, tail: 0, reserve, turning_max: BUFFERS_MIN, filled_max: 0 };
-        // SAFETY: the entries are page-aligned, BUFFERS long and stay mapped as long as the ring: the worker drops
-        // both together.
-        unsafe {
-            let address = buffers.memory.0.as_ptr() as u64;
-            ring.submitter().register_buf_ring_with_flags(address, BUFFERS, BUFFER_GROUP, 0)?;
-        }
-        buffers.give_reserve();
-        Ok(buffers)
-    }
-
-    fn turning(&self) -> u16 {
-        BUFFERS - self.reserve.len() as u16
-    }
-
-    fn give_back(&mut self, buffer: u16) {
-        if self.turning() > self.turning_max {
-            self.reserve.push(buffer);
-        } else {
-            self.give(buffer);
-        }
-    }
-
-    /// Some bytes found no buffer.
-    fn widen(&mut self) {
-        self.turning_max = (self.turning_max * 2).min(BUFFERS);
-        self.give_reserve();
-    }
-
-    /// Half is enough when a quarter would have been.
-    fn narrow(&mut self) {
-        if self.filled_max < self.turning_max / 4 {
-            self.turning_max = (self.turning_max / 2).max(BUFFERS_MIN);
-        }
-        self.filled_max = 0;
-    }
-
-    fn give_reserve(&mut self) {
-        while self.turning() < self.turning_max
-            && let Some(buffer) = self.reserve.pop()
-        {
-            self.give(buffer);
-        }
-    }
-
-    fn give(&mut self, buffer: u16) {
-        let address = self.memory.buffer(buffer) as u64;
-        let entries = self.memory.0.as_ptr().cast::<types::BufRingEntry>();
-        // SAFETY: the index is under BUFFERS; the kernel reads the entry only after the tail has moved past it.
-        unsafe {
-            let entry = &mut *entries.add((self.tail & (BUFFERS - 1)) as usize);
-            entry.set_addr(address);
-            entry.set_len(BUFFER_BYTES as u32);
-            entry.set_bid(buffer);
-            self.tail = self.tail.wrapping_add(1);
-            let tail = types::BufRingEntry::tail(entries).cast::<AtomicU16>();
-            (*tail).store(self.tail, Ordering::Release);
-        }
     }
 }
 

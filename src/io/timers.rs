@@ -1,18 +1,17 @@
 //! Timers of a worker: what is due when, and who is told.
 //!
-//! Times are those of the machine's clock that nothing can set (`clock::monotonic`). The heap is a plain collection, the
-//! same in tests under a virtual clock; `Alarm` is its end in the ring: one time-out of the kernel for the nearest of them.
+//! Times are those of the machine's clock that nothing can set (`clock::monotonic`). This is a plain collection, the same
+//! in tests under a virtual clock. In the ring the nearest of them has one time-out of the kernel (`ClientRing::set_alarm`),
+//! so a timer is not late by a tick, and idle ones cost nothing.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use io_uring::types::Timespec;
 use shards::spare::SPARE_BYTES_MAX;
 
 use super::Owner;
 use super::numbered::{Number, Numbered};
-use super::ring::ClientRing;
 
 /// Entries of timers that were taken back stay in the heap until they are as many as the others and so many more.
 const STALE_MIN: usize = 64;
@@ -62,15 +61,13 @@ impl Timers {
         self.heap.peek().map(|&Reverse((due, _, _))| due)
     }
 
-    /// Takes the timers whose time has come, the earliest first.
-    pub fn take_due(&mut self, now: Duration, taken: &mut Vec<Due>) {
-        while let Some(&Reverse((due, _, timer))) = self.heap.peek()
-            && due <= now
-        {
-            self.heap.pop();
-            taken.extend(self.set.remove(timer.0).map(|owner| Due { timer, owner }));
-        }
+    /// Takes a timer whose time has come, the earliest first.
+    pub fn next_due(&mut self, now: Duration) -> Option<Due> {
+        let &Reverse((_, _, timer)) = self.heap.peek().filter(|&&Reverse((due, ..))| due <= now)?;
+        self.heap.pop();
+        let owner = self.set.remove(timer.0);
         self.forget_stale();
+        owner.map(|owner| Due { timer, owner })
     }
 
     /// Gives back memory that an unusual number of timers has needed.
@@ -92,51 +89,6 @@ impl Timers {
     }
 }
 
-/// The time-out of the ring for the nearest timer: one at most is under way, so idle timers cost nothing.
-#[derive(Debug)]
-pub(super) struct Alarm {
-    /// When it goes off.
-    under_way: Option<Duration>,
-    /// The kernel reads it when the entry is submitted.
-    time: Box<Timespec>,
-}
-
-impl Default for Alarm {
-    fn default() -> Alarm {
-        Alarm { under_way: None, time: Box::new(Timespec::new()) }
-    }
-}
-
-impl Alarm {
-    /// Has to be told so at the next [`Alarm::set`].
-    #[inline]
-    pub(super) fn is_late_for(&self, nearest: Option<Duration>) -> bool {
-        match (nearest, self.under_way) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(nearest), Some(under_way)) => nearest < under_way,
-        }
-    }
-
-    /// Sees to it that the ring wakes up at that time, or earlier: an alarm that has become needless goes off once.
-    pub(super) fn set(&mut self, nearest: Option<Duration>, ring: &mut ClientRing) {
-        let Some(nearest) = nearest.filter(|_| self.is_late_for(nearest)) else { return };
-        *self.time = Timespec::from(nearest);
-        // An alarm that goes off at this very moment cannot be changed; its completion comes, and it is set anew.
-        // SAFETY: the box lives as long as this alarm, which lives as long as the ring.
-        #[expect(unsafe_code, reason = "the kernel reads the time")]
-        unsafe {
-            ring.alarm(&raw const *self.time, self.under_way.is_some());
-        }
-        self.under_way = Some(nearest);
-    }
-
-    /// It has gone off.
-    pub(super) fn completed(&mut self) {
-        self.under_way = None;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,9 +100,7 @@ mod tests {
     }
 
     fn due(timers: &mut Timers, now_ms: u64) -> Vec<TimerId> {
-        let mut taken = Vec::new();
-        timers.take_due(ms(now_ms), &mut taken);
-        taken.iter().map(|due| due.timer).collect()
+        std::iter::from_fn(|| timers.next_due(ms(now_ms))).map(|due| due.timer).collect()
     }
 
     #[test]

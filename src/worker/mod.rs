@@ -7,6 +7,7 @@
 mod blocking;
 mod connections;
 mod dispatch;
+mod errands;
 mod hops;
 pub mod memory;
 pub mod notifications;
@@ -48,6 +49,7 @@ use crate::pubsub::{Deliveries, Registry};
 use crate::registry::CommandId;
 use crate::session::connection::{Closing, Connection};
 use crate::session::inquiry::Inquiry;
+use crate::worker::errands::BlockedTimer;
 use crate::worker::memory::WorkerMemory;
 use crate::worker::notifications::Channels;
 use crate::worker::push::{Encoded, Held};
@@ -141,6 +143,7 @@ pub struct Worker {
     ring: ClientRing,
     /// What is waited for in the ring besides clients.
     errands: Errands,
+    blocked_timer: BlockedTimer,
     listeners: Vec<Listener>,
     /// Listeners whose accept has ended with an error and is to be tried again.
     deaf: Vec<usize>,
@@ -225,6 +228,7 @@ impl Worker {
             encoded: Encoded::default(),
             ring,
             errands: Errands::default(),
+            blocked_timer: BlockedTimer::default(),
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
             has_accept_failed: false,
@@ -263,7 +267,8 @@ impl Worker {
                 self.submit(Wait::No);
             } else {
                 self.pulse.sleep();
-                self.submit(self.wait());
+                self.set_blocked_timer();
+                self.submit(Wait::ForCompletion);
                 self.mesh.unpark();
             }
         }
@@ -286,6 +291,7 @@ impl Worker {
             self.complete(completion);
         }
         self.completions = completions;
+        self.take_errands();
         self.take_inboxes();
         if self.shard.ready_connections() > 0 || self.slots.is_busy() {
             self.run_ready();
@@ -348,23 +354,13 @@ impl Worker {
             || self.shard.ready_connections() > 0
             || self.slots.is_busy()
             || self.memory.is_evicting()
+            || self.errands.has_news()
             || self.shard.env().tracking.is_over_limit()
             || !self.sleep.is_zero()
     }
 
     fn is_any_timeout_due(&self) -> bool {
         self.coordinator.next_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms)
-    }
-
-    /// How long a worker without work may wait: for whatever comes, a tick at the latest, but not past the moment when
-    /// a client has waited long enough.
-    fn wait(&self) -> Wait {
-        match self.coordinator.next_deadline_ms() {
-            Some(deadline_ms) if deadline_ms.saturating_sub(self.now_ms) < CRON_PERIOD_MS => {
-                Wait::AtMost(Duration::from_millis(deadline_ms.saturating_sub(self.now_ms).max(1)))
-            }
-            _ => Wait::ForCompletion,
-        }
     }
 
     fn submit(&mut self, wait: Wait) {

@@ -11,18 +11,20 @@
 mod call;
 mod lane;
 mod on_ring;
+mod request;
 
 use std::collections::VecDeque;
 use std::ffi::CString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use shards::spare::Trim;
 
 pub use call::{FileCall, FileCalls};
 use lane::{Class, Lane};
 pub(super) use on_ring::{RingCalls, RingFiles};
+pub use request::{Done, FileId, OpId, OpenMode, Outcome, Request};
 
 use super::numbered::{Number, Numbered};
 use super::{Owner, io_result};
@@ -41,132 +43,6 @@ const PIECE_BYTES_MAX: usize = 256 << 10;
 /// How often a call that was interrupted is begun again without having moved a byte.
 const RETRIES_MAX: u8 = 16;
 
-/// A request that was made.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct OpId(Number);
-
-/// An open file.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct FileId(Number);
-
-/// How a file is opened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OpenMode {
-    /// To be read; it has to exist.
-    Read,
-    /// To be read and written; it has to exist.
-    ReadWrite,
-    /// The same, and it is made if it does not exist.
-    Create,
-    /// The same, and what it had is gone.
-    Replace,
-    /// The same, and it must not exist.
-    CreateNew,
-}
-
-/// What can be asked. Paths that are not absolute begin at the working directory of the moment when they are used.
-#[derive(Debug)]
-pub enum Request {
-    /// Ends with [`Outcome::Opened`].
-    Open {
-        /// Which file.
-        path: PathBuf,
-        /// What for.
-        mode: OpenMode,
-    },
-    /// Reads up to `len` bytes, fewer only at the end of the file.
-    Read {
-        /// From this file.
-        file: FileId,
-        /// From this place.
-        offset: u64,
-        /// Where to; what it has is thrown away.
-        buffer: Vec<u8>,
-        /// Bytes at most.
-        len: usize,
-    },
-    /// Writes the whole buffer. After an error some of it may have been written.
-    Write {
-        /// To this file.
-        file: FileId,
-        /// To this place.
-        offset: u64,
-        /// The bytes.
-        buffer: Vec<u8>,
-    },
-    /// Forces what was asked to be written before to the disk (fdatasync). After an error the kernel has forgotten what it
-    /// could not write: the file is not to be trusted, whatever a later sync says.
-    Sync {
-        /// Which file.
-        file: FileId,
-    },
-    /// Cuts the file, or lengthens it by zeros.
-    Truncate {
-        /// Which file.
-        file: FileId,
-        /// Its length from then on.
-        len_bytes: u64,
-    },
-    /// Ends with [`Outcome::Size`].
-    Size {
-        /// Of which file.
-        file: FileId,
-    },
-    /// The file is closed when all that was asked of it has ended, and cannot be asked for anything any more.
-    Close {
-        /// Which file.
-        file: FileId,
-    },
-    /// Replaces what had the new name.
-    Rename {
-        /// The name that goes.
-        from: PathBuf,
-        /// The name that comes.
-        to: PathBuf,
-    },
-    /// Removes a file's name.
-    Remove {
-        /// The name.
-        path: PathBuf,
-    },
-    /// Makes a directory.
-    MakeDirectory {
-        /// Its name.
-        path: PathBuf,
-    },
-    /// Forces what has happened to the names in a directory to the disk.
-    SyncDirectory {
-        /// Its name.
-        path: PathBuf,
-    },
-}
-
-/// How a request has ended well.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// All that was asked for is done.
-    Complete,
-    /// The file is open.
-    Opened(FileId),
-    /// The length of the file in bytes.
-    Size(u64),
-}
-
-/// The end of a request. Each one that was made has one, also when it was refused or taken back.
-#[derive(Debug)]
-pub struct Done {
-    /// Which.
-    pub op: OpId,
-    /// Whose.
-    pub owner: Owner,
-    /// How.
-    pub result: io::Result<Outcome>,
-    /// The buffer of a read, with what was read, or of a write, as it was given.
-    pub buffer: Vec<u8>,
-    /// So many bytes of it were written or read, also when the rest has failed.
-    pub moved_bytes: usize,
-}
-
 /// One per worker.
 #[derive(Debug, Default)]
 pub struct Disk {
@@ -180,7 +56,7 @@ pub struct Disk {
     to_cancel: Vec<Number>,
     under_way: usize,
     requested_bytes: usize,
-    done: Vec<Done>,
+    done: VecDeque<Done>,
 }
 
 #[derive(Debug)]
@@ -250,7 +126,13 @@ impl Disk {
                 // A number that is of no other request, before or after.
                 let number = self.requests.insert(pending);
                 self.requests.remove(number);
-                self.done.push(Done { op: OpId(number), owner, result: Err(error), buffer, moved_bytes: 0 });
+                self.done.push_back(Done {
+                    op: OpId(number),
+                    owner,
+                    result: Err(error),
+                    buffer,
+                    moved_bytes: 0,
+                });
                 return OpId(number);
             }
         };
@@ -295,10 +177,10 @@ impl Disk {
         }
     }
 
-    /// True when calls are to be begun or ended early.
+    /// True when calls can be begun, or are to be ended early.
     #[inline]
     pub fn has_queued(&self) -> bool {
-        !self.ready.is_empty() || !self.to_cancel.is_empty()
+        (!self.ready.is_empty() && self.under_way < UNDER_WAY_MAX) || !self.to_cancel.is_empty()
     }
 
     /// Requests that have not ended.
@@ -335,7 +217,8 @@ impl Disk {
     /// A call has come back.
     pub fn completed(&mut self, index: u32, call: Box<FileCall>, result: i32) {
         self.under_way -= 1;
-        let number = self.requests.number_at(index).expect("a request has not ended while its call is under way");
+        let number =
+            self.requests.number_at(index).expect("a request has not ended while its call is under way");
         let pending = self.requests.get_mut(number).expect("this is its number");
         let is_open = matches!(*call, FileCall::Open { .. }) && pending.directory.is_none();
         let closed = pending.file.filter(|_| matches!(*call, FileCall::Close { .. }));
@@ -357,9 +240,15 @@ impl Disk {
         }
     }
 
-    /// Takes the ends of requests, in the order in which they came.
-    pub fn take_done(&mut self, taken: &mut Vec<Done>) {
-        taken.append(&mut self.done);
+    /// True when a request has ended and has not been taken, or calls can be begun.
+    #[inline]
+    pub fn has_news(&self) -> bool {
+        !self.done.is_empty() || self.has_queued()
+    }
+
+    /// Takes the end of a request, in the order in which they came.
+    pub fn next_done(&mut self) -> Option<Done> {
+        self.done.pop_front()
     }
 
     /// Gives back memory that an unusual number of requests has needed.
@@ -405,7 +294,11 @@ impl Disk {
             }
             &Request::Read { file, offset, .. } => {
                 let descriptor = self.descriptor(file)?;
-                (Some(file), Class::Ordinary, FileCall::Read { descriptor, offset, buffer: Vec::new(), from: 0 })
+                (
+                    Some(file),
+                    Class::Ordinary,
+                    FileCall::Read { descriptor, offset, buffer: Vec::new(), from: 0 },
+                )
             }
             &Request::Write { file, offset, .. } => {
                 let (descriptor, buffer, to) = (self.descriptor(file)?, Vec::new(), len.min(PIECE_BYTES_MAX));
@@ -465,7 +358,7 @@ impl Disk {
         let pending = self.requests.remove(number).expect("it has not ended");
         self.requested_bytes -= pending.len;
         let (op, owner, moved_bytes) = (OpId(number), pending.owner, pending.moved);
-        self.done.push(Done { op, owner, result, buffer, moved_bytes });
+        self.done.push_back(Done { op, owner, result, buffer, moved_bytes });
         if let Some(lane) = self.lane(pending.file) {
             lane.ended(number);
         }
@@ -549,28 +442,6 @@ impl Pending {
     }
 }
 
-impl Request {
-    fn into_buffer(self) -> Vec<u8> {
-        match self {
-            Request::Read { buffer, .. } | Request::Write { buffer, .. } => buffer,
-            _ => Vec::new(),
-        }
-    }
-}
-
-impl OpenMode {
-    fn flags(self) -> i32 {
-        let flags = match self {
-            OpenMode::Read => libc::O_RDONLY,
-            OpenMode::ReadWrite => libc::O_RDWR,
-            OpenMode::Create => libc::O_RDWR | libc::O_CREAT,
-            OpenMode::Replace => libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC,
-            OpenMode::CreateNew => libc::O_RDWR | libc::O_CREAT | libc::O_EXCL,
-        };
-        flags | libc::O_CLOEXEC
-    }
-}
-
 fn buffer_of(call: FileCall) -> Vec<u8> {
     match call {
         FileCall::Read { buffer, .. } | FileCall::Write { buffer, .. } => buffer,
@@ -584,4 +455,83 @@ fn cancelled() -> io::Error {
 
 fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(|_| io::ErrorKind::InvalidInput.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    const ME: Owner = Owner(1);
+
+    /// Calls that come back when a test says so.
+    #[derive(Default)]
+    struct Held(VecDeque<(u32, Box<FileCall>)>);
+
+    impl FileCalls for Held {
+        fn begin(&mut self, index: u32, call: Box<FileCall>) {
+            self.0.push_back((index, call));
+        }
+
+        fn cancel(&mut self, _: u32) {}
+    }
+
+    impl Held {
+        fn complete(&mut self, disk: &mut Disk, result: i32) {
+            let (index, call) = self.0.pop_front().expect("a call is under way");
+            disk.completed(index, call, result);
+            disk.submit(self);
+        }
+    }
+
+    #[test]
+    fn a_disk_with_as_many_calls_as_it_may_have_asks_for_no_turn_and_begins_the_rest_later() {
+        let (mut disk, mut calls) = (Disk::default(), Held::default());
+        let mut files = Vec::new();
+        for descriptor in 0..UNDER_WAY_MAX as i32 + 2 {
+            disk.start(ME, Request::Open { path: PathBuf::from("a"), mode: OpenMode::Create });
+            disk.submit(&mut calls);
+            calls.complete(&mut disk, descriptor);
+            match disk.next_done().unwrap().result.unwrap() {
+                Outcome::Opened(file) => files.push(file),
+                other => panic!("{other:?}"),
+            }
+        }
+        for &file in &files {
+            disk.start(ME, Request::Sync { file });
+        }
+        assert!(disk.has_queued());
+        disk.submit(&mut calls);
+        assert_eq!((disk.under_way(), disk.pending()), (UNDER_WAY_MAX, files.len()));
+        assert!(!disk.has_news(), "a worker that asks would never sleep");
+        while disk.under_way() > 0 {
+            calls.complete(&mut disk, 0);
+        }
+        assert_eq!(std::iter::from_fn(|| disk.next_done()).count(), files.len());
+    }
+
+    #[test]
+    fn a_large_write_goes_in_pieces_and_a_short_one_is_continued() {
+        let (mut disk, mut calls) = (Disk::default(), Held::default());
+        disk.start(ME, Request::Open { path: PathBuf::from("a"), mode: OpenMode::Create });
+        disk.submit(&mut calls);
+        calls.complete(&mut disk, 3);
+        let Outcome::Opened(file) = disk.next_done().unwrap().result.unwrap() else { panic!() };
+        let buffer = vec![7; PIECE_BYTES_MAX + 100];
+        disk.start(ME, Request::Write { file, offset: 50, buffer });
+        disk.submit(&mut calls);
+        let pieces = [(0, PIECE_BYTES_MAX), (PIECE_BYTES_MAX - 1, PIECE_BYTES_MAX + 100)];
+        for ((from, to), moved) in pieces.into_iter().zip([PIECE_BYTES_MAX as i32 - 1, 101]) {
+            match &*calls.0[0].1 {
+                FileCall::Write { descriptor: 3, offset: 50, from: f, to: t, .. } => {
+                    assert_eq!((*f, *t), (from, to));
+                }
+                other => panic!("{other:?}"),
+            }
+            calls.complete(&mut disk, moved);
+        }
+        let done = disk.next_done().unwrap();
+        assert_eq!((done.result.unwrap(), done.moved_bytes), (Outcome::Complete, PIECE_BYTES_MAX + 100));
+    }
 }

@@ -91,7 +91,8 @@ impl Kept {
             }
             FileCall::Read { descriptor, offset, buffer, from } => {
                 let memory = &mut buffer[*from..];
-                let read = opcode::Read::new(types::Fd(*descriptor), memory.as_mut_ptr(), memory.len() as u32);
+                let read =
+                    opcode::Read::new(types::Fd(*descriptor), memory.as_mut_ptr(), memory.len() as u32);
                 read.offset(*offset + *from as u64).build()
             }
             FileCall::Write { descriptor, offset, buffer, from, to } => {
@@ -100,8 +101,7 @@ impl Kept {
                 write.offset(*offset + *from as u64).build()
             }
             FileCall::Sync { descriptor, data_only } => {
-                let flags =
-                    if *data_only { types::FsyncFlags::DATASYNC } else { types::FsyncFlags::empty() };
+                let flags = if *data_only { types::FsyncFlags::DATASYNC } else { types::FsyncFlags::empty() };
                 opcode::Fsync::new(types::Fd(*descriptor)).flags(flags).build()
             }
             FileCall::Truncate { descriptor, len_bytes } if has_truncate => {

@@ -62,7 +62,7 @@ pub struct Links {
     links: Numbered<Link>,
     /// Links to be looked at when calls can be begun.
     ready: VecDeque<Number>,
-    events: Vec<LinkEvent>,
+    events: VecDeque<LinkEvent>,
 }
 
 #[derive(Debug)]
@@ -84,13 +84,26 @@ struct Link {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
-    Wanted { address: SocketAddr, source: Option<IpAddr>, timeout: Duration },
-    Connecting { socket: i32 },
-    Open { socket: i32 },
+    Wanted {
+        address: SocketAddr,
+        source: Option<IpAddr>,
+        timeout: Duration,
+    },
+    Connecting {
+        socket: i32,
+    },
+    Open {
+        socket: i32,
+    },
     /// Told of, and still to be closed by its owner.
-    Broken { socket: Option<i32> },
+    Broken {
+        socket: Option<i32>,
+    },
     /// Closed by its owner.
-    Closing { socket: Option<i32>, is_shut_down: bool },
+    Closing {
+        socket: Option<i32>,
+        is_shut_down: bool,
+    },
 }
 
 /// Kinds of calls of which a link can have one each under way.
@@ -212,7 +225,10 @@ impl Links {
             (SocketCall::Connect { .. }, Err(error)) => {
                 // Nobody but its time-out takes a connect back.
                 let is_late = error.raw_os_error() == Some(libc::ECANCELED);
-                self.fail(number, if is_late { io::Error::from_raw_os_error(libc::ETIMEDOUT) } else { error });
+                self.fail(
+                    number,
+                    if is_late { io::Error::from_raw_os_error(libc::ETIMEDOUT) } else { error },
+                );
             }
             (SocketCall::Send { buffer, from, .. }, result) if result.is_ok() || is_interrupted => {
                 self.sent(number, buffer, from + result.unwrap_or(0));
@@ -233,9 +249,15 @@ impl Links {
         self.make_ready(number);
     }
 
+    /// True when something has happened that has not been taken, or calls are to be begun.
+    #[inline]
+    pub fn has_news(&self) -> bool {
+        !self.events.is_empty() || self.has_queued()
+    }
+
     /// Takes what has happened, in order.
-    pub fn take_events(&mut self, taken: &mut Vec<LinkEvent>) {
-        taken.append(&mut self.events);
+    pub fn next_event(&mut self) -> Option<LinkEvent> {
+        self.events.pop_front()
     }
 
     /// Gives back memory that an unusual turn has needed.
@@ -295,7 +317,7 @@ impl Links {
 
     fn tell(&mut self, number: Number, what: What) {
         if let Some(link) = self.links.get(number) {
-            self.events.push(LinkEvent { link: LinkId(number), owner: link.owner, what });
+            self.events.push_back(LinkEvent { link: LinkId(number), owner: link.owner, what });
         }
     }
 }

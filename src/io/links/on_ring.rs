@@ -57,7 +57,8 @@ impl SocketCalls for SocketsOnRing<'_> {
                     let address = kept.address.insert(SockAddr::from(*address));
                     kept.timeout = types::Timespec::from(*timeout);
                     let connect =
-                        opcode::Connect::new(types::Fd(*socket), address.as_ptr().cast(), address.len()).build();
+                        opcode::Connect::new(types::Fd(*socket), address.as_ptr().cast(), address.len())
+                            .build();
                     let timeout = opcode::LinkTimeout::new(&raw const kept.timeout).build();
                     self.ring.begin_within(connect, timeout, Op::Socket, index);
                 }

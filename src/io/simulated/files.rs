@@ -138,7 +138,11 @@ impl NameChange {
             NameChange::Add { ref path, .. }
             | NameChange::Remove { ref path }
             | NameChange::Rename { from: ref path, .. } => {
-                if is_of(path) { (Some(self), None) } else { (None, Some(self)) }
+                if is_of(path) {
+                    (Some(self), None)
+                } else {
+                    (None, Some(self))
+                }
             }
         }
     }
@@ -410,7 +414,8 @@ impl SimulatedFiles {
             return;
         }
         let Node { unsynced, on_disk, .. } = &mut self.nodes[node];
-        let later = unsynced.iter().position(|&(number, _)| number >= changes_before).unwrap_or(unsynced.len());
+        let later =
+            unsynced.iter().position(|&(number, _)| number >= changes_before).unwrap_or(unsynced.len());
         unsynced.drain(..later).for_each(|(_, change)| change.apply(on_disk));
     }
 }

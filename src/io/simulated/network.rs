@@ -225,7 +225,8 @@ impl Network {
             return Some(Err(libc::EPIPE));
         };
         let before = &self.sockets[&peer];
-        let waiting = before.inbox.len() + before.arriving.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        let waiting =
+            before.inbox.len() + before.arriving.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
         let len = bytes.len().min(WINDOW_BYTES.saturating_sub(waiting));
         if len == 0 && !bytes.is_empty() {
             return None;

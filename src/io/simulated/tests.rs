@@ -17,7 +17,7 @@ fn ended(world: &mut World, request: Request) -> Done {
     let op = world.machines[0].disk.start(ME, request);
     let mut done = Vec::new();
     for _ in 0..100_000 {
-        world.machines[0].disk.take_done(&mut done);
+        done.extend(std::iter::from_fn(|| world.machines[0].disk.next_done()));
         if let Some(at) = done.iter().position(|done| done.op == op) {
             return done.remove(at);
         }
@@ -174,7 +174,7 @@ fn a_sync_covers_what_was_written_before_it_and_not_what_goes_on_beside_it() {
         let mut done = Vec::new();
         while !done.iter().any(|done: &Done| done.op == sync) {
             world.step();
-            world.machines[0].disk.take_done(&mut done);
+            done.extend(std::iter::from_fn(|| world.machines[0].disk.next_done()));
         }
         world.power_loss(0, Unsynced::Forgotten);
         assert_eq!(content(&world, "/a"), Some(&b"before"[..]));
@@ -294,15 +294,15 @@ impl Pair {
     /// What happens next on either side, if anything does before the time of a timer on the first.
     fn within(&mut self, time: Duration) -> Option<(usize, What)> {
         let timer = self.world.machines[0].timers.set(ME, self.world.now + time);
-        let (mut events, mut due) = (Vec::new(), Vec::new());
-        while self.events.is_empty() && due.is_empty() {
-            for machine in 0..2 {
-                self.world.machines[machine].links.take_events(&mut events);
-                self.events.extend(events.drain(..).map(|event| (machine, event)));
+        let mut due = None;
+        while self.events.is_empty() && due.is_none() {
+            for (number, machine) in self.world.machines.iter_mut().enumerate() {
+                let events = std::iter::from_fn(|| machine.links.next_event());
+                self.events.extend(events.map(|event| (number, event)));
             }
             if self.events.is_empty() {
                 assert!(self.world.step());
-                self.world.machines[0].timers.take_due(self.world.now, &mut due);
+                due = self.world.machines[0].timers.next_due(self.world.now);
             }
         }
         self.world.machines[0].timers.cancel(timer);
