@@ -15,14 +15,21 @@ ARGS ?=
 TARGET ?= request
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
-# nightly: how many commands the differential test sends.
+# simulation: the seed, or the first of SEEDS. Without both, each simulation runs its usual number of seeds.
+SEED ?=
+SEEDS ?=
+# nightly: how many commands the differential test sends, and how many seeds each simulation runs.
 NIGHTLY_COMMANDS ?= 1000000
+SIMULATION_SEEDS ?= 5000
 
 # Tests run with the profile dev, whose opt-level 1 is fast enough; the profile release links for minutes.
 TEST := $(CARGO) test --workspace --no-fail-fast
 # A line for each failure and each program instead of each test; `cargo test` by hand prints all.
 BRIEF := --config 'target."cfg(all())".runner = ["$(CURDIR)/tests/brief.sh"]'
 export TEST_TIMES := $(CURDIR)/target/test-times
+# Files of the checkout that git does not keep, without what is built and installed there.
+UNKEPT = git status --porcelain --ignored --untracked-files=all 2>/dev/null | \
+	sed -n 's/^\(??\|!!\) //p' | sed -E '/^(tests\/fuzz\/)?target\/|^\.venv/d' | LC_ALL=C sort
 
 ##@ Use
 .PHONY: run
@@ -61,8 +68,13 @@ conf: tools ## Hold conf/shoal.conf against the table of directives and their de
 ##@ Test
 .PHONY: test
 test: test-tools ## Install what the tests need if it is missing, run all tests, and name the slowest
-	@mkdir -p target; rm -f "$$TEST_TIMES"; failed=; \
+	@mkdir -p target; rm -f "$$TEST_TIMES"; failed=; before=$$($(UNKEPT) || true); \
 	for part in test-unit test-integration; do $(MAKE) $$part || failed="$$failed $$part"; done; \
+	left=$$(LC_ALL=C comm -13 <(echo "$$before") <($(UNKEPT) || true)); \
+	if [[ -n $$left ]]; then \
+		echo "Tests have left files in the checkout; each belongs into a folder of its own (testkit::TempDir):"; \
+		echo "$$left"; failed="$$failed files-left-behind"; \
+	fi; \
 	if [[ -s $$TEST_TIMES ]]; then \
 		echo "The slowest of $$(wc -l <"$$TEST_TIMES") tests that passed, in seconds:"; \
 		sort -rn "$$TEST_TIMES" | awk 'NR <= 10'; \
@@ -77,6 +89,11 @@ test-unit: tools ## Tests beside the code, and examples in its documentation; ne
 .PHONY: test-integration
 test-integration: test-tools ## Tests of the real binary beside redis-server, redis-cli and other clients
 	$(TEST) $(BRIEF) --test '*'
+
+.PHONY: simulation
+simulation: tools ## Simulations of shards and transactions with one seed, or many from it on; SEED=7 SEEDS=1000
+	$(if $(SEED),SIM_SEED=$(SEED)) $(if $(SEEDS),SIM_SEEDS=$(SEEDS)) \
+		$(CARGO) test --package shards --lib testing::simulation
 
 .PHONY: differential
 differential: redis ## Random commands to shoal and redis-server; DIFF_COMMANDS=1000000 DIFF_SEED=random
@@ -108,9 +125,10 @@ miri: tools ## Run tests of the shard's unsafe code and of packed encodings unde
 
 # A step that fails does not keep the others from running.
 .PHONY: nightly
-nightly: ## What is too long for CI: a million random commands, all fuzz targets, Miri; FUZZ_SECONDS=600
+nightly: ## What is too long for CI: many seeds and random commands, all fuzz targets, Miri; FUZZ_SECONDS=600
 	@failed=; \
-	for step in "differential DIFF_COMMANDS=$(NIGHTLY_COMMANDS) DIFF_SEED=random" \
+	for step in "simulation SEED=$$((RANDOM * 32768 + RANDOM)) SEEDS=$(SIMULATION_SEEDS)" \
+		"differential DIFF_COMMANDS=$(NIGHTLY_COMMANDS) DIFF_SEED=random" \
 		$(FUZZ_TARGETS:%="fuzz TARGET=%") miri; do \
 		echo "=== make $$step, $$SECONDS s after the start"; \
 		$(MAKE) $$step || failed="$$failed; make $$step"; \

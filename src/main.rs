@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use shoal::commands;
 use shoal::config::{self, Action};
 use shoal::host::allocator;
-use shoal::node;
+use shoal::host::version::SHOAL_VERSION;
 use shoal::server;
 use shoal::server::process;
 
@@ -25,8 +25,8 @@ fn main() -> ExitCode {
     if loaded.sentinel {
         return fail("Sentinel mode is not part of this version of shoal.");
     }
-    let registry = match commands::registry(loaded.renames) {
-        Ok(registry) => registry,
+    let commands = match commands::registry(loaded.renames) {
+        Ok(commands) => commands,
         Err(error) => return fail(&error.to_string()),
     };
     let config = loaded.config;
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
-    match server::run(config, loaded.file, registry) {
+    match server::run(config, loaded.file, commands) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
@@ -51,7 +51,7 @@ fn log_panics() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let text = panic.to_string().replace('\n', " ");
-        log::error!("Shoal {} has found a defect in itself: {text}", node::SHOAL_VERSION);
+        log::error!("Shoal {} has found a defect in itself: {text}", SHOAL_VERSION);
         tell(panic);
     }));
 }

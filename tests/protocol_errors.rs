@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use shards::args::Args;
 use shoal::protocol::{Argv, Limits, Next, QueryBuffer};
+use testkit::TempDir;
 
 /// A redis-server of this test, killed at its end.
 struct Redis {
@@ -15,6 +16,7 @@ struct Redis {
     port: u16,
     /// No password, so that every client counts as authenticated.
     authenticated: bool,
+    _folder: TempDir,
 }
 
 impl Redis {
@@ -23,13 +25,16 @@ impl Redis {
             .and_then(|listener| listener.local_addr())
             .expect("a port is free")
             .port();
+        let folder = TempDir::new().expect("a folder can be made");
         let process = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--requirepass", if authenticated { "" } else { "secret" }])
+            // Whatever it writes goes with the folder.
+            .current_dir(folder.path())
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server can be started");
-        let redis = Redis { process, port, authenticated };
+        let redis = Redis { process, port, authenticated, _folder: folder };
         let deadline = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(Instant::now() < deadline, "redis-server does not listen");

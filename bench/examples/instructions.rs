@@ -3,13 +3,13 @@
 //! `instructions OPERATION COUNT`; without arguments it prints the operations. Everything that happens besides the
 //! operation happens as often for a small COUNT as for a large one, so the difference of two runs is the operation's.
 
+use shards::caller::Caller;
 use std::hint::black_box;
 use std::process::ExitCode;
 
 use shards::args::OwnedArgs;
 use shards::command::DataCommand;
 use shards::commands::FAMILIES;
-use shards::db::DbIndex;
 use shards::reply::Reply;
 use shards::shard::{Call, Shard, ShardConfig};
 use shards::slot::{ShardId, SlotId};
@@ -98,8 +98,7 @@ fn execute_one(shard: &mut Shard, command: &'static DataCommand, request: &Owned
     reply.clear();
     let args = request.as_args();
     let slot = Some(SlotId::of(args.get(1)));
-    let (db, client) = (DbIndex(0), ClientId(1));
-    shard.execute(Call { command, db, slot, client, touch: true, cached_at: None, args }, reply);
+    shard.execute(Call { command, slot, caller: Caller::new(ClientId(1)), args }, reply);
     black_box(reply.bytes());
 }
 

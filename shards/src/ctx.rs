@@ -1,7 +1,7 @@
 //! What a handler may touch while it runs: `ctx.reply`, `ctx.keys`, and nothing else.
 
 use crate::args::Args;
-use crate::db::Key;
+use crate::key::Key;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
 use crate::slot::SlotId;

@@ -4,218 +4,14 @@
 
 use ahash::RandomState;
 
-use crate::access::AccessPolicy;
-use crate::blocking::Block;
-use crate::effects::Effects;
-use crate::encoding::limits::Limits;
 use crate::entry::{Entry, EntryRef};
-use crate::event::{self, Event};
 use crate::expires::{Agenda, PartExpires, is_over};
 use crate::garbage::Garbage;
-use crate::notify::Notices;
+use crate::key::Key;
 use crate::random::Random;
-use crate::shard::tracking::Tracking;
-use crate::slot::{SlotId, SlotSet};
+use crate::slot::SlotId;
 use crate::slot_tables::{ExpiringCount, SlotTables};
 use crate::table::{Place, Table, Word};
-use crate::waiting::AwaitedKeys;
-use crate::watch::Watches;
-
-/// The number of a database, 0 to `databases` - 1.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct DbIndex(pub u16);
-
-impl DbIndex {
-    /// As an index into the list of databases.
-    #[inline]
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// A key with the two hashes that lookups need, computed once for each command.
-#[derive(Clone, Copy, Debug)]
-pub struct Key<'a> {
-    /// The key itself.
-    pub bytes: &'a [u8],
-    /// Its hash slot.
-    pub slot: SlotId,
-    /// Its keyed hash, for the slot's table.
-    pub hash: u64,
-}
-
-/// What all databases of a shard share. One per shard.
-#[derive(Debug)]
-pub struct Env {
-    /// The time of this turn, in milliseconds since 1970. It does not move while a command runs.
-    pub now_ms: u64,
-    /// The keyed hash of this process: the same in all shards, so that a slot's tables can change hands.
-    pub hasher: RandomState,
-    /// proto-max-bulk-len: the longest string that a command may make, in bytes.
-    pub string_len_max: usize,
-    /// Lookups by reading commands that found their key.
-    pub keyspace_hits: u64,
-    /// Lookups by reading commands that did not.
-    pub keyspace_misses: u64,
-    /// Keys that were removed because their time had come.
-    pub expired_keys: u64,
-    /// Fields of hashes that were removed because their time had come.
-    pub expired_fields: u64,
-    /// Keys that were removed for want of memory.
-    pub evicted_keys: u64,
-    /// Changes of keys so far: each key counts as often as it was changed (Redis: server.dirty).
-    pub dirty: u64,
-    /// Who watches which keys.
-    pub watches: Watches,
-    /// Who waits for which keys.
-    pub awaited: AwaitedKeys,
-    /// Who has copies of which keys.
-    pub tracking: Tracking,
-    /// What others learn of the changes.
-    pub effects: Effects,
-    /// What has happened to keys, as far as somebody has asked.
-    pub notices: Notices,
-    /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
-    /// that their owners can tell those who watch them.
-    pub away: Option<Vec<ChangedKey>>,
-    /// How entries remember their use.
-    pub access: AccessPolicy,
-    /// All random choices of the shard.
-    pub random: Random,
-    /// Tables that FLUSHDB ASYNC and FLUSHALL ASYNC have taken away, and big values, that are still to be freed.
-    pub garbage: Garbage,
-    /// Which removals leave the freeing of big values to later turns.
-    pub lazy_free: LazyFree,
-    /// When packed collections are converted.
-    pub limits: Limits,
-    /// The slots that this shard owns.
-    pub owned: SlotSet,
-    /// Set while a command runs that walks over slots: those of which some keys are lent to a transaction.
-    pub lent: Vec<(DbIndex, SlotId)>,
-    /// What the running command would wait for: see [`crate::blocking`].
-    pub block: Option<Box<Block>>,
-}
-
-/// A key that was changed on a shard that is not its own.
-pub type ChangedKey = (DbIndex, Box<[u8]>, Change);
-
-/// What its owner has to know of it. Of several changes the greatest counts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Change {
-    /// It breaks no watch; clients that wait for the key have a look.
-    Aside,
-    /// The key has gone because its time was over, or for want of memory.
-    Removal,
-    /// The value or the expire has changed.
-    Value,
-}
-
-/// When the memory of big values is given back: the directives `lazyfree-lazy-...` of the same names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct LazyFree {
-    /// DEL works as UNLINK.
-    pub user_del: bool,
-    /// Values that commands overwrite: SET, RENAME.
-    pub server_del: bool,
-    /// Keys whose time is over.
-    pub expire: bool,
-    /// FLUSHALL and FLUSHDB without SYNC work as with ASYNC.
-    pub user_flush: bool,
-}
-
-impl Env {
-    /// What the databases of a shard share at its start.
-    pub fn new(hash_seeds: [u64; 4], random_seed: u64, string_len_max: usize) -> Env {
-        let [a, b, c, d] = hash_seeds;
-        Env {
-            now_ms: 0,
-            hasher: RandomState::with_seeds(a, b, c, d),
-            string_len_max,
-            keyspace_hits: 0,
-            keyspace_misses: 0,
-            expired_keys: 0,
-            expired_fields: 0,
-            evicted_keys: 0,
-            dirty: 0,
-            watches: Watches::default(),
-            awaited: AwaitedKeys::default(),
-            tracking: Tracking::default(),
-            effects: Effects::default(),
-            notices: Notices::default(),
-            away: None,
-            access: AccessPolicy::default(),
-            random: Random::new(random_seed),
-            garbage: Garbage::default(),
-            lazy_free: LazyFree::default(),
-            limits: Limits::default(),
-            owned: SlotSet::all(),
-            lent: Vec::new(),
-            block: None,
-        }
-    }
-
-    /// Tells everybody who wants to know that a key has changed, but for the listener of effects.
-    #[inline]
-    pub fn signal(&mut self, db: DbIndex, key: &[u8], event: Event) {
-        // An expired key may be evicted before anybody meets it.
-        let is_removal = event == event::EXPIRED || event == event::EVICTED;
-        if event.breaks_watches && !self.watches.is_empty() {
-            self.watches.touch(db, key, is_removal);
-        }
-        if !self.awaited.is_empty() {
-            self.awaited.signal(db, key);
-        }
-        // Of what happens away from home the owners tell.
-        if self.tracking.is_on() && event.breaks_watches && self.away.is_none() {
-            let by = self.tracking.running;
-            self.tracking.changed(key, is_removal, by);
-        }
-        if let Some(away) = &mut self.away {
-            let change = match is_removal {
-                _ if !event.breaks_watches => Change::Aside,
-                true => Change::Removal,
-                false => Change::Value,
-            };
-            away.push((db, key.into(), change));
-        }
-        self.notices.tell(db, key, event);
-    }
-
-    /// A key has been removed because its time was over or for want of memory.
-    #[cold]
-    pub fn removed(&mut self, db: DbIndex, key: &[u8], event: Event) {
-        self.signal(db, key, event);
-        if self.effects.is_listening() {
-            self.effects.push(db, [&b"DEL"[..], key].into_iter().collect());
-        }
-    }
-
-    /// Gives the memory of a removed entry back, that of a big value in later turns if `is_lazy`.
-    #[inline]
-    pub(crate) fn free(&mut self, entry: Entry, is_lazy: bool) {
-        if is_lazy {
-            self.garbage.push_entry(entry);
-        }
-    }
-
-    /// Hashes a key for lookups.
-    #[inline]
-    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
-        self.key_in_slot(bytes, SlotId::of(bytes))
-    }
-
-    /// The same when the slot is known already.
-    #[inline]
-    pub fn key_in_slot<'k>(&self, bytes: &'k [u8], slot: SlotId) -> Key<'k> {
-        Key { bytes, slot, hash: self.hasher.hash_one(bytes) }
-    }
-
-    /// The access statistics of an entry that had `bits` and is used now.
-    #[inline]
-    pub(crate) fn access_now(&mut self, bits: u32) -> u32 {
-        self.access.used(bits, self.now_ms, &mut self.random)
-    }
-}
 
 /// One database of one shard: a table for each hash slot in which it has keys.
 #[derive(Default)]
@@ -407,7 +203,7 @@ impl Db {
     /// Puts in a slot's table that another shard has taken out. This one must not have keys in the slot.
     pub fn put_slot(&mut self, slot: SlotId, table: Table) {
         let before = self.take_slot(slot);
-        debug_assert!(before.is_empty(), "two shards had keys in one slot");
+        assert!(before.is_empty(), "two shards had keys in one slot");
         if table.is_empty() {
             return;
         }
@@ -561,6 +357,8 @@ impl Db {
 mod tests {
     use super::*;
     use crate::entry::{Expire, NewValue};
+    use crate::env::Env;
+    use crate::key::DbIndex;
     use crate::keyspace::Keyspace;
 
     fn add(db: &mut Db, env: &Env, name: &str, expire_ms: Option<u64>) {

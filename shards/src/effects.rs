@@ -16,7 +16,7 @@
 //! its keys see afterwards is later still. This file must not know commands or tables.
 
 use crate::args::OwnedArgs;
-use crate::db::DbIndex;
+use crate::key::DbIndex;
 
 /// The place of a group of effects in the order of all groups of a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

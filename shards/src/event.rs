@@ -3,6 +3,8 @@
 //! A writing handler names the event with each key that it has changed ([`crate::keyspace::Keyspace::changed`]). This
 //! file must not know who listens.
 
+use crate::key::DbIndex;
+
 /// What happened to a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Event {
@@ -13,6 +15,20 @@ pub struct Event {
     /// The key's value has changed for WATCH. Groups of streams can change without that, and counters of a stream
     /// (Redis: no signalModifiedKey).
     pub breaks_watches: bool,
+}
+
+/// A key that was changed on a shard that is not its own.
+pub type ChangedKey = (DbIndex, Box<[u8]>, Change);
+
+/// What its owner has to know of it. Of several changes the greatest counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Change {
+    /// It breaks no watch; clients that wait for the key have a look.
+    Aside,
+    /// The key has gone because its time was over, or for want of memory.
+    Removal,
+    /// The value or the expire has changed.
+    Value,
 }
 
 const fn event(class: u8, name: &'static str) -> Event {

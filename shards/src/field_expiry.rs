@@ -2,9 +2,9 @@
 //!
 //! What is over and has not been removed yet is hidden by whoever reads a hash. This file must not know commands.
 
-use crate::db::Key;
 use crate::entry::Value;
 use crate::event;
+use crate::key::Key;
 use crate::keyspace::Keyspace;
 use crate::object::Object;
 

@@ -8,12 +8,14 @@
 
 use crate::args::Blob;
 use crate::blocking::Block;
-use crate::db::{Db, DbIndex, Env, ExpireChange, Freeing, Key};
+use crate::db::{Db, ExpireChange, Freeing};
 use crate::encoding::limits::Limits;
 use crate::entry::{Entry, EntryRef, Expire, NewValue, PackedMut, StrValue, Value};
+use crate::env::Env;
 use crate::error::CommandError;
 use crate::event::{self, Event};
 use crate::expires::is_over;
+use crate::key::{DbIndex, Key};
 use crate::object::{DataType, Object};
 use crate::slot::SlotId;
 use crate::table::{Place, Word};

@@ -8,8 +8,8 @@
 //! to the key before and afterwards. So the notices of one key are in the order of its changes wherever these were
 //! made, also when its slot goes to another shard ([`crate::router::slot_move`]). This file must not know who is told.
 
-use crate::db::DbIndex;
 use crate::event::Event;
+use crate::key::DbIndex;
 use crate::spare::Trim;
 
 /// A set of classes of events.

@@ -104,7 +104,7 @@ fn tagged_part(key: &[u8]) -> &[u8] {
 }
 
 /// A shard of this node: the worker of the same number owns it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct ShardId(pub u16);
 
 impl ShardId {

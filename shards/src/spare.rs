@@ -65,6 +65,17 @@ impl<K: Eq + Hash, S: BuildHasher> Trim for HashSet<K, S> {
     }
 }
 
+/// The entries that an emptied table keeps room for.
+const SPARE_ENTRIES: usize = 16;
+
+/// Gives the memory of a table back that is less than a quarter full, so that many entries leave nothing behind when they
+/// have gone. Called after each removal it moves every entry a few times at most.
+pub fn shrink_emptied<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
+    if table.capacity() > 2 * SPARE_ENTRIES && table.len() < table.capacity() / 4 {
+        table.shrink_to(table.len() * 2);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +103,18 @@ mod tests {
         let mut list: Vec<u8> = Vec::with_capacity(SPARE_BYTES_MAX);
         list.trim();
         assert_eq!(list.capacity(), SPARE_BYTES_MAX);
+    }
+
+    #[test]
+    fn entries_that_have_gone_leave_no_memory_behind() {
+        let mut names: HashMap<String, ()> = HashMap::new();
+        let name = |number: usize| number.to_string();
+        (0..10_000).for_each(|number| _ = names.insert(name(number), ()));
+        for number in 0..10_000 {
+            names.remove(&name(number));
+            shrink_emptied(&mut names);
+            assert!(names.capacity() <= (names.len() * 8).max(8 * SPARE_ENTRIES), "{}", names.len());
+        }
+        assert!(names.capacity() <= 2 * SPARE_ENTRIES);
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::db::DbIndex;
+use crate::key::DbIndex;
 use crate::slot::{SlotId, SlotSet};
 use crate::spare::Trim;
 use crate::watch::ClientId;

@@ -8,9 +8,9 @@
 //! shard answers with an ordinary command of its own, and stops where the slots of another one begin.
 
 use crate::args::{Args, OwnedArgs};
-use crate::db::DbIndex;
 use crate::entry::EntryRef;
 use crate::expires;
+use crate::key::DbIndex;
 use crate::keyspace::Keyspace;
 use crate::num;
 use crate::reply::Reply;
@@ -186,7 +186,7 @@ impl Walk {
     pub fn new(call: OwnedCall) -> Walk {
         let args = call.args.as_args();
         let (argc, slot, count_left) = (args.len(), first_slot(args), count_of(args));
-        let keys = Reply::new(call.resp3);
+        let keys = Reply::new(call.caller.resp3);
         Walk { call, argc, cursor: Cursor::at(slot), asked: None, hops: 0, count_left, keys_found: 0, keys }
     }
 
@@ -202,7 +202,7 @@ impl Walk {
     pub fn answered(&mut self, answer: &[u8], owner: impl Fn(SlotId) -> ShardId) -> Option<Reply> {
         let Some((cursor, keys_found, keys)) = taken_apart(answer) else {
             // An error, which is the same on every shard.
-            let mut reply = Reply::new(self.call.resp3);
+            let mut reply = Reply::new(self.call.caller.resp3);
             reply.raw(answer);
             return Some(reply);
         };
@@ -218,7 +218,7 @@ impl Walk {
             self.call.args = self.next_args(cursor);
             return None;
         }
-        let mut reply = Reply::new(self.call.resp3);
+        let mut reply = Reply::new(self.call.caller.resp3);
         write_reply(&mut reply, cursor, self.keys_found, &self.keys);
         Some(reply)
     }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::db::DbIndex;
+use crate::key::DbIndex;
 use crate::slot::{SlotId, SlotSet};
 use crate::spare::Trim;
 

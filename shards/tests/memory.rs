@@ -1,15 +1,16 @@
 //! What a shard keeps when its keys have gone, however they went: nothing but what a few commands need.
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
+use shards::caller::Caller;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use shards::args::OwnedArgs;
 use shards::command::DataCommand;
 use shards::commands::FAMILIES;
-use shards::db::DbIndex;
+use shards::eviction::{EvictionConfig, EvictionPolicy, Meter, Order};
+use shards::key::DbIndex;
 use shards::reply::Reply;
-use shards::shard::evict::{EvictionConfig, EvictionPolicy, Meter, Order};
 use shards::shard::{Call, Shard, ShardConfig};
 use shards::slot::{ShardId, SlotId};
 use shards::watch::ClientId;
@@ -90,9 +91,8 @@ impl Scene {
         let (args, command) = (args.as_args(), command_named(&words[0].to_lowercase()));
         let slot = words.get(1).map(|key| SlotId::of(key.as_bytes()));
         let mut reply = Reply::new(false);
-        let (db, client) = (DbIndex(db), ClientId(1));
-        self.shard
-            .execute(Call { command, db, slot, client, touch: true, cached_at: None, args }, &mut reply);
+        let caller = Caller { db: DbIndex(db), ..Caller::new(ClientId(1)) };
+        self.shard.execute(Call { command, slot, caller, args }, &mut reply);
         let reply = reply.bytes();
         assert!(!reply.starts_with(b"-") || reply.starts_with(b"-WRONGTYPE"), "{words:?}: {reply:?}");
     }

@@ -8,8 +8,7 @@ use shards::command::flags::{self, acl};
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group};
 use shards::error::CommandError;
 
-use crate::registry::SessionCommand;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
 /// What most of the rows have in common.
 const OF_CLUSTER: CommandSpec =

@@ -8,13 +8,13 @@ use std::collections::HashSet;
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::keys::{self, KeyPosition};
+use shards::command::registry::{Entry, Registry};
 use shards::command::{Arg, ArgKind, Arity, BeginSearch, CommandSpec, FindKeys, Group, KeySpec};
 use shards::error::CommandError;
 use shards::glob;
 use shards::reply::Reply;
 
-use crate::registry::{Entry, Registry, SessionCommand};
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
 /// The rows of COMMAND and its subcommands.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
@@ -565,11 +565,12 @@ fn docs_of_arg(arg: &Arg, reply: &mut Reply) {
 #[cfg(test)]
 mod tests {
     use shards::args::OwnedArgs;
+    use shards::command::registry::Command;
     use shards::command::{DataCommand, RequestPolicy, ResponsePolicy};
     use shards::ctx::Ctx;
 
     use super::*;
-    use crate::registry::Command;
+    use crate::session::command::SessionCommands;
     use crate::session::command::testing::reply_of;
 
     fn unused(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Done {
@@ -642,11 +643,12 @@ mod tests {
 
     /// The reply in RESP, blanks for line ends.
     fn ask(resp3: bool, line: &str) -> String {
-        let registry = Registry::new(&[DATA], &[COMMANDS]);
+        let (session, rows) = SessionCommands::numbered(&[COMMANDS]);
+        let registry = Registry::new(&[DATA], &rows);
         let owned: OwnedArgs = line.split(' ').collect();
         let args = owned.as_args();
         let reply = match registry.called(args).map(|entry| entry.command) {
-            Some(Command::Session(command)) => reply_of(registry, command, args, resp3),
+            Some(Command::Session(number)) => reply_of(registry, session.get(number), args, resp3),
             _ => {
                 let mut reply = Reply::new(resp3);
                 reply.error(&registry.unknown(args));

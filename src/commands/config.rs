@@ -7,8 +7,7 @@ use shards::command::flags;
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 
-use crate::registry::SessionCommand;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 

@@ -5,14 +5,13 @@
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
-use shards::db::DbIndex;
 use shards::error::CommandError;
+use shards::key::DbIndex;
 
 use crate::config::Config;
-use crate::node::REDIS_VERSION;
-use crate::registry::SessionCommand;
+use crate::host::version::REDIS_VERSION;
 use crate::session::Session;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[

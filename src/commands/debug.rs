@@ -10,8 +10,7 @@ use shards::error::CommandError;
 use shards::num::{self, parse_i64};
 use shards::slot::{SLOT_COUNT, ShardId, SlotId};
 
-use crate::registry::SessionCommand;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{NodeChange, Question, finish_change};
 
 /// The row.

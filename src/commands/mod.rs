@@ -10,12 +10,14 @@ pub mod pubsub;
 pub mod server;
 pub mod transactions;
 
+use shards::command::registry::Registry;
+
 use crate::config::{ConfigError, Rename};
-use crate::registry::{Registry, SessionCommand};
+use crate::session::command::{SessionCommand, SessionCommands};
 
 /// All session commands, topic by topic.
 pub const TOPICS: &[&[SessionCommand]] = &[
-    client::COMMANDS,
+    client::rows::COMMANDS,
     cluster::COMMANDS,
     command::COMMANDS,
     config::COMMANDS,
@@ -62,12 +64,13 @@ const ABSENT: &[&str] = &[
     "waitaof",
 ];
 
-/// The table of all commands, with the names that `rename-command` has given them.
+/// The table of all commands, with the names that `rename-command` has given them, and what its session commands do.
 ///
 /// # Errors
 /// For a line that names no command of Redis, or a name that another command has.
-pub fn registry(renames: Vec<Rename>) -> Result<Registry, ConfigError> {
-    let mut registry = Registry::new(shards::commands::FAMILIES, TOPICS);
+pub fn registry(renames: Vec<Rename>) -> Result<(Registry, SessionCommands), ConfigError> {
+    let (session_commands, rows) = SessionCommands::numbered(TOPICS);
+    let mut registry = Registry::new(shards::commands::FAMILIES, &rows);
     for rename in renames {
         if ABSENT.iter().any(|name| rename.from.eq_ignore_ascii_case(name.as_bytes())) {
             continue;
@@ -76,7 +79,7 @@ pub fn registry(renames: Vec<Rename>) -> Result<Registry, ConfigError> {
             return Err(rename.refused(reason));
         }
     }
-    Ok(registry)
+    Ok((registry, session_commands))
 }
 
 #[cfg(test)]
@@ -85,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_called_absent_is_absent() {
-        let registry = registry(Vec::new()).unwrap();
+        let (registry, _) = registry(Vec::new()).unwrap();
         for name in ABSENT {
             assert!(registry.lookup(name.as_bytes()).is_none(), "{name} is here");
         }

@@ -1,6 +1,6 @@
 //! Commands of publishing and subscribing: SUBSCRIBE and its kin, PUBLISH SPUBLISH PUBSUB.
 //!
-//! What they do to connections is in [`crate::worker::publish`]; PUBSUB adds up what all workers say.
+//! What they do to connections is the business of `worker/publish.rs`; PUBSUB adds up what all workers say.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,9 +11,8 @@ use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 use shards::reply::Reply;
 
-use crate::pubsub::{Kind, Name};
-use crate::registry::SessionCommand;
-use crate::session::command::{Flow, SessionCtx};
+use crate::pubsub::{Name, SubscriptionKind};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Answer, Question};
 
 /// The rows.
@@ -263,11 +262,11 @@ pub static COMMANDS: &[SessionCommand] = &[
 ];
 
 fn subscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Subscribe(Kind::Channel))
+    Ok(Flow::Subscribe(SubscriptionKind::Channel))
 }
 
 fn psubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Subscribe(Kind::Pattern))
+    Ok(Flow::Subscribe(SubscriptionKind::Pattern))
 }
 
 /// Not in a transaction, where SUBSCRIBE and PSUBSCRIBE have been allowed for long (Redis: CLIENT_DENY_BLOCKING).
@@ -275,27 +274,27 @@ fn ssubscribe(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Command
     if ctx.connection.session.running.is_some() {
         return Err(CommandError::other("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
     }
-    Ok(Flow::Subscribe(Kind::ShardChannel))
+    Ok(Flow::Subscribe(SubscriptionKind::ShardChannel))
 }
 
 fn unsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(Kind::Channel))
+    Ok(Flow::Unsubscribe(SubscriptionKind::Channel))
 }
 
 fn punsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(Kind::Pattern))
+    Ok(Flow::Unsubscribe(SubscriptionKind::Pattern))
 }
 
 fn sunsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(Kind::ShardChannel))
+    Ok(Flow::Unsubscribe(SubscriptionKind::ShardChannel))
 }
 
 fn publish(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Publish(Kind::Channel))
+    Ok(Flow::Publish(SubscriptionKind::Channel))
 }
 
 fn spublish(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Publish(Kind::ShardChannel))
+    Ok(Flow::Publish(SubscriptionKind::ShardChannel))
 }
 
 /// Never reached: the arity asks for a subcommand.
@@ -304,14 +303,14 @@ fn pubsub(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandErr
 }
 
 fn pubsub_channels(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ask_for_names(Kind::Channel, args)
+    ask_for_names(SubscriptionKind::Channel, args)
 }
 
 fn pubsub_shardchannels(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ask_for_names(Kind::ShardChannel, args)
+    ask_for_names(SubscriptionKind::ShardChannel, args)
 }
 
-fn ask_for_names(kind: Kind, args: Args<'_>) -> Result<Flow, CommandError> {
+fn ask_for_names(kind: SubscriptionKind, args: Args<'_>) -> Result<Flow, CommandError> {
     if args.len() > 3 {
         let before = "ERR unknown subcommand or wrong number of arguments for '";
         return Err(CommandError::quoting(before, args.get(1), "'. Try PUBSUB HELP."));
@@ -328,7 +327,7 @@ fn ask_for_names(kind: Kind, args: Args<'_>) -> Result<Flow, CommandError> {
 }
 
 fn pubsub_numpat(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    ctx.reply.len_int(ctx.node.subscriptions.distinct(Kind::Pattern).len());
+    ctx.reply.len_int(ctx.node.subscriptions.distinct(SubscriptionKind::Pattern).len());
     Ok(Flow::Done)
 }
 
@@ -347,14 +346,14 @@ fn all_names(answers: Vec<Answer>) -> Vec<Name> {
 }
 
 fn pubsub_numsub(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ask_for_counts(Kind::Channel, args)
+    ask_for_counts(SubscriptionKind::Channel, args)
 }
 
 fn pubsub_shardnumsub(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ask_for_counts(Kind::ShardChannel, args)
+    ask_for_counts(SubscriptionKind::ShardChannel, args)
 }
 
-fn ask_for_counts(kind: Kind, args: Args<'_>) -> Result<Flow, CommandError> {
+fn ask_for_counts(kind: SubscriptionKind, args: Args<'_>) -> Result<Flow, CommandError> {
     let names: Arc<Vec<Vec<u8>>> = Arc::new(args.iter_from(2).map(<[u8]>::to_vec).collect());
     Ok(Flow::Ask(
         Question::Subscribers(kind, Arc::clone(&names)),

@@ -1,14 +1,14 @@
 //! The commands of transactions: MULTI EXEC DISCARD WATCH UNWATCH.
 //!
-//! They change the session's state; how a transaction is queued and carried out is in [`crate::worker::transactions`].
+//! They change the session's state; how a transaction is queued and carried out is the business of
+//! `worker/transactions.rs`.
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 
-use crate::registry::SessionCommand;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
 /// The rows of this topic.
 pub static COMMANDS: &[SessionCommand] = &[

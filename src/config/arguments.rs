@@ -132,7 +132,8 @@ Examples:
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::{Config, Loaded};
+    use super::super::file::Loaded;
+    use super::super::settings::Config;
     use super::*;
 
     /// The outcome for arguments and a standard input, with the error as the operator sees it.

@@ -9,9 +9,11 @@ use shards::args::Args;
 use shards::error::CommandError;
 use shards::glob;
 
-use super::Config;
-use super::file::{error_text, idle};
+use super::file::idle;
 use super::params::{self, DIRECTIVES, Directive};
+use super::rewrite::rewrite;
+use super::settings::Config;
+use super::words::error_text;
 
 /// CONFIG GET: names and values of the directives that at least one of `patterns` fits, in the table's order and
 /// each once. Aliases count as directives.
@@ -83,7 +85,7 @@ pub fn rewrite_file(config: &Config, file: Option<&Path>) -> Result<(), CommandE
     let Some(file) = file else {
         return Err(CommandError::other("ERR The server is running without a config file"));
     };
-    super::rewrite(config, file)
+    rewrite(config, file)
         .map_err(|error| CommandError::other(format!("ERR Rewriting config file: {}", error_text(&error))))
 }
 

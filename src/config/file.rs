@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::kind::Reason;
 use super::params::{self, Class, DIRECTIVES, Directive};
-use super::{Config, words};
+use super::settings::Config;
+use super::special;
+use super::words::{self, error_text};
 
 /// How deep files may include files. A file that includes itself ends here.
 const INCLUDE_DEPTH_MAX: usize = 16;
@@ -48,7 +50,7 @@ pub struct Loaded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rename {
     /// Where it stands.
-    pub place: Place,
+    pub place: Origin,
     /// The line without blanks around it.
     pub line: String,
     /// The name that the command has.
@@ -66,7 +68,7 @@ impl Rename {
 
 /// Where a directive was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Origin {
     /// A line of a file, counted from 1.
     File(PathBuf, usize),
     /// A line of the standard input, counted from 1.
@@ -75,16 +77,16 @@ pub enum Place {
     CommandLine(usize),
 }
 
-impl Display for Place {
+impl Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::File(path, line) => {
+            Origin::File(path, line) => {
                 write!(f, "Reading the configuration file {}, at line {line}", path.display())
             }
-            Place::Stdin(line) => {
+            Origin::Stdin(line) => {
                 write!(f, "Reading the configuration from standard input, at line {line}")
             }
-            Place::CommandLine(argument) => write!(f, "Reading the command line, at argument {argument}"),
+            Origin::CommandLine(argument) => write!(f, "Reading the command line, at argument {argument}"),
         }
     }
 }
@@ -95,7 +97,7 @@ pub enum ConfigError {
     /// A directive that is refused.
     Line {
         /// Where it stands.
-        place: Place,
+        place: Origin,
         /// The line without blanks around it.
         line: String,
         /// What is wrong, in Redis's words.
@@ -114,7 +116,7 @@ pub enum ConfigError {
 pub struct Missing {
     /// What the line sets.
     directive: &'static str,
-    place: Place,
+    place: Origin,
     line: String,
     reason: &'static str,
 }
@@ -122,7 +124,7 @@ pub struct Missing {
 impl Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Missing { place, line, reason, .. } = self;
-        let what = if matches!(place, Place::CommandLine(_)) { "option" } else { "line" };
+        let what = if matches!(place, Origin::CommandLine(_)) { "option" } else { "line" };
         write!(f, "{place}\n>>> '{line}'\n{reason} Remove the {what} to start without it.")
     }
 }
@@ -148,15 +150,6 @@ impl Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-/// The system's words for an error, without the number that Rust adds.
-pub(super) fn error_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.find(" (os error ") {
-        Some(end) => text[..end].to_string(),
-        None => text,
-    }
-}
 
 /// The words of a line, unless its quotes are not closed.
 pub(super) type Split = Result<Vec<Vec<u8>>, words::UnbalancedQuotes>;
@@ -190,17 +183,22 @@ impl Loader {
 
     fn included_file(&mut self, path: &Path, depth: usize) -> Result<(), ConfigError> {
         let text = std::fs::read(path).map_err(|error| ConfigError::Open(path.to_path_buf(), error))?;
-        self.text(&text, |line| Place::File(path.to_path_buf(), line), depth)
+        self.text(&text, |line| Origin::File(path.to_path_buf(), line), depth)
     }
 
     /// Reads lines from `input` to its end.
     pub(super) fn stdin(&mut self, mut input: impl Read) -> Result<(), ConfigError> {
         let mut text = Vec::new();
         input.read_to_end(&mut text).map_err(|error| ConfigError::Open("-".into(), error))?;
-        self.text(&text, Place::Stdin, 0)
+        self.text(&text, Origin::Stdin, 0)
     }
 
-    fn text(&mut self, text: &[u8], place: impl Fn(usize) -> Place, depth: usize) -> Result<(), ConfigError> {
+    fn text(
+        &mut self,
+        text: &[u8],
+        place: impl Fn(usize) -> Origin,
+        depth: usize,
+    ) -> Result<(), ConfigError> {
         for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let line = line.trim_ascii();
             if !line.is_empty() && line[0] != b'#' {
@@ -213,11 +211,11 @@ impl Loader {
 
     /// Executes one directive of the command line. `shown` is what the operator wrote.
     pub(super) fn option(&mut self, argument: usize, shown: &str, words: Split) -> Result<(), ConfigError> {
-        self.line(Place::CommandLine(argument), shown, words, 0)
+        self.line(Origin::CommandLine(argument), shown, words, 0)
     }
 
     /// Executes one line. `depth` counts the files that include the one where it stands.
-    fn line(&mut self, place: Place, shown: &str, words: Split, depth: usize) -> Result<(), ConfigError> {
+    fn line(&mut self, place: Origin, shown: &str, words: Split, depth: usize) -> Result<(), ConfigError> {
         let done = match words.as_deref() {
             Ok([name, pattern]) if name.eq_ignore_ascii_case(b"include") => {
                 if depth < INCLUDE_DEPTH_MAX {
@@ -236,7 +234,7 @@ impl Loader {
     /// Reads the files that fit a pattern, in the order of their names. No file at all is an error only when there
     /// are no wildcards, so that a directory may be empty.
     fn include(&mut self, pattern: &[u8], depth: usize) -> Result<(), ConfigError> {
-        let plain = super::special::path_from(pattern);
+        let plain = special::path_from(pattern);
         let text = match std::str::from_utf8(pattern) {
             Ok(text) if text.contains(['*', '?', '[']) => text,
             _ => return self.included_file(&plain, depth),
@@ -252,7 +250,7 @@ impl Loader {
     }
 
     /// Sets one directive: its name and its values. `place` and `shown` are where and how the operator wrote it.
-    fn directive(&mut self, words: &[Vec<u8>], place: &Place, shown: &str) -> Result<(), Reason> {
+    fn directive(&mut self, words: &[Vec<u8>], place: &Origin, shown: &str) -> Result<(), Reason> {
         let Some((name, values)) = words.split_first() else {
             return Ok(());
         };
@@ -278,19 +276,19 @@ impl Loader {
         Ok(())
     }
 
-    fn miss(&mut self, directive: &'static str, place: &Place, shown: &str, reason: &'static str) {
+    fn miss(&mut self, directive: &'static str, place: &Origin, shown: &str, reason: &'static str) {
         let (place, line) = (place.clone(), shown.to_owned());
         self.missing.push(Missing { directive, place, line, reason });
     }
 
     /// Directives that CONFIG does not know.
-    fn file_only(&mut self, words: &[Vec<u8>], place: &Place, shown: &str) -> Result<(), Reason> {
+    fn file_only(&mut self, words: &[Vec<u8>], place: &Origin, shown: &str) -> Result<(), Reason> {
         let name = words[0].to_ascii_lowercase();
         match (name.as_slice(), words.len()) {
             (obsolete, 2) if OBSOLETE.contains(&obsolete) => return Ok(()),
             (b"user", 2..) => {
                 if !is_default_user(&words[1..]) {
-                    self.miss("user", place, &masked(words), super::NO_ACL);
+                    self.miss("user", place, &masked(words), params::NO_ACL);
                 }
                 return Ok(());
             }

@@ -15,7 +15,7 @@ pub(super) type SpecialParser = fn(present: &[u8], words: &[&[u8]]) -> Result<Ve
 
 /// The kinds of values.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     /// `yes` or `no`.
     Bool,
     /// A decimal integer, bounds included.
@@ -38,47 +38,47 @@ pub(super) enum Kind {
     SpecialWords(SpecialParser),
 }
 
-impl Kind {
+impl ValueKind {
     /// A directive of this kind takes any number of words.
     pub(super) fn takes_words(&self) -> bool {
-        matches!(self, Kind::SpecialWords(_))
+        matches!(self, ValueKind::SpecialWords(_))
     }
 
     /// The canonical text of a value. Unless the kind takes words there must be exactly one.
     pub(super) fn parse(&self, present: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
-        if let Kind::SpecialWords(parse) = self {
+        if let ValueKind::SpecialWords(parse) = self {
             return parse(present, words);
         }
         let [value] = *words else {
             return Err("wrong number of arguments".into());
         };
         match *self {
-            Kind::Bool => match () {
+            ValueKind::Bool => match () {
                 () if value.eq_ignore_ascii_case(b"yes") => Ok(b"yes".to_vec()),
                 () if value.eq_ignore_ascii_case(b"no") => Ok(b"no".to_vec()),
                 () => Err("argument must be 'yes' or 'no'".into()),
             },
-            Kind::Int { min, max } => Ok(parse_int(value, min, max)?.to_string().into()),
-            Kind::Clamped { min, max } => {
+            ValueKind::Int { min, max } => Ok(parse_int(value, min, max)?.to_string().into()),
+            ValueKind::Clamped { min, max } => {
                 Ok(parse_int(value, 0, i64::from(i32::MAX))?.clamp(min, max).to_string().into())
             }
-            Kind::Memory { min, max } => {
+            ValueKind::Memory { min, max } => {
                 let bytes = parse_memory(value).ok_or("argument must be a memory value")?;
                 if !(min..=max).contains(&bytes) {
                     return Err(format!("argument must be between {min} and {max} inclusive").into());
                 }
                 Ok(bytes.to_string().into())
             }
-            Kind::MemoryOrPercent => parse_memory_or_percent(value),
-            Kind::Octal { max } => parse_octal(value, max),
-            Kind::OneOf(names) => {
+            ValueKind::MemoryOrPercent => parse_memory_or_percent(value),
+            ValueKind::Octal { max } => parse_octal(value, max),
+            ValueKind::OneOf(names) => {
                 match names.iter().find(|name| value.eq_ignore_ascii_case(name.as_bytes())) {
                     Some(name) => Ok(name.as_bytes().to_vec()),
                     None => Err(not_one_of(names)),
                 }
             }
-            Kind::Text => Ok(value.to_vec()),
-            Kind::Special(parse) | Kind::SpecialWords(parse) => parse(present, words),
+            ValueKind::Text => Ok(value.to_vec()),
+            ValueKind::Special(parse) | ValueKind::SpecialWords(parse) => parse(present, words),
         }
     }
 }
@@ -147,7 +147,7 @@ fn parse_octal(value: &[u8], max: u32) -> Result<Vec<u8>, Reason> {
 mod tests {
     use super::*;
 
-    fn parse(kind: Kind, value: &str) -> Result<String, String> {
+    fn parse(kind: ValueKind, value: &str) -> Result<String, String> {
         kind.parse(b"", &[value.as_bytes()])
             .map(|text| String::from_utf8(text).unwrap())
             .map_err(Cow::into_owned)
@@ -155,22 +155,22 @@ mod tests {
 
     #[test]
     fn booleans_are_yes_and_no_in_any_case() {
-        assert_eq!(parse(Kind::Bool, "YES").unwrap(), "yes");
-        assert_eq!(parse(Kind::Bool, "No").unwrap(), "no");
-        assert_eq!(parse(Kind::Bool, "1").unwrap_err(), "argument must be 'yes' or 'no'");
+        assert_eq!(parse(ValueKind::Bool, "YES").unwrap(), "yes");
+        assert_eq!(parse(ValueKind::Bool, "No").unwrap(), "no");
+        assert_eq!(parse(ValueKind::Bool, "1").unwrap_err(), "argument must be 'yes' or 'no'");
     }
 
     #[test]
     fn integers_have_one_spelling_and_bounds() {
-        let kind = Kind::Int { min: 0, max: 65535 };
+        let kind = ValueKind::Int { min: 0, max: 65535 };
         assert_eq!(parse(kind, "65535").unwrap(), "65535");
         for value in ["007", "+1", "", "1k", " 1", "99999999999999999999"] {
             assert_eq!(parse(kind, value).unwrap_err(), "argument couldn't be parsed into an integer");
         }
         assert_eq!(parse(kind, "65536").unwrap_err(), "argument must be between 0 and 65535 inclusive");
         assert_eq!(parse(kind, "-1").unwrap_err(), "argument must be between 0 and 65535 inclusive");
-        assert_eq!(parse(Kind::Clamped { min: 1, max: 500 }, "1000").unwrap(), "500");
-        assert_eq!(parse(Kind::Clamped { min: 1, max: 500 }, "0").unwrap(), "1");
+        assert_eq!(parse(ValueKind::Clamped { min: 1, max: 500 }, "1000").unwrap(), "500");
+        assert_eq!(parse(ValueKind::Clamped { min: 1, max: 500 }, "0").unwrap(), "1");
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
         for value in ["-1", "1x", "1.5gb", "1 mb", "1tb"] {
             assert_eq!(parse_memory(value.as_bytes()), None, "{value}");
         }
-        let kind = Kind::Memory { min: 1 << 20, max: i64::MAX as u64 };
+        let kind = ValueKind::Memory { min: 1 << 20, max: i64::MAX as u64 };
         assert_eq!(parse(kind, "1mb").unwrap(), "1048576");
         assert_eq!(
             parse(kind, "1kb").unwrap_err(),
@@ -204,21 +204,21 @@ mod tests {
 
     #[test]
     fn percentages_go_up_to_100() {
-        assert_eq!(parse(Kind::MemoryOrPercent, "50%").unwrap(), "50%");
-        assert_eq!(parse(Kind::MemoryOrPercent, "1kb").unwrap(), "1024");
+        assert_eq!(parse(ValueKind::MemoryOrPercent, "50%").unwrap(), "50%");
+        assert_eq!(parse(ValueKind::MemoryOrPercent, "1kb").unwrap(), "1024");
         assert_eq!(
-            parse(Kind::MemoryOrPercent, "101%").unwrap_err(),
+            parse(ValueKind::MemoryOrPercent, "101%").unwrap_err(),
             "percentage argument must be less or equal to 100"
         );
         assert_eq!(
-            parse(Kind::MemoryOrPercent, "x").unwrap_err(),
+            parse(ValueKind::MemoryOrPercent, "x").unwrap_err(),
             "argument must be a memory or percent value"
         );
     }
 
     #[test]
     fn permissions_are_octal() {
-        let kind = Kind::Octal { max: 0o777 };
+        let kind = ValueKind::Octal { max: 0o777 };
         assert_eq!(parse(kind, "0700").unwrap(), "700");
         assert_eq!(parse(kind, "999").unwrap_err(), "argument couldn't be parsed as an octal number");
         assert_eq!(parse(kind, "1000").unwrap_err(), "argument must be between 0 and 777 inclusive");
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn words_are_matched_in_any_case_and_kept_in_lower_case() {
-        let kind = Kind::OneOf(&["everysec", "always", "no"]);
+        let kind = ValueKind::OneOf(&["everysec", "always", "no"]);
         assert_eq!(parse(kind, "Always").unwrap(), "always");
         assert_eq!(
             parse(kind, "never").unwrap_err(),
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_kind_for_one_value_refuses_more_words() {
-        assert_eq!(Kind::Text.parse(b"", &[b"a", b"b"]).unwrap_err(), "wrong number of arguments");
-        assert_eq!(Kind::Bool.parse(b"", &[]).unwrap_err(), "wrong number of arguments");
+        assert_eq!(ValueKind::Text.parse(b"", &[b"a", b"b"]).unwrap_err(), "wrong number of arguments");
+        assert_eq!(ValueKind::Bool.parse(b"", &[]).unwrap_err(), "wrong number of arguments");
     }
 }

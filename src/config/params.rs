@@ -7,10 +7,15 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use shards::shard::evict::{EvictionPolicy, Order};
+use shards::eviction::{EvictionPolicy, Order};
 
-use super::kind::{Kind, Reason};
-use super::{Allowed, Config, LogLevel, OutputLimit, Supervision, special};
+use super::kind::{Reason, ValueKind};
+use super::settings::{Allowed, Config, OutputLimit, Supervision};
+use super::special;
+use crate::host::log::LogLevel;
+
+/// Why lines about users are refused.
+pub(super) const NO_ACL: &str = "This version has no users but the default one, and would serve everybody as that one; requirepass gives it a password.";
 
 /// What a directive does here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +54,7 @@ pub(super) struct Directive {
     pub(super) name: &'static str,
     /// An older name.
     pub(super) alias: Option<&'static str>,
-    pub(super) kind: Kind,
+    pub(super) kind: ValueKind,
     /// The canonical text of the default.
     pub(super) default: &'static str,
     pub(super) class: Class,
@@ -132,7 +137,13 @@ pub(super) fn lookup(name: &[u8]) -> Option<(&'static Directive, &'static str)> 
     })
 }
 
-const fn row(name: &'static str, kind: Kind, default: &'static str, class: Class, store: Store) -> Directive {
+const fn row(
+    name: &'static str,
+    kind: ValueKind,
+    default: &'static str,
+    class: Class,
+    store: Store,
+) -> Directive {
     Directive {
         name,
         alias: None,
@@ -146,18 +157,18 @@ const fn row(name: &'static str, kind: Kind, default: &'static str, class: Class
     }
 }
 
-const fn live(name: &'static str, kind: Kind, default: &'static str, store: Store) -> Directive {
+const fn live(name: &'static str, kind: ValueKind, default: &'static str, store: Store) -> Directive {
     row(name, kind, default, Class::Live, store)
 }
 
-const fn idle(name: &'static str, kind: Kind, default: &'static str, reason: &'static str) -> Directive {
+const fn idle(name: &'static str, kind: ValueKind, default: &'static str, reason: &'static str) -> Directive {
     row(name, kind, default, Class::Idle(reason), Store::Kept)
 }
 
 /// The first of the harmless values is the default.
 const fn refused(
     name: &'static str,
-    kind: Kind,
+    kind: ValueKind,
     harmless: &'static [&'static str],
     reason: &'static str,
 ) -> Directive {
@@ -317,15 +328,15 @@ const SUPERVISED: Store = Store::Field {
     },
 };
 
-const BOOL: Kind = Kind::Bool;
-const TEXT: Kind = Kind::Text;
-const PORT: Kind = int(0, 65535);
+const BOOL: ValueKind = ValueKind::Bool;
+const TEXT: ValueKind = ValueKind::Text;
+const PORT: ValueKind = int(0, 65535);
 /// C's `int` from zero.
-const COUNT: Kind = int(0, i32::MAX as i64);
+const COUNT: ValueKind = int(0, i32::MAX as i64);
 /// C's `long` from zero.
-const LONG: Kind = int(0, i64::MAX);
-const MEMORY: Kind = memory(0, i64::MAX as u64);
-const PROTECTED_ACTION: Kind = Kind::OneOf(PROTECTED_ACTIONS);
+const LONG: ValueKind = int(0, i64::MAX);
+const MEMORY: ValueKind = memory(0, i64::MAX as u64);
+const PROTECTED_ACTION: ValueKind = ValueKind::OneOf(PROTECTED_ACTIONS);
 const SYSLOG_FACILITIES: &[&str] =
     &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];
 const EVICTION_POLICY_NAMES: &[&str] = &[
@@ -350,8 +361,21 @@ const EVICTION_POLICIES: [EvictionPolicy; 8] = [
     EvictionPolicy::None,
 ];
 
+impl Config {
+    /// The value of a directive of the table, as CONFIG GET shows it.
+    pub fn value_of(&self, name: &'static str) -> String {
+        let (directive, _) = lookup(name.as_bytes()).expect("a name of the table");
+        String::from_utf8_lossy(&directive.get(self)).into_owned()
+    }
+
+    /// The name of the policy of eviction.
+    pub fn maxmemory_policy_name(&self) -> &'static str {
+        policy_name(self.maxmemory_policy)
+    }
+}
+
 /// The name of a policy of `maxmemory-policy`.
-pub(super) fn policy_name(policy: EvictionPolicy) -> &'static str {
+fn policy_name(policy: EvictionPolicy) -> &'static str {
     let named = EVICTION_POLICIES.iter().zip(EVICTION_POLICY_NAMES);
     let found = named.into_iter().find(|(known, _)| **known == policy);
     found.expect("every policy that is made from a name has one").1
@@ -365,12 +389,12 @@ const MAXMEMORY_POLICY: Store = Store::Field {
     },
 };
 
-const fn int(min: i64, max: i64) -> Kind {
-    Kind::Int { min, max }
+const fn int(min: i64, max: i64) -> ValueKind {
+    ValueKind::Int { min, max }
 }
 
-const fn memory(min: u64, max: u64) -> Kind {
-    Kind::Memory { min, max }
+const fn memory(min: u64, max: u64) -> ValueKind {
+    ValueKind::Memory { min, max }
 }
 
 const NO_IO_THREADS: &str = "every worker does its own input and output; their number is set by shards";
@@ -413,16 +437,16 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     live("shards", int(0, 1024), "0", number!(shards)).immutable(),
     live(
         "pipeline-order",
-        Kind::OneOf(&["relaxed", "strict"]),
+        ValueKind::OneOf(&["relaxed", "strict"]),
         "relaxed",
         choice!(pipeline_order_strict, "strict", "relaxed"),
     ),
-    live("turn-clock", Kind::OneOf(&["wall", "cpu"]), "wall", choice!(turn_clock_cpu, "cpu", "wall")),
+    live("turn-clock", ValueKind::OneOf(&["wall", "cpu"]), "wall", choice!(turn_clock_cpu, "cpu", "wall")),
     // Network and clients.
-    live("bind", Kind::SpecialWords(special::bind), "* -::*", BIND),
+    live("bind", ValueKind::SpecialWords(special::bind), "* -::*", BIND),
     live("port", PORT, "6379", number!(port)),
     live("unixsocket", TEXT, "", UNIXSOCKET).immutable(),
-    live("unixsocketperm", Kind::Octal { max: 0o777 }, "0", UNIXSOCKETPERM).immutable(),
+    live("unixsocketperm", ValueKind::Octal { max: 0o777 }, "0", UNIXSOCKETPERM).immutable(),
     live("tcp-backlog", COUNT, "511", number!(tcp_backlog)).immutable(),
     live("tcp-keepalive", COUNT, "300", number!(tcp_keepalive_s)),
     live("timeout", COUNT, "0", number!(timeout_s)),
@@ -431,7 +455,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     live("requirepass", TEXT, "", REQUIREPASS),
     live(
         "client-output-buffer-limit",
-        Kind::SpecialWords(special::output_limits),
+        ValueKind::SpecialWords(special::output_limits),
         "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
         OUTPUT_LIMITS,
     ),
@@ -447,24 +471,24 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         "536870912",
         number!(proto_max_bulk_len_bytes),
     ),
-    refused("maxmemory-clients", Kind::MemoryOrPercent, &["0"], NO_CLIENT_EVICTION),
+    refused("maxmemory-clients", ValueKind::MemoryOrPercent, &["0"], NO_CLIENT_EVICTION),
     idle("bind-source-addr", TEXT, "", NO_LINKS),
     refused("socket-mark-id", int(0, u32::MAX as i64), &["0"], NO_SOCKET_MARK).immutable(),
     live("tracking-table-max-keys", LONG, "1000000", number!(tracking_table_max_keys)),
     // The process.
     live("databases", int(1, u16::MAX as i64), "16", number!(databases)).immutable(),
-    live("loglevel", Kind::OneOf(LOG_LEVELS), "notice", LOGLEVEL),
+    live("loglevel", ValueKind::OneOf(LOG_LEVELS), "notice", LOGLEVEL),
     live("logfile", TEXT, "", path!(logfile)).immutable(),
     live("syslog-enabled", BOOL, "no", choice!(syslog_enabled, "yes", "no")).immutable(),
     live("syslog-ident", TEXT, "redis", SYSLOG_IDENT).immutable(),
-    live("syslog-facility", Kind::OneOf(SYSLOG_FACILITIES), "local0", SYSLOG_FACILITY).immutable(),
+    live("syslog-facility", ValueKind::OneOf(SYSLOG_FACILITIES), "local0", SYSLOG_FACILITY).immutable(),
     live("daemonize", BOOL, "no", choice!(daemonize, "yes", "no")).immutable(),
-    live("supervised", Kind::OneOf(SUPERVISIONS), "no", SUPERVISED).immutable(),
+    live("supervised", ValueKind::OneOf(SUPERVISIONS), "no", SUPERVISED).immutable(),
     live("pidfile", TEXT, "", path!(pidfile)).immutable(),
     row("set-proc-title", BOOL, "yes", Class::Live, Store::Kept).immutable(),
     idle(
         "proc-title-template",
-        Kind::Special(special::proc_title_template),
+        ValueKind::Special(special::proc_title_template),
         "{title} {listen-addr} {server-mode}",
         NO_TITLE,
     ),
@@ -472,25 +496,25 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("shutdown-timeout", COUNT, "10", "there are no replicas to wait for"),
     refused(
         "shutdown-on-sigint",
-        Kind::SpecialWords(special::shutdown_options),
+        ValueKind::SpecialWords(special::shutdown_options),
         SHUTDOWNS_WITHOUT_SAVE,
         NO_SAVE_AT_SHUTDOWN,
     ),
     refused(
         "shutdown-on-sigterm",
-        Kind::SpecialWords(special::shutdown_options),
+        ValueKind::SpecialWords(special::shutdown_options),
         SHUTDOWNS_WITHOUT_SAVE,
         NO_SAVE_AT_SHUTDOWN,
     ),
     idle(
         "oom-score-adj",
-        Kind::Special(special::oom_score_adj),
+        ValueKind::Special(special::oom_score_adj),
         "no",
         "the system's choice of what to end for want of memory is left alone",
     ),
     idle(
         "oom-score-adj-values",
-        Kind::SpecialWords(special::oom_score_adj_values),
+        ValueKind::SpecialWords(special::oom_score_adj_values),
         "0 200 800",
         "the system's choice of what to end for want of memory is left alone",
     ),
@@ -503,7 +527,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("ignore-warnings", TEXT, "", "no start-up warning stops this server"),
     idle("io-threads", int(1, 128), "1", NO_IO_THREADS).immutable(),
     idle("io-threads-do-reads", BOOL, "no", NO_IO_THREADS).immutable(),
-    idle("hz", Kind::Clamped { min: 1, max: 500 }, "10", NO_TICK),
+    idle("hz", ValueKind::Clamped { min: 1, max: 500 }, "10", NO_TICK),
     idle("dynamic-hz", BOOL, "yes", NO_TICK),
     idle("activerehashing", BOOL, "yes", "tables always grow in small steps"),
     idle("server_cpulist", TEXT, "", NO_CPULIST).immutable(),
@@ -519,9 +543,14 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("active-defrag-cycle-max", int(1, 99), "25", NO_DEFRAG),
     idle("active-defrag-max-scan-fields", int(1, i64::MAX), "1000", NO_DEFRAG),
     // Protection and ACL.
-    refused("aclfile", TEXT, &[""], super::NO_ACL).immutable(),
+    refused("aclfile", TEXT, &[""], NO_ACL).immutable(),
     idle("acllog-max-len", LONG, "128", NO_USERS),
-    idle("acl-pubsub-default", Kind::OneOf(&["allchannels", "resetchannels"]), "resetchannels", NO_USERS),
+    idle(
+        "acl-pubsub-default",
+        ValueKind::OneOf(&["allchannels", "resetchannels"]),
+        "resetchannels",
+        NO_USERS,
+    ),
     row("enable-protected-configs", PROTECTED_ACTION, "no", Class::Live, Store::Kept).immutable(),
     live("enable-debug-command", PROTECTED_ACTION, "no", ENABLE_DEBUG_COMMAND).immutable(),
     idle("enable-module-command", PROTECTED_ACTION, "no", NO_MODULES).immutable(),
@@ -536,7 +565,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("tls-dh-params-file", TEXT, "", NO_TLS),
     idle("tls-ca-cert-file", TEXT, "", NO_TLS),
     idle("tls-ca-cert-dir", TEXT, "", NO_TLS),
-    idle("tls-auth-clients", Kind::OneOf(&["no", "yes", "optional"]), "yes", NO_TLS),
+    idle("tls-auth-clients", ValueKind::OneOf(&["no", "yes", "optional"]), "yes", NO_TLS),
     idle("tls-replication", BOOL, "no", NO_TLS),
     idle("tls-cluster", BOOL, "no", NO_TLS),
     idle("tls-protocols", TEXT, "", NO_TLS),
@@ -548,7 +577,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("tls-session-cache-timeout", COUNT, "300", NO_TLS),
     // Memory.
     live("maxmemory", memory(0, u64::MAX), "0", number!(maxmemory_bytes)),
-    live("maxmemory-policy", Kind::OneOf(EVICTION_POLICY_NAMES), "noeviction", MAXMEMORY_POLICY),
+    live("maxmemory-policy", ValueKind::OneOf(EVICTION_POLICY_NAMES), "noeviction", MAXMEMORY_POLICY),
     live("maxmemory-samples", int(1, i32::MAX as i64), "5", number!(maxmemory_samples)),
     live("maxmemory-eviction-tenacity", int(0, 100), "10", number!(maxmemory_eviction_tenacity)),
     idle(
@@ -591,20 +620,20 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("latency-tracking", BOOL, "yes", "there is no latency monitor"),
     idle(
         "latency-tracking-info-percentiles",
-        Kind::SpecialWords(special::percentiles),
+        ValueKind::SpecialWords(special::percentiles),
         "50 99 99.9",
         "there is no latency monitor",
     ),
     live(
         "notify-keyspace-events",
-        Kind::Special(special::notify_keyspace_events),
+        ValueKind::Special(special::notify_keyspace_events),
         "",
         NOTIFY_KEYSPACE_EVENTS,
     ),
     // Persistence.
-    live("dir", Kind::Special(special::dir), "", DIR).protected(),
-    idle("dbfilename", Kind::Special(special::dbfilename), "dump.rdb", NO_SAVING).protected(),
-    refused("save", Kind::SpecialWords(special::save), &[""], NO_SAVE),
+    live("dir", ValueKind::Special(special::dir), "", DIR).protected(),
+    idle("dbfilename", ValueKind::Special(special::dbfilename), "dump.rdb", NO_SAVING).protected(),
+    refused("save", ValueKind::SpecialWords(special::save), &[""], NO_SAVE),
     idle("stop-writes-on-bgsave-error", BOOL, "yes", NO_SAVING),
     idle("rdbcompression", BOOL, "yes", NO_SAVING),
     idle("rdbchecksum", BOOL, "yes", NO_SAVING).immutable(),
@@ -613,11 +642,12 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("rdb-key-save-delay", int(i32::MIN as i64, i32::MAX as i64), "0", NO_SAVING).hidden(),
     idle("key-load-delay", int(i32::MIN as i64, i32::MAX as i64), "0", NO_SAVING).hidden(),
     idle("loading-process-events-interval-bytes", int(1024, i32::MAX as i64), "2097152", NO_SAVING).hidden(),
-    idle("sanitize-dump-payload", Kind::OneOf(&["no", "yes", "clients"]), "no", NO_PAYLOADS),
+    idle("sanitize-dump-payload", ValueKind::OneOf(&["no", "yes", "clients"]), "no", NO_PAYLOADS),
     refused("appendonly", BOOL, &["no"], NO_APPENDONLY),
-    idle("appendfilename", Kind::Special(special::appendfilename), "appendonly.aof", NO_SAVING).immutable(),
-    idle("appenddirname", Kind::Special(special::appenddirname), "appendonlydir", NO_SAVING).immutable(),
-    refused("appendfsync", Kind::OneOf(&["everysec", "always", "no"]), &["everysec", "no"], NO_FSYNC),
+    idle("appendfilename", ValueKind::Special(special::appendfilename), "appendonly.aof", NO_SAVING)
+        .immutable(),
+    idle("appenddirname", ValueKind::Special(special::appenddirname), "appendonlydir", NO_SAVING).immutable(),
+    refused("appendfsync", ValueKind::OneOf(&["everysec", "always", "no"]), &["everysec", "no"], NO_FSYNC),
     idle("no-appendfsync-on-rewrite", BOOL, "no", NO_SAVING),
     idle("auto-aof-rewrite-percentage", COUNT, "100", NO_SAVING),
     idle("auto-aof-rewrite-min-size", MEMORY, "67108864", NO_SAVING),
@@ -627,7 +657,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("aof-rewrite-incremental-fsync", BOOL, "yes", NO_SAVING),
     idle("aof-disable-auto-gc", BOOL, "no", NO_SAVING),
     // Replication.
-    refused("replicaof", Kind::SpecialWords(special::replicaof), &[""], NO_REPLICAOF)
+    refused("replicaof", ValueKind::SpecialWords(special::replicaof), &[""], NO_REPLICAOF)
         .alias("slaveof")
         .immutable(),
     idle("masteruser", TEXT, "", NO_REPLICAS),
@@ -650,12 +680,17 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("repl-diskless-sync", BOOL, "yes", NO_REPLICAS),
     idle("repl-diskless-sync-delay", COUNT, "5", NO_REPLICAS),
     idle("repl-diskless-sync-max-replicas", COUNT, "0", NO_REPLICAS),
-    idle("repl-diskless-load", Kind::OneOf(&["disabled", "on-empty-db", "swapdb"]), "disabled", NO_REPLICAS),
+    idle(
+        "repl-diskless-load",
+        ValueKind::OneOf(&["disabled", "on-empty-db", "swapdb"]),
+        "disabled",
+        NO_REPLICAS,
+    ),
     refused("min-replicas-to-write", COUNT, &["0"], NO_MIN_REPLICAS).alias("min-slaves-to-write"),
     idle("min-replicas-max-lag", COUNT, "10", NO_REPLICAS).alias("min-slaves-max-lag"),
     idle(
         "propagation-error-behavior",
-        Kind::OneOf(&["ignore", "panic", "panic-on-replicas"]),
+        ValueKind::OneOf(&["ignore", "panic", "panic-on-replicas"]),
         "ignore",
         NO_REPLICAS,
     ),
@@ -673,14 +708,14 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("cluster-replica-no-failover", BOOL, "no", NO_CLUSTER).alias("cluster-slave-no-failover"),
     idle("cluster-link-sendbuf-limit", memory(0, u64::MAX), "0", NO_CLUSTER),
     idle("cluster-announce-ip", TEXT, "", NO_CLUSTER),
-    idle("cluster-announce-hostname", Kind::Special(special::announced_hostname), "", NO_CLUSTER),
-    idle("cluster-announce-human-nodename", Kind::Special(special::announced_nodename), "", NO_CLUSTER),
+    idle("cluster-announce-hostname", ValueKind::Special(special::announced_hostname), "", NO_CLUSTER),
+    idle("cluster-announce-human-nodename", ValueKind::Special(special::announced_nodename), "", NO_CLUSTER),
     idle("cluster-announce-port", PORT, "0", NO_CLUSTER),
     idle("cluster-announce-tls-port", PORT, "0", NO_CLUSTER),
     idle("cluster-announce-bus-port", PORT, "0", NO_CLUSTER),
     idle(
         "cluster-preferred-endpoint-type",
-        Kind::OneOf(&["ip", "hostname", "unknown-endpoint"]),
+        ValueKind::OneOf(&["ip", "hostname", "unknown-endpoint"]),
         "ip",
         NO_CLUSTER,
     ),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use shards::num;
 
 use super::kind::{Reason, not_one_of, parse_memory};
+use super::words::error_text;
 
 /// The most addresses that `bind` takes (Redis: CONFIG_BINDADDR_MAX).
 const BIND_ADDRESSES_MAX: usize = 16;
@@ -199,7 +200,7 @@ pub(super) fn replicaof(_: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
 /// `dir`: an existing directory, kept as an absolute path. A relative one starts from the present one.
 pub(super) fn dir(present: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
     let path = path_from(present).join(path_from(words[0]));
-    let absolute = path.canonicalize().map_err(|error| Reason::from(super::file::error_text(&error)))?;
+    let absolute = path.canonicalize().map_err(|error| Reason::from(error_text(&error)))?;
     if !absolute.is_dir() {
         return Err("Not a directory".into());
     }

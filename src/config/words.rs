@@ -2,6 +2,8 @@
 //!
 //! The rules are those of inline requests (Redis: sdssplitargs, sdscatrepr). This file must not know directives.
 
+use std::io;
+
 /// A quote that is not closed, or is closed in the middle of a word.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct UnbalancedQuotes;
@@ -109,6 +111,15 @@ pub(super) fn quote(word: &[u8]) -> Vec<u8> {
     }
     quoted.push(b'"');
     quoted
+}
+
+/// The system's words for an error, without the number that Rust adds.
+pub(super) fn error_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(end) => text[..end].to_string(),
+        None => text,
+    }
 }
 
 #[cfg(test)]

@@ -11,12 +11,26 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use crate::config::LogLevel;
 use crate::host::clock;
 use crate::host::sys;
 
 /// How often a line that a client can cause is written at most, in milliseconds (Redis: securityWarningCommand).
 const LIMITED_LINE_PERIOD_MS: u64 = 60_000;
+
+/// Redis's log levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// Much.
+    Verbose,
+    /// What an operator wants to know.
+    Notice,
+    /// What is wrong.
+    Warning,
+    /// Nothing at all.
+    Nothing,
+}
 
 /// What the process is, as the letter after its id says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

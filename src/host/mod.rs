@@ -1,4 +1,4 @@
-//! What the machine and the system give a process: memory, time, limits, signals, the log. It knows no client.
+//! What the machine and the system give a process: memory, time, limits, signals, the log; and its version. It knows no client.
 
 pub mod allocator;
 pub mod cgroup;
@@ -7,3 +7,4 @@ pub mod log;
 pub mod open_files;
 pub mod signals;
 pub mod sys;
+pub mod version;

@@ -20,7 +20,7 @@ use std::time::Duration;
 use libc::c_int;
 use signal_hook::low_level;
 
-use crate::node::SHOAL_VERSION;
+use crate::host::version::SHOAL_VERSION;
 
 /// Signals that are ignored (Redis: setupSignalHandlers, removeSigSegvHandlers).
 const IGNORED: [c_int; 3] = [libc::SIGHUP, libc::SIGPIPE, libc::SIGALRM];

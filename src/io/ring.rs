@@ -1,7 +1,7 @@
 //! The worker's own io_uring, through which all clients and all wake-ups from other workers come.
 //!
 //! Multishot accept and receive, a ring of provided buffers, sends of a whole turn submitted together: one
-//! `io_uring_enter` a turn for everything (MEASUREMENTS: half of what readiness-based sockets cost). This file knows
+//! `io_uring_enter` a turn for everything (about half of what sockets with readiness and a system call each cost). This file knows
 //! sockets and buffers, but no connection, no protocol and no other worker.
 #![expect(unsafe_code, reason = "the kernel reads and writes memory that the ring's entries name")]
 

@@ -21,6 +21,9 @@
 //! Order: the hops of one worker to another arrive in the order in which they were sent. This file must not know
 //! what commands do.
 
+mod batch;
+mod hop;
+
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -28,26 +31,15 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 use shards::args::{ArgValue, Args, Blob, Span};
-use shards::db::DbIndex;
 use shards::reply::Reply;
-use shards::router::slot_move::MoveMessage;
-use shards::shard::Call;
-use shards::slot::{ShardId, SlotId};
-use shards::txn::{Ticket, TxnMessage};
-use shards::watch::ClientId;
+use shards::slot::ShardId;
+use shards::txn::Ticket;
 
-use crate::pubsub::OwnedMessage;
-use crate::registry::CommandId;
-use crate::session::inquiry::{Answer, Question};
-use crate::worker::tracking::TrackingHop;
+pub use batch::{Batch, Delivery};
+pub use hop::{Hop, RemoteCommand, TakenReplies};
 
 /// Batches that may wait between two workers.
 const QUEUE_BATCHES: usize = 64;
-/// Hops that may wait at a sender before it stops reading from clients. With the batches in the queue this bounds
-/// what two workers can owe each other.
-const WAITING_HOPS_MAX: usize = 8192;
-/// Bytes of commands and messages that may wait at a sender before it stops reading from clients.
-const WAITING_BYTES_MAX: usize = 16 << 20;
 /// Empty batches that a worker keeps for use.
 const SPARE_BATCHES_MAX: usize = 16;
 /// Memory of the empty batches that a worker keeps for use, in bytes: enough for the batches of a dozen usual turns.
@@ -66,165 +58,6 @@ const QUEUE_BYTES_MAX: usize = 4 << 20;
 const WORKERS_MAX: usize = 1024;
 /// Words with a bit for each of them.
 const WORKER_WORDS: usize = WORKERS_MAX / u64::BITS as usize;
-
-/// A hop: what one worker asks of another, or answers.
-pub enum Hop {
-    /// Run a command on your shard and send its reply for this ticket.
-    Command(RemoteCommand),
-    /// The reply for a ticket: so many bytes and blobs of the batch's replies.
-    Reply {
-        /// Whose reply it is.
-        ticket: Ticket,
-        /// End of its bytes in the batch's replies.
-        end: usize,
-        /// End of its blobs in the batch's replies.
-        blobs_end: usize,
-    },
-    /// A transaction's message.
-    Txn(Box<TxnMessage>),
-    /// About a slot that changes hands.
-    Move(MoveMessage),
-    /// A question to the worker; the answer is for this ticket.
-    Ask(Ticket, Box<Question>),
-    /// An answer.
-    Answer(Ticket, Box<Answer>),
-    /// Put this published message in order, and send the number of its receivers for this ticket.
-    Publish(Ticket, Arc<OwnedMessage>),
-    /// A published message for your subscribers. Under a number its sequencer wants to know how many they are.
-    Deliver(Option<u64>, Arc<OwnedMessage>),
-    /// The message that you have sent under this number has so many receivers here.
-    Delivered(u64, usize),
-    /// The message of this ticket has so many receivers in all.
-    Published(Ticket, usize),
-    /// About clients that keep copies.
-    Tracking(Box<TrackingHop>),
-    /// Large replies of your shard for this connection of mine are on their way to its client.
-    Taken(TakenReplies),
-    /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
-    MakeRoom,
-}
-
-/// What a worker says of the large replies that another shard has made for one of its connections
-/// ([`shards::txn::credit`]).
-#[derive(Clone, Copy, Debug)]
-pub struct TakenReplies {
-    /// The connection.
-    pub connection: u32,
-    /// Bytes of these replies.
-    pub bytes: usize,
-    /// The client has gone: what waits for it need not run.
-    pub is_gone: bool,
-}
-
-/// A command in a batch. Its arguments lie in the batch's arrays, from the end of the command before it.
-#[derive(Clone, Copy)]
-pub struct RemoteCommand {
-    /// Where the reply goes.
-    pub ticket: Ticket,
-    /// Which command.
-    pub command: CommandId,
-    /// The client's database.
-    pub db: DbIndex,
-    /// The slot of its only key, when it has one.
-    pub slot: Option<SlotId>,
-    /// The client speaks RESP3.
-    pub resp3: bool,
-    /// The client that sent it.
-    pub client: ClientId,
-    /// False under CLIENT NO-TOUCH.
-    pub touch: bool,
-    /// The client keeps copies of what the command reads.
-    pub is_cached: bool,
-    spans_end: u32,
-    bytes_end: u32,
-    blobs_end: u32,
-}
-
-/// What a worker has for another in one turn.
-#[derive(Default)]
-pub struct Batch {
-    hops: Vec<Hop>,
-    spans: Vec<Span>,
-    bytes: Vec<u8>,
-    blobs: Vec<Blob>,
-    replies: Reply,
-    /// Bytes that hops and big arguments hold beside the batch.
-    held_bytes: usize,
-}
-
-/// What [`Batch::take`] hands out, one after the other.
-pub enum Delivery<'a> {
-    /// Run this command.
-    Command(RemoteCommand, Args<'a>),
-    /// Deliver this reply.
-    Reply(Ticket, &'a [u8], &'a [(usize, Blob)]),
-    /// Anything else.
-    Other(Hop),
-}
-
-impl Batch {
-    fn is_empty(&self) -> bool {
-        self.hops.is_empty()
-    }
-
-    /// So much waits that clients should not be read from.
-    fn is_too_much(&self) -> bool {
-        self.hops.len() > WAITING_HOPS_MAX || self.bytes.len() + self.held_bytes > WAITING_BYTES_MAX
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.hops.capacity() * size_of::<Hop>()
-            + self.spans.capacity() * size_of::<Span>()
-            + self.bytes.capacity()
-            + self.blobs.capacity() * size_of::<Blob>()
-            + self.replies.memory_bytes()
-    }
-
-    /// Bytes that it carries: of commands, messages and replies, those of big values included.
-    fn carried_bytes(&self) -> usize {
-        self.bytes.len() + self.held_bytes + self.replies.total_len()
-    }
-
-    /// Hands out the content in order and leaves the batch empty.
-    pub fn take(&mut self, mut deliver: impl FnMut(Delivery<'_>)) {
-        let (mut span, mut byte, mut blob) = (0, 0, 0);
-        let (mut reply_byte, mut reply_blob) = (0, 0);
-        for hop in self.hops.drain(..) {
-            match hop {
-                Hop::Command(remote) => {
-                    let spans = &self.spans[span..remote.spans_end as usize];
-                    let bytes = &self.bytes[byte..remote.bytes_end as usize];
-                    let blobs = &self.blobs[blob..remote.blobs_end as usize];
-                    span = remote.spans_end as usize;
-                    byte = remote.bytes_end as usize;
-                    blob = remote.blobs_end as usize;
-                    deliver(Delivery::Command(remote, Args::new(bytes, spans, blobs)));
-                }
-                Hop::Reply { ticket, end, blobs_end } => {
-                    let bytes = &self.replies.bytes()[reply_byte..end];
-                    let blobs = &self.replies.blobs()[reply_blob..blobs_end];
-                    let relative: Vec<(usize, Blob)>;
-                    let blobs = if blobs.is_empty() {
-                        blobs
-                    } else {
-                        let moved = |(at, blob): &(usize, Blob)| (at - reply_byte, Blob::clone(blob));
-                        relative = blobs.iter().map(moved).collect();
-                        &relative
-                    };
-                    deliver(Delivery::Reply(ticket, bytes, blobs));
-                    reply_byte = end;
-                    reply_blob = blobs_end;
-                }
-                other => deliver(Delivery::Other(other)),
-            }
-        }
-        self.spans.clear();
-        self.bytes.clear();
-        self.blobs.clear();
-        self.replies.clear();
-        self.held_bytes = 0;
-    }
-}
 
 /// Where one worker is told that something has come. The only shared state of the mesh besides the queues; each has
 /// cache lines of its own, and with up to 448 workers a sender touches one of them.
@@ -455,7 +288,8 @@ impl Mesh {
         peer.queued_bytes += carried_bytes;
         // Not full, as asked above: this worker is the only producer.
         let pushed = peer.to.push(full);
-        debug_assert!(pushed.is_ok());
+        // Never so, and to go on without the batch's replies and locks would leave clients and keys waiting for good.
+        assert!(pushed.is_ok(), "a queue with room refuses a batch");
         self.congested -= usize::from(std::mem::take(&mut peer.is_congested));
         let bell = &self.bells[to.index()];
         let (word, bit) = bit_of(self.me);
@@ -553,42 +387,13 @@ impl Mesh {
     }
 }
 
-impl Batch {
-    fn bytes_end(&self) -> usize {
-        self.bytes.len()
-    }
-
-    fn blobs_end(&self) -> usize {
-        self.blobs.len()
-    }
-}
-
-impl RemoteCommand {
-    /// A hop that runs `call`, whose arguments go with it ([`Mesh::command`]).
-    pub fn new(ticket: Ticket, command: CommandId, call: &Call<'_>, resp3: bool) -> RemoteCommand {
-        let &Call { db, slot, client, touch, cached_at, .. } = call;
-        RemoteCommand {
-            ticket,
-            command,
-            db,
-            slot,
-            resp3,
-            client,
-            touch,
-            is_cached: cached_at.is_some(),
-            spans_end: 0,
-            bytes_end: 0,
-            blobs_end: 0,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::Duration;
 
+    use super::batch::{WAITING_BYTES_MAX, WAITING_HOPS_MAX};
     use super::*;
 
     const TICKET: Ticket = Ticket { worker: ShardId(0), connection: 0, seq: 0 };

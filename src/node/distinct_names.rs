@@ -12,6 +12,8 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use shards::spare::shrink_emptied;
+
 /// Parts with a lock of their own: so many that two workers of a large machine seldom meet in one, and that the growth of one
 /// part's table holds up few names.
 const STRIPES: usize = 64;
@@ -55,7 +57,7 @@ impl DistinctNames {
         *workers -= 1;
         if *workers == 0 {
             stripe.remove(name);
-            give_back(&mut stripe);
+            shrink_emptied(&mut stripe);
             self.len.fetch_sub(1, Ordering::SeqCst);
         }
     }
@@ -74,17 +76,6 @@ impl DistinctNames {
         let stripe = &self.stripes[self.hasher.hash_one(name) as usize % STRIPES];
         // Each operation is whole or has not begun, whatever happens to the thread that holds the lock.
         stripe.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The entries that an emptied table keeps room for.
-const SPARE_ENTRIES: usize = 16;
-
-/// Gives the memory of a table back that is less than a quarter full, so that many names leave nothing behind when they
-/// have gone. Called after each removal it moves every entry a few times at most.
-pub(crate) fn give_back<V>(names: &mut HashMap<Arc<[u8]>, V>) {
-    if names.capacity() > 2 * SPARE_ENTRIES && names.len() < names.capacity() / 4 {
-        names.shrink_to(names.len() * 2);
     }
 }
 
@@ -108,19 +99,6 @@ mod tests {
         assert_eq!((names.len(), names.is_empty()), (1, false));
         names.remove(&other);
         assert!(names.is_empty() && names.stripes.iter().all(|stripe| stripe.lock().unwrap().is_empty()));
-    }
-
-    #[test]
-    fn names_that_have_gone_leave_no_memory_behind() {
-        let mut names: HashMap<Arc<[u8]>, ()> = HashMap::new();
-        let name = |number: usize| -> Arc<[u8]> { Arc::from(number.to_string().as_bytes()) };
-        (0..10_000).for_each(|number| _ = names.insert(name(number), ()));
-        for number in 0..10_000 {
-            names.remove(&name(number));
-            give_back(&mut names);
-            assert!(names.capacity() <= (names.len() * 8).max(8 * SPARE_ENTRIES), "{}", names.len());
-        }
-        assert!(names.capacity() <= 2 * SPARE_ENTRIES);
     }
 
     #[test]

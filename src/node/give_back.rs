@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use crate::host::allocator;
 use crate::host::sys;
-use crate::worker::Worker;
 
 /// A worker asks when it has freed its share of so many bytes since it asked last, or had no more than it has now: less
 /// is soon used again.
@@ -51,7 +50,8 @@ impl GiveBack {
         Ok(())
     }
 
-    fn ask(&self) {
+    /// Has the thread run.
+    pub(crate) fn ask(&self) {
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
@@ -70,7 +70,7 @@ pub(crate) struct Freed {
 impl Freed {
     /// Looks at what the thread, one of so many workers', has allocated, in bytes, once in each cron. True when it is time to
     /// ask.
-    fn look(&mut self, bytes: isize, workers: usize, used_bytes: impl FnOnce() -> u64) -> bool {
+    pub(crate) fn look(&mut self, bytes: isize, workers: usize, used_bytes: impl FnOnce() -> u64) -> bool {
         self.most_bytes = self.most_bytes.max(bytes);
         let freed_bytes = self.most_bytes - bytes;
         let is_much = freed_bytes >= (FREED_BYTES_MIN / workers as isize).max(FREED_SHARE_MIN)
@@ -81,18 +81,6 @@ impl Freed {
             self.most_bytes = bytes;
         }
         is_much || is_again
-    }
-}
-
-impl Worker {
-    /// Has memory given back to the system if this worker has freed much. Called by the cron.
-    pub(crate) fn give_back(&mut self) {
-        let memory = &self.node.memory;
-        if self.freed.look(crate::worker::memory::thread_bytes(), self.mesh.workers(), || memory.used_bytes())
-        {
-            allocator::collect_own_pages();
-            self.node.give_back.ask();
-        }
     }
 }
 

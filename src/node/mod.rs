@@ -1,22 +1,19 @@
 //! What all workers of the process share: facts that do not change, and a few counters off the data path.
 
+pub mod counts;
 pub(crate) mod distinct_names;
 pub mod give_back;
-pub mod watchdog;
+pub mod memory;
+pub mod pulses;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
-use crate::node::give_back::GiveBack;
-use crate::node::watchdog::Pulses;
-use crate::pubsub::SubscriptionCounts;
-use crate::registry::Registry;
-use crate::worker::memory::NodeMemory;
-use crate::worker::tracking::TrackingCounts;
+use shards::command::registry::Registry;
 
-/// The version of this program.
-pub const SHOAL_VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The version of Redis that clients are told.
-pub const REDIS_VERSION: &str = "7.2.4";
+use crate::node::counts::{SubscriptionCounts, TrackingCounts};
+use crate::node::give_back::GiveBack;
+use crate::node::memory::NodeMemory;
+use crate::node::pulses::Pulses;
 
 /// One per process.
 pub struct Node {
@@ -30,6 +27,8 @@ pub struct Node {
     pub config_file: Option<std::path::PathBuf>,
     /// The TCP port that is listened on; 0 for none.
     pub port: u16,
+    /// Who supervises the process, as INFO says it.
+    pub supervisor: &'static str,
     /// How many workers there are.
     pub workers: usize,
     /// Connected clients, all workers together: maxclients is about their sum.
@@ -60,6 +59,7 @@ impl Node {
             started_ms: 0,
             config_file: None,
             port: 0,
+            supervisor: "no",
             workers: 1,
             clients: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),

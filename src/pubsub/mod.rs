@@ -1,27 +1,25 @@
 //! Who of one worker's connections subscribes to what, and the messages for them.
 //!
 //! A subscription lives only at the worker of its connection. How a message finds all workers that have subscribers
-//! is in [`crate::worker::publish`]. This file must not know workers, sockets or hops.
+//! is the business of `worker/publish.rs`. This file must not know workers, sockets or hops.
+
+pub mod keyspace;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shards::args::{ArgValue, Args, OwnedArgs};
 use shards::glob;
 use shards::reply::Reply;
-use shards::slot::ShardId;
-use shards::spare::Trim;
+use shards::spare::{Trim, shrink_emptied};
 use shards::txn::Ticket;
 
-use crate::node::distinct_names::{DistinctNames, give_back};
-
-/// The name of a channel, or a pattern. Shared between the registry, the connections and answers to questions.
+/// The name of a channel, or a pattern. Shared between the table of subscribers, the connections and answers to questions.
 pub type Name = Arc<[u8]>;
 
 /// What can be subscribed to. Channels and shard channels of one name have nothing to do with each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum SubscriptionKind {
     /// SUBSCRIBE.
     Channel,
     /// PSUBSCRIBE: all channels that match.
@@ -33,19 +31,20 @@ pub enum Kind {
 /// How many kinds there are.
 const KINDS: usize = 3;
 
-impl Kind {
+impl SubscriptionKind {
     /// All of them.
-    pub const ALL: [Kind; KINDS] = [Kind::Channel, Kind::Pattern, Kind::ShardChannel];
+    pub const ALL: [SubscriptionKind; KINDS] =
+        [SubscriptionKind::Channel, SubscriptionKind::Pattern, SubscriptionKind::ShardChannel];
 
     /// The first word of an acknowledgement.
     fn word(self, is_subscribed: bool) -> &'static [u8] {
         match (self, is_subscribed) {
-            (Kind::Channel, true) => b"subscribe",
-            (Kind::Channel, false) => b"unsubscribe",
-            (Kind::Pattern, true) => b"psubscribe",
-            (Kind::Pattern, false) => b"punsubscribe",
-            (Kind::ShardChannel, true) => b"ssubscribe",
-            (Kind::ShardChannel, false) => b"sunsubscribe",
+            (SubscriptionKind::Channel, true) => b"subscribe",
+            (SubscriptionKind::Channel, false) => b"unsubscribe",
+            (SubscriptionKind::Pattern, true) => b"psubscribe",
+            (SubscriptionKind::Pattern, false) => b"punsubscribe",
+            (SubscriptionKind::ShardChannel, true) => b"ssubscribe",
+            (SubscriptionKind::ShardChannel, false) => b"sunsubscribe",
         }
     }
 }
@@ -58,7 +57,7 @@ pub struct Subscriptions {
 
 impl Subscriptions {
     /// How many of a kind.
-    pub fn count(&self, kind: Kind) -> usize {
+    pub fn count(&self, kind: SubscriptionKind) -> usize {
         self.names[kind as usize].len()
     }
 
@@ -68,20 +67,28 @@ impl Subscriptions {
     }
 
     /// All of a kind.
-    pub fn names(&self, kind: Kind) -> Vec<Name> {
+    pub fn names(&self, kind: SubscriptionKind) -> Vec<Name> {
         self.names[kind as usize].iter().cloned().collect()
     }
 
     /// The count in an acknowledgement: channels and patterns are counted together, shard channels alone.
-    fn acknowledged(&self, kind: Kind) -> usize {
+    fn acknowledged(&self, kind: SubscriptionKind) -> usize {
         match kind {
-            Kind::Channel | Kind::Pattern => self.count(Kind::Channel) + self.count(Kind::Pattern),
-            Kind::ShardChannel => self.count(Kind::ShardChannel),
+            SubscriptionKind::Channel | SubscriptionKind::Pattern => {
+                self.count(SubscriptionKind::Channel) + self.count(SubscriptionKind::Pattern)
+            }
+            SubscriptionKind::ShardChannel => self.count(SubscriptionKind::ShardChannel),
         }
     }
 
     /// Writes what SUBSCRIBE and its kin reply for each name; none when there was nothing to unsubscribe from.
-    pub fn acknowledge(&self, kind: Kind, is_subscribed: bool, name: Option<&[u8]>, reply: &mut Reply) {
+    pub fn acknowledge(
+        &self,
+        kind: SubscriptionKind,
+        is_subscribed: bool,
+        name: Option<&[u8]>,
+        reply: &mut Reply,
+    ) {
         reply.push(3);
         reply.bulk(kind.word(is_subscribed));
         match name {
@@ -94,7 +101,7 @@ impl Subscriptions {
 
 /// The subscriptions of all connections of one worker, by name. One per worker.
 #[derive(Default)]
-pub struct Registry {
+pub struct Subscribers {
     /// The numbers of the connections, in order.
     subscribers: [HashMap<Name, Vec<u32>>; KINDS],
     /// Pairs of a name and a connection.
@@ -103,22 +110,22 @@ pub struct Registry {
     clients: usize,
 }
 
-impl Trim for Registry {
+impl Trim for Subscribers {
     fn trim(&mut self) {
         self.subscribers.iter_mut().for_each(HashMap::trim);
     }
 }
 
-impl Registry {
-    /// Subscribes a connection, and tells `counts` of a name that no other connection of this worker subscribes to. True when
+impl Subscribers {
+    /// Subscribes a connection, and tells `begin` of a name that no other connection of this worker subscribes to. True when
     /// it was not subscribed.
     pub fn subscribe(
         &mut self,
-        kind: Kind,
+        kind: SubscriptionKind,
         name: &[u8],
         index: u32,
         subscriptions: &mut Subscriptions,
-        counts: &SubscriptionCounts,
+        begin: impl FnOnce(&Name),
     ) -> bool {
         if subscriptions.names[kind as usize].contains(name) {
             return false;
@@ -131,7 +138,7 @@ impl Registry {
         own.insert(Name::clone(&name));
         let subscribers = of_kind.entry(Name::clone(&name)).or_default();
         if subscribers.is_empty() {
-            counts.distinct(kind).add(&name);
+            begin(&name);
         }
         if let Err(at) = subscribers.binary_search(&index) {
             subscribers.insert(at, index);
@@ -140,15 +147,15 @@ impl Registry {
         true
     }
 
-    /// Ends a subscription of a connection, and tells `counts` when it was the last one to that name. True when there was
+    /// Ends a subscription of a connection, and tells `end` when it was the last one to that name. True when there was
     /// one.
     pub fn unsubscribe(
         &mut self,
-        kind: Kind,
+        kind: SubscriptionKind,
         name: &[u8],
         index: u32,
         subscriptions: &mut Subscriptions,
-        counts: &SubscriptionCounts,
+        end: impl FnOnce(&[u8]),
     ) -> bool {
         if !subscriptions.names[kind as usize].remove(name) {
             return false;
@@ -160,8 +167,8 @@ impl Registry {
             }
             if subscribers.is_empty() {
                 of_kind.remove(name);
-                give_back(of_kind);
-                counts.distinct(kind).remove(name);
+                shrink_emptied(of_kind);
+                end(name);
             }
         }
         self.total -= 1;
@@ -180,19 +187,19 @@ impl Registry {
     }
 
     /// The names of a kind that have subscribers, and match if there is something to match.
-    pub fn names(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Name> {
+    pub fn names(&self, kind: SubscriptionKind, pattern: Option<&[u8]>) -> Vec<Name> {
         let is_wanted = |name: &&Name| pattern.is_none_or(|pattern| glob::matches(pattern, name));
         self.subscribers[kind as usize].keys().filter(is_wanted).cloned().collect()
     }
 
     /// The connections that subscribe to exactly this.
-    pub fn subscribers(&self, kind: Kind, name: &[u8]) -> &[u32] {
+    pub fn subscribers(&self, kind: SubscriptionKind, name: &[u8]) -> &[u32] {
         self.subscribers[kind as usize].get(name).map_or(&[], Vec::as_slice)
     }
 
     /// The patterns that a channel matches, with the connections that subscribe to them.
     pub fn matching<'a>(&'a self, channel: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u32])> {
-        let patterns = self.subscribers[Kind::Pattern as usize].iter();
+        let patterns = self.subscribers[SubscriptionKind::Pattern as usize].iter();
         patterns
             .filter(move |(pattern, _)| glob::matches(pattern, channel))
             .map(|(pattern, subscribers)| (&**pattern, subscribers.as_slice()))
@@ -203,7 +210,7 @@ impl Registry {
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
     /// A channel or a shard channel.
-    pub kind: Kind,
+    pub kind: SubscriptionKind,
     /// Its name.
     pub channel: &'a [u8],
     /// A big payload is shared, not copied.
@@ -219,7 +226,7 @@ impl Message<'_> {
                 reply.bulk(b"pmessage");
                 reply.bulk(pattern);
             }
-            (None, Kind::ShardChannel) => {
+            (None, SubscriptionKind::ShardChannel) => {
                 reply.push(3);
                 reply.bulk(b"smessage");
             }
@@ -248,7 +255,7 @@ impl Message<'_> {
 /// A message on its way to other workers.
 #[derive(Debug)]
 pub struct OwnedMessage {
-    kind: Kind,
+    kind: SubscriptionKind,
     /// The channel and the payload.
     parts: OwnedArgs,
 }
@@ -310,94 +317,65 @@ impl Deliveries {
     }
 }
 
-/// What the process shares: how many subscriptions each worker has, so that messages go only where subscribers are, and how
-/// many names have subscribers, for those who ask.
-#[derive(Debug)]
-pub struct SubscriptionCounts {
-    of_worker: Vec<AtomicUsize>,
-    distinct: [DistinctNames; KINDS],
-}
-
-impl SubscriptionCounts {
-    /// None, for so many workers.
-    pub fn new(workers: usize) -> SubscriptionCounts {
-        let of_worker = (0..workers).map(|_| AtomicUsize::new(0)).collect();
-        SubscriptionCounts { of_worker, distinct: Default::default() }
-    }
-
-    /// The names of a kind that have subscribers, wherever those are.
-    pub fn distinct(&self, kind: Kind) -> &DistinctNames {
-        &self.distinct[kind as usize]
-    }
-
-    /// Told by the worker itself, before it acknowledges a subscription. Whoever publishes after an acknowledgement
-    /// was seen sees it here: hence sequential consistency.
-    pub fn set(&self, worker: ShardId, count: usize) {
-        self.of_worker[worker.index()].store(count, Ordering::SeqCst);
-    }
-
-    /// True when a worker has any.
-    pub fn has_any(&self, worker: ShardId) -> bool {
-        self.of_worker[worker.index()].load(Ordering::SeqCst) > 0
-    }
-
-    /// The workers that have any.
-    pub fn workers(&self) -> impl Iterator<Item = ShardId> {
-        (0..self.of_worker.len()).map(|worker| ShardId(worker as u16)).filter(|&worker| self.has_any(worker))
-    }
-
-    /// No worker has any.
-    pub fn is_empty(&self) -> bool {
-        self.workers().next().is_none()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
+    use shards::slot::ShardId;
+
+    use super::SubscriptionKind::{Channel, Pattern, ShardChannel};
     use super::*;
 
     const TICKET: Ticket = Ticket { worker: ShardId(1), connection: 2, seq: 3 };
 
+    fn count(names: &Cell<[i32; KINDS]>, kind: SubscriptionKind, more: i32) {
+        let mut counts = names.get();
+        counts[kind as usize] += more;
+        names.set(counts);
+    }
+
     #[test]
     fn a_name_lives_as_long_as_somebody_subscribes_to_it() {
-        let (mut registry, mut first, mut second) =
-            (Registry::default(), Subscriptions::default(), Subscriptions::default());
-        let counts = &SubscriptionCounts::new(1);
-        let distinct = || Kind::ALL.map(|kind| counts.distinct(kind).len());
-        assert!(registry.subscribe(Kind::Channel, b"a", 9, &mut first, counts));
-        assert!(!registry.subscribe(Kind::Channel, b"a", 9, &mut first, counts));
-        assert!(registry.subscribe(Kind::Channel, b"a", 3, &mut second, counts));
-        assert!(registry.subscribe(Kind::ShardChannel, b"a", 3, &mut second, counts));
-        assert_eq!(registry.subscribers(Kind::Channel, b"a"), [3, 9]);
-        assert_eq!((registry.total(), registry.names(Kind::Pattern, None).len()), (3, 0));
-        assert_eq!((distinct(), registry.clients()), ([1, 0, 1], 2));
-        assert!(registry.unsubscribe(Kind::Channel, b"a", 9, &mut first, counts));
-        assert!(!registry.unsubscribe(Kind::Channel, b"a", 9, &mut first, counts));
-        assert!(registry.unsubscribe(Kind::Channel, b"a", 3, &mut second, counts));
-        assert_eq!(registry.names(Kind::Channel, None).len(), 0);
-        assert_eq!((registry.total(), first.is_empty(), second.is_empty()), (1, true, false));
-        assert_eq!((distinct(), registry.clients()), ([0, 0, 1], 1));
+        let (mut subscribers, mut first, mut second) =
+            (Subscribers::default(), Subscriptions::default(), Subscriptions::default());
+        let distinct = Cell::new([0; KINDS]);
+        assert!(subscribers.subscribe(Channel, b"a", 9, &mut first, |_| count(&distinct, Channel, 1)));
+        assert!(!subscribers.subscribe(Channel, b"a", 9, &mut first, |_| count(&distinct, Channel, 1)));
+        assert!(subscribers.subscribe(Channel, b"a", 3, &mut second, |_| count(&distinct, Channel, 1)));
+        assert!(subscribers.subscribe(ShardChannel, b"a", 3, &mut second, |_| count(
+            &distinct,
+            ShardChannel,
+            1
+        )));
+        assert_eq!(subscribers.subscribers(Channel, b"a"), [3, 9]);
+        assert_eq!((subscribers.total(), subscribers.names(Pattern, None).len()), (3, 0));
+        assert_eq!((distinct.get(), subscribers.clients()), ([1, 0, 1], 2));
+        assert!(subscribers.unsubscribe(Channel, b"a", 9, &mut first, |_| count(&distinct, Channel, -1)));
+        assert!(!subscribers.unsubscribe(Channel, b"a", 9, &mut first, |_| count(&distinct, Channel, -1)));
+        assert!(subscribers.unsubscribe(Channel, b"a", 3, &mut second, |_| count(&distinct, Channel, -1)));
+        assert_eq!(subscribers.names(Channel, None).len(), 0);
+        assert_eq!((subscribers.total(), first.is_empty(), second.is_empty()), (1, true, false));
+        assert_eq!((distinct.get(), subscribers.clients()), ([0, 0, 1], 1));
     }
 
     #[test]
     fn patterns_are_found_by_channels_and_names_by_patterns() {
-        let (mut registry, mut own) = (Registry::default(), Subscriptions::default());
-        let counts = &SubscriptionCounts::new(1);
+        let (mut subscribers, mut own) = (Subscribers::default(), Subscriptions::default());
         for pattern in [&b"n*"[..], b"*s", b"x?"] {
-            registry.subscribe(Kind::Pattern, pattern, 1, &mut own, counts);
+            subscribers.subscribe(Pattern, pattern, 1, &mut own, |_| ());
         }
-        let mut found: Vec<&[u8]> = registry.matching(b"news").map(|(pattern, _)| pattern).collect();
+        let mut found: Vec<&[u8]> = subscribers.matching(b"news").map(|(pattern, _)| pattern).collect();
         found.sort_unstable();
         assert_eq!(found, [&b"*s"[..], b"n*"]);
-        registry.subscribe(Kind::Channel, b"news", 1, &mut own, counts);
-        assert_eq!(registry.names(Kind::Channel, Some(b"n?ws")).len(), 1);
-        assert_eq!(registry.names(Kind::Channel, Some(b"n?w")).len(), 0);
-        assert_eq!(own.acknowledged(Kind::Channel), 4);
+        subscribers.subscribe(Channel, b"news", 1, &mut own, |_| ());
+        assert_eq!(subscribers.names(Channel, Some(b"n?ws")).len(), 1);
+        assert_eq!(subscribers.names(Channel, Some(b"n?w")).len(), 0);
+        assert_eq!(own.acknowledged(Channel), 4);
     }
 
     #[test]
     fn a_message_is_a_push_in_resp3_and_an_array_in_resp2() {
-        let message = Message { kind: Kind::Channel, channel: b"c", payload: ArgValue::Bytes(b"hi") };
+        let message = Message { kind: Channel, channel: b"c", payload: ArgValue::Bytes(b"hi") };
         let written = |resp3, message: Message<'_>, pattern: Option<&[u8]>| {
             let mut reply = Reply::new(resp3);
             message.to_owned().as_message().write(pattern, &mut reply);
@@ -406,7 +384,7 @@ mod tests {
         assert_eq!(written(false, message, None), "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n");
         let text = ">4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\nc\r\n$2\r\nhi\r\n";
         assert_eq!(written(true, message, Some(b"*")), text);
-        let sharded = Message { kind: Kind::ShardChannel, ..message };
+        let sharded = Message { kind: ShardChannel, ..message };
         assert_eq!(written(true, sharded, None), ">3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n");
     }
 

@@ -5,6 +5,7 @@
 
 pub mod process;
 pub mod threads;
+mod watchdog;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -16,12 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use shards::command::registry::Registry;
 use shards::router::slot_move::SlotMap;
 use shards::shard::ShardConfig;
 use shards::slot::ShardId;
 
 use self::process::PidFile;
 use self::threads::{Failure, Seed};
+use self::watchdog::Watchdog;
 use crate::config::Config;
 use crate::host::allocator;
 use crate::host::cgroup;
@@ -29,15 +32,15 @@ use crate::host::clock;
 use crate::host::open_files::{self, OpenFiles};
 use crate::host::signals::{self, Signals};
 use crate::host::sys;
+use crate::host::version::SHOAL_VERSION;
 use crate::io::listener::{self, Listener};
 use crate::mesh::Mesh;
+use crate::node::Node;
+use crate::node::counts::{SubscriptionCounts, TrackingCounts};
 use crate::node::give_back::GiveBack;
-use crate::node::watchdog::{Pulses, Watchdog};
-use crate::node::{Node, SHOAL_VERSION};
-use crate::pubsub::SubscriptionCounts;
-use crate::registry::Registry;
-use crate::worker::memory::NodeMemory;
-use crate::worker::tracking::TrackingCounts;
+use crate::node::memory::NodeMemory;
+use crate::node::pulses::Pulses;
+use crate::session::command::SessionCommands;
 
 /// An address that is in use is tried again for so long.
 const ADDRESS_IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -60,7 +63,11 @@ impl fmt::Display for StartError {
 ///
 /// # Errors
 /// Whatever keeps it from starting.
-pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry) -> Result<(), StartError> {
+pub fn run(
+    mut config: Config,
+    config_file: Option<PathBuf>,
+    commands: (Registry, SessionCommands),
+) -> Result<(), StartError> {
     let mut signals = Signals::install(&config.logfile)
         .map_err(|error| StartError(format!("Could not listen for signals: {error}")))?;
     log::info!("oO0OoO0OoO0Oo Shoal is starting oO0OoO0OoO0Oo");
@@ -81,7 +88,7 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
         sys::set_process_title(&process_title(&addresses, &config));
     }
     let config = Arc::new(config);
-    let seeds = seeds(Arc::clone(&config), config_file, registry, listeners, &cpus);
+    let seeds = seeds(Arc::clone(&config), config_file, commands, listeners, &cpus);
     let node = seeds[0].node;
     let started = threads::start(seeds, &signals);
     if let Err(error) = node.give_back.start() {
@@ -121,18 +128,20 @@ pub fn run(mut config: Config, config_file: Option<PathBuf>, registry: Registry)
 fn seeds(
     config: Arc<Config>,
     config_file: Option<PathBuf>,
-    registry: Registry,
+    (registry, session_commands): (Registry, SessionCommands),
     listeners: Vec<Vec<Listener>>,
     cpus: &[usize],
 ) -> Vec<Seed> {
     let workers = listeners.len();
     // Shared by all workers until the process ends, so it is never freed.
+    let session_commands: &'static SessionCommands = Box::leak(Box::new(session_commands));
     let node: &'static Node = Box::leak(Box::new(Node {
         registry,
         run_id: random_hex(),
         started_ms: clock::now_ms(),
         config_file,
         port: config.port,
+        supervisor: process::supervisor_name(),
         workers,
         clients: AtomicU32::new(0),
         next_client_id: AtomicU64::new(1),
@@ -147,6 +156,7 @@ fn seeds(
     let slots = SlotMap::dealt_to(workers);
     let seed = |(number, (mesh, listeners))| Seed {
         node,
+        session_commands,
         config: Arc::clone(&config),
         slots: slots.clone(),
         mesh,

@@ -22,6 +22,7 @@ use crate::io::listener::Listener;
 use crate::io::ring::{ClientRing, LOCKED_BYTES_OF_RING};
 use crate::mesh::Mesh;
 use crate::node::Node;
+use crate::session::command::SessionCommands;
 use crate::worker::{Worker, WorkerParts};
 
 /// The least limit of locked memory with which glommio makes an executor, in bytes.
@@ -51,6 +52,8 @@ pub fn locked_bytes(workers: usize) -> u64 {
 pub struct Seed {
     /// What the process shares.
     pub node: &'static Node,
+    /// What session commands do.
+    pub session_commands: &'static SessionCommands,
     /// The configuration at the start.
     pub config: Arc<Config>,
     /// The slot map at the start.
@@ -244,9 +247,18 @@ async fn run(seed: Arc<Mutex<Option<Seed>>>, ready: Sender<io::Result<()>>, open
     }
     match ring {
         Ok(ring) => {
-            let Seed { node, config, slots, mesh, shard, listeners, .. } = seed;
+            let Seed { node, session_commands, config, slots, mesh, shard, listeners, .. } = seed;
             let shard = Shard::new(&shard);
-            let worker = Worker::new(WorkerParts { node, config, slots, mesh, shard, listeners, ring });
+            let worker = Worker::new(WorkerParts {
+                node,
+                session_commands,
+                config,
+                slots,
+                mesh,
+                shard,
+                listeners,
+                ring,
+            });
             // Who waits for the word is there until the thread has ended.
             let _ = ready.send(Ok(()));
             if opened.recv().is_ok() {

@@ -1,16 +1,67 @@
-//! What a session command may touch while it runs, and what it can ask the worker to do afterwards.
+//! A session command: its row and its body, what it may touch while it runs, and what it can ask the worker to do
+//! afterwards.
 
 use std::sync::Arc;
 
+use shards::args::Args;
+use shards::command::CommandSpec;
+use shards::command::registry::{SessionNumber, SessionRow};
+use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::slot::{ShardId, SlotId};
 
 use crate::config::Config;
 use crate::node::Node;
-use crate::pubsub::Kind;
+use crate::pubsub::SubscriptionKind;
 use crate::session::connection::Connection;
 use crate::session::inquiry::{Finish, Question};
-use crate::worker::tracking::Change;
+use crate::tracking::mode::TrackingChange;
+
+/// The body of a session command.
+pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>;
+
+/// A command that works on the connection, the server or the table of commands: it runs on the connection's own worker.
+#[derive(Debug)]
+pub struct SessionCommand {
+    /// What the command is.
+    pub spec: CommandSpec,
+    /// What it does.
+    pub run: SessionHandler,
+    /// Its subcommands. A container has at least one; it runs itself only when called without any argument.
+    pub subcommands: &'static [SessionCommand],
+}
+
+/// All session commands and their subcommands, by the numbers under which the registry knows them. One per process,
+/// immutable.
+#[derive(Debug, Default)]
+pub struct SessionCommands {
+    by_number: Vec<&'static SessionCommand>,
+}
+
+impl SessionCommands {
+    /// Numbers the commands of all topics. With what the registry has to know of them, in their order.
+    pub fn numbered(topics: &[&'static [SessionCommand]]) -> (SessionCommands, Vec<SessionRow>) {
+        let mut commands = SessionCommands::default();
+        let rows = topics.iter().copied().flatten().map(|command| commands.add(command)).collect();
+        (commands, rows)
+    }
+
+    /// The command of this number.
+    ///
+    /// # Panics
+    /// When no such number was given out.
+    #[inline]
+    pub fn get(&self, number: SessionNumber) -> &'static SessionCommand {
+        self.by_number[usize::from(number.0)]
+    }
+
+    fn add(&mut self, command: &'static SessionCommand) -> SessionRow {
+        let number = u16::try_from(self.by_number.len()).expect("there are a few hundred commands");
+        self.by_number.push(command);
+        let subcommands = command.subcommands.iter().map(|subcommand| self.add(subcommand)).collect();
+        SessionRow { spec: &command.spec, number: SessionNumber(number), subcommands }
+    }
+}
 
 /// The world of one running session command.
 pub struct SessionCtx<'a> {
@@ -47,15 +98,15 @@ pub enum Flow {
     /// The queued transaction runs, which makes the reply.
     Exec,
     /// What the client is told of changes. The reply is written.
-    Track(Change),
+    Track(TrackingChange),
     /// The session is as new: nothing is watched, subscribed to or tracked any more. The reply is written.
     Reset,
     /// The arguments are subscribed to, which makes the reply.
-    Subscribe(Kind),
+    Subscribe(SubscriptionKind),
     /// The arguments, or all, are subscribed to no longer, which makes the reply.
-    Unsubscribe(Kind),
+    Unsubscribe(SubscriptionKind),
     /// The second argument is published to the channel or shard channel that is the first, which makes the reply.
-    Publish(Kind),
+    Publish(SubscriptionKind),
 }
 
 #[cfg(test)]
@@ -65,13 +116,13 @@ pub(crate) mod testing {
     use std::sync::Arc;
 
     use shards::args::Args;
+    use shards::command::registry::Registry;
     use shards::reply::Reply;
 
-    use super::SessionCtx;
+    use super::{SessionCommand, SessionCtx};
     use crate::config::Config;
     use crate::io::listener::Addresses;
     use crate::node::Node;
-    use crate::registry::{Registry, SessionCommand};
     use crate::session::Session;
     use crate::session::connection::Connection;
 

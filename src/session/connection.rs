@@ -7,7 +7,7 @@ use std::net::Shutdown;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 
-use shards::args::{Blob, OwnedArgs};
+use shards::args::Blob;
 use shards::slot::ShardId;
 use shards::spare::Trim;
 use socket2::{Domain, SockRef};
@@ -16,9 +16,8 @@ use crate::io::listener::Addresses;
 use crate::io::ring::ClientRing;
 use crate::protocol::{BlobLoan, QueryBuffer};
 use crate::session::Session;
+use crate::session::order::{Closing, Publishing, Waiting};
 use crate::session::reply_queue::ReplyQueue;
-use crate::worker::publish::Publishing;
-use crate::worker::transactions::Progress;
 
 /// Replies of one connection that may be awaited from other cores at a time.
 pub const AWAITED_REPLIES_MAX: usize = 1024;
@@ -40,16 +39,6 @@ const SEND_BYTES_MAX: usize = 1 << 20;
 /// Pieces of one scatter-gather send. Linux allows 1024 (UIO_MAXIOV).
 const SEND_PIECES_MAX: usize = 128;
 
-/// Why a connection is being closed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Closing {
-    /// When everything has been sent (QUIT, protocol errors, end of input). Until then the client can be listed and
-    /// killed; nothing more is written for it.
-    AfterReplies,
-    /// Now; nothing more is sent.
-    Now,
-}
-
 /// What the socket's reading side is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Receiving {
@@ -61,31 +50,6 @@ enum Receiving {
     Stopping,
     /// Into the memory of a big argument.
     Direct,
-}
-
-/// What the connection waits for before it executes anything more.
-#[derive(Debug, Default)]
-pub enum Waiting {
-    /// For nothing.
-    #[default]
-    No,
-    /// This command must run after all before it; their replies are awaited.
-    Barrier(OwnedArgs),
-    /// For the reply of a command that nothing may overtake.
-    Reply,
-    /// For a key: it is in a blocking command.
-    Blocked,
-    /// For a slot to arrive at its new shard: this command concerns it.
-    Slot(OwnedArgs),
-    /// For the next part of a transaction that has commands of the connection or the server among its commands.
-    Exec(Box<Progress>),
-}
-
-impl Waiting {
-    /// True while the connection waits for what may take for ever: pushes do not wait with it.
-    pub fn is_blocked(&self) -> bool {
-        matches!(self, Waiting::Blocked)
-    }
 }
 
 /// One per client.

@@ -12,18 +12,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shards::args::OwnedArgs;
+use shards::copies::ConnectionId;
 use shards::error::CommandError;
-use shards::error_counts::ErrorCounts;
 use shards::reply::Reply;
 use shards::router::blocking::Ending;
-use shards::shard::tracking::ConnectionId;
 use shards::slot::ShardId;
 use shards::watch::ClientId;
 
-use crate::commands::client::ClientFilter;
 use crate::config::Config;
-use crate::pubsub::{Kind, Name};
-use crate::worker::Stats;
+use crate::metrics::report::Report;
+use crate::pubsub::{Name, SubscriptionKind};
+use crate::session::filter::ClientFilter;
 
 /// The worker that puts changes of what all workers hold in order.
 pub const CHANGE_SEQUENCER: ShardId = ShardId(0);
@@ -60,9 +59,9 @@ pub enum Question {
     /// Use this configuration from now on. Only the sequencer of changes says so, and the next one likewise.
     SetConfig(Arc<Config>),
     /// The channels or patterns of a kind that you have subscribers of, and that match if there is something to match.
-    Names(Kind, Option<Vec<u8>>),
+    Names(SubscriptionKind, Option<Vec<u8>>),
     /// How many subscribers you have of each of these names.
-    Subscribers(Kind, Arc<Vec<Vec<u8>>>),
+    Subscribers(SubscriptionKind, Arc<Vec<Vec<u8>>>),
     /// Your counters.
     Report,
     /// Set your counters to zero (CONFIG RESETSTAT).
@@ -101,49 +100,6 @@ pub enum Answer {
     Done,
     /// The sequencer of changes has done it alone, or has refused it: nobody else will answer.
     Ended(Result<(), CommandError>),
-}
-
-/// One worker's share of INFO.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// Counters since the start or CONFIG RESETSTAT.
-    pub stats: Stats,
-    /// Connected clients.
-    pub clients: usize,
-    /// The longest output that waits for one client, in bytes.
-    pub output_bytes_max: usize,
-    /// The longest input that waits for one client, in bytes.
-    pub input_bytes_max: usize,
-    /// For each database: keys, and those with an expire.
-    pub keyspace: Vec<(usize, usize)>,
-    /// Lookups that found their key.
-    pub keyspace_hits: u64,
-    /// Lookups that did not.
-    pub keyspace_misses: u64,
-    /// Keys removed because their time had come.
-    pub expired_keys: u64,
-    /// The same of fields of hashes.
-    pub expired_fields: u64,
-    /// Keys removed for want of memory.
-    pub evicted_keys: u64,
-    /// Keys of FLUSHALL ASYNC and FLUSHDB ASYNC that are still to be freed.
-    pub lazyfree_pending: usize,
-    /// Errors replied since the start or CONFIG RESETSTAT.
-    pub errors: ErrorCounts,
-    /// Changes of keys since the start.
-    pub changes: u64,
-    /// Memory that connections hold, in bytes.
-    pub clients_bytes: usize,
-    /// Clients that wait in a blocking command.
-    pub blocked_clients: usize,
-    /// Clients that track.
-    pub tracking_clients: usize,
-    /// Keys that are remembered for them.
-    pub tracked_keys: usize,
-    /// Pairs of such a key and a client.
-    pub tracked_items: usize,
-    /// Clients that subscribe to anything.
-    pub subscribers: usize,
 }
 
 /// Writes the reply from all answers, in the order of the workers.

@@ -4,17 +4,21 @@
 
 pub mod command;
 pub mod connection;
+pub mod filter;
 pub mod inquiry;
+pub mod order;
 pub mod reply_queue;
 
 use shards::args::OwnedArgs;
-use shards::db::DbIndex;
+use shards::caller::Caller;
+use shards::command::registry::Entry;
+use shards::copies::ConnectionId;
+use shards::key::DbIndex;
 use shards::txn::Keys;
 use shards::watch::ClientId;
 
-use crate::pubsub::{Kind, Subscriptions};
-use crate::registry::Entry;
-use crate::worker::tracking::{Change, Tracking};
+use crate::pubsub::{SubscriptionKind, Subscriptions};
+use crate::tracking::mode::{ClientTracking, TrackingChange};
 
 /// CLIENT REPLY.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -73,9 +77,9 @@ pub struct Session {
     /// What it subscribes to; none when that is nothing.
     pub subscriptions: Option<Box<Subscriptions>>,
     /// CLIENT TRACKING, if it is on.
-    pub tracking: Option<Box<Tracking>>,
+    pub tracking: Option<Box<ClientTracking>>,
     /// CLIENT TRACKING with REDIRECT while the other client is being looked for.
-    pub tracking_later: Option<Box<(ClientId, Change)>>,
+    pub tracking_later: Option<Box<(ClientId, TrackingChange)>>,
     /// The full name of the last command, `NULL` before the first.
     pub last_command: Option<&'static str>,
     /// Its subcommand's name, when it has one.
@@ -89,6 +93,13 @@ pub struct Session {
 }
 
 impl Session {
+    /// What a command has to know of this client, whose connection is `at`.
+    #[inline]
+    pub fn caller(&self, at: ConnectionId) -> Caller {
+        let &Session { id, db, resp3, no_touch, .. } = self;
+        Caller { client: ClientId(id), at, db, resp3, touch: !no_touch, keeps_copies: self.keeps_copies() }
+    }
+
     /// The client is a subscriber.
     #[inline]
     pub fn is_subscribed(&self) -> bool {
@@ -96,8 +107,21 @@ impl Session {
     }
 
     /// How many subscriptions of a kind the client has.
-    pub fn subscription_count(&self, kind: Kind) -> usize {
+    pub fn subscription_count(&self, kind: SubscriptionKind) -> usize {
         self.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.count(kind))
+    }
+
+    /// Whether the client keeps copies of what the next command reads.
+    #[inline]
+    pub fn keeps_copies(&self) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| tracking.remembers())
+    }
+
+    /// A command is over for which CLIENT CACHING was meant, or could have been.
+    pub fn forget_caching(&mut self) {
+        if let Some(tracking) = &mut self.tracking {
+            tracking.is_caching_said = false;
+        }
     }
 
     /// Back to the state after accepting (RESET). Statistics, the id and the library's name stay.

@@ -15,9 +15,9 @@ use shards::txn::Ticket;
 use shards::watch::ClientId;
 
 use crate::session::ReplyMode;
-use crate::session::connection::{Closing, Connection, Waiting};
+use crate::session::connection::Connection;
+use crate::session::order::{Closing, Waiting};
 use crate::worker::Worker;
-use crate::worker::dispatch::cached_at;
 
 impl Worker {
     /// Runs a command that may wait. It waits for all commands before it, and the connection for it.
@@ -38,11 +38,9 @@ impl Worker {
         }
         self.make_room();
         let session = &connection.session;
-        let (db, touch, client) = (session.db, !session.no_touch, ClientId(session.id));
         let wanted = session.reply_mode == ReplyMode::On;
         let mut reply = Reply::new(session.resp3);
-        let cached_at = cached_at(session, self.id, connection.index);
-        let call = Call { command, db, slot: None, client, touch, cached_at, args };
+        let call = Call { command, slot: None, caller: session.caller(self.at(connection)), args };
         match self.shard.execute_blocking(call, &mut reply) {
             None if wanted => connection.replies.writer().append(reply.bytes(), reply.blobs()),
             None => {}

@@ -14,7 +14,8 @@ use crate::io::listener;
 use crate::io::ring::{Completion, Op};
 use crate::mesh::TakenReplies;
 use crate::protocol::{Limits, Next};
-use crate::session::connection::{Closing, Connection, LargeReply, Waiting};
+use crate::session::connection::{Connection, LargeReply};
+use crate::session::order::{Closing, Waiting};
 use crate::session::reply_queue::ReplyQueue;
 use crate::session::{ReplyMode, Session};
 

@@ -4,26 +4,26 @@
 //! its keys are comes from its row.
 
 use shards::args::Args;
+use shards::command::registry::{Command, CommandId, Entry, Registry, SessionNumber};
 use shards::command::{DataCommand, Plan, flags};
+use shards::copies::ConnectionId;
 use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::router::coordinator::{Method, Owners};
 use shards::router::route::{Route, route};
 use shards::router::slot_move::MOVING;
 use shards::shard::Call;
-use shards::shard::tracking::ConnectionId;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::{OwnedCall, Ticket};
 use shards::walk::Walk;
-use shards::watch::ClientId;
 
 use crate::commands::client::tracking::command_is_over;
 use crate::host::log::LineLimit;
 use crate::mesh::RemoteCommand;
-use crate::registry::{Command, CommandId, Entry, Registry, SessionCommand};
 use crate::session::command::{Flow, SessionCtx};
-use crate::session::connection::{Closing, Connection, Waiting};
+use crate::session::connection::Connection;
 use crate::session::inquiry::{Finish, Inquiry, Question};
+use crate::session::order::{Closing, Waiting};
 use crate::session::{ReplyMode, Session};
 use crate::worker::Worker;
 
@@ -49,7 +49,7 @@ impl Worker {
             }
             Ok(entry) => match entry.command {
                 Command::Data(command) => self.route(connection, entry, command, args),
-                Command::Session(command) => self.run_session(connection, command, args),
+                Command::Session(number) => self.run_session(connection, number, args),
             },
             Err(error) => self.reject(connection, args, error),
         }
@@ -179,10 +179,10 @@ impl Worker {
         slot: Option<SlotId>,
         args: Args<'_>,
     ) {
+        let at = self.at(connection);
         let Connection { ref session, ref mut replies, index, .. } = *connection;
-        let (db, touch, wanted) = (session.db, !session.no_touch, session.reply_mode == ReplyMode::On);
-        let (client, cached_at) = (ClientId(session.id), cached_at(session, self.id, index));
-        let call = Call { command, db, slot, client, touch, cached_at, args };
+        let wanted = session.reply_mode == ReplyMode::On;
+        let call = Call { command, slot, caller: session.caller(at), args };
         if shard == self.id {
             self.make_room();
         }
@@ -211,8 +211,7 @@ impl Worker {
         } else {
             self.stats.remote_commands += 1;
             let seq = replies.reserve(wanted);
-            let ticket = Ticket { worker: self.id, connection: index, seq };
-            let remote = RemoteCommand::new(ticket, entry.id, &call, session.resp3);
+            let remote = RemoteCommand::new(seq, entry.id, &call);
             replies.asked(self.mesh.command(shard, remote, args));
         }
         if self.config.pipeline_order_strict && connection.replies.awaited() > 0 {
@@ -250,10 +249,8 @@ impl Worker {
             return None;
         }
         let session = &connection.session;
-        let (db, touch, resp3) = (session.db, !session.no_touch, session.resp3);
-        let (client, args) = (ClientId(session.id), args.to_owned());
-        let cached_at = cached_at(session, self.id, connection.index);
-        let call = OwnedCall { command, db, slot: None, client, touch, cached_at, resp3, args };
+        let caller = session.caller(self.at(connection));
+        let call = OwnedCall { command, slot: None, caller, args: args.to_owned() };
         let seq = connection.replies.reserve(session.reply_mode == ReplyMode::On);
         connection.waiting = Waiting::Reply;
         Some((call, Ticket { worker: self.id, connection: connection.index, seq }))
@@ -293,12 +290,12 @@ impl Worker {
             }
             if shard != self.id {
                 self.stats.remote_commands += 1;
-                let remote = RemoteCommand::new(ticket, command, &call.as_call(), call.resp3);
+                let remote = RemoteCommand::new(ticket.seq, command, &call.as_call());
                 self.mesh.command(shard, remote, call.args.as_args());
                 self.walks.insert(ticket, (command, walk));
                 return None;
             }
-            let mut answer = Reply::new(call.resp3);
+            let mut answer = Reply::new(call.caller.resp3);
             if !self.shard.submit(call.as_call(), || ticket, &mut answer) {
                 self.walks.insert(ticket, (command, walk));
                 return None;
@@ -311,7 +308,7 @@ impl Worker {
     }
 
     /// Runs a command of the connection or the server.
-    fn run_session(&mut self, connection: &mut Connection, command: &'static SessionCommand, args: Args<'_>) {
+    fn run_session(&mut self, connection: &mut Connection, number: SessionNumber, args: Args<'_>) {
         let mut reply = std::mem::take(&mut self.scratch);
         reply.set_resp3(connection.session.resp3);
         let mut ctx = SessionCtx {
@@ -321,7 +318,7 @@ impl Worker {
             config: &self.config,
             now_ms: self.now_ms,
         };
-        let flow = (command.run)(&mut ctx, args);
+        let flow = (self.session_commands.get(number).run)(&mut ctx, args);
         let mut wanted = connection.session.reply_mode == ReplyMode::On;
         match flow {
             Ok(Flow::Done) => {}
@@ -396,15 +393,20 @@ impl Worker {
         self.ask(ticket, question, inquiry, own)
     }
 
+    /// Where a connection of this worker is.
+    #[inline]
+    pub(crate) fn at(&self, connection: &Connection) -> ConnectionId {
+        ConnectionId { worker: self.id, index: connection.index }
+    }
+
     /// Executes a command of another worker's connection; its reply goes into the batch for that worker.
     pub(crate) fn execute_remote(&mut self, remote: &RemoteCommand, args: Args<'_>) {
         let Command::Data(command) = self.node.registry.get(remote.command).command else { return };
-        let RemoteCommand { ticket, db, slot, resp3, client, touch, is_cached, .. } = *remote;
-        let Ticket { worker, connection: index, .. } = ticket;
-        let cached_at = is_cached.then_some(ConnectionId { worker, index });
-        let call = Call { command, db, slot, client, touch, cached_at, args };
+        let RemoteCommand { slot, caller, .. } = *remote;
+        let (ticket, worker, resp3) = (remote.ticket(), caller.at.worker, caller.resp3);
+        let call = Call { command, slot, caller, args };
         if !self.mesh.has_room_for_replies(worker) {
-            return self.shard.put_aside(call, ticket, resp3);
+            return self.shard.put_aside(call, ticket);
         }
         self.make_room();
         let reply = self.mesh.reply_buffer(worker, resp3);
@@ -418,12 +420,6 @@ impl Worker {
             self.mesh.end_reply(ticket);
         }
     }
-}
-
-/// Where a client is, if it keeps copies of what its next command reads.
-#[inline]
-pub(crate) fn cached_at(session: &Session, worker: ShardId, index: u32) -> Option<ConnectionId> {
-    session.keeps_copies().then_some(ConnectionId { worker, index })
 }
 
 /// DEBUG is the only protected command here (Redis: allowProtectedAction).

@@ -4,21 +4,23 @@
 use std::sync::Arc;
 
 use shards::args::Blob;
+use shards::copies::ConnectionId;
 use shards::error_counts;
 use shards::reply::Reply;
 use shards::router::blocking::Ending;
 use shards::router::coordinator::Owners;
-use shards::shard::tracking::ConnectionId;
 use shards::slot::ShardId;
 use shards::txn::credit::LARGE_REPLY_BYTES;
 use shards::txn::{Ticket, TxnMessage};
 use shards::watch::ClientId;
 
-use super::{BATCHES_PER_TURN, Stats, Worker};
+use super::{BATCHES_PER_TURN, Worker};
 use crate::commands::config::{Current, changed, rewrite};
 use crate::mesh::{Batch, Delivery, Hop, TakenReplies};
-use crate::session::connection::{Closing, Connection, LargeReply};
-use crate::session::inquiry::{Answer, CHANGE_SEQUENCER, Inquiry, NodeChange, Question, Report};
+use crate::metrics::report::{Report, Stats};
+use crate::session::connection::{Connection, LargeReply};
+use crate::session::inquiry::{Answer, CHANGE_SEQUENCER, Inquiry, NodeChange, Question};
+use crate::session::order::Closing;
 
 /// Bytes of replies that the commands of one connection make in a turn when they had to wait for credit or room.
 const READY_BYTES_MAX: usize = 1 << 20;
@@ -147,7 +149,7 @@ impl Worker {
             }
             let Some((ticket, call)) = self.shard.take_ready(worker, connection, by_force) else { return };
             self.make_room();
-            let mut reply = Reply::new(call.resp3);
+            let mut reply = Reply::new(call.caller.resp3);
             let start = reply.mark();
             if self.shard.submit_ready(call.as_call(), ticket, &mut reply) {
                 // The replies of a walk are read on the way.

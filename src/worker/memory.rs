@@ -6,18 +6,19 @@
 //! and the write goes on. It is refused, where it was received and before anything of it runs on any shard, only when no
 //! shard has a key that may go. Which key goes is decided in `shards::shard::evict`.
 
-use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use shards::error::CommandError;
-use shards::shard::evict::{Eviction, EvictionConfig, Meter};
+use shards::eviction::{Eviction, EvictionConfig, Meter};
 use shards::slot::ShardId;
 
 use crate::config::Config;
 use crate::host::allocator;
 use crate::host::clock;
 use crate::mesh::Hop;
+use crate::node::memory::thread_bytes;
 use crate::worker::Worker;
+use crate::worker::budget::{Balance, KEYS_PER_COMMAND_MIN, WorkerMemory, command_keys};
 
 /// Evictions of a turn, those before its commands and those at its end together, while the node stays over its limit.
 const KEYS_PER_TURN: usize = 250;
@@ -32,171 +33,11 @@ const TOLD_PERIOD_MS: u64 = 10;
 const TIME_PER_TURN: Duration = Duration::from_micros(250);
 /// Evictions between two looks at the clock.
 const KEYS_PER_STEP: usize = 16;
-/// An eviction takes about so long, with the sampling for it, in microseconds: what a time limit is in keys.
-const MICROSECONDS_PER_KEY: f64 = 2.0;
-/// What a command may evict at least, when its turn has used up its share; it stops when it has made up for what was added.
-const KEYS_PER_COMMAND_MIN: usize = 8;
 /// A worker that is ahead of its share of evictions leaves to the others what is over the limit by less than this part of
 /// it. More than the workers' buffers vary by within a turn, and less than the 2 % within which the limit is kept.
 const LEFT_TO_OTHERS_PART: u64 = 128;
-/// So many evictions more than its share make a worker ahead.
-const LEAD_KEYS_MIN: f64 = 16.0;
-/// A lead or arrears that have grown to this grow no further, so that they are soon made up for.
-const LEAD_KEYS_MAX: f64 = 1024.0;
-/// Of a lead this part is forgotten in each turn: workers count at different times, and none may be ahead for ever.
-const LEAD_DECAY: f64 = 1.0 / 64.0;
-/// The number that `maxmemory-eviction-tenacity` has for no limit at all.
-const TENACITY_UNLIMITED: u32 = 100;
 
 const OOM_TEXT: &str = "OOM command not allowed when used memory > 'maxmemory'.";
-
-/// What one thread publishes, on cache lines of its own.
-#[derive(Default)]
-#[repr(align(128))]
-struct Published {
-    /// Allocated less freed, in bytes.
-    bytes: AtomicIsize,
-    /// Of these, what does not count against the limit: messages on their way ([`Worker::telling`]).
-    told_bytes: AtomicIsize,
-    /// Keys of its shard that may be evicted; 0 when none was found that may go now.
-    evictable_keys: AtomicUsize,
-    /// Keys that it has evicted, modulo 2^64.
-    evicted_keys: AtomicU64,
-}
-
-/// The memory of the process. One per process.
-pub struct NodeMemory {
-    /// For each worker, and behind them for the main thread.
-    published: Vec<Published>,
-    peak_bytes: AtomicU64,
-}
-
-impl NodeMemory {
-    /// For this many workers.
-    pub fn new(workers: usize) -> NodeMemory {
-        NodeMemory {
-            published: (0..=workers).map(|_| Published::default()).collect(),
-            peak_bytes: AtomicU64::new(0),
-        }
-    }
-
-    /// What the main thread has allocated and not freed, in bytes.
-    pub fn publish_main(&self, bytes: isize) {
-        if let Some(main) = self.published.last() {
-            main.bytes.store(bytes, Ordering::Relaxed);
-        }
-    }
-
-    /// What the process uses, in bytes, as of the last turn of each worker.
-    pub fn used_bytes(&self) -> u64 {
-        let used: isize = self.published.iter().map(|thread| thread.bytes.load(Ordering::Relaxed)).sum();
-        let used = used.max(0) as u64;
-        self.peak_bytes.fetch_max(used, Ordering::Relaxed);
-        used
-    }
-
-    /// The most that [`NodeMemory::used_bytes`] has ever been.
-    pub fn peak_bytes(&self) -> u64 {
-        self.peak_bytes.load(Ordering::Relaxed)
-    }
-
-    /// What all threads but one worker's use, in bytes, as far as it counts against the limit.
-    fn elsewhere_bytes(&self, own: ShardId) -> isize {
-        let others = self.published.iter().enumerate().filter(|&(worker, _)| worker != own.index());
-        let counted = |thread: &Published| {
-            thread.bytes.load(Ordering::Relaxed) - thread.told_bytes.load(Ordering::Relaxed)
-        };
-        others.map(|(_, thread)| counted(thread)).sum()
-    }
-
-    fn may_evict(&self, worker: usize) -> bool {
-        self.published[worker].evictable_keys.load(Ordering::Relaxed) > 0
-    }
-
-    /// What all workers have evicted, modulo 2^64, and this worker's share of the keys that may go, from 0 to 1.
-    fn evictions(&self, own: ShardId) -> (u64, f64) {
-        let evicted = self.published.iter().map(|thread| thread.evicted_keys.load(Ordering::Relaxed));
-        let evictable = |thread: &Published| thread.evictable_keys.load(Ordering::Relaxed);
-        let all: usize = self.published.iter().map(evictable).sum();
-        // Who evicts although nothing is known to be left is not ahead of anybody.
-        let share = if all == 0 { 1.0 } else { evictable(&self.published[own.index()]) as f64 / all as f64 };
-        (evicted.fold(0, u64::wrapping_add), share)
-    }
-}
-
-/// A worker's own part in it.
-#[derive(Debug, Default)]
-pub(crate) struct WorkerMemory {
-    /// There is a limit.
-    is_limited: bool,
-    /// When the present period of what tells of changes has begun, in milliseconds since 1970.
-    told_since_ms: u64,
-    /// Keys that this turn may still evict.
-    turn_keys: usize,
-    /// The time that it may still take for that.
-    turn_time: Duration,
-    /// How far the node was over its limit when `turn_keys` had come to 0.
-    kept_over_bytes: u64,
-    /// By how much the node may be over its limit before this worker evicts: 0 but when it is ahead of its share.
-    left_to_others_bytes: u64,
-    balance: Balance,
-    /// Keys that one command may evict (`maxmemory-eviction-tenacity`).
-    command_keys: usize,
-    /// The node is over its limit and this shard can go on evicting.
-    is_evicting: bool,
-    /// Other shards are to evict, as this one has nothing left.
-    calls_for_others: bool,
-    /// All that may go went, and the node was over its limit still.
-    is_exhausted: bool,
-}
-
-/// A worker's evictions beside those of all.
-#[derive(Clone, Copy, Debug, Default)]
-struct Balance {
-    /// Keys that this worker has evicted, and those that all have, as of its last look.
-    own_keys: u64,
-    all_keys: u64,
-    /// Keys that it has evicted since.
-    new_keys: u64,
-    /// Keys that it has evicted beyond its share of all evictions; negative when it is in arrears.
-    lead_keys: f64,
-}
-
-impl Balance {
-    /// All workers have evicted `all_keys`, and this one's share should have been `share`.
-    fn look(&mut self, all_keys: u64, share: f64) {
-        let others_and_own = all_keys.wrapping_sub(self.all_keys);
-        let lead = self.lead_keys * (1.0 - LEAD_DECAY) + self.new_keys as f64 - share * others_and_own as f64;
-        self.lead_keys = lead.clamp(-LEAD_KEYS_MAX, LEAD_KEYS_MAX);
-        self.own_keys = self.own_keys.wrapping_add(self.new_keys);
-        (self.all_keys, self.new_keys) = (all_keys, 0);
-    }
-
-    fn is_ahead(&self) -> bool {
-        self.lead_keys >= LEAD_KEYS_MIN
-    }
-}
-
-impl WorkerMemory {
-    pub(crate) fn is_evicting(&self) -> bool {
-        self.is_evicting
-    }
-}
-
-/// Bytes that the calling thread has allocated and not freed.
-pub(crate) fn thread_bytes() -> isize {
-    allocator::allocated_bytes() + shards::words::allocated_bytes()
-}
-
-/// How long one command may evict, in keys (Redis: evictionTimeLimitUs).
-fn command_keys(tenacity: u32) -> usize {
-    let limit_us = match tenacity {
-        TENACITY_UNLIMITED.. => return usize::MAX,
-        0..=10 => 50.0 * f64::from(tenacity),
-        _ => 500.0 * 1.15f64.powi(tenacity as i32 - 10),
-    };
-    ((limit_us / MICROSECONDS_PER_KEY) as usize).max(KEYS_PER_COMMAND_MIN)
-}
 
 impl Worker {
     /// Takes over what the configuration says about memory.
@@ -247,9 +88,7 @@ impl Worker {
     }
 
     fn publish_memory(&self) {
-        let published = &self.node.memory.published[self.id.index()];
-        published.bytes.store(thread_bytes(), Ordering::Relaxed);
-        published.told_bytes.store(self.shard.told_bytes(), Ordering::Relaxed);
+        self.node.memory.publish(self.id, thread_bytes(), self.shard.told_bytes());
     }
 
     /// Runs what tells clients of changes of keys. What this takes does not count against the limit for one or two periods of
@@ -280,11 +119,9 @@ impl Worker {
             let budget = self.memory.turn_keys.max(KEYS_PER_STEP);
             self.evict(self.memory.left_to_others_bytes, budget);
         }
-        let published = &self.node.memory.published[self.id.index()];
         let evictable = if self.memory.is_exhausted { 0 } else { self.shard.evictable_keys() };
-        published.evictable_keys.store(evictable, Ordering::Relaxed);
         let Balance { own_keys, new_keys, .. } = self.memory.balance;
-        published.evicted_keys.store(own_keys.wrapping_add(new_keys), Ordering::Relaxed);
+        self.node.memory.publish_evictions(self.id, evictable, own_keys.wrapping_add(new_keys));
         if std::mem::take(&mut self.memory.calls_for_others) {
             for worker in self.others_that_may_evict().collect::<Vec<_>>() {
                 self.mesh.send(ShardId(worker as u16), Hop::MakeRoom);
@@ -377,62 +214,13 @@ impl Worker {
         }
         Ok(())
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tenacity_is_a_time_that_grows_to_no_limit() {
-        let keys: Vec<usize> = [0, 1, 10, 11, 50, 99, 100].map(command_keys).to_vec();
-        assert_eq!(keys[0], KEYS_PER_COMMAND_MIN);
-        assert_eq!(keys[2], (500.0 / MICROSECONDS_PER_KEY) as usize);
-        assert!(keys.is_sorted_by(|a, b| a < b) && keys[6] == usize::MAX, "{keys:?}");
-    }
-
-    #[test]
-    fn a_worker_is_ahead_that_has_evicted_beyond_its_share_until_the_others_follow() {
-        let mut balance = Balance { new_keys: 100, ..Balance::default() };
-        balance.look(100, 0.5);
-        assert!(balance.is_ahead() && balance.own_keys == 100, "{balance:?}");
-        balance.look(190, 0.5);
-        assert!(!balance.is_ahead(), "{balance:?}");
-        // Alone it is never ahead, and no lead lasts.
-        let mut alone = Balance { new_keys: 1_000, ..Balance::default() };
-        alone.look(1_000, 1.0);
-        assert!(!alone.is_ahead());
-        let mut forgotten = Balance { new_keys: 1_000_000, ..Balance::default() };
-        forgotten.look(1_000_000, 0.1);
-        let turns = (0..1_000).take_while(|_| {
-            forgotten.look(1_000_000, 0.1);
-            forgotten.is_ahead()
-        });
-        assert!((10..500).contains(&turns.count()));
-    }
-
-    #[test]
-    fn a_workers_share_is_that_of_the_keys_that_may_go() {
-        let memory = NodeMemory::new(2);
-        assert_eq!(memory.evictions(ShardId(0)), (0, 1.0));
-        memory.published[0].evictable_keys.store(30, Ordering::Relaxed);
-        memory.published[1].evictable_keys.store(10, Ordering::Relaxed);
-        memory.published[1].evicted_keys.store(7, Ordering::Relaxed);
-        assert_eq!(memory.evictions(ShardId(1)), (7, 0.25));
-    }
-
-    #[test]
-    fn the_node_uses_what_all_threads_do_together() {
-        let memory = NodeMemory::new(2);
-        memory.publish_main(70);
-        memory.published[0].bytes.store(-20, Ordering::Relaxed);
-        memory.published[1].bytes.store(500, Ordering::Relaxed);
-        assert_eq!((memory.used_bytes(), memory.elsewhere_bytes(ShardId(1))), (550, 50));
-        // Messages on their way are used memory that leads to no eviction.
-        memory.published[0].told_bytes.store(30, Ordering::Relaxed);
-        assert_eq!((memory.used_bytes(), memory.elsewhere_bytes(ShardId(1))), (550, 20));
-        memory.published[0].told_bytes.store(0, Ordering::Relaxed);
-        memory.published[1].bytes.store(100, Ordering::Relaxed);
-        assert_eq!((memory.used_bytes(), memory.peak_bytes()), (150, 550));
+    /// Has memory given back to the system if this worker has freed much. Called by the cron.
+    pub(crate) fn give_back(&mut self) {
+        let memory = &self.node.memory;
+        if self.freed.look(thread_bytes(), self.mesh.workers(), || memory.used_bytes()) {
+            allocator::collect_own_pages();
+            self.node.give_back.ask();
+        }
     }
 }

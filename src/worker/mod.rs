@@ -1,21 +1,23 @@
 //! A worker: one thread on one core, with its ring, its connections, its end of the mesh and its shard.
 //!
 //! It runs in turns. A turn takes the completions of the ring and the batches of the other workers, executes what they
-//! ask for, and hands everything that results to the kernel and to the other workers at once. Only this file, `worker/`,
-//! `net` and `server` know the runtime; what a command means is decided in `dispatch`.
+//! ask for, and hands everything that results to the kernel and to the other workers at once. Only this folder,
+//! `io`, `session::connection` and `server` know the runtime; what a command means is decided in `dispatch`.
 
 mod blocking;
+mod budget;
 mod connections;
 mod dispatch;
 mod errands;
 mod hops;
-pub mod memory;
-pub mod notifications;
-pub mod publish;
-pub mod push;
+mod memory;
+mod notifications;
+mod outlet;
+mod publish;
+mod push;
 mod slot_moves;
-pub mod tracking;
-pub mod transactions;
+mod tracking;
+mod transactions;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use shards::command::keys::KeyPosition;
+use shards::command::registry::CommandId;
 use shards::reply::Reply;
 use shards::router::coordinator::Coordinator;
 use shards::router::slot_move::{SlotMap, SlotMoves};
@@ -39,21 +42,22 @@ use crate::io::errands::Errands;
 use crate::io::listener::Listener;
 use crate::io::ring::{ClientRing, Completion, TICK_PERIOD_MS, Wait};
 use crate::mesh::Mesh;
-use crate::metrics::rates::Rates;
-use crate::metrics::turns::{Begin, Lateness, TurnTimes};
+use crate::metrics::report::Stats;
+use crate::metrics::turns::Begin;
 use crate::node::Node;
 use crate::node::give_back::Freed;
-use crate::node::watchdog::Heart;
+use crate::node::pulses::Heart;
 use crate::protocol::Argv;
-use crate::pubsub::{Deliveries, Registry};
-use crate::registry::CommandId;
-use crate::session::connection::{Closing, Connection};
+use crate::pubsub::keyspace::KeyspaceChannels;
+use crate::pubsub::{Deliveries, Subscribers};
+use crate::session::command::SessionCommands;
+use crate::session::connection::Connection;
 use crate::session::inquiry::Inquiry;
+use crate::session::order::Closing;
+use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
+use crate::worker::budget::WorkerMemory;
 use crate::worker::errands::BlockedTimer;
-use crate::worker::memory::WorkerMemory;
-use crate::worker::notifications::Channels;
-use crate::worker::push::{Encoded, Held};
-use crate::worker::tracking::{TrackingClients, keys_max_of_shard};
+use crate::worker::outlet::{EncodedPush, Held};
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -76,70 +80,39 @@ const STOPPING_TURNS_MAX: usize = 100;
 
 static IDLE_LINES: LineLimit = LineLimit::new();
 
-/// Counters of one worker, for INFO.
-#[derive(Clone, Debug, Default)]
-pub struct Stats {
-    /// Connections accepted.
-    pub connections: u64,
-    /// Connections refused because of maxclients or protected mode.
-    pub rejected: u64,
-    /// Commands processed.
-    pub commands: u64,
-    /// Bytes received from clients.
-    pub input_bytes: u64,
-    /// Bytes sent to clients.
-    pub output_bytes: u64,
-    /// Receives that have brought something.
-    pub reads: u64,
-    /// Sends that have ended.
-    pub writes: u64,
-    /// What was done a second lately.
-    pub rates: Rates,
-    /// Commands that another shard executed.
-    pub remote_commands: u64,
-    /// Transactions over several shards.
-    pub transactions: u64,
-    /// Connections closed because of client-output-buffer-limit.
-    pub output_limit_closed: u64,
-    /// Connections closed because of client-query-buffer-limit.
-    pub query_limit_closed: u64,
-    /// How long the turns took.
-    pub turns: TurnTimes,
-    /// How late turns came.
-    pub lateness: Lateness,
-}
-
 /// One per core.
 pub struct Worker {
-    pub(crate) id: ShardId,
-    pub(crate) node: &'static Node,
-    pub(crate) config: Arc<Config>,
-    pub(crate) slots: SlotMoves,
+    id: ShardId,
+    node: &'static Node,
+    /// What session commands do, by their numbers in the registry.
+    session_commands: &'static SessionCommands,
+    config: Arc<Config>,
+    slots: SlotMoves,
     /// Connections whose command concerns a slot that is on its way.
-    pub(crate) awaiting_slot: Vec<u32>,
+    awaiting_slot: Vec<u32>,
     /// Watches to be forgotten when the slots of their keys have arrived.
-    pub(crate) unwatch_later: Vec<Watched>,
-    pub(crate) mesh: Mesh,
-    pub(crate) shard: Shard,
-    pub(crate) coordinator: Coordinator,
-    pub(crate) outbox: Outbox,
-    pub(crate) inquiries: HashMap<Ticket, Inquiry>,
+    unwatch_later: Vec<Watched>,
+    mesh: Mesh,
+    shard: Shard,
+    coordinator: Coordinator,
+    outbox: Outbox,
+    inquiries: HashMap<Ticket, Inquiry>,
     /// Walks from shard to shard that wait for an answer, by the places of their replies, with their command.
-    pub(crate) walks: HashMap<Ticket, (CommandId, Walk)>,
+    walks: HashMap<Ticket, (CommandId, Walk)>,
     /// Walks that have come to a slot that is on its way.
-    pub(crate) walks_later: Vec<(Ticket, CommandId, Walk)>,
-    pub(crate) stats: Stats,
-    pub(crate) positions: Vec<KeyPosition>,
-    pub(crate) scratch: Reply,
-    pub(crate) now_ms: u64,
-    pub(crate) memory: WorkerMemory,
-    pub(crate) pubsub: Registry,
+    walks_later: Vec<(Ticket, CommandId, Walk)>,
+    stats: Stats,
+    positions: Vec<KeyPosition>,
+    scratch: Reply,
+    now_ms: u64,
+    memory: WorkerMemory,
+    pubsub: Subscribers,
     /// Published messages that this worker has put in order and that others are delivering.
-    pub(crate) deliveries: Deliveries,
-    pub(crate) tracking: TrackingClients,
-    pub(crate) held: Held,
+    deliveries: Deliveries,
+    tracking: TrackingClients,
+    held: Held,
     /// The push that is being made; kept for its memory.
-    pub(crate) encoded: Encoded,
+    encoded: EncodedPush,
     ring: ClientRing,
     /// What is waited for in the ring besides clients.
     errands: Errands,
@@ -151,7 +124,7 @@ pub struct Worker {
     accept_after_ms: u64,
     /// The last accept has failed.
     has_accept_failed: bool,
-    pub(crate) connections: Vec<Option<Box<Connection>>>,
+    connections: Vec<Option<Box<Connection>>>,
     /// Numbers without a connection, each with the number of the first place of the next connection's reply queue.
     free: Vec<(u32, u32)>,
     /// The number of the first place of a connection whose number is new.
@@ -163,7 +136,7 @@ pub struct Worker {
     lost_replies: u64,
     clients: usize,
     /// Connections to be looked at before the turn ends.
-    pub(crate) dirty: VecDeque<u32>,
+    dirty: VecDeque<u32>,
     argv: Argv,
     last_cron_ms: u64,
     /// Shows the watchdog that turns come.
@@ -175,13 +148,15 @@ pub struct Worker {
     sleep: Duration,
     /// Completions of the turn; kept for its memory.
     completions: Vec<Completion>,
-    pub(crate) freed: Freed,
+    freed: Freed,
 }
 
 /// What a worker is made of. It is made on its own thread.
 pub struct WorkerParts {
     /// What the process shares.
     pub node: &'static Node,
+    /// What session commands do.
+    pub session_commands: &'static SessionCommands,
     /// The configuration at the start.
     pub config: Arc<Config>,
     /// The slot map at the start.
@@ -199,13 +174,14 @@ pub struct WorkerParts {
 impl Worker {
     /// Makes a worker on the calling thread, which must be the one that runs it.
     pub fn new(parts: WorkerParts) -> Worker {
-        let WorkerParts { node, config, slots, mesh, shard, listeners, ring } = parts;
+        let WorkerParts { node, session_commands, config, slots, mesh, shard, listeners, ring } = parts;
         mesh.set_ring(ring.fd());
         let mut worker = Worker {
             id: shard.id,
             pulse: node.pulses.heart(shard.id),
             coordinator: Coordinator::new(shard.id),
             node,
+            session_commands,
             config,
             slots: SlotMoves::new(shard.id, mesh.workers(), slots),
             awaiting_slot: Vec::new(),
@@ -221,11 +197,11 @@ impl Worker {
             scratch: Reply::default(),
             now_ms: 0,
             memory: WorkerMemory::default(),
-            pubsub: Registry::default(),
+            pubsub: Subscribers::default(),
             deliveries: Deliveries::default(),
             tracking: TrackingClients::default(),
             held: Held::default(),
-            encoded: Encoded::default(),
+            encoded: EncodedPush::default(),
             ring,
             errands: Errands::default(),
             blocked_timer: BlockedTimer::default(),
@@ -334,7 +310,7 @@ impl Worker {
         self.shard.set_lazy_free(self.config.lazy_free);
         self.shard.set_limits(self.config.limits.clone());
         self.shard.set_tracked_keys_max(keys_max_of_shard(&self.config, self.mesh.workers()));
-        self.shard.ask_for_notices(Channels::of(&self.config).classes(&self.config));
+        self.shard.ask_for_notices(KeyspaceChannels::of(&self.config).classes(&self.config));
     }
 
     pub(crate) fn tell_time(&mut self) {

@@ -11,38 +11,13 @@
 use std::sync::Arc;
 
 use shards::args::ArgValue;
-use shards::notify::{Classes, Notice};
+use shards::notify::Notice;
 use shards::slot::{ShardId, SlotId};
 
-use crate::config::Config;
 use crate::mesh::Hop;
-use crate::pubsub::{Kind, Message};
+use crate::pubsub::keyspace::KeyspaceChannels;
+use crate::pubsub::{Message, SubscriptionKind};
 use crate::worker::Worker;
-
-/// What `notify-keyspace-events` asks for besides classes of events.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Channels {
-    /// `K`: a channel for each key.
-    of_keys: bool,
-    /// `E`: a channel for each event.
-    of_events: bool,
-}
-
-impl Channels {
-    /// As the configuration says.
-    pub fn of(config: &Config) -> Channels {
-        let letters = &config.notify_keyspace_events;
-        Channels { of_keys: letters.contains(&b'K'), of_events: letters.contains(&b'E') }
-    }
-
-    /// The classes of events that the shard has to note: none when there is no channel for them.
-    pub fn classes(self, config: &Config) -> Classes {
-        match self {
-            Channels { of_keys: false, of_events: false } => Classes::default(),
-            _ => Classes::of_letters(&config.notify_keyspace_events),
-        }
-    }
-}
 
 impl Worker {
     /// Publishes what has happened to keys of this worker's shard since the last call.
@@ -64,7 +39,7 @@ impl Worker {
         if !is_own && others.is_empty() {
             return;
         }
-        let Channels { of_keys, of_events } = Channels::of(&self.config);
+        let KeyspaceChannels { of_keys, of_events } = KeyspaceChannels::of(&self.config);
         for Notice { db, key, event } in notices {
             let name = event.name.as_bytes();
             for (is_wanted, kind, what, payload) in
@@ -80,7 +55,7 @@ impl Worker {
 
     /// Delivers a message to the subscribers of this worker and of these others.
     fn tell(&mut self, others: &[ShardId], channel: &[u8], payload: &[u8]) {
-        let message = Message { kind: Kind::Channel, channel, payload: ArgValue::Bytes(payload) };
+        let message = Message { kind: SubscriptionKind::Channel, channel, payload: ArgValue::Bytes(payload) };
         self.deliver_message(message);
         if others.is_empty() {
             return;

@@ -11,7 +11,7 @@
 //!   it has sent before, so that who gets a message finds what its publisher has written.
 //!
 //! Subscribing is local: who publishes after it was acknowledged finds this worker's count of subscriptions above zero
-//! ([`crate::pubsub::SubscriptionCounts`]).
+//! ([`crate::node::counts::SubscriptionCounts`]).
 
 use std::sync::Arc;
 
@@ -21,20 +21,12 @@ use shards::slot::ShardId;
 use shards::txn::Ticket;
 
 use crate::mesh::Hop;
-use crate::pubsub::{Kind, Message, OwnedMessage, Subscriptions};
+use crate::pubsub::{Message, OwnedMessage, SubscriptionKind, Subscriptions};
 use crate::session::ReplyMode;
-use crate::session::connection::{Connection, Waiting};
+use crate::session::connection::Connection;
+use crate::session::order::{Publishing, Waiting};
 use crate::worker::Worker;
-use crate::worker::push::Outlet;
-
-/// The messages of one connection that are on their way.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Publishing {
-    /// Where they have gone.
-    sequencer: Option<ShardId>,
-    /// How many replies to PUBLISH are awaited.
-    awaited: usize,
-}
+use crate::worker::outlet::Outlet;
 
 impl Worker {
     /// The worker that puts the messages of a channel in order.
@@ -50,7 +42,7 @@ impl Worker {
     pub(crate) fn publish(
         &mut self,
         connection: &mut Connection,
-        kind: Kind,
+        kind: SubscriptionKind,
         args: Args<'_>,
         reply: &mut Reply,
     ) {
@@ -83,7 +75,7 @@ impl Worker {
         &mut self,
         connection: &mut Connection,
         ticket: Ticket,
-        kind: Kind,
+        kind: SubscriptionKind,
         args: Args<'_>,
     ) -> Option<usize> {
         let message = Message { kind, channel: args.get(1), payload: args.value(2) };
@@ -196,7 +188,7 @@ impl Worker {
             receivers += pushed.count();
         };
         push_to(pubsub.subscribers(message.kind, message.channel), None);
-        if message.kind == Kind::Channel {
+        if message.kind == SubscriptionKind::Channel {
             for (pattern, subscribers) in pubsub.matching(message.channel) {
                 push_to(subscribers, Some(pattern));
             }
@@ -211,7 +203,7 @@ impl Worker {
     pub(crate) fn subscribe(
         &mut self,
         connection: &mut Connection,
-        kind: Kind,
+        kind: SubscriptionKind,
         args: Args<'_>,
         reply: &mut Reply,
     ) {
@@ -219,9 +211,10 @@ impl Worker {
         if connection.has_left {
             return;
         }
+        let distinct = self.node.subscriptions.distinct(kind);
         let mut own = connection.session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.subscribe(kind, name, connection.index, &mut own, &self.node.subscriptions);
+            self.pubsub.subscribe(kind, name, connection.index, &mut own, |name| distinct.add(name));
             own.acknowledge(kind, true, Some(name), reply);
         }
         self.keep_subscriptions(connection, own);
@@ -231,19 +224,20 @@ impl Worker {
     pub(crate) fn unsubscribe(
         &mut self,
         connection: &mut Connection,
-        kind: Kind,
+        kind: SubscriptionKind,
         args: Args<'_>,
         reply: &mut Reply,
     ) {
+        let distinct = self.node.subscriptions.distinct(kind);
         let mut own = connection.session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.unsubscribe(kind, name, connection.index, &mut own, &self.node.subscriptions);
+            self.pubsub.unsubscribe(kind, name, connection.index, &mut own, |name| distinct.remove(name));
             own.acknowledge(kind, false, Some(name), reply);
         }
         if args.len() == 1 {
             let names = own.names(kind);
             for name in &names {
-                self.pubsub.unsubscribe(kind, name, connection.index, &mut own, &self.node.subscriptions);
+                self.pubsub.unsubscribe(kind, name, connection.index, &mut own, |name| distinct.remove(name));
                 own.acknowledge(kind, false, Some(name), reply);
             }
             if names.is_empty() {
@@ -256,9 +250,11 @@ impl Worker {
     /// Ends all subscriptions of a connection without a word: RESET, or it is gone.
     pub(crate) fn forget_subscriptions(&mut self, connection: &mut Connection) {
         let Some(mut own) = connection.session.subscriptions.take() else { return };
-        for kind in Kind::ALL {
+        for kind in SubscriptionKind::ALL {
+            let distinct = self.node.subscriptions.distinct(kind);
             for name in own.names(kind) {
-                self.pubsub.unsubscribe(kind, &name, connection.index, &mut own, &self.node.subscriptions);
+                self.pubsub
+                    .unsubscribe(kind, &name, connection.index, &mut own, |name| distinct.remove(name));
             }
         }
         self.keep_subscriptions(connection, own);

@@ -13,7 +13,8 @@ use shards::txn::Ticket;
 
 use crate::mesh::Hop;
 use crate::session::ReplyMode;
-use crate::session::connection::{Connection, Waiting};
+use crate::session::connection::Connection;
+use crate::session::order::Waiting;
 use crate::worker::Worker;
 
 impl Worker {

@@ -6,57 +6,26 @@
 
 use std::collections::BTreeMap;
 
-use shards::args::{Args, Blob, OwnedArgs};
+use shards::args::{Args, Blob};
 use shards::command::flags;
+use shards::command::registry::{Command, Entry, SessionNumber};
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
 use shards::reply::{Reply, ReplyMark};
 use shards::router::coordinator::{Method, Owners};
 use shards::router::slot_move::MOVING;
 use shards::shard::Call;
-use shards::shard::tracking::ConnectionId;
 use shards::slot::{ShardId, SlotId};
 use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
 
 use crate::commands::client::tracking::foresee;
 use crate::commands::connection::{asked_protocol, selected};
-use crate::registry::{Command, Entry, SessionCommand};
 use crate::session::command::{Flow, SessionCtx};
-use crate::session::connection::{Closing, Connection, Waiting};
+use crate::session::connection::Connection;
+use crate::session::order::{Closing, Item, Progress, Waiting};
 use crate::session::{Queue, ReplyMode};
 use crate::worker::Worker;
-
-/// A command of a transaction that is under way.
-#[derive(Debug)]
-enum Item {
-    /// Its reply is the next element of what the shards have replied.
-    Data,
-    /// It runs here.
-    Session(&'static SessionCommand, OwnedArgs),
-}
-
-/// A transaction with commands of the connection or the server among its commands.
-#[derive(Debug)]
-pub struct Progress {
-    /// The place of its reply.
-    seq: u32,
-    items: std::vec::IntoIter<Item>,
-    /// What has come for the place: first the reply of the data commands, then the answers to inquiries.
-    arrived: Option<Reply>,
-    /// The reply of the data commands, and how far it has been used.
-    data: Option<(Reply, ReplyMark)>,
-    output: Reply,
-    /// The client was already being closed when the command began that runs now: it has killed itself, and gets no more.
-    is_over: bool,
-}
-
-impl Progress {
-    /// Something has come: the transaction can go on.
-    pub fn can_go_on(&self) -> bool {
-        self.arrived.is_some()
-    }
-}
 
 impl Connection {
     /// Takes what has come for a reserved place. While a transaction is under way for that place it is only a part of the
@@ -138,33 +107,28 @@ impl Worker {
     /// The queued commands, each with the database that it runs in.
     fn plan_exec(&self, connection: &Connection, queue: Queue) -> (Vec<Item>, Exec) {
         let session = &connection.session;
-        let (client, touch) = (ClientId(session.id), !session.no_touch);
-        let at = ConnectionId { worker: self.id, index: connection.index };
-        let mut resp3 = session.resp3;
+        let mut caller = session.caller(self.at(connection));
         let mut tracking = session.tracking.clone();
-        let mut db = session.db;
-        let mut exec = Exec { resp3, ..Exec::default() };
+        let mut exec = Exec { resp3: caller.resp3, ..Exec::default() };
         let mut items = Vec::with_capacity(queue.commands.len());
         for (entry, args) in queue.commands {
             items.push(match entry.command {
                 Command::Data(command) => {
-                    let cached_at = tracking.as_ref().filter(|tracking| tracking.remembers());
-                    let cached_at = cached_at.map(|_| at);
-                    let slot = None;
-                    exec.calls.push(OwnedCall { command, db, slot, client, touch, cached_at, resp3, args });
+                    caller.keeps_copies = tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+                    exec.calls.push(OwnedCall { command, slot: None, caller, args });
                     Item::Data
                 }
-                Command::Session(command) => {
-                    if command.spec.has(flags::SELECTS) {
-                        db = selected(args.as_args(), self.config.databases).unwrap_or(db);
+                Command::Session(number) => {
+                    if entry.spec().has(flags::SELECTS) {
+                        caller.db = selected(args.as_args(), self.config.databases).unwrap_or(caller.db);
                     }
-                    if command.spec.has(flags::CHANGES_TRACKING) {
+                    if entry.spec().has(flags::CHANGES_TRACKING) {
                         foresee(args.as_args(), &mut tracking);
                     }
-                    if command.spec.has(flags::CHANGES_PROTOCOL) {
-                        resp3 = asked_protocol(args.as_args()).unwrap_or(resp3);
+                    if entry.spec().has(flags::CHANGES_PROTOCOL) {
+                        caller.resp3 = asked_protocol(args.as_args()).unwrap_or(caller.resp3);
                     }
-                    Item::Session(command, args)
+                    Item::Session(number, args)
                 }
             });
         }
@@ -219,8 +183,8 @@ impl Worker {
             progress.is_over = connection.closing.is_some();
             match item {
                 Item::Data => progress.copy_element(connection),
-                Item::Session(command, args) => {
-                    if !self.run_in_exec(connection, command, args.as_args(), &mut progress) {
+                Item::Session(number, args) => {
+                    if !self.run_in_exec(connection, number, args.as_args(), &mut progress) {
                         connection.waiting = Waiting::Exec(progress);
                         return;
                     }
@@ -242,7 +206,7 @@ impl Worker {
     fn run_in_exec(
         &mut self,
         connection: &mut Connection,
-        command: &'static SessionCommand,
+        number: SessionNumber,
         args: Args<'_>,
         progress: &mut Progress,
     ) -> bool {
@@ -254,7 +218,7 @@ impl Worker {
             config: &self.config,
             now_ms: self.now_ms,
         };
-        let flow = (command.run)(&mut ctx, args);
+        let flow = (self.session_commands.get(number).run)(&mut ctx, args);
         // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
         let is_push = matches!(flow, Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)));
         let is_there = self.follow_in_exec(connection, flow, args, progress, mark);
@@ -335,10 +299,9 @@ impl Worker {
         for key in args.iter_from(1) {
             session.watched.push(session.db, key);
         }
-        let (db, client) = (session.db, ClientId(session.id));
         if self.mesh.workers() == 1 && session.reply_mode == ReplyMode::On {
-            let (slot, touch, cached_at) = (None, true, None);
-            let call = Call { command: &WATCH, db, slot, client, touch, cached_at, args };
+            let caller = connection.session.caller(self.at(connection));
+            let call = Call { command: &WATCH, slot: None, caller, args };
             return self.shard.execute(call, connection.replies.writer());
         }
         self.start_txn(connection, Method::Split, &WATCH, args);

@@ -4,7 +4,7 @@
 //! COMMAND GETKEYS, and later ACL key patterns, cluster redirects and client-side caching.
 
 use crate::args::Args;
-use crate::db::DbIndex;
+use crate::key::DbIndex;
 
 /// Read and write.
 pub const RW: u32 = 1 << 0;

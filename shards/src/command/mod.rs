@@ -5,18 +5,14 @@
 
 pub mod flags;
 pub mod keys;
+mod name_table;
+pub mod registry;
 pub mod spec;
 
 pub use keys::{BeginSearch, FindKeys, KeySpec};
-pub use spec::{Arg, ArgKind, Arity, Combined, CommandSpec, Group, Plan, RequestPolicy, ResponsePolicy};
-
-use crate::args::Args;
-use crate::ctx::Ctx;
-use crate::error::CommandError;
-
-/// The body of a data command. It runs to its end on one shard; on `Err` nothing has been changed and the
-/// caller writes the error, dropping whatever the body had put into the reply.
-pub type Handler = fn(&mut Ctx<'_>, Args<'_>) -> Result<(), CommandError>;
+pub use spec::{
+    Arg, ArgKind, Arity, Combined, CommandSpec, Group, Handler, Plan, RequestPolicy, ResponsePolicy,
+};
 
 /// A command that works on keys: it runs on the shards that own them and knows nothing of connections.
 #[derive(Debug)]

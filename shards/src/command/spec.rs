@@ -1,10 +1,15 @@
 //! What a command's row holds. See [`super`] for what derives from it.
 
-use super::Handler;
 use super::flags::{self, acl};
 use super::keys::{self, BeginSearch, FindKeys, KeyPosition, KeySpec};
 use crate::args::Args;
+use crate::ctx::Ctx;
+use crate::error::CommandError;
 use crate::reply::Reply;
+
+/// The body of a data command. It runs to its end on one shard; on `Err` nothing has been changed and the
+/// caller writes the error, dropping whatever the body had put into the reply.
+pub type Handler = fn(&mut Ctx<'_>, Args<'_>) -> Result<(), CommandError>;
 
 /// Appends the keys of a concrete command, or none when the arguments make no sense.
 pub type KeyFinder = fn(Args<'_>, &mut Vec<KeyPosition>);

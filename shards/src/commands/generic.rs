@@ -173,7 +173,7 @@ fn reply_count(
 
 #[cfg(test)]
 mod tests {
-    use crate::db::LazyFree;
+    use crate::env::LazyFree;
     use crate::testing::{Sandbox, check, check_in};
 
     #[test]

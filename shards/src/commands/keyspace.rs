@@ -151,7 +151,7 @@ fn swapdb(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::db::LazyFree;
+    use crate::env::LazyFree;
     use crate::testing::{Sandbox, check, check_in};
 
     #[test]

@@ -7,9 +7,9 @@ use crate::command::flags::{self, acl};
 use crate::command::keys::KeyPosition;
 use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, KeySpec, keys};
 use crate::ctx::Ctx;
-use crate::db::DbIndex;
 use crate::error::CommandError;
 use crate::event;
+use crate::key::DbIndex;
 use crate::num;
 
 const fn key(name: &'static str, key_spec_index: u8) -> Arg {

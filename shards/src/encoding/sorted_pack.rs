@@ -155,7 +155,7 @@ impl<'a> SortedPack<'a> {
         for (member, score) in self.items() {
             let member = member.bytes(&mut text);
             let in_order = builder.push(hash_of(member), member, score);
-            debug_assert!(in_order, "members lie in their order");
+            assert!(in_order, "members lie in their order");
         }
         builder.finish()
     }

@@ -1,5 +1,8 @@
 //! 64-bit doubles to and from text. It must not know what the number is for.
 
+use super::int::format_i64;
+use super::rounding::shift_right_rounding;
+
 /// Decimal digits that Redis 7.0 prints of a double (`%.17g`): enough to read the same double back.
 const PRINTED_DIGITS: usize = 17;
 
@@ -64,7 +67,7 @@ pub fn format_double(value: f64) -> String {
         && value == value.trunc()
         && !(value == 0.0 && value.is_sign_negative())
     {
-        return super::format_i64(value as i64);
+        return format_i64(value as i64);
     }
     // The digits are exact and rounded half to even, as in C.
     let scientific = format!("{:.*e}", PRINTED_DIGITS - 1, value.abs());
@@ -198,7 +201,7 @@ fn round_to_f64(hex: &Hex) -> f64 {
     let dropped = (width - SIGNIFICAND_BITS).max(EXPONENT_MIN.saturating_sub(hex.exponent));
     let exponent = hex.exponent.saturating_add(dropped);
     let significand = match u32::try_from(dropped) {
-        Ok(dropped) => super::long_double::shift_right_rounding(hex.significand, dropped, hex.inexact),
+        Ok(dropped) => shift_right_rounding(hex.significand, dropped, hex.inexact),
         Err(_) if dropped < 0 => hex.significand << -dropped,
         Err(_) => 0,
     };

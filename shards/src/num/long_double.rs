@@ -6,6 +6,7 @@
 
 use super::big_uint::{BigUint, FIVE_POWER_MAX};
 use super::float::{parse_exponent, parse_hex, spells_infinity, split_sign};
+use super::rounding::shift_right_rounding;
 
 /// Longest text that Redis looks at, in bytes (Redis: MAX_LONG_DOUBLE_CHARS without the closing NUL).
 const TEXT_LEN_MAX: usize = 5 * 1024 - 1;
@@ -234,19 +235,6 @@ impl From<i64> for LongDouble {
     fn from(value: i64) -> LongDouble {
         LongDouble::rounded(value < 0, u128::from(value.unsigned_abs()), 0, false)
     }
-}
-
-/// `value / 2^shift`, rounded to the nearest integer and, exactly between two, to the even one. `inexact`: something
-/// below one is missing to `value`.
-pub(super) fn shift_right_rounding(value: u128, shift: u32, inexact: bool) -> u128 {
-    if shift == 0 {
-        return value;
-    }
-    let kept = value.checked_shr(shift).unwrap_or(0);
-    let Some(half) = 1u128.checked_shl(shift - 1) else { return 0 };
-    let dropped = value & (half | (half - 1));
-    let round_up = dropped > half || (dropped == half && (inexact || kept & 1 == 1));
-    kept + u128::from(round_up)
 }
 
 /// The magnitude of a decimal number: `digits * 10^exponent`.

@@ -8,7 +8,9 @@ mod big_uint;
 pub mod float;
 pub mod int;
 pub mod long_double;
+mod rounding;
 
 pub use float::{format_double, parse_f64, parse_f64_of_any_range, parse_f64_unless_inexact};
 pub use int::{digits10, digits10_i64, format_i64, parse_i64, parse_u64, write_i64};
 pub use long_double::LongDouble;
+pub(crate) use rounding::shift_right_rounding;

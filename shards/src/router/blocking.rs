@@ -18,9 +18,9 @@ use crate::reply::Reply;
 use crate::router::coordinator::{Coordinator, Owners, Txn};
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
-use crate::shard::waiters::{Waiter, Wake};
 use crate::slot::{ShardId, SlotId};
 use crate::spare::Trim;
+use crate::txn::wait::{Waiter, Wake};
 use crate::txn::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Work};
 use crate::watch::ClientId;
 
@@ -117,7 +117,7 @@ impl Coordinator {
         shard: &Shard,
         out: &mut Outbox,
     ) {
-        let client = call.client;
+        let client = call.caller.client;
         let work = Work::Command(call.clone());
         let (waits, is_tried, deadline_ms) = (false, true, u64::MAX);
         self.blocked.of_client.insert(client, Blocked { ticket, call, waits, is_tried, deadline_ms });
@@ -127,7 +127,7 @@ impl Coordinator {
 
     /// A blocking command has found nothing on this worker's own shard, where all its keys lie: its client waits.
     pub fn wait_here(&mut self, mut call: OwnedCall, block: Block, ticket: Ticket, shard: &mut Shard) {
-        let client = call.client;
+        let client = call.caller.client;
         if let Some(args) = &block.args {
             call.args = args.clone();
         }
@@ -136,9 +136,9 @@ impl Coordinator {
         let (mut keys, mut awaited) = (Keys::default(), Keys::default());
         for position in positions {
             let key = call.args.as_args().get(position.index);
-            keys.push(call.db, key);
+            keys.push(call.caller.db, key);
             if is_awaited(position.flags) {
-                awaited.push(call.db, key);
+                awaited.push(call.caller.db, key);
             }
         }
         let Block { wanted, wakes_on_removal, .. } = block;
@@ -212,7 +212,7 @@ impl Coordinator {
                 out.push((owner, TxnMessage::Unwait(client, ticket)));
             }
         }
-        let mut reply = Reply::new(call.resp3);
+        let mut reply = Reply::new(call.caller.resp3);
         match ending {
             Ending::Error => {
                 let text = "UNBLOCKED client unblocked via CLIENT UNBLOCK";

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::Block;
 use crate::command::keys::KeyPosition;
-use crate::db::Change;
 use crate::effects::Stamp;
+use crate::event::Change;
 use crate::expires::is_over;
 use crate::notify::Notice;
 use crate::reply::Reply;
@@ -15,9 +15,9 @@ use crate::router::merge::{Parts, merge};
 use crate::router::route::key_stride;
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
-use crate::shard::waiters::{Wait, Waiter};
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
+use crate::txn::wait::{Wait, Waiter};
 use crate::txn::{
     Exec, Grant, Keys, Lent, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched, Work,
 };
@@ -267,7 +267,7 @@ impl Coordinator {
         for position in &self.positions {
             let key = call.args.as_args().get(position.index);
             let part = part_of(&mut txn.participants, owners.of(key));
-            let db = position.db.unwrap_or(call.db);
+            let db = position.db.unwrap_or(call.caller.db);
             txn.participants[part].keys.push(db, key);
             if txn.blocking.is_some() && is_awaited(position.flags) {
                 txn.participants[part].awaited.push(db, key);
@@ -298,7 +298,7 @@ impl Coordinator {
             for position in &self.positions {
                 let key = call.args.as_args().get(position.index);
                 let part = part_of(&mut txn.participants, owners.of(key));
-                txn.participants[part].keys.push(position.db.unwrap_or(call.db), key);
+                txn.participants[part].keys.push(position.db.unwrap_or(call.caller.db), key);
             }
         }
         if for_all_shards {
@@ -364,10 +364,13 @@ impl Coordinator {
                     (ticket, reply)
                 })
             }
-            _ => {
-                debug_assert!(false, "a message for a participant");
-                None
-            }
+            // To go on would lose locks or lent keys. Whoever delivers asks `TxnMessage::is_for_coordinator`.
+            TxnMessage::Lock(..)
+            | TxnMessage::Cancel(..)
+            | TxnMessage::Run(..)
+            | TxnMessage::Restore(..)
+            | TxnMessage::Unwatch(_)
+            | TxnMessage::Unwait(..) => unreachable!("a message for a participant"),
         }
     }
 
@@ -433,7 +436,7 @@ impl Coordinator {
         let mut replies: Vec<Reply> = participants.into_iter().filter_map(|part| part.reply).collect();
         match work {
             Work::Command(call) => {
-                let mut reply = Reply::new(call.resp3);
+                let mut reply = Reply::new(call.caller.resp3);
                 let parts = Parts { replies: &replies, part_of_key: &part_of_key };
                 merge(&call.command.spec, &parts, || shard.random_bits(), &mut reply);
                 Some((ticket, reply))
@@ -471,7 +474,7 @@ impl Coordinator {
         shard.env_mut().block = None;
         match &work {
             Work::Command(call) if is_wanted => {
-                reply.set_resp3(call.resp3);
+                reply.set_resp3(call.caller.resp3);
                 shard.execute_stamped(call.command.run, call.as_call(), stamp, &mut reply);
             }
             Work::Exec(exec) => shard.execute_all(exec, is_watch_broken, stamp, &mut reply),
@@ -572,7 +575,7 @@ impl Work {
     /// The client that has sent it; nobody (0) for a slot that moves.
     fn client(&self) -> ClientId {
         match self {
-            Work::Command(call) => call.client,
+            Work::Command(call) => call.caller.client,
             Work::Exec(exec) => exec.watched.client,
             Work::Move(..) => ClientId::default(),
         }
@@ -673,16 +676,16 @@ fn split(
     for (index, part) in places() {
         split[part].push_value(args.value(index));
     }
-    let OwnedCall { command, db, client, touch, cached_at, resp3, .. } = *call;
-    let call = move |args| OwnedCall { command, db, slot: None, client, touch, cached_at, resp3, args };
+    let OwnedCall { command, caller, .. } = *call;
+    let call = move |args| OwnedCall { command, slot: None, caller, args };
     split.into_iter().map(call)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caller::Caller;
     use crate::commands::FAMILIES;
-    use crate::db::DbIndex;
     use crate::shard::ShardConfig;
 
     /// The key "a" lies on shard 1, all others on shard 2.
@@ -704,9 +707,7 @@ mod tests {
         let args: OwnedArgs = line.split(' ').collect();
         let mut rows = FAMILIES.iter().copied().flatten();
         let command = rows.find(|row| row.spec.name.as_bytes() == &args.as_args()[0]).unwrap();
-        let (db, client) = (DbIndex(0), ClientId(1));
-        let (slot, touch, cached_at, resp3) = (None, true, None, false);
-        let call = OwnedCall { command, db, slot, client, touch, cached_at, resp3, args };
+        let call = OwnedCall { command, slot: None, caller: Caller::new(ClientId(1)), args };
         let ticket = Ticket { worker: id, connection: 0, seq: 0 };
         let (mut coordinator, mut out) = (Coordinator::new(id), Outbox::new());
         coordinator.start(method, call, ticket, OWNERS, &shard, &mut out);

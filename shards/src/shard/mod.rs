@@ -1,25 +1,28 @@
 //! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
 
-pub mod evict;
-pub mod participant;
+mod evict;
+mod participant;
 mod put_aside;
-pub mod tracking;
-pub mod waiters;
+mod tracking;
+mod txn_state;
+mod waiters;
 
 use crate::args::Args;
+use crate::caller::Caller;
 use crate::command::{DataCommand, Handler};
 use crate::ctx::Ctx;
-use crate::db::{Db, DbIndex, Env, LazyFree};
+use crate::db::Db;
 use crate::effects::{Group, Stamp};
 use crate::encoding::limits::Limits;
+use crate::env::{Env, LazyFree};
 use crate::event;
+use crate::eviction::Evictor;
 use crate::expires::is_over;
+use crate::key::DbIndex;
 use crate::keyspace::Keyspace;
 use crate::notify::{Classes, Notice};
 use crate::reply::Reply;
-use crate::shard::evict::Evictor;
-use crate::shard::participant::TxnState;
-use crate::shard::tracking::ConnectionId;
+use crate::shard::txn_state::TxnState;
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
 use crate::txn::Exec;
@@ -47,10 +50,10 @@ pub struct ShardConfig {
 pub struct Shard {
     /// Its number.
     pub id: ShardId,
-    pub(crate) dbs: Vec<Db>,
-    pub(crate) env: Env,
-    pub(crate) evictor: Evictor,
-    pub(crate) txn: TxnState,
+    dbs: Vec<Db>,
+    env: Env,
+    evictor: Evictor,
+    txn: TxnState,
     is_expiring: bool,
 }
 
@@ -59,16 +62,10 @@ pub struct Shard {
 pub struct Call<'a> {
     /// The command's row.
     pub command: &'static DataCommand,
-    /// The client's database.
-    pub db: DbIndex,
     /// The slot of the command's only key, when it has one.
     pub slot: Option<SlotId>,
     /// The client that sent it.
-    pub client: ClientId,
-    /// False under CLIENT NO-TOUCH.
-    pub touch: bool,
-    /// Where the client's connection is, when the client keeps copies of what this command reads (CLIENT TRACKING).
-    pub cached_at: Option<ConnectionId>,
+    pub caller: Caller,
     /// The arguments.
     pub args: Args<'a>,
 }
@@ -127,19 +124,20 @@ impl Shard {
     pub(crate) fn execute_open(&mut self, run: Handler, call: Call<'_>, reply: &mut Reply) {
         let mark = reply.mark();
         let dirty = self.env.dirty;
-        self.env.tracking.running = call.client;
-        let keys = Keyspace::new(&mut self.dbs, call.db, &mut self.env, call.touch);
-        let mut ctx = Ctx { reply, keys, slot: call.slot, client: call.client };
+        let Caller { client, db, touch, .. } = call.caller;
+        self.env.tracking.running = client;
+        let keys = Keyspace::new(&mut self.dbs, db, &mut self.env, touch);
+        let mut ctx = Ctx { reply, keys, slot: call.slot, client };
         if let Err(error) = run(&mut ctx, call.args) {
             reply.truncate(mark);
             reply.error(&error);
         }
-        if let Some(at) = call.cached_at {
-            self.remember_keys(call, at);
+        if call.caller.keeps_copies {
+            self.remember_keys(call);
         }
         self.env.tracking.running = ClientId::default();
         if self.env.effects.is_listening() && !self.env.effects.take_said() && self.env.dirty > dirty {
-            self.env.effects.push(call.db, call.args.to_owned());
+            self.env.effects.push(db, call.args.to_owned());
         }
     }
 
@@ -171,7 +169,7 @@ impl Shard {
         }
         reply.array(exec.calls.len());
         for call in &exec.calls {
-            reply.set_resp3(call.resp3);
+            reply.set_resp3(call.caller.resp3);
             self.execute_open(call.command.run, call.as_call(), reply);
         }
         self.env.effects.close(stamp);
@@ -559,12 +557,8 @@ mod tests {
             crate::commands::FAMILIES.iter().copied().flatten().find(|row| row.spec.name == "get").unwrap();
         let call = crate::txn::OwnedCall {
             command: get,
-            db: DB,
             slot: None,
-            client: ClientId(1),
-            touch: true,
-            cached_at: None,
-            resp3: false,
+            caller: Caller { db: DB, ..Caller::new(ClientId(1)) },
             args: ["get", "a"].map(str::as_bytes).into_iter().collect::<OwnedArgs>(),
         };
         let txid = TxId(1 << 16);

@@ -4,64 +4,21 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::command::flags;
 use crate::command::keys::{KeyPosition, RO};
-use crate::db::{Change, DbIndex};
 use crate::effects::Stamp;
 use crate::entry::Entry;
+use crate::event::Change;
+use crate::key::DbIndex;
 use crate::reply::Reply;
-use crate::shard::waiters::{LentWaiters, Waiters};
+use crate::shard::txn_state::{ActivePart, Parked, Waiters};
 use crate::shard::{Call, Shard};
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
-use crate::txn::credit::{Credits, Source};
-use crate::txn::locks::{Fingerprint, LockTable, Outcome, Scope};
+use crate::txn::locks::{Fingerprint, Outcome, Scope};
+use crate::txn::wait::LentWaiters;
 use crate::txn::{
     Grant, Keys, Lent, LentSlots, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched,
 };
 use crate::walk::first_slot;
-
-/// A single-shard command that waits for a lock, or for credit.
-pub(crate) struct Parked {
-    pub(crate) call: OwnedCall,
-    pub(crate) ticket: Ticket,
-}
-
-/// A transaction as its participant knows it.
-struct ActivePart {
-    coordinator: ShardId,
-    part: Part,
-    granted: bool,
-}
-
-impl ActivePart {
-    fn has_lent(&self) -> bool {
-        self.granted && matches!(self.part, Part::Lend(..) | Part::LendAll(_))
-    }
-
-    fn has_lent_slots(&self) -> bool {
-        self.granted && matches!(self.part, Part::LendAll(_))
-    }
-}
-
-/// What a shard remembers of transactions. One per shard.
-#[derive(Default)]
-pub struct TxnState {
-    pub(crate) locks: LockTable<Parked, Source>,
-    parts: HashMap<TxId, ActivePart>,
-    /// The largest number seen here.
-    latest: TxId,
-    /// Who owes this shard too much, and what waits for that.
-    pub(crate) credits: Credits<Parked>,
-    /// Replies of commands that had been parked.
-    pub(crate) completed: Vec<(Ticket, Reply)>,
-    /// Bytes in them.
-    pub(crate) completed_bytes: usize,
-    positions: Vec<KeyPosition>,
-    /// The slots of this shard while it runs a transaction on all slots of the node.
-    owned: Option<SlotSet>,
-    /// What clients have ceased to watch while all slots are lent, and the watches with them.
-    unwatched: Vec<Watched>,
-    waiters: Waiters,
-}
 
 impl Shard {
     /// Runs a command whose keys all lie on this shard, unless one of them is locked, an earlier command of the
@@ -75,7 +32,7 @@ impl Shard {
         }
         let ticket = ticket();
         if self.makes_wait(ticket) {
-            self.put_aside(call, ticket, reply.is_resp3());
+            self.put_aside(call, ticket);
             return false;
         }
         self.submit_among_locks(call, ticket, reply)
@@ -99,7 +56,7 @@ impl Shard {
             }
             Some(place) => {
                 let source = (ticket.worker, ticket.connection);
-                let parked = Parked { call: call.to_owned(reply.is_resp3()), ticket };
+                let parked = Parked { call: call.to_owned(), ticket };
                 self.txn.locks.park(place, source, parked);
                 false
             }
@@ -129,7 +86,7 @@ impl Shard {
         }
         let slot = first_slot(call.args);
         let mut lent = self.lent_keys();
-        let (db, key) = lent.find(|&(db, key)| db == call.db && SlotId::of(key) == slot)?;
+        let (db, key) = lent.find(|&(db, key)| db == call.caller.db && SlotId::of(key) == slot)?;
         Some(Some(self.fingerprint(db, key)))
     }
 
@@ -156,7 +113,7 @@ impl Shard {
     fn claims(&self, call: Call<'_>, positions: &[KeyPosition]) -> impl Iterator<Item = (Fingerprint, bool)> {
         let may_write = call.command.spec.has(flags::WRITE);
         positions.iter().map(move |position| {
-            let db = position.db.unwrap_or(call.db);
+            let db = position.db.unwrap_or(call.caller.db);
             let key = self.fingerprint(db, call.args.get(position.index));
             (key, may_write && position.flags & RO == 0)
         })
@@ -229,7 +186,7 @@ impl Shard {
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 let mut reply = Reply::default();
                 if let Part::Run(call) | Part::Whole(call) = &active.part {
-                    reply.set_resp3(call.resp3);
+                    reply.set_resp3(call.caller.resp3);
                     let is_one_of_many =
                         matches!(active.part, Part::Whole(_)) && active.coordinator != self.id;
                     if is_one_of_many {
@@ -297,9 +254,8 @@ impl Shard {
             | TxnMessage::Refused(..)
             | TxnMessage::Done(..)
             | TxnMessage::Wake(_)
-            | TxnMessage::Read(..) => {
-                debug_assert!(false, "a message for a coordinator");
-            }
+            // To go on would lose keys that were lent. Whoever delivers asks `TxnMessage::is_for_coordinator`.
+            | TxnMessage::Read(..) => unreachable!("a message for a coordinator"),
         }
     }
 
@@ -522,11 +478,11 @@ impl Shard {
         }
     }
 
-    pub(crate) fn waiters(&mut self) -> &mut Waiters {
+    pub(super) fn waiters(&mut self) -> &mut Waiters {
         &mut self.txn.waiters
     }
 
-    pub(crate) fn waiters_ref(&self) -> &Waiters {
+    pub(super) fn waiters_ref(&self) -> &Waiters {
         &self.txn.waiters
     }
 
@@ -539,7 +495,7 @@ impl Shard {
 impl OwnedCall {
     /// The borrowed form that a shard runs.
     pub fn as_call(&self) -> Call<'_> {
-        let &OwnedCall { command, db, slot, client, touch, cached_at, .. } = self;
-        Call { command, db, slot, client, touch, cached_at, args: self.args.as_args() }
+        let &OwnedCall { command, slot, caller, .. } = self;
+        Call { command, slot, caller, args: self.args.as_args() }
     }
 }

@@ -4,7 +4,7 @@
 //! The commands of one connection wait in one place: with the first of them, for a lock or here.
 
 use crate::reply::Reply;
-use crate::shard::participant::Parked;
+use crate::shard::txn_state::Parked;
 use crate::shard::{Call, Shard};
 use crate::slot::ShardId;
 use crate::txn::{OwnedCall, Ticket};
@@ -28,9 +28,9 @@ impl Shard {
 
     /// Puts a command aside that shall not run in this turn, behind those of its connection that wait already.
     #[cold]
-    pub fn put_aside(&mut self, call: Call<'_>, ticket: Ticket, resp3: bool) {
+    pub fn put_aside(&mut self, call: Call<'_>, ticket: Ticket) {
         let source = (ticket.worker, ticket.connection);
-        let parked = Parked { call: call.to_owned(resp3), ticket };
+        let parked = Parked { call: call.to_owned(), ticket };
         match self.txn.locks.behind(source) {
             Some(place) => self.txn.locks.park(place, source, parked),
             None => self.txn.credits.put_aside(source, parked),
@@ -103,9 +103,9 @@ impl Shard {
     /// Runs a command that was parked, unless it has to wait again.
     pub(crate) fn run_freed(&mut self, call: &OwnedCall, ticket: Ticket) {
         if self.makes_wait(ticket) || self.txn.completed_bytes >= COMPLETED_BYTES_MAX {
-            return self.put_aside(call.as_call(), ticket, call.resp3);
+            return self.put_aside(call.as_call(), ticket);
         }
-        let mut reply = Reply::new(call.resp3);
+        let mut reply = Reply::new(call.caller.resp3);
         let start = reply.mark();
         if self.submit_among_locks(call.as_call(), ticket, &mut reply) {
             // The replies of a walk are read on the way.
@@ -121,9 +121,9 @@ impl Shard {
 
 impl Call<'_> {
     /// The form that can wait.
-    pub(crate) fn to_owned(self, resp3: bool) -> OwnedCall {
-        let Call { command, db, slot, client, touch, cached_at, args } = self;
-        OwnedCall { command, db, slot, client, touch, cached_at, resp3, args: args.to_owned() }
+    pub(crate) fn to_owned(self) -> OwnedCall {
+        let Call { command, slot, caller, args } = self;
+        OwnedCall { command, slot, caller, args: args.to_owned() }
     }
 }
 
@@ -131,6 +131,7 @@ impl Call<'_> {
 mod tests {
     use super::*;
     use crate::args::OwnedArgs;
+    use crate::caller::Caller;
     use crate::testing::Sandbox;
     use crate::txn::credit::CREDIT_BYTES;
 
@@ -149,8 +150,7 @@ mod tests {
         let submit = |shard: &mut Shard, connection, seq, text: &str| {
             let args: OwnedArgs = ["APPEND", "key", text].into_iter().collect();
             let args = args.as_args();
-            let (db, slot, client) = Default::default();
-            let call = Call { command: append, db, slot, client, touch: true, cached_at: None, args };
+            let call = Call { command: append, slot: None, caller: Caller::default(), args };
             shard.submit(call, || Ticket { connection, seq, ..TICKET }, &mut Reply::default())
         };
         assert!(submit(shard, 5, 0, "a"));

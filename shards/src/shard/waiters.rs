@@ -11,103 +11,22 @@
 //! *Order.* The clients of a key are tried in the order in which they came, and nobody behind a client that has been
 //! woken is tried before its transaction is over. What a client does not take is offered to the next one.
 
-use std::collections::HashMap;
-
 use crate::blocking::Block;
-use crate::db::DbIndex;
+use crate::key::DbIndex;
 use crate::object::DataType;
 use crate::reply::Reply;
+use crate::shard::txn_state::Waiting;
 use crate::shard::{Call, Shard};
 #[cfg(any(test, feature = "testing"))]
 use crate::slot::ShardId;
 use crate::slot::{SlotId, SlotSet};
-use crate::spare::Trim;
+use crate::txn::wait::{LentWaiters, Wait, Waiter, Wake};
 use crate::txn::{Keys, Outbox, OwnedCall, Part, Ticket, TxId, TxnMessage, Watched};
-use crate::waiting::{AwaitedOfSlots, Ready};
+use crate::waiting::Ready;
 use crate::watch::ClientId;
 
 /// The numbers of shards that wake clients have this bit, so that they differ from those of the worker's coordinator.
 const WAKE_BIT: u64 = 1 << 15;
-
-/// A client that waits for keys of a shard.
-#[derive(Clone, Debug)]
-pub struct Waiter {
-    /// The client.
-    pub client: ClientId,
-    /// Its worker, and which of its commands waits.
-    pub ticket: Ticket,
-    /// A key is worth a look when it holds this type.
-    pub wanted: DataType,
-    /// Or when it has gone, or has another type.
-    pub wakes_on_removal: bool,
-    /// All keys of the command on this shard.
-    pub keys: Keys,
-    /// Those of them that the client waits for.
-    pub awaited: Keys,
-}
-
-/// A waiter and what this shard has done for it.
-#[derive(Debug)]
-struct Waiting {
-    waiter: Waiter,
-    /// The command, when it can be run here without further ado: all its keys lie here, and the client is one of this
-    /// worker or the command takes nothing.
-    call: Option<Box<OwnedCall>>,
-    /// The change at which it was tried last.
-    tried: u64,
-    /// The transaction that it was woken for, until that is over.
-    wake: Option<TxId>,
-}
-
-/// What a participant is told, with the return of what it has lent, of the client whose command it was.
-#[derive(Debug)]
-pub enum Wait {
-    /// It waits from now on. With the command, if that takes nothing and all its keys lie here.
-    Begin(Box<Waiter>, Option<Box<OwnedCall>>),
-    /// It waits no more: the command of this ticket has run.
-    End(ClientId, Ticket),
-}
-
-/// To the coordinator of a client: run its command under this number.
-#[derive(Debug)]
-pub struct Wake {
-    /// The number under which the shard has locked the client's keys, or will have.
-    pub txid: TxId,
-    /// The client.
-    pub client: ClientId,
-    /// Which of its commands.
-    pub ticket: Ticket,
-    /// How many keys were locked.
-    pub keys: usize,
-}
-
-/// The waiters of slots that leave for another shard.
-#[derive(Default)]
-pub struct LentWaiters {
-    queues: AwaitedOfSlots,
-    waiters: Vec<Waiter>,
-}
-
-/// The clients that wait for keys of one shard. One per shard.
-#[derive(Default)]
-pub struct Waiters {
-    of_client: HashMap<ClientId, Waiting>,
-    /// Who was woken by which transaction.
-    woken: HashMap<TxId, ClientId>,
-    /// Messages that are still to be sent.
-    wakes: Outbox,
-    /// Replies to clients that were served here.
-    served: Vec<(ClientId, Ticket, Reply)>,
-}
-
-impl Trim for Waiters {
-    fn trim(&mut self) {
-        self.of_client.trim();
-        self.woken.trim();
-        self.wakes.trim();
-        self.served.trim();
-    }
-}
 
 impl Shard {
     /// Runs a command that may have to wait, all of whose keys lie here and are not locked. What it would wait for is
@@ -278,7 +197,7 @@ impl Shard {
         else {
             return false;
         };
-        let mut reply = Reply::new(call.resp3);
+        let mut reply = Reply::new(call.caller.resp3);
         if self.try_blocking(call.as_call(), &mut reply).is_none() {
             self.unwait(client, None);
             if ticket.worker == self.id {

@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 
 use crate::args::OwnedArgs;
 use crate::command::DataCommand;
-use crate::db::DbIndex;
 use crate::effects::Group;
+use crate::key::DbIndex;
 use crate::notify::{Classes, Notice};
 use crate::random::Random;
 use crate::reply::Reply;
@@ -449,7 +449,7 @@ impl Node {
 
     /// Runs a command on a shard's own worker, or lets it wait there.
     fn submit(&mut self, at: ShardId, call: &OwnedCall, ticket: Ticket) {
-        let mut reply = Reply::new(call.resp3);
+        let mut reply = Reply::new(call.caller.resp3);
         if self.workers[at.index()].shard.submit(call.as_call(), || ticket, &mut reply) {
             self.deliver(at, ticket, reply);
         } else {

@@ -1,7 +1,7 @@
 //! Transactions under a seeded scheduler: many clients on a simulated node, their histories judged.
 //!
-//! `SIM_SEEDS=n` runs so many seeds instead of the usual number, `SIM_SEED=s` runs the one seed that a failure names. What
-//! clients do is in [`serial`], whose histories are searched for a serial order; in [`crowds`], too many for that, whose
+//! `SIM_SEEDS=n` runs so many seeds instead of the usual number, `SIM_SEED=s` runs the one seed that a failure names, and both
+//! together so many from that one on (`make simulation SEED=s SEEDS=n`). What clients do is in [`serial`], whose histories are searched for a serial order; in [`crowds`], too many for that, whose
 //! sums and counts must be right; in [`blocking`] and [`notices`], about waiting and about what is told of keys; and in
 //! [`effects`], from whose effects a second key space is made.
 
@@ -18,11 +18,11 @@ use super::model::{Call, Words};
 use super::node::{Events, Node, Request};
 use super::{elements, lookup, on_the_wire};
 use crate::args::OwnedArgs;
-use crate::db::DbIndex;
 use crate::effects::Group;
+use crate::eviction::{EvictionConfig, EvictionPolicy, Meter, Order};
+use crate::key::DbIndex;
 use crate::random::Random;
 use crate::reply::Reply;
-use crate::shard::evict::{EvictionConfig, EvictionPolicy, Meter, Order};
 use crate::slot::{ShardId, SlotId};
 
 /// Steps for each request after which a simulation is taken to go in circles. A slow queue takes about 60 for one hop.
@@ -423,15 +423,16 @@ fn from_environment(name: &str) -> Option<u64> {
 
 /// Runs a scenario with many seeds, names the first one that fails, and returns what happened in all of them.
 fn for_each_seed(test: &str, seeds: u64, scenario: fn(u64) -> Events) -> Option<Events> {
-    let only = from_environment("SIM_SEED");
-    let count = from_environment("SIM_SEEDS").unwrap_or(seeds);
+    let first = from_environment("SIM_SEED");
+    let count = from_environment("SIM_SEEDS").unwrap_or(if first.is_some() { 1 } else { seeds });
     let mut sum = Events::default();
-    for seed in only.map_or(0..count, |seed| seed..seed + 1) {
+    let start = first.unwrap_or(0);
+    for seed in start..start.saturating_add(count) {
         let outcome = std::panic::catch_unwind(|| scenario(seed));
         let Ok(events) = outcome else {
             panic!("seed {seed} fails: SIM_SEED={seed} cargo test -p shards testing::simulation::{test}");
         };
         sum.add(&events);
     }
-    (only.is_none() && count >= seeds).then_some(sum)
+    (first.is_none() && count >= seeds).then_some(sum)
 }

@@ -10,9 +10,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::TxId;
 use crate::slot::{SLOT_COUNT, SlotId};
 use crate::spare::Trim;
+use crate::txn::call::TxId;
 
 /// A key in the lock table: the keyed hash, mixed with the database, and the key's slot in the low 14 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -119,7 +119,7 @@ struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn write(&mut self, bytes: &[u8]) {
-        debug_assert!(false, "fingerprints are hashed as numbers, not as {bytes:?}");
+        unreachable!("fingerprints are hashed as numbers, not as {bytes:?}");
     }
 
     fn write_u64(&mut self, value: u64) {

@@ -4,7 +4,6 @@
 //! When a listpack becomes [`Fields`] is Redis 7.2's rule (hashTypeTryConversion, hashTypeSet). This file must not know
 //! arguments or replies.
 
-use crate::db::Key;
 use crate::encoding::limits::Limits;
 use crate::encoding::listpack::{self, Listpack, Value as Element, Wanted};
 use crate::encoding::member_table::{Field, FieldExpire, Fields};
@@ -12,6 +11,7 @@ use crate::encoding::splice::Splice;
 use crate::entry::{EntryRef, Expire, NewValue, Packing, Value};
 use crate::error::CommandError;
 use crate::expires::is_over;
+use crate::key::Key;
 use crate::keyspace::{EntryMut, Keyspace};
 use crate::object::{DataType, Object};
 

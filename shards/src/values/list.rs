@@ -8,13 +8,13 @@
 use std::ops::{ControlFlow, Range};
 
 use crate::args::Args;
-use crate::db::Key;
 use crate::encoding::limits::Limits;
 use crate::encoding::listpack::{self, HEADER_LEN, Listpack, Value, Wanted};
 use crate::encoding::quicklist::{self, Direction, Quicklist};
 use crate::encoding::splice::Splice;
 use crate::entry::{self, EntryRef, Expire, Kind, NewValue, Packing};
 use crate::error::CommandError;
+use crate::key::Key;
 use crate::keyspace::{EntryMut, Keyspace};
 use crate::object::{DataType, Object};
 

@@ -2,514 +2,26 @@
 //!
 //! LIST and KILL concern all workers: they go out as inquiries.
 
+pub mod rows;
 pub mod tracking;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shards::args::Args;
-use shards::command::flags::{self, acl};
-use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 use shards::router::blocking::Ending;
 use shards::watch::ClientId;
 
-use crate::commands::client::tracking::{
-    client_caching, client_getredir, client_tracking, client_trackinginfo, redirect_number,
-};
+use crate::commands::client::tracking::redirect_number;
 use crate::commands::connection::valid_name;
-use crate::pubsub;
-use crate::registry::SessionCommand;
+use crate::pubsub::SubscriptionKind;
+use crate::session::ReplyMode;
 use crate::session::command::{Flow, SessionCtx};
 use crate::session::connection::Connection;
+use crate::session::filter::{ClientFilter, ClientKind};
 use crate::session::inquiry::{Answer, Question};
-use crate::session::{ReplyMode, Session};
-use crate::worker::tracking::Mode;
-
-/// The words that [`on_or_off`] and CLIENT TRACKING understand.
-const ON_OR_OFF: &[Arg] = &[
-    Arg { name: "on", kind: ArgKind::PureToken, token: "ON", ..Arg::BASE },
-    Arg { name: "off", kind: ArgKind::PureToken, token: "OFF", ..Arg::BASE },
-];
-
-/// The rows.
-pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
-    run: client,
-    spec: CommandSpec {
-        name: "client",
-        summary: "A container for client connection commands",
-        since: "2.4.0",
-        complexity: "Depends on subcommand.",
-        group: Group::Connection,
-        arity: Arity::AtLeast(2),
-        ..CommandSpec::BASE
-    },
-    subcommands: &[
-        SessionCommand {
-            run: client_id,
-            spec: CommandSpec {
-                name: "id",
-                summary: "Returns the client ID for the current connection",
-                since: "5.0.0",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(2),
-                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_info,
-            spec: CommandSpec {
-                name: "info",
-                summary: "Returns information about the current client connection.",
-                since: "6.2.0",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(2),
-                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                tips: &["nondeterministic_output"],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_list,
-            spec: CommandSpec {
-                name: "list",
-                summary: "Get the list of client connections",
-                since: "2.4.0",
-                complexity: "O(N) where N is the number of client connections",
-                group: Group::Connection,
-                arity: Arity::AtLeast(2),
-                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                tips: &["nondeterministic_output"],
-                history: &[
-                    ("2.8.12", "Added unique client `id` field."),
-                    ("5.0.0", "Added optional `TYPE` filter."),
-                    ("6.0.0", "Added `user` field."),
-                    (
-                        "6.2.0",
-                        "Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` \
-                            filter.",
-                    ),
-                    ("7.0.0", "Added `resp`, `multi-mem`, `rbs` and `rbp` fields."),
-                    ("7.0.3", "Added `ssub` field."),
-                ],
-                args: &[
-                    Arg {
-                        name: "normal_master_replica_pubsub",
-                        kind: ArgKind::OneOf,
-                        token: "TYPE",
-                        since: "5.0.0",
-                        optional: true,
-                        args: &[
-                            Arg { name: "normal", kind: ArgKind::PureToken, token: "NORMAL", ..Arg::BASE },
-                            Arg { name: "master", kind: ArgKind::PureToken, token: "MASTER", ..Arg::BASE },
-                            Arg { name: "replica", kind: ArgKind::PureToken, token: "REPLICA", ..Arg::BASE },
-                            Arg { name: "pubsub", kind: ArgKind::PureToken, token: "PUBSUB", ..Arg::BASE },
-                        ],
-                        ..Arg::BASE
-                    },
-                    Arg {
-                        name: "id",
-                        kind: ArgKind::Block,
-                        token: "ID",
-                        since: "6.2.0",
-                        optional: true,
-                        args: &[Arg {
-                            name: "client-id",
-                            kind: ArgKind::Integer,
-                            multiple: true,
-                            ..Arg::BASE
-                        }],
-                        ..Arg::BASE
-                    },
-                ],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_setname,
-            spec: CommandSpec {
-                name: "setname",
-                summary: "Set the current connection name",
-                since: "2.6.9",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(3),
-                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                args: &[Arg { name: "connection-name", ..Arg::BASE }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_getname,
-            spec: CommandSpec {
-                name: "getname",
-                summary: "Get the current connection name",
-                since: "2.6.9",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(2),
-                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_kill,
-            spec: CommandSpec {
-                name: "kill",
-                summary: "Kill the connection of a client",
-                since: "2.4.0",
-                complexity: "O(N) where N is the number of client connections",
-                group: Group::Connection,
-                arity: Arity::AtLeast(3),
-                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                history: &[
-                    ("2.8.12", "Added new filter format."),
-                    ("2.8.12", "`ID` option."),
-                    ("3.2.0", "Added `master` type in for `TYPE` option."),
-                    (
-                        "5.0.0",
-                        "Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward \
-                            compatibility.",
-                    ),
-                    ("6.2.0", "`LADDR` option."),
-                ],
-                args: &[Arg {
-                    name: "filter",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "ip:port", deprecated_since: "2.8.12", ..Arg::BASE },
-                        Arg {
-                            name: "new-format",
-                            kind: ArgKind::OneOf,
-                            multiple: true,
-                            args: &[
-                                Arg {
-                                    name: "client-id",
-                                    kind: ArgKind::Integer,
-                                    token: "ID",
-                                    since: "2.8.12",
-                                    optional: true,
-                                    ..Arg::BASE
-                                },
-                                Arg {
-                                    name: "normal_master_slave_pubsub",
-                                    kind: ArgKind::OneOf,
-                                    token: "TYPE",
-                                    since: "2.8.12",
-                                    optional: true,
-                                    args: &[
-                                        Arg {
-                                            name: "normal",
-                                            kind: ArgKind::PureToken,
-                                            token: "NORMAL",
-                                            ..Arg::BASE
-                                        },
-                                        Arg {
-                                            name: "master",
-                                            kind: ArgKind::PureToken,
-                                            token: "MASTER",
-                                            since: "3.2.0",
-                                            ..Arg::BASE
-                                        },
-                                        Arg {
-                                            name: "slave",
-                                            kind: ArgKind::PureToken,
-                                            token: "SLAVE",
-                                            ..Arg::BASE
-                                        },
-                                        Arg {
-                                            name: "replica",
-                                            kind: ArgKind::PureToken,
-                                            token: "REPLICA",
-                                            since: "5.0.0",
-                                            ..Arg::BASE
-                                        },
-                                        Arg {
-                                            name: "pubsub",
-                                            kind: ArgKind::PureToken,
-                                            token: "PUBSUB",
-                                            ..Arg::BASE
-                                        },
-                                    ],
-                                    ..Arg::BASE
-                                },
-                                Arg { name: "username", token: "USER", optional: true, ..Arg::BASE },
-                                Arg { name: "ip:port", token: "ADDR", optional: true, ..Arg::BASE },
-                                Arg {
-                                    name: "ip:port",
-                                    token: "LADDR",
-                                    since: "6.2.0",
-                                    optional: true,
-                                    ..Arg::BASE
-                                },
-                                Arg { name: "yes/no", token: "SKIPME", optional: true, ..Arg::BASE },
-                            ],
-                            ..Arg::BASE
-                        },
-                    ],
-                    ..Arg::BASE
-                }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_reply,
-            spec: CommandSpec {
-                name: "reply",
-                summary: "Instruct the server whether to reply to commands",
-                since: "3.2.0",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(3),
-                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                args: &[Arg {
-                    name: "on_off_skip",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "on", kind: ArgKind::PureToken, token: "ON", ..Arg::BASE },
-                        Arg { name: "off", kind: ArgKind::PureToken, token: "OFF", ..Arg::BASE },
-                        Arg { name: "skip", kind: ArgKind::PureToken, token: "SKIP", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_no_evict,
-            spec: CommandSpec {
-                name: "no-evict",
-                summary: "Set client eviction mode for the current connection",
-                since: "7.0.0",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(3),
-                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                args: &[Arg { name: "enabled", kind: ArgKind::OneOf, args: ON_OR_OFF, ..Arg::BASE }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_help,
-            spec: CommandSpec {
-                name: "help",
-                summary: "Show helpful text about the different subcommands",
-                since: "5.0.0",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(2),
-                flags: flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_setinfo,
-            spec: CommandSpec {
-                name: "setinfo",
-                summary: "Sets information specific to the client or connection.",
-                since: "7.2.0",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(4),
-                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                request_policy: Some(RequestPolicy::AllNodes),
-                response_policy: Some(ResponsePolicy::AllSucceeded),
-                args: &[Arg {
-                    name: "attr",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "libname", token: "LIB-NAME", ..Arg::BASE },
-                        Arg { name: "libver", token: "LIB-VER", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_unblock,
-            spec: CommandSpec {
-                name: "unblock",
-                summary: "Unblock a client blocked in a blocking command from a different connection",
-                since: "5.0.0",
-                complexity: "O(log N) where N is the number of client connections",
-                group: Group::Connection,
-                arity: Arity::AtLeast(3),
-                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                args: &[
-                    Arg { name: "client-id", kind: ArgKind::Integer, ..Arg::BASE },
-                    Arg {
-                        name: "timeout_error",
-                        kind: ArgKind::OneOf,
-                        optional: true,
-                        args: &[
-                            Arg { name: "timeout", kind: ArgKind::PureToken, token: "TIMEOUT", ..Arg::BASE },
-                            Arg { name: "error", kind: ArgKind::PureToken, token: "ERROR", ..Arg::BASE },
-                        ],
-                        ..Arg::BASE
-                    },
-                ],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_no_touch,
-            spec: CommandSpec {
-                name: "no-touch",
-                summary: "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
-                since: "7.2.0",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(3),
-                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                args: &[Arg { name: "enabled", kind: ArgKind::OneOf, args: ON_OR_OFF, ..Arg::BASE }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_tracking,
-            spec: CommandSpec {
-                name: "tracking",
-                summary: "Enable or disable server assisted client side caching support",
-                since: "6.0.0",
-                complexity: "O(1). Some options may introduce additional complexity.",
-                group: Group::Connection,
-                arity: Arity::AtLeast(3),
-                flags: flags::CHANGES_TRACKING | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                args: &[
-                    Arg { name: "status", kind: ArgKind::OneOf, args: ON_OR_OFF, ..Arg::BASE },
-                    Arg {
-                        name: "client-id",
-                        kind: ArgKind::Integer,
-                        token: "REDIRECT",
-                        optional: true,
-                        ..Arg::BASE
-                    },
-                    Arg {
-                        name: "prefix",
-                        token: "PREFIX",
-                        optional: true,
-                        multiple: true,
-                        multiple_token: true,
-                        ..Arg::BASE
-                    },
-                    Arg {
-                        name: "bcast",
-                        kind: ArgKind::PureToken,
-                        token: "BCAST",
-                        optional: true,
-                        ..Arg::BASE
-                    },
-                    Arg {
-                        name: "optin",
-                        kind: ArgKind::PureToken,
-                        token: "OPTIN",
-                        optional: true,
-                        ..Arg::BASE
-                    },
-                    Arg {
-                        name: "optout",
-                        kind: ArgKind::PureToken,
-                        token: "OPTOUT",
-                        optional: true,
-                        ..Arg::BASE
-                    },
-                    Arg {
-                        name: "noloop",
-                        kind: ArgKind::PureToken,
-                        token: "NOLOOP",
-                        optional: true,
-                        ..Arg::BASE
-                    },
-                ],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_caching,
-            spec: CommandSpec {
-                name: "caching",
-                summary: "Instruct the server about tracking or not keys in the next request",
-                since: "6.0.0",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(3),
-                flags: flags::CHANGES_TRACKING | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                args: &[Arg {
-                    name: "mode",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "yes", kind: ArgKind::PureToken, token: "YES", ..Arg::BASE },
-                        Arg { name: "no", kind: ArgKind::PureToken, token: "NO", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_getredir,
-            spec: CommandSpec {
-                name: "getredir",
-                summary: "Get tracking notifications redirection client ID if any",
-                since: "6.0.0",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(2),
-                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-        SessionCommand {
-            run: client_trackinginfo,
-            spec: CommandSpec {
-                name: "trackinginfo",
-                summary: "Return information about server assisted client side caching for the current connection",
-                since: "6.2.0",
-                complexity: "O(1)",
-                group: Group::Connection,
-                arity: Arity::Exactly(2),
-                flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
-        },
-    ],
-}];
+use crate::tracking::mode::TrackingMode;
 
 /// Never reached: the arity asks for a subcommand.
 fn client(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
@@ -606,7 +118,7 @@ fn client_list(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
     let mut in_order = None;
     match args.len() {
         2 => {}
-        4 if args.get(2).eq_ignore_ascii_case(b"type") => filter.kind = Some(Kind::parse(args.get(3))?),
+        4 if args.get(2).eq_ignore_ascii_case(b"type") => filter.kind = Some(ClientKind::parse(args.get(3))?),
         len if len > 3 && args.get(2).eq_ignore_ascii_case(b"id") => {
             let ids = args.iter_from(3).map(|id| {
                 let id = shards::num::parse_i64(id);
@@ -645,12 +157,7 @@ fn sorted(ids: &[u64]) -> Arc<[u64]> {
 fn client_kill(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     // The old form names one address, kills its own connection too, and complains when nobody has it.
     let old_form = args.len() == 3;
-    let filter = if old_form {
-        let peer = Some(args.get(2).to_vec());
-        ClientFilter { peer, skip_me: false, ..ClientFilter::default() }
-    } else {
-        ClientFilter::parse_kill(args)?
-    };
+    let filter = if old_form { ClientFilter::of_peer(args.get(2)) } else { ClientFilter::parse_kill(args)? };
     Ok(Flow::Ask(
         Question::ClientKill(filter),
         Box::new(move |answers, reply| {
@@ -750,110 +257,6 @@ const HELP: &[&str] = &[
     "    Prints this help.",
 ];
 
-/// What kind of client a connection is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// An ordinary client.
-    Normal,
-    /// The link to the primary.
-    Primary,
-    /// The link to a replica.
-    Replica,
-    /// A subscriber.
-    Pubsub,
-}
-
-impl Kind {
-    fn of(session: &Session) -> Kind {
-        if session.is_subscribed() { Kind::Pubsub } else { Kind::Normal }
-    }
-
-    fn parse(word: &[u8]) -> Result<Kind, CommandError> {
-        let kinds: [(&[u8], Kind); 5] = [
-            (b"normal", Kind::Normal),
-            (b"slave", Kind::Replica),
-            (b"replica", Kind::Replica),
-            (b"pubsub", Kind::Pubsub),
-            (b"master", Kind::Primary),
-        ];
-        let found = kinds.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
-        found
-            .map(|&(_, kind)| kind)
-            .ok_or_else(|| CommandError::quoting("ERR Unknown client type '", word, "'"))
-    }
-}
-
-/// Which clients are meant; all conditions must hold.
-#[derive(Clone, Debug)]
-pub struct ClientFilter {
-    /// In ascending order.
-    ids: Option<Arc<[u64]>>,
-    kind: Option<Kind>,
-    peer: Option<Vec<u8>>,
-    local: Option<Vec<u8>>,
-    user: Option<Vec<u8>>,
-    /// Leave the asking client alone (CLIENT KILL).
-    pub skip_me: bool,
-}
-
-impl Default for ClientFilter {
-    fn default() -> ClientFilter {
-        ClientFilter { ids: None, kind: None, peer: None, local: None, user: None, skip_me: true }
-    }
-}
-
-impl ClientFilter {
-    fn parse_kill(args: Args<'_>) -> Result<ClientFilter, CommandError> {
-        let mut filter = ClientFilter::default();
-        let mut at = 2;
-        while at < args.len() {
-            if at + 1 >= args.len() {
-                return Err(CommandError::Syntax);
-            }
-            let (option, value) = (args.get(at), args.get(at + 1));
-            match option {
-                option if option.eq_ignore_ascii_case(b"id") => {
-                    let id = shards::num::parse_i64(value)
-                        .ok_or_else(|| CommandError::other("ERR client-id should be greater than 0"))?;
-                    if id < 1 {
-                        return Err(CommandError::other("ERR client-id should be greater than 0"));
-                    }
-                    filter.ids = Some(Arc::from([id as u64]));
-                }
-                option if option.eq_ignore_ascii_case(b"type") => filter.kind = Some(Kind::parse(value)?),
-                option if option.eq_ignore_ascii_case(b"addr") => filter.peer = Some(value.to_vec()),
-                option if option.eq_ignore_ascii_case(b"laddr") => filter.local = Some(value.to_vec()),
-                option if option.eq_ignore_ascii_case(b"user") => {
-                    if value != b"default" {
-                        return Err(CommandError::quoting("ERR No such user '", value, "'"));
-                    }
-                    filter.user = Some(value.to_vec());
-                }
-                option if option.eq_ignore_ascii_case(b"skipme") => {
-                    filter.skip_me = match value {
-                        value if value.eq_ignore_ascii_case(b"yes") => true,
-                        value if value.eq_ignore_ascii_case(b"no") => false,
-                        _ => return Err(CommandError::Syntax),
-                    };
-                }
-                _ => return Err(CommandError::Syntax),
-            }
-            at += 2;
-        }
-        Ok(filter)
-    }
-
-    /// True when the connection is meant.
-    pub fn matches(&self, connection: &Connection) -> bool {
-        let session = &connection.session;
-        self.ids.as_ref().is_none_or(|ids| ids.binary_search(&session.id).is_ok())
-            && self.kind.is_none_or(|kind| kind == Kind::of(session))
-            && self.peer.as_ref().is_none_or(|peer| peer == connection.peer.as_bytes())
-            && self.local.as_ref().is_none_or(|local| local == connection.local.as_bytes())
-            && (self.user.is_none() || session.authenticated)
-    }
-}
-
 impl Connection {
     /// The connection as a line of CLIENT LIST (Redis: catClientInfoString).
     pub fn line(&self, now_ms: u64) -> String {
@@ -870,7 +273,7 @@ impl Connection {
             (self.waiting.is_blocked(), 'b'),
             (tracking.is_some(), 't'),
             (tracking.is_some_and(|tracking| tracking.is_redirect_broken), 'R'),
-            (tracking.is_some_and(|tracking| tracking.mode == Mode::Prefixes), 'B'),
+            (tracking.is_some_and(|tracking| tracking.mode == TrackingMode::Prefixes), 'B'),
             (self.closing.is_some(), 'c'),
             (self.is_unix(), 'U'),
             (session.no_evict, 'e'),
@@ -890,9 +293,9 @@ impl Connection {
             self.fd_number(),
             text(&session.name),
             session.db.0,
-            subscriptions(pubsub::Kind::Channel),
-            subscriptions(pubsub::Kind::Pattern),
-            subscriptions(pubsub::Kind::ShardChannel),
+            subscriptions(SubscriptionKind::Channel),
+            subscriptions(SubscriptionKind::Pattern),
+            subscriptions(SubscriptionKind::ShardChannel),
             session
                 .queue
                 .as_ref()

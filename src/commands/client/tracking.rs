@@ -1,6 +1,6 @@
 //! The subcommands of CLIENT for client-side caching: TRACKING CACHING GETREDIR TRACKINGINFO.
 //!
-//! They say what a client wants; what follows from it is in [`crate::worker::tracking`].
+//! They say what a client wants; what follows from it is the business of `worker/tracking.rs`.
 
 use shards::args::Args;
 use shards::error::CommandError;
@@ -9,11 +9,11 @@ use shards::watch::ClientId;
 use crate::session::Session;
 use crate::session::command::{Flow, SessionCtx};
 use crate::session::inquiry::{Answer, Question};
-use crate::worker::tracking::{Change, Mode, Tracking};
+use crate::tracking::mode::{ClientTracking, TrackingChange, TrackingMode};
 
 /// The options of CLIENT TRACKING.
 #[derive(Default)]
-struct Options {
+struct TrackingOptions {
     redirect: Option<ClientId>,
     is_broadcast: bool,
     is_optin: bool,
@@ -22,7 +22,7 @@ struct Options {
     prefixes: Vec<Vec<u8>>,
 }
 
-impl Options {
+impl TrackingOptions {
     /// Reads the options into `self`. After an error those before it are there.
     fn parse(&mut self, args: Args<'_>) -> Result<(), CommandError> {
         let mut at = 3;
@@ -57,9 +57,9 @@ impl Options {
     }
 
     /// What they ask for, for a client that tracks already or not.
-    fn change(self, status: &[u8], before: Option<&Tracking>) -> Result<Change, CommandError> {
+    fn change(self, status: &[u8], before: Option<&ClientTracking>) -> Result<TrackingChange, CommandError> {
         if status.eq_ignore_ascii_case(b"off") {
-            return Ok(Change::Off);
+            return Ok(TrackingChange::Off);
         }
         if !status.eq_ignore_ascii_case(b"on") {
             return Err(CommandError::Syntax);
@@ -67,14 +67,14 @@ impl Options {
         let mode = before.map(|before| before.mode);
         let text = if !self.is_broadcast && !self.prefixes.is_empty() {
             "ERR PREFIX option requires BCAST mode to be enabled"
-        } else if mode.is_some_and(|mode| (mode == Mode::Prefixes) != self.is_broadcast) {
+        } else if mode.is_some_and(|mode| (mode == TrackingMode::Prefixes) != self.is_broadcast) {
             "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode."
         } else if self.is_broadcast && (self.is_optin || self.is_optout) {
             "ERR OPTIN and OPTOUT are not compatible with BCAST"
         } else if self.is_optin && self.is_optout {
             "ERR You can't specify both OPTIN mode and OPTOUT mode"
-        } else if (self.is_optin && mode == Some(Mode::OptOut))
-            || (self.is_optout && mode == Some(Mode::OptIn))
+        } else if (self.is_optin && mode == Some(TrackingMode::OptOut))
+            || (self.is_optout && mode == Some(TrackingMode::OptIn))
         {
             "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode."
         } else {
@@ -83,24 +83,24 @@ impl Options {
         Err(CommandError::other(text))
     }
 
-    fn accepted(self, before: Option<&Tracking>) -> Result<Change, CommandError> {
-        let Options { is_broadcast, is_optin, is_optout, is_noloop, mut prefixes, .. } = self;
+    fn accepted(self, before: Option<&ClientTracking>) -> Result<TrackingChange, CommandError> {
+        let TrackingOptions { is_broadcast, is_optin, is_optout, is_noloop, mut prefixes, .. } = self;
         let mode = match (is_broadcast, is_optin, is_optout) {
-            (true, ..) => Mode::Prefixes,
-            (_, true, _) => Mode::OptIn,
-            (.., true) => Mode::OptOut,
-            _ => Mode::Reads,
+            (true, ..) => TrackingMode::Prefixes,
+            (_, true, _) => TrackingMode::OptIn,
+            (.., true) => TrackingMode::OptOut,
+            _ => TrackingMode::Reads,
         };
         check_overlaps(&prefixes, before)?;
         if is_broadcast && prefixes.is_empty() {
             prefixes.push(Vec::new());
         }
-        Ok(Change::On { mode, is_noloop, prefixes })
+        Ok(TrackingChange::On { mode, is_noloop, prefixes })
     }
 }
 
 /// No key may match two prefixes of one client.
-fn check_overlaps(prefixes: &[Vec<u8>], before: Option<&Tracking>) -> Result<(), CommandError> {
+fn check_overlaps(prefixes: &[Vec<u8>], before: Option<&ClientTracking>) -> Result<(), CommandError> {
     let overlap = |one: &[u8], other: &[u8]| one.starts_with(other) || other.starts_with(one);
     let error = |prefix: &[u8], with: &str, other: &[u8]| {
         let text: [&[u8]; 7] = [
@@ -130,7 +130,7 @@ fn check_overlaps(prefixes: &[Vec<u8>], before: Option<&Tracking>) -> Result<(),
 pub(super) fn client_tracking(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     let session = &mut ctx.connection.session;
     session.tracking_later = None;
-    let mut options = Options::default();
+    let mut options = TrackingOptions::default();
     let parsed = options.parse(args);
     let redirect = options.redirect;
     let change = parsed.and_then(|()| options.change(args.get(2), session.tracking.as_deref()));
@@ -164,7 +164,7 @@ pub(super) fn client_caching(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result
     Ok(Flow::Done)
 }
 
-fn say_caching(tracking: Option<&mut Tracking>, args: Args<'_>) -> Result<(), CommandError> {
+fn say_caching(tracking: Option<&mut ClientTracking>, args: Args<'_>) -> Result<(), CommandError> {
     let Some(tracking) = tracking else {
         return Err(CommandError::other(
             "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
@@ -172,9 +172,9 @@ fn say_caching(tracking: Option<&mut Tracking>, args: Args<'_>) -> Result<(), Co
     };
     let word = args.get(2);
     let (mode, text) = if word.eq_ignore_ascii_case(b"yes") {
-        (Mode::OptIn, "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.")
+        (TrackingMode::OptIn, "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.")
     } else if word.eq_ignore_ascii_case(b"no") {
-        (Mode::OptOut, "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.")
+        (TrackingMode::OptOut, "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.")
     } else {
         return Err(CommandError::Syntax);
     };
@@ -186,13 +186,13 @@ fn say_caching(tracking: Option<&mut Tracking>, args: Args<'_>) -> Result<(), Co
 }
 
 /// What a queued command will change for those behind it in its transaction, as far as it can be known before.
-pub(crate) fn foresee(args: Args<'_>, tracking: &mut Option<Box<Tracking>>) {
+pub(crate) fn foresee(args: Args<'_>, tracking: &mut Option<Box<ClientTracking>>) {
     if args.get(1).eq_ignore_ascii_case(b"caching") {
         // An error changes nothing.
         let _ = say_caching(tracking.as_deref_mut(), args);
         return;
     }
-    let mut options = Options::default();
+    let mut options = TrackingOptions::default();
     let parsed = options.parse(args);
     if let Ok(change) = parsed.and_then(|()| options.change(args.get(2), tracking.as_deref())) {
         *tracking = change.apply(tracking.take(), None);
@@ -211,7 +211,7 @@ pub(crate) fn command_is_over(session: &mut Session) {
 /// What CLIENT GETREDIR replies: the client that is told in the place of this one; 0 for none, -1 for a client that does
 /// not track.
 pub(super) fn redirect_number(session: &Session) -> i64 {
-    let redirect = |tracking: &Tracking| tracking.redirect.map_or(0, |to| to.client.0 as i64);
+    let redirect = |tracking: &ClientTracking| tracking.redirect.map_or(0, |to| to.client.0 as i64);
     session.tracking.as_deref().map_or(-1, redirect)
 }
 
@@ -228,12 +228,12 @@ pub(super) fn client_trackinginfo(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> 
     let tracking = session.tracking.as_deref();
     if let Some(tracking) = tracking {
         let of_mode: &[&str] = match (tracking.mode, tracking.is_caching_said) {
-            (Mode::Reads, _) => &[],
-            (Mode::Prefixes, _) => &["bcast"],
-            (Mode::OptIn, false) => &["optin"],
-            (Mode::OptIn, true) => &["optin", "caching-yes"],
-            (Mode::OptOut, false) => &["optout"],
-            (Mode::OptOut, true) => &["optout", "caching-no"],
+            (TrackingMode::Reads, _) => &[],
+            (TrackingMode::Prefixes, _) => &["bcast"],
+            (TrackingMode::OptIn, false) => &["optin"],
+            (TrackingMode::OptIn, true) => &["optin", "caching-yes"],
+            (TrackingMode::OptOut, false) => &["optout"],
+            (TrackingMode::OptOut, true) => &["optout", "caching-no"],
         };
         words.extend(of_mode);
         words.extend(tracking.is_noloop.then_some("noloop"));

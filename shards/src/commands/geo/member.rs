@@ -3,12 +3,12 @@
 use super::notation;
 use crate::args::Args;
 use crate::commands::sorted_set::add::{Options, add_members};
-use crate::commands::sorted_set::view::View;
 use crate::ctx::Ctx;
 use crate::encoding::geohash::Position;
 use crate::error::CommandError;
 use crate::object::DataType;
 use crate::reply::Reply;
+use crate::values::sorted_set::View;
 
 type Done = Result<(), CommandError>;
 

@@ -114,7 +114,11 @@ impl Text {
         debug_assert!(degrees.abs() < 512.0);
         // Below 2^53 times 10^17, which has 57 bits.
         let (significand, exponent) = parts(degrees.abs());
-        let number = round_half_even(u128::from(significand) * 10_u128.pow(COORDINATE_DIGITS), exponent);
+        let number = num::shift_right_rounding(
+            u128::from(significand) * 10_u128.pow(COORDINATE_DIGITS),
+            exponent,
+            false,
+        );
         if number == 0 {
             return self.push(b"0");
         }
@@ -142,18 +146,6 @@ fn parts(number: f64) -> (u64, u32) {
     let bits = number.to_bits();
     let (exponent, fraction) = ((bits >> 52) as u32, bits & ((1 << 52) - 1));
     if exponent == 0 { (fraction, 1074) } else { (fraction | 1 << 52, 1075 - exponent) }
-}
-
-/// `number / 2^shift`, rounded to the nearest integer, and to the even one of two.
-fn round_half_even(number: u128, shift: u32) -> u128 {
-    // All numbers are below 2^110.
-    if shift > 112 {
-        return 0;
-    }
-    let kept = number >> shift;
-    let dropped = number - (kept << shift);
-    let half = 1 << (shift - 1);
-    kept + u128::from(dropped > half || (dropped == half && kept & 1 == 1))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The rows of the geo commands: [`super::member`], [`super::search`].
 
+use super::search::{MEMBER_OPTIONS_AT, RADIUS_OPTIONS_AT, stored};
 use super::{member, search};
 use crate::command::flags::{self, acl};
-use crate::command::keys::{BeginSearch, FindKeys};
 use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 
 const RADIUS_COMPLEXITY: &str = "O(N+log(M)) where N is the number of elements inside the bounding box of \
@@ -139,21 +139,6 @@ const STOREDIST: Arg = Arg {
     optional: true,
     ..Arg::BASE
 };
-
-/// Where the options of GEORADIUS begin.
-pub(super) const RADIUS_OPTIONS_AT: usize = 6;
-/// Where the options of GEORADIUSBYMEMBER begin.
-pub(super) const MEMBER_OPTIONS_AT: usize = 5;
-
-/// The key behind `keyword`, one of the options from argument `options_at` on.
-pub(super) const fn stored(keyword: &'static str, options_at: usize) -> KeySpec {
-    KeySpec {
-        flags: keys::OW | keys::UPDATE,
-        begin: BeginSearch::Keyword { keyword, start_from: options_at as i32 },
-        find: FindKeys::Range { last: 0, step: 1, limit: 0 },
-        notes: "",
-    }
-}
 
 /// The rows.
 pub(in crate::commands) static COMMANDS: &[DataCommand] = &[

@@ -4,10 +4,9 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use super::notation;
-use super::rows::{MEMBER_OPTIONS_AT, RADIUS_OPTIONS_AT, stored};
 use crate::args::Args;
-use crate::command::keys::{self, KeyPosition, KeySpec};
-use crate::commands::sorted_set::view::{self, View};
+use crate::command::keys::{self, BeginSearch, FindKeys, KeyPosition, KeySpec};
+use crate::commands::sorted_set::reply as sorted_set_reply;
 use crate::ctx::Ctx;
 use crate::encoding::geohash::{Position, Search, Shape, Unit};
 use crate::encoding::listpack::Value as Member;
@@ -17,6 +16,7 @@ use crate::event;
 use crate::num;
 use crate::object::DataType;
 use crate::reply::Reply;
+use crate::values::sorted_set::View;
 
 type Done = Result<(), CommandError>;
 
@@ -29,6 +29,22 @@ enum Center {
     Member,
     /// By options, and so is the shape.
     Options,
+}
+
+/// Where the options of GEORADIUS begin.
+pub(super) const RADIUS_OPTIONS_AT: usize = 6;
+
+/// Where the options of GEORADIUSBYMEMBER begin.
+pub(super) const MEMBER_OPTIONS_AT: usize = 5;
+
+/// The key behind `keyword`, one of the options from argument `options_at` on.
+pub(super) const fn stored(keyword: &'static str, options_at: usize) -> KeySpec {
+    KeySpec {
+        flags: keys::OW | keys::UPDATE,
+        begin: BeginSearch::Keyword { keyword, start_from: options_at as i32 },
+        find: FindKeys::Range { last: 0, step: 1, limit: 0 },
+        notes: "",
+    }
 }
 
 /// Whether the members found are stored.
@@ -331,7 +347,7 @@ fn write_found(reply: &mut Reply, request: &Request, found: &[Found<'_>], unit: 
         if additions > 0 {
             reply.array(1 + additions);
         }
-        view::write_member(reply, member);
+        sorted_set_reply::write_member(reply, member);
         if with_distance {
             notation::write_distance(reply, distance_m / unit.length_m());
         }
@@ -350,7 +366,7 @@ fn store(ctx: &mut Ctx<'_>, args: Args<'_>, form: Form, destination: usize, resu
         _ => event::GEORADIUSSTORE,
     };
     ctx.reply.len_int(results.len());
-    view::store(ctx, &ctx.key(args, destination), results, event);
+    sorted_set_reply::store(ctx, &ctx.key(args, destination), results, event);
 }
 
 pub(super) fn georadius(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {

@@ -6,11 +6,12 @@
 use super::bulk;
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::{Freeing, Key};
+use crate::db::Freeing;
 use crate::encoding::listpack::Value;
 use crate::encoding::member_table::FieldExpire;
 use crate::error::CommandError;
 use crate::event;
+use crate::key::Key;
 use crate::num;
 use crate::object::DataType;
 use crate::reply::Reply;

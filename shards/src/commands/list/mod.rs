@@ -10,10 +10,10 @@ pub(super) mod rows;
 
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::encoding::listpack::Value;
 use crate::error::CommandError;
 use crate::event::{self, Event};
+use crate::key::Key;
 use crate::keyspace::Keyspace;
 use crate::num;
 use crate::reply::Reply;

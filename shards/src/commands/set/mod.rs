@@ -8,11 +8,11 @@ pub(super) mod rows;
 
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::entry::Expire;
 use crate::error::CommandError;
 use crate::event;
 use crate::glob;
+use crate::key::Key;
 use crate::num;
 use crate::object::DataType;
 use crate::reply::Reply;

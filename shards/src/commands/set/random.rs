@@ -6,13 +6,14 @@
 use super::algebra::reply_members;
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::{Freeing, Key};
+use crate::db::Freeing;
 use crate::encoding::intset;
 use crate::encoding::listpack;
 use crate::encoding::member_table::Members;
 use crate::entry::{Expire, Packing};
 use crate::error::CommandError;
 use crate::event;
+use crate::key::Key;
 use crate::num;
 use crate::object::DataType;
 use crate::random::Random;

@@ -1,17 +1,17 @@
 //! Members that come or get other scores: ZADD and ZINCRBY, and what GEOADD needs of them.
 
-use super::view::{PackLimits, View, convert, tree_of};
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::encoding::sorted_pack;
 use crate::encoding::sorted_set::SortedSet;
 use crate::entry::{Expire, NewValue, Packing};
 use crate::error::CommandError;
 use crate::event;
+use crate::key::Key;
 use crate::keyspace::EntryMut;
 use crate::num;
 use crate::object::{DataType, Object};
+use crate::values::sorted_set::{PackLimits, View, convert, tree_of};
 
 type Done = Result<(), CommandError>;
 

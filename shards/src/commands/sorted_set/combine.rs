@@ -4,8 +4,8 @@
 
 use std::ops::ControlFlow;
 
+use super::reply::{store, write_header, write_item};
 use super::source::Source;
-use super::view::{store, write_header, write_item};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::encoding::listpack::Value as Member;

@@ -1,6 +1,5 @@
 //! Single members: ZREM, ZCARD, ZSCORE, ZMSCORE, ZRANK, ZREVRANK.
 
-use super::view::{View, removed, tree_of};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::encoding::sorted_pack;
@@ -8,6 +7,7 @@ use crate::error::CommandError;
 use crate::event;
 use crate::keyspace::EntryMut;
 use crate::object::DataType;
+use crate::values::sorted_set::{View, removed, tree_of};
 
 type Done = Result<(), CommandError>;
 

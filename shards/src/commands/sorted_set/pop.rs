@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use super::view::{View, remove_ranks, removed, write_header, write_item};
+use super::reply::{write_header, write_item};
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::error::CommandError;
 use crate::event;
+use crate::key::Key;
 use crate::num;
 use crate::object::DataType;
+use crate::values::sorted_set::{View, remove_ranks, removed};
 
 type Done = Result<(), CommandError>;
 

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::view::{View, store, write_header, write_item};
+use super::reply::{store, write_header, write_item};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::encoding::score::parse_score_bound;
@@ -13,6 +13,7 @@ use crate::error::CommandError;
 use crate::event;
 use crate::num;
 use crate::object::DataType;
+use crate::values::sorted_set::View;
 
 type Done = Result<(), CommandError>;
 
@@ -222,7 +223,7 @@ pub(super) fn zrangestore(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
             set.visit(request.ranks(set), false, |member, score| {
                 let member = member.bytes(&mut text);
                 let in_order = builder.push(hash_of(member), member, score);
-                debug_assert!(in_order, "a set is visited in its order");
+                assert!(in_order, "a set is visited in its order");
             });
             builder.finish()
         }

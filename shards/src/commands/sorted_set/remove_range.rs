@@ -1,12 +1,12 @@
 //! Ranges that are removed: ZREMRANGEBYRANK, ZREMRANGEBYSCORE, ZREMRANGEBYLEX.
 
 use super::range::{By, Ends};
-use super::view::{View, remove_ranks, removed};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::event::{self, Event};
 use crate::object::DataType;
+use crate::values::sorted_set::{View, remove_ranks, removed};
 
 type Done = Result<(), CommandError>;
 

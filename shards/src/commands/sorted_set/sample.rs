@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::view::{View, write_header, write_item, write_member};
+use super::reply::{write_header, write_item, write_member};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::encoding::listpack::Value as Member;
@@ -12,6 +12,7 @@ use crate::num;
 use crate::object::DataType;
 use crate::random::Random;
 use crate::reply::{REPEATED_BYTES_MAX, REPEATED_ELEMENTS_MAX, Reply};
+use crate::values::sorted_set::View;
 use crate::walk::{Cursor, count_of, write_reply};
 
 type Done = Result<(), CommandError>;

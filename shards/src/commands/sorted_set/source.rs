@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use super::view::View;
 use crate::encoding::intset::Intset;
 use crate::encoding::listpack::{HEADER_LEN, Listpack, Wanted};
 use crate::encoding::member_table::Members;
@@ -10,6 +9,7 @@ use crate::encoding::sorted_pack::SortedPack;
 use crate::entry::{EntryRef, Packing, Value};
 use crate::num;
 use crate::object::Object;
+use crate::values::sorted_set::View;
 
 /// The score of the members of a plain set.
 const SET_SCORE: f64 = 1.0;

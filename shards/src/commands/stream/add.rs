@@ -1,6 +1,6 @@
 //! Entries added at the end and trimmed at the front: XADD, XTRIM.
 
-use super::value::{Done, exact_id, id_or_error, integer, stream_mut};
+use super::value::{Done, exact_id, id_or_error, integer};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::encoding::stream::{AppendError, BlockLimits, Keep, Log, NewId, Stream, StreamId, Trim};
@@ -9,6 +9,7 @@ use crate::error::CommandError;
 use crate::event;
 use crate::keyspace::Keyspace;
 use crate::object::{DataType, Object};
+use crate::values::stream::stream_mut;
 
 /// Which of the two commands is read.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,16 +1,17 @@
 //! Pending entries that get another owner: XCLAIM, XAUTOCLAIM.
 
 use super::group_effects::GroupEffects;
-use super::value::{Done, change, exact_id, no_key_or_group, range_start, stream_of, write_entry, write_id};
+use super::value::{Done, exact_id, no_key_or_group, range_start, write_entry, write_id};
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::encoding::stream::{AutoClaim, Claim, Claimed, Group, Log, Pending, Stream, StreamId};
 use crate::error::CommandError;
 use crate::event;
+use crate::key::Key;
 use crate::num;
 use crate::object::DataType;
 use crate::reply::Reply;
+use crate::values::stream::{change, stream_of};
 
 /// An integer argument, and what is said when it is none.
 fn integer_or(text: &[u8], error: &'static str) -> Result<i64, CommandError> {

@@ -1,12 +1,13 @@
 //! Entries deleted one by one, the counters set, and counted: XDEL, XSETID, XLEN.
 
-use super::value::{Done, exact_id, integer, stream_mut, stream_of};
+use super::value::{Done, exact_id, integer};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::encoding::stream::{SetIdError, StreamId};
 use crate::error::CommandError;
 use crate::event;
 use crate::object::DataType;
+use crate::values::stream::{stream_mut, stream_of};
 
 pub(super) fn xdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let key = ctx.only_key(args, 1);

@@ -1,16 +1,15 @@
 //! Groups and their consumers made, moved and removed: XGROUP.
 
-use super::value::{
-    Done, any_id, change, exact_id, integer, no_group, stream_mut, stream_of, subcommand_syntax,
-};
+use super::value::{Done, any_id, exact_id, integer, no_group, subcommand_syntax};
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::encoding::stream::{Group, Groups, Stream};
 use crate::entry::{Expire, NewValue};
 use crate::error::CommandError;
 use crate::event;
+use crate::key::Key;
 use crate::object::{DataType, Object};
+use crate::values::stream::{change, stream_mut, stream_of};
 
 /// The options of XGROUP CREATE and XGROUP SETID.
 struct Options {

@@ -2,8 +2,8 @@
 //! how far a group has come. The forms are Redis's (streamPropagateXCLAIM, streamPropagateGroupID).
 
 use crate::args::OwnedArgs;
-use crate::db::Key;
 use crate::encoding::stream::{Group, Pending, StreamId};
+use crate::key::Key;
 use crate::keyspace::Keyspace;
 
 /// The effects of one command on one group, collected while its stream is being changed.

@@ -1,15 +1,16 @@
 //! What a stream, its groups and consumers are: XINFO.
 
 use super::value::{
-    Done, integer, limit_of, no_group, stream_of, subcommand_syntax, write_entries, write_entry, write_id,
+    Done, integer, limit_of, no_group, subcommand_syntax, write_entries, write_entry, write_id,
 };
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::encoding::stream::{Consumer, Group, Log, Stream, StreamId};
 use crate::error::CommandError;
+use crate::key::Key;
 use crate::object::DataType;
 use crate::reply::Reply;
+use crate::values::stream::stream_of;
 
 /// Entries and pending entries that XINFO STREAM FULL shows without COUNT.
 const FULL_COUNT: i64 = 10;

@@ -1,14 +1,13 @@
 //! What was delivered and is not acknowledged yet: XACK, XPENDING.
 
-use super::value::{
-    Done, change, exact_id, integer, limit_of, no_key_or_group, range_end, range_start, stream_of, write_id,
-};
+use super::value::{Done, exact_id, integer, limit_of, no_key_or_group, range_end, range_start, write_id};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::encoding::stream::{Group, Pending, StreamId};
 use crate::error::CommandError;
 use crate::object::DataType;
 use crate::reply::Reply;
+use crate::values::stream::{change, stream_of};
 
 pub(super) fn xack(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let (key, name) = (ctx.only_key(args, 1), args.get(2));

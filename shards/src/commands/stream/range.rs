@@ -1,10 +1,11 @@
 //! Entries between two ids: XRANGE, XREVRANGE.
 
-use super::value::{Done, integer, range_end, range_start, stream_of, write_entries};
+use super::value::{Done, integer, range_end, range_start, write_entries};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::object::DataType;
+use crate::values::stream::stream_of;
 
 /// From which end a range is read.
 #[derive(Clone, Copy, PartialEq, Eq)]

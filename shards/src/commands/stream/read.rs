@@ -4,8 +4,7 @@
 
 use super::group_effects::GroupEffects;
 use super::value::{
-    Done, change, exact_id, integer, limit_of, no_key_or_group, stream_of, write_entries, write_entry,
-    write_id,
+    Done, exact_id, integer, limit_of, no_key_or_group, write_entries, write_entry, write_id,
 };
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::{Block, parse_timeout_ms};
@@ -17,6 +16,7 @@ use crate::error::CommandError;
 use crate::event;
 use crate::object::DataType;
 use crate::reply::Reply;
+use crate::values::stream::{change, stream_of};
 
 /// Which of the two commands is read.
 #[derive(Clone, Copy, PartialEq, Eq)]

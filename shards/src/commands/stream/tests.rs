@@ -2,8 +2,10 @@
 
 use crate::args::OwnedArgs;
 use crate::ctx::Ctx;
-use crate::db::{Db, DbIndex, Env};
+use crate::db::Db;
 use crate::encoding::limits::Limits;
+use crate::env::Env;
+use crate::key::DbIndex;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
 use crate::testing::{START_MS, Sandbox, check, check_in, lookup};

@@ -1,41 +1,13 @@
-//! What the commands on streams have in common: how a stream is found in an entry, how ids and entries come and go.
+//! What the commands on streams have in common: how ids are read, how entries are written, and what errors say.
 //!
 //! This file must not know the options of any command.
 
-use crate::db::Key;
-use crate::encoding::stream::{BoundError, Entry, Item, Stream, StreamId};
-use crate::entry::{EntryRef, Value};
+use crate::encoding::stream::{BoundError, Entry, Item, StreamId};
 use crate::error::CommandError;
-use crate::keyspace::Keyspace;
 use crate::num;
-use crate::object::Object;
 use crate::reply::Reply;
 
 pub(super) type Done = Result<(), CommandError>;
-
-/// The value of an entry that is known to hold a stream.
-#[inline]
-pub(super) fn stream_of(entry: EntryRef<'_>) -> &Stream {
-    match entry.value() {
-        Value::Object(Object::Stream(stream)) => stream,
-        _ => unreachable!("the type was looked at: read_typed, write_typed"),
-    }
-}
-
-/// The stream of an object that is known to be one.
-#[inline]
-pub(super) fn stream_mut(object: &mut Object) -> &mut Stream {
-    match object {
-        Object::Stream(stream) => stream,
-        _ => unreachable!("the type was looked at: read_typed, write_typed"),
-    }
-}
-
-/// Changes the stream of a key that is known to hold one.
-pub(super) fn change<R>(keys: &mut Keyspace<'_>, key: &Key<'_>, change: impl FnOnce(&mut Stream) -> R) -> R {
-    let mut entry = keys.write(key).expect("the caller has found it");
-    entry.with_object(|object| change(stream_mut(object)))
-}
 
 /// An integer argument.
 pub(super) fn integer(text: &[u8]) -> Result<i64, CommandError> {

@@ -8,10 +8,10 @@ pub(super) mod rows;
 
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::db::Key;
 use crate::entry::{Expire, NewValue, StrValue};
 use crate::error::CommandError;
 use crate::event;
+use crate::key::Key;
 use crate::num;
 use crate::reply::Reply;
 

@@ -1,3 +1,5 @@
+//! Cells, neighbours and distances against values that the real server gives, and against plain geometry.
+
 use super::*;
 
 /// Members as redis-server 7.0.15 has them: longitude and latitude given, score, GEOHASH, and what GEOPOS prints.

@@ -1,3 +1,5 @@
+//! Registers in both encodings: their bytes, their counts, their unions, and bytes that are no HyperLogLog.
+
 use super::*;
 
 /// Redis's default for hll-sparse-max-bytes.

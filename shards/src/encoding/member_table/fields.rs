@@ -1,32 +1,18 @@
 //! A map from fields to values, byte strings both, of any number: what is behind a large hash. A field may have
 //! an expire (HEXPIRE).
 //!
-//! A record is `| head u8 | field's length u64, if long | expire u64, if any | field | value |`. The head's low bits
-//! are the field's length or [`LONG_FIELD`], its high bit says that there is an expire: fields without one pay
-//! nothing. The fields that have one are also in an index, ordered by time, by their hashes: 16 bytes each.
+//! What a record looks like is in `records.rs`. The fields that have an expire are also in an index, ordered by time, by
+//! their hashes: 16 bytes each.
 //!
 //! This file must not know pages, nor what time it is.
 
 use super::expire_index::ExpireIndex;
+use super::records::{Field, FieldRecord, HAS_EXPIRE, LONG_FIELD, layout, parse};
 use super::remains::Remains;
-use super::table::{Place, Record, Table};
+use super::table::{Place, Table};
 
-const HAS_EXPIRE: u8 = 0x80;
-/// A field of so many bytes or more has its length in eight bytes behind the head.
-const LONG_FIELD: u8 = 0x7F;
 /// Head, length and expire.
 const FRONT_LEN_MAX: usize = 1 + 8 + 8;
-
-/// A field with what belongs to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field<'a> {
-    /// Its name.
-    pub field: &'a [u8],
-    /// Its value.
-    pub value: &'a [u8],
-    /// When it ends, in milliseconds since 1970, if ever.
-    pub expire_ms: Option<u64>,
-}
 
 /// What becomes of a field's expire when its value is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,44 +23,6 @@ pub enum FieldExpire {
     Clear,
     /// From now on it is this, in milliseconds since 1970 (HSETEX).
     At(u64),
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct FieldRecord;
-
-impl Record for FieldRecord {
-    #[inline]
-    fn key(record: &[u8]) -> &[u8] {
-        let (_, field_at, field_len) = layout(record);
-        &record[field_at..field_at + field_len]
-    }
-}
-
-#[inline]
-fn u64_at(record: &[u8], at: usize) -> u64 {
-    let bytes = record[at..at + 8].try_into().expect("eight bytes");
-    u64::from_le_bytes(bytes)
-}
-
-/// Where the expire is, if there is one, where the field is, and how long the field is.
-#[inline]
-fn layout(record: &[u8]) -> (Option<usize>, usize, usize) {
-    let head = record[0];
-    let (behind_len, field_len) = match head & !HAS_EXPIRE {
-        LONG_FIELD => (9, u64_at(record, 1) as usize),
-        len => (1, usize::from(len)),
-    };
-    match head & HAS_EXPIRE {
-        0 => (None, behind_len, field_len),
-        _ => (Some(behind_len), behind_len + 8, field_len),
-    }
-}
-
-#[inline]
-fn parse(record: &[u8]) -> Field<'_> {
-    let (expire_at, field_at, field_len) = layout(record);
-    let (field, value) = record[field_at..].split_at(field_len);
-    Field { field, value, expire_ms: expire_at.map(|at| u64_at(record, at)) }
 }
 
 /// What lies before the field in a record.

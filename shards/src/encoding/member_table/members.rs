@@ -2,19 +2,9 @@
 //!
 //! This file must not know pages.
 
+use super::records::MemberRecord;
 use super::remains::Remains;
-use super::table::{Record, Table};
-
-/// A record is the member itself.
-#[derive(Clone, Debug)]
-pub(super) struct MemberRecord;
-
-impl Record for MemberRecord {
-    #[inline]
-    fn key(record: &[u8]) -> &[u8] {
-        record
-    }
-}
+use super::table::Table;
 
 /// Byte strings, each once. Every method that looks for a member is given the same keyed hash.
 #[derive(Clone, Debug, Default)]

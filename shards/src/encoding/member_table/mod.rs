@@ -24,12 +24,14 @@ mod expire_index;
 mod fields;
 mod members;
 mod page;
+mod records;
 mod remains;
 mod segments;
 mod table;
 
-pub use fields::{Field, FieldExpire, Fields};
+pub use fields::{FieldExpire, Fields};
 pub use members::Members;
+pub use records::Field;
 pub use remains::Remains;
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use super::expire_index::ExpireIndex;
-use super::fields::FieldRecord;
-use super::members::MemberRecord;
+use super::records::{FieldRecord, MemberRecord};
 use super::table::Table;
 
 /// A record outside of the pages costs one unit of the budget more for each so many bytes: giving a page of memory

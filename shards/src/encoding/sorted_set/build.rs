@@ -1,9 +1,9 @@
 //! Sets made at once: from records in order, and from records of several sources in any order.
 
-use super::index::Index;
+use super::SortedSet;
+use super::index::{Index, leading};
 use super::run::{Key, Run};
 use super::tree::{LEAF_BYTES_MAX, LEAF_RECORDS_MAX, Tree};
-use super::{SortedSet, leading};
 
 /// Records of a leaf that is built: some room is left for what is inserted later.
 const BUILT_RECORDS_MAX: usize = LEAF_RECORDS_MAX * 7 / 8;
@@ -112,7 +112,7 @@ impl Union {
         for record in &self.records {
             let in_order =
                 builder.push(u64::from(record.hash) << 32, member_of(&bytes, record), record.score);
-            debug_assert!(in_order, "just sorted");
+            assert!(in_order, "just sorted");
         }
         builder.finish()
     }

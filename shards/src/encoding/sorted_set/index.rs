@@ -14,6 +14,12 @@ const DEPTH_MAX: u32 = 24;
 /// Up to this capacity a part is a plain sorted list: one cache line.
 const LIST_CAPACITY_MAX: usize = 8;
 
+/// What a hash counts for here.
+#[inline]
+pub(super) fn leading(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Index {
     /// The parts are chosen by this many leading bits.

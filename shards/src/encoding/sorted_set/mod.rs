@@ -26,7 +26,7 @@ mod tree;
 pub use build::{Builder, Union};
 pub use range::{Items, LexBound, ScoreBound};
 
-use index::Index;
+use index::{Index, leading};
 use run::Key;
 use tree::{Target, Tree};
 
@@ -68,11 +68,6 @@ impl Item<'_> {
     pub fn hash(&self) -> u64 {
         u64::from(self.hash) << 32
     }
-}
-
-#[inline]
-fn leading(hash: u64) -> u32 {
-    (hash >> 32) as u32
 }
 
 impl SortedSet {

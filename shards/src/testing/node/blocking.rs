@@ -30,7 +30,7 @@ impl Node {
             });
             return self.send_outbox(ticket.worker);
         }
-        let mut reply = Reply::new(call.resp3);
+        let mut reply = Reply::new(call.caller.resp3);
         match worker.shard.execute_blocking(call.as_call(), &mut reply) {
             None => self.fill(ticket, reply),
             Some(block) => worker.coordinator.wait_here(call, *block, ticket, &mut worker.shard),

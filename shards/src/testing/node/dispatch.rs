@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{Connection, Hop, Node, Request, Waiting, Worker};
 use crate::args::OwnedArgs;
+use crate::caller::Caller;
 use crate::command::DataCommand;
 use crate::commands::watch::WATCH;
+use crate::copies::ConnectionId;
 use crate::error::CommandError;
 use crate::reply::Reply;
 use crate::router::coordinator::Method;
@@ -122,9 +124,13 @@ impl Node {
         slot: Option<SlotId>,
         args: OwnedArgs,
     ) -> OwnedCall {
-        let Connection { db, resp3, .. } = self.connections[index];
-        let (client, touch, cached_at) = (client_of(index), true, None);
-        OwnedCall { command, db, slot, client, touch, cached_at, resp3, args }
+        OwnedCall { command, slot, caller: self.caller(index), args }
+    }
+
+    fn caller(&self, index: usize) -> Caller {
+        let Connection { worker, db, resp3, .. } = self.connections[index];
+        let at = ConnectionId { worker, index: index as u32 };
+        Caller { at, db, resp3, ..Caller::new(client_of(index)) }
     }
 
     fn run_on_shard(&mut self, ticket: Ticket, shard: ShardId, call: OwnedCall) {
@@ -168,11 +174,10 @@ impl Node {
         let Some(queue) = self.connections[index].queue.take() else {
             return self.reply(index, |reply| reply.error(&CommandError::other("ERR EXEC without MULTI")));
         };
-        let (client, resp3) = (client_of(index), self.connections[index].resp3);
-        let call = |(command, db, args)| {
-            let (slot, touch, cached_at) = (None, true, None);
-            OwnedCall { command, db, slot, client, touch, cached_at, resp3, args }
-        };
+        let caller = self.caller(index);
+        let call =
+            |(command, db, args)| OwnedCall { command, slot: None, caller: Caller { db, ..caller }, args };
+        let resp3 = caller.resp3;
         let calls = queue.into_iter().map(call).collect();
         let exec = Exec { resp3, calls, watched: self.take_watched(index) };
         let is_here = self.is_here(self.connections[index].worker, &exec);

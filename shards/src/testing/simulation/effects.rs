@@ -1,10 +1,11 @@
 //! From the effects of all shards a second key space is made: it must be the same, and whole at every moment.
 
+use crate::caller::Caller;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Churn, Scene, for_each_seed, text};
-use crate::db::DbIndex;
 use crate::effects::{Effect, Group, Stamp};
+use crate::key::DbIndex;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard, ShardConfig};
 use crate::slot::ShardId;
@@ -69,11 +70,10 @@ impl Replica {
     }
 
     fn run(&mut self, Effect { db, args }: &Effect) -> Vec<u8> {
-        let (db, slot, client) = (*db, None, ClientId(0));
         let command = lookup(args.as_args());
         let mut reply = Reply::default();
-        let (touch, cached_at) = (true, None);
-        let call = Call { command, db, slot, client, touch, cached_at, args: args.as_args() };
+        let caller = Caller { db: *db, ..Caller::new(ClientId(0)) };
+        let call = Call { command, slot: None, caller, args: args.as_args() };
         self.0.execute(call, &mut reply);
         assert!(!reply.bytes().starts_with(b"-"), "{:?} fails: {}", words(args), text(reply.bytes()));
         reply.bytes().to_vec()

@@ -5,53 +5,65 @@
 
 use std::ops::Range;
 
-use shards::args::Args;
-use shards::command::{
-    Arity, BeginSearch, CommandSpec, DataCommand, FindKeys, KeySpec, Plan, RequestPolicy, flags, keys,
+use crate::args::Args;
+use crate::command::name_table::NameTable;
+use crate::command::{
+    Arg, Arity, BeginSearch, CommandSpec, DataCommand, FindKeys, KeySpec, Plan, RequestPolicy,
 };
-use shards::error::CommandError;
+use crate::command::{flags, keys};
+use crate::error::CommandError;
 
-use crate::name_table::NameTable;
-use crate::session::command::{Flow, SessionCtx};
+/// The number of a session command: by it the connection's worker finds what the command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionNumber(pub u16);
 
-/// The body of a session command.
-pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>;
-
-/// A command that works on the connection, the server or this table: it runs on the connection's own worker.
+/// A session command as the registry is told of it: what it is, and by which number its worker knows what it does.
 #[derive(Debug)]
-pub struct SessionCommand {
+pub struct SessionRow {
     /// What the command is.
-    pub spec: CommandSpec,
-    /// What it does.
-    pub run: SessionHandler,
-    /// Its subcommands. A container has at least one; it runs itself only when called without any argument.
-    pub subcommands: &'static [SessionCommand],
+    pub spec: &'static CommandSpec,
+    /// Its number, and nobody else's.
+    pub number: SessionNumber,
+    /// Its subcommands.
+    pub subcommands: Vec<SessionRow>,
 }
 
-/// A row of either kind.
+/// Who carries a command out.
 #[derive(Clone, Copy, Debug)]
 pub enum Command {
-    /// Runs on the shards that own its keys.
+    /// The shards that own its keys.
     Data(&'static DataCommand),
-    /// Runs on the connection's worker.
-    Session(&'static SessionCommand),
+    /// The connection's worker: it works on the connection, the server or this table.
+    Session(SessionNumber),
 }
 
-impl Command {
-    /// What the command is.
-    #[inline]
-    pub fn spec(self) -> &'static CommandSpec {
+/// A row of either kind, while the registry is made.
+#[derive(Clone, Copy)]
+enum Row<'a> {
+    Data(&'static DataCommand),
+    Session(&'a SessionRow),
+}
+
+impl<'a> Row<'a> {
+    fn spec(self) -> &'static CommandSpec {
         match self {
-            Command::Data(command) => &command.spec,
-            Command::Session(command) => &command.spec,
+            Row::Data(command) => &command.spec,
+            Row::Session(row) => row.spec,
+        }
+    }
+
+    fn command(self) -> Command {
+        match self {
+            Row::Data(command) => Command::Data(command),
+            Row::Session(row) => Command::Session(row.number),
         }
     }
 
     /// Its subcommands; they are of the same kind.
-    pub fn subcommands(self) -> Vec<Command> {
+    fn subcommands(self) -> Vec<Row<'a>> {
         match self {
-            Command::Data(command) => command.subcommands.iter().map(Command::Data).collect(),
-            Command::Session(command) => command.subcommands.iter().map(Command::Session).collect(),
+            Row::Data(command) => command.subcommands.iter().map(Row::Data).collect(),
+            Row::Session(row) => row.subcommands.iter().map(Row::Session).collect(),
         }
     }
 }
@@ -65,8 +77,10 @@ pub struct CommandId(pub u16);
 pub struct Entry {
     /// Its place in the registry.
     pub id: CommandId,
-    /// Its row.
+    /// Who carries it out.
     pub command: Command,
+    /// What it is.
+    spec: &'static CommandSpec,
     /// How it finds its shards. What a session command sends to other shards is its own business: it has only the
     /// plans of its keys.
     pub plan: Plan,
@@ -80,7 +94,7 @@ impl Entry {
     /// What the command is.
     #[inline]
     pub fn spec(&self) -> &'static CommandSpec {
-        self.command.spec()
+        self.spec
     }
 
     /// True for a command with subcommands.
@@ -105,17 +119,17 @@ impl Registry {
     ///
     /// # Panics
     /// When a name is there twice or a row contradicts itself: see the checks below.
-    pub fn new(data: &[&'static [DataCommand]], session: &[&'static [SessionCommand]]) -> Registry {
-        let data = data.iter().copied().flatten().map(Command::Data);
-        let session = session.iter().copied().flatten().map(Command::Session);
+    pub fn new(data: &[&'static [DataCommand]], session: &[SessionRow]) -> Registry {
+        let data = data.iter().copied().flatten().map(Row::Data);
+        let rows: Vec<Row<'_>> = data.chain(session.iter().map(Row::Session)).collect();
         let mut entries = Vec::new();
-        for command in data.chain(session) {
-            push_entry(&mut entries, command, None);
+        for row in &rows {
+            push_entry(&mut entries, *row, None);
         }
         let command_count = entries.len();
-        for container in 0..command_count {
+        for (container, row) in rows.into_iter().enumerate() {
             let start = entries.len();
-            for subcommand in entries[container].command.subcommands() {
+            for subcommand in row.subcommands() {
                 assert!(
                     subcommand.subcommands().is_empty(),
                     "{}: a container in a container",
@@ -249,21 +263,21 @@ fn quotable(arg: &[u8], len_max: usize) -> &[u8] {
     &arg[..end]
 }
 
-fn push_entry(entries: &mut Vec<Entry>, command: Command, container: Option<usize>) {
-    let spec = command.spec();
+fn push_entry(entries: &mut Vec<Entry>, row: Row<'_>, container: Option<usize>) {
+    let spec = row.spec();
     let full_name = match container {
         None => spec.name.to_owned(),
         Some(container) => format!("{}|{}", entries[container].full_name, spec.name),
     };
-    if let Err(contradiction) = check_row(command, container.is_some()) {
+    let command = row.command();
+    if let Err(contradiction) = check_row(command, spec, container.is_some()) {
         panic!("the row of the command {full_name}: {contradiction}");
     }
     let id = CommandId(u16::try_from(entries.len()).expect("there are a few hundred commands"));
-    entries.push(Entry { id, command, plan: plan(command), full_name, subcommands: 0..0 });
+    entries.push(Entry { id, command, spec, plan: plan(command, spec), full_name, subcommands: 0..0 });
 }
 
-fn plan(command: Command) -> Plan {
-    let spec = command.spec();
+fn plan(command: Command, spec: &CommandSpec) -> Plan {
     match (command, spec.plan()) {
         // It decides itself what it asks of whom.
         (Command::Session(_), Plan::Split | Plan::AllShards) if spec.has_keys() => Plan::Gather,
@@ -273,8 +287,7 @@ fn plan(command: Command) -> Plan {
 }
 
 /// What is wrong with a row, if anything.
-fn check_row(command: Command, is_subcommand: bool) -> Result<(), String> {
-    let spec = command.spec();
+fn check_row(command: Command, spec: &CommandSpec, is_subcommand: bool) -> Result<(), String> {
     let name_is_plain = spec.name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
     if spec.name.is_empty() || !name_is_plain {
         return Err("a name is in lower case, without blanks".into());
@@ -335,7 +348,7 @@ fn is_fixed_range(key: &KeySpec) -> bool {
         && key.flags & keys::INCOMPLETE == 0
 }
 
-fn check_args(args: &[shards::command::Arg], key_spec_count: usize) -> Result<(), String> {
+fn check_args(args: &[Arg], key_spec_count: usize) -> Result<(), String> {
     for arg in args {
         if arg.key_spec_index.is_some_and(|index| usize::from(index) >= key_spec_count) {
             return Err(format!("the argument {} names a key spec that is not there", arg.name));
@@ -347,17 +360,13 @@ fn check_args(args: &[shards::command::Arg], key_spec_count: usize) -> Result<()
 
 #[cfg(test)]
 mod tests {
-    use shards::args::OwnedArgs;
-    use shards::ctx::Ctx;
+    use crate::args::OwnedArgs;
+    use crate::ctx::Ctx;
 
     use super::*;
 
     fn run(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Result<(), CommandError> {
         Ok(())
-    }
-
-    fn run_session(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-        Ok(Flow::Done)
     }
 
     const READ: CommandSpec = CommandSpec {
@@ -370,22 +379,23 @@ mod tests {
         ..CommandSpec::BASE
     };
 
-    const SESSION: CommandSpec =
+    static SESSION: CommandSpec =
         CommandSpec { name: "session", summary: "Talks", since: "1.0.0", ..CommandSpec::BASE };
 
-    static CONTAINER: &[SessionCommand] = &[SessionCommand {
-        spec: SESSION,
-        run: run_session,
-        subcommands: &[SessionCommand {
-            spec: CommandSpec { name: "id", arity: Arity::Exactly(2), ..SESSION },
-            run: run_session,
-            subcommands: &[],
-        }],
-    }];
+    static SESSION_ID: CommandSpec = CommandSpec {
+        name: "id",
+        summary: "Talks",
+        since: "1.0.0",
+        arity: Arity::Exactly(2),
+        ..CommandSpec::BASE
+    };
 
-    /// A registry of one data command. The row is leaked, as rows live as long as the process.
+    /// A registry of one data command and one session command with a subcommand. The row is leaked, as rows live as
+    /// long as the process.
     fn registry(spec: CommandSpec) -> Registry {
-        Registry::new(&[Box::leak(Box::new([DataCommand { spec, run, subcommands: &[] }]))], &[CONTAINER])
+        let id = SessionRow { spec: &SESSION_ID, number: SessionNumber(8), subcommands: Vec::new() };
+        let session = SessionRow { spec: &SESSION, number: SessionNumber(7), subcommands: vec![id] };
+        Registry::new(&[Box::leak(Box::new([DataCommand { spec, run, subcommands: &[] }]))], &[session])
     }
 
     fn called(line: &str) -> Result<String, String> {
@@ -409,6 +419,16 @@ mod tests {
         for unknown in [&b"session|"[..], b"session|id|x", b"read|id", b"|", b""] {
             assert!(registry.find(unknown).is_none(), "{}", unknown.escape_ascii());
         }
+    }
+
+    #[test]
+    fn a_session_command_stands_as_its_number() {
+        let registry = registry(READ);
+        let number = |name: &str| match registry.find(name.as_bytes()).unwrap().command {
+            Command::Session(number) => Some(number.0),
+            Command::Data(_) => None,
+        };
+        assert_eq!([number("session"), number("session|id"), number("read")], [Some(7), Some(8), None]);
     }
 
     #[test]
@@ -491,7 +511,7 @@ mod tests {
         const NEITHER_READ_NOR_WRITTEN: &[KeySpec] = &[KeySpec::at(1, keys::ACCESS)];
         let check = |spec: CommandSpec| {
             let row = Box::leak(Box::new(DataCommand { spec, run, subcommands: &[] }));
-            check_row(Command::Data(row), false)
+            check_row(Command::Data(row), &row.spec, false)
         };
         assert_eq!(check(READ), Ok(()));
         let wrong = [
@@ -507,10 +527,7 @@ mod tests {
             CommandSpec { keys: &[], request_policy: Some(RequestPolicy::MultiShard), ..READ },
             CommandSpec { request_policy: Some(RequestPolicy::AllShards), ..READ },
             CommandSpec { deprecated_since: Some("2.0.0"), ..READ },
-            CommandSpec {
-                args: &[shards::command::Arg { key_spec_index: Some(1), ..shards::command::Arg::BASE }],
-                ..READ
-            },
+            CommandSpec { args: &[Arg { key_spec_index: Some(1), ..Arg::BASE }], ..READ },
         ];
         for (index, spec) in wrong.into_iter().enumerate() {
             assert!(check(spec).is_err(), "row {index}");

@@ -1,20 +1,18 @@
 //! Workers whose turn does not come, for the log.
 //!
-//! Each worker counts its turns where the main thread can read it ([`Heart`], a store or two a turn, no clock). The main
+//! Each worker counts its turns where the main thread can read it ([`crate::node::pulses`]). The main
 //! thread looks at the counts now and then ([`Watchdog::look`]), and a worker whose count stands still for a second is
 //! reported once, with what its thread is doing, and once more when its turn has come. A look that itself comes late
 //! proves nothing: the process was stopped, or the whole machine is short of time. It is said as that, and the time until
 //! then does not count. This file must not know what happens in a turn, nor who waits for signals.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use shards::slot::ShardId;
-
 use crate::host::clock;
-use crate::host::sys;
 use crate::metrics::turns::LATE;
+use crate::node::pulses::{Pulse, Pulses};
 
 /// The time between two looks, when all is well.
 const LOOK_PERIOD: Duration = LATE;
@@ -24,55 +22,6 @@ const CLOSE_LOOK_PERIOD: Duration = Duration::from_millis(250);
 const LOOK_LATE: Duration = Duration::from_millis(250);
 /// A process that has stood still is spoken of once in this time at most: on a loaded machine it may do so for hours.
 const STANDSTILL_PERIOD: Duration = Duration::from_secs(60);
-
-/// What the threads of all workers do.
-pub struct Pulses(Vec<Pulse>);
-
-/// What one worker's thread does, on cache lines of its own.
-#[derive(Default)]
-#[repr(align(128))]
-struct Pulse {
-    /// Grows with each turn; odd in a turn, even while the worker sleeps in its ring.
-    count: AtomicU64,
-    /// The thread's number, 0 before it runs.
-    thread: AtomicI32,
-}
-
-impl Pulses {
-    /// For so many workers.
-    pub fn new(workers: usize) -> Pulses {
-        Pulses((0..workers).map(|_| Pulse::default()).collect())
-    }
-
-    /// A worker's own end, made on its thread.
-    pub(crate) fn heart(&'static self, worker: ShardId) -> Heart {
-        let pulse = &self.0[worker.index()];
-        pulse.thread.store(sys::thread_id(), Ordering::Relaxed);
-        Heart { pulse, count: 0 }
-    }
-}
-
-/// With it a worker shows that it gets its turns.
-pub(crate) struct Heart {
-    pulse: &'static Pulse,
-    count: u64,
-}
-
-impl Heart {
-    /// A turn begins.
-    #[inline]
-    pub(crate) fn wake(&mut self) {
-        self.count = (self.count + 1) | 1;
-        self.pulse.count.store(self.count, Ordering::Relaxed);
-    }
-
-    /// The worker goes to sleep.
-    #[inline]
-    pub(crate) fn sleep(&mut self) {
-        self.count += 1;
-        self.pulse.count.store(self.count, Ordering::Relaxed);
-    }
-}
 
 /// The time that a thread has run, and that it has waited for a processor, since its start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -92,7 +41,7 @@ enum Cause {
 
 /// What there is to say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Event {
+enum Finding {
     /// A worker has had no turn for so long.
     Late(usize, Duration, Cause),
     /// It has had one again, after so long.
@@ -112,7 +61,7 @@ struct Seen {
 }
 
 /// The main thread's end. One per process.
-pub struct Watchdog {
+pub(super) struct Watchdog {
     pulses: &'static Pulses,
     cpu_use: fn(i32) -> CpuUse,
     seen: Vec<Seen>,
@@ -123,19 +72,19 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// Watches from now on. All workers should be running.
-    pub fn new(pulses: &'static Pulses) -> Watchdog {
+    pub(super) fn new(pulses: &'static Pulses) -> Watchdog {
         Watchdog::at(pulses, clock::moment(), cpu_use)
     }
 
     fn at(pulses: &'static Pulses, now: Instant, cpu_use: fn(i32) -> CpuUse) -> Watchdog {
         let seen = |pulse: &Pulse| Seen::new(pulse.count.load(Ordering::Relaxed), now);
-        let seen = pulses.0.iter().map(seen).collect();
+        let seen = pulses.iter().map(seen).collect();
         Watchdog { pulses, cpu_use, seen, due: now + LOOK_PERIOD, standstill_said: None }
     }
 
     /// Looks at all workers and logs what there is to say. Returns after how long to call again; a call before that does
     /// no harm.
-    pub fn look(&mut self) -> Duration {
+    pub(super) fn look(&mut self) -> Duration {
         let now = clock::moment();
         for event in self.examine(now) {
             log::warn!("{event}");
@@ -143,7 +92,7 @@ impl Watchdog {
         self.due.saturating_duration_since(now)
     }
 
-    fn examine(&mut self, now: Instant) -> Vec<Event> {
+    fn examine(&mut self, now: Instant) -> Vec<Finding> {
         let mut events = Vec::new();
         if now < self.due {
             return events;
@@ -152,15 +101,15 @@ impl Watchdog {
         let on_time = overdue <= LOOK_LATE;
         let is_silent = self.standstill_said.is_some_and(|said| now - said < STANDSTILL_PERIOD);
         if overdue > LATE && !is_silent {
-            events.push(Event::Standstill(overdue));
+            events.push(Finding::Standstill(overdue));
             self.standstill_said = Some(now);
         }
         let mut all_well = true;
-        for (worker, (pulse, seen)) in self.pulses.0.iter().zip(&mut self.seen).enumerate() {
+        for (worker, (pulse, seen)) in self.pulses.iter().zip(&mut self.seen).enumerate() {
             let count = pulse.count.load(Ordering::Relaxed);
             if count != seen.count {
                 if seen.is_reported {
-                    events.push(Event::Back(worker, now - seen.since));
+                    events.push(Finding::Back(worker, now - seen.since));
                 }
                 *seen = Seen::new(count, now);
                 continue;
@@ -176,7 +125,7 @@ impl Watchdog {
                 None => seen.standing = Some(used),
                 Some(before) if !seen.is_reported && now - seen.since >= LATE => {
                     seen.is_reported = true;
-                    events.push(Event::Late(worker, now - seen.since, Cause::of(count, before, used)));
+                    events.push(Finding::Late(worker, now - seen.since, Cause::of(count, before, used)));
                 }
                 Some(_) => {}
             }
@@ -218,16 +167,16 @@ impl fmt::Display for Cause {
     }
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Late(worker, time, cause) => {
+            Finding::Late(worker, time, cause) => {
                 write!(f, "Worker {worker} has not had a turn for {} ms: {cause}", time.as_millis())
             }
-            Event::Back(worker, time) => {
+            Finding::Back(worker, time) => {
                 write!(f, "Worker {worker} has turns again, after about {} ms", time.as_millis())
             }
-            Event::Standstill(time) => {
+            Finding::Standstill(time) => {
                 let ms = time.as_millis();
                 write!(
                     f,
@@ -247,7 +196,11 @@ fn cpu_use(thread: i32) -> CpuUse {
 
 #[cfg(test)]
 mod tests {
+    use shards::slot::ShardId;
+
     use super::*;
+    use crate::host::sys;
+    use crate::node::pulses::Heart;
 
     /// A watchdog under a clock of its own, with hearts for two workers.
     struct Rig {
@@ -275,7 +228,7 @@ mod tests {
                 self.hearts[worker].sleep();
             }
             self.now = self.watchdog.due + Duration::from_millis(late_ms);
-            self.watchdog.examine(self.now).iter().map(Event::to_string).collect()
+            self.watchdog.examine(self.now).iter().map(Finding::to_string).collect()
         }
     }
 

@@ -1,23 +1,21 @@
-//! A sorted set whatever its encoding: how it is read, how a new one is encoded, and what is common to changes.
+//! A sorted set whatever its encoding: how it is read, when it is packed, and what is common to changes.
 //!
-//! This file must not know the arguments of any command.
+//! This file must not know arguments or replies.
 
 use std::ops::{ControlFlow, Range};
 
-use crate::ctx::Ctx;
-use crate::db::Key;
-use crate::encoding::listpack::{self, Value as Member};
+use crate::encoding::listpack::Value as Member;
 use crate::encoding::sorted_pack::{self, SortedPack};
 use crate::encoding::sorted_set::{LexBound, ScoreBound, SortedSet};
 use crate::entry::{EntryRef, Expire, NewValue, Packing, Value};
 use crate::event::{self, Event};
+use crate::key::Key;
 use crate::keyspace::{EntryMut, Keyspace};
 use crate::object::Object;
-use crate::reply::Reply;
 
 /// A sorted set to be read.
 #[derive(Clone, Copy)]
-pub(in crate::commands) enum View<'a> {
+pub(crate) enum View<'a> {
     /// OBJECT ENCODING listpack.
     Packed(SortedPack<'a>),
     /// OBJECT ENCODING skiplist.
@@ -27,7 +25,7 @@ pub(in crate::commands) enum View<'a> {
 impl<'a> View<'a> {
     /// The value of an entry that is known to hold a sorted set.
     #[inline]
-    pub(in crate::commands) fn of(entry: EntryRef<'a>) -> View<'a> {
+    pub(crate) fn of(entry: EntryRef<'a>) -> View<'a> {
         match entry.value() {
             Value::Packed(Packing::SortedSet, bytes) => View::Packed(SortedPack::new(bytes)),
             Value::Object(Object::SortedSet(set)) => View::Tree(set),
@@ -36,7 +34,7 @@ impl<'a> View<'a> {
     }
 
     /// The number of members.
-    pub(super) fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         match self {
             View::Packed(pack) => pack.len(),
             View::Tree(set) => set.len(),
@@ -44,7 +42,7 @@ impl<'a> View<'a> {
     }
 
     /// The score of a member.
-    pub(in crate::commands) fn score(self, hash_of: &impl Fn(&[u8]) -> u64, member: &[u8]) -> Option<f64> {
+    pub(crate) fn score(self, hash_of: &impl Fn(&[u8]) -> u64, member: &[u8]) -> Option<f64> {
         match self {
             View::Packed(pack) => pack.find(member).map(|place| place.score),
             View::Tree(set) => set.score(hash_of(member), member),
@@ -52,7 +50,7 @@ impl<'a> View<'a> {
     }
 
     /// The rank of a member, the lowest being 0, and its score.
-    pub(super) fn rank(self, hash_of: &impl Fn(&[u8]) -> u64, member: &[u8]) -> Option<(usize, f64)> {
+    pub(crate) fn rank(self, hash_of: &impl Fn(&[u8]) -> u64, member: &[u8]) -> Option<(usize, f64)> {
         match self {
             View::Packed(pack) => pack.rank(member),
             View::Tree(set) => {
@@ -63,7 +61,7 @@ impl<'a> View<'a> {
     }
 
     /// The ranks of the members with scores from `min` to `max`.
-    pub(in crate::commands) fn score_ranks(self, min: ScoreBound, max: ScoreBound) -> Range<usize> {
+    pub(crate) fn score_ranks(self, min: ScoreBound, max: ScoreBound) -> Range<usize> {
         match self {
             View::Packed(pack) => pack.score_ranks(min, max),
             View::Tree(set) => set.score_ranks(min, max),
@@ -71,7 +69,7 @@ impl<'a> View<'a> {
     }
 
     /// The ranks of the members from `min` to `max`, all of which have the same score if that is to mean something.
-    pub(super) fn lex_ranks(self, min: LexBound<'_>, max: LexBound<'_>, reversed: bool) -> Range<usize> {
+    pub(crate) fn lex_ranks(self, min: LexBound<'_>, max: LexBound<'_>, reversed: bool) -> Range<usize> {
         match self {
             View::Packed(pack) => pack.lex_ranks(min, max, reversed),
             View::Tree(set) => set.lex_ranks(min, max),
@@ -79,7 +77,7 @@ impl<'a> View<'a> {
     }
 
     /// Hands the members of these ranks, which all exist, to `visit`, in order or from the last to the first.
-    pub(super) fn visit(self, ranks: Range<usize>, reversed: bool, mut visit: impl FnMut(Member<'a>, f64)) {
+    pub(crate) fn visit(self, ranks: Range<usize>, reversed: bool, mut visit: impl FnMut(Member<'a>, f64)) {
         match (self, reversed) {
             (View::Packed(pack), false) => {
                 pack.items_of(ranks).for_each(|(member, score)| visit(member, score));
@@ -97,7 +95,7 @@ impl<'a> View<'a> {
     }
 
     /// Hands the members of these ranks, which all exist, to `visit`, in order, until that breaks off.
-    pub(in crate::commands) fn visit_until(
+    pub(crate) fn visit_until(
         self,
         ranks: Range<usize>,
         mut visit: impl FnMut(Member<'a>, f64) -> ControlFlow<()>,
@@ -113,7 +111,7 @@ impl<'a> View<'a> {
 
 /// When a set is packed: zset-max-listpack-entries and zset-max-listpack-value.
 #[derive(Clone, Copy)]
-pub(super) struct PackLimits {
+pub(crate) struct PackLimits {
     entries_max: u64,
     member_bytes_max: u64,
 }
@@ -121,7 +119,7 @@ pub(super) struct PackLimits {
 impl PackLimits {
     /// As they are now.
     #[inline]
-    pub(super) fn of(keys: &Keyspace<'_>) -> PackLimits {
+    pub(crate) fn of(keys: &Keyspace<'_>) -> PackLimits {
         let limits = keys.limits();
         PackLimits {
             entries_max: limits.sorted_set_entries_max,
@@ -130,14 +128,14 @@ impl PackLimits {
     }
 
     /// Whether so many members may be packed, the longest of this length in bytes.
-    pub(super) fn allow(self, len: usize, member_bytes: usize) -> bool {
+    pub(crate) fn allow(self, len: usize, member_bytes: usize) -> bool {
         len as u64 <= self.entries_max && member_bytes as u64 <= self.member_bytes_max
     }
 }
 
 /// The sorted set of an entry that is known to be in no packed encoding.
 #[inline]
-pub(super) fn tree_of(object: &mut Object) -> &mut SortedSet {
+pub(crate) fn tree_of(object: &mut Object) -> &mut SortedSet {
     match object {
         Object::SortedSet(set) => set,
         _ => unreachable!("the type was looked at: write_typed"),
@@ -145,7 +143,7 @@ pub(super) fn tree_of(object: &mut Object) -> &mut SortedSet {
 }
 
 /// Makes a packed set an object.
-pub(super) fn convert(entry: &mut EntryMut<'_>, hash_of: &impl Fn(&[u8]) -> u64) {
+pub(crate) fn convert(entry: &mut EntryMut<'_>, hash_of: &impl Fn(&[u8]) -> u64) {
     if let View::Packed(pack) = View::of(entry.view()) {
         let set = pack.to_sorted_set(hash_of);
         entry.replace(NewValue::Object(Box::new(Object::SortedSet(set))), Expire::Keep);
@@ -153,7 +151,7 @@ pub(super) fn convert(entry: &mut EntryMut<'_>, hash_of: &impl Fn(&[u8]) -> u64)
 }
 
 /// Removes the members of these ranks, which all exist, and returns whether any is left.
-pub(super) fn remove_ranks(entry: &mut EntryMut<'_>, ranks: Range<usize>) -> bool {
+pub(crate) fn remove_ranks(entry: &mut EntryMut<'_>, ranks: Range<usize>) -> bool {
     match View::of(entry.view()) {
         View::Packed(pack) => {
             let left = pack.len() - ranks.len();
@@ -174,60 +172,12 @@ pub(super) fn remove_ranks(entry: &mut EntryMut<'_>, ranks: Range<usize>) -> boo
 }
 
 /// Ends a removal: tells of it, or removes the key of which nothing is left.
-pub(super) fn removed(keys: &mut Keyspace<'_>, key: &Key<'_>, event: Event, is_anything_left: bool) {
+pub(crate) fn removed(keys: &mut Keyspace<'_>, key: &Key<'_>, event: Event, is_anything_left: bool) {
     if is_anything_left {
         keys.changed(key, event);
     } else {
         keys.notify(key, event);
         keys.delete(key, keys.freeing_by_server());
         keys.changed(key, event::DEL);
-    }
-}
-
-/// Puts a set in the place of whatever a key holds. An empty set leaves no key.
-pub(in crate::commands) fn store(ctx: &mut Ctx<'_>, key: &Key<'_>, set: SortedSet, event: Event) {
-    if set.is_empty() {
-        if ctx.keys.delete(key, ctx.keys.freeing_by_server()) {
-            ctx.keys.changed(key, event::DEL);
-        }
-        return;
-    }
-    let items = || set.items(0..set.len());
-    let limits = PackLimits::of(&ctx.keys);
-    let is_packed = limits.allow(set.len(), 0)
-        && items().all(|item| limits.allow(0, item.member.len()))
-        && listpack::has_room(0, items().map(|item| item.member.len()).sum());
-    if is_packed {
-        let pack = sorted_pack::new(items().map(|item| (item.member, item.score)));
-        ctx.keys.set(key, NewValue::Packed(Packing::SortedSet, &pack), Expire::Clear);
-    } else {
-        ctx.keys.set(key, NewValue::Object(Box::new(Object::SortedSet(set))), Expire::Clear);
-    }
-    ctx.keys.changed(key, event);
-}
-
-/// The header of a list of members. With scores RESP3 has pairs, RESP2 twice as many elements.
-pub(super) fn write_header(reply: &mut Reply, len: usize, with_scores: bool) {
-    reply.array(if with_scores && !reply.is_resp3() { len * 2 } else { len });
-}
-
-/// One member of such a list.
-#[inline]
-pub(super) fn write_item(reply: &mut Reply, member: Member<'_>, score: f64, with_scores: bool) {
-    if with_scores && reply.is_resp3() {
-        reply.array(2);
-    }
-    write_member(reply, member);
-    if with_scores {
-        reply.double(score);
-    }
-}
-
-/// A member alone.
-#[inline]
-pub(in crate::commands) fn write_member(reply: &mut Reply, member: Member<'_>) {
-    match member {
-        Member::Int(int) => reply.bulk_int(int),
-        Member::Str(bytes) => reply.bulk(bytes),
     }
 }

@@ -1,0 +1,95 @@
+//! What workers ask of each other and answer: one hop each.
+
+use std::sync::Arc;
+
+use shards::caller::Caller;
+use shards::command::registry::CommandId;
+use shards::copies::ConnectionId;
+use shards::router::slot_move::MoveMessage;
+use shards::shard::Call;
+use shards::slot::SlotId;
+use shards::txn::{Ticket, TxnMessage};
+
+use crate::pubsub::OwnedMessage;
+use crate::session::inquiry::{Answer, Question};
+use crate::tracking::clients::TrackingHop;
+
+/// A hop: what one worker asks of another, or answers.
+pub enum Hop {
+    /// Run a command on your shard and send its reply for this ticket.
+    Command(RemoteCommand),
+    /// The reply for a ticket: so many bytes and blobs of the batch's replies.
+    Reply {
+        /// Whose reply it is.
+        ticket: Ticket,
+        /// End of its bytes in the batch's replies.
+        end: usize,
+        /// End of its blobs in the batch's replies.
+        blobs_end: usize,
+    },
+    /// A transaction's message.
+    Txn(Box<TxnMessage>),
+    /// About a slot that changes hands.
+    Move(MoveMessage),
+    /// A question to the worker; the answer is for this ticket.
+    Ask(Ticket, Box<Question>),
+    /// An answer.
+    Answer(Ticket, Box<Answer>),
+    /// Put this published message in order, and send the number of its receivers for this ticket.
+    Publish(Ticket, Arc<OwnedMessage>),
+    /// A published message for your subscribers. Under a number its sequencer wants to know how many they are.
+    Deliver(Option<u64>, Arc<OwnedMessage>),
+    /// The message that you have sent under this number has so many receivers here.
+    Delivered(u64, usize),
+    /// The message of this ticket has so many receivers in all.
+    Published(Ticket, usize),
+    /// About clients that keep copies.
+    Tracking(Box<TrackingHop>),
+    /// Large replies of your shard for this connection of mine are on their way to its client.
+    Taken(TakenReplies),
+    /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
+    MakeRoom,
+}
+
+/// What a worker says of the large replies that another shard has made for one of its connections
+/// ([`shards::txn::credit`]).
+#[derive(Clone, Copy, Debug)]
+pub struct TakenReplies {
+    /// The connection.
+    pub connection: u32,
+    /// Bytes of these replies.
+    pub bytes: usize,
+    /// The client has gone: what waits for it need not run.
+    pub is_gone: bool,
+}
+
+/// A command in a batch. Its arguments lie in the batch's arrays, from the end of the command before it.
+#[derive(Clone, Copy)]
+pub struct RemoteCommand {
+    /// The place of its reply.
+    pub seq: u32,
+    /// Which command.
+    pub command: CommandId,
+    /// The slot of its only key, when it has one.
+    pub slot: Option<SlotId>,
+    /// The client that sent it.
+    pub caller: Caller,
+    pub(super) spans_end: u32,
+    pub(super) bytes_end: u32,
+    pub(super) blobs_end: u32,
+}
+
+impl RemoteCommand {
+    /// Whose reply it makes.
+    #[inline]
+    pub fn ticket(&self) -> Ticket {
+        let ConnectionId { worker, index } = self.caller.at;
+        Ticket { worker, connection: index, seq: self.seq }
+    }
+
+    /// A hop that runs `call`, whose arguments go along (`Mesh::command`).
+    pub fn new(seq: u32, command: CommandId, call: &Call<'_>) -> RemoteCommand {
+        let &Call { slot, caller, .. } = call;
+        RemoteCommand { seq, command, slot, caller, spans_end: 0, bytes_end: 0, blobs_end: 0 }
+    }
+}

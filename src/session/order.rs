@@ -1,0 +1,86 @@
+//! What keeps the commands of one connection in order: what it waits for, what of it is under way elsewhere, and why it is
+//! being closed.
+//!
+//! This file must not know sockets, buffers or workers.
+
+use shards::args::OwnedArgs;
+use shards::command::registry::SessionNumber;
+use shards::reply::{Reply, ReplyMark};
+use shards::slot::ShardId;
+
+/// Why a connection is being closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closing {
+    /// When everything has been sent (QUIT, protocol errors, end of input). Until then the client can be listed and
+    /// killed; nothing more is written for it.
+    AfterReplies,
+    /// Now; nothing more is sent.
+    Now,
+}
+
+/// What the connection waits for before it executes anything more.
+#[derive(Debug, Default)]
+pub enum Waiting {
+    /// For nothing.
+    #[default]
+    No,
+    /// This command must run after all before it; their replies are awaited.
+    Barrier(OwnedArgs),
+    /// For the reply of a command that nothing may overtake.
+    Reply,
+    /// For a key: it is in a blocking command.
+    Blocked,
+    /// For a slot to arrive at its new shard: this command concerns it.
+    Slot(OwnedArgs),
+    /// For the next part of a transaction that has commands of the connection or the server among its commands.
+    Exec(Box<Progress>),
+}
+
+impl Waiting {
+    /// True while the connection waits for what may take for ever: pushes do not wait with it.
+    pub fn is_blocked(&self) -> bool {
+        matches!(self, Waiting::Blocked)
+    }
+}
+
+/// The messages of one connection that are on their way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Publishing {
+    /// Where they have gone.
+    pub sequencer: Option<ShardId>,
+    /// How many replies to PUBLISH are awaited.
+    pub awaited: usize,
+}
+
+/// A command of a transaction that is under way.
+#[derive(Debug)]
+pub enum Item {
+    /// Its reply is the next element of what the shards have replied.
+    Data,
+    /// It runs here.
+    Session(SessionNumber, OwnedArgs),
+}
+
+/// A transaction with commands of the connection or the server among its commands.
+#[derive(Debug)]
+pub struct Progress {
+    /// The place of its reply.
+    pub seq: u32,
+    /// The commands that have not run.
+    pub items: std::vec::IntoIter<Item>,
+    /// What has come for the place: first the reply of the data commands, then the answers to inquiries.
+    pub arrived: Option<Reply>,
+    /// The reply of the data commands, and how far it has been used.
+    pub data: Option<(Reply, ReplyMark)>,
+    /// The reply as far as it is made.
+    pub output: Reply,
+    /// The client was already being closed when the command began that runs now: it has killed itself, and gets no more.
+    pub is_over: bool,
+}
+
+impl Progress {
+    /// Something has come: the transaction can go on.
+    pub fn can_go_on(&self) -> bool {
+        self.arrived.is_some()
+    }
+}
