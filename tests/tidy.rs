@@ -25,7 +25,7 @@ use std::sync::LazyLock;
 use definitions::Definitions;
 use imports::{Import, Modules};
 use known::{Known, Limits};
-use shoal::registry::SessionCommand;
+use shoal::session::command::SessionCommand;
 use source::{Kind, Source};
 
 /// The folders and files of each crate, from the lowest to the highest. A file may import from its own row and from rows
