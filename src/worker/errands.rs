@@ -6,14 +6,9 @@ use super::Worker;
 use crate::host::clock;
 use crate::io::Owner;
 use crate::io::ring::TICK_PERIOD_MS;
-use crate::io::timers::TimerId;
 
 /// The timer of clients in blocking commands.
 const BLOCKED_CLIENTS: Owner = Owner(0);
-
-/// The timer for the next client that has waited long enough, while that is before the next tick.
-#[derive(Debug, Default)]
-pub(super) struct BlockedTimer(Option<(u64, TimerId)>);
 
 impl Worker {
     /// Hands what has happened to whoever has asked for it.
@@ -21,7 +16,7 @@ impl Worker {
         while let Some((owner, news)) = self.errands.take() {
             match owner {
                 // The turn looks after them.
-                BLOCKED_CLIENTS => self.blocked_timer = BlockedTimer(None),
+                BLOCKED_CLIENTS => self.blocked_timer = None,
                 Owner(_) => log::error!("Nobody has asked for {news:?}"),
             }
         }
@@ -33,10 +28,10 @@ impl Worker {
         let deadline_ms = self.coordinator.next_deadline_ms();
         let near =
             deadline_ms.filter(|&deadline_ms| deadline_ms.saturating_sub(self.now_ms) < TICK_PERIOD_MS);
-        if self.blocked_timer.0.map(|(set_ms, _)| set_ms) == near {
+        if self.blocked_timer.map(|(set_ms, _)| set_ms) == near {
             return;
         }
-        if let Some((_, timer)) = self.blocked_timer.0.take() {
+        if let Some((_, timer)) = self.blocked_timer.take() {
             self.errands.timers.cancel(timer);
         }
         if let Some(deadline_ms) = near {
@@ -44,7 +39,7 @@ impl Worker {
             let wait_ms = deadline_ms.saturating_sub(self.now_ms).max(1);
             let due = clock::monotonic() + Duration::from_millis(wait_ms);
             let timer = self.errands.timers.set(BLOCKED_CLIENTS, due);
-            self.blocked_timer = BlockedTimer(Some((deadline_ms, timer)));
+            self.blocked_timer = Some((deadline_ms, timer));
             self.errands.submit(&mut self.ring);
         }
     }

@@ -41,6 +41,7 @@ use crate::host::log::LineLimit;
 use crate::io::errands::Errands;
 use crate::io::listener::Listener;
 use crate::io::ring::{ClientRing, Completion, TICK_PERIOD_MS, Wait};
+use crate::io::timers::TimerId;
 use crate::mesh::Mesh;
 use crate::metrics::report::Stats;
 use crate::metrics::turns::Begin;
@@ -56,7 +57,6 @@ use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
 use crate::worker::budget::WorkerMemory;
-use crate::worker::errands::BlockedTimer;
 use crate::worker::outlet::{EncodedPush, Held};
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
@@ -116,7 +116,8 @@ pub struct Worker {
     ring: ClientRing,
     /// What is waited for in the ring besides clients.
     errands: Errands,
-    blocked_timer: BlockedTimer,
+    /// The timer for the next client that has waited long enough, with its deadline, while that is before the next tick.
+    blocked_timer: Option<(u64, TimerId)>,
     listeners: Vec<Listener>,
     /// Listeners whose accept has ended with an error and is to be tried again.
     deaf: Vec<usize>,
@@ -204,7 +205,7 @@ impl Worker {
             encoded: EncodedPush::default(),
             ring,
             errands: Errands::default(),
-            blocked_timer: BlockedTimer::default(),
+            blocked_timer: None,
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
             has_accept_failed: false,
