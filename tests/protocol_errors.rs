@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use shards::args::Args;
-use shoal::protocol::{Argv, Limits, Next, QueryBuffer};
+use shoal::protocol::{Argv, Next, QueryBuffer, RequestLimits};
 use testkit::TempDir;
 
 /// A redis-server of this test, killed at its end.
@@ -78,7 +78,7 @@ impl Drop for Redis {
 
 /// What Redis should reply if it understands the stream as our parser does. All requests are ECHO or unknown.
 fn expected_replies(stream: &[u8], authenticated: bool) -> Vec<u8> {
-    let limits = Limits { bulk_bytes_max: 512 << 20, authenticated };
+    let limits = RequestLimits { bulk_bytes_max: 512 << 20, authenticated };
     let (mut query, mut argv, mut replies) = (QueryBuffer::default(), Argv::default(), Vec::new());
     let mut requests = query.receive(stream, &mut argv);
     loop {

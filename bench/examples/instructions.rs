@@ -9,19 +9,20 @@ use std::process::ExitCode;
 
 use shards::args::OwnedArgs;
 use shards::command::DataCommand;
+use shards::command::registry::Registry;
 use shards::commands::FAMILIES;
 use shards::reply::Reply;
 use shards::shard::{Call, Shard, ShardConfig};
 use shards::slot::{ShardId, SlotId};
 use shards::watch::ClientId;
-use shoal::protocol::{Argv, Limits, Next, QueryBuffer};
+use shoal::protocol::{Argv, Next, QueryBuffer, RequestLimits};
 
 const OPERATIONS: [&str; 5] = ["get", "get-miss", "set", "parse-get", "parse-set"];
 
 /// Keys in the shard, a small part of them in each slot, as in a node.
 const KEYS: usize = 10_000;
 
-const LIMITS: Limits = Limits { bulk_bytes_max: 512 << 20, authenticated: true };
+const LIMITS: RequestLimits = RequestLimits { bulk_bytes_max: 512 << 20, authenticated: true };
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -77,6 +78,7 @@ fn execute(requests: &[OwnedArgs], count: usize, expected: &[u8]) -> Result<(), 
         hash_seeds: [1, 2, 3, 4],
         random_seed: 1,
         string_len_max: LIMITS.bulk_bytes_max as usize,
+        registry: Box::leak(Box::new(Registry::new(FAMILIES, &[]))),
     };
     let mut shard = Shard::new(&config);
     shard.set_now(1_700_000_000_000);

@@ -1,9 +1,9 @@
 //! What parsing requests costs: single ones, a pipeline of 16, one that comes in two pieces, and an inline one.
 
 use divan::{Bencher, black_box};
-use shoal::protocol::{Argv, Limits, Next, QueryBuffer};
+use shoal::protocol::{Argv, Next, QueryBuffer, RequestLimits};
 
-const LIMITS: Limits = Limits { bulk_bytes_max: 512 << 20, authenticated: true };
+const LIMITS: RequestLimits = RequestLimits { bulk_bytes_max: 512 << 20, authenticated: true };
 
 fn main() {
     divan::main();

@@ -6,13 +6,13 @@ use std::io;
 
 /// A quote that is not closed, or is closed in the middle of a word.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct UnbalancedQuotes;
+pub(super) struct MisplacedQuote;
 
 /// Splits a line into words, with quotes and escapes resolved.
 ///
 /// In double quotes there are the escapes `\n \r \t \b \a \xHH`, and a backslash before any other byte stands for
 /// that byte; in single quotes only `\'`. A quote may start inside a word, but the word ends with it.
-pub(super) fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, UnbalancedQuotes> {
+pub(super) fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, MisplacedQuote> {
     let mut words = Vec::new();
     let mut rest = line;
     loop {
@@ -36,7 +36,7 @@ fn trim_start(line: &[u8]) -> &[u8] {
 }
 
 /// Appends the word at the start of `rest` to `word`; returns what follows it.
-fn take_word<'a>(rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], UnbalancedQuotes> {
+fn take_word<'a>(rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], MisplacedQuote> {
     for (at, &byte) in rest.iter().enumerate() {
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' => return Ok(&rest[at..]),
@@ -45,7 +45,7 @@ fn take_word<'a>(rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], Unbalan
                 return if after.first().is_none_or(|&next| is_space(next)) {
                     Ok(after)
                 } else {
-                    Err(UnbalancedQuotes)
+                    Err(MisplacedQuote)
                 };
             }
             _ => word.push(byte),
@@ -55,11 +55,11 @@ fn take_word<'a>(rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], Unbalan
 }
 
 /// Appends the text up to the closing `quote`; returns what follows the quote.
-fn take_quoted<'a>(quote: u8, mut rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], UnbalancedQuotes> {
+fn take_quoted<'a>(quote: u8, mut rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], MisplacedQuote> {
     let escapes = quote == b'"';
     loop {
         let (byte, after) = match rest {
-            [] => return Err(UnbalancedQuotes),
+            [] => return Err(MisplacedQuote),
             [byte, after @ ..] if *byte == quote => return Ok(after),
             [b'\\', b'x', high, low, after @ ..]
                 if escapes && high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>

@@ -8,11 +8,11 @@
 //! Each connection has one [`QueryBuffer`], each worker one [`Argv`]. When bytes have come:
 //!
 //! ```
-//! use shoal::protocol::{Argv, Limits, Next, QueryBuffer};
+//! use shoal::protocol::{Argv, RequestLimits, Next, QueryBuffer};
 //!
 //! let mut query = QueryBuffer::default(); // one per connection
 //! let mut argv = Argv::default(); // one per worker
-//! let limits = Limits { bulk_bytes_max: 512 << 20, authenticated: true };
+//! let limits = RequestLimits { bulk_bytes_max: 512 << 20, authenticated: true };
 //!
 //! let received = b"*1\r\n$4\r\nPING\r\nECHO 'a b'\r\n*1\r\n$4\r\nPI"; // what the kernel put into a shared buffer
 //! let mut names = Vec::new();
@@ -29,7 +29,7 @@
 //! assert_eq!(query.buffered_bytes(), 6);
 //! ```
 //!
-//! * Limits are an argument of each `next`, because AUTH and CONFIG SET in the middle of a pipeline change them
+//! * RequestLimits are an argument of each `next`, because AUTH and CONFIG SET in the middle of a pipeline change them
 //!   for what follows.
 //! * A [`Next::Request`] has at least one argument: requests without any (an empty line, `*0`, `*-1`) are skipped.
 //!   It borrows from `requests`, so it must be executed, or copied with `Args::to_owned`, before the next.
@@ -55,9 +55,9 @@
 //! any others (one copy), or read from the socket straight into it:
 //!
 //! ```
-//! # use shoal::protocol::{Argv, Limits, Next, QueryBuffer};
+//! # use shoal::protocol::{Argv, RequestLimits, Next, QueryBuffer};
 //! # let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
-//! # let limits = Limits { bulk_bytes_max: 512 << 20, authenticated: true };
+//! # let limits = RequestLimits { bulk_bytes_max: 512 << 20, authenticated: true };
 //! # let mut value = vec![b'x'; 100_000];
 //! # assert!(matches!(query.receive(b"*2\r\n$4\r\nECHO\r\n$100000\r\n", &mut argv).next(&limits), Next::Incomplete));
 //! // After Next::Incomplete, when it is worth a system call of its own:
@@ -75,4 +75,4 @@ mod query_buffer;
 mod request;
 
 pub use query_buffer::{BlobLoan, Next, QueryBuffer, Requests};
-pub use request::{Argv, BLOB_GROWTH_BYTES_MIN, LINE_BYTES_MAX, Limits, ProtocolError};
+pub use request::{Argv, BLOB_GROWTH_BYTES_MIN, LINE_BYTES_MAX, ProtocolError, RequestLimits};

@@ -8,7 +8,7 @@ use std::mem;
 use shards::args::Args;
 use shards::spare::Trim;
 
-use super::request::{Argv, Limits, Parsed, ProtocolError, RequestParser};
+use super::request::{Argv, Parsed, ProtocolError, RequestLimits, RequestParser};
 
 /// While a request is unfinished, received bytes are copied behind it in steps of this size, in bytes: enough for
 /// most requests, and little copied in vain when a long pipeline follows.
@@ -181,7 +181,7 @@ pub struct Requests<'a> {
 impl Requests<'_> {
     /// The next request. After an error the result is the same error for ever.
     #[inline]
-    pub fn next(&mut self, limits: &Limits) -> Next<'_> {
+    pub fn next(&mut self, limits: &RequestLimits) -> Next<'_> {
         if let Some(error) = self.error {
             return Next::Error(error);
         }
@@ -230,7 +230,7 @@ impl Requests<'_> {
 
     /// The next request while there is something in the query buffer.
     #[cold]
-    fn next_buffered(&mut self, limits: &Limits) -> Next<'_> {
+    fn next_buffered(&mut self, limits: &RequestLimits) -> Next<'_> {
         loop {
             if self.fill_blob() {
                 return Next::Incomplete;
@@ -329,7 +329,7 @@ mod tests {
     use super::super::request::{BLOB_GROWTH_BYTES_MIN, LINE_BYTES_MAX};
     use super::*;
 
-    const LIMITS: Limits = Limits { bulk_bytes_max: 512 << 20, authenticated: true };
+    const LIMITS: RequestLimits = RequestLimits { bulk_bytes_max: 512 << 20, authenticated: true };
 
     type Command = Vec<Vec<u8>>;
 
@@ -523,7 +523,7 @@ mod tests {
         let long = encode(&[&b"ECHO"[..], &[b'x'; 20_000]]);
         let received = [encode(&["AUTH", "secret"]), long.clone(), long].concat();
         let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
-        let anonymous = Limits { authenticated: false, ..LIMITS };
+        let anonymous = RequestLimits { authenticated: false, ..LIMITS };
         let mut requests = query.receive(&received, &mut argv);
         assert!(matches!(requests.next(&anonymous), Next::Request(_)));
         assert!(matches!(requests.next(&LIMITS), Next::Request(_)));

@@ -25,7 +25,7 @@ const UNAUTHENTICATED_BULK_BYTES_MAX: u64 = 16384;
 
 /// What a client may send.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct RequestLimits {
     /// Longest argument in bytes (directive proto-max-bulk-len; no limit for a primary's link). Arguments over
     /// 4 GB are refused in any case.
     pub bulk_bytes_max: u64,
@@ -202,7 +202,7 @@ impl RequestParser {
     /// the next call must have the same `argv` and the same bytes with more after them. While `blob` misses
     /// bytes, more bytes go there first.
     #[inline]
-    pub(super) fn parse(&mut self, buffer: &[u8], argv: &mut Argv, limits: &Limits) -> Parsed {
+    pub(super) fn parse(&mut self, buffer: &[u8], argv: &mut Argv, limits: &RequestLimits) -> Parsed {
         let reachable = &buffer[..buffer.len().min(Span::BUFFER_BYTES_MAX)];
         let parsed = self.parse_reachable(reachable, argv, limits);
         if let Parsed::Incomplete { keep: Span::BUFFER_BYTES_MAX } = parsed {
@@ -212,7 +212,7 @@ impl RequestParser {
     }
 
     #[inline]
-    fn parse_reachable(&mut self, buffer: &[u8], argv: &mut Argv, limits: &Limits) -> Parsed {
+    fn parse_reachable(&mut self, buffer: &[u8], argv: &mut Argv, limits: &RequestLimits) -> Parsed {
         if self.at == 0 {
             argv.clear();
             match buffer.first() {
@@ -244,7 +244,7 @@ impl RequestParser {
 
     /// The arguments from `at` on.
     #[inline]
-    fn parse_bulks(&mut self, buffer: &[u8], argv: &mut Argv, limits: &Limits) -> Parsed {
+    fn parse_bulks(&mut self, buffer: &[u8], argv: &mut Argv, limits: &RequestLimits) -> Parsed {
         let bulk_bytes_max = limits.bulk_bytes_max.min(match limits.authenticated {
             true => u64::from(u32::MAX), // what a span can say
             false => UNAUTHENTICATED_BULK_BYTES_MAX,

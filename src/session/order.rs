@@ -54,7 +54,7 @@ pub struct Publishing {
 
 /// A command of a transaction that is under way.
 #[derive(Debug)]
-pub enum Item {
+pub enum ExecItem {
     /// Its reply is the next element of what the shards have replied.
     Data,
     /// It runs here.
@@ -67,7 +67,7 @@ pub struct Progress {
     /// The place of its reply.
     pub seq: u32,
     /// The commands that have not run.
-    pub items: std::vec::IntoIter<Item>,
+    pub items: std::vec::IntoIter<ExecItem>,
     /// What has come for the place: first the reply of the data commands, then the answers to inquiries.
     pub arrived: Option<Reply>,
     /// The reply of the data commands, and how far it has been used.

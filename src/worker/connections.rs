@@ -13,7 +13,7 @@ use crate::host::log::LineLimit;
 use crate::io::listener;
 use crate::io::ring::{Completion, Op};
 use crate::mesh::TakenReplies;
-use crate::protocol::{Limits, Next};
+use crate::protocol::{Next, RequestLimits};
 use crate::session::connection::{Connection, LargeReply};
 use crate::session::order::{Closing, Waiting};
 use crate::session::reply_queue::ReplyQueue;
@@ -218,7 +218,7 @@ impl Worker {
                 self.mark_dirty(connection);
                 break;
             }
-            let limits = Limits {
+            let limits = RequestLimits {
                 bulk_bytes_max: self.config.proto_max_bulk_len_bytes,
                 authenticated: connection.session.authenticated,
             };

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use shards::args::{Args, Blob};
-use shards::command::flags;
 use shards::command::registry::{Command, Entry, SessionNumber};
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
@@ -19,12 +18,10 @@ use shards::slot::{ShardId, SlotId};
 use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
 
-use crate::commands::client::tracking::foresee;
-use crate::commands::connection::{asked_protocol, selected};
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, Foreseen, SessionCtx};
 use crate::session::connection::Connection;
-use crate::session::order::{Closing, Item, Progress, Waiting};
-use crate::session::{Queue, ReplyMode};
+use crate::session::order::{Closing, ExecItem, Progress, Waiting};
+use crate::session::{QueuedCommands, ReplyMode};
 use crate::worker::Worker;
 
 impl Connection {
@@ -72,7 +69,7 @@ impl Worker {
         }
         let (items, mut exec) = self.plan_exec(connection, *queue);
         exec.watched = self.take_watched(connection);
-        let is_data_only = items.iter().all(|item| matches!(item, Item::Data));
+        let is_data_only = items.iter().all(|item| matches!(item, ExecItem::Data));
         // Where commands of the connection can change CLIENT REPLY, the transaction itself leaves out what is not wanted.
         let wanted = connection.session.reply_mode == ReplyMode::On || !is_data_only;
         let is_here = self.is_here(&exec);
@@ -104,31 +101,24 @@ impl Worker {
         }
     }
 
-    /// The queued commands, each with the database that it runs in.
-    fn plan_exec(&self, connection: &Connection, queue: Queue) -> (Vec<Item>, Exec) {
+    /// The queued commands, each with the client that it will find.
+    fn plan_exec(&self, connection: &Connection, queue: QueuedCommands) -> (Vec<ExecItem>, Exec) {
         let session = &connection.session;
-        let mut caller = session.caller(self.at(connection));
-        let mut tracking = session.tracking.clone();
+        let caller = session.caller(self.at(connection));
+        let mut foreseen = Foreseen::new(&self.config, caller, session.tracking.clone());
         let mut exec = Exec { resp3: caller.resp3, ..Exec::default() };
         let mut items = Vec::with_capacity(queue.commands.len());
         for (entry, args) in queue.commands {
             items.push(match entry.command {
                 Command::Data(command) => {
-                    caller.keeps_copies = tracking.as_ref().is_some_and(|tracking| tracking.remembers());
-                    exec.calls.push(OwnedCall { command, slot: None, caller, args });
-                    Item::Data
+                    exec.calls.push(OwnedCall { command, slot: None, caller: foreseen.caller(), args });
+                    ExecItem::Data
                 }
                 Command::Session(number) => {
-                    if entry.spec().has(flags::SELECTS) {
-                        caller.db = selected(args.as_args(), self.config.databases).unwrap_or(caller.db);
+                    if let Some(foresees) = self.session_commands.get(number).foresees {
+                        foresees(&mut foreseen, args.as_args());
                     }
-                    if entry.spec().has(flags::CHANGES_TRACKING) {
-                        foresee(args.as_args(), &mut tracking);
-                    }
-                    if entry.spec().has(flags::CHANGES_PROTOCOL) {
-                        caller.resp3 = asked_protocol(args.as_args()).unwrap_or(caller.resp3);
-                    }
-                    Item::Session(number, args)
+                    ExecItem::Session(number, args)
                 }
             });
         }
@@ -182,8 +172,8 @@ impl Worker {
         while let Some(item) = progress.items.next() {
             progress.is_over = connection.closing.is_some();
             match item {
-                Item::Data => progress.copy_element(connection),
-                Item::Session(number, args) => {
+                ExecItem::Data => progress.copy_element(connection),
+                ExecItem::Session(number, args) => {
                     if !self.run_in_exec(connection, number, args.as_args(), &mut progress) {
                         connection.waiting = Waiting::Exec(progress);
                         return;

@@ -1,7 +1,7 @@
 //! What must hold for every stream of bytes that a client can send, however it is cut into packets. Shared by the
 //! fuzz target and by the test that runs its corpus.
 
-use shoal::protocol::{Argv, BLOB_GROWTH_BYTES_MIN, Limits, Next, ProtocolError, QueryBuffer};
+use shoal::protocol::{Argv, BLOB_GROWTH_BYTES_MIN, Next, ProtocolError, QueryBuffer, RequestLimits};
 
 /// The client has authenticated.
 const AUTHENTICATED: u8 = 1;
@@ -52,7 +52,7 @@ fn expand(packed: &[u8]) -> Vec<u8> {
 
 /// Lets a connection receive the stream in packets of the lengths that `packet_len` gives.
 fn run(flags: u8, stream: &[u8], mut packet_len: impl FnMut() -> usize) -> Outcome {
-    let limits = Limits { bulk_bytes_max: 512 << 20, authenticated: flags & AUTHENTICATED != 0 };
+    let limits = RequestLimits { bulk_bytes_max: 512 << 20, authenticated: flags & AUTHENTICATED != 0 };
     let mut query = QueryBuffer::default();
     let mut argv = Argv::default();
     let mut outcome = Outcome::default();
@@ -91,7 +91,7 @@ fn take(
     query: &mut QueryBuffer,
     argv: &mut Argv,
     received: &[u8],
-    limits: &Limits,
+    limits: &RequestLimits,
     flags: u8,
     outcome: &mut Outcome,
 ) -> bool {
