@@ -37,6 +37,7 @@ impl Worker {
             Op::ReceiveInto => self.received_into(completion),
             Op::Send => self.sent(completion),
             Op::Tick => self.ticked(completion.result),
+            Op::File | Op::Socket | Op::Alarm => self.errands.complete(completion, &mut self.ring),
             Op::Wake | Op::Ignored => {}
         }
     }
