@@ -107,7 +107,7 @@ const RESERVED: [(&[&str], &[&str], &str); 4] = [
             "src/io/disk/on_ring.rs",
             "src/io/links/on_ring.rs",
             "src/io/ring.rs",
-            "src/session/connection.rs",
+            "src/io/socket.rs",
             "src/worker/connections.rs",
         ],
         "unsafe code is in the files that ARCHITECTURE.md names: put it behind a safe function of one of them",

@@ -1,5 +1,5 @@
-//! What waits for the kernel: the ring of a worker, its listeners, and everything besides clients that a worker waits
-//! for in that ring: files, links to other nodes, timers.
+//! What waits for the kernel: the ring of a worker, its listeners, the sockets of its clients, and everything else that a
+//! worker waits for in that ring: files, links to other nodes, timers.
 //!
 //! Files, links and timers are state machines without a system call in them. They hand calls to whoever carries them out
 //! (`disk::FileCalls`, `links::SocketCalls`), which is the ring, or in tests a simulation with faults.
@@ -15,6 +15,7 @@ mod numbered;
 pub mod ring;
 #[cfg(test)]
 mod simulated;
+pub mod socket;
 pub mod timers;
 mod under_way;
 
