@@ -10,8 +10,9 @@ use shards::error::CommandError;
 use shards::num::{self, parse_i64};
 use shards::slot::{SLOT_COUNT, ShardId, SlotId};
 
+use crate::session::change::{ChangeQuestion, NodeChange};
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
-use crate::session::inquiry::{NodeChange, Question, finish_change};
+use crate::session::inquiry::{Question, finish_change};
 
 /// The row.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
@@ -113,7 +114,7 @@ fn set_active_expire(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, 
     let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let is_expiring = digits[..len].iter().any(|&digit| digit != b'0');
     let change = NodeChange::ActiveExpire(is_expiring);
-    Ok(Flow::Ask(Question::Change(change), Box::new(finish_change)))
+    Ok(Flow::Ask(Question::Change(ChangeQuestion::Order(change)), Box::new(finish_change)))
 }
 
 /// Longer than anybody waits, in seconds.

@@ -11,6 +11,7 @@ use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 use shards::reply::Reply;
 
+use crate::pubsub::hop::{PubSubAnswer, PubSubQuestion};
 use crate::pubsub::{Name, SubscriptionKind};
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Answer, Question};
@@ -291,7 +292,7 @@ fn ask_for_names(kind: SubscriptionKind, args: Args<'_>) -> Result<Flow, Command
     }
     let pattern = args.iter_from(2).next().map(<[u8]>::to_vec);
     Ok(Flow::Ask(
-        Question::Names(kind, pattern),
+        Question::PubSub(PubSubQuestion::Names(kind, pattern)),
         Box::new(|answers, reply| {
             let names = all_names(answers);
             reply.array(names.len());
@@ -308,7 +309,7 @@ fn pubsub_numpat(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Comm
 /// The names of all workers, each once.
 fn all_names(answers: Vec<Answer>) -> Vec<Name> {
     let names = answers.into_iter().filter_map(|answer| match answer {
-        Answer::Names(names) if !names.is_empty() => Some(names),
+        Answer::PubSub(PubSubAnswer::Names(names)) if !names.is_empty() => Some(names),
         _ => None,
     });
     let mut names: Vec<Vec<Name>> = names.collect();
@@ -330,11 +331,11 @@ fn pubsub_shardnumsub(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow,
 fn ask_for_counts(kind: SubscriptionKind, args: Args<'_>) -> Result<Flow, CommandError> {
     let names: Arc<Vec<Vec<u8>>> = Arc::new(args.iter_from(2).map(<[u8]>::to_vec).collect());
     Ok(Flow::Ask(
-        Question::Subscribers(kind, Arc::clone(&names)),
+        Question::PubSub(PubSubQuestion::Subscribers(kind, Arc::clone(&names))),
         Box::new(move |answers, reply: &mut Reply| {
             let mut sums = vec![0; names.len()];
             for answer in answers {
-                if let Answer::Counts(counts) = answer {
+                if let Answer::PubSub(PubSubAnswer::Counts(counts)) = answer {
                     sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
                 }
             }

@@ -3,6 +3,7 @@
 //! A subscription lives only at the worker of its connection. How a message finds all workers that have subscribers
 //! is the business of `worker/publish.rs`. This file must not know workers, sockets or hops.
 
+pub mod hop;
 pub mod keyspace;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};

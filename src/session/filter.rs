@@ -1,9 +1,39 @@
-//! Which clients CLIENT LIST and CLIENT KILL mean. How that is written in a command is known to `commands/client`.
+//! What workers ask each other about clients, and which of them CLIENT LIST and CLIENT KILL mean. How that is written in a
+//! command is known to `commands/client`.
 
 use std::sync::Arc;
 
+use shards::copies::ConnectionId;
+use shards::router::blocking::Ending;
+use shards::watch::ClientId;
+
 use crate::session::Session;
 use crate::session::client::Client;
+
+/// What a worker can be asked about its clients.
+#[derive(Clone)]
+pub enum ClientQuestion {
+    /// Those that match, as CLIENT LIST lines.
+    List(ClientFilter),
+    /// Close those that match.
+    Kill(ClientFilter),
+    /// Whether the one of this number is yours.
+    Find(ClientId),
+    /// End the blocking command of yours of this number.
+    Unblock(ClientId, Ending),
+}
+
+/// What it answers.
+pub enum ClientAnswer {
+    /// Their ids and their CLIENT LIST lines.
+    Lines(Vec<(u64, String)>),
+    /// How many were closed.
+    Killed(i64),
+    /// Where the client is, if it is here.
+    Found(Option<ConnectionId>),
+    /// Whether the client was found in one.
+    Unblocked(bool),
+}
 
 /// What kind of client a connection is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

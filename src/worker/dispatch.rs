@@ -23,7 +23,6 @@ use crate::host::log::LineLimit;
 use crate::mesh::RemoteCommand;
 use crate::session::client::Client;
 use crate::session::command::{Flow, SessionCtx};
-use crate::session::inquiry::{Finish, Inquiry, Question};
 use crate::session::order::{Closing, Waiting};
 use crate::session::{ReplyMode, Session};
 use crate::worker::Worker;
@@ -357,30 +356,6 @@ impl Worker {
         replies.set_resp3(session.resp3);
         reply.clear();
         self.scratch = reply;
-    }
-
-    /// Asks all workers on behalf of a client, which waits for the answer.
-    fn ask_for(&mut self, index: u32, question: &Question, finish: Finish) {
-        let ticket = self.reserve(index);
-        if let Some(reply) = self.ask_with_ticket(ticket, question, finish) {
-            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
-        }
-    }
-
-    /// The same with the answer for a place that is reserved. Returns it if no other worker has to be waited for.
-    pub(crate) fn ask_with_ticket(
-        &mut self,
-        ticket: Ticket,
-        question: &Question,
-        finish: Finish,
-    ) -> Option<Reply> {
-        let resp3 = self.clients.at(ticket.connection).session.resp3;
-        let inquiry = Inquiry::new(self.mesh.workers(), resp3, finish);
-        if let Question::Change(change) = question {
-            return self.ask_for_change(ticket, change, inquiry);
-        }
-        let own = self.answer(question, Some(ticket.connection));
-        self.ask(ticket, question, inquiry, own)
     }
 
     /// Where a client of this worker is.

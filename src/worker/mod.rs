@@ -10,6 +10,7 @@ mod connections;
 mod dispatch;
 mod errands;
 mod hops;
+mod inquiries;
 mod memory;
 mod notifications;
 mod publish;

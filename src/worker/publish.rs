@@ -21,6 +21,7 @@ use shards::slot::ShardId;
 use shards::txn::Ticket;
 
 use crate::mesh::Hop;
+use crate::pubsub::hop::{PubSubAnswer, PubSubHop, PubSubQuestion};
 use crate::pubsub::{Message, OwnedMessage, SubscriptionKind, Subscriptions};
 use crate::session::ReplyMode;
 use crate::session::client::Client;
@@ -101,7 +102,7 @@ impl Worker {
         let message = Arc::new(message.to_owned());
         if sequencer != self.id {
             let bytes = message.bytes_held();
-            self.mesh.send_sized(sequencer, Hop::Publish(ticket, message), bytes);
+            self.mesh.send_sized(sequencer, Hop::PubSub(PubSubHop::Publish(ticket, message)), bytes);
         } else if let Some(receivers) = self.put_in_order(ticket, &message) {
             return Some(receivers);
         }
@@ -121,32 +122,55 @@ impl Worker {
         }
         let number = self.deliveries.begin(publisher, others.len(), receivers);
         for worker in others {
-            let hop = Hop::Deliver(Some(number), Arc::clone(message));
+            let hop = Hop::PubSub(PubSubHop::Deliver(Some(number), Arc::clone(message)));
             self.mesh.send_sized(worker, hop, message.bytes_held());
         }
         None
     }
 
+    /// Takes what another worker says of a published message.
+    pub(crate) fn take_pubsub(&mut self, from: ShardId, hop: PubSubHop) {
+        match hop {
+            PubSubHop::Publish(ticket, message) => self.take_publish(ticket, &message),
+            PubSubHop::Deliver(number, message) => self.take_message(from, number, &message),
+            PubSubHop::Delivered(number, receivers) => self.take_delivered(number, receivers),
+            PubSubHop::Published(ticket, receivers) => self.take_published(ticket, receivers),
+        }
+    }
+
+    /// Answers a question about the subscribers of this worker.
+    pub(crate) fn answer_pubsub(&self, question: &PubSubQuestion) -> PubSubAnswer {
+        match question {
+            PubSubQuestion::Names(kind, pattern) => {
+                PubSubAnswer::Names(self.pubsub.names(*kind, pattern.as_deref()))
+            }
+            PubSubQuestion::Subscribers(kind, names) => {
+                let count = |name: &Vec<u8>| self.pubsub.subscribers(*kind, name).len();
+                PubSubAnswer::Counts(names.iter().map(count).collect())
+            }
+        }
+    }
+
     /// Takes a message that this worker has to put in order.
-    pub(crate) fn take_publish(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) {
+    fn take_publish(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) {
         if let Some(receivers) = self.put_in_order(publisher, message) {
             self.tell_publisher(publisher, receivers);
         }
     }
 
     /// Takes a message for the subscribers of this worker, and says how many they are if a sequencer asks.
-    pub(crate) fn take_message(&mut self, from: ShardId, number: Option<u64>, message: &OwnedMessage) {
+    fn take_message(&mut self, from: ShardId, number: Option<u64>, message: &OwnedMessage) {
         let Some(number) = number else {
             // A keyspace notification.
             self.telling(|worker| worker.deliver_message(message.as_message()));
             return;
         };
         let receivers = self.deliver_message(message.as_message());
-        self.mesh.send(from, Hop::Delivered(number, receivers));
+        self.mesh.send(from, Hop::PubSub(PubSubHop::Delivered(number, receivers)));
     }
 
     /// Another worker has delivered a message that this one has put in order.
-    pub(crate) fn take_delivered(&mut self, number: u64, receivers: usize) {
+    fn take_delivered(&mut self, number: u64, receivers: usize) {
         if let Some((publisher, receivers)) = self.deliveries.delivered(number, receivers) {
             self.tell_publisher(publisher, receivers);
         }
@@ -156,12 +180,12 @@ impl Worker {
         if publisher.worker == self.id {
             self.take_published(publisher, receivers);
         } else {
-            self.mesh.send(publisher.worker, Hop::Published(publisher, receivers));
+            self.mesh.send(publisher.worker, Hop::PubSub(PubSubHop::Published(publisher, receivers)));
         }
     }
 
     /// A message of a connection of this worker is with all its subscribers.
-    pub(crate) fn take_published(&mut self, publisher: Ticket, receivers: usize) {
+    fn take_published(&mut self, publisher: Ticket, receivers: usize) {
         let Some(client) = self.clients.get_mut(publisher.connection) else {
             return self.reply_is_lost(publisher);
         };

@@ -22,7 +22,7 @@ use crate::pubsub::SubscriptionKind;
 use crate::session::ReplyMode;
 use crate::session::client::Client;
 use crate::session::command::{Flow, Foreseen, SessionCtx};
-use crate::session::filter::ClientFilter;
+use crate::session::filter::{ClientAnswer, ClientFilter, ClientQuestion};
 use crate::session::inquiry::{Answer, Question};
 use crate::tracking::mode::TrackingMode;
 
@@ -140,10 +140,10 @@ fn client_list(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
         _ => return Err(CommandError::Syntax),
     }
     Ok(Flow::Ask(
-        Question::ClientList(filter),
+        Question::Clients(ClientQuestion::List(filter)),
         Box::new(move |answers, reply| {
             let clients = answers.into_iter().map(|answer| match answer {
-                Answer::Clients(lines) => lines,
+                Answer::Clients(ClientAnswer::Lines(lines)) => lines,
                 _ => Vec::new(),
             });
             let clients: BTreeMap<u64, String> = clients.flatten().collect();
@@ -168,10 +168,10 @@ fn client_kill(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
     let old_form = args.len() == 3;
     let filter = if old_form { ClientFilter::of_peer(args.get(2)) } else { meant_by_kill(args)? };
     Ok(Flow::Ask(
-        Question::ClientKill(filter),
+        Question::Clients(ClientQuestion::Kill(filter)),
         Box::new(move |answers, reply| {
             let killed = answers.iter().map(|answer| match answer {
-                Answer::Killed(count) => *count,
+                Answer::Clients(ClientAnswer::Killed(count)) => *count,
                 _ => 0,
             });
             match killed.sum() {
@@ -199,9 +199,10 @@ fn client_unblock(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Com
     };
     let id = shards::num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
     Ok(Flow::Ask(
-        Question::ClientUnblock(ClientId(id as u64), ending),
+        Question::Clients(ClientQuestion::Unblock(ClientId(id as u64), ending)),
         Box::new(|answers, reply| {
-            let is_found = answers.iter().any(|answer| matches!(answer, Answer::Unblocked(true)));
+            let is_found =
+                answers.iter().any(|answer| matches!(answer, Answer::Clients(ClientAnswer::Unblocked(true))));
             reply.int(i64::from(is_found));
         }),
     ))
