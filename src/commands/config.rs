@@ -71,7 +71,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             ],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         config_resetstat,
         CommandSpec {
@@ -97,7 +98,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         config_help,
         CommandSpec {

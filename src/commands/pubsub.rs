@@ -12,7 +12,7 @@ use shards::error::CommandError;
 use shards::reply::Reply;
 
 use crate::pubsub::hop::{PubSubAnswer, PubSubQuestion};
-use crate::pubsub::{Name, SubscriptionKind};
+use crate::pubsub::{Name, PubSubFlow, SubscriptionKind};
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Answer, Question};
 
@@ -31,7 +31,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("channel").multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         psubscribe,
         CommandSpec {
@@ -45,7 +46,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::block("pattern", &[Arg::pattern("pattern")]).multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         unsubscribe,
         CommandSpec {
@@ -59,7 +61,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("channel").optional().multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         punsubscribe,
         CommandSpec {
@@ -74,7 +77,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::pattern("pattern").optional().multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         ssubscribe,
         CommandSpec {
@@ -89,7 +93,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("shardchannel").multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         sunsubscribe,
         CommandSpec {
@@ -104,7 +109,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("shardchannel").optional().multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         publish,
         CommandSpec {
@@ -119,7 +125,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("channel"), Arg::string("message")],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .in_order_of_messages(),
     SessionCommand::new(
         spublish,
         CommandSpec {
@@ -134,7 +141,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("shardchannel"), Arg::string("message")],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .in_order_of_messages(),
     SessionCommand::new(
         pubsub,
         CommandSpec {
@@ -237,11 +245,11 @@ pub static COMMANDS: &[SessionCommand] = &[
 ];
 
 fn subscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Subscribe(SubscriptionKind::Channel))
+    Ok(Flow::PubSub(PubSubFlow::Subscribe(SubscriptionKind::Channel)))
 }
 
 fn psubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Subscribe(SubscriptionKind::Pattern))
+    Ok(Flow::PubSub(PubSubFlow::Subscribe(SubscriptionKind::Pattern)))
 }
 
 /// Not in a transaction, where SUBSCRIBE and PSUBSCRIBE have been allowed for long (Redis: CLIENT_DENY_BLOCKING).
@@ -249,27 +257,27 @@ fn ssubscribe(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Command
     if ctx.client.session.running.is_some() {
         return Err(CommandError::other("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
     }
-    Ok(Flow::Subscribe(SubscriptionKind::ShardChannel))
+    Ok(Flow::PubSub(PubSubFlow::Subscribe(SubscriptionKind::ShardChannel)))
 }
 
 fn unsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(SubscriptionKind::Channel))
+    Ok(Flow::PubSub(PubSubFlow::Unsubscribe(SubscriptionKind::Channel)))
 }
 
 fn punsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(SubscriptionKind::Pattern))
+    Ok(Flow::PubSub(PubSubFlow::Unsubscribe(SubscriptionKind::Pattern)))
 }
 
 fn sunsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(SubscriptionKind::ShardChannel))
+    Ok(Flow::PubSub(PubSubFlow::Unsubscribe(SubscriptionKind::ShardChannel)))
 }
 
 fn publish(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Publish(SubscriptionKind::Channel))
+    Ok(Flow::PubSub(PubSubFlow::Publish(SubscriptionKind::Channel)))
 }
 
 fn spublish(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Publish(SubscriptionKind::ShardChannel))
+    Ok(Flow::PubSub(PubSubFlow::Publish(SubscriptionKind::ShardChannel)))
 }
 
 /// Never reached: the arity asks for a subcommand.

@@ -50,6 +50,17 @@ impl SubscriptionKind {
     }
 }
 
+/// What comes after a command about channels and their subscribers. Each makes the reply.
+#[derive(Clone, Copy, Debug)]
+pub enum PubSubFlow {
+    /// The arguments are subscribed to.
+    Subscribe(SubscriptionKind),
+    /// The arguments, or all, are subscribed to no longer.
+    Unsubscribe(SubscriptionKind),
+    /// The second argument is published to the channel or shard channel that is the first.
+    Publish(SubscriptionKind),
+}
+
 /// What one connection subscribes to.
 #[derive(Debug, Default)]
 pub struct Subscriptions {

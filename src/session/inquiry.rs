@@ -40,16 +40,6 @@ pub enum Question {
     Sleep(Duration),
 }
 
-impl Question {
-    /// Whether it has to come behind everything that its client has asked for before: what it changes may concern the keys or
-    /// the receivers of a command that is still on its way to another worker.
-    pub fn waits(&self) -> bool {
-        let is_of_clients =
-            matches!(self, Question::Clients(ClientQuestion::Kill(_) | ClientQuestion::Unblock(..)));
-        is_of_clients || matches!(self, Question::Change(_))
-    }
-}
-
 /// What a worker answers.
 pub enum Answer {
     /// About its clients.

@@ -22,16 +22,9 @@ use crate::session::inquiry::{Answer, Finish, Inquiry, InquiryHop, Question};
 use crate::session::order::Closing;
 
 impl Worker {
-    /// Asks all workers on behalf of a client, which waits for the answer.
-    pub(super) fn ask_for(&mut self, index: u32, question: &Question, finish: Finish) {
-        let ticket = self.reserve(index);
-        if let Some(reply) = self.ask_with_ticket(ticket, question, finish) {
-            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
-        }
-    }
-
-    /// The same with the answer for a place that is reserved. Returns it if no other worker has to be waited for.
-    pub(crate) fn ask_with_ticket(
+    /// Asks all workers, on behalf of a client that waits, for what comes into a place. Returns the reply if no other worker
+    /// has to be waited for.
+    pub(super) fn ask_with_ticket(
         &mut self,
         ticket: Ticket,
         question: &Question,
@@ -46,8 +39,7 @@ impl Worker {
         self.ask(ticket, question, inquiry, own)
     }
 
-    /// Asks all workers, this one included.
-    /// Returns the reply if no other worker has to be waited for.
+    /// Asks the other workers, where there are any. Returns the reply if there are none.
     fn ask(
         &mut self,
         ticket: Ticket,

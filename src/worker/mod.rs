@@ -14,6 +14,7 @@ mod inquiries;
 mod memory;
 mod notifications;
 mod publish;
+mod session_commands;
 mod slot_moves;
 #[cfg(test)]
 mod tests;

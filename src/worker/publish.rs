@@ -22,11 +22,12 @@ use shards::txn::Ticket;
 
 use crate::mesh::Hop;
 use crate::pubsub::hop::{PubSubAnswer, PubSubHop, PubSubQuestion};
-use crate::pubsub::{Message, OwnedMessage, SubscriptionKind, Subscriptions};
+use crate::pubsub::{Message, OwnedMessage, PubSubFlow, SubscriptionKind, Subscriptions};
 use crate::session::ReplyMode;
 use crate::session::client::Client;
 use crate::session::order::{Publishing, Waiting};
 use crate::worker::Worker;
+use crate::worker::session_commands::{Replied, ReplyPlace};
 
 impl Worker {
     /// The worker that puts the messages of a channel in order.
@@ -38,20 +39,59 @@ impl Worker {
         ShardId(((hash >> 32) % self.mesh.workers() as u64) as u16)
     }
 
-    /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved, or the command has to wait.
-    pub(crate) fn publish(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
+    /// Does what a command about channels and their subscribers asks for.
+    pub(super) fn follow_pubsub(
+        &mut self,
+        index: u32,
+        flow: PubSubFlow,
+        args: Args<'_>,
+        place: ReplyPlace,
+        reply: &mut Reply,
+    ) -> Replied {
+        match (flow, place) {
+            (PubSubFlow::Subscribe(kind), _) => {
+                self.subscribe(index, kind, args, reply);
+                Replied::Pushed
+            }
+            (PubSubFlow::Unsubscribe(kind), _) => {
+                self.unsubscribe(index, kind, args, reply);
+                Replied::Pushed
+            }
+            (PubSubFlow::Publish(kind), ReplyPlace::Queue) => {
+                self.publish(index, kind, args, reply);
+                Replied::Written
+            }
+            (PubSubFlow::Publish(kind), ReplyPlace::Exec(seq)) => {
+                let ticket = Ticket { worker: self.id, connection: index, seq };
+                let Some(receivers) = self.publish_with_ticket(ticket, kind, args) else {
+                    return Replied::Later;
+                };
+                reply.len_int(receivers);
+                Replied::Written
+            }
+        }
+    }
+
+    /// Whether a message to this channel has to come behind what its publisher awaits: other replies than those to messages
+    /// on the way to the same sequencer.
+    pub(super) fn is_behind_more_than_messages(&mut self, index: u32, channel: &[u8]) -> bool {
+        let Client { replies, publishing, .. } = self.clients.at(index);
+        let Publishing { sequencer: before, awaited } = *publishing;
+        let all_awaited = replies.awaited();
+        all_awaited > 0
+            && !self.node.subscriptions.is_empty()
+            && (all_awaited > awaited as usize || before != Some(self.sequencer(channel)))
+    }
+
+    /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved.
+    fn publish(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
         let message = Message { kind, channel: args.get(1), payload: args.value(2) };
         if self.node.subscriptions.is_empty() {
             return reply.int(0);
         }
         let sequencer = self.sequencer(message.channel);
         let is_for_here = sequencer == self.id && !self.has_subscribers_elsewhere();
-        let Client { session, replies, waiting, publishing, .. } = self.clients.at(index);
-        let Publishing { sequencer: before, awaited } = *publishing;
-        if replies.awaited() > awaited as usize || (awaited > 0 && before != Some(sequencer)) {
-            *waiting = Waiting::Barrier(args.to_owned());
-            return;
-        }
+        let Client { session, replies, .. } = self.clients.at(index);
         if is_for_here && !session.is_subscribed() {
             return reply.len_int(self.deliver_message(message));
         }
@@ -75,7 +115,7 @@ impl Worker {
 
     /// PUBLISH and SPUBLISH inside EXEC, for the place of its reply. Returns the number of receivers if it is there
     /// already.
-    pub(crate) fn publish_with_ticket(
+    fn publish_with_ticket(
         &mut self,
         ticket: Ticket,
         kind: SubscriptionKind,
@@ -218,13 +258,7 @@ impl Worker {
 
     /// SUBSCRIBE and its kin. It waits for all commands before it: what the connection has published before is not
     /// for it.
-    pub(crate) fn subscribe(
-        &mut self,
-        index: u32,
-        kind: SubscriptionKind,
-        args: Args<'_>,
-        reply: &mut Reply,
-    ) {
+    fn subscribe(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
         let Client { session, has_left, .. } = self.clients.at(index);
         // A transaction that a killed client has begun goes on, and subscribes to nothing.
         if *has_left {
@@ -240,13 +274,7 @@ impl Worker {
     }
 
     /// UNSUBSCRIBE and its kin: the names given, or all.
-    pub(crate) fn unsubscribe(
-        &mut self,
-        index: u32,
-        kind: SubscriptionKind,
-        args: Args<'_>,
-        reply: &mut Reply,
-    ) {
+    fn unsubscribe(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
         let distinct = self.node.subscriptions.distinct(kind);
         let mut own = self.clients.at(index).session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
