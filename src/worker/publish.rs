@@ -72,24 +72,31 @@ impl Worker {
         }
     }
 
-    /// Whether a message to this channel has to come behind what its publisher awaits: other replies than those to messages
-    /// on the way to the same sequencer.
-    pub(super) fn is_behind_more_than_messages(&mut self, index: u32, channel: &[u8]) -> bool {
-        let Client { replies, publishing, .. } = self.clients.at(index);
-        let Publishing { sequencer: before, awaited } = *publishing;
-        let all_awaited = replies.awaited();
-        all_awaited > 0
+    /// Whether a message to this channel has to come behind what its publisher awaits. Where nobody subscribes there is none.
+    pub(super) fn is_message_behind(&mut self, index: u32, channel: &[u8]) -> bool {
+        self.clients.at(index).replies.awaited() > 0
             && !self.node.subscriptions.is_empty()
-            && (all_awaited > awaited as usize || before != Some(self.sequencer(channel)))
+            && self.awaits_more_than_messages(index, self.sequencer(channel))
+    }
+
+    /// Whether a client awaits other replies than those to messages on the way to this sequencer.
+    fn awaits_more_than_messages(&mut self, index: u32, to: ShardId) -> bool {
+        let Client { replies, publishing, .. } = self.clients.at(index);
+        let Publishing { sequencer, awaited } = *publishing;
+        replies.awaited() > awaited as usize || (awaited > 0 && sequencer != Some(to))
     }
 
     /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved.
-    fn publish(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
+    pub(super) fn publish(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
         let message = Message { kind, channel: args.get(1), payload: args.value(2) };
         if self.node.subscriptions.is_empty() {
             return reply.int(0);
         }
         let sequencer = self.sequencer(message.channel);
+        if self.awaits_more_than_messages(index, sequencer) {
+            // It did not wait, so nobody subscribed when it was looked at, and whoever has come since comes after it.
+            return reply.int(0);
+        }
         let is_for_here = sequencer == self.id && !self.has_subscribers_elsewhere();
         let Client { session, replies, .. } = self.clients.at(index);
         if is_for_here && !session.is_subscribed() {

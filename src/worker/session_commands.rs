@@ -79,7 +79,7 @@ impl Worker {
             Barrier::Nothing => false,
             Barrier::Everything => self.clients.at(index).replies.awaited() > 0,
             Barrier::EverythingFor(holds) => self.clients.at(index).replies.awaited() > 0 && holds(args),
-            Barrier::OtherThanMessages => self.is_behind_more_than_messages(index, args.get(1)),
+            Barrier::OtherThanMessages => self.is_message_behind(index, args.get(1)),
         }
     }
 

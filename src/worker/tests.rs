@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use shards::args::OwnedArgs;
+use shards::reply::Reply;
 use shards::router::slot_move::SlotMap;
 use shards::shard::{Shard, ShardConfig};
 use shards::slot::ShardId;
@@ -16,6 +17,7 @@ use crate::config::{Allowed, Config};
 use crate::io::ring::ClientRing;
 use crate::mesh::Mesh;
 use crate::node::Node;
+use crate::pubsub::SubscriptionKind;
 use crate::session::Session;
 use crate::session::client::{AWAITED_REPLIES_MAX, Client};
 use crate::session::order::{Closing, Publishing, Waiting};
@@ -289,4 +291,17 @@ fn a_message_is_put_off_for_other_replies_and_for_messages_in_the_order_of_anoth
     let to = |worker| Publishing { sequencer: Some(ShardId(worker)), awaited: 1 };
     assert!(!is_put_off(worker, to(0), "PUBLISH news a"), "the messages before it have the same way");
     assert!(is_put_off(worker, to(1), "SPUBLISH news a"));
+}
+
+#[test]
+fn who_subscribes_when_a_message_is_already_said_to_have_no_subscribers_does_not_get_it() {
+    let worker = &mut worker();
+    let (publisher, subscriber) = (client(worker), client(worker));
+    worker.clients.at(publisher).replies.reserve(true);
+    check(worker, subscriber, "SUBSCRIBE news", "*3 $9 subscribe $4 news :1");
+    let mut args = OwnedArgs::default();
+    ["PUBLISH", "news", "early"].iter().for_each(|word| args.push(word.as_bytes()));
+    let mut reply = Reply::default();
+    worker.publish(publisher, SubscriptionKind::Channel, args.as_args(), &mut reply);
+    assert_eq!((reply.bytes(), &*read(worker, subscriber)), (&b":0\r\n"[..], ""));
 }
