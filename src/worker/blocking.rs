@@ -64,7 +64,7 @@ impl Worker {
         let Some((call, ticket)) = self.hold_for_reply(connection, command, args) else { return };
         connection.waiting = Waiting::Blocked;
         self.stats.transactions += 1;
-        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
         self.coordinator.start_blocking(call, ticket, owners, &self.shard, &mut self.outbox);
         if let Some(reply) = self.send_outbox_for(ticket) {
             self.fill_own_place(connection, ticket.seq, &reply);
@@ -97,7 +97,7 @@ impl Worker {
     }
 
     fn end(&mut self, client: ClientId, ending: Ending, only_waiting: bool) -> Option<(Ticket, Reply)> {
-        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
         let ended = self.coordinator.end_blocking(client, ending, only_waiting, owners, &mut self.outbox);
         self.send_outbox();
         ended

@@ -43,6 +43,8 @@ impl Worker {
             Op::ReceiveInto => self.received_into(completion),
             Op::Send => self.sent(completion),
             Op::Tick => self.ticked(completion.result),
+            Op::Unheard => self.ring.wake_failed(completion),
+            Op::Readable => self.see_signals(completion.result),
             Op::Wake | Op::Ignored => {}
         }
     }

@@ -155,7 +155,7 @@ impl Worker {
             return self.run_blocking(connection, command, args);
         }
         let owner = |slot| self.slots.owner(slot);
-        let shard_count = self.mesh.workers();
+        let shard_count = self.node.shards;
         match route(entry.spec(), entry.plan, args, owner, shard_count, &mut self.positions) {
             Route::Txn(method) => self.start_txn(connection, method, command, args),
             Route::Walk => self.start_walk(connection, entry, command, args),
@@ -229,7 +229,7 @@ impl Worker {
     ) {
         let Some((call, ticket)) = self.hold_for_reply(connection, command, args) else { return };
         self.stats.transactions += 1;
-        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
         self.coordinator.start(method, call, ticket, owners, &self.shard, &mut self.outbox);
         if let Some(reply) = self.send_outbox_for(ticket) {
             self.fill_own_place(connection, ticket.seq, &reply);

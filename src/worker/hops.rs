@@ -304,7 +304,7 @@ impl Worker {
 
     fn handle_txn(&mut self, from: ShardId, message: TxnMessage, replies: &mut Vec<(Ticket, Reply)>) {
         if message.is_for_coordinator() {
-            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
             let Worker { coordinator, shard, outbox, .. } = self;
             replies.extend(coordinator.handle(from, message, owners, shard, outbox));
         } else {
@@ -466,8 +466,10 @@ impl Worker {
                 self.shard.set_active_expire(*is_expiring);
                 Answer::Done
             }
-            // With nobody else to be told, at once: the reply comes when the time is over.
-            Question::Sleep(time) if self.mesh.workers() == 1 => {
+            // No command holds the control worker up.
+            Question::Sleep(_) if self.is_control() => Answer::Done,
+            // With no other shard to be told, at once: the reply comes when the time is over.
+            Question::Sleep(time) if self.node.shards == 1 => {
                 std::thread::sleep(*time);
                 self.tell_time();
                 Answer::Done

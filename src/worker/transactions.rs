@@ -95,7 +95,7 @@ impl Worker {
         } else {
             self.stats.transactions += 1;
             let ticket = Ticket { worker: self.id, connection: connection.index, seq };
-            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
             self.coordinator.start_exec(Box::new(exec), ticket, owners, &self.shard, &mut self.outbox);
             self.send_outbox_for(ticket)
         };
@@ -140,7 +140,7 @@ impl Worker {
         if !self.shard.has_no_locks() {
             return false;
         }
-        if self.mesh.workers() == 1 {
+        if self.has_all_slots() {
             return true;
         }
         let mut positions = std::mem::take(&mut self.positions);
@@ -299,7 +299,7 @@ impl Worker {
         for key in args.iter_from(1) {
             session.watched.push(session.db, key);
         }
-        if self.mesh.workers() == 1 && session.reply_mode == ReplyMode::On {
+        if self.has_all_slots() && session.reply_mode == ReplyMode::On {
             let caller = connection.session.caller(self.at(connection));
             let call = Call { command: &WATCH, slot: None, caller, args };
             return self.shard.execute(call, connection.replies.writer());
