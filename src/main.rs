@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use shoal::commands;
 use shoal::config::{self, Action};
 use shoal::host::allocator;
-use shoal::host::version::SHOAL_VERSION;
+use shoal::host::version::{REDIS_VERSION, SHOAL_VERSION};
 use shoal::server;
 use shoal::server::process;
 
@@ -18,8 +18,8 @@ fn main() -> ExitCode {
     shards::words::on_refusal(allocator::tell_of_refusal);
     let loaded = match config::load(std::env::args_os().skip(1)) {
         Ok(Action::Run(loaded)) => loaded,
-        Ok(Action::PrintVersion) => return print(config::version_text()),
-        Ok(Action::PrintHelp) => return print(config::help_text()),
+        Ok(Action::PrintVersion) => return print(&version_text()),
+        Ok(Action::Print(text)) => return print(&text),
         Err(error) => return fail(&error.to_string()),
     };
     if loaded.sentinel {
@@ -54,6 +54,11 @@ fn log_panics() {
         log::error!("Shoal {} has found a defect in itself: {text}", SHOAL_VERSION);
         tell(panic);
     }));
+}
+
+/// What `--version` prints: the program's version as redis-server shows its own, and that of Redis which clients are told.
+fn version_text() -> String {
+    format!("Shoal server v={SHOAL_VERSION} redis_version={REDIS_VERSION} bits={}", usize::BITS)
 }
 
 fn print(text: &str) -> ExitCode {

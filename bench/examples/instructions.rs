@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use shards::args::OwnedArgs;
 use shards::command::DataCommand;
+use shards::command::registry::Registry;
 use shards::commands::FAMILIES;
 use shards::reply::Reply;
 use shards::shard::{Call, Shard, ShardConfig};
@@ -77,6 +78,7 @@ fn execute(requests: &[OwnedArgs], count: usize, expected: &[u8]) -> Result<(), 
         hash_seeds: [1, 2, 3, 4],
         random_seed: 1,
         string_len_max: LIMITS.bulk_bytes_max as usize,
+        registry: Box::leak(Box::new(Registry::new(FAMILIES, &[]))),
     };
     let mut shard = Shard::new(&config);
     shard.set_now(1_700_000_000_000);

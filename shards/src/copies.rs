@@ -1,6 +1,6 @@
 //! Which clients hold copies of which keys of a shard, and what they have to be told (CLIENT TRACKING).
 //!
-//! What is remembered when, and why no copy stays that is older than a change, is in `shard/tracking.rs`. This file must not
+//! What is remembered when, and why no copy stays that is older than a change, is in `shard/caching.rs`. This file must not
 //! know connections, protocols or modes of tracking.
 
 use std::collections::{BTreeMap, HashMap};

@@ -16,7 +16,7 @@ use crate::key::{DbIndex, Key};
 use crate::notify::Notices;
 use crate::random::Random;
 use crate::slot::{SlotId, SlotSet};
-use crate::waiting::AwaitedKeys;
+use crate::waiter_queues::WaiterQueues;
 use crate::watch::Watches;
 
 /// What all databases of a shard share. One per shard.
@@ -43,7 +43,7 @@ pub struct Env {
     /// Who watches which keys.
     pub watches: Watches,
     /// Who waits for which keys.
-    pub awaited: AwaitedKeys,
+    pub awaited: WaiterQueues,
     /// Who has copies of which keys.
     pub tracking: TrackedKeys,
     /// What others learn of the changes.
@@ -99,7 +99,7 @@ impl Env {
             evicted_keys: 0,
             dirty: 0,
             watches: Watches::default(),
-            awaited: AwaitedKeys::default(),
+            awaited: WaiterQueues::default(),
             tracking: TrackedKeys::default(),
             effects: Effects::default(),
             notices: Notices::default(),

@@ -4,7 +4,8 @@
 //! socket, no clock, no configuration file and no other shard: time and randomness are handed in, so it can be
 //! simulated, fuzzed and replayed. Everything that talks to the world is in the package `shoal`.
 //!
-//! Dependencies point one way: `encoding <- types <- db <- commands`. In reading order:
+//! Imports go one way: `encoding`, `num` <- `entry`, `table` <- `db`, `env` <- `keyspace` <- `command` <- `values`, `commands`;
+//! `txn` <- `shard` <- `router`. No file imports one that imports it.
 
 pub mod access;
 pub mod args;
@@ -45,7 +46,7 @@ pub mod table;
 pub mod testing;
 pub mod txn;
 mod values;
-pub mod waiting;
+pub mod waiter_queues;
 pub mod walk;
 pub mod watch;
 pub mod words;

@@ -7,6 +7,7 @@ use std::cell::Cell;
 
 use shards::args::OwnedArgs;
 use shards::command::DataCommand;
+use shards::command::registry::Registry;
 use shards::commands::FAMILIES;
 use shards::eviction::{EvictionConfig, EvictionPolicy, Meter, Order};
 use shards::key::DbIndex;
@@ -74,6 +75,7 @@ impl Scene {
             hash_seeds: [1, 2, 3, 4],
             random_seed: 5,
             string_len_max: 512 << 20,
+            registry: Box::leak(Box::new(Registry::new(FAMILIES, &[]))),
         });
         let now_ms = 1_700_000_000_000;
         shard.set_now(now_ms);

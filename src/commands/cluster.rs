@@ -5,7 +5,7 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group};
+use shards::command::{Arg, Arity, CommandSpec, Group};
 use shards::error::CommandError;
 
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
@@ -66,7 +66,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             complexity: "O(N) where N is the total number of hash slot arguments",
             arity: Arity::AtLeast(3),
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg { name: "slot", kind: ArgKind::Integer, multiple: true, ..Arg::BASE }],
+            args: &[Arg::integer("slot").multiple()],
             ..OF_CLUSTER
         },
         &[],
@@ -79,16 +79,11 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             complexity: "O(N) where N is the total number of the slots between the start slot and end slot arguments.",
             arity: Arity::AtLeast(4),
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg {
-                name: "start-slot_end-slot",
-                kind: ArgKind::Block,
-                multiple: true,
-                args: &[
-                    Arg { name: "start-slot", kind: ArgKind::Integer, ..Arg::BASE },
-                    Arg { name: "end-slot", kind: ArgKind::Integer, ..Arg::BASE },
-                ],
-                ..Arg::BASE
-            }],
+            args: &[Arg::block(
+                "start-slot_end-slot",
+                &[Arg::integer("start-slot"), Arg::integer("end-slot")],
+            )
+            .multiple()],
             ..OF_CLUSTER
         },
         &[],
@@ -112,7 +107,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(3),
             flags: flags::ADMIN | flags::STALE,
             tips: &["nondeterministic_output"],
-            args: &[Arg { name: "node-id", ..Arg::BASE }],
+            args: &[Arg::string("node-id")],
             ..OF_CLUSTER
         },
         &[],
@@ -123,7 +118,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             summary: "Return the number of local keys in the specified hash slot",
             arity: Arity::Exactly(3),
             flags: flags::STALE,
-            args: &[Arg { name: "slot", kind: ArgKind::Integer, ..Arg::BASE }],
+            args: &[Arg::integer("slot")],
             ..OF_CLUSTER
         },
         &[],
@@ -135,7 +130,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             complexity: "O(N) where N is the total number of hash slot arguments",
             arity: Arity::AtLeast(3),
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg { name: "slot", kind: ArgKind::Integer, multiple: true, ..Arg::BASE }],
+            args: &[Arg::integer("slot").multiple()],
             ..OF_CLUSTER
         },
         &[],
@@ -148,16 +143,11 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             complexity: "O(N) where N is the total number of the slots between the start slot and end slot arguments.",
             arity: Arity::AtLeast(4),
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg {
-                name: "start-slot_end-slot",
-                kind: ArgKind::Block,
-                multiple: true,
-                args: &[
-                    Arg { name: "start-slot", kind: ArgKind::Integer, ..Arg::BASE },
-                    Arg { name: "end-slot", kind: ArgKind::Integer, ..Arg::BASE },
-                ],
-                ..Arg::BASE
-            }],
+            args: &[Arg::block(
+                "start-slot_end-slot",
+                &[Arg::integer("start-slot"), Arg::integer("end-slot")],
+            )
+            .multiple()],
             ..OF_CLUSTER
         },
         &[],
@@ -168,16 +158,11 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             summary: "Forces a replica to perform a manual failover of its master.",
             arity: Arity::AtLeast(2),
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg {
-                name: "options",
-                kind: ArgKind::OneOf,
-                optional: true,
-                args: &[
-                    Arg { name: "force", kind: ArgKind::PureToken, token: "FORCE", ..Arg::BASE },
-                    Arg { name: "takeover", kind: ArgKind::PureToken, token: "TAKEOVER", ..Arg::BASE },
-                ],
-                ..Arg::BASE
-            }],
+            args: &[Arg::one_of(
+                "options",
+                &[Arg::word("force", "FORCE"), Arg::word("takeover", "TAKEOVER")],
+            )
+            .optional()],
             ..OF_CLUSTER
         },
         &[],
@@ -198,7 +183,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             summary: "Remove a node from the nodes table",
             arity: Arity::Exactly(3),
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg { name: "node-id", ..Arg::BASE }],
+            args: &[Arg::string("node-id")],
             ..OF_CLUSTER
         },
         &[],
@@ -211,10 +196,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(4),
             flags: flags::STALE,
             tips: &["nondeterministic_output"],
-            args: &[
-                Arg { name: "slot", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-            ],
+            args: &[Arg::integer("slot"), Arg::integer("count")],
             ..OF_CLUSTER
         },
         &[],
@@ -248,7 +230,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             complexity: "O(N) where N is the number of bytes in the key",
             arity: Arity::Exactly(3),
             flags: flags::STALE,
-            args: &[Arg { name: "key", ..Arg::BASE }],
+            args: &[Arg::string("key")],
             ..OF_CLUSTER
         },
         &[],
@@ -274,15 +256,9 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
             history: &[("4.0.0", "Added the optional `cluster_bus_port` argument.")],
             args: &[
-                Arg { name: "ip", ..Arg::BASE },
-                Arg { name: "port", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg {
-                    name: "cluster_bus_port",
-                    kind: ArgKind::Integer,
-                    since: "4.0.0",
-                    optional: true,
-                    ..Arg::BASE
-                },
+                Arg::string("ip"),
+                Arg::integer("port"),
+                Arg::integer("cluster_bus_port").since("4.0.0").optional(),
             ],
             ..OF_CLUSTER
         },
@@ -330,7 +306,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(3),
             flags: flags::ADMIN | flags::STALE,
             tips: &["nondeterministic_output"],
-            args: &[Arg { name: "node-id", ..Arg::BASE }],
+            args: &[Arg::string("node-id")],
             ..OF_CLUSTER
         },
         &[],
@@ -341,7 +317,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             summary: "Reconfigure a node as a replica of the specified master node",
             arity: Arity::Exactly(3),
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg { name: "node-id", ..Arg::BASE }],
+            args: &[Arg::string("node-id")],
             ..OF_CLUSTER
         },
         &[],
@@ -353,16 +329,9 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             complexity: "O(N) where N is the number of known nodes. The command may execute a FLUSHALL as a side effect.",
             arity: Arity::AtLeast(2),
             flags: flags::ADMIN | flags::NOSCRIPT | flags::STALE,
-            args: &[Arg {
-                name: "hard_soft",
-                kind: ArgKind::OneOf,
-                optional: true,
-                args: &[
-                    Arg { name: "hard", kind: ArgKind::PureToken, token: "HARD", ..Arg::BASE },
-                    Arg { name: "soft", kind: ArgKind::PureToken, token: "SOFT", ..Arg::BASE },
-                ],
-                ..Arg::BASE
-            }],
+            args: &[
+                Arg::one_of("hard_soft", &[Arg::word("hard", "HARD"), Arg::word("soft", "SOFT")]).optional()
+            ],
             ..OF_CLUSTER
         },
         &[],
@@ -383,7 +352,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             summary: "Set the configuration epoch in a new node",
             arity: Arity::Exactly(3),
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg { name: "config-epoch", kind: ArgKind::Integer, ..Arg::BASE }],
+            args: &[Arg::integer("config-epoch")],
             ..OF_CLUSTER
         },
         &[],
@@ -395,18 +364,16 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             arity: Arity::AtLeast(4),
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
             args: &[
-                Arg { name: "slot", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg {
-                    name: "subcommand",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "node-id", token: "IMPORTING", ..Arg::BASE },
-                        Arg { name: "node-id", token: "MIGRATING", ..Arg::BASE },
-                        Arg { name: "node-id", token: "NODE", ..Arg::BASE },
-                        Arg { name: "stable", kind: ArgKind::PureToken, token: "STABLE", ..Arg::BASE },
+                Arg::integer("slot"),
+                Arg::one_of(
+                    "subcommand",
+                    &[
+                        Arg::string("node-id").after("IMPORTING"),
+                        Arg::string("node-id").after("MIGRATING"),
+                        Arg::string("node-id").after("NODE"),
+                        Arg::word("stable", "STABLE"),
                     ],
-                    ..Arg::BASE
-                },
+                ),
             ],
             ..OF_CLUSTER
         },
@@ -435,7 +402,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             doc_flags: &["deprecated"],
             deprecated_since: Some("5.0.0"),
             replaced_by: Some("`CLUSTER REPLICAS`"),
-            args: &[Arg { name: "node-id", ..Arg::BASE }],
+            args: &[Arg::string("node-id")],
             ..OF_CLUSTER
         },
         &[],
@@ -462,7 +429,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
 ];
 
 const fn refused(spec: CommandSpec, subcommands: &'static [SessionCommand]) -> SessionCommand {
-    SessionCommand { run: disabled, spec, subcommands }
+    SessionCommand::new(disabled, spec).with_subcommands(subcommands)
 }
 
 fn disabled(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

@@ -9,7 +9,7 @@ use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::keys::{self, KeyPosition};
 use shards::command::registry::{Entry, Registry};
-use shards::command::{Arg, ArgKind, Arity, BeginSearch, CommandSpec, FindKeys, Group, KeySpec};
+use shards::command::{Arg, Arity, BeginSearch, CommandSpec, FindKeys, Group, KeySpec};
 use shards::error::CommandError;
 use shards::glob;
 use shards::reply::Reply;
@@ -17,9 +17,9 @@ use shards::reply::Reply;
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
 /// The rows of COMMAND and its subcommands.
-pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
-    run: |ctx, args| told(ctx, args, command),
-    spec: CommandSpec {
+pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
+    |ctx, args| told(ctx, args, command),
+    CommandSpec {
         name: "command",
         summary: "Get array of Redis command details",
         since: "2.8.13",
@@ -31,132 +31,123 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
         tips: &["nondeterministic_output_order"],
         ..CommandSpec::BASE
     },
-    subcommands: &[
-        SessionCommand {
-            run: |ctx, args| told(ctx, args, count),
-            spec: CommandSpec {
-                name: "count",
-                summary: "Get total number of Redis commands",
-                since: "2.8.13",
-                complexity: "O(1)",
-                group: Group::Server,
-                arity: Arity::Exactly(2),
-                flags: flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+)
+.with_subcommands(&[
+    SessionCommand::new(
+        |ctx, args| told(ctx, args, count),
+        CommandSpec {
+            name: "count",
+            summary: "Get total number of Redis commands",
+            since: "2.8.13",
+            complexity: "O(1)",
+            group: Group::Server,
+            arity: Arity::Exactly(2),
+            flags: flags::LOADING | flags::STALE,
+            acl: acl::CONNECTION,
+            ..CommandSpec::BASE
         },
-        SessionCommand {
-            run: |ctx, args| told(ctx, args, docs),
-            spec: CommandSpec {
-                name: "docs",
-                summary: "Get array of specific Redis command documentation",
-                since: "7.0.0",
-                complexity: "O(N) where N is the number of commands to look up",
-                group: Group::Server,
-                arity: Arity::AtLeast(2),
-                flags: flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                tips: &["nondeterministic_output_order"],
-                args: &[Arg { name: "command-name", optional: true, multiple: true, ..Arg::BASE }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    SessionCommand::new(
+        |ctx, args| told(ctx, args, docs),
+        CommandSpec {
+            name: "docs",
+            summary: "Get array of specific Redis command documentation",
+            since: "7.0.0",
+            complexity: "O(N) where N is the number of commands to look up",
+            group: Group::Server,
+            arity: Arity::AtLeast(2),
+            flags: flags::LOADING | flags::STALE,
+            acl: acl::CONNECTION,
+            tips: &["nondeterministic_output_order"],
+            args: &[Arg::string("command-name").optional().multiple()],
+            ..CommandSpec::BASE
         },
-        SessionCommand {
-            run: |ctx, args| told(ctx, args, getkeys),
-            spec: CommandSpec {
-                name: "getkeys",
-                summary: "Extract keys given a full Redis command",
-                since: "2.8.13",
-                complexity: "O(N) where N is the number of arguments to the command",
-                group: Group::Server,
-                arity: Arity::AtLeast(4),
-                flags: flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    SessionCommand::new(
+        |ctx, args| told(ctx, args, getkeys),
+        CommandSpec {
+            name: "getkeys",
+            summary: "Extract keys given a full Redis command",
+            since: "2.8.13",
+            complexity: "O(N) where N is the number of arguments to the command",
+            group: Group::Server,
+            arity: Arity::AtLeast(4),
+            flags: flags::LOADING | flags::STALE,
+            acl: acl::CONNECTION,
+            ..CommandSpec::BASE
         },
-        SessionCommand {
-            run: |ctx, args| told(ctx, args, getkeysandflags),
-            spec: CommandSpec {
-                name: "getkeysandflags",
-                summary: "Extract keys and access flags given a full Redis command",
-                since: "7.0.0",
-                complexity: "O(N) where N is the number of arguments to the command",
-                group: Group::Server,
-                arity: Arity::AtLeast(4),
-                flags: flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    SessionCommand::new(
+        |ctx, args| told(ctx, args, getkeysandflags),
+        CommandSpec {
+            name: "getkeysandflags",
+            summary: "Extract keys and access flags given a full Redis command",
+            since: "7.0.0",
+            complexity: "O(N) where N is the number of arguments to the command",
+            group: Group::Server,
+            arity: Arity::AtLeast(4),
+            flags: flags::LOADING | flags::STALE,
+            acl: acl::CONNECTION,
+            ..CommandSpec::BASE
         },
-        SessionCommand {
-            run: |ctx, args| told(ctx, args, help),
-            spec: CommandSpec {
-                name: "help",
-                summary: "Show helpful text about the different subcommands",
-                since: "5.0.0",
-                complexity: "O(1)",
-                group: Group::Server,
-                arity: Arity::Exactly(2),
-                flags: flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    SessionCommand::new(
+        |ctx, args| told(ctx, args, help),
+        CommandSpec {
+            name: "help",
+            summary: "Show helpful text about the different subcommands",
+            since: "5.0.0",
+            complexity: "O(1)",
+            group: Group::Server,
+            arity: Arity::Exactly(2),
+            flags: flags::LOADING | flags::STALE,
+            acl: acl::CONNECTION,
+            ..CommandSpec::BASE
         },
-        SessionCommand {
-            run: |ctx, args| told(ctx, args, info),
-            spec: CommandSpec {
-                name: "info",
-                summary: "Get array of specific Redis command details, or all when no argument is given.",
-                since: "2.8.13",
-                complexity: "O(N) where N is the number of commands to look up",
-                group: Group::Server,
-                arity: Arity::AtLeast(2),
-                flags: flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                tips: &["nondeterministic_output_order"],
-                history: &[("7.0.0", "Allowed to be called with no argument to get info on all commands.")],
-                args: &[Arg { name: "command-name", optional: true, multiple: true, ..Arg::BASE }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    SessionCommand::new(
+        |ctx, args| told(ctx, args, info),
+        CommandSpec {
+            name: "info",
+            summary: "Get array of specific Redis command details, or all when no argument is given.",
+            since: "2.8.13",
+            complexity: "O(N) where N is the number of commands to look up",
+            group: Group::Server,
+            arity: Arity::AtLeast(2),
+            flags: flags::LOADING | flags::STALE,
+            acl: acl::CONNECTION,
+            tips: &["nondeterministic_output_order"],
+            history: &[("7.0.0", "Allowed to be called with no argument to get info on all commands.")],
+            args: &[Arg::string("command-name").optional().multiple()],
+            ..CommandSpec::BASE
         },
-        SessionCommand {
-            run: |ctx, args| told(ctx, args, list),
-            spec: CommandSpec {
-                name: "list",
-                summary: "Get an array of Redis command names",
-                since: "7.0.0",
-                complexity: "O(N) where N is the total number of Redis commands",
-                group: Group::Server,
-                arity: Arity::AtLeast(2),
-                flags: flags::LOADING | flags::STALE,
-                acl: acl::CONNECTION,
-                tips: &["nondeterministic_output_order"],
-                args: &[Arg {
-                    name: "filterby",
-                    kind: ArgKind::OneOf,
-                    token: "FILTERBY",
-                    optional: true,
-                    args: &[
-                        Arg { name: "module-name", token: "MODULE", ..Arg::BASE },
-                        Arg { name: "category", token: "ACLCAT", ..Arg::BASE },
-                        Arg { name: "pattern", kind: ArgKind::Pattern, token: "PATTERN", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    SessionCommand::new(
+        |ctx, args| told(ctx, args, list),
+        CommandSpec {
+            name: "list",
+            summary: "Get an array of Redis command names",
+            since: "7.0.0",
+            complexity: "O(N) where N is the total number of Redis commands",
+            group: Group::Server,
+            arity: Arity::AtLeast(2),
+            flags: flags::LOADING | flags::STALE,
+            acl: acl::CONNECTION,
+            tips: &["nondeterministic_output_order"],
+            args: &[Arg::one_of(
+                "filterby",
+                &[
+                    Arg::string("module-name").after("MODULE"),
+                    Arg::string("category").after("ACLCAT"),
+                    Arg::pattern("pattern").after("PATTERN"),
+                ],
+            )
+            .after("FILTERBY")
+            .optional()],
+            ..CommandSpec::BASE
         },
-    ],
-}];
+    ),
+])];
 
 type Done = Result<(), CommandError>;
 
@@ -527,12 +518,7 @@ fn docs_of_args(args: &[Arg], reply: &mut Reply) {
 
 /// One documented argument (Redis: addReplyCommandArgList). What is empty is left out.
 fn docs_of_arg(arg: &Arg, reply: &mut Reply) {
-    let texts = [
-        ("token", arg.token),
-        ("summary", arg.summary),
-        ("since", arg.since),
-        ("deprecated_since", arg.deprecated_since),
-    ];
+    let texts = [("token", arg.token), ("since", arg.since), ("deprecated_since", arg.deprecated_since)];
     let texts = || texts.into_iter().filter(|(_, text)| !text.is_empty());
     let traits =
         [("optional", arg.optional), ("multiple", arg.multiple), ("multiple_token", arg.multiple_token)];
@@ -605,12 +591,7 @@ mod tests {
                 acl: acl::SORTEDSET,
                 keys: &[
                     KeySpec::at(1, keys::OW | keys::UPDATE),
-                    KeySpec {
-                        flags: keys::RO | keys::ACCESS,
-                        begin: BeginSearch::Index(2),
-                        find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                        notes: "",
-                    },
+                    KeySpec::counted(2, keys::RO | keys::ACCESS),
                 ],
                 ..CommandSpec::BASE
             },
@@ -631,10 +612,7 @@ mod tests {
                 doc_flags: &["deprecated"],
                 deprecated_since: Some("2.0.0"),
                 replaced_by: Some("`GETRANGE`"),
-                args: &[
-                    Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                    Arg { name: "start", kind: ArgKind::Integer, ..Arg::BASE },
-                ],
+                args: &[Arg::key(), Arg::integer("start")],
                 ..CommandSpec::BASE
             },
             subcommands: &[],

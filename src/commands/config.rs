@@ -4,7 +4,7 @@
 
 use shards::args::Args;
 use shards::command::flags;
-use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
@@ -23,9 +23,9 @@ static REWRITE_LINES: LineLimit = LineLimit::new();
 static NAMED_IDLE: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 /// The rows.
-pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
-    run: config,
-    spec: CommandSpec {
+pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
+    config,
+    CommandSpec {
         name: "config",
         summary: "A container for server configuration commands",
         since: "2.0.0",
@@ -34,97 +34,82 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
         arity: Arity::AtLeast(2),
         ..CommandSpec::BASE
     },
-    subcommands: &[
-        SessionCommand {
-            run: config_get,
-            spec: CommandSpec {
-                name: "get",
-                summary: "Get the values of configuration parameters",
-                since: "2.0.0",
-                complexity: "O(N) when N is the number of configuration parameters provided",
-                group: Group::Server,
-                arity: Arity::AtLeast(3),
-                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                history: &[("7.0.0", "Added the ability to pass multiple pattern parameters in one call")],
-                args: &[Arg {
-                    name: "parameter",
-                    kind: ArgKind::Block,
-                    multiple: true,
-                    args: &[Arg { name: "parameter", ..Arg::BASE }],
-                    ..Arg::BASE
-                }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+)
+.with_subcommands(&[
+    SessionCommand::new(
+        config_get,
+        CommandSpec {
+            name: "get",
+            summary: "Get the values of configuration parameters",
+            since: "2.0.0",
+            complexity: "O(N) when N is the number of configuration parameters provided",
+            group: Group::Server,
+            arity: Arity::AtLeast(3),
+            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+            history: &[("7.0.0", "Added the ability to pass multiple pattern parameters in one call")],
+            args: &[Arg::block("parameter", &[Arg::string("parameter")]).multiple()],
+            ..CommandSpec::BASE
         },
-        SessionCommand {
-            run: config_set,
-            spec: CommandSpec {
-                name: "set",
-                summary: "Set configuration parameters to the given values",
-                since: "2.0.0",
-                complexity: "O(N) when N is the number of configuration parameters provided",
-                group: Group::Server,
-                arity: Arity::AtLeast(4),
-                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                request_policy: Some(RequestPolicy::AllNodes),
-                response_policy: Some(ResponsePolicy::AllSucceeded),
-                history: &[("7.0.0", "Added the ability to set multiple parameters in one call.")],
-                args: &[Arg {
-                    name: "parameter_value",
-                    kind: ArgKind::Block,
-                    multiple: true,
-                    args: &[Arg { name: "parameter", ..Arg::BASE }, Arg { name: "value", ..Arg::BASE }],
-                    ..Arg::BASE
-                }],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    SessionCommand::new(
+        config_set,
+        CommandSpec {
+            name: "set",
+            summary: "Set configuration parameters to the given values",
+            since: "2.0.0",
+            complexity: "O(N) when N is the number of configuration parameters provided",
+            group: Group::Server,
+            arity: Arity::AtLeast(4),
+            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+            request_policy: Some(RequestPolicy::AllNodes),
+            response_policy: Some(ResponsePolicy::AllSucceeded),
+            history: &[("7.0.0", "Added the ability to set multiple parameters in one call.")],
+            args: &[
+                Arg::block("parameter_value", &[Arg::string("parameter"), Arg::string("value")]).multiple()
+            ],
+            ..CommandSpec::BASE
         },
-        SessionCommand {
-            run: config_resetstat,
-            spec: CommandSpec {
-                name: "resetstat",
-                summary: "Reset the stats returned by INFO",
-                since: "2.0.0",
-                complexity: "O(1)",
-                group: Group::Server,
-                arity: Arity::Exactly(2),
-                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    SessionCommand::new(
+        config_resetstat,
+        CommandSpec {
+            name: "resetstat",
+            summary: "Reset the stats returned by INFO",
+            since: "2.0.0",
+            complexity: "O(1)",
+            group: Group::Server,
+            arity: Arity::Exactly(2),
+            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+            ..CommandSpec::BASE
         },
-        SessionCommand {
-            run: config_rewrite,
-            spec: CommandSpec {
-                name: "rewrite",
-                summary: "Rewrite the configuration file with the in memory configuration",
-                since: "2.8.0",
-                complexity: "O(1)",
-                group: Group::Server,
-                arity: Arity::Exactly(2),
-                flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    SessionCommand::new(
+        config_rewrite,
+        CommandSpec {
+            name: "rewrite",
+            summary: "Rewrite the configuration file with the in memory configuration",
+            since: "2.8.0",
+            complexity: "O(1)",
+            group: Group::Server,
+            arity: Arity::Exactly(2),
+            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+            ..CommandSpec::BASE
         },
-        SessionCommand {
-            run: config_help,
-            spec: CommandSpec {
-                name: "help",
-                summary: "Show helpful text about the different subcommands",
-                since: "5.0.0",
-                complexity: "O(1)",
-                group: Group::Server,
-                arity: Arity::Exactly(2),
-                flags: flags::LOADING | flags::STALE,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    SessionCommand::new(
+        config_help,
+        CommandSpec {
+            name: "help",
+            summary: "Show helpful text about the different subcommands",
+            since: "5.0.0",
+            complexity: "O(1)",
+            group: Group::Server,
+            arity: Arity::Exactly(2),
+            flags: flags::LOADING | flags::STALE,
+            ..CommandSpec::BASE
         },
-    ],
-}];
+    ),
+])];
 
 /// Never reached: the arity asks for a subcommand.
 fn config(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

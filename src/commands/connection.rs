@@ -4,20 +4,20 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 use shards::key::DbIndex;
 
 use crate::config::Config;
 use crate::host::version::REDIS_VERSION;
 use crate::session::Session;
-use crate::session::command::{Flow, SessionCommand, SessionCtx};
+use crate::session::command::{Flow, Foreseen, SessionCommand, SessionCtx};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
-    SessionCommand {
-        run: auth,
-        spec: CommandSpec {
+    SessionCommand::new(
+        auth,
+        CommandSpec {
             name: "auth",
             summary: "Authenticate to the server",
             since: "1.0.0",
@@ -32,17 +32,13 @@ pub static COMMANDS: &[SessionCommand] = &[
                 | flags::ALLOW_BUSY,
             acl: acl::CONNECTION,
             history: &[("6.0.0", "Added ACL style (username and password).")],
-            args: &[
-                Arg { name: "username", since: "6.0.0", optional: true, ..Arg::BASE },
-                Arg { name: "password", ..Arg::BASE },
-            ],
+            args: &[Arg::string("username").since("6.0.0").optional(), Arg::string("password")],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: echo,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        echo,
+        CommandSpec {
             name: "echo",
             summary: "Echo the given string",
             since: "1.0.0",
@@ -51,22 +47,20 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(2),
             flags: flags::LOADING | flags::STALE | flags::FAST,
             acl: acl::CONNECTION,
-            args: &[Arg { name: "message", ..Arg::BASE }],
+            args: &[Arg::string("message")],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: hello,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        hello,
+        CommandSpec {
             name: "hello",
             summary: "Handshake with Redis",
             since: "6.0.0",
             complexity: "O(1)",
             group: Group::Connection,
             arity: Arity::AtLeast(1),
-            flags: flags::CHANGES_PROTOCOL
-                | flags::NOSCRIPT
+            flags: flags::NOSCRIPT
                 | flags::LOADING
                 | flags::STALE
                 | flags::FAST
@@ -78,31 +72,24 @@ pub static COMMANDS: &[SessionCommand] = &[
                 "`protover` made optional; when called without arguments the command reports the current \
                     connection's context.",
             )],
-            args: &[Arg {
-                name: "arguments",
-                kind: ArgKind::Block,
-                optional: true,
-                args: &[
-                    Arg { name: "protover", kind: ArgKind::Integer, ..Arg::BASE },
-                    Arg {
-                        name: "username_password",
-                        kind: ArgKind::Block,
-                        token: "AUTH",
-                        optional: true,
-                        args: &[Arg { name: "username", ..Arg::BASE }, Arg { name: "password", ..Arg::BASE }],
-                        ..Arg::BASE
-                    },
-                    Arg { name: "clientname", token: "SETNAME", optional: true, ..Arg::BASE },
+            args: &[Arg::block(
+                "arguments",
+                &[
+                    Arg::integer("protover"),
+                    Arg::block("username_password", &[Arg::string("username"), Arg::string("password")])
+                        .after("AUTH")
+                        .optional(),
+                    Arg::string("clientname").after("SETNAME").optional(),
                 ],
-                ..Arg::BASE
-            }],
+            )
+            .optional()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: ping,
-        spec: CommandSpec {
+    )
+    .foresees(foresee_hello),
+    SessionCommand::new(
+        ping,
+        CommandSpec {
             name: "ping",
             summary: "Ping the server",
             since: "1.0.0",
@@ -113,14 +100,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::CONNECTION,
             request_policy: Some(RequestPolicy::AllShards),
             response_policy: Some(ResponsePolicy::AllSucceeded),
-            args: &[Arg { name: "message", optional: true, ..Arg::BASE }],
+            args: &[Arg::string("message").optional()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: quit,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        quit,
+        CommandSpec {
             name: "quit",
             summary: "Close the connection",
             since: "1.0.0",
@@ -138,11 +124,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::CONNECTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: reset,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        reset,
+        CommandSpec {
             name: "reset",
             summary: "Reset the connection",
             since: "6.2.0",
@@ -159,24 +144,23 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::CONNECTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: select,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        select,
+        CommandSpec {
             name: "select",
             summary: "Change the selected database for the current connection",
             since: "1.0.0",
             complexity: "O(1)",
             group: Group::Connection,
             arity: Arity::Exactly(2),
-            flags: flags::SELECTS | flags::LOADING | flags::STALE | flags::FAST,
+            flags: flags::LOADING | flags::STALE | flags::FAST,
             acl: acl::CONNECTION,
-            args: &[Arg { name: "index", kind: ArgKind::Integer, ..Arg::BASE }],
+            args: &[Arg::integer("index")],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
+    )
+    .foresees(foresee_select),
 ];
 
 fn auth(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
@@ -198,11 +182,16 @@ fn auth(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
 }
 
 /// Checks a name and a password. Until there are ACLs, the only user is `default`; without a password it accepts any.
-fn log_in(config: &Config, session: &mut Session, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
+fn check_password(config: &Config, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
     let right = config.requirepass.is_empty() || same_bytes(password, &config.requirepass);
     if user != b"default" || !right {
         return Err(CommandError::other("WRONGPASS invalid username-password pair or user is disabled."));
     }
+    Ok(())
+}
+
+fn log_in(config: &Config, session: &mut Session, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
+    check_password(config, user, password)?;
     session.authenticated = true;
     Ok(())
 }
@@ -262,11 +251,17 @@ fn select(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError
     Ok(Flow::Done)
 }
 
+fn foresee_select(foreseen: &mut Foreseen<'_>, args: Args<'_>) {
+    if let Ok(db) = selected(args, foreseen.config.databases) {
+        foreseen.select(db);
+    }
+}
+
 /// The database that SELECT with these arguments means, of so many.
 ///
 /// # Errors
 /// As SELECT replies.
-pub(crate) fn selected(args: Args<'_>, databases: u16) -> Result<DbIndex, CommandError> {
+fn selected(args: Args<'_>, databases: u16) -> Result<DbIndex, CommandError> {
     let index = shards::num::parse_i64(args.get(1)).ok_or(CommandError::NotAnInteger)?;
     if i32::try_from(index).is_err() {
         return Err(CommandError::other(
@@ -314,9 +309,12 @@ impl Greeting<'_> {
     }
 }
 
-/// Whether HELLO with these arguments asks for RESP3, if it asks for a protocol at all.
-pub(crate) fn asked_protocol(args: Args<'_>) -> Option<bool> {
-    Greeting::parse(args).ok()?.resp3
+fn foresee_hello(foreseen: &mut Foreseen<'_>, args: Args<'_>) {
+    let Ok(Greeting { resp3: Some(resp3), credentials, .. }) = Greeting::parse(args) else { return };
+    let is_right = |(user, password)| check_password(foreseen.config, user, password).is_ok();
+    if credentials.is_none_or(is_right) {
+        foreseen.set_resp3(resp3);
+    }
 }
 
 fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {

@@ -14,9 +14,9 @@ use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{NodeChange, Question, finish_change};
 
 /// The row.
-pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
-    run: debug,
-    spec: CommandSpec {
+pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
+    debug,
+    CommandSpec {
         name: "debug",
         summary: "A container for debugging commands",
         since: "1.0.0",
@@ -27,8 +27,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand {
         doc_flags: &["syscmd"],
         ..CommandSpec::BASE
     },
-    subcommands: &[],
-}];
+)];
 
 /// A subcommand: its name, how many arguments follow it, and what it does.
 struct Subcommand {

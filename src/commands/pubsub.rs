@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use shards::args::Args;
 use shards::command::flags;
-use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
+use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 use shards::reply::Reply;
 
@@ -17,9 +17,9 @@ use crate::session::inquiry::{Answer, Question};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
-    SessionCommand {
-        run: subscribe,
-        spec: CommandSpec {
+    SessionCommand::new(
+        subscribe,
+        CommandSpec {
             name: "subscribe",
             summary: "Listen for messages published to the given channels",
             since: "2.0.0",
@@ -27,14 +27,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg { name: "channel", multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("channel").multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: psubscribe,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        psubscribe,
+        CommandSpec {
             name: "psubscribe",
             summary: "Listen for messages published to channels matching the given patterns",
             since: "2.0.0",
@@ -42,20 +41,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg {
-                name: "pattern",
-                kind: ArgKind::Block,
-                multiple: true,
-                args: &[Arg { name: "pattern", kind: ArgKind::Pattern, ..Arg::BASE }],
-                ..Arg::BASE
-            }],
+            args: &[Arg::block("pattern", &[Arg::pattern("pattern")]).multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: unsubscribe,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        unsubscribe,
+        CommandSpec {
             name: "unsubscribe",
             summary: "Stop listening for messages posted to the given channels",
             since: "2.0.0",
@@ -63,14 +55,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg { name: "channel", optional: true, multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("channel").optional().multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: punsubscribe,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        punsubscribe,
+        CommandSpec {
             name: "punsubscribe",
             summary: "Stop listening for messages posted to channels matching the given patterns",
             since: "2.0.0",
@@ -79,20 +70,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            args: &[Arg {
-                name: "pattern",
-                kind: ArgKind::Pattern,
-                optional: true,
-                multiple: true,
-                ..Arg::BASE
-            }],
+            args: &[Arg::pattern("pattern").optional().multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: ssubscribe,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        ssubscribe,
+        CommandSpec {
             name: "ssubscribe",
             summary: "Listen for messages published to the given shard channels",
             since: "7.0.0",
@@ -101,14 +85,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
-            args: &[Arg { name: "shardchannel", multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("shardchannel").multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: sunsubscribe,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        sunsubscribe,
+        CommandSpec {
             name: "sunsubscribe",
             summary: "Stop listening for messages posted to the given shard channels",
             since: "7.0.0",
@@ -117,14 +100,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
-            args: &[Arg { name: "shardchannel", optional: true, multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("shardchannel").optional().multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: publish,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        publish,
+        CommandSpec {
             name: "publish",
             summary: "Post a message to a channel",
             since: "2.0.0",
@@ -133,14 +115,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             group: Group::Pubsub,
             arity: Arity::Exactly(3),
             flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
-            args: &[Arg { name: "channel", ..Arg::BASE }, Arg { name: "message", ..Arg::BASE }],
+            args: &[Arg::string("channel"), Arg::string("message")],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: spublish,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        spublish,
+        CommandSpec {
             name: "spublish",
             summary: "Post a message to a shard channel",
             since: "7.0.0",
@@ -149,14 +130,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(3),
             flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
             keys: &[KeySpec::at(1, keys::NOT_KEY)],
-            args: &[Arg { name: "shardchannel", ..Arg::BASE }, Arg { name: "message", ..Arg::BASE }],
+            args: &[Arg::string("shardchannel"), Arg::string("message")],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: pubsub,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        pubsub,
+        CommandSpec {
             name: "pubsub",
             summary: "A container for Pub/Sub commands",
             since: "2.8.0",
@@ -165,100 +145,94 @@ pub static COMMANDS: &[SessionCommand] = &[
             arity: Arity::AtLeast(2),
             ..CommandSpec::BASE
         },
-        subcommands: &[
-            SessionCommand {
-                run: pubsub_channels,
-                spec: CommandSpec {
-                    name: "channels",
-                    summary: "List active channels",
-                    since: "2.8.0",
-                    complexity: "O(N) where N is the number of active channels, and assuming constant time \
+    )
+    .with_subcommands(&[
+        SessionCommand::new(
+            pubsub_channels,
+            CommandSpec {
+                name: "channels",
+                summary: "List active channels",
+                since: "2.8.0",
+                complexity: "O(N) where N is the number of active channels, and assuming constant time \
                         pattern matching (relatively short channels and patterns)",
-                    group: Group::Pubsub,
-                    arity: Arity::AtLeast(2),
-                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "pattern", kind: ArgKind::Pattern, optional: true, ..Arg::BASE }],
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+                group: Group::Pubsub,
+                arity: Arity::AtLeast(2),
+                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                args: &[Arg::pattern("pattern").optional()],
+                ..CommandSpec::BASE
             },
-            SessionCommand {
-                run: pubsub_help,
-                spec: CommandSpec {
-                    name: "help",
-                    summary: "Show helpful text about the different subcommands",
-                    since: "6.2.0",
-                    complexity: "O(1)",
-                    group: Group::Pubsub,
-                    arity: Arity::Exactly(2),
-                    flags: flags::LOADING | flags::STALE,
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+        ),
+        SessionCommand::new(
+            pubsub_help,
+            CommandSpec {
+                name: "help",
+                summary: "Show helpful text about the different subcommands",
+                since: "6.2.0",
+                complexity: "O(1)",
+                group: Group::Pubsub,
+                arity: Arity::Exactly(2),
+                flags: flags::LOADING | flags::STALE,
+                ..CommandSpec::BASE
             },
-            SessionCommand {
-                run: pubsub_numpat,
-                spec: CommandSpec {
-                    name: "numpat",
-                    summary: "Get the count of unique patterns pattern subscriptions",
-                    since: "2.8.0",
-                    complexity: "O(1)",
-                    group: Group::Pubsub,
-                    arity: Arity::Exactly(2),
-                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+        ),
+        SessionCommand::new(
+            pubsub_numpat,
+            CommandSpec {
+                name: "numpat",
+                summary: "Get the count of unique patterns pattern subscriptions",
+                since: "2.8.0",
+                complexity: "O(1)",
+                group: Group::Pubsub,
+                arity: Arity::Exactly(2),
+                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                ..CommandSpec::BASE
             },
-            SessionCommand {
-                run: pubsub_numsub,
-                spec: CommandSpec {
-                    name: "numsub",
-                    summary: "Get the count of subscribers for channels",
-                    since: "2.8.0",
-                    complexity: "O(N) for the NUMSUB subcommand, where N is the number of requested channels",
-                    group: Group::Pubsub,
-                    arity: Arity::AtLeast(2),
-                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "channel", optional: true, multiple: true, ..Arg::BASE }],
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+        ),
+        SessionCommand::new(
+            pubsub_numsub,
+            CommandSpec {
+                name: "numsub",
+                summary: "Get the count of subscribers for channels",
+                since: "2.8.0",
+                complexity: "O(N) for the NUMSUB subcommand, where N is the number of requested channels",
+                group: Group::Pubsub,
+                arity: Arity::AtLeast(2),
+                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                args: &[Arg::string("channel").optional().multiple()],
+                ..CommandSpec::BASE
             },
-            SessionCommand {
-                run: pubsub_shardchannels,
-                spec: CommandSpec {
-                    name: "shardchannels",
-                    summary: "List active shard channels",
-                    since: "7.0.0",
-                    complexity: "O(N) where N is the number of active shard channels, and assuming constant \
+        ),
+        SessionCommand::new(
+            pubsub_shardchannels,
+            CommandSpec {
+                name: "shardchannels",
+                summary: "List active shard channels",
+                since: "7.0.0",
+                complexity: "O(N) where N is the number of active shard channels, and assuming constant \
                         time pattern matching (relatively short shard channels).",
-                    group: Group::Pubsub,
-                    arity: Arity::AtLeast(2),
-                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "pattern", kind: ArgKind::Pattern, optional: true, ..Arg::BASE }],
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+                group: Group::Pubsub,
+                arity: Arity::AtLeast(2),
+                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                args: &[Arg::pattern("pattern").optional()],
+                ..CommandSpec::BASE
             },
-            SessionCommand {
-                run: pubsub_shardnumsub,
-                spec: CommandSpec {
-                    name: "shardnumsub",
-                    summary: "Get the count of subscribers for shard channels",
-                    since: "7.0.0",
-                    complexity: "O(N) for the SHARDNUMSUB subcommand, where N is the number of requested \
+        ),
+        SessionCommand::new(
+            pubsub_shardnumsub,
+            CommandSpec {
+                name: "shardnumsub",
+                summary: "Get the count of subscribers for shard channels",
+                since: "7.0.0",
+                complexity: "O(N) for the SHARDNUMSUB subcommand, where N is the number of requested \
                         shard channels",
-                    group: Group::Pubsub,
-                    arity: Arity::AtLeast(2),
-                    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                    args: &[Arg { name: "shardchannel", optional: true, multiple: true, ..Arg::BASE }],
-                    ..CommandSpec::BASE
-                },
-                subcommands: &[],
+                group: Group::Pubsub,
+                arity: Arity::AtLeast(2),
+                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+                args: &[Arg::string("shardchannel").optional().multiple()],
+                ..CommandSpec::BASE
             },
-        ],
-    },
+        ),
+    ]),
 ];
 
 fn subscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

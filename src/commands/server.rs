@@ -14,9 +14,9 @@ use crate::session::inquiry::{Answer, Question};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
-    SessionCommand {
-        run: info,
-        spec: CommandSpec {
+    SessionCommand::new(
+        info,
+        CommandSpec {
             name: "info",
             summary: "Get information and statistics about the server",
             since: "1.0.0",
@@ -29,14 +29,13 @@ pub static COMMANDS: &[SessionCommand] = &[
             response_policy: Some(ResponsePolicy::Special),
             tips: &["nondeterministic_output"],
             history: &[("7.0.0", "Added support for taking multiple section arguments.")],
-            args: &[Arg { name: "section", optional: true, multiple: true, ..Arg::BASE }],
+            args: &[Arg::string("section").optional().multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: time,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        time,
+        CommandSpec {
             name: "time",
             summary: "Return the current server time",
             since: "2.6.0",
@@ -46,8 +45,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             tips: &["nondeterministic_output"],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 fn time(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

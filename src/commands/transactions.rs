@@ -5,16 +5,16 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, ArgKind, Arity, CommandSpec, Group, KeySpec, keys};
+use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
 /// The rows of this topic.
 pub static COMMANDS: &[SessionCommand] = &[
-    SessionCommand {
-        run: multi,
-        spec: CommandSpec {
+    SessionCommand::new(
+        multi,
+        CommandSpec {
             name: "multi",
             summary: "Mark the start of a transaction block",
             since: "1.2.0",
@@ -29,11 +29,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::TRANSACTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: exec,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        exec,
+        CommandSpec {
             name: "exec",
             summary: "Execute all commands issued after MULTI",
             since: "1.2.0",
@@ -48,11 +47,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::TRANSACTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: discard,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        discard,
+        CommandSpec {
             name: "discard",
             summary: "Discard all commands issued after MULTI",
             since: "2.0.0",
@@ -67,11 +65,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::TRANSACTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: watch,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        watch,
+        CommandSpec {
             name: "watch",
             summary: "Watch the given keys to determine execution of the MULTI/EXEC block",
             since: "2.2.0",
@@ -86,20 +83,13 @@ pub static COMMANDS: &[SessionCommand] = &[
                 | flags::ALLOW_BUSY,
             acl: acl::TRANSACTION,
             keys: &[KeySpec::range(1, -1, 1, keys::RO)],
-            args: &[Arg {
-                name: "key",
-                kind: ArgKind::Key,
-                key_spec_index: Some(0),
-                multiple: true,
-                ..Arg::BASE
-            }],
+            args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    SessionCommand {
-        run: unwatch,
-        spec: CommandSpec {
+    ),
+    SessionCommand::new(
+        unwatch,
+        CommandSpec {
             name: "unwatch",
             summary: "Forget about all watched keys",
             since: "2.2.0",
@@ -109,8 +99,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::TRANSACTION,
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 fn multi(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

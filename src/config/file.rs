@@ -25,10 +25,10 @@ const OBSOLETE: [&[u8]; 3] =
 pub enum Action {
     /// Run the server.
     Run(Box<Loaded>),
-    /// Print [`super::version_text`] and exit.
+    /// Print the version and exit.
     PrintVersion,
-    /// Print [`super::help_text`] and exit.
-    PrintHelp,
+    /// Print this text and exit.
+    Print(String),
 }
 
 /// The outcome of reading all sources of configuration.
@@ -109,6 +109,8 @@ pub enum ConfigError {
     Open(PathBuf, io::Error),
     /// Directives that are right each and wrong together.
     Conflict(&'static str),
+    /// An option of the program itself that is not complete, as the operator reads it.
+    OwnOption(String),
 }
 
 /// A line that asks for what the server cannot be without for whoever has written it.
@@ -145,6 +147,7 @@ impl Display for ConfigError {
                 write!(f, "Fatal error, can't open config file '{}': {}", path.display(), error_text(error))
             }
             ConfigError::Conflict(reason) => write!(f, "{TITLE}\n{reason}"),
+            ConfigError::OwnOption(text) => f.write_str(text),
         }
     }
 }

@@ -44,6 +44,28 @@ impl ValueKind {
         matches!(self, ValueKind::SpecialWords(_))
     }
 
+    /// All values, when they are some words.
+    pub(super) fn choices(&self) -> Option<&'static [&'static str]> {
+        match *self {
+            Self::Bool => Some(&["yes", "no"]),
+            Self::OneOf(words) => Some(words),
+            _ => None,
+        }
+    }
+
+    /// What stands for the value in a line of help.
+    pub(super) fn placeholder(&self) -> &'static str {
+        match self {
+            Self::Bool => "yes|no",
+            Self::Int { .. } | Self::Clamped { .. } => "NUMBER",
+            Self::Memory { .. } | Self::MemoryOrPercent => "BYTES",
+            Self::Octal { .. } => "OCTAL",
+            Self::OneOf(_) | Self::Special(_) => "WORD",
+            Self::Text => "TEXT",
+            Self::SpecialWords(_) => "WORDS",
+        }
+    }
+
     /// The canonical text of a value. Unless the kind takes words there must be exactly one.
     pub(super) fn parse(&self, present: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
         if let ValueKind::SpecialWords(parse) = self {

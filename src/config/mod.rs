@@ -6,6 +6,7 @@
 mod arguments;
 mod command;
 mod file;
+mod help;
 mod kind;
 mod params;
 mod rewrite;
@@ -13,7 +14,7 @@ mod settings;
 mod special;
 mod words;
 
-pub use arguments::{help_text, load, version_text};
+pub use arguments::load;
 pub use command::{get, newly_idle, rewrite_file, set};
 pub use file::{Action, ConfigError, Loaded, Origin, Rename};
 pub use rewrite::rewrite;

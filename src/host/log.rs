@@ -1,14 +1,17 @@
-//! The log: Redis's line format, to the standard output or a file, behind the crate `log`.
+//! The log: Redis's line format, to the standard output or a file, behind the crates `log` and `env_logger`.
 //!
-//! `1234:M 01 Feb 2026 12:34:56.789 * message`. Operators' tools know this format. This file must not know who logs.
+//! `1234:M 01 Feb 2026 12:34:56.789 * message`. Operators' tools know this format. Which lines are written follows from the
+//! directive loglevel, and for the modules that `SHOAL_LOG` or `RUST_LOG` names, from these. This file must not know who logs.
 
+use std::env;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
+use env_logger::Target;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::host::clock;
@@ -94,40 +97,69 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// The process's log. The file is opened for each line, as Redis does, so that it can be renamed away at any time.
+/// The environment variables that choose lines by module. The first that is set counts.
+const FILTER_VARIABLES: [&str; 2] = ["SHOAL_LOG", "RUST_LOG"];
+
+/// The process's log.
 struct Logger {
-    /// Empty for the standard output.
-    file: PathBuf,
+    /// Writes what is not forbidden by name: every line that the filter lets pass or says nothing about.
+    lines: env_logger::Logger,
+    /// Only filters: lets pass what is wanted by name.
+    wanted: env_logger::Logger,
 }
 
+/// The log's file. It is opened for each line, as in Redis, so that it can be renamed away at any time.
+struct LogFile(PathBuf);
+
 static LOGGER: OnceLock<Logger> = OnceLock::new();
+/// The least serious lines of modules that the filter does not name, as the number of a `LevelFilter`.
+static LEVEL: AtomicUsize = AtomicUsize::new(LevelFilter::Off as usize);
 static COPIES_TO_SYSLOG: AtomicBool = AtomicBool::new(false);
 static ROLE: AtomicU8 = AtomicU8::new(Role::Primary as u8);
 
 /// Starts logging. To be called once, before the first thread is started; called again, it only sets the level.
 ///
 /// `logfile` is created when it is not there and appended to; empty means the standard output. Fails when the file
-/// cannot be opened for writing.
+/// cannot be opened for writing. A filter that cannot be understood is told in the log and counts for nothing.
 pub fn init(level: LogLevel, logfile: &Path) -> io::Result<()> {
     if !logfile.as_os_str().is_empty() {
         open(logfile)?;
     }
-    let logger = LOGGER.get_or_init(|| Logger { file: logfile.to_path_buf() });
+    let filter = FILTER_VARIABLES.iter().find_map(|name| Some((name, env::var_os(name)?)));
+    let filter = filter.map(|(name, text)| (name, text.to_string_lossy().into_owned()));
+    let wrong = filter.as_ref().and_then(|(_, text)| what_is_wrong(text));
+    let text = filter.as_ref().filter(|_| wrong.is_none()).map_or("", |(_, text)| text.as_str());
+    let logger = LOGGER.get_or_init(|| Logger::new(logfile, text));
     // Fails only when a logger is there already.
     let _ = log::set_logger(logger);
     set_level(level);
+    if let (Some((name, text)), Some(wrong)) = (&filter, wrong) {
+        log::warn!(
+            "The environment variable {name}={text:?} is ignored, since it is not a list of MODULE=LEVEL, such as shoal::worker=debug,shoal::io=off, with a level of off, error, warn, info, debug or trace: {wrong}"
+        );
+    }
     Ok(())
 }
 
-/// Chooses which lines are written from now on, in all threads.
+/// Why a filter cannot be understood, in one line.
+fn what_is_wrong(filter: &str) -> Option<String> {
+    let error = env_filter::Builder::new().try_parse(filter).err()?;
+    Some(error.to_string().replace('\n', " "))
+}
+
+/// Chooses which lines are written from now on, in all threads, of the modules that the filter does not name.
 pub fn set_level(level: LogLevel) {
-    log::set_max_level(match level {
+    let level = match level {
         LogLevel::Debug => LevelFilter::Trace,
         LogLevel::Verbose => LevelFilter::Debug,
         LogLevel::Notice => LevelFilter::Info,
         LogLevel::Warning => LevelFilter::Warn,
         LogLevel::Nothing => LevelFilter::Off,
-    });
+    };
+    LEVEL.store(level as usize, Ordering::Relaxed);
+    let wanted = LOGGER.get().map_or(LevelFilter::Off, |logger| logger.wanted.filter());
+    // What nobody wants costs one comparison where it would be logged.
+    log::set_max_level(level.max(wanted));
 }
 
 /// From now on lines go to the system's log too, which has been opened by [`sys::open_syslog`].
@@ -154,31 +186,49 @@ fn open(logfile: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(logfile)
 }
 
-impl Log for Logger {
-    /// Other crates' lines below the level of an error would be noise to an operator: glommio warns when it cannot
-    /// register buffers that nobody uses.
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+impl Logger {
+    /// Writes to a file, or to the standard output when its path is empty. The filter can be understood.
+    fn new(logfile: &Path, filter: &str) -> Logger {
+        let target = match logfile.as_os_str().is_empty() {
+            true => Target::Stdout,
+            false => Target::Pipe(Box::new(LogFile(logfile.to_path_buf()))),
+        };
+        let filtered = |unnamed| {
+            let mut builder = env_logger::Builder::new();
+            builder.filter_level(unnamed).parse_filters(filter);
+            builder
+        };
+        let format = |out: &mut env_logger::fmt::Formatter, record: &Record<'_>| {
+            let (process, role) = (std::process::id(), ROLE.load(Ordering::Relaxed));
+            line(out, process, role, &jiff::Zoned::now(), record.level(), record.args())
+        };
+        Logger {
+            lines: filtered(LevelFilter::Trace).target(target).format(format).build(),
+            wanted: filtered(LevelFilter::Off).build(),
+        }
+    }
+
+    /// Whether a line of a module that the filter does not name is written. Other crates' lines below the level of an error
+    /// would be noise to an operator: glommio warns when it cannot register buffers that nobody uses.
+    fn is_unnamed_wanted(metadata: &Metadata<'_>) -> bool {
         let crate_name = metadata.target().split("::").next().unwrap_or_default();
-        metadata.level() <= Level::Error || ["shoal", "shards"].contains(&crate_name)
+        metadata.level() as usize <= LEVEL.load(Ordering::Relaxed)
+            && (metadata.level() <= Level::Error || ["shoal", "shards"].contains(&crate_name))
+    }
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.wanted.enabled(metadata) || self.lines.enabled(metadata) && Logger::is_unnamed_wanted(metadata)
     }
 
     /// One write for each line, so that lines of several threads do not mix. A line that cannot be written is lost:
     /// there is nobody to tell.
     fn log(&self, record: &Record<'_>) {
-        if !self.enabled(record.metadata()) {
+        if !self.enabled(record.metadata()) || !self.lines.matches(record) {
             return;
         }
-        let line = line(
-            std::process::id(),
-            ROLE.load(Ordering::Relaxed),
-            &jiff::Zoned::now(),
-            record.level(),
-            &record.args().to_string(),
-        );
-        let _ = match self.file.as_os_str().is_empty() {
-            true => io::stdout().lock().write_all(line.as_bytes()),
-            false => open(&self.file).and_then(|mut file| file.write_all(line.as_bytes())),
-        };
+        self.lines.log(record);
         if COPIES_TO_SYSLOG.load(Ordering::Relaxed) {
             sys::write_syslog(syslog_priority(record.level()), &record.args().to_string());
         }
@@ -187,8 +237,27 @@ impl Log for Logger {
     fn flush(&self) {}
 }
 
+impl Write for LogFile {
+    /// Gets a whole line.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        open(&self.0)?.write_all(line)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// One line of the log with its end.
-fn line(process: u32, role: u8, time: &jiff::Zoned, level: Level, message: &str) -> String {
+fn line(
+    out: &mut impl Write,
+    process: u32,
+    role: u8,
+    time: &jiff::Zoned,
+    level: Level,
+    message: impl fmt::Display,
+) -> io::Result<()> {
     let level = match level {
         Level::Trace => '.',
         Level::Debug => '-',
@@ -196,17 +265,29 @@ fn line(process: u32, role: u8, time: &jiff::Zoned, level: Level, message: &str)
         Level::Warn | Level::Error => '#',
     };
     let time = time.strftime("%d %b %Y %H:%M:%S.%3f");
-    format!("{process}:{} {time} {level} {message}\n", char::from(role))
+    writeln!(out, "{process}:{} {time} {level} {message}", char::from(role))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
     use super::*;
+
+    fn text_of(process: u32, role: u8, time: &jiff::Zoned, level: Level, message: &str) -> String {
+        let mut text = Vec::new();
+        line(&mut text, process, role, time, level, message).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    fn write(logger: &Logger, level: Level, target: &str, message: &str) {
+        logger.log(&Record::builder().level(level).target(target).args(format_args!("{message}")).build());
+    }
 
     #[test]
     fn lines_have_the_format_of_redis() {
         let time: jiff::Zoned = "2026-02-01T03:04:05.0069[UTC]".parse().unwrap();
-        let line = |level, message| line(42, Role::Primary as u8, &time, level, message);
+        let line = |level, message| text_of(42, Role::Primary as u8, &time, level, message);
         let expected = "42:M 01 Feb 2026 03:04:05.006 * Ready to accept connections\n";
         assert_eq!(line(Level::Info, "Ready to accept connections"), expected);
         let levels = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
@@ -217,7 +298,7 @@ mod tests {
     #[test]
     fn time_is_local() {
         let time: jiff::Zoned = "2026-02-01T03:04:05+09:00[+09:00]".parse().unwrap();
-        assert!(line(1, b'S', &time, Level::Info, "x").starts_with("1:S 01 Feb 2026 03:04:05.000 * x"));
+        assert!(text_of(1, b'S', &time, Level::Info, "x").starts_with("1:S 01 Feb 2026 03:04:05.000 * x"));
     }
 
     #[test]
@@ -225,11 +306,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("shoal.log");
         std::fs::write(&path, "before\n").unwrap();
-        let logger = Logger { file: path.clone() };
-        let write = |level: Level, target: &str, message: &str| {
-            let args = format_args!("{message}");
-            logger.log(&Record::builder().level(level).target(target).args(args).build());
-        };
+        let _level = set_level_alone(LogLevel::Notice);
+        let logger = Logger::new(&path, "");
+        let write = |level, target: &str, message: &str| write(&logger, level, target, message);
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 scope.spawn(move || {
@@ -249,6 +328,92 @@ mod tests {
         write(Level::Error, "glommio::executor", "after");
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.ends_with("# after\n") && text.lines().count() == 1);
+    }
+
+    /// Sets the level of the process, which one test at a time may rely on.
+    fn set_level_alone(level: LogLevel) -> MutexGuard<'static, ()> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        set_level(level);
+        alone
+    }
+
+    /// The lines that pass with a filter at a level, of one line of each level for each of some modules.
+    fn passed(filter: &str, level: LogLevel) -> String {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("shoal.log");
+        let _level = set_level_alone(level);
+        let logger = Logger::new(&path, filter);
+        for target in ["shoal::worker::dispatch", "shoal::io", "shards::shard", "glommio::executor"] {
+            for level in [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace] {
+                write(&logger, level, target, &format!("{target} {level}"));
+            }
+        }
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let mut counts: Vec<(String, usize)> = Vec::new();
+        for line in text.lines() {
+            let target = line.split(' ').rev().nth(1).unwrap().to_owned();
+            match counts.last_mut().filter(|(last, _)| *last == target) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((target, 1)),
+            }
+        }
+        counts
+            .iter()
+            .map(|(target, count)| format!("{target}:{count} "))
+            .collect::<String>()
+            .trim_end()
+            .to_owned()
+    }
+
+    #[test]
+    fn without_a_filter_the_level_decides_and_other_crates_tell_errors_only() {
+        for (level, count) in
+            [(LogLevel::Debug, 5), (LogLevel::Verbose, 4), (LogLevel::Notice, 3), (LogLevel::Warning, 2)]
+        {
+            let expected = format!(
+                "shoal::worker::dispatch:{count} shoal::io:{count} shards::shard:{count} glommio::executor:1"
+            );
+            assert_eq!(passed("", level), expected);
+        }
+        assert_eq!(passed("", LogLevel::Nothing), "");
+    }
+
+    #[test]
+    fn a_filter_decides_for_the_modules_that_it_names() {
+        for (filter, level, expected) in [
+            (
+                "shoal::worker=debug",
+                LogLevel::Warning,
+                "shoal::worker::dispatch:4 shoal::io:2 shards::shard:2 glommio::executor:1",
+            ),
+            ("shoal::worker=debug", LogLevel::Nothing, "shoal::worker::dispatch:4"),
+            ("shoal=off,glommio=warn", LogLevel::Debug, "shards::shard:5 glommio::executor:2"),
+            (
+                "shoal=error,shoal::io",
+                LogLevel::Notice,
+                "shoal::worker::dispatch:1 shoal::io:5 shards::shard:3 glommio::executor:1",
+            ),
+            (
+                "info",
+                LogLevel::Nothing,
+                "shoal::worker::dispatch:3 shoal::io:3 shards::shard:3 glommio::executor:3",
+            ),
+            ("off,shards=trace", LogLevel::Debug, "shards::shard:5"),
+            ("trace/worker", LogLevel::Notice, "shoal::worker::dispatch:5"),
+        ] {
+            assert_eq!(passed(filter, level), expected, "{filter} at {level:?}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_is_not_understood_says_where() {
+        assert_eq!(what_is_wrong("shoal::worker=debug, shoal::io=off"), None);
+        assert_eq!(what_is_wrong(""), None);
+        for (filter, place) in [("shoal=loud", "'loud'"), ("a=b=c", "'a=b=c'"), ("a/b/c", "'a/b/c'")] {
+            let wrong = what_is_wrong(filter).unwrap();
+            assert!(wrong.contains(place), "{wrong}");
+        }
     }
 
     #[test]

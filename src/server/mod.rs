@@ -172,6 +172,7 @@ fn seeds(
             hash_seeds,
             random_seed: random_seeds()[0],
             string_len_max: config.proto_max_bulk_len_bytes as usize,
+            registry: &node.registry,
         },
         listeners,
         cpu,

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use shards::args::Args;
+use shards::caller::Caller;
 use shards::command::CommandSpec;
 use shards::command::registry::{SessionNumber, SessionRow};
 use shards::error::CommandError;
+use shards::key::DbIndex;
 use shards::reply::Reply;
 use shards::slot::{ShardId, SlotId};
 
@@ -15,10 +17,13 @@ use crate::node::Node;
 use crate::pubsub::SubscriptionKind;
 use crate::session::connection::Connection;
 use crate::session::inquiry::{Finish, Question};
-use crate::tracking::mode::TrackingChange;
+use crate::tracking::mode::{ClientTracking, TrackingChange};
 
 /// The body of a session command.
 pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>;
+
+/// Changes what is foreseen as the session command with these arguments will. What it will refuse changes nothing.
+pub type Foresight = fn(&mut Foreseen<'_>, Args<'_>);
 
 /// A command that works on the connection, the server or the table of commands: it runs on the connection's own worker.
 #[derive(Debug)]
@@ -27,8 +32,27 @@ pub struct SessionCommand {
     pub spec: CommandSpec,
     /// What it does.
     pub run: SessionHandler,
+    /// What it will change for the commands behind it in a transaction, which are sent to their shards before it runs.
+    pub foresees: Option<Foresight>,
     /// Its subcommands. A container has at least one; it runs itself only when called without any argument.
     pub subcommands: &'static [SessionCommand],
+}
+
+impl SessionCommand {
+    /// A command with this body and this row. It changes nothing for the commands behind it in a transaction.
+    pub const fn new(run: SessionHandler, spec: CommandSpec) -> SessionCommand {
+        SessionCommand { spec, run, foresees: None, subcommands: &[] }
+    }
+
+    /// Inside MULTI it is foreseen what it will change.
+    pub const fn foresees(self, foresees: Foresight) -> SessionCommand {
+        SessionCommand { foresees: Some(foresees), ..self }
+    }
+
+    /// It is a container of these.
+    pub const fn with_subcommands(self, subcommands: &'static [SessionCommand]) -> SessionCommand {
+        SessionCommand { subcommands, ..self }
+    }
 }
 
 /// All session commands and their subcommands, by the numbers under which the registry knows them. One per process,
@@ -75,6 +99,49 @@ pub struct SessionCtx<'a> {
     pub config: &'a Arc<Config>,
     /// The time of this turn, in milliseconds since 1970.
     pub now_ms: u64,
+}
+
+/// What the next command of a transaction will find, as far as it can be known before the transaction runs.
+pub struct Foreseen<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The client.
+    caller: Caller,
+    /// What the client is told of changes.
+    tracking: Option<Box<ClientTracking>>,
+}
+
+impl Foreseen<'_> {
+    /// What the first command finds.
+    pub fn new(config: &Config, caller: Caller, tracking: Option<Box<ClientTracking>>) -> Foreseen<'_> {
+        Foreseen { config, caller, tracking }
+    }
+
+    /// As whom the next command is called.
+    pub fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// The next commands have this database.
+    pub fn select(&mut self, db: DbIndex) {
+        self.caller.db = db;
+    }
+
+    /// The replies to the next commands are in RESP3, or in RESP2.
+    pub fn set_resp3(&mut self, resp3: bool) {
+        self.caller.resp3 = resp3;
+    }
+
+    /// Keys count as used when the next commands read them, or do not.
+    pub fn set_touch(&mut self, touch: bool) {
+        self.caller.touch = touch;
+    }
+
+    /// Changes what the client is told of changes, and by that which keys of the next commands are remembered.
+    pub fn track(&mut self, change: impl FnOnce(&mut Option<Box<ClientTracking>>)) {
+        change(&mut self.tracking);
+        self.caller.keeps_copies = self.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+    }
 }
 
 /// What comes after a session command.

@@ -80,10 +80,8 @@ pub struct Session {
     pub tracking: Option<Box<ClientTracking>>,
     /// CLIENT TRACKING with REDIRECT while the other client is being looked for.
     pub tracking_later: Option<Box<(ClientId, TrackingChange)>>,
-    /// The full name of the last command, `NULL` before the first.
-    pub last_command: Option<&'static str>,
-    /// Its subcommand's name, when it has one.
-    pub last_subcommand: Option<&'static str>,
+    /// The last command; none before the first, and when it is unknown.
+    pub last_command: Option<&'static Entry>,
     /// When the connection was accepted, in milliseconds since 1970.
     pub created_ms: u64,
     /// When it last sent something or was sent something, in milliseconds since 1970.

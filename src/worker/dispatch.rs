@@ -95,7 +95,7 @@ impl Worker {
             return Err(registry.unknown(args));
         };
         let spec = entry.spec();
-        connection.session.last_command = Some(&entry.full_name);
+        connection.session.last_command = Some(entry);
         if !spec.arity.accepts(args.len()) {
             return Err(CommandError::WrongArity(entry.full_name.clone().into()));
         }

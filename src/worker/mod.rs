@@ -179,13 +179,13 @@ impl Worker {
             parts;
         mesh.set_ring(ring.fd());
         let mut worker = Worker {
-            id: shard.id,
-            pulse: node.pulses.heart(shard.id),
-            coordinator: Coordinator::new(shard.id),
+            id: shard.id(),
+            pulse: node.pulses.heart(shard.id()),
+            coordinator: Coordinator::new(shard.id()),
             node,
             session_commands,
             config,
-            slots: SlotMoves::new(shard.id, mesh.workers(), slots),
+            slots: SlotMoves::new(shard.id(), mesh.workers(), slots),
             awaiting_slot: Vec::new(),
             unwatch_later: Vec::new(),
             mesh,

@@ -1,7 +1,7 @@
 //! Client-side caching: what clients have asked for (CLIENT TRACKING), and how they learn that their copies are not valid
 //! any more.
 //!
-//! Which keys a client has read is known to the shards of the keys ([`shards::shard::tracking`]); all else is known to the client's
+//! Which keys a client has read is known to the shards of the keys ([`shards::copies`]); all else is known to the client's
 //! own worker: mode, prefixes, redirection. A shard's worker fetches what the shard has noted after each command and sends
 //! it to the workers of the clients, where it goes behind all replies that the client awaits. Who tracks by prefixes
 //! (BCAST) is told at the end of a turn, of all keys that have changed in it, as Redis does once per event loop cycle;

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use shards::args::{Args, Blob};
-use shards::command::flags;
 use shards::command::registry::{Command, Entry, SessionNumber};
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
@@ -19,9 +18,7 @@ use shards::slot::{ShardId, SlotId};
 use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
 
-use crate::commands::client::tracking::foresee;
-use crate::commands::connection::{asked_protocol, selected};
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, Foreseen, SessionCtx};
 use crate::session::connection::Connection;
 use crate::session::order::{Closing, ExecItem, Progress, Waiting};
 use crate::session::{QueuedCommands, ReplyMode};
@@ -104,29 +101,22 @@ impl Worker {
         }
     }
 
-    /// The queued commands, each with the database that it runs in.
+    /// The queued commands, each with the client that it will find.
     fn plan_exec(&self, connection: &Connection, queue: QueuedCommands) -> (Vec<ExecItem>, Exec) {
         let session = &connection.session;
-        let mut caller = session.caller(self.at(connection));
-        let mut tracking = session.tracking.clone();
+        let caller = session.caller(self.at(connection));
+        let mut foreseen = Foreseen::new(&self.config, caller, session.tracking.clone());
         let mut exec = Exec { resp3: caller.resp3, ..Exec::default() };
         let mut items = Vec::with_capacity(queue.commands.len());
         for (entry, args) in queue.commands {
             items.push(match entry.command {
                 Command::Data(command) => {
-                    caller.keeps_copies = tracking.as_ref().is_some_and(|tracking| tracking.remembers());
-                    exec.calls.push(OwnedCall { command, slot: None, caller, args });
+                    exec.calls.push(OwnedCall { command, slot: None, caller: foreseen.caller(), args });
                     ExecItem::Data
                 }
                 Command::Session(number) => {
-                    if entry.spec().has(flags::SELECTS) {
-                        caller.db = selected(args.as_args(), self.config.databases).unwrap_or(caller.db);
-                    }
-                    if entry.spec().has(flags::CHANGES_TRACKING) {
-                        foresee(args.as_args(), &mut tracking);
-                    }
-                    if entry.spec().has(flags::CHANGES_PROTOCOL) {
-                        caller.resp3 = asked_protocol(args.as_args()).unwrap_or(caller.resp3);
+                    if let Some(foresees) = self.session_commands.get(number).foresees {
+                        foresees(&mut foreseen, args.as_args());
                     }
                     ExecItem::Session(number, args)
                 }

@@ -1,12 +1,13 @@
 //! The command line and the configuration file: what is taken, and how a mistake is shown.
 
 use std::net::Ipv4Addr;
+use std::process::Command;
 
 use testkit::port::PortLease;
 use testkit::{Client, TempDir, Value};
 
 use crate::bare::Bare;
-use crate::scene::{dialogue, is_oracle, start};
+use crate::scene::{dialogue, is_oracle, skip_if, start};
 
 /// Runs the program with the given words, which must end it with an error, and returns what it printed.
 #[track_caller]
@@ -167,6 +168,7 @@ fn the_version_is_printed_in_one_line() {
         if !is_oracle() {
             assert!(output.to_lowercase().contains("shoal"), "{output}");
             assert!(output.contains(env!("CARGO_PKG_VERSION")), "{output}");
+            assert!(output.contains(" redis_version=7.2."), "what clients are told: {output}");
         }
     }
 }
@@ -178,9 +180,52 @@ fn help_shows_how_to_start() {
         assert!(output.contains("Usage:"), "{output}");
         assert!(output.contains("--port"), "{output}");
         if !is_oracle() {
-            assert!(output.contains("--shards"), "{output}");
+            for shown in ["--shards", "--maxmemory-policy", "--completion <SHELL>", "SHOAL_LOG"] {
+                assert!(output.contains(shown), "{output}");
+            }
         }
     }
+}
+
+#[test]
+fn a_shell_completes_directives_and_their_values() {
+    if skip_if(is_oracle(), "Redis has no such script") {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let (code, script) = Bare::run(TempDir::new().unwrap(), &["--completion", "bash"]);
+    assert_eq!(code, 0, "{script}");
+    std::fs::write(folder.path().join("shoal.bash"), script).unwrap();
+    for (words, expected) in [
+        ("--maxmemory-p", "--maxmemory-policy\n"),
+        ("--compl", "--completion\n"),
+        ("--loglevel verb", "verbose\n"),
+        ("--completion z", "zsh\n"),
+    ] {
+        let line: Vec<&str> = words.split(' ').collect();
+        let typed = line.last().unwrap();
+        let before = line.len().checked_sub(2).map_or("shoal", |index| line[index]);
+        let lines = format!(
+            "source ./shoal.bash; COMP_WORDS=(shoal {words}); COMP_CWORD={}; _shoal shoal '{typed}' '{before}'; \
+             printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            line.len()
+        );
+        let output = Command::new("bash").args(["-c", &lines]).current_dir(folder.path()).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{words}: {output:?}");
+    }
+}
+
+#[test]
+fn a_shell_that_is_not_known_is_an_error_that_names_those_that_are() {
+    if skip_if(is_oracle(), "Redis has no such option") {
+        return;
+    }
+    for words in [&["--completion"][..], &["--completion", "ksh"]] {
+        let output = refusal(words);
+        assert!(output.contains("--completion <SHELL>") && output.contains("bash"), "{output}");
+    }
+    // Behind other words it is a directive like any other.
+    assert!(refusal(&["--port", "0", "--completion", "bash"]).contains("Bad directive"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Lines of the log that clients can cause: they must not fill the disk.
+//! Lines of the log: those that clients can cause must not fill the disk, and which are written can be chosen.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -109,4 +109,54 @@ fn a_server_without_descriptors_says_so_once_and_accepts_when_it_has_some_again(
         }
         is_told_once(&server, "Accepting client connection");
     });
+}
+
+/// A server with a filter of its log in the environment, and with clients that are closed when they are idle.
+fn server_with_filter(variable: &str, level: &str) -> Server {
+    shoal(2).wrapper(["env", variable]).args(["--timeout", "1", "--loglevel", level]).start()
+}
+
+#[test]
+fn a_filter_of_the_environment_chooses_lines_by_module() {
+    if skip_if(is_oracle(), "Redis has no such filter") {
+        return;
+    }
+    for variable in ["SHOAL_LOG=shoal::worker=debug", "RUST_LOG=shoal::worker=debug"] {
+        let server = server_with_filter(variable, "warning");
+        let _idle = server.client();
+        eventually("the worker tells", || lines(&server, " - Closing idle client") > 0);
+        assert_eq!(lines(&server, "Ready to accept connections"), 0, "{}", server.log());
+    }
+    let server = server_with_filter("SHOAL_LOG=shoal::server=off", "debug");
+    let _idle = server.client();
+    eventually("the worker tells", || lines(&server, " - Closing idle client") > 0);
+    assert_eq!(lines(&server, "Ready to accept connections"), 0, "{}", server.log());
+}
+
+#[test]
+fn the_level_is_that_of_the_modules_that_no_filter_names() {
+    if skip_if(is_oracle(), "Redis has no such filter") {
+        return;
+    }
+    let server = server_with_filter("SHOAL_LOG=shoal::worker=warn", "notice");
+    assert_eq!(lines(&server, "Ready to accept connections"), 1, "{}", server.log());
+    let server = server_with_filter("SHOAL_LOG=shoal::server=warn", "notice");
+    assert_eq!(server.client().ask("CONFIG SET loglevel verbose"), Value::ok());
+    let _idle = server.client();
+    eventually("the worker tells", || lines(&server, " - Closing idle client") > 0);
+}
+
+#[test]
+fn a_filter_that_is_not_understood_is_told_in_one_line_and_ignored() {
+    if skip_if(is_oracle(), "Redis has no such filter") {
+        return;
+    }
+    let server = server_with_filter("SHOAL_LOG=shoal=loud", "notice");
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("SHOAL_LOG")).unwrap_or_else(|| panic!("{log}"));
+    for shown in [" # ", "is ignored", "MODULE=LEVEL", "'loud'"] {
+        assert!(line.contains(shown), "{shown} in {line}");
+    }
+    assert_eq!(lines(&server, "SHOAL_LOG"), 1, "{log}");
+    assert_eq!(lines(&server, "Ready to accept connections"), 1, "{log}");
 }

@@ -1,9 +1,9 @@
 //! A transaction and the session it belongs to: session commands in the queue, RESET and QUIT, silenced clients, what
 //! CLIENT LIST shows, authentication.
 
-use testkit::Value;
+use testkit::{Client, Value};
 
-use crate::scene::{dialogue, eventually, last_words, shoal, skip_if, start, with_shards};
+use crate::scene::{dialogue, eventually, is_redis_70, last_words, shoal, skip_if, start, with_shards};
 use crate::transactions::{EXECABORT, transaction};
 
 const SHARDS: [usize; 3] = [1, 2, 3];
@@ -182,4 +182,39 @@ fn a_transaction_needs_authentication_as_everything_does() {
     assert!(elements[0].text().starts_with("WRONGPASS"), "{reply}");
     assert_eq!(elements[1], Value::ok());
     eventually("the key is seen", || client.ask("EXISTS a") == Value::Int(1));
+}
+
+#[test]
+fn commands_of_a_transaction_find_what_those_before_them_have_changed() {
+    with_shards(&[1, 2], |shards| {
+        let server = start(shards, "--requirepass secret --maxmemory-policy allkeys-lfu --lfu-decay-time 0");
+        let mut client = server.client();
+        assert_eq!(client.ask("AUTH secret"), Value::ok());
+
+        let reply = transaction(&mut client, &["SELECT 1", "SET k 1", "SELECT 99", "SELECT 0", "EXISTS k"]);
+        let elements = reply.as_slice().unwrap();
+        assert!(elements[2].text().starts_with("ERR DB index"), "{reply}");
+        assert_eq!(elements[4], Value::Int(0), "{reply}");
+
+        let reply = transaction(&mut client, &["HELLO 3 AUTH default wrong", "GET nosuch"]);
+        let elements = reply.as_slice().unwrap();
+        assert!(elements[0].text().starts_with("WRONGPASS"), "{reply}");
+        assert_eq!(elements[1], Value::NullBulk, "a HELLO that is refused changes no protocol");
+        let reply = transaction(&mut client, &["HELLO 3 AUTH default secret", "GET nosuch"]);
+        assert_eq!(reply.as_slice().unwrap()[1], Value::Null);
+
+        if skip_if(is_redis_70(), "CLIENT NO-TOUCH came with Redis 7.2") {
+            return;
+        }
+        // The first use of a new key counts for certain.
+        let frequency = |client: &mut Client, in_transaction: &[&str]| {
+            client.ask("SET k 1");
+            transaction(client, in_transaction);
+            client.ask("OBJECT FREQ k").as_int()
+        };
+        assert_eq!(frequency(&mut client, &["CLIENT NO-TOUCH ON", "GET k"]), Some(5));
+        assert_eq!(frequency(&mut client, &["CLIENT NO-TOUCH maybe", "GET k"]), Some(5));
+        assert_eq!(client.ask("DEL k"), Value::Int(1));
+        assert_eq!(frequency(&mut client, &["CLIENT NO-TOUCH OFF", "GET k"]), Some(6));
+    });
 }

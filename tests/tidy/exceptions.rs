@@ -192,5 +192,5 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "src/config/special.rs",
     ],
 ];
-pub(crate) const NAMED_COMMANDS: &[&[&str]] = &[&["src/commands/client/tracking.rs", "caching"]];
+pub(crate) const NAMED_COMMANDS: &[&[&str]] = &[];
 pub(crate) const RESERVED_WORDS: &[&[&str]] = &[&["src/commands/config.rs", "Mutex"]];

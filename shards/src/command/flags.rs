@@ -47,22 +47,11 @@ pub const PROTECTED: u64 = 1 << 20;
 
 /// Inside MULTI it is not queued but runs at once, as EXEC. Not printed by COMMAND INFO.
 pub const RUNS_IN_MULTI: u64 = 1 << 21;
-/// Changes the client's database, so the commands behind it in a transaction have another one: SELECT. Not printed by
-/// COMMAND INFO.
-pub const SELECTS: u64 = 1 << 22;
-
 /// Runs the commands that MULTI has queued: EXEC. Not printed by COMMAND INFO.
-pub const RUNS_QUEUE: u64 = 1 << 23;
-
-/// Changes the protocol of the replies behind it in a transaction: HELLO. Not printed by COMMAND INFO.
-pub const CHANGES_PROTOCOL: u64 = 1 << 24;
-
-/// Changes which keys of the commands behind it in a transaction are remembered: CLIENT TRACKING, CLIENT CACHING. Not
-/// printed by COMMAND INFO.
-pub const CHANGES_TRACKING: u64 = 1 << 25;
+pub const RUNS_QUEUE: u64 = 1 << 22;
 
 /// Allowed for a subscriber that speaks RESP2. Not printed by COMMAND INFO.
-pub const FOR_SUBSCRIBERS: u64 = 1 << 26;
+pub const FOR_SUBSCRIBERS: u64 = 1 << 23;
 
 /// Flag bits and the names that COMMAND INFO gives them, in Redis's order. Redis hides `may_replicate`.
 pub const NAMES: &[(u64, &str)] = &[

@@ -122,6 +122,33 @@ impl KeySpec {
         KeySpec { flags, begin: BeginSearch::Index(first), find, notes: "" }
     }
 
+    /// As many keys as argument `index` says, from the one behind it on.
+    pub const fn counted(index: i32, flags: u32) -> KeySpec {
+        let find = FindKeys::KeyNum { keynum: 0, first: 1, step: 1 };
+        KeySpec { flags, begin: BeginSearch::Index(index), find, notes: "" }
+    }
+
+    /// One key behind this word, which is searched from argument `start_from` on.
+    pub const fn behind(keyword: &'static str, start_from: i32, flags: u32) -> KeySpec {
+        let begin = BeginSearch::Keyword { keyword, start_from };
+        KeySpec { begin, ..KeySpec::at(0, flags) }
+    }
+
+    /// Keys that no rule finds.
+    pub const fn unknown(flags: u32) -> KeySpec {
+        KeySpec { flags, begin: BeginSearch::Unknown, find: FindKeys::Unknown, notes: "" }
+    }
+
+    /// Keys are the first half of the arguments from there on, not only the first of them.
+    pub const fn first_half(self) -> KeySpec {
+        KeySpec { find: FindKeys::Range { last: -1, step: 1, limit: 2 }, ..self }
+    }
+
+    /// With a remark for people.
+    pub const fn notes(self, notes: &'static str) -> KeySpec {
+        KeySpec { notes, ..self }
+    }
+
     /// Appends the keys that this spec finds in `args`. False when they cannot be all: a bad number of keys, a missing
     /// keyword, a place that no rule finds, a spec that is marked [`INCOMPLETE`].
     pub fn positions(&self, args: Args<'_>, found: &mut Vec<KeyPosition>) -> bool {
@@ -213,18 +240,24 @@ mod tests {
 
     #[test]
     fn a_limit_takes_a_fraction_of_the_arguments() {
-        let find = FindKeys::Range { last: -1, step: 1, limit: 2 };
-        let begin = BeginSearch::Keyword { keyword: "STREAMS", start_from: 1 };
-        let spec = KeySpec { flags: RO, begin, find, notes: "" };
+        let spec = KeySpec::behind("STREAMS", 1, RO).first_half();
         assert_eq!(found(spec, "xread COUNT 1 streams a b 0 0"), Some(vec![4, 5]));
         assert_eq!(found(spec, "xread COUNT 1 a b 0 0"), None);
         assert_eq!(found(spec, "xread a STREAMS"), None);
     }
 
     #[test]
+    fn a_word_is_searched_for_from_its_place_on() {
+        let spec = KeySpec::behind("STORE", 3, OW);
+        assert_eq!(found(spec, "sort store BY store Store d"), Some(vec![4]));
+        assert_eq!(found(spec, "sort k ASC store d"), Some(vec![4]));
+        assert_eq!(found(spec, "sort k store"), None);
+        assert_eq!(found(spec, "sort store ASC"), None);
+    }
+
+    #[test]
     fn a_number_of_keys_must_fit_the_arguments() {
-        let find = FindKeys::KeyNum { keynum: 0, first: 1, step: 1 };
-        let spec = KeySpec { flags: RO, begin: BeginSearch::Index(2), find, notes: "" };
+        let spec = KeySpec::counted(2, RO);
         assert_eq!(found(spec, "eval s 2 a b c"), Some(vec![3, 4]));
         for line in
             ["eval s 0", "eval s 3 a b", "eval s x a", "eval s -1 a", "eval s 99999999999 a", "eval s"]

@@ -509,6 +509,7 @@ mod tests {
     fn rows_that_contradict_themselves_are_refused() {
         const NAME_AS_KEY: &[KeySpec] = &[KeySpec::at(0, keys::RO)];
         const NEITHER_READ_NOR_WRITTEN: &[KeySpec] = &[KeySpec::at(1, keys::ACCESS)];
+        const UNKNOWN_SPEC: &[Arg] = &[Arg::key().of_key_spec(1)];
         let check = |spec: CommandSpec| {
             let row = Box::leak(Box::new(DataCommand { spec, run, subcommands: &[] }));
             check_row(Command::Data(row), &row.spec, false)
@@ -527,7 +528,7 @@ mod tests {
             CommandSpec { keys: &[], request_policy: Some(RequestPolicy::MultiShard), ..READ },
             CommandSpec { request_policy: Some(RequestPolicy::AllShards), ..READ },
             CommandSpec { deprecated_since: Some("2.0.0"), ..READ },
-            CommandSpec { args: &[Arg { key_spec_index: Some(1), ..Arg::BASE }], ..READ },
+            CommandSpec { args: UNKNOWN_SPEC, ..READ },
         ];
         for (index, spec) in wrong.into_iter().enumerate() {
             assert!(check(spec).is_err(), "row {index}");

@@ -56,6 +56,8 @@ pub struct CommandSpec {
     pub walks: bool,
     /// Of a command that blocks: the option without which it does not, such as BLOCK of XREAD.
     pub block_option: Option<&'static str>,
+    /// What CLIENT CACHING has said still holds when the command is over: the subcommands of CLIENT.
+    pub keeps_caching: bool,
     /// Other command tips, such as `nondeterministic_output`.
     pub tips: &'static [&'static str],
     /// Documentation flags, such as `deprecated`.
@@ -91,6 +93,7 @@ impl CommandSpec {
         reads_any_key: None,
         walks: false,
         block_option: None,
+        keeps_caching: false,
         tips: &[],
         doc_flags: &[],
         deprecated_since: None,
@@ -378,8 +381,8 @@ impl Group {
     }
 }
 
-/// A documented argument (COMMAND DOCS `arguments`).
-#[derive(Debug)]
+/// A documented argument (COMMAND DOCS `arguments`), as a row says it: `Arg::integer("seconds").after("EX").optional()`.
+#[derive(Clone, Copy, Debug)]
 pub struct Arg {
     /// Its name.
     pub name: &'static str,
@@ -389,8 +392,6 @@ pub struct Arg {
     pub key_spec_index: Option<u8>,
     /// The word that must come before it; empty when there is none.
     pub token: &'static str,
-    /// A remark; empty when there is none.
-    pub summary: &'static str,
     /// Since which version; empty when as old as the command.
     pub since: &'static str,
     /// Since which version it is deprecated; empty when it is not.
@@ -406,20 +407,106 @@ pub struct Arg {
 }
 
 impl Arg {
-    /// What rows leave out: `..Arg::BASE`.
-    pub const BASE: Arg = Arg {
-        name: "",
-        kind: ArgKind::String,
-        key_spec_index: None,
-        token: "",
-        summary: "",
-        since: "",
-        deprecated_since: "",
-        optional: false,
-        multiple: false,
-        multiple_token: false,
-        args: &[],
-    };
+    /// What no other part of a row says of an argument is empty or false.
+    const fn new(name: &'static str, kind: ArgKind) -> Arg {
+        Arg {
+            name,
+            kind,
+            key_spec_index: None,
+            token: "",
+            since: "",
+            deprecated_since: "",
+            optional: false,
+            multiple: false,
+            multiple_token: false,
+            args: &[],
+        }
+    }
+
+    /// A key that is called `key`, of the command's first key spec.
+    pub const fn key() -> Arg {
+        Arg::key_named("key")
+    }
+
+    /// A key of the command's first key spec.
+    pub const fn key_named(name: &'static str) -> Arg {
+        Arg::new(name, ArgKind::Key).of_key_spec(0)
+    }
+
+    /// Any string.
+    pub const fn string(name: &'static str) -> Arg {
+        Arg::new(name, ArgKind::String)
+    }
+
+    /// An integer.
+    pub const fn integer(name: &'static str) -> Arg {
+        Arg::new(name, ArgKind::Integer)
+    }
+
+    /// A double.
+    pub const fn double(name: &'static str) -> Arg {
+        Arg::new(name, ArgKind::Double)
+    }
+
+    /// A pattern.
+    pub const fn pattern(name: &'static str) -> Arg {
+        Arg::new(name, ArgKind::Pattern)
+    }
+
+    /// Seconds or milliseconds since 1970.
+    pub const fn unix_time(name: &'static str) -> Arg {
+        Arg::new(name, ArgKind::UnixTime)
+    }
+
+    /// Nothing but this word.
+    pub const fn word(name: &'static str, word: &'static str) -> Arg {
+        Arg::new(name, ArgKind::PureToken).after(word)
+    }
+
+    /// One of these.
+    pub const fn one_of(name: &'static str, args: &'static [Arg]) -> Arg {
+        Arg { args, ..Arg::new(name, ArgKind::OneOf) }
+    }
+
+    /// These, one behind the other.
+    pub const fn block(name: &'static str, args: &'static [Arg]) -> Arg {
+        Arg { args, ..Arg::new(name, ArgKind::Block) }
+    }
+
+    /// It belongs to this one of the command's key specs.
+    pub const fn of_key_spec(self, index: u8) -> Arg {
+        Arg { key_spec_index: Some(index), ..self }
+    }
+
+    /// This word comes before it.
+    pub const fn after(self, token: &'static str) -> Arg {
+        Arg { token, ..self }
+    }
+
+    /// It is younger than the command.
+    pub const fn since(self, version: &'static str) -> Arg {
+        Arg { since: version, ..self }
+    }
+
+    /// It is there for old clients only.
+    pub const fn deprecated_since(self, version: &'static str) -> Arg {
+        Arg { deprecated_since: version, ..self }
+    }
+
+    /// It may be left out.
+    pub const fn optional(self) -> Arg {
+        Arg { optional: true, ..self }
+    }
+
+    /// It may be repeated.
+    pub const fn multiple(self) -> Arg {
+        Arg { multiple: true, ..self }
+    }
+
+    /// It may be repeated, each time with the word before it.
+    pub const fn multiple_with_token(self) -> Arg {
+        Arg { multiple: true, multiple_token: true, ..self }
+    }
 }
 
 /// The kinds of documented arguments.

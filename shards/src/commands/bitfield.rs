@@ -3,7 +3,7 @@
 use crate::args::Args;
 use crate::command::flags::{self, acl};
 use crate::command::keys::KeyPosition;
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::encoding::bitops::{FieldType, Overflow};
 use crate::error::CommandError;
@@ -11,44 +11,24 @@ use crate::event;
 use crate::num;
 use crate::reply::Reply;
 
-const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
-const ENCODING: Arg = Arg { name: "encoding", ..Arg::BASE };
-const OFFSET: Arg = Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE };
+const ENCODING: Arg = Arg::string("encoding");
+const OFFSET: Arg = Arg::integer("offset");
 
-const OVERFLOW: Arg = Arg {
-    name: "wrap_sat_fail",
-    kind: ArgKind::OneOf,
-    token: "OVERFLOW",
-    optional: true,
-    args: &[
-        Arg { name: "wrap", kind: ArgKind::PureToken, token: "WRAP", ..Arg::BASE },
-        Arg { name: "sat", kind: ArgKind::PureToken, token: "SAT", ..Arg::BASE },
-        Arg { name: "fail", kind: ArgKind::PureToken, token: "FAIL", ..Arg::BASE },
-    ],
-    ..Arg::BASE
-};
+const OVERFLOW: Arg = Arg::one_of(
+    "wrap_sat_fail",
+    &[Arg::word("wrap", "WRAP"), Arg::word("sat", "SAT"), Arg::word("fail", "FAIL")],
+)
+.after("OVERFLOW")
+.optional();
 
-const WRITE_OPERATION: Arg = Arg {
-    name: "write_operation",
-    kind: ArgKind::OneOf,
-    args: &[
-        Arg {
-            name: "encoding_offset_value",
-            kind: ArgKind::Block,
-            token: "SET",
-            args: &[ENCODING, OFFSET, Arg { name: "value", kind: ArgKind::Integer, ..Arg::BASE }],
-            ..Arg::BASE
-        },
-        Arg {
-            name: "encoding_offset_increment",
-            kind: ArgKind::Block,
-            token: "INCRBY",
-            args: &[ENCODING, OFFSET, Arg { name: "increment", kind: ArgKind::Integer, ..Arg::BASE }],
-            ..Arg::BASE
-        },
+const WRITE_OPERATION: Arg = Arg::one_of(
+    "write_operation",
+    &[
+        Arg::block("encoding_offset_value", &[ENCODING, OFFSET, Arg::integer("value")]).after("SET"),
+        Arg::block("encoding_offset_increment", &[ENCODING, OFFSET, Arg::integer("increment")])
+            .after("INCRBY"),
     ],
-    ..Arg::BASE
-};
+);
 
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
@@ -63,35 +43,20 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(2),
             flags: flags::WRITE | flags::DENYOOM,
             acl: acl::BITMAP,
-            keys: &[KeySpec {
-                notes: "This command allows both access and modification of the key",
-                ..KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE | keys::VARIABLE_FLAGS)
-            }],
+            keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE | keys::VARIABLE_FLAGS)
+                .notes("This command allows both access and modification of the key")],
             find_keys: Some(bitfield_keys),
             args: &[
-                KEY,
-                Arg {
-                    name: "operation",
-                    kind: ArgKind::OneOf,
-                    optional: true,
-                    multiple: true,
-                    args: &[
-                        Arg {
-                            name: "encoding_offset",
-                            kind: ArgKind::Block,
-                            token: "GET",
-                            args: &[ENCODING, OFFSET],
-                            ..Arg::BASE
-                        },
-                        Arg {
-                            name: "write",
-                            kind: ArgKind::Block,
-                            args: &[OVERFLOW, WRITE_OPERATION],
-                            ..Arg::BASE
-                        },
+                Arg::key(),
+                Arg::one_of(
+                    "operation",
+                    &[
+                        Arg::block("encoding_offset", &[ENCODING, OFFSET]).after("GET"),
+                        Arg::block("write", &[OVERFLOW, WRITE_OPERATION]),
                     ],
-                    ..Arg::BASE
-                },
+                )
+                .optional()
+                .multiple(),
             ],
             ..CommandSpec::BASE
         },
@@ -111,17 +76,11 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             args: &[
-                KEY,
-                Arg {
-                    name: "encoding_offset",
-                    kind: ArgKind::Block,
-                    token: "GET",
-                    optional: true,
-                    multiple: true,
-                    multiple_token: true,
-                    args: &[ENCODING, OFFSET],
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::block("encoding_offset", &[ENCODING, OFFSET])
+                    .after("GET")
+                    .optional()
+                    .multiple_with_token(),
             ],
             ..CommandSpec::BASE
         },

@@ -2,7 +2,7 @@
 
 use crate::args::{Args, Blob};
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::encoding::bitops::{self, BitOp, Unit};
 use crate::entry::{Expire, NewValue};
@@ -11,19 +11,9 @@ use crate::event;
 use crate::keyspace::Keyspace;
 use crate::num;
 
-const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
-
-const INDEX_UNIT: Arg = Arg {
-    name: "index_unit",
-    kind: ArgKind::OneOf,
-    since: "7.0.0",
-    optional: true,
-    args: &[
-        Arg { name: "byte", kind: ArgKind::PureToken, token: "BYTE", ..Arg::BASE },
-        Arg { name: "bit", kind: ArgKind::PureToken, token: "BIT", ..Arg::BASE },
-    ],
-    ..Arg::BASE
-};
+const INDEX_UNIT: Arg = Arg::one_of("index_unit", &[Arg::word("byte", "BYTE"), Arg::word("bit", "BIT")])
+    .since("7.0.0")
+    .optional();
 
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
@@ -41,18 +31,8 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("7.0.0", "Added the `BYTE|BIT` option.")],
             args: &[
-                KEY,
-                Arg {
-                    name: "index",
-                    kind: ArgKind::Block,
-                    optional: true,
-                    args: &[
-                        Arg { name: "start", kind: ArgKind::Integer, ..Arg::BASE },
-                        Arg { name: "end", kind: ArgKind::Integer, ..Arg::BASE },
-                        INDEX_UNIT,
-                    ],
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::block("index", &[Arg::integer("start"), Arg::integer("end"), INDEX_UNIT]).optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -72,24 +52,16 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("7.0.0", "Added the `BYTE|BIT` option.")],
             args: &[
-                KEY,
-                Arg { name: "bit", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg {
-                    name: "index",
-                    kind: ArgKind::Block,
-                    optional: true,
-                    args: &[
-                        Arg { name: "start", kind: ArgKind::Integer, ..Arg::BASE },
-                        Arg {
-                            name: "end_index",
-                            kind: ArgKind::Block,
-                            optional: true,
-                            args: &[Arg { name: "end", kind: ArgKind::Integer, ..Arg::BASE }, INDEX_UNIT],
-                            ..Arg::BASE
-                        },
+                Arg::key(),
+                Arg::integer("bit"),
+                Arg::block(
+                    "index",
+                    &[
+                        Arg::integer("start"),
+                        Arg::block("end_index", &[Arg::integer("end"), INDEX_UNIT]).optional(),
                     ],
-                    ..Arg::BASE
-                },
+                )
+                .optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -107,7 +79,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[KEY, Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE }],
+            args: &[Arg::key(), Arg::integer("offset")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -124,11 +96,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM,
             acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
-            args: &[
-                KEY,
-                Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "value", kind: ArgKind::Integer, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("offset"), Arg::integer("value")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -149,9 +117,9 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 KeySpec::range(3, -1, 1, keys::RO | keys::ACCESS),
             ],
             args: &[
-                Arg { name: "operation", ..Arg::BASE },
-                Arg { name: "destkey", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(1), multiple: true, ..Arg::BASE },
+                Arg::string("operation"),
+                Arg::key_named("destkey"),
+                Arg::key().of_key_spec(1).multiple(),
             ],
             ..CommandSpec::BASE
         },

@@ -3,27 +3,18 @@
 use super::expire_condition::Condition;
 use crate::args::Args;
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::event;
 use crate::num;
 
-const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
-
-const CONDITION: Arg = Arg {
-    name: "condition",
-    kind: ArgKind::OneOf,
-    since: "7.0.0",
-    optional: true,
-    args: &[
-        Arg { name: "nx", kind: ArgKind::PureToken, token: "NX", ..Arg::BASE },
-        Arg { name: "xx", kind: ArgKind::PureToken, token: "XX", ..Arg::BASE },
-        Arg { name: "gt", kind: ArgKind::PureToken, token: "GT", ..Arg::BASE },
-        Arg { name: "lt", kind: ArgKind::PureToken, token: "LT", ..Arg::BASE },
-    ],
-    ..Arg::BASE
-};
+const CONDITION: Arg = Arg::one_of(
+    "condition",
+    &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")],
+)
+.since("7.0.0")
+.optional();
 
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
@@ -39,7 +30,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             history: &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
-            args: &[KEY, Arg { name: "seconds", kind: ArgKind::Integer, ..Arg::BASE }, CONDITION],
+            args: &[Arg::key(), Arg::integer("seconds"), CONDITION],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -56,7 +47,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             history: &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
-            args: &[KEY, Arg { name: "milliseconds", kind: ArgKind::Integer, ..Arg::BASE }, CONDITION],
+            args: &[Arg::key(), Arg::integer("milliseconds"), CONDITION],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -73,7 +64,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             history: &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
-            args: &[KEY, Arg { name: "unix-time-seconds", kind: ArgKind::UnixTime, ..Arg::BASE }, CONDITION],
+            args: &[Arg::key(), Arg::unix_time("unix-time-seconds"), CONDITION],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -90,11 +81,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             history: &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
-            args: &[
-                KEY,
-                Arg { name: "unix-time-milliseconds", kind: ArgKind::UnixTime, ..Arg::BASE },
-                CONDITION,
-            ],
+            args: &[Arg::key(), Arg::unix_time("unix-time-milliseconds"), CONDITION],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -112,7 +99,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output"],
             history: &[("2.8.0", "Added the -2 reply.")],
-            args: &[KEY],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -130,7 +117,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output"],
             history: &[("2.8.0", "Added the -2 reply.")],
-            args: &[KEY],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -146,7 +133,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[KEY],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -162,7 +149,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[KEY],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -178,7 +165,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::FAST,
             acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
-            args: &[KEY],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],

@@ -4,16 +4,11 @@
 
 use crate::args::Args;
 use crate::command::flags::{self, acl};
-use crate::command::{
-    Arg, ArgKind, Arity, CommandSpec, DataCommand, KeySpec, RequestPolicy, ResponsePolicy, keys,
-};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, RequestPolicy, ResponsePolicy, keys};
 use crate::ctx::Ctx;
 use crate::db::Freeing;
 use crate::error::CommandError;
 use crate::event;
-
-const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
-const KEYS: Arg = Arg { multiple: true, ..KEY };
 
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
@@ -33,7 +28,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::range(1, -1, 1, keys::RM | keys::DELETE)],
             request_policy: Some(RequestPolicy::MultiShard),
             response_policy: Some(ResponsePolicy::AggSum),
-            args: &[KEYS],
+            args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -54,7 +49,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::range(1, -1, 1, keys::RM | keys::DELETE)],
             request_policy: Some(RequestPolicy::MultiShard),
             response_policy: Some(ResponsePolicy::AggSum),
-            args: &[KEYS],
+            args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -73,7 +68,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             request_policy: Some(RequestPolicy::MultiShard),
             response_policy: Some(ResponsePolicy::AggSum),
             history: &[("3.0.3", "Accepts multiple `key` arguments.")],
-            args: &[KEYS],
+            args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -89,7 +84,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, keys::RO)],
-            args: &[KEY],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -108,7 +103,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::range(1, -1, 1, keys::RO)],
             request_policy: Some(RequestPolicy::MultiShard),
             response_policy: Some(ResponsePolicy::AggSum),
-            args: &[KEYS],
+            args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],

@@ -4,22 +4,17 @@
 
 use crate::args::Args;
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, RequestPolicy, ResponsePolicy};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, RequestPolicy, ResponsePolicy};
 use crate::ctx::Ctx;
 use crate::db::Freeing;
 use crate::error::CommandError;
 use crate::num;
 
-const FREEING: Arg = Arg {
-    name: "async",
-    kind: ArgKind::OneOf,
-    optional: true,
-    args: &[
-        Arg { name: "async", kind: ArgKind::PureToken, token: "ASYNC", since: "4.0.0", ..Arg::BASE },
-        Arg { name: "sync", kind: ArgKind::PureToken, token: "SYNC", since: "6.2.0", ..Arg::BASE },
-    ],
-    ..Arg::BASE
-};
+const FREEING: Arg = Arg::one_of(
+    "async",
+    &[Arg::word("async", "ASYNC").since("4.0.0"), Arg::word("sync", "SYNC").since("6.2.0")],
+)
+.optional();
 
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
@@ -96,10 +91,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::FAST,
             acl: acl::KEYSPACE | acl::DANGEROUS,
             on_all_shards: true,
-            args: &[
-                Arg { name: "index1", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "index2", kind: ArgKind::Integer, ..Arg::BASE },
-            ],
+            args: &[Arg::integer("index1"), Arg::integer("index2")],
             ..CommandSpec::BASE
         },
         subcommands: &[],

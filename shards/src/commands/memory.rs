@@ -2,7 +2,7 @@
 
 use crate::args::Args;
 use crate::command::flags;
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::num;
@@ -45,16 +45,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[DataCommand {
                 arity: Arity::AtLeast(3),
                 flags: flags::READONLY,
                 keys: &[KeySpec::at(2, keys::RO)],
-                args: &[
-                    Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                    Arg {
-                        name: "count",
-                        kind: ArgKind::Integer,
-                        token: "SAMPLES",
-                        optional: true,
-                        ..Arg::BASE
-                    },
-                ],
+                args: &[Arg::key(), Arg::integer("count").after("SAMPLES").optional()],
                 ..CommandSpec::BASE
             },
             subcommands: &[],

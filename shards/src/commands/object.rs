@@ -2,13 +2,11 @@
 
 use crate::args::Args;
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::entry::{EntryRef, StrValue};
 use crate::entry::{Packing, Value};
 use crate::error::CommandError;
-
-const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
 
 /// What the subcommands that look at a key have in common.
 const OF_KEY: CommandSpec = CommandSpec {
@@ -19,7 +17,7 @@ const OF_KEY: CommandSpec = CommandSpec {
     acl: acl::KEYSPACE,
     keys: &[KeySpec::at(2, keys::RO)],
     tips: &["nondeterministic_output"],
-    args: &[KEY],
+    args: &[Arg::key()],
     ..CommandSpec::BASE
 };
 

@@ -5,16 +5,12 @@
 use crate::args::Args;
 use crate::command::flags::{self, acl};
 use crate::command::keys::KeyPosition;
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::event;
 use crate::key::DbIndex;
 use crate::num;
-
-const fn key(name: &'static str, key_spec_index: u8) -> Arg {
-    Arg { name, kind: ArgKind::Key, key_spec_index: Some(key_spec_index), ..Arg::BASE }
-}
 
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
@@ -32,7 +28,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE),
                 KeySpec::at(2, keys::OW | keys::UPDATE),
             ],
-            args: &[key("key", 0), key("newkey", 1)],
+            args: &[Arg::key(), Arg::key_named("newkey").of_key_spec(1)],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -55,7 +51,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 "3.2.0",
                 "The command no longer returns an error when source and destination names are the same.",
             )],
-            args: &[key("key", 0), key("newkey", 1)],
+            args: &[Arg::key(), Arg::key_named("newkey").of_key_spec(1)],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -74,22 +70,10 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             keys: &COPY_KEYS,
             find_keys: Some(find_copy_keys),
             args: &[
-                key("source", 0),
-                key("destination", 1),
-                Arg {
-                    name: "destination-db",
-                    kind: ArgKind::Integer,
-                    token: "DB",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "replace",
-                    kind: ArgKind::PureToken,
-                    token: "REPLACE",
-                    optional: true,
-                    ..Arg::BASE
-                },
+                Arg::key_named("source"),
+                Arg::key_named("destination").of_key_spec(1),
+                Arg::integer("destination-db").after("DB").optional(),
+                Arg::word("replace", "REPLACE").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -107,7 +91,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, MOVE_FLAGS)],
             find_keys: Some(find_move_keys),
-            args: &[key("key", 0), Arg { name: "db", kind: ArgKind::Integer, ..Arg::BASE }],
+            args: &[Arg::key(), Arg::integer("db")],
             ..CommandSpec::BASE
         },
         subcommands: &[],

@@ -4,7 +4,7 @@
 
 use crate::args::Args;
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, Combined, CommandSpec, DataCommand, RequestPolicy};
+use crate::command::{Arg, Arity, Combined, CommandSpec, DataCommand, RequestPolicy};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::expires::is_over;
@@ -28,7 +28,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             acl: acl::KEYSPACE | acl::DANGEROUS,
             request_policy: Some(RequestPolicy::AllShards),
             tips: &["nondeterministic_output_order"],
-            args: &[Arg { name: "pattern", kind: ArgKind::Pattern, ..Arg::BASE }],
+            args: &[Arg::pattern("pattern")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -65,10 +65,10 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             tips: &["nondeterministic_output"],
             history: &[("6.0.0", "Added the `TYPE` subcommand.")],
             args: &[
-                Arg { name: "cursor", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "pattern", kind: ArgKind::Pattern, token: "MATCH", optional: true, ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
-                Arg { name: "type", token: "TYPE", since: "6.0.0", optional: true, ..Arg::BASE },
+                Arg::integer("cursor"),
+                Arg::pattern("pattern").after("MATCH").optional(),
+                Arg::integer("count").after("COUNT").optional(),
+                Arg::string("type").after("TYPE").since("6.0.0").optional(),
             ],
             ..CommandSpec::BASE
         },

@@ -22,7 +22,7 @@ pub struct SortedPack<'a>(Listpack<'a>);
 
 /// Where a member is. Valid until the set changes.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct PackedPlace {
     /// In bytes from the start of the listpack.
     position: usize,
     /// The member's score.
@@ -55,10 +55,10 @@ impl<'a> SortedPack<'a> {
 
     /// Finds a member.
     #[inline]
-    pub fn find(self, member: &[u8]) -> Option<Place> {
+    pub fn find(self, member: &[u8]) -> Option<PackedPlace> {
         let position = self.0.find(&Wanted::new(member), listpack::HEADER_LEN, PAIR - 1)?;
         let score = self.0.iter_from(position).nth(1).map_or(0.0, score_of);
-        Some(Place { position, score })
+        Some(PackedPlace { position, score })
     }
 
     /// The rank of a member, the lowest being 0, and its score.
@@ -204,13 +204,13 @@ pub fn insert(pack: &mut impl Splice, member: &[u8], score: f64) {
 }
 
 /// Gives `member`, which is at `place`, another score.
-pub fn set_score(pack: &mut impl Splice, place: Place, member: &[u8], score: f64) {
+pub fn set_score(pack: &mut impl Splice, place: PackedPlace, member: &[u8], score: f64) {
     remove(pack, place);
     insert(pack, member, score);
 }
 
 /// Removes a member.
-pub fn remove(pack: &mut impl Splice, place: Place) {
+pub fn remove(pack: &mut impl Splice, place: PackedPlace) {
     listpack::remove(pack, place.position, PAIR);
 }
 

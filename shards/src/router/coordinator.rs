@@ -404,7 +404,7 @@ impl Coordinator {
             let come = Return { lent, clock, ..Return::default() };
             let gone = Return { clock, ..Return::default() };
             out.push((to, TxnMessage::Restore(txid, Box::new(come))));
-            out.push((shard.id, TxnMessage::Restore(txid, Box::new(gone))));
+            out.push((shard.id(), TxnMessage::Restore(txid, Box::new(gone))));
             return None;
         }
         if matches!(txn.method, Method::Gather | Method::GatherAll) {
@@ -500,7 +500,7 @@ impl Coordinator {
                 // A key that several participants were asked for does not exist: each key has one owner.
                 let change = changed.remove(&(db, key.into()));
                 let key_reads = reads.remove(key).unwrap_or_default();
-                if part.shard == shard.id {
+                if part.shard == shard.id() {
                     // Who watches keys of the coordinator's own shard has been told already.
                     let change = change.filter(|&change| change != Change::Aside);
                     let change = change.map(|change| (key, change == Change::Removal));
@@ -556,7 +556,7 @@ fn notices_of(
         return of_parts;
     }
     let slots_of = |(part, lent): (&Participant, &Option<SlotSet>)| match lent {
-        _ if part.shard == shard.id => SlotSet::none(),
+        _ if part.shard == shard.id() => SlotSet::none(),
         Some(slots) => slots.clone(),
         None => part.keys.iter().map(|(_, key)| SlotId::of(key)).collect(),
     };
@@ -703,6 +703,7 @@ mod tests {
             hash_seeds,
             random_seed: 1,
             string_len_max: 512 << 20,
+            registry: crate::testing::registry(),
         });
         let args: OwnedArgs = line.split(' ').collect();
         let mut rows = FAMILIES.iter().copied().flatten();
@@ -747,7 +748,7 @@ mod tests {
         for (line, method) in [("blmpop 0 0 left", Method::Gather), ("mset", Method::Split)] {
             let (coordinator, shard, out) = started(line, method);
             assert_eq!((coordinator.transactions(), locks(&out).1.len()), (1, 1), "{line}");
-            assert_eq!(locks(&out).1[0].0, shard.id.0, "{line}");
+            assert_eq!(locks(&out).1[0].0, shard.id().0, "{line}");
         }
     }
 

@@ -218,6 +218,7 @@ mod tests {
             hash_seeds: [1, 2, 3, 4],
             random_seed: 5,
             string_len_max: 512 << 20,
+            registry: crate::testing::registry(),
         });
         shard.set_meter(Meter::PerKey(KEY_BYTES));
         let limit_bytes = (keys * KEY_BYTES) as u64;

@@ -1,14 +1,16 @@
 //! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
 
+mod caching;
 mod evict;
 mod participant;
 mod put_aside;
-mod tracking;
+
 mod txn_state;
 mod waiters;
 
 use crate::args::Args;
 use crate::caller::Caller;
+use crate::command::registry::{Entry, Registry};
 use crate::command::{DataCommand, Handler};
 use crate::ctx::Ctx;
 use crate::db::Db;
@@ -44,17 +46,19 @@ pub struct ShardConfig {
     pub random_seed: u64,
     /// proto-max-bulk-len in bytes.
     pub string_len_max: usize,
+    /// All commands of the process.
+    pub registry: &'static Registry,
 }
 
 /// One per core: the data of the slots that the core owns, and the commands on them.
 pub struct Shard {
-    /// Its number.
-    pub id: ShardId,
+    id: ShardId,
     dbs: Vec<Db>,
     env: Env,
     evictor: Evictor,
     txn: TxnState,
     is_expiring: bool,
+    registry: &'static Registry,
 }
 
 /// One command as a shard is asked to run it.
@@ -82,7 +86,20 @@ impl Shard {
             evictor: Evictor::default(),
             txn: TxnState::default(),
             is_expiring: true,
+            registry: config.registry,
         }
+    }
+
+    /// Its number.
+    #[inline]
+    pub fn id(&self) -> ShardId {
+        self.id
+    }
+
+    /// The command that these arguments call by its name, which `rename-command` may have changed: for whatever on this
+    /// shard calls commands without being a client.
+    pub fn command(&self, args: Args<'_>) -> Option<&'static Entry> {
+        self.registry.called(args)
     }
 
     /// Tells the shard the time, in milliseconds since 1970. Called once a turn: all commands of a turn see the same
@@ -385,6 +402,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::OwnedArgs;
     use crate::effects::Effect;
     use crate::entry::{Expire, NewValue};
 
@@ -397,6 +415,7 @@ mod tests {
             hash_seeds: [1, 2, 3, 4],
             random_seed: 5,
             string_len_max: 512 << 20,
+            registry: crate::testing::registry(),
         });
         shard.set_now(now_ms);
         shard
@@ -406,6 +425,18 @@ mod tests {
         let mut space = shard.keyspace(DB);
         let key = space.key(name.as_bytes());
         space.set(&key, NewValue::Bytes(b"value"), Expire::At(expire_ms));
+    }
+
+    #[test]
+    fn a_command_is_found_by_its_name() {
+        let shard = shard_at(0);
+        let name = |line: &str| {
+            let args: OwnedArgs = line.split(' ').collect();
+            shard.command(args.as_args()).map(|entry| entry.full_name.as_str())
+        };
+        assert_eq!(name("GeT a"), Some("get"));
+        assert_eq!(name("object FREQ a"), Some("object|freq"));
+        assert_eq!((name("nosuch"), name("object nosuch")), (None, None));
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(super) struct TxnState {
 
 /// A waiter and what this shard has done for it.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct WaiterState {
     pub(super) waiter: Waiter,
     /// The command, when it can be run here without further ado: all its keys lie here, and the client is one of this
     /// worker or the command takes nothing.
@@ -74,7 +74,7 @@ pub(super) struct Waiting {
 /// The clients that wait for keys of one shard. One per shard.
 #[derive(Default)]
 pub(super) struct Waiters {
-    pub(super) of_client: HashMap<ClientId, Waiting>,
+    pub(super) of_client: HashMap<ClientId, WaiterState>,
     /// Who was woken by which transaction.
     pub(super) woken: HashMap<TxId, ClientId>,
     /// Messages that are still to be sent.

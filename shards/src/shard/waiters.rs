@@ -15,14 +15,14 @@ use crate::blocking::Block;
 use crate::key::DbIndex;
 use crate::object::DataType;
 use crate::reply::Reply;
-use crate::shard::txn_state::Waiting;
+use crate::shard::txn_state::WaiterState;
 use crate::shard::{Call, Shard};
 #[cfg(any(test, feature = "testing"))]
 use crate::slot::ShardId;
 use crate::slot::{SlotId, SlotSet};
 use crate::txn::wait::{LentWaiters, Wait, Waiter, Wake};
 use crate::txn::{Keys, Outbox, OwnedCall, Part, Ticket, TxId, TxnMessage, Watched};
-use crate::waiting::Ready;
+use crate::waiter_queues::Ready;
 use crate::watch::ClientId;
 
 /// The numbers of shards that wake clients have this bit, so that they differ from those of the worker's coordinator.
@@ -53,18 +53,18 @@ impl Shard {
             self.env_mut().awaited.add(db, key, client);
         }
         let tried = self.env().awaited.latest_signal();
-        self.waiters().of_client.insert(client, Waiting { waiter, call, tried, wake: None });
+        self.waiters().of_client.insert(client, WaiterState { waiter, call, tried, wake: None });
     }
 
     /// A client waits no more: in its command of this ticket, or in any. One that was woken goes on holding its locks
     /// until its transaction is over.
     pub fn unwait(&mut self, client: ClientId, ticket: Option<Ticket>) {
         let of_client = &mut self.waiters().of_client;
-        let waits = |waiting: &Waiting| ticket.is_none_or(|ticket| waiting.waiter.ticket == ticket);
+        let waits = |waiting: &WaiterState| ticket.is_none_or(|ticket| waiting.waiter.ticket == ticket);
         if !of_client.get(&client).is_some_and(waits) {
             return;
         }
-        let Some(Waiting { waiter, wake, .. }) = of_client.remove(&client) else { return };
+        let Some(WaiterState { waiter, wake, .. }) = of_client.remove(&client) else { return };
         if let Some(txid) = wake {
             self.waiters().woken.remove(&txid);
         }
@@ -284,7 +284,7 @@ impl Shard {
                     self.unwait(client, None);
                     self.waiters()
                         .of_client
-                        .insert(client, Waiting { waiter, call: None, tried, wake: None });
+                        .insert(client, WaiterState { waiter, call: None, tried, wake: None });
                 }
                 Some(here) => {
                     waiter.keys.iter().for_each(|(db, key)| here.waiter.keys.push(db, key));
@@ -293,7 +293,7 @@ impl Shard {
                 None => {
                     self.waiters()
                         .of_client
-                        .insert(client, Waiting { waiter, call: None, tried, wake: None });
+                        .insert(client, WaiterState { waiter, call: None, tried, wake: None });
                 }
             }
         }

@@ -25,15 +25,18 @@ pub mod node;
 #[cfg(test)]
 mod simulation;
 
-use crate::random::Random;
+use std::sync::LazyLock;
+
 use node::Node;
 
 use crate::args::{ArgValue, Args, BLOB_LEN_MIN, Blob, OwnedArgs};
+use crate::command::registry::Registry;
 use crate::command::{Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::commands::FAMILIES;
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::key::DbIndex;
+use crate::random::Random;
 use crate::reply::Reply;
 use crate::shard::Shard;
 use crate::slot::ShardId;
@@ -159,6 +162,12 @@ impl Sandbox {
         }
         true
     }
+}
+
+/// All commands of shards, without those of sessions.
+pub fn registry() -> &'static Registry {
+    static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::new(FAMILIES, &[]));
+    &REGISTRY
 }
 
 /// Finds the row of a command, or of a container's subcommand, by its name in any case.

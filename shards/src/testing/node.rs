@@ -24,6 +24,7 @@ use crate::router::coordinator::{Coordinator, Owners};
 use crate::router::slot_move::{MoveMessage, SlotMap, SlotMoves};
 use crate::shard::{Shard, ShardConfig};
 use crate::slot::{ShardId, SlotId};
+use crate::testing::registry;
 use crate::txn::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Watched};
 use crate::walk::Walk;
 
@@ -216,6 +217,7 @@ impl Node {
                 hash_seeds: [1, 2, 3, 4],
                 random_seed: index as u64,
                 string_len_max,
+                registry: registry(),
             };
             let mut shard = Shard::new(&config);
             shard.set_owned(map.owned_by(id));

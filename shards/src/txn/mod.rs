@@ -26,7 +26,7 @@
 //! that the refusing shard has seen. Readers share a key, so a stream of them could keep it locked for ever: one that
 //! comes while a writing command is parked waits behind the holders that this command waits for.
 //!
-//! *Blocking commands* wait at the shards of their keys ([`waiters`]) and are run again by their coordinator ([`blocked`]),
+//! *Blocking commands* wait at the shards of their keys ([`wait`]) and are run again by their coordinator ([`crate::router::blocking`]),
 //! as transactions like any other.
 //!
 //! All this is put to the test by `testing::simulation`.
@@ -77,7 +77,7 @@ pub enum Part {
     /// Lock the whole shard, lend all it has to the coordinator unless that is this shard's own, and say whether a
     /// watched key has changed.
     LendAll(Watched),
-    /// The slot leaves this shard. Nothing else concerns it any more ([`slot_move`]), so the lock only keeps away
+    /// The slot leaves this shard. Nothing else concerns it any more ([`crate::router::slot_move`]), so the lock only keeps away
     /// those who lock the whole shard.
     Depart(SlotId),
     /// The slot comes to this shard, by `Restore`, which is answered by `Done`.

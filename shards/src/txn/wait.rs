@@ -4,7 +4,7 @@
 
 use crate::object::DataType;
 use crate::txn::call::{Keys, OwnedCall, Ticket, TxId};
-use crate::waiting::AwaitedOfSlots;
+use crate::waiter_queues::WaitersOfSlots;
 use crate::watch::ClientId;
 
 /// A client that waits for keys of a shard.
@@ -49,6 +49,6 @@ pub struct Wake {
 /// The waiters of slots that leave for another shard.
 #[derive(Default)]
 pub struct LentWaiters {
-    pub(crate) queues: AwaitedOfSlots,
+    pub(crate) queues: WaitersOfSlots,
     pub(crate) waiters: Vec<Waiter>,
 }

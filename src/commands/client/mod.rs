@@ -17,7 +17,7 @@ use crate::commands::client::tracking::redirect_number;
 use crate::commands::connection::valid_name;
 use crate::pubsub::SubscriptionKind;
 use crate::session::ReplyMode;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, Foreseen, SessionCtx};
 use crate::session::connection::Connection;
 use crate::session::filter::{ClientFilter, ClientKind};
 use crate::session::inquiry::{Answer, Question};
@@ -103,6 +103,12 @@ fn client_no_touch(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Com
     ctx.connection.session.no_touch = on_or_off(args.get(2))?;
     ctx.reply.ok();
     Ok(Flow::Done)
+}
+
+fn foresee_no_touch(foreseen: &mut Foreseen<'_>, args: Args<'_>) {
+    if let Ok(no_touch) = on_or_off(args.get(2)) {
+        foreseen.set_touch(!no_touch);
+    }
 }
 
 fn on_or_off(word: &[u8]) -> Result<bool, CommandError> {
@@ -308,7 +314,7 @@ impl Connection {
             self.output_bytes(),
             self.output_bytes(),
             size_of::<Connection>() + self.memory_bytes(),
-            session.last_command.unwrap_or("NULL"),
+            session.last_command.map_or("NULL", |entry| &entry.full_name),
             if session.authenticated { "default" } else { "(superuser)" },
             redirect_number(session),
             if session.resp3 { 3 } else { 2 },

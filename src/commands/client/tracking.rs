@@ -7,7 +7,7 @@ use shards::error::CommandError;
 use shards::watch::ClientId;
 
 use crate::session::Session;
-use crate::session::command::{Flow, SessionCtx};
+use crate::session::command::{Flow, Foreseen, SessionCtx};
 use crate::session::inquiry::{Answer, Question};
 use crate::tracking::mode::{ClientTracking, TrackingChange, TrackingMode};
 
@@ -185,25 +185,27 @@ fn say_caching(tracking: Option<&mut ClientTracking>, args: Args<'_>) -> Result<
     Ok(())
 }
 
-/// What a queued command will change for those behind it in its transaction, as far as it can be known before.
-pub(crate) fn foresee(args: Args<'_>, tracking: &mut Option<Box<ClientTracking>>) {
-    if args.get(1).eq_ignore_ascii_case(b"caching") {
-        // An error changes nothing.
-        let _ = say_caching(tracking.as_deref_mut(), args);
-        return;
-    }
+/// Whether the client to redirect to is there is found out when the command runs.
+pub(super) fn foresee_tracking(foreseen: &mut Foreseen<'_>, args: Args<'_>) {
     let mut options = TrackingOptions::default();
     let parsed = options.parse(args);
-    if let Ok(change) = parsed.and_then(|()| options.change(args.get(2), tracking.as_deref())) {
-        *tracking = change.apply(tracking.take(), None);
-    }
+    foreseen.track(|tracking| {
+        if let Ok(change) = parsed.and_then(|()| options.change(args.get(2), tracking.as_deref())) {
+            *tracking = change.apply(tracking.take(), None);
+        }
+    });
+}
+
+pub(super) fn foresee_caching(foreseen: &mut Foreseen<'_>, args: Args<'_>) {
+    // An error changes nothing.
+    foreseen.track(|tracking| _ = say_caching(tracking.as_deref_mut(), args));
 }
 
 /// CLIENT CACHING holds for the next command that is not of this container, be it refused or unknown, or for the next
 /// transaction (Redis: resetClient).
 pub(crate) fn command_is_over(session: &mut Session) {
-    let is_of_client = session.last_command.is_some_and(|name| name.starts_with("client|"));
-    if session.queue.is_none() && session.running.is_none() && !is_of_client {
+    let is_kept = session.last_command.is_some_and(|entry| entry.spec().keeps_caching);
+    if session.queue.is_none() && session.running.is_none() && !is_kept {
         session.forget_caching();
     }
 }

@@ -3,7 +3,7 @@
 use super::search::{MEMBER_OPTIONS_AT, RADIUS_OPTIONS_AT, stored};
 use super::{member, search};
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 
 const RADIUS_COMPLEXITY: &str = "O(N+log(M)) where N is the number of elements inside the bounding box of \
     the circular area delimited by center and radius and M is the number of items inside the index.";
@@ -11,134 +11,56 @@ const RADIUS_COMPLEXITY: &str = "O(N+log(M)) where N is the number of elements i
 const SEARCH_COMPLEXITY: &str = "O(N+log(M)) where N is the number of elements in the grid-aligned bounding \
     box area around the shape provided as the filter and M is the number of items inside the shape";
 
-const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
+const LONGITUDE: Arg = Arg::double("longitude");
 
-const LONGITUDE: Arg = Arg { name: "longitude", kind: ArgKind::Double, ..Arg::BASE };
+const LATITUDE: Arg = Arg::double("latitude");
 
-const LATITUDE: Arg = Arg { name: "latitude", kind: ArgKind::Double, ..Arg::BASE };
+const MEMBER: Arg = Arg::string("member");
 
-const MEMBER: Arg = Arg { name: "member", ..Arg::BASE };
+const RADIUS: Arg = Arg::double("radius");
 
-const RADIUS: Arg = Arg { name: "radius", kind: ArgKind::Double, ..Arg::BASE };
+const UNIT: Arg = Arg::one_of(
+    "unit",
+    &[Arg::word("m", "M"), Arg::word("km", "KM"), Arg::word("ft", "FT"), Arg::word("mi", "MI")],
+);
 
-const UNIT: Arg = Arg {
-    name: "unit",
-    kind: ArgKind::OneOf,
-    args: &[
-        Arg { name: "m", kind: ArgKind::PureToken, token: "M", ..Arg::BASE },
-        Arg { name: "km", kind: ArgKind::PureToken, token: "KM", ..Arg::BASE },
-        Arg { name: "ft", kind: ArgKind::PureToken, token: "FT", ..Arg::BASE },
-        Arg { name: "mi", kind: ArgKind::PureToken, token: "MI", ..Arg::BASE },
+const WITHCOORD: Arg = Arg::word("withcoord", "WITHCOORD").optional();
+
+const WITHDIST: Arg = Arg::word("withdist", "WITHDIST").optional();
+
+const WITHHASH: Arg = Arg::word("withhash", "WITHHASH").optional();
+
+const COUNT: Arg =
+    Arg::block("count", &[Arg::integer("count").after("COUNT"), Arg::word("any", "ANY").optional()])
+        .optional();
+
+const COUNT_SINCE_3_2: Arg = Arg::block(
+    "count",
+    &[Arg::integer("count").after("COUNT"), Arg::word("any", "ANY").since("6.2.0").optional()],
+)
+.optional();
+
+const ORDER: Arg = Arg::one_of("order", &[Arg::word("asc", "ASC"), Arg::word("desc", "DESC")]).optional();
+
+const FROM: Arg = Arg::one_of(
+    "from",
+    &[
+        Arg::string("member").after("FROMMEMBER"),
+        Arg::block("longitude_latitude", &[LONGITUDE, LATITUDE]).after("FROMLONLAT"),
     ],
-    ..Arg::BASE
-};
+);
 
-const WITHCOORD: Arg =
-    Arg { name: "withcoord", kind: ArgKind::PureToken, token: "WITHCOORD", optional: true, ..Arg::BASE };
-
-const WITHDIST: Arg =
-    Arg { name: "withdist", kind: ArgKind::PureToken, token: "WITHDIST", optional: true, ..Arg::BASE };
-
-const WITHHASH: Arg =
-    Arg { name: "withhash", kind: ArgKind::PureToken, token: "WITHHASH", optional: true, ..Arg::BASE };
-
-const COUNT: Arg = Arg {
-    name: "count",
-    kind: ArgKind::Block,
-    optional: true,
-    args: &[
-        Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", ..Arg::BASE },
-        Arg { name: "any", kind: ArgKind::PureToken, token: "ANY", optional: true, ..Arg::BASE },
+const BY: Arg = Arg::one_of(
+    "by",
+    &[
+        Arg::block("circle", &[Arg::double("radius").after("BYRADIUS"), UNIT]),
+        Arg::block("box", &[Arg::double("width").after("BYBOX"), Arg::double("height"), UNIT]),
     ],
-    ..Arg::BASE
-};
+);
 
-const COUNT_SINCE_3_2: Arg = Arg {
-    name: "count",
-    kind: ArgKind::Block,
-    optional: true,
-    args: &[
-        Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", ..Arg::BASE },
-        Arg {
-            name: "any",
-            kind: ArgKind::PureToken,
-            token: "ANY",
-            since: "6.2.0",
-            optional: true,
-            ..Arg::BASE
-        },
-    ],
-    ..Arg::BASE
-};
+const STORE: Arg = Arg::key().of_key_spec(1).after("STORE").optional();
 
-const ORDER: Arg = Arg {
-    name: "order",
-    kind: ArgKind::OneOf,
-    optional: true,
-    args: &[
-        Arg { name: "asc", kind: ArgKind::PureToken, token: "ASC", ..Arg::BASE },
-        Arg { name: "desc", kind: ArgKind::PureToken, token: "DESC", ..Arg::BASE },
-    ],
-    ..Arg::BASE
-};
-
-const FROM: Arg = Arg {
-    name: "from",
-    kind: ArgKind::OneOf,
-    args: &[
-        Arg { name: "member", token: "FROMMEMBER", ..Arg::BASE },
-        Arg {
-            name: "longitude_latitude",
-            kind: ArgKind::Block,
-            token: "FROMLONLAT",
-            args: &[LONGITUDE, LATITUDE],
-            ..Arg::BASE
-        },
-    ],
-    ..Arg::BASE
-};
-
-const BY: Arg = Arg {
-    name: "by",
-    kind: ArgKind::OneOf,
-    args: &[
-        Arg {
-            name: "circle",
-            kind: ArgKind::Block,
-            args: &[Arg { name: "radius", kind: ArgKind::Double, token: "BYRADIUS", ..Arg::BASE }, UNIT],
-            ..Arg::BASE
-        },
-        Arg {
-            name: "box",
-            kind: ArgKind::Block,
-            args: &[
-                Arg { name: "width", kind: ArgKind::Double, token: "BYBOX", ..Arg::BASE },
-                Arg { name: "height", kind: ArgKind::Double, ..Arg::BASE },
-                UNIT,
-            ],
-            ..Arg::BASE
-        },
-    ],
-    ..Arg::BASE
-};
-
-const STORE: Arg = Arg {
-    name: "key",
-    kind: ArgKind::Key,
-    key_spec_index: Some(1),
-    token: "STORE",
-    optional: true,
-    ..Arg::BASE
-};
-
-const STOREDIST: Arg = Arg {
-    name: "key",
-    kind: ArgKind::Key,
-    key_spec_index: Some(2),
-    token: "STOREDIST",
-    optional: true,
-    ..Arg::BASE
-};
+const STOREDIST: Arg = Arg::key().of_key_spec(2).after("STOREDIST").optional();
 
 /// The rows.
 pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
@@ -157,33 +79,12 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             history: &[("6.2.0", "Added the `CH`, `NX` and `XX` options.")],
             args: &[
-                KEY,
-                Arg {
-                    name: "condition",
-                    kind: ArgKind::OneOf,
-                    since: "6.2.0",
-                    optional: true,
-                    args: &[
-                        Arg { name: "nx", kind: ArgKind::PureToken, token: "NX", ..Arg::BASE },
-                        Arg { name: "xx", kind: ArgKind::PureToken, token: "XX", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "change",
-                    kind: ArgKind::PureToken,
-                    token: "CH",
-                    since: "6.2.0",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "longitude_latitude_member",
-                    kind: ArgKind::Block,
-                    multiple: true,
-                    args: &[LONGITUDE, LATITUDE, MEMBER],
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::one_of("condition", &[Arg::word("nx", "NX"), Arg::word("xx", "XX")])
+                    .since("6.2.0")
+                    .optional(),
+                Arg::word("change", "CH").since("6.2.0").optional(),
+                Arg::block("longitude_latitude_member", &[LONGITUDE, LATITUDE, MEMBER]).multiple(),
             ],
             ..CommandSpec::BASE
         },
@@ -201,23 +102,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY,
             acl: acl::GEO,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[
-                KEY,
-                Arg { name: "member1", ..Arg::BASE },
-                Arg { name: "member2", ..Arg::BASE },
-                Arg {
-                    name: "unit",
-                    kind: ArgKind::OneOf,
-                    optional: true,
-                    args: &[
-                        Arg { name: "m", kind: ArgKind::PureToken, token: "M", ..Arg::BASE },
-                        Arg { name: "km", kind: ArgKind::PureToken, token: "KM", ..Arg::BASE },
-                        Arg { name: "ft", kind: ArgKind::PureToken, token: "FT", ..Arg::BASE },
-                        Arg { name: "mi", kind: ArgKind::PureToken, token: "MI", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-            ],
+            args: &[Arg::key(), Arg::string("member1"), Arg::string("member2"), UNIT.optional()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -235,7 +120,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY,
             acl: acl::GEO,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[KEY, Arg { name: "member", multiple: true, ..Arg::BASE }],
+            args: &[Arg::key(), Arg::string("member").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -252,7 +137,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY,
             acl: acl::GEO,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[KEY, Arg { name: "member", multiple: true, ..Arg::BASE }],
+            args: &[Arg::key(), Arg::string("member").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -283,7 +168,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                 ("7.0.0", "Added support for uppercase unit names."),
             ],
             args: &[
-                KEY,
+                Arg::key(),
                 LONGITUDE,
                 LATITUDE,
                 RADIUS,
@@ -317,7 +202,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             replaced_by: Some("`GEOSEARCH` with the `BYRADIUS` argument"),
             history: &[("6.2.0", "Added the `ANY` option for `COUNT`.")],
             args: &[
-                KEY,
+                Arg::key(),
                 LONGITUDE,
                 LATITUDE,
                 RADIUS,
@@ -356,7 +241,19 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                 "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
             ),
             history: &[("7.0.0", "Added support for uppercase unit names.")],
-            args: &[KEY, MEMBER, RADIUS, UNIT, WITHCOORD, WITHDIST, WITHHASH, COUNT, ORDER, STORE, STOREDIST],
+            args: &[
+                Arg::key(),
+                MEMBER,
+                RADIUS,
+                UNIT,
+                WITHCOORD,
+                WITHDIST,
+                WITHHASH,
+                COUNT,
+                ORDER,
+                STORE,
+                STOREDIST,
+            ],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -376,7 +273,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             doc_flags: &["deprecated"],
             deprecated_since: Some("6.2.0"),
             replaced_by: Some("`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"),
-            args: &[KEY, MEMBER, RADIUS, UNIT, WITHCOORD, WITHDIST, WITHHASH, COUNT, ORDER],
+            args: &[Arg::key(), MEMBER, RADIUS, UNIT, WITHCOORD, WITHDIST, WITHHASH, COUNT, ORDER],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -395,7 +292,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             acl: acl::GEO,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("7.0.0", "Added support for uppercase unit names.")],
-            args: &[KEY, FROM, BY, ORDER, COUNT, WITHCOORD, WITHDIST, WITHHASH],
+            args: &[Arg::key(), FROM, BY, ORDER, COUNT, WITHCOORD, WITHDIST, WITHHASH],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -415,19 +312,13 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::OW | keys::UPDATE), KeySpec::at(2, keys::RO | keys::ACCESS)],
             history: &[("7.0.0", "Added support for uppercase unit names.")],
             args: &[
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "source", kind: ArgKind::Key, key_spec_index: Some(1), ..Arg::BASE },
+                Arg::key_named("destination"),
+                Arg::key_named("source").of_key_spec(1),
                 FROM,
                 BY,
                 ORDER,
                 COUNT,
-                Arg {
-                    name: "storedist",
-                    kind: ArgKind::PureToken,
-                    token: "STOREDIST",
-                    optional: true,
-                    ..Arg::BASE
-                },
+                Arg::word("storedist", "STOREDIST").optional(),
             ],
             ..CommandSpec::BASE
         },

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::notation;
 use crate::args::Args;
-use crate::command::keys::{self, BeginSearch, FindKeys, KeyPosition, KeySpec};
+use crate::command::keys::{self, KeyPosition, KeySpec};
 use crate::commands::sorted_set::reply as sorted_set_reply;
 use crate::ctx::Ctx;
 use crate::encoding::geohash::{Position, Search, Shape, Unit};
@@ -39,12 +39,7 @@ pub(super) const MEMBER_OPTIONS_AT: usize = 5;
 
 /// The key behind `keyword`, one of the options from argument `options_at` on.
 pub(super) const fn stored(keyword: &'static str, options_at: usize) -> KeySpec {
-    KeySpec {
-        flags: keys::OW | keys::UPDATE,
-        begin: BeginSearch::Keyword { keyword, start_from: options_at as i32 },
-        find: FindKeys::Range { last: 0, step: 1, limit: 0 },
-        notes: "",
-    }
+    KeySpec::behind(keyword, options_at as i32, keys::OW | keys::UPDATE)
 }
 
 /// Whether the members found are stored.

@@ -2,48 +2,19 @@
 
 use super::ex;
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 
-const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
-const NUMFIELDS: Arg =
-    Arg { name: "numfields", kind: ArgKind::Integer, key_spec_index: Some(0), ..Arg::BASE };
-const FIELDS: Arg = Arg {
-    name: "fields",
-    kind: ArgKind::Block,
-    token: "FIELDS",
-    args: &[NUMFIELDS, Arg { name: "field", multiple: true, ..Arg::BASE }],
-    ..Arg::BASE
-};
-const FIELDS_AND_VALUES: Arg = Arg {
-    name: "fields",
-    kind: ArgKind::Block,
-    token: "FIELDS",
-    args: &[
-        NUMFIELDS,
-        Arg {
-            name: "data",
-            kind: ArgKind::Block,
-            multiple: true,
-            args: &[Arg { name: "field", ..Arg::BASE }, Arg { name: "value", ..Arg::BASE }],
-            ..Arg::BASE
-        },
-    ],
-    ..Arg::BASE
-};
-const EX: Arg = Arg { name: "seconds", kind: ArgKind::Integer, token: "EX", ..Arg::BASE };
-const PX: Arg = Arg { name: "milliseconds", kind: ArgKind::Integer, token: "PX", ..Arg::BASE };
-const EXAT: Arg = Arg { name: "unix-time-seconds", kind: ArgKind::UnixTime, token: "EXAT", ..Arg::BASE };
-const PXAT: Arg = Arg { name: "unix-time-milliseconds", kind: ArgKind::UnixTime, token: "PXAT", ..Arg::BASE };
-
-/// An argument that is nothing but a word.
-const fn word(name: &'static str, token: &'static str) -> Arg {
-    Arg { name, kind: ArgKind::PureToken, token, ..Arg::BASE }
-}
-
-/// At most one of these.
-const fn one_of(name: &'static str, args: &'static [Arg]) -> Arg {
-    Arg { name, kind: ArgKind::OneOf, optional: true, args, ..Arg::BASE }
-}
+const NUMFIELDS: Arg = Arg::integer("numfields").of_key_spec(0);
+const FIELDS: Arg = Arg::block("fields", &[NUMFIELDS, Arg::string("field").multiple()]).after("FIELDS");
+const FIELDS_AND_VALUES: Arg = Arg::block(
+    "fields",
+    &[NUMFIELDS, Arg::block("data", &[Arg::string("field"), Arg::string("value")]).multiple()],
+)
+.after("FIELDS");
+const EX: Arg = Arg::integer("seconds").after("EX");
+const PX: Arg = Arg::integer("milliseconds").after("PX");
+const EXAT: Arg = Arg::unix_time("unix-time-seconds").after("EXAT");
+const PXAT: Arg = Arg::unix_time("unix-time-milliseconds").after("PXAT");
 
 /// The rows of this family.
 pub(crate) static COMMANDS: &[DataCommand] = &[
@@ -59,7 +30,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::FAST,
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE)],
-            args: &[KEY, FIELDS],
+            args: &[Arg::key(), FIELDS],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -77,7 +48,11 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::FAST,
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
-            args: &[KEY, one_of("expiration", &[EX, PX, EXAT, PXAT, word("persist", "PERSIST")]), FIELDS],
+            args: &[
+                Arg::key(),
+                Arg::one_of("expiration", &[EX, PX, EXAT, PXAT, Arg::word("persist", "PERSIST")]).optional(),
+                FIELDS,
+            ],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -95,10 +70,11 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
             args: &[
-                KEY,
-                one_of("key-condition", &[word("nx", "NX"), word("xx", "XX")]),
-                one_of("fields-condition", &[word("fnx", "FNX"), word("fxx", "FXX")]),
-                one_of("expiration", &[EX, PX, EXAT, PXAT, word("keepttl", "KEEPTTL")]),
+                Arg::key(),
+                Arg::one_of("key-condition", &[Arg::word("nx", "NX"), Arg::word("xx", "XX")]).optional(),
+                Arg::one_of("fields-condition", &[Arg::word("fnx", "FNX"), Arg::word("fxx", "FXX")])
+                    .optional(),
+                Arg::one_of("expiration", &[EX, PX, EXAT, PXAT, Arg::word("keepttl", "KEEPTTL")]).optional(),
                 FIELDS_AND_VALUES,
             ],
             ..CommandSpec::BASE

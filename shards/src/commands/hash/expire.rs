@@ -6,7 +6,7 @@
 
 use crate::args::Args;
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::commands::expire_condition::Condition;
 use crate::ctx::Ctx;
 use crate::db::Freeing;
@@ -15,29 +15,13 @@ use crate::event;
 use crate::num;
 use crate::values::hash;
 
-const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
-const CONDITION: Arg = Arg {
-    name: "condition",
-    kind: ArgKind::OneOf,
-    optional: true,
-    args: &[
-        Arg { name: "nx", kind: ArgKind::PureToken, token: "NX", ..Arg::BASE },
-        Arg { name: "xx", kind: ArgKind::PureToken, token: "XX", ..Arg::BASE },
-        Arg { name: "gt", kind: ArgKind::PureToken, token: "GT", ..Arg::BASE },
-        Arg { name: "lt", kind: ArgKind::PureToken, token: "LT", ..Arg::BASE },
-    ],
-    ..Arg::BASE
-};
-const FIELDS: Arg = Arg {
-    name: "fields",
-    kind: ArgKind::Block,
-    token: "FIELDS",
-    args: &[
-        Arg { name: "numfields", kind: ArgKind::Integer, ..Arg::BASE },
-        Arg { name: "field", multiple: true, ..Arg::BASE },
-    ],
-    ..Arg::BASE
-};
+const CONDITION: Arg = Arg::one_of(
+    "condition",
+    &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")],
+)
+.optional();
+const FIELDS: Arg =
+    Arg::block("fields", &[Arg::integer("numfields"), Arg::string("field").multiple()]).after("FIELDS");
 
 /// What the commands that set times have in common.
 const SETTER: CommandSpec = CommandSpec {
@@ -56,7 +40,7 @@ const GETTER: CommandSpec = CommandSpec {
     arity: Arity::AtLeast(5),
     flags: flags::READONLY | flags::FAST,
     keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-    args: &[KEY, FIELDS],
+    args: &[Arg::key(), FIELDS],
     ..SETTER
 };
 
@@ -67,7 +51,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
         spec: CommandSpec {
             name: "hexpire",
             summary: "Set expiry time on hash fields in seconds",
-            args: &[KEY, Arg { name: "seconds", kind: ArgKind::Integer, ..Arg::BASE }, CONDITION, FIELDS],
+            args: &[Arg::key(), Arg::integer("seconds"), CONDITION, FIELDS],
             ..SETTER
         },
         subcommands: &[],
@@ -77,12 +61,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
         spec: CommandSpec {
             name: "hpexpire",
             summary: "Set expiry time on hash fields in milliseconds",
-            args: &[
-                KEY,
-                Arg { name: "milliseconds", kind: ArgKind::Integer, ..Arg::BASE },
-                CONDITION,
-                FIELDS,
-            ],
+            args: &[Arg::key(), Arg::integer("milliseconds"), CONDITION, FIELDS],
             ..SETTER
         },
         subcommands: &[],
@@ -92,12 +71,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
         spec: CommandSpec {
             name: "hexpireat",
             summary: "Set expiry time on hash fields as a Unix timestamp in seconds",
-            args: &[
-                KEY,
-                Arg { name: "unix-time-seconds", kind: ArgKind::UnixTime, ..Arg::BASE },
-                CONDITION,
-                FIELDS,
-            ],
+            args: &[Arg::key(), Arg::unix_time("unix-time-seconds"), CONDITION, FIELDS],
             ..SETTER
         },
         subcommands: &[],
@@ -107,12 +81,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
         spec: CommandSpec {
             name: "hpexpireat",
             summary: "Set expiry time on hash fields as a Unix timestamp in milliseconds",
-            args: &[
-                KEY,
-                Arg { name: "unix-time-milliseconds", kind: ArgKind::UnixTime, ..Arg::BASE },
-                CONDITION,
-                FIELDS,
-            ],
+            args: &[Arg::key(), Arg::unix_time("unix-time-milliseconds"), CONDITION, FIELDS],
             ..SETTER
         },
         subcommands: &[],
@@ -160,7 +129,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             summary: "Remove the expiration of hash fields",
             arity: Arity::AtLeast(5),
             flags: flags::WRITE | flags::FAST,
-            args: &[KEY, FIELDS],
+            args: &[Arg::key(), FIELDS],
             ..SETTER
         },
         subcommands: &[],

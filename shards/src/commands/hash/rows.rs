@@ -2,11 +2,10 @@
 
 use super::sample;
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 
-const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
-const FIELD: Arg = Arg { name: "field", ..Arg::BASE };
-const VALUE: Arg = Arg { name: "value", ..Arg::BASE };
+const FIELD: Arg = Arg::string("field");
+const VALUE: Arg = Arg::string("value");
 
 /// The rows of this family.
 pub(crate) static COMMANDS: &[DataCommand] = &[
@@ -24,16 +23,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             history: &[("4.0.0", "Accepts multiple `field` and `value` arguments.")],
-            args: &[
-                KEY,
-                Arg {
-                    name: "field_value",
-                    kind: ArgKind::Block,
-                    multiple: true,
-                    args: &[FIELD, VALUE],
-                    ..Arg::BASE
-                },
-            ],
+            args: &[Arg::key(), Arg::block("field_value", &[FIELD, VALUE]).multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -50,7 +40,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
-            args: &[KEY, FIELD, VALUE],
+            args: &[Arg::key(), FIELD, VALUE],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -70,16 +60,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             doc_flags: &["deprecated"],
             deprecated_since: Some("4.0.0"),
             replaced_by: Some("`HSET` with multiple field-value pairs"),
-            args: &[
-                KEY,
-                Arg {
-                    name: "field_value",
-                    kind: ArgKind::Block,
-                    multiple: true,
-                    args: &[FIELD, VALUE],
-                    ..Arg::BASE
-                },
-            ],
+            args: &[Arg::key(), Arg::block("field_value", &[FIELD, VALUE]).multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -96,7 +77,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[KEY, FIELD],
+            args: &[Arg::key(), FIELD],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -113,7 +94,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[KEY, Arg { name: "field", multiple: true, ..Arg::BASE }],
+            args: &[Arg::key(), Arg::string("field").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -131,7 +112,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output_order"],
-            args: &[KEY],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -149,7 +130,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output_order"],
-            args: &[KEY],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -167,7 +148,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output_order"],
-            args: &[KEY],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -184,7 +165,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RO)],
-            args: &[KEY],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -201,7 +182,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RO)],
-            args: &[KEY, FIELD],
+            args: &[Arg::key(), FIELD],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -218,7 +199,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RO)],
-            args: &[KEY, FIELD],
+            args: &[Arg::key(), FIELD],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -236,7 +217,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
             history: &[("2.4.0", "Accepts multiple `field` arguments.")],
-            args: &[KEY, Arg { name: "field", multiple: true, ..Arg::BASE }],
+            args: &[Arg::key(), Arg::string("field").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -253,7 +234,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
-            args: &[KEY, FIELD, Arg { name: "increment", kind: ArgKind::Integer, ..Arg::BASE }],
+            args: &[Arg::key(), FIELD, Arg::integer("increment")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -270,7 +251,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
             acl: acl::HASH,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
-            args: &[KEY, FIELD, Arg { name: "increment", kind: ArgKind::Double, ..Arg::BASE }],
+            args: &[Arg::key(), FIELD, Arg::double("increment")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -289,23 +270,12 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output"],
             args: &[
-                KEY,
-                Arg {
-                    name: "options",
-                    kind: ArgKind::Block,
-                    optional: true,
-                    args: &[
-                        Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-                        Arg {
-                            name: "withvalues",
-                            kind: ArgKind::PureToken,
-                            token: "WITHVALUES",
-                            optional: true,
-                            ..Arg::BASE
-                        },
-                    ],
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::block(
+                    "options",
+                    &[Arg::integer("count"), Arg::word("withvalues", "WITHVALUES").optional()],
+                )
+                .optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -326,10 +296,10 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output"],
             args: &[
-                KEY,
-                Arg { name: "cursor", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "pattern", kind: ArgKind::Pattern, token: "MATCH", optional: true, ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+                Arg::key(),
+                Arg::integer("cursor"),
+                Arg::pattern("pattern").after("MATCH").optional(),
+                Arg::integer("count").after("COUNT").optional(),
             ],
             ..CommandSpec::BASE
         },

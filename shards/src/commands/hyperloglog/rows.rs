@@ -1,7 +1,7 @@
 //! The rows of the HyperLogLog commands: [`crate::commands::hyperloglog`].
 
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 
 /// The rows.
 pub(crate) static COMMANDS: &[DataCommand] = &[
@@ -17,10 +17,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
             acl: acl::HYPERLOGLOG,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "element", optional: true, multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("element").optional().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -39,18 +36,11 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(2),
             flags: flags::READONLY,
             acl: acl::HYPERLOGLOG,
-            keys: &[KeySpec {
-                notes: "RW because it may change the internal representation of the key, and propagate to \
+            keys: &[KeySpec::range(1, -1, 1, keys::RW | keys::ACCESS).notes(
+                "RW because it may change the internal representation of the key, and propagate to \
                     replicas",
-                ..KeySpec::range(1, -1, 1, keys::RW | keys::ACCESS)
-            }],
-            args: &[Arg {
-                name: "key",
-                kind: ArgKind::Key,
-                key_spec_index: Some(0),
-                multiple: true,
-                ..Arg::BASE
-            }],
+            )],
+            args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -70,16 +60,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
                 KeySpec::at(1, keys::RW | keys::ACCESS | keys::INSERT),
                 KeySpec::range(2, -1, 1, keys::RO | keys::ACCESS),
             ],
-            args: &[
-                Arg { name: "destkey", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg {
-                    name: "sourcekey",
-                    kind: ArgKind::Key,
-                    key_spec_index: Some(1),
-                    multiple: true,
-                    ..Arg::BASE
-                },
-            ],
+            args: &[Arg::key_named("destkey"), Arg::key_named("sourcekey").of_key_spec(1).multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -97,10 +78,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::HYPERLOGLOG,
             keys: &[KeySpec::at(2, keys::RW | keys::ACCESS)],
             doc_flags: &["syscmd"],
-            args: &[
-                Arg { name: "subcommand", ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-            ],
+            args: &[Arg::string("subcommand"), Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],

@@ -8,8 +8,7 @@ use super::moving::{self, Moving};
 use crate::args::Args;
 use crate::blocking::{Block, parse_timeout_s};
 use crate::command::flags::{self, acl};
-use crate::command::keys::{BeginSearch, FindKeys};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::object::DataType;
 use crate::values::list::{self, End};
@@ -29,10 +28,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::LIST,
             keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
             history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
-            ],
+            args: &[Arg::key().multiple(), Arg::double("timeout")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -50,10 +46,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::LIST,
             keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
             history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
-            ],
+            args: &[Arg::key().multiple(), Arg::double("timeout")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -75,27 +68,11 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
                 KeySpec::at(2, keys::RW | keys::INSERT),
             ],
             args: &[
-                Arg { name: "source", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(1), ..Arg::BASE },
-                Arg {
-                    name: "wherefrom",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "left", kind: ArgKind::PureToken, token: "LEFT", ..Arg::BASE },
-                        Arg { name: "right", kind: ArgKind::PureToken, token: "RIGHT", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "whereto",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "left", kind: ArgKind::PureToken, token: "LEFT", ..Arg::BASE },
-                        Arg { name: "right", kind: ArgKind::PureToken, token: "RIGHT", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
+                Arg::key_named("source"),
+                Arg::key_named("destination").of_key_spec(1),
+                Arg::one_of("wherefrom", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
+                Arg::one_of("whereto", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
+                Arg::double("timeout"),
             ],
             ..CommandSpec::BASE
         },
@@ -122,9 +99,9 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             replaced_by: Some("`BLMOVE` with the `RIGHT` and `LEFT` arguments"),
             history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
             args: &[
-                Arg { name: "source", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(1), ..Arg::BASE },
-                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
+                Arg::key_named("source"),
+                Arg::key_named("destination").of_key_spec(1),
+                Arg::double("timeout"),
             ],
             ..CommandSpec::BASE
         },
@@ -142,26 +119,13 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(5),
             flags: flags::WRITE | flags::BLOCKING | flags::MOVABLE_KEYS,
             acl: acl::LIST,
-            keys: &[KeySpec {
-                flags: keys::RW | keys::ACCESS | keys::DELETE,
-                begin: BeginSearch::Index(2),
-                find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                notes: "",
-            }],
+            keys: &[KeySpec::counted(2, keys::RW | keys::ACCESS | keys::DELETE)],
             args: &[
-                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg {
-                    name: "where",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "left", kind: ArgKind::PureToken, token: "LEFT", ..Arg::BASE },
-                        Arg { name: "right", kind: ArgKind::PureToken, token: "RIGHT", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+                Arg::double("timeout"),
+                Arg::integer("numkeys"),
+                Arg::key().multiple(),
+                Arg::one_of("where", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
+                Arg::integer("count").after("COUNT").optional(),
             ],
             ..CommandSpec::BASE
         },

@@ -5,8 +5,7 @@ use super::moving::{lmove, lmpop, rpoplpush};
 use super::range::{lindex, lpos, lrange, ltrim};
 use super::{llen, lpop, lpush, lpushx, rpop, rpush, rpushx};
 use crate::command::flags::{self, acl};
-use crate::command::keys::{BeginSearch, FindKeys};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 
 /// The rows of this family.
 pub(crate) static COMMANDS: &[DataCommand] = &[
@@ -24,10 +23,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
             history: &[("2.4.0", "Accepts multiple `element` arguments.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "element", multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("element").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -46,10 +42,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
             history: &[("2.4.0", "Accepts multiple `element` arguments.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "element", multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("element").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -68,10 +61,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
             history: &[("4.0.0", "Accepts multiple `element` arguments.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "element", multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("element").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -90,10 +80,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
             history: &[("4.0.0", "Accepts multiple `element` arguments.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "element", multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("element").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -111,10 +98,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE)],
             history: &[("6.2.0", "Added the `count` argument.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, since: "6.2.0", optional: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("count").since("6.2.0").optional()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -132,10 +116,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE)],
             history: &[("6.2.0", "Added the `count` argument.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, since: "6.2.0", optional: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("count").since("6.2.0").optional()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -152,7 +133,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RO)],
-            args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -171,11 +152,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY,
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "start", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "stop", kind: ArgKind::Integer, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("start"), Arg::integer("stop")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -193,10 +170,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY,
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "index", kind: ArgKind::Integer, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("index")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -214,11 +188,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM,
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "index", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "element", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("index"), Arg::string("element")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -238,18 +208,10 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg {
-                    name: "where",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "before", kind: ArgKind::PureToken, token: "BEFORE", ..Arg::BASE },
-                        Arg { name: "after", kind: ArgKind::PureToken, token: "AFTER", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg { name: "pivot", ..Arg::BASE },
-                Arg { name: "element", ..Arg::BASE },
+                Arg::key(),
+                Arg::one_of("where", &[Arg::word("before", "BEFORE"), Arg::word("after", "AFTER")]),
+                Arg::string("pivot"),
+                Arg::string("element"),
             ],
             ..CommandSpec::BASE
         },
@@ -267,11 +229,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE,
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "element", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("count"), Arg::string("element")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -288,11 +246,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE,
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "start", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "stop", kind: ArgKind::Integer, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("start"), Arg::integer("stop")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -312,17 +266,11 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::LIST,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "element", ..Arg::BASE },
-                Arg { name: "rank", kind: ArgKind::Integer, token: "RANK", optional: true, ..Arg::BASE },
-                Arg {
-                    name: "num-matches",
-                    kind: ArgKind::Integer,
-                    token: "COUNT",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg { name: "len", kind: ArgKind::Integer, token: "MAXLEN", optional: true, ..Arg::BASE },
+                Arg::key(),
+                Arg::string("element"),
+                Arg::integer("rank").after("RANK").optional(),
+                Arg::integer("num-matches").after("COUNT").optional(),
+                Arg::integer("len").after("MAXLEN").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -344,26 +292,10 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
                 KeySpec::at(2, keys::RW | keys::INSERT),
             ],
             args: &[
-                Arg { name: "source", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(1), ..Arg::BASE },
-                Arg {
-                    name: "wherefrom",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "left", kind: ArgKind::PureToken, token: "LEFT", ..Arg::BASE },
-                        Arg { name: "right", kind: ArgKind::PureToken, token: "RIGHT", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "whereto",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "left", kind: ArgKind::PureToken, token: "LEFT", ..Arg::BASE },
-                        Arg { name: "right", kind: ArgKind::PureToken, token: "RIGHT", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
+                Arg::key_named("source"),
+                Arg::key_named("destination").of_key_spec(1),
+                Arg::one_of("wherefrom", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
+                Arg::one_of("whereto", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
             ],
             ..CommandSpec::BASE
         },
@@ -387,10 +319,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             doc_flags: &["deprecated"],
             deprecated_since: Some("6.2.0"),
             replaced_by: Some("`LMOVE` with the `RIGHT` and `LEFT` arguments"),
-            args: &[
-                Arg { name: "source", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(1), ..Arg::BASE },
-            ],
+            args: &[Arg::key_named("source"), Arg::key_named("destination").of_key_spec(1)],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -407,25 +336,12 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(4),
             flags: flags::WRITE | flags::MOVABLE_KEYS,
             acl: acl::LIST,
-            keys: &[KeySpec {
-                flags: keys::RW | keys::ACCESS | keys::DELETE,
-                begin: BeginSearch::Index(1),
-                find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                notes: "",
-            }],
+            keys: &[KeySpec::counted(1, keys::RW | keys::ACCESS | keys::DELETE)],
             args: &[
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg {
-                    name: "where",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "left", kind: ArgKind::PureToken, token: "LEFT", ..Arg::BASE },
-                        Arg { name: "right", kind: ArgKind::PureToken, token: "RIGHT", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+                Arg::integer("numkeys"),
+                Arg::key().multiple(),
+                Arg::one_of("where", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
+                Arg::integer("count").after("COUNT").optional(),
             ],
             ..CommandSpec::BASE
         },

@@ -3,8 +3,7 @@
 
 use super::{algebra, random};
 use crate::command::flags::{self, acl};
-use crate::command::keys::{BeginSearch, FindKeys};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 
 pub(crate) static COMMANDS: &[DataCommand] = &[
     DataCommand {
@@ -21,10 +20,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::SET,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
             history: &[("2.4.0", "Accepts multiple `member` arguments.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "member", multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("member").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -42,10 +38,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::SET,
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
             history: &[("2.4.0", "Accepts multiple `member` arguments.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "member", multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("member").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -62,10 +55,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::SET,
             keys: &[KeySpec::at(1, keys::RO)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "member", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("member")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -82,10 +72,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::SET,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "member", multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("member").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -102,7 +89,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::SET,
             keys: &[KeySpec::at(1, keys::RO)],
-            args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -120,7 +107,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::SET,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output_order"],
-            args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -141,9 +128,9 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
                 KeySpec::at(2, keys::RW | keys::INSERT),
             ],
             args: &[
-                Arg { name: "source", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(1), ..Arg::BASE },
-                Arg { name: "member", ..Arg::BASE },
+                Arg::key_named("source"),
+                Arg::key_named("destination").of_key_spec(1),
+                Arg::string("member"),
             ],
             ..CommandSpec::BASE
         },
@@ -164,10 +151,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE)],
             tips: &["nondeterministic_output"],
             history: &[("3.2.0", "Added the `count` argument.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, since: "3.2.0", optional: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("count").since("3.2.0").optional()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -187,10 +171,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output"],
             history: &[("2.6.0", "Added the optional `count` argument.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, since: "2.6.0", optional: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("count").since("2.6.0").optional()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -209,13 +190,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::SET,
             keys: &[KeySpec::range(1, -1, 1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output_order"],
-            args: &[Arg {
-                name: "key",
-                kind: ArgKind::Key,
-                key_spec_index: Some(0),
-                multiple: true,
-                ..Arg::BASE
-            }],
+            args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -236,10 +211,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
                 KeySpec::at(1, keys::RW | keys::UPDATE),
                 KeySpec::range(2, -1, 1, keys::RO | keys::ACCESS),
             ],
-            args: &[
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(1), multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key_named("destination"), Arg::key().of_key_spec(1).multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -256,16 +228,11 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(3),
             flags: flags::READONLY | flags::MOVABLE_KEYS,
             acl: acl::SET,
-            keys: &[KeySpec {
-                flags: keys::RO | keys::ACCESS,
-                begin: BeginSearch::Index(1),
-                find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                notes: "",
-            }],
+            keys: &[KeySpec::counted(1, keys::RO | keys::ACCESS)],
             args: &[
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg { name: "limit", kind: ArgKind::Integer, token: "LIMIT", optional: true, ..Arg::BASE },
+                Arg::integer("numkeys"),
+                Arg::key().multiple(),
+                Arg::integer("limit").after("LIMIT").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -284,13 +251,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::SET,
             keys: &[KeySpec::range(1, -1, 1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output_order"],
-            args: &[Arg {
-                name: "key",
-                kind: ArgKind::Key,
-                key_spec_index: Some(0),
-                multiple: true,
-                ..Arg::BASE
-            }],
+            args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -310,10 +271,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
                 KeySpec::at(1, keys::OW | keys::UPDATE),
                 KeySpec::range(2, -1, 1, keys::RO | keys::ACCESS),
             ],
-            args: &[
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(1), multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key_named("destination"), Arg::key().of_key_spec(1).multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -331,13 +289,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::SET,
             keys: &[KeySpec::range(1, -1, 1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output_order"],
-            args: &[Arg {
-                name: "key",
-                kind: ArgKind::Key,
-                key_spec_index: Some(0),
-                multiple: true,
-                ..Arg::BASE
-            }],
+            args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -357,10 +309,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
                 KeySpec::at(1, keys::OW | keys::UPDATE),
                 KeySpec::range(2, -1, 1, keys::RO | keys::ACCESS),
             ],
-            args: &[
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(1), multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key_named("destination"), Arg::key().of_key_spec(1).multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -380,10 +329,10 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output"],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "cursor", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "pattern", kind: ArgKind::Pattern, token: "MATCH", optional: true, ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+                Arg::key(),
+                Arg::integer("cursor"),
+                Arg::pattern("pattern").after("MATCH").optional(),
+                Arg::integer("count").after("COUNT").optional(),
             ],
             ..CommandSpec::BASE
         },

@@ -2,51 +2,14 @@
 
 use super::options;
 use crate::command::flags::{self, acl};
-use crate::command::keys::{BeginSearch, FindKeys};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, keys};
 
-const KEY: Arg = Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE };
-const BY: Arg = Arg {
-    name: "pattern",
-    kind: ArgKind::Pattern,
-    key_spec_index: Some(1),
-    token: "BY",
-    optional: true,
-    ..Arg::BASE
-};
-const LIMIT: Arg = Arg {
-    name: "offset_count",
-    kind: ArgKind::Block,
-    token: "LIMIT",
-    optional: true,
-    args: &[
-        Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE },
-        Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-    ],
-    ..Arg::BASE
-};
-const GET: Arg = Arg {
-    name: "pattern",
-    kind: ArgKind::Pattern,
-    key_spec_index: Some(1),
-    token: "GET",
-    optional: true,
-    multiple: true,
-    multiple_token: true,
-    ..Arg::BASE
-};
-const ORDER: Arg = Arg {
-    name: "order",
-    kind: ArgKind::OneOf,
-    optional: true,
-    args: &[
-        Arg { name: "asc", kind: ArgKind::PureToken, token: "ASC", ..Arg::BASE },
-        Arg { name: "desc", kind: ArgKind::PureToken, token: "DESC", ..Arg::BASE },
-    ],
-    ..Arg::BASE
-};
-const ALPHA: Arg =
-    Arg { name: "sorting", kind: ArgKind::PureToken, token: "ALPHA", optional: true, ..Arg::BASE };
+const BY: Arg = Arg::pattern("pattern").of_key_spec(1).after("BY").optional();
+const LIMIT: Arg =
+    Arg::block("offset_count", &[Arg::integer("offset"), Arg::integer("count")]).after("LIMIT").optional();
+const GET: Arg = Arg::pattern("pattern").of_key_spec(1).after("GET").optional().multiple_with_token();
+const ORDER: Arg = Arg::one_of("order", &[Arg::word("asc", "ASC"), Arg::word("desc", "DESC")]).optional();
+const ALPHA: Arg = Arg::word("sorting", "ALPHA").optional();
 
 /// The rows of this family.
 pub(crate) static COMMANDS: &[DataCommand] = &[
@@ -63,38 +26,25 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::SET | acl::SORTEDSET | acl::LIST | acl::DANGEROUS,
             keys: &[
                 KeySpec::at(1, keys::RO | keys::ACCESS),
-                KeySpec {
-                    flags: keys::RO | keys::ACCESS,
-                    begin: BeginSearch::Unknown,
-                    find: FindKeys::Unknown,
-                    notes: "For the optional BY/GET keyword. It is marked 'unknown' because the key names \
+                KeySpec::unknown(keys::RO | keys::ACCESS).notes(
+                    "For the optional BY/GET keyword. It is marked 'unknown' because the key names \
                         derive from the content of the key we sort",
-                },
-                KeySpec {
-                    flags: keys::OW | keys::UPDATE,
-                    begin: BeginSearch::Unknown,
-                    find: FindKeys::Unknown,
-                    notes: "For the optional STORE keyword. It is marked 'unknown' because the keyword can \
+                ),
+                KeySpec::unknown(keys::OW | keys::UPDATE).notes(
+                    "For the optional STORE keyword. It is marked 'unknown' because the keyword can \
                         appear anywhere in the argument array",
-                },
+                ),
             ],
             find_keys: Some(options::sort_keys),
             reads_any_key: Some(options::sort_reads_any_key),
             args: &[
-                KEY,
+                Arg::key(),
                 BY,
                 LIMIT,
                 GET,
                 ORDER,
                 ALPHA,
-                Arg {
-                    name: "destination",
-                    kind: ArgKind::Key,
-                    key_spec_index: Some(2),
-                    token: "STORE",
-                    optional: true,
-                    ..Arg::BASE
-                },
+                Arg::key_named("destination").of_key_spec(2).after("STORE").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -113,17 +63,14 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::SET | acl::SORTEDSET | acl::LIST | acl::DANGEROUS,
             keys: &[
                 KeySpec::at(1, keys::RO | keys::ACCESS),
-                KeySpec {
-                    flags: keys::RO | keys::ACCESS,
-                    begin: BeginSearch::Unknown,
-                    find: FindKeys::Unknown,
-                    notes: "For the optional BY/GET keyword. It is marked 'unknown' because the key names \
+                KeySpec::unknown(keys::RO | keys::ACCESS).notes(
+                    "For the optional BY/GET keyword. It is marked 'unknown' because the key names \
                         derive from the content of the key we sort",
-                },
+                ),
             ],
             find_keys: Some(options::sort_ro_keys),
             reads_any_key: Some(options::sort_ro_reads_any_key),
-            args: &[KEY, BY, LIMIT, GET, ORDER, ALPHA],
+            args: &[Arg::key(), BY, LIMIT, GET, ORDER, ALPHA],
             ..CommandSpec::BASE
         },
         subcommands: &[],

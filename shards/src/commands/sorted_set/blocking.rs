@@ -7,8 +7,7 @@ use super::pop::{self, End};
 use crate::args::Args;
 use crate::blocking::{Block, parse_timeout_s};
 use crate::command::flags::{self, acl};
-use crate::command::keys::{BeginSearch, FindKeys};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::object::DataType;
@@ -29,10 +28,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::SORTEDSET,
             keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
             history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
-            ],
+            args: &[Arg::key().multiple(), Arg::double("timeout")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -51,10 +47,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::SORTEDSET,
             keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
             history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
-            ],
+            args: &[Arg::key().multiple(), Arg::double("timeout")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -71,26 +64,13 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(5),
             flags: flags::WRITE | flags::BLOCKING | flags::MOVABLE_KEYS,
             acl: acl::SORTEDSET,
-            keys: &[KeySpec {
-                flags: keys::RW | keys::ACCESS | keys::DELETE,
-                begin: BeginSearch::Index(2),
-                find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                notes: "",
-            }],
+            keys: &[KeySpec::counted(2, keys::RW | keys::ACCESS | keys::DELETE)],
             args: &[
-                Arg { name: "timeout", kind: ArgKind::Double, ..Arg::BASE },
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg {
-                    name: "where",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "min", kind: ArgKind::PureToken, token: "MIN", ..Arg::BASE },
-                        Arg { name: "max", kind: ArgKind::PureToken, token: "MAX", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+                Arg::double("timeout"),
+                Arg::integer("numkeys"),
+                Arg::key().multiple(),
+                Arg::one_of("where", &[Arg::word("min", "MIN"), Arg::word("max", "MAX")]),
+                Arg::integer("count").after("COUNT").optional(),
             ],
             ..CommandSpec::BASE
         },

@@ -2,8 +2,14 @@
 
 use super::combine;
 use crate::command::flags::{self, acl};
-use crate::command::keys::{BeginSearch, FindKeys};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+
+const WEIGHTS: Arg = Arg::integer("weight").after("WEIGHTS").optional().multiple();
+const AGGREGATE: Arg =
+    Arg::one_of("aggregate", &[Arg::word("sum", "SUM"), Arg::word("min", "MIN"), Arg::word("max", "MAX")])
+        .after("AGGREGATE")
+        .optional();
+const WITHSCORES: Arg = Arg::word("withscores", "WITHSCORES").optional();
 
 /// The rows.
 pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
@@ -19,43 +25,8 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(3),
             flags: flags::READONLY | flags::MOVABLE_KEYS,
             acl: acl::SORTEDSET,
-            keys: &[KeySpec {
-                flags: keys::RO | keys::ACCESS,
-                begin: BeginSearch::Index(1),
-                find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                notes: "",
-            }],
-            args: &[
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg {
-                    name: "weight",
-                    kind: ArgKind::Integer,
-                    token: "WEIGHTS",
-                    optional: true,
-                    multiple: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "aggregate",
-                    kind: ArgKind::OneOf,
-                    token: "AGGREGATE",
-                    optional: true,
-                    args: &[
-                        Arg { name: "sum", kind: ArgKind::PureToken, token: "SUM", ..Arg::BASE },
-                        Arg { name: "min", kind: ArgKind::PureToken, token: "MIN", ..Arg::BASE },
-                        Arg { name: "max", kind: ArgKind::PureToken, token: "MAX", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "withscores",
-                    kind: ArgKind::PureToken,
-                    token: "WITHSCORES",
-                    optional: true,
-                    ..Arg::BASE
-                },
-            ],
+            keys: &[KeySpec::counted(1, keys::RO | keys::ACCESS)],
+            args: &[Arg::integer("numkeys"), Arg::key().multiple(), WEIGHTS, AGGREGATE, WITHSCORES],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -72,39 +43,13 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(4),
             flags: flags::WRITE | flags::DENYOOM | flags::MOVABLE_KEYS,
             acl: acl::SORTEDSET,
-            keys: &[
-                KeySpec::at(1, keys::OW | keys::UPDATE),
-                KeySpec {
-                    flags: keys::RO | keys::ACCESS,
-                    begin: BeginSearch::Index(2),
-                    find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                    notes: "",
-                },
-            ],
+            keys: &[KeySpec::at(1, keys::OW | keys::UPDATE), KeySpec::counted(2, keys::RO | keys::ACCESS)],
             args: &[
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(1), multiple: true, ..Arg::BASE },
-                Arg {
-                    name: "weight",
-                    kind: ArgKind::Integer,
-                    token: "WEIGHTS",
-                    optional: true,
-                    multiple: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "aggregate",
-                    kind: ArgKind::OneOf,
-                    token: "AGGREGATE",
-                    optional: true,
-                    args: &[
-                        Arg { name: "sum", kind: ArgKind::PureToken, token: "SUM", ..Arg::BASE },
-                        Arg { name: "min", kind: ArgKind::PureToken, token: "MIN", ..Arg::BASE },
-                        Arg { name: "max", kind: ArgKind::PureToken, token: "MAX", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
+                Arg::key_named("destination"),
+                Arg::integer("numkeys"),
+                Arg::key().of_key_spec(1).multiple(),
+                WEIGHTS,
+                AGGREGATE,
             ],
             ..CommandSpec::BASE
         },
@@ -123,43 +68,8 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(3),
             flags: flags::READONLY | flags::MOVABLE_KEYS,
             acl: acl::SORTEDSET,
-            keys: &[KeySpec {
-                flags: keys::RO | keys::ACCESS,
-                begin: BeginSearch::Index(1),
-                find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                notes: "",
-            }],
-            args: &[
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg {
-                    name: "weight",
-                    kind: ArgKind::Integer,
-                    token: "WEIGHTS",
-                    optional: true,
-                    multiple: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "aggregate",
-                    kind: ArgKind::OneOf,
-                    token: "AGGREGATE",
-                    optional: true,
-                    args: &[
-                        Arg { name: "sum", kind: ArgKind::PureToken, token: "SUM", ..Arg::BASE },
-                        Arg { name: "min", kind: ArgKind::PureToken, token: "MIN", ..Arg::BASE },
-                        Arg { name: "max", kind: ArgKind::PureToken, token: "MAX", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "withscores",
-                    kind: ArgKind::PureToken,
-                    token: "WITHSCORES",
-                    optional: true,
-                    ..Arg::BASE
-                },
-            ],
+            keys: &[KeySpec::counted(1, keys::RO | keys::ACCESS)],
+            args: &[Arg::integer("numkeys"), Arg::key().multiple(), WEIGHTS, AGGREGATE, WITHSCORES],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -177,39 +87,13 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(4),
             flags: flags::WRITE | flags::DENYOOM | flags::MOVABLE_KEYS,
             acl: acl::SORTEDSET,
-            keys: &[
-                KeySpec::at(1, keys::OW | keys::UPDATE),
-                KeySpec {
-                    flags: keys::RO | keys::ACCESS,
-                    begin: BeginSearch::Index(2),
-                    find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                    notes: "",
-                },
-            ],
+            keys: &[KeySpec::at(1, keys::OW | keys::UPDATE), KeySpec::counted(2, keys::RO | keys::ACCESS)],
             args: &[
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(1), multiple: true, ..Arg::BASE },
-                Arg {
-                    name: "weight",
-                    kind: ArgKind::Integer,
-                    token: "WEIGHTS",
-                    optional: true,
-                    multiple: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "aggregate",
-                    kind: ArgKind::OneOf,
-                    token: "AGGREGATE",
-                    optional: true,
-                    args: &[
-                        Arg { name: "sum", kind: ArgKind::PureToken, token: "SUM", ..Arg::BASE },
-                        Arg { name: "min", kind: ArgKind::PureToken, token: "MIN", ..Arg::BASE },
-                        Arg { name: "max", kind: ArgKind::PureToken, token: "MAX", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
+                Arg::key_named("destination"),
+                Arg::integer("numkeys"),
+                Arg::key().of_key_spec(1).multiple(),
+                WEIGHTS,
+                AGGREGATE,
             ],
             ..CommandSpec::BASE
         },
@@ -227,16 +111,11 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(3),
             flags: flags::READONLY | flags::MOVABLE_KEYS,
             acl: acl::SORTEDSET,
-            keys: &[KeySpec {
-                flags: keys::RO | keys::ACCESS,
-                begin: BeginSearch::Index(1),
-                find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                notes: "",
-            }],
+            keys: &[KeySpec::counted(1, keys::RO | keys::ACCESS)],
             args: &[
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg { name: "limit", kind: ArgKind::Integer, token: "LIMIT", optional: true, ..Arg::BASE },
+                Arg::integer("numkeys"),
+                Arg::key().multiple(),
+                Arg::integer("limit").after("LIMIT").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -254,23 +133,8 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(3),
             flags: flags::READONLY | flags::MOVABLE_KEYS,
             acl: acl::SORTEDSET,
-            keys: &[KeySpec {
-                flags: keys::RO | keys::ACCESS,
-                begin: BeginSearch::Index(1),
-                find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                notes: "",
-            }],
-            args: &[
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg {
-                    name: "withscores",
-                    kind: ArgKind::PureToken,
-                    token: "WITHSCORES",
-                    optional: true,
-                    ..Arg::BASE
-                },
-            ],
+            keys: &[KeySpec::counted(1, keys::RO | keys::ACCESS)],
+            args: &[Arg::integer("numkeys"), Arg::key().multiple(), WITHSCORES],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -287,19 +151,11 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(4),
             flags: flags::WRITE | flags::DENYOOM | flags::MOVABLE_KEYS,
             acl: acl::SORTEDSET,
-            keys: &[
-                KeySpec::at(1, keys::OW | keys::UPDATE),
-                KeySpec {
-                    flags: keys::RO | keys::ACCESS,
-                    begin: BeginSearch::Index(2),
-                    find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                    notes: "",
-                },
-            ],
+            keys: &[KeySpec::at(1, keys::OW | keys::UPDATE), KeySpec::counted(2, keys::RO | keys::ACCESS)],
             args: &[
-                Arg { name: "destination", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(1), multiple: true, ..Arg::BASE },
+                Arg::key_named("destination"),
+                Arg::integer("numkeys"),
+                Arg::key().of_key_spec(1).multiple(),
             ],
             ..CommandSpec::BASE
         },

@@ -2,8 +2,7 @@
 
 use super::{add, member, pop, sample};
 use crate::command::flags::{self, acl};
-use crate::command::keys::{BeginSearch, FindKeys};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 
 /// The rows.
 pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
@@ -25,55 +24,16 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                 ("6.2.0", "Added the `GT` and `LT` options."),
             ],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg {
-                    name: "condition",
-                    kind: ArgKind::OneOf,
-                    since: "3.0.2",
-                    optional: true,
-                    args: &[
-                        Arg { name: "nx", kind: ArgKind::PureToken, token: "NX", ..Arg::BASE },
-                        Arg { name: "xx", kind: ArgKind::PureToken, token: "XX", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "comparison",
-                    kind: ArgKind::OneOf,
-                    since: "6.2.0",
-                    optional: true,
-                    args: &[
-                        Arg { name: "gt", kind: ArgKind::PureToken, token: "GT", ..Arg::BASE },
-                        Arg { name: "lt", kind: ArgKind::PureToken, token: "LT", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "change",
-                    kind: ArgKind::PureToken,
-                    token: "CH",
-                    since: "3.0.2",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "increment",
-                    kind: ArgKind::PureToken,
-                    token: "INCR",
-                    since: "3.0.2",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "score_member",
-                    kind: ArgKind::Block,
-                    multiple: true,
-                    args: &[
-                        Arg { name: "score", kind: ArgKind::Double, ..Arg::BASE },
-                        Arg { name: "member", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::one_of("condition", &[Arg::word("nx", "NX"), Arg::word("xx", "XX")])
+                    .since("3.0.2")
+                    .optional(),
+                Arg::one_of("comparison", &[Arg::word("gt", "GT"), Arg::word("lt", "LT")])
+                    .since("6.2.0")
+                    .optional(),
+                Arg::word("change", "CH").since("3.0.2").optional(),
+                Arg::word("increment", "INCR").since("3.0.2").optional(),
+                Arg::block("score_member", &[Arg::double("score"), Arg::string("member")]).multiple(),
             ],
             ..CommandSpec::BASE
         },
@@ -91,11 +51,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "increment", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "member", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("increment"), Arg::string("member")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -114,10 +70,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
             history: &[("2.4.0", "Accepts multiple elements.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "member", multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("member").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -134,7 +87,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RO)],
-            args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -151,10 +104,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "member", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("member")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -171,10 +121,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "member", multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("member").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -193,16 +140,9 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("7.2.0", "Added the optional `WITHSCORE` argument.")],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "member", ..Arg::BASE },
-                Arg {
-                    name: "withscore",
-                    kind: ArgKind::PureToken,
-                    token: "WITHSCORE",
-                    since: "7.2.0",
-                    optional: true,
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::string("member"),
+                Arg::word("withscore", "WITHSCORE").since("7.2.0").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -222,16 +162,9 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("7.2.0", "Added the optional `WITHSCORE` argument.")],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "member", ..Arg::BASE },
-                Arg {
-                    name: "withscore",
-                    kind: ArgKind::PureToken,
-                    token: "WITHSCORE",
-                    since: "7.2.0",
-                    optional: true,
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::string("member"),
+                Arg::word("withscore", "WITHSCORE").since("7.2.0").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -250,10 +183,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::FAST,
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, optional: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("count").optional()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -271,10 +201,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::FAST,
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, optional: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("count").optional()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -293,23 +220,12 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output"],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg {
-                    name: "options",
-                    kind: ArgKind::Block,
-                    optional: true,
-                    args: &[
-                        Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-                        Arg {
-                            name: "withscores",
-                            kind: ArgKind::PureToken,
-                            token: "WITHSCORES",
-                            optional: true,
-                            ..Arg::BASE
-                        },
-                    ],
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::block(
+                    "options",
+                    &[Arg::integer("count"), Arg::word("withscores", "WITHSCORES").optional()],
+                )
+                .optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -330,10 +246,10 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             tips: &["nondeterministic_output"],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "cursor", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "pattern", kind: ArgKind::Pattern, token: "MATCH", optional: true, ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+                Arg::key(),
+                Arg::integer("cursor"),
+                Arg::pattern("pattern").after("MATCH").optional(),
+                Arg::integer("count").after("COUNT").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -351,25 +267,12 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(4),
             flags: flags::WRITE | flags::MOVABLE_KEYS,
             acl: acl::SORTEDSET,
-            keys: &[KeySpec {
-                flags: keys::RW | keys::ACCESS | keys::DELETE,
-                begin: BeginSearch::Index(1),
-                find: FindKeys::KeyNum { keynum: 0, first: 1, step: 1 },
-                notes: "",
-            }],
+            keys: &[KeySpec::counted(1, keys::RW | keys::ACCESS | keys::DELETE)],
             args: &[
-                Arg { name: "numkeys", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), multiple: true, ..Arg::BASE },
-                Arg {
-                    name: "where",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "min", kind: ArgKind::PureToken, token: "MIN", ..Arg::BASE },
-                        Arg { name: "max", kind: ArgKind::PureToken, token: "MAX", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+                Arg::integer("numkeys"),
+                Arg::key().multiple(),
+                Arg::one_of("where", &[Arg::word("min", "MIN"), Arg::word("max", "MAX")]),
+                Arg::integer("count").after("COUNT").optional(),
             ],
             ..CommandSpec::BASE
         },

@@ -2,7 +2,13 @@
 
 use super::{range, remove_range};
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+
+const SORT_BY: Arg =
+    Arg::one_of("sortby", &[Arg::word("byscore", "BYSCORE"), Arg::word("bylex", "BYLEX")]).optional();
+const LIMIT: Arg =
+    Arg::block("offset_count", &[Arg::integer("offset"), Arg::integer("count")]).after("LIMIT").optional();
+const WITHSCORES: Arg = Arg::word("withscores", "WITHSCORES").optional();
 
 /// The rows.
 pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
@@ -21,47 +27,13 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("6.2.0", "Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.")],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "start", ..Arg::BASE },
-                Arg { name: "stop", ..Arg::BASE },
-                Arg {
-                    name: "sortby",
-                    kind: ArgKind::OneOf,
-                    since: "6.2.0",
-                    optional: true,
-                    args: &[
-                        Arg { name: "byscore", kind: ArgKind::PureToken, token: "BYSCORE", ..Arg::BASE },
-                        Arg { name: "bylex", kind: ArgKind::PureToken, token: "BYLEX", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "rev",
-                    kind: ArgKind::PureToken,
-                    token: "REV",
-                    since: "6.2.0",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "offset_count",
-                    kind: ArgKind::Block,
-                    token: "LIMIT",
-                    since: "6.2.0",
-                    optional: true,
-                    args: &[
-                        Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE },
-                        Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "withscores",
-                    kind: ArgKind::PureToken,
-                    token: "WITHSCORES",
-                    optional: true,
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::string("start"),
+                Arg::string("stop"),
+                SORT_BY.since("6.2.0"),
+                Arg::word("rev", "REV").since("6.2.0").optional(),
+                LIMIT.since("6.2.0"),
+                WITHSCORES,
             ],
             ..CommandSpec::BASE
         },
@@ -85,30 +57,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             deprecated_since: Some("6.2.0"),
             replaced_by: Some("`ZRANGE` with the `BYSCORE` argument"),
             history: &[("2.0.0", "Added the `WITHSCORES` modifier.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "min", kind: ArgKind::Double, ..Arg::BASE },
-                Arg { name: "max", kind: ArgKind::Double, ..Arg::BASE },
-                Arg {
-                    name: "withscores",
-                    kind: ArgKind::PureToken,
-                    token: "WITHSCORES",
-                    since: "2.0.0",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "offset_count",
-                    kind: ArgKind::Block,
-                    token: "LIMIT",
-                    optional: true,
-                    args: &[
-                        Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE },
-                        Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-            ],
+            args: &[Arg::key(), Arg::double("min"), Arg::double("max"), WITHSCORES.since("2.0.0"), LIMIT],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -132,29 +81,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             deprecated_since: Some("6.2.0"),
             replaced_by: Some("`ZRANGE` with the `REV` and `BYSCORE` arguments"),
             history: &[("2.1.6", "`min` and `max` can be exclusive.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "max", kind: ArgKind::Double, ..Arg::BASE },
-                Arg { name: "min", kind: ArgKind::Double, ..Arg::BASE },
-                Arg {
-                    name: "withscores",
-                    kind: ArgKind::PureToken,
-                    token: "WITHSCORES",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "offset_count",
-                    kind: ArgKind::Block,
-                    token: "LIMIT",
-                    optional: true,
-                    args: &[
-                        Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE },
-                        Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-            ],
+            args: &[Arg::key(), Arg::double("max"), Arg::double("min"), WITHSCORES, LIMIT],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -176,22 +103,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             doc_flags: &["deprecated"],
             deprecated_since: Some("6.2.0"),
             replaced_by: Some("`ZRANGE` with the `BYLEX` argument"),
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "min", ..Arg::BASE },
-                Arg { name: "max", ..Arg::BASE },
-                Arg {
-                    name: "offset_count",
-                    kind: ArgKind::Block,
-                    token: "LIMIT",
-                    optional: true,
-                    args: &[
-                        Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE },
-                        Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-            ],
+            args: &[Arg::key(), Arg::string("min"), Arg::string("max"), LIMIT],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -214,22 +126,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             doc_flags: &["deprecated"],
             deprecated_since: Some("6.2.0"),
             replaced_by: Some("`ZRANGE` with the `REV` and `BYLEX` arguments"),
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "max", ..Arg::BASE },
-                Arg { name: "min", ..Arg::BASE },
-                Arg {
-                    name: "offset_count",
-                    kind: ArgKind::Block,
-                    token: "LIMIT",
-                    optional: true,
-                    args: &[
-                        Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE },
-                        Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-            ],
+            args: &[Arg::key(), Arg::string("max"), Arg::string("min"), LIMIT],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -251,18 +148,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             doc_flags: &["deprecated"],
             deprecated_since: Some("6.2.0"),
             replaced_by: Some("`ZRANGE` with the `REV` argument"),
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "start", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "stop", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg {
-                    name: "withscores",
-                    kind: ArgKind::PureToken,
-                    token: "WITHSCORES",
-                    optional: true,
-                    ..Arg::BASE
-                },
-            ],
+            args: &[Arg::key(), Arg::integer("start"), Arg::integer("stop"), WITHSCORES],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -279,11 +165,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "min", kind: ArgKind::Double, ..Arg::BASE },
-                Arg { name: "max", kind: ArgKind::Double, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::double("min"), Arg::double("max")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -300,11 +182,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "min", ..Arg::BASE },
-                Arg { name: "max", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("min"), Arg::string("max")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -322,11 +200,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE,
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "start", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "stop", kind: ArgKind::Integer, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("start"), Arg::integer("stop")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -344,11 +218,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE,
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "min", kind: ArgKind::Double, ..Arg::BASE },
-                Arg { name: "max", kind: ArgKind::Double, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::double("min"), Arg::double("max")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -366,11 +236,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE,
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "min", ..Arg::BASE },
-                Arg { name: "max", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("min"), Arg::string("max")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -389,32 +255,13 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             acl: acl::SORTEDSET,
             keys: &[KeySpec::at(1, keys::OW | keys::UPDATE), KeySpec::at(2, keys::RO | keys::ACCESS)],
             args: &[
-                Arg { name: "dst", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "src", kind: ArgKind::Key, key_spec_index: Some(1), ..Arg::BASE },
-                Arg { name: "min", ..Arg::BASE },
-                Arg { name: "max", ..Arg::BASE },
-                Arg {
-                    name: "sortby",
-                    kind: ArgKind::OneOf,
-                    optional: true,
-                    args: &[
-                        Arg { name: "byscore", kind: ArgKind::PureToken, token: "BYSCORE", ..Arg::BASE },
-                        Arg { name: "bylex", kind: ArgKind::PureToken, token: "BYLEX", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg { name: "rev", kind: ArgKind::PureToken, token: "REV", optional: true, ..Arg::BASE },
-                Arg {
-                    name: "offset_count",
-                    kind: ArgKind::Block,
-                    token: "LIMIT",
-                    optional: true,
-                    args: &[
-                        Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE },
-                        Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
+                Arg::key_named("dst"),
+                Arg::key_named("src").of_key_spec(1),
+                Arg::string("min"),
+                Arg::string("max"),
+                SORT_BY,
+                Arg::word("rev", "REV").optional(),
+                LIMIT,
             ],
             ..CommandSpec::BASE
         },

@@ -2,8 +2,17 @@
 
 use super::{add, edit, range, read};
 use crate::command::flags::{self, acl};
-use crate::command::keys::{BeginSearch, FindKeys};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+
+const TRIM: Arg = Arg::block(
+    "trim",
+    &[
+        Arg::one_of("strategy", &[Arg::word("maxlen", "MAXLEN"), Arg::word("minid", "MINID").since("6.2.0")]),
+        Arg::one_of("operator", &[Arg::word("equal", "="), Arg::word("approximately", "~")]).optional(),
+        Arg::string("threshold"),
+        Arg::integer("count").after("LIMIT").since("6.2.0").optional(),
+    ],
+);
 
 /// The rows.
 pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
@@ -19,93 +28,19 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(5),
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
             acl: acl::STREAM,
-            keys: &[KeySpec {
-                notes: "UPDATE instead of INSERT because of the optional trimming feature",
-                ..KeySpec::at(1, keys::RW | keys::UPDATE)
-            }],
+            keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)
+                .notes("UPDATE instead of INSERT because of the optional trimming feature")],
             tips: &["nondeterministic_output"],
             history: &[
                 ("6.2.0", "Added the `NOMKSTREAM` option, `MINID` trimming strategy and the `LIMIT` option."),
                 ("7.0.0", "Added support for the `<ms>-*` explicit ID form."),
             ],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg {
-                    name: "nomkstream",
-                    kind: ArgKind::PureToken,
-                    token: "NOMKSTREAM",
-                    since: "6.2.0",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "trim",
-                    kind: ArgKind::Block,
-                    optional: true,
-                    args: &[
-                        Arg {
-                            name: "strategy",
-                            kind: ArgKind::OneOf,
-                            args: &[
-                                Arg {
-                                    name: "maxlen",
-                                    kind: ArgKind::PureToken,
-                                    token: "MAXLEN",
-                                    ..Arg::BASE
-                                },
-                                Arg {
-                                    name: "minid",
-                                    kind: ArgKind::PureToken,
-                                    token: "MINID",
-                                    since: "6.2.0",
-                                    ..Arg::BASE
-                                },
-                            ],
-                            ..Arg::BASE
-                        },
-                        Arg {
-                            name: "operator",
-                            kind: ArgKind::OneOf,
-                            optional: true,
-                            args: &[
-                                Arg { name: "equal", kind: ArgKind::PureToken, token: "=", ..Arg::BASE },
-                                Arg {
-                                    name: "approximately",
-                                    kind: ArgKind::PureToken,
-                                    token: "~",
-                                    ..Arg::BASE
-                                },
-                            ],
-                            ..Arg::BASE
-                        },
-                        Arg { name: "threshold", ..Arg::BASE },
-                        Arg {
-                            name: "count",
-                            kind: ArgKind::Integer,
-                            token: "LIMIT",
-                            since: "6.2.0",
-                            optional: true,
-                            ..Arg::BASE
-                        },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "id_or_auto",
-                    kind: ArgKind::OneOf,
-                    args: &[
-                        Arg { name: "auto_id", kind: ArgKind::PureToken, token: "*", ..Arg::BASE },
-                        Arg { name: "id", ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "field_value",
-                    kind: ArgKind::Block,
-                    multiple: true,
-                    args: &[Arg { name: "field", ..Arg::BASE }, Arg { name: "value", ..Arg::BASE }],
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::word("nomkstream", "NOMKSTREAM").since("6.2.0").optional(),
+                TRIM.optional(),
+                Arg::one_of("id_or_auto", &[Arg::word("auto_id", "*"), Arg::string("id")]),
+                Arg::block("field_value", &[Arg::string("field"), Arg::string("value")]).multiple(),
             ],
             ..CommandSpec::BASE
         },
@@ -125,10 +60,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::FAST,
             acl: acl::STREAM,
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "id", multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("id").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -145,7 +77,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::STREAM,
             keys: &[KeySpec::at(1, keys::RO)],
-            args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -165,10 +97,10 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("6.2.0", "Added exclusive ranges.")],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "start", ..Arg::BASE },
-                Arg { name: "end", ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+                Arg::key(),
+                Arg::string("start"),
+                Arg::string("end"),
+                Arg::integer("count").after("COUNT").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -190,10 +122,10 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("6.2.0", "Added exclusive ranges.")],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "end", ..Arg::BASE },
-                Arg { name: "start", ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
+                Arg::key(),
+                Arg::string("end"),
+                Arg::string("start"),
+                Arg::integer("count").after("COUNT").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -213,23 +145,10 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             history: &[("7.0.0", "Added the `entries_added` and `max_deleted_entry_id` arguments.")],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "last-id", ..Arg::BASE },
-                Arg {
-                    name: "entries_added",
-                    kind: ArgKind::Integer,
-                    token: "ENTRIESADDED",
-                    since: "7.0.0",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "max_deleted_entry_id",
-                    token: "MAXDELETEDID",
-                    since: "7.0.0",
-                    optional: true,
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::string("last-id"),
+                Arg::integer("entries_added").after("ENTRIESADDED").since("7.0.0").optional(),
+                Arg::string("max_deleted_entry_id").after("MAXDELETEDID").since("7.0.0").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -251,60 +170,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
             tips: &["nondeterministic_output"],
             history: &[("6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option.")],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg {
-                    name: "trim",
-                    kind: ArgKind::Block,
-                    args: &[
-                        Arg {
-                            name: "strategy",
-                            kind: ArgKind::OneOf,
-                            args: &[
-                                Arg {
-                                    name: "maxlen",
-                                    kind: ArgKind::PureToken,
-                                    token: "MAXLEN",
-                                    ..Arg::BASE
-                                },
-                                Arg {
-                                    name: "minid",
-                                    kind: ArgKind::PureToken,
-                                    token: "MINID",
-                                    since: "6.2.0",
-                                    ..Arg::BASE
-                                },
-                            ],
-                            ..Arg::BASE
-                        },
-                        Arg {
-                            name: "operator",
-                            kind: ArgKind::OneOf,
-                            optional: true,
-                            args: &[
-                                Arg { name: "equal", kind: ArgKind::PureToken, token: "=", ..Arg::BASE },
-                                Arg {
-                                    name: "approximately",
-                                    kind: ArgKind::PureToken,
-                                    token: "~",
-                                    ..Arg::BASE
-                                },
-                            ],
-                            ..Arg::BASE
-                        },
-                        Arg { name: "threshold", ..Arg::BASE },
-                        Arg {
-                            name: "count",
-                            kind: ArgKind::Integer,
-                            token: "LIMIT",
-                            since: "6.2.0",
-                            optional: true,
-                            ..Arg::BASE
-                        },
-                    ],
-                    ..Arg::BASE
-                },
-            ],
+            args: &[Arg::key(), TRIM],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -325,37 +191,12 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(4),
             flags: flags::READONLY | flags::BLOCKING | flags::MOVABLE_KEYS,
             acl: acl::STREAM,
-            keys: &[KeySpec {
-                flags: keys::RO | keys::ACCESS,
-                begin: BeginSearch::Keyword { keyword: "STREAMS", start_from: 1 },
-                find: FindKeys::Range { last: -1, step: 1, limit: 2 },
-                notes: "",
-            }],
+            keys: &[KeySpec::behind("STREAMS", 1, keys::RO | keys::ACCESS).first_half()],
             args: &[
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
-                Arg {
-                    name: "milliseconds",
-                    kind: ArgKind::Integer,
-                    token: "BLOCK",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "streams",
-                    kind: ArgKind::Block,
-                    token: "STREAMS",
-                    args: &[
-                        Arg {
-                            name: "key",
-                            kind: ArgKind::Key,
-                            key_spec_index: Some(0),
-                            multiple: true,
-                            ..Arg::BASE
-                        },
-                        Arg { name: "id", multiple: true, ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
+                Arg::integer("count").after("COUNT").optional(),
+                Arg::integer("milliseconds").after("BLOCK").optional(),
+                Arg::block("streams", &[Arg::key().multiple(), Arg::string("id").multiple()])
+                    .after("STREAMS"),
             ],
             ..CommandSpec::BASE
         },

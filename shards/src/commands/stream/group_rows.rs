@@ -3,7 +3,7 @@
 
 use super::{claim, group, info, pending, read};
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 
 /// The rows.
 pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
@@ -22,11 +22,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::FAST,
             acl: acl::STREAM,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "group", ..Arg::BASE },
-                Arg { name: "id", multiple: true, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("group"), Arg::string("id").multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -51,19 +47,13 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                     the PEL",
             )],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "group", ..Arg::BASE },
-                Arg { name: "consumer", ..Arg::BASE },
-                Arg { name: "min-idle-time", ..Arg::BASE },
-                Arg { name: "start", ..Arg::BASE },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
-                Arg {
-                    name: "justid",
-                    kind: ArgKind::PureToken,
-                    token: "JUSTID",
-                    optional: true,
-                    ..Arg::BASE
-                },
+                Arg::key(),
+                Arg::string("group"),
+                Arg::string("consumer"),
+                Arg::string("min-idle-time"),
+                Arg::string("start"),
+                Arg::integer("count").after("COUNT").optional(),
+                Arg::word("justid", "JUSTID").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -84,35 +74,17 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             tips: &["nondeterministic_output"],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "group", ..Arg::BASE },
-                Arg { name: "consumer", ..Arg::BASE },
-                Arg { name: "min-idle-time", ..Arg::BASE },
-                Arg { name: "id", multiple: true, ..Arg::BASE },
-                Arg { name: "ms", kind: ArgKind::Integer, token: "IDLE", optional: true, ..Arg::BASE },
-                Arg {
-                    name: "unix-time-milliseconds",
-                    kind: ArgKind::UnixTime,
-                    token: "TIME",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "count",
-                    kind: ArgKind::Integer,
-                    token: "RETRYCOUNT",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg { name: "force", kind: ArgKind::PureToken, token: "FORCE", optional: true, ..Arg::BASE },
-                Arg {
-                    name: "justid",
-                    kind: ArgKind::PureToken,
-                    token: "JUSTID",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg { name: "id", token: "LASTID", optional: true, ..Arg::BASE },
+                Arg::key(),
+                Arg::string("group"),
+                Arg::string("consumer"),
+                Arg::string("min-idle-time"),
+                Arg::string("id").multiple(),
+                Arg::integer("ms").after("IDLE").optional(),
+                Arg::unix_time("unix-time-milliseconds").after("TIME").optional(),
+                Arg::integer("count").after("RETRYCOUNT").optional(),
+                Arg::word("force", "FORCE").optional(),
+                Arg::word("justid", "JUSTID").optional(),
+                Arg::string("id").after("LASTID").optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -144,31 +116,11 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                     keys: &[KeySpec::at(2, keys::RW | keys::INSERT)],
                     history: &[("7.0.0", "Added the `entries_read` named argument.")],
                     args: &[
-                        Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                        Arg { name: "groupname", ..Arg::BASE },
-                        Arg {
-                            name: "id",
-                            kind: ArgKind::OneOf,
-                            args: &[
-                                Arg { name: "id", ..Arg::BASE },
-                                Arg { name: "new_id", kind: ArgKind::PureToken, token: "$", ..Arg::BASE },
-                            ],
-                            ..Arg::BASE
-                        },
-                        Arg {
-                            name: "mkstream",
-                            kind: ArgKind::PureToken,
-                            token: "MKSTREAM",
-                            optional: true,
-                            ..Arg::BASE
-                        },
-                        Arg {
-                            name: "entries_read",
-                            kind: ArgKind::Integer,
-                            token: "ENTRIESREAD",
-                            optional: true,
-                            ..Arg::BASE
-                        },
+                        Arg::key(),
+                        Arg::string("groupname"),
+                        Arg::one_of("id", &[Arg::string("id"), Arg::word("new_id", "$")]),
+                        Arg::word("mkstream", "MKSTREAM").optional(),
+                        Arg::integer("entries_read").after("ENTRIESREAD").optional(),
                     ],
                     ..CommandSpec::BASE
                 },
@@ -186,11 +138,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                     flags: flags::WRITE | flags::DENYOOM,
                     acl: acl::STREAM,
                     keys: &[KeySpec::at(2, keys::RW | keys::INSERT)],
-                    args: &[
-                        Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                        Arg { name: "groupname", ..Arg::BASE },
-                        Arg { name: "consumername", ..Arg::BASE },
-                    ],
+                    args: &[Arg::key(), Arg::string("groupname"), Arg::string("consumername")],
                     ..CommandSpec::BASE
                 },
                 subcommands: &[],
@@ -207,11 +155,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                     flags: flags::WRITE,
                     acl: acl::STREAM,
                     keys: &[KeySpec::at(2, keys::RW | keys::DELETE)],
-                    args: &[
-                        Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                        Arg { name: "groupname", ..Arg::BASE },
-                        Arg { name: "consumername", ..Arg::BASE },
-                    ],
+                    args: &[Arg::key(), Arg::string("groupname"), Arg::string("consumername")],
                     ..CommandSpec::BASE
                 },
                 subcommands: &[],
@@ -229,10 +173,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                     flags: flags::WRITE,
                     acl: acl::STREAM,
                     keys: &[KeySpec::at(2, keys::RW | keys::DELETE)],
-                    args: &[
-                        Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                        Arg { name: "groupname", ..Arg::BASE },
-                    ],
+                    args: &[Arg::key(), Arg::string("groupname")],
                     ..CommandSpec::BASE
                 },
                 subcommands: &[],
@@ -266,24 +207,10 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                     keys: &[KeySpec::at(2, keys::RW | keys::UPDATE)],
                     history: &[("7.0.0", "Added the optional `entries_read` argument.")],
                     args: &[
-                        Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                        Arg { name: "groupname", ..Arg::BASE },
-                        Arg {
-                            name: "id",
-                            kind: ArgKind::OneOf,
-                            args: &[
-                                Arg { name: "id", ..Arg::BASE },
-                                Arg { name: "new_id", kind: ArgKind::PureToken, token: "$", ..Arg::BASE },
-                            ],
-                            ..Arg::BASE
-                        },
-                        Arg {
-                            name: "entries_read",
-                            kind: ArgKind::Integer,
-                            token: "ENTRIESREAD",
-                            optional: true,
-                            ..Arg::BASE
-                        },
+                        Arg::key(),
+                        Arg::string("groupname"),
+                        Arg::one_of("id", &[Arg::string("id"), Arg::word("new_id", "$")]),
+                        Arg::integer("entries_read").after("ENTRIESREAD").optional(),
                     ],
                     ..CommandSpec::BASE
                 },
@@ -316,10 +243,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                     acl: acl::STREAM,
                     keys: &[KeySpec::at(2, keys::RO | keys::ACCESS)],
                     tips: &["nondeterministic_output"],
-                    args: &[
-                        Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                        Arg { name: "groupname", ..Arg::BASE },
-                    ],
+                    args: &[Arg::key(), Arg::string("groupname")],
                     ..CommandSpec::BASE
                 },
                 subcommands: &[],
@@ -337,7 +261,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                     acl: acl::STREAM,
                     keys: &[KeySpec::at(2, keys::RO | keys::ACCESS)],
                     history: &[("7.0.0", "Added the `entries-read` and `lag` fields")],
-                    args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
+                    args: &[Arg::key()],
                     ..CommandSpec::BASE
                 },
                 subcommands: &[],
@@ -378,21 +302,10 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                         ),
                     ],
                     args: &[
-                        Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                        Arg {
-                            name: "full",
-                            kind: ArgKind::Block,
-                            token: "FULL",
-                            optional: true,
-                            args: &[Arg {
-                                name: "count",
-                                kind: ArgKind::Integer,
-                                token: "COUNT",
-                                optional: true,
-                                ..Arg::BASE
-                            }],
-                            ..Arg::BASE
-                        },
+                        Arg::key(),
+                        Arg::block("full", &[Arg::integer("count").after("COUNT").optional()])
+                            .after("FULL")
+                            .optional(),
                     ],
                     ..CommandSpec::BASE
                 },
@@ -420,28 +333,19 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             tips: &["nondeterministic_output"],
             history: &[("6.2.0", "Added the `IDLE` option and exclusive range intervals.")],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "group", ..Arg::BASE },
-                Arg {
-                    name: "filters",
-                    kind: ArgKind::Block,
-                    optional: true,
-                    args: &[
-                        Arg {
-                            name: "min-idle-time",
-                            kind: ArgKind::Integer,
-                            token: "IDLE",
-                            since: "6.2.0",
-                            optional: true,
-                            ..Arg::BASE
-                        },
-                        Arg { name: "start", ..Arg::BASE },
-                        Arg { name: "end", ..Arg::BASE },
-                        Arg { name: "count", kind: ArgKind::Integer, ..Arg::BASE },
-                        Arg { name: "consumer", optional: true, ..Arg::BASE },
+                Arg::key(),
+                Arg::string("group"),
+                Arg::block(
+                    "filters",
+                    &[
+                        Arg::integer("min-idle-time").after("IDLE").since("6.2.0").optional(),
+                        Arg::string("start"),
+                        Arg::string("end"),
+                        Arg::integer("count"),
+                        Arg::string("consumer").optional(),
                     ],
-                    ..Arg::BASE
-                },
+                )
+                .optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -466,38 +370,12 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             keys: &[read::GROUP_KEYS],
             find_keys: Some(read::find_keys),
             args: &[
-                Arg {
-                    name: "group_consumer",
-                    kind: ArgKind::Block,
-                    token: "GROUP",
-                    args: &[Arg { name: "group", ..Arg::BASE }, Arg { name: "consumer", ..Arg::BASE }],
-                    ..Arg::BASE
-                },
-                Arg { name: "count", kind: ArgKind::Integer, token: "COUNT", optional: true, ..Arg::BASE },
-                Arg {
-                    name: "milliseconds",
-                    kind: ArgKind::Integer,
-                    token: "BLOCK",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg { name: "noack", kind: ArgKind::PureToken, token: "NOACK", optional: true, ..Arg::BASE },
-                Arg {
-                    name: "streams",
-                    kind: ArgKind::Block,
-                    token: "STREAMS",
-                    args: &[
-                        Arg {
-                            name: "key",
-                            kind: ArgKind::Key,
-                            key_spec_index: Some(0),
-                            multiple: true,
-                            ..Arg::BASE
-                        },
-                        Arg { name: "id", multiple: true, ..Arg::BASE },
-                    ],
-                    ..Arg::BASE
-                },
+                Arg::block("group_consumer", &[Arg::string("group"), Arg::string("consumer")]).after("GROUP"),
+                Arg::integer("count").after("COUNT").optional(),
+                Arg::integer("milliseconds").after("BLOCK").optional(),
+                Arg::word("noack", "NOACK").optional(),
+                Arg::block("streams", &[Arg::key().multiple(), Arg::string("id").multiple()])
+                    .after("STREAMS"),
             ],
             ..CommandSpec::BASE
         },

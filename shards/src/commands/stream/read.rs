@@ -9,7 +9,7 @@ use super::value::{
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::{Block, parse_timeout_ms};
 use crate::command::KeySpec;
-use crate::command::keys::{self, BeginSearch, FindKeys, KeyPosition};
+use crate::command::keys::{self, KeyPosition};
 use crate::ctx::Ctx;
 use crate::encoding::stream::{ConsumerId, Entry, Group, Log, Stream, StreamId};
 use crate::error::CommandError;
@@ -105,12 +105,7 @@ fn unbalanced(form: Form) -> CommandError {
 }
 
 /// Where the keys are by rule: behind the first word STREAMS that cannot be a name in its usual place.
-pub(super) const GROUP_KEYS: KeySpec = KeySpec {
-    flags: keys::RO | keys::ACCESS,
-    begin: BeginSearch::Keyword { keyword: "STREAMS", start_from: 4 },
-    find: FindKeys::Range { last: -1, step: 1, limit: 2 },
-    notes: "",
-};
+pub(super) const GROUP_KEYS: KeySpec = KeySpec::behind("STREAMS", 4, keys::RO | keys::ACCESS).first_half();
 
 /// Finds the keys of XREADGROUP. The rule takes a group of the name `streams` for the option when other options stand
 /// before GROUP.

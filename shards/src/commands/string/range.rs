@@ -5,7 +5,7 @@
 use super::reply_string;
 use crate::args::{Args, Blob};
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::encoding::lcs::{self, LcsError, Match};
 use crate::entry::{Expire, NewValue};
@@ -29,10 +29,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
             acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "value", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("value")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -51,11 +48,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY,
             acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "start", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "end", kind: ArgKind::Integer, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("start"), Arg::integer("end")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -77,11 +70,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             doc_flags: &["deprecated"],
             deprecated_since: Some("2.0.0"),
             replaced_by: Some("`GETRANGE`"),
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "start", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "end", kind: ArgKind::Integer, ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("start"), Arg::integer("end")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -100,11 +89,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM,
             acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "offset", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "value", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("offset"), Arg::string("value")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -122,24 +107,12 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::STRING,
             keys: &[KeySpec::range(1, 1, 1, keys::RO | keys::ACCESS)],
             args: &[
-                Arg { name: "key1", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "key2", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "len", kind: ArgKind::PureToken, token: "LEN", optional: true, ..Arg::BASE },
-                Arg { name: "idx", kind: ArgKind::PureToken, token: "IDX", optional: true, ..Arg::BASE },
-                Arg {
-                    name: "len",
-                    kind: ArgKind::Integer,
-                    token: "MINMATCHLEN",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "withmatchlen",
-                    kind: ArgKind::PureToken,
-                    token: "WITHMATCHLEN",
-                    optional: true,
-                    ..Arg::BASE
-                },
+                Arg::key_named("key1"),
+                Arg::key_named("key2"),
+                Arg::word("len", "LEN").optional(),
+                Arg::word("idx", "IDX").optional(),
+                Arg::integer("len").after("MINMATCHLEN").optional(),
+                Arg::word("withmatchlen", "WITHMATCHLEN").optional(),
             ],
             ..CommandSpec::BASE
         },

@@ -5,7 +5,7 @@ use crate::args::Args;
 use crate::command::flags::{self, acl};
 use crate::command::keys::KeyPosition;
 use crate::command::{
-    Arg, ArgKind, Arity, CommandSpec, DataCommand, Group, KeySpec, RequestPolicy, ResponsePolicy, keys,
+    Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, RequestPolicy, ResponsePolicy, keys,
 };
 
 pub(crate) static COMMANDS: &[DataCommand] = &[
@@ -21,7 +21,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -37,10 +37,8 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(3),
             flags: flags::WRITE | flags::DENYOOM,
             acl: acl::STRING,
-            keys: &[KeySpec {
-                notes: "RW and ACCESS due to the optional `GET` argument",
-                ..KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE | keys::VARIABLE_FLAGS)
-            }],
+            keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE | keys::VARIABLE_FLAGS)
+                .notes("RW and ACCESS due to the optional `GET` argument")],
             find_keys: Some(set_keys),
             history: &[
                 ("2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."),
@@ -49,70 +47,23 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
                 ("7.0.0", "Allowed the `NX` and `GET` options to be used together."),
             ],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "value", ..Arg::BASE },
-                Arg {
-                    name: "condition",
-                    kind: ArgKind::OneOf,
-                    since: "2.6.12",
-                    optional: true,
-                    args: &[
-                        Arg { name: "nx", kind: ArgKind::PureToken, token: "NX", ..Arg::BASE },
-                        Arg { name: "xx", kind: ArgKind::PureToken, token: "XX", ..Arg::BASE },
+                Arg::key(),
+                Arg::string("value"),
+                Arg::one_of("condition", &[Arg::word("nx", "NX"), Arg::word("xx", "XX")])
+                    .since("2.6.12")
+                    .optional(),
+                Arg::word("get", "GET").since("6.2.0").optional(),
+                Arg::one_of(
+                    "expiration",
+                    &[
+                        Arg::integer("seconds").after("EX").since("2.6.12"),
+                        Arg::integer("milliseconds").after("PX").since("2.6.12"),
+                        Arg::unix_time("unix-time-seconds").after("EXAT").since("6.2.0"),
+                        Arg::unix_time("unix-time-milliseconds").after("PXAT").since("6.2.0"),
+                        Arg::word("keepttl", "KEEPTTL").since("6.0.0"),
                     ],
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "get",
-                    kind: ArgKind::PureToken,
-                    token: "GET",
-                    since: "6.2.0",
-                    optional: true,
-                    ..Arg::BASE
-                },
-                Arg {
-                    name: "expiration",
-                    kind: ArgKind::OneOf,
-                    optional: true,
-                    args: &[
-                        Arg {
-                            name: "seconds",
-                            kind: ArgKind::Integer,
-                            token: "EX",
-                            since: "2.6.12",
-                            ..Arg::BASE
-                        },
-                        Arg {
-                            name: "milliseconds",
-                            kind: ArgKind::Integer,
-                            token: "PX",
-                            since: "2.6.12",
-                            ..Arg::BASE
-                        },
-                        Arg {
-                            name: "unix-time-seconds",
-                            kind: ArgKind::UnixTime,
-                            token: "EXAT",
-                            since: "6.2.0",
-                            ..Arg::BASE
-                        },
-                        Arg {
-                            name: "unix-time-milliseconds",
-                            kind: ArgKind::UnixTime,
-                            token: "PXAT",
-                            since: "6.2.0",
-                            ..Arg::BASE
-                        },
-                        Arg {
-                            name: "keepttl",
-                            kind: ArgKind::PureToken,
-                            token: "KEEPTTL",
-                            since: "6.0.0",
-                            ..Arg::BASE
-                        },
-                    ],
-                    ..Arg::BASE
-                },
+                )
+                .optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -130,11 +81,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM,
             acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::OW | keys::UPDATE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "seconds", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "value", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("seconds"), Arg::string("value")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -151,11 +98,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM,
             acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::OW | keys::UPDATE)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "milliseconds", kind: ArgKind::Integer, ..Arg::BASE },
-                Arg { name: "value", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::integer("milliseconds"), Arg::string("value")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -172,10 +115,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
             acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::OW | keys::INSERT)],
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "value", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("value")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -195,10 +135,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             doc_flags: &["deprecated"],
             deprecated_since: Some("6.2.0"),
             replaced_by: Some("`SET` with the `!GET` argument"),
-            args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg { name: "value", ..Arg::BASE },
-            ],
+            args: &[Arg::key(), Arg::string("value")],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -215,7 +152,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::WRITE | flags::FAST,
             acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE)],
-            args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -231,35 +168,21 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             arity: Arity::AtLeast(2),
             flags: flags::WRITE | flags::FAST,
             acl: acl::STRING,
-            keys: &[KeySpec {
-                notes: "RW and UPDATE because it changes the TTL",
-                ..KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)
-            }],
+            keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)
+                .notes("RW and UPDATE because it changes the TTL")],
             args: &[
-                Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                Arg {
-                    name: "expiration",
-                    kind: ArgKind::OneOf,
-                    optional: true,
-                    args: &[
-                        Arg { name: "seconds", kind: ArgKind::Integer, token: "EX", ..Arg::BASE },
-                        Arg { name: "milliseconds", kind: ArgKind::Integer, token: "PX", ..Arg::BASE },
-                        Arg {
-                            name: "unix-time-seconds",
-                            kind: ArgKind::UnixTime,
-                            token: "EXAT",
-                            ..Arg::BASE
-                        },
-                        Arg {
-                            name: "unix-time-milliseconds",
-                            kind: ArgKind::UnixTime,
-                            token: "PXAT",
-                            ..Arg::BASE
-                        },
-                        Arg { name: "persist", kind: ArgKind::PureToken, token: "PERSIST", ..Arg::BASE },
+                Arg::key(),
+                Arg::one_of(
+                    "expiration",
+                    &[
+                        Arg::integer("seconds").after("EX"),
+                        Arg::integer("milliseconds").after("PX"),
+                        Arg::unix_time("unix-time-seconds").after("EXAT"),
+                        Arg::unix_time("unix-time-milliseconds").after("PXAT"),
+                        Arg::word("persist", "PERSIST"),
                     ],
-                    ..Arg::BASE
-                },
+                )
+                .optional(),
             ],
             ..CommandSpec::BASE
         },
@@ -278,13 +201,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             acl: acl::STRING,
             keys: &[KeySpec::range(1, -1, 1, keys::RO | keys::ACCESS)],
             request_policy: Some(RequestPolicy::MultiShard),
-            args: &[Arg {
-                name: "key",
-                kind: ArgKind::Key,
-                key_spec_index: Some(0),
-                multiple: true,
-                ..Arg::BASE
-            }],
+            args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -303,16 +220,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             keys: &[KeySpec::range(1, -1, 2, keys::OW | keys::UPDATE)],
             request_policy: Some(RequestPolicy::MultiShard),
             response_policy: Some(ResponsePolicy::AllSucceeded),
-            args: &[Arg {
-                name: "key_value",
-                kind: ArgKind::Block,
-                multiple: true,
-                args: &[
-                    Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                    Arg { name: "value", ..Arg::BASE },
-                ],
-                ..Arg::BASE
-            }],
+            args: &[Arg::block("key_value", &[Arg::key(), Arg::string("value")]).multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -332,16 +240,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             request_policy: Some(RequestPolicy::MultiShard),
             keys_depend: true,
             response_policy: Some(ResponsePolicy::AggMin),
-            args: &[Arg {
-                name: "key_value",
-                kind: ArgKind::Block,
-                multiple: true,
-                args: &[
-                    Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE },
-                    Arg { name: "value", ..Arg::BASE },
-                ],
-                ..Arg::BASE
-            }],
+            args: &[Arg::block("key_value", &[Arg::key(), Arg::string("value")]).multiple()],
             ..CommandSpec::BASE
         },
         subcommands: &[],
@@ -358,7 +257,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             flags: flags::READONLY | flags::FAST,
             acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RO)],
-            args: &[Arg { name: "key", kind: ArgKind::Key, key_spec_index: Some(0), ..Arg::BASE }],
+            args: &[Arg::key()],
             ..CommandSpec::BASE
         },
         subcommands: &[],

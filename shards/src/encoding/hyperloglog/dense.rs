@@ -8,7 +8,8 @@
     expect(unsafe_code, reason = "only a look at the processor tells that it can run the code for AVX2")
 )]
 
-use super::{REGISTERS, estimate::Histogram};
+use super::estimate::Histogram;
+use super::hash::REGISTERS;
 
 /// Bytes of all registers.
 pub(super) const REGISTERS_BYTES: usize = REGISTERS * 6 / 8;

@@ -2,7 +2,7 @@
 //! cardinality estimation algorithms for HyperLogLog sketches" (2017), section 2. The order of the floating-point
 //! operations is Redis's (hllCount), so that the estimates are the very same.
 
-use super::{REGISTERS, hash::RANK_MAX};
+use super::hash::{RANK_MAX, REGISTERS};
 
 /// How many registers have each value. Foreign dense registers may have values above [`RANK_MAX`], which are not
 /// counted, as in Redis.

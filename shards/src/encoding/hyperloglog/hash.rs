@@ -1,6 +1,7 @@
 //! Where an element belongs: its register and its rank. Knows nothing of how registers are written.
 
-use super::REGISTERS;
+/// Registers in every HyperLogLog.
+pub const REGISTERS: usize = 1 << 14;
 
 /// Bits of the hash that choose the register.
 const REGISTER_BITS: u32 = REGISTERS.trailing_zeros();

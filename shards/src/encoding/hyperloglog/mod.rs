@@ -19,65 +19,21 @@
 mod dense;
 mod estimate;
 mod hash;
+mod layout;
 mod self_test;
 mod sparse;
 mod union;
 
+pub use hash::REGISTERS;
+pub use layout::{DENSE_BYTES, Encoding, HllError, encoding};
 pub use self_test::{SelfTestFailure, self_test};
 pub use union::Union;
 
-use self::hash::Placed;
-
-/// Registers in every HyperLogLog.
-pub const REGISTERS: usize = 1 << 14;
-
-/// Bytes before the registers.
-const HEADER_BYTES: usize = 16;
-/// Bytes of every dense value.
-pub const DENSE_BYTES: usize = HEADER_BYTES + dense::REGISTERS_BYTES;
-
-const MAGIC: &[u8; 4] = b"HYLL";
-/// Where the header says how the registers are written.
-const ENCODING_AT: usize = 4;
-const DENSE: u8 = 0;
-const SPARSE: u8 = 1;
-/// Where the header has the cached count.
-const COUNT_AT: usize = 8;
-/// The bit of the header's last byte that is set when the cached count is out of date.
-const STALE: u8 = 0x80;
-
-/// Why a value cannot be worked with. The texts belong to the commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HllError {
-    /// The value is a string, but no HyperLogLog (Redis: isHLLObjectOrReply, "WRONGTYPE Key is not a valid HyperLogLog
-    /// string value.").
-    NotHyperLogLog,
-    /// The runs of a sparse value do not make up exactly all registers (Redis: "INVALIDOBJ Corrupted HLL object
-    /// detected").
-    Corrupted,
-}
-
-/// How the registers are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// 6 bits a register.
-    Dense,
-    /// Runs of equal registers.
-    Sparse,
-}
-
-/// How the registers of `value` are written; an error when it is no HyperLogLog. Runs are not looked at.
-#[inline]
-pub fn encoding(value: &[u8]) -> Result<Encoding, HllError> {
-    if value.len() < HEADER_BYTES || !value.starts_with(MAGIC) {
-        return Err(HllError::NotHyperLogLog);
-    }
-    match value[ENCODING_AT] {
-        DENSE if value.len() == DENSE_BYTES => Ok(Encoding::Dense),
-        SPARSE => Ok(Encoding::Sparse),
-        _ => Err(HllError::NotHyperLogLog),
-    }
-}
+use hash::Placed;
+use layout::{
+    COUNT_AT, ENCODING_AT, HEADER_BYTES, MAGIC, SPARSE, STALE, dense_registers, dense_registers_mut,
+    invalidate, write_dense,
+};
 
 /// A HyperLogLog without elements, sparse, with a valid count of 0.
 pub fn empty() -> Vec<u8> {
@@ -204,28 +160,6 @@ fn raise(value: &mut Vec<u8>, placed: Placed, sparse_bytes_max: usize) -> Result
         invalidate(value);
     }
     Ok(changed)
-}
-
-/// Marks the cached count as out of date.
-#[inline]
-fn invalidate(value: &mut [u8]) {
-    value[HEADER_BYTES - 1] |= STALE;
-}
-
-/// Replaces what follows the header by dense registers.
-fn write_dense(value: &mut Vec<u8>, registers: &[u8; REGISTERS]) {
-    value[ENCODING_AT] = DENSE;
-    // All of it is written below; one that is dense already need not be cleared.
-    value.resize(DENSE_BYTES, 0);
-    dense::pack(registers, dense_registers_mut(value));
-}
-
-fn dense_registers(value: &[u8]) -> &[u8; dense::REGISTERS_BYTES] {
-    value[HEADER_BYTES..].first_chunk().expect("a dense value has all registers")
-}
-
-fn dense_registers_mut(value: &mut [u8]) -> &mut [u8; dense::REGISTERS_BYTES] {
-    value[HEADER_BYTES..].first_chunk_mut().expect("a dense value has all registers")
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@
 
 use std::fmt::Write;
 
-use super::{HEADER_BYTES, HllError, REGISTERS, estimate::Histogram, hash::Placed};
+use super::estimate::Histogram;
+use super::hash::{Placed, REGISTERS};
+use super::layout::{HEADER_BYTES, HllError};
 
 /// Ranks above this one cannot be written.
 const RANK_MAX: u8 = 32;

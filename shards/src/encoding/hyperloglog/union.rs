@@ -1,9 +1,8 @@
 //! Several HyperLogLogs as one: for each register the highest of all.
 
-use super::{
-    Encoding, HEADER_BYTES, HllError, REGISTERS, dense, encoding, estimate, hash::Placed, invalidate, sparse,
-    write_dense,
-};
+use super::hash::{Placed, REGISTERS};
+use super::layout::{Encoding, HEADER_BYTES, HllError, encoding, invalidate, write_dense};
+use super::{dense, estimate, sparse};
 
 /// The registers of a union, one byte each (16 KB).
 pub struct Union {

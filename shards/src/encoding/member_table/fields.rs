@@ -9,7 +9,7 @@
 use super::expire_index::ExpireIndex;
 use super::records::{Field, FieldRecord, HAS_EXPIRE, LONG_FIELD, layout, parse};
 use super::remains::Remains;
-use super::table::{Place, Table};
+use super::table::{RecordPlace, Table};
 
 /// Head, length and expire.
 const FRONT_LEN_MAX: usize = 1 + 8 + 8;
@@ -164,7 +164,7 @@ impl Fields {
         true
     }
 
-    fn remove_at(&mut self, place: Place, hash: u64, hash_of: impl Fn(&[u8]) -> u64) {
+    fn remove_at(&mut self, place: RecordPlace, hash: u64, hash_of: impl Fn(&[u8]) -> u64) {
         let expire_ms = parse(self.table.get(place)).expire_ms;
         self.table.remove(place, &hash_of);
         self.reindex(hash, expire_ms, None);
@@ -184,7 +184,7 @@ impl Fields {
     }
 
     /// A field that an element of the index stands for.
-    fn find_expiring(&self, hash: u64, at_ms: u64, hash_of: impl Fn(&[u8]) -> u64) -> Option<Place> {
+    fn find_expiring(&self, hash: u64, at_ms: u64, hash_of: impl Fn(&[u8]) -> u64) -> Option<RecordPlace> {
         self.table.find_by(hash, |record| {
             let field = parse(record);
             field.expire_ms == Some(at_ms) && hash_of(field.field) == hash

@@ -37,7 +37,7 @@ pub(super) trait Record {
 
 /// Where a record is. Valid until the table changes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct RecordPlace {
     page: usize,
     index: usize,
 }
@@ -95,19 +95,19 @@ impl<R: Record> Table<R> {
     }
 
     #[inline]
-    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<RecordPlace> {
         self.find_by(hash, |record| R::key(record) == key)
     }
 
     /// Finds a record among those that may have this hash.
     #[inline]
-    pub(super) fn find_by(&self, hash: u64, mut is_it: impl FnMut(&[u8]) -> bool) -> Option<Place> {
+    pub(super) fn find_by(&self, hash: u64, mut is_it: impl FnMut(&[u8]) -> bool) -> Option<RecordPlace> {
         if self.len == 0 {
             return None;
         }
         let page = page_of(hash, self.pages.len());
         let index = self.pages[page].find(tag_of(hash), |stored| is_it(self.resolve(stored)))?;
-        Some(Place { page, index })
+        Some(RecordPlace { page, index })
     }
 
     #[inline]
@@ -119,12 +119,12 @@ impl<R: Record> Table<R> {
     }
 
     #[inline]
-    pub(super) fn get(&self, place: Place) -> &[u8] {
+    pub(super) fn get(&self, place: RecordPlace) -> &[u8] {
         self.resolve(self.pages[place.page].get(place.index))
     }
 
     /// The record, of which all may be changed but its length and its key.
-    pub(super) fn get_mut(&mut self, place: Place) -> &mut [u8] {
+    pub(super) fn get_mut(&mut self, place: RecordPlace) -> &mut [u8] {
         let page = &mut self.pages[place.page];
         match page.get(place.index) {
             Stored::Inline(_) => page.get_mut(place.index),
@@ -146,7 +146,7 @@ impl<R: Record> Table<R> {
     }
 
     /// Puts another record of the same key into the place of one.
-    pub(super) fn replace(&mut self, place: Place, parts: [&[u8]; 3], hash_of: impl Fn(&[u8]) -> u64) {
+    pub(super) fn replace(&mut self, place: RecordPlace, parts: [&[u8]; 3], hash_of: impl Fn(&[u8]) -> u64) {
         let tag = self.pages[place.page].tag(place.index);
         self.take(place, hash_of);
         self.push(place.page, tag, parts);
@@ -170,7 +170,7 @@ impl<R: Record> Table<R> {
     }
 
     /// Takes a record out.
-    pub(super) fn remove(&mut self, place: Place, hash_of: impl Fn(&[u8]) -> u64) {
+    pub(super) fn remove(&mut self, place: RecordPlace, hash_of: impl Fn(&[u8]) -> u64) {
         self.take(place, hash_of);
         self.len -= 1;
         let pages = self.pages.len();
@@ -182,7 +182,7 @@ impl<R: Record> Table<R> {
     }
 
     /// Takes a record out of its page, and if it is not there, from outside.
-    fn take(&mut self, place: Place, hash_of: impl Fn(&[u8]) -> u64) {
+    fn take(&mut self, place: RecordPlace, hash_of: impl Fn(&[u8]) -> u64) {
         let page = &mut self.pages[place.page];
         let stored = page.get(place.index);
         self.data_bytes -= stored.data_len();
@@ -291,7 +291,7 @@ impl<R: Record> Table<R> {
     /// an unused place is drawn again. There are as many places as hardly any page has records (the mean of the pages
     /// that are to be split next and four standard deviations), so that at worst the records of one page in ten
     /// thousand are drawn too rarely, and those by some percent.
-    pub(super) fn random(&self, random: &mut impl FnMut() -> u64) -> Option<Place> {
+    pub(super) fn random(&self, random: &mut impl FnMut() -> u64) -> Option<RecordPlace> {
         let pages = self.pages.len();
         if self.len == 0 {
             return None;
@@ -314,14 +314,14 @@ impl<R: Record> Table<R> {
             for ((page, random), count) in draws.into_iter().zip(counts) {
                 let index = below(places.max(count), random);
                 if index < count {
-                    return Some(Place { page, index });
+                    return Some(RecordPlace { page, index });
                 }
             }
         }
         // Most pages are empty: a table that has been reserved for more than came.
         let start = below(pages, random() as u32);
         let page = (start..pages).chain(0..start).find(|&page| self.pages[page].len() > 0)?;
-        Some(Place { page, index: below(self.pages[page].len(), random() as u32) })
+        Some(RecordPlace { page, index: below(self.pages[page].len(), random() as u32) })
     }
 
     /// Bytes of memory, this structure left out.

@@ -40,13 +40,13 @@ pub struct SortedSet {
 
 /// Where a member is. Valid until the set changes.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct MemberPlace {
     leaf: u32,
     at: u32,
     score: f64,
 }
 
-impl Place {
+impl MemberPlace {
     /// The member's score.
     pub fn score(&self) -> f64 {
         self.score
@@ -83,11 +83,11 @@ impl SortedSet {
 
     /// Finds a member. `hash` is the keyed hash of the member, the same one at each call.
     #[inline]
-    pub fn find(&self, hash: u64, member: &[u8]) -> Option<Place> {
+    pub fn find(&self, hash: u64, member: &[u8]) -> Option<MemberPlace> {
         let hash = leading(hash);
         self.index.find(hash, |leaf| {
             let run = self.tree.run(leaf);
-            run.find(hash, member).map(|at| Place { leaf, at: at as u32, score: run.score(at) })
+            run.find(hash, member).map(|at| MemberPlace { leaf, at: at as u32, score: run.score(at) })
         })
     }
 
@@ -106,7 +106,7 @@ impl SortedSet {
 
     /// Gives `member`, which is at `place`, another score. Cheap when it stays near its neighbours. An equal score
     /// changes nothing, so 0 is not replaced by -0 (Redis: zsetAdd).
-    pub fn set_score(&mut self, place: Place, member: &[u8], score: f64) {
+    pub fn set_score(&mut self, place: MemberPlace, member: &[u8], score: f64) {
         debug_assert!(!score.is_nan(), "a score is a place in an order");
         debug_assert!(
             self.tree.run(place.leaf).member(place.at as usize) == member,
@@ -141,7 +141,7 @@ impl SortedSet {
     }
 
     /// How many members come before the one at `place`.
-    pub fn rank(&self, place: Place) -> usize {
+    pub fn rank(&self, place: MemberPlace) -> usize {
         self.tree.rank(&self.tree.run(place.leaf).key(place.at as usize))
     }
 

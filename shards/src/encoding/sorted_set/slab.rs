@@ -11,14 +11,14 @@ pub(super) const NONE: u32 = u32::MAX;
 /// Nodes by number. Numbers of removed nodes are given out again.
 #[derive(Clone, Debug)]
 pub(super) struct Slab<T> {
-    chunks: Vec<Vec<Place<T>>>,
+    chunks: Vec<Vec<Cell<T>>>,
     /// The first of the free places, each of which names the next.
     free: u32,
     len: u32,
 }
 
 #[derive(Clone, Debug)]
-enum Place<T> {
+enum Cell<T> {
     Used(T),
     Free(u32),
 }
@@ -41,9 +41,9 @@ impl<T> Slab<T> {
         if self.free != NONE {
             let id = self.free;
             let place = &mut self.chunks[id as usize / CHUNK][id as usize % CHUNK];
-            let Place::Free(next) = *place else { unreachable!("the free list names free places only") };
+            let Cell::Free(next) = *place else { unreachable!("the free list names free places only") };
             self.free = next;
-            *place = Place::Used(node);
+            *place = Cell::Used(node);
             return id;
         }
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
@@ -53,14 +53,14 @@ impl<T> Slab<T> {
         }
         let whole_chunks = self.chunks.len() - 1;
         let chunk = self.chunks.last_mut().expect("pushed above if there was none");
-        chunk.push(Place::Used(node));
+        chunk.push(Cell::Used(node));
         u32::try_from(whole_chunks * CHUNK + chunk.len() - 1).expect("memory ends before 2^32 nodes")
     }
 
     /// Takes a node out of its place.
     pub(super) fn remove(&mut self, id: u32) -> T {
         let place = &mut self.chunks[id as usize / CHUNK][id as usize % CHUNK];
-        let Place::Used(node) = std::mem::replace(place, Place::Free(self.free)) else {
+        let Cell::Used(node) = std::mem::replace(place, Cell::Free(self.free)) else {
             unreachable!("only places in use are named")
         };
         self.free = id;
@@ -71,16 +71,16 @@ impl<T> Slab<T> {
     #[inline]
     pub(super) fn get(&self, id: u32) -> &T {
         match &self.chunks[id as usize / CHUNK][id as usize % CHUNK] {
-            Place::Used(node) => node,
-            Place::Free(_) => unreachable!("only places in use are named"),
+            Cell::Used(node) => node,
+            Cell::Free(_) => unreachable!("only places in use are named"),
         }
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, id: u32) -> &mut T {
         match &mut self.chunks[id as usize / CHUNK][id as usize % CHUNK] {
-            Place::Used(node) => node,
-            Place::Free(_) => unreachable!("only places in use are named"),
+            Cell::Used(node) => node,
+            Cell::Free(_) => unreachable!("only places in use are named"),
         }
     }
 
@@ -99,10 +99,10 @@ impl<T> Slab<T> {
 
     /// Bytes of the places themselves.
     pub(super) fn memory_bytes(&self) -> usize {
-        let of_chunk = |chunk: &Vec<Place<T>>| chunk.capacity() * size_of::<Place<T>>();
+        let of_chunk = |chunk: &Vec<Cell<T>>| chunk.capacity() * size_of::<Cell<T>>();
         // All chunks but the first have the same size.
         let first = self.chunks.first().map_or(0, of_chunk);
-        let others = self.chunks.len().saturating_sub(1) * CHUNK * size_of::<Place<T>>();
-        first + others + self.chunks.capacity() * size_of::<Vec<Place<T>>>()
+        let others = self.chunks.len().saturating_sub(1) * CHUNK * size_of::<Cell<T>>();
+        first + others + self.chunks.capacity() * size_of::<Vec<Cell<T>>>()
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Runs<K, V> {
 
 /// Where an element is, or would be. Valid until the next change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct RunPlace {
     run: usize,
     at: usize,
 }
@@ -153,19 +153,19 @@ impl<K: Ord + Copy, V> Runs<K, V> {
 
     /// The elements with keys in `range`, from both ends. An empty range if its ends are the wrong way round.
     pub(super) fn range(&self, range: impl RangeBounds<K>) -> Iter<'_, K, V> {
-        let place = |found: Result<Place, Place>, behind: bool| match found {
-            Ok(place) if behind => Place { at: place.at + 1, ..place },
+        let place = |found: Result<RunPlace, RunPlace>, behind: bool| match found {
+            Ok(place) if behind => RunPlace { at: place.at + 1, ..place },
             Ok(place) | Err(place) => place,
         };
         let front = match range.start_bound() {
             Bound::Included(&key) => place(self.find(key), false),
             Bound::Excluded(&key) => place(self.find(key), true),
-            Bound::Unbounded => Place { run: 0, at: 0 },
+            Bound::Unbounded => RunPlace { run: 0, at: 0 },
         };
         let back = match range.end_bound() {
             Bound::Included(&key) => place(self.find(key), true),
             Bound::Excluded(&key) => place(self.find(key), false),
-            Bound::Unbounded => Place { run: self.runs.len(), at: 0 },
+            Bound::Unbounded => RunPlace { run: self.runs.len(), at: 0 },
         };
         Iter { runs: &self.runs, front, back: back.max(front) }
     }
@@ -175,7 +175,7 @@ impl<K: Ord + Copy, V> Runs<K, V> {
     }
 
     /// Where `key` is, or where it belongs: never before a run's first element, unless it is the first of all.
-    fn find(&self, key: K) -> Result<Place, Place> {
+    fn find(&self, key: K) -> Result<RunPlace, RunPlace> {
         // Keys come at the end and go from the front, so those runs are asked first.
         let begins_by = |run: &Vec<(K, V)>| run[0].0 <= key;
         let run = match self.runs.len() {
@@ -184,26 +184,26 @@ impl<K: Ord + Copy, V> Runs<K, V> {
             _ if !begins_by(&self.runs[1]) => 0,
             _ => self.runs.partition_point(begins_by) - 1,
         };
-        let Some(elements) = self.runs.get(run) else { return Err(Place { run: 0, at: 0 }) };
+        let Some(elements) = self.runs.get(run) else { return Err(RunPlace { run: 0, at: 0 }) };
         match elements.last() {
-            Some((greatest, _)) if *greatest < key => Err(Place { run, at: elements.len() }),
+            Some((greatest, _)) if *greatest < key => Err(RunPlace { run, at: elements.len() }),
             _ => match elements.binary_search_by(|(other, _)| other.cmp(&key)) {
-                Ok(at) => Ok(Place { run, at }),
-                Err(at) => Err(Place { run, at }),
+                Ok(at) => Ok(RunPlace { run, at }),
+                Err(at) => Err(RunPlace { run, at }),
             },
         }
     }
 
-    fn before(&self, place: Place) -> Option<Place> {
+    fn before(&self, place: RunPlace) -> Option<RunPlace> {
         match (place.run, place.at) {
-            (run, at @ 1..) => Some(Place { run, at: at - 1 }),
+            (run, at @ 1..) => Some(RunPlace { run, at: at - 1 }),
             (0, 0) => None,
-            (run, 0) => Some(Place { run: run - 1, at: self.runs[run - 1].len() - 1 }),
+            (run, 0) => Some(RunPlace { run: run - 1, at: self.runs[run - 1].len() - 1 }),
         }
     }
 
     /// Makes sure that one more element fits at `place`, and returns where it goes.
-    fn make_room(&mut self, place: Place) -> Place {
+    fn make_room(&mut self, place: RunPlace) -> RunPlace {
         let Some(run) = self.runs.get_mut(place.run) else {
             self.runs.reserve_exact(1);
             self.runs.push_back(Vec::new());
@@ -215,13 +215,13 @@ impl<K: Ord + Copy, V> Runs<K, V> {
         // A run that is appended to stays full; any other is halved.
         if place.at == run.len() {
             self.runs.insert(place.run + 1, Vec::new());
-            return Place { run: place.run + 1, at: 0 };
+            return RunPlace { run: place.run + 1, at: 0 };
         }
         let half = run.split_off(RUN_LEN_MAX / 2);
         self.room += half.capacity();
         self.runs.insert(place.run + 1, half);
         match place.at.checked_sub(RUN_LEN_MAX / 2) {
-            Some(at) if at > 0 => Place { run: place.run + 1, at },
+            Some(at) if at > 0 => RunPlace { run: place.run + 1, at },
             _ => place,
         }
     }
@@ -260,9 +260,9 @@ impl<K: Ord + Copy, V> Runs<K, V> {
 #[derive(Clone, Debug)]
 pub(super) struct Iter<'a, K, V> {
     runs: &'a VecDeque<Vec<(K, V)>>,
-    front: Place,
+    front: RunPlace,
     /// Behind the last element.
-    back: Place,
+    back: RunPlace,
 }
 
 impl<K, V> Iter<'_, K, V> {
@@ -277,7 +277,7 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
 
     fn next(&mut self) -> Option<&'a (K, V)> {
         if self.front < self.back && self.front.at == self.runs[self.front.run].len() {
-            self.front = Place { run: self.front.run + 1, at: 0 };
+            self.front = RunPlace { run: self.front.run + 1, at: 0 };
         }
         if self.front >= self.back {
             return None;
@@ -291,14 +291,14 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
 impl<K, V> DoubleEndedIterator for Iter<'_, K, V> {
     fn next_back(&mut self) -> Option<Self::Item> {
         if self.front < self.back && self.front.at == self.runs[self.front.run].len() {
-            self.front = Place { run: self.front.run + 1, at: 0 };
+            self.front = RunPlace { run: self.front.run + 1, at: 0 };
         }
         if self.front >= self.back {
             return None;
         }
         if self.back.at == 0 {
             let run = self.back.run - 1;
-            self.back = Place { run, at: self.runs[run].len() };
+            self.back = RunPlace { run, at: self.runs[run].len() };
         }
         self.back.at -= 1;
         Some(&self.runs[self.back.run][self.back.at])

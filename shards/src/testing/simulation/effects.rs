@@ -10,7 +10,7 @@ use crate::reply::Reply;
 use crate::shard::{Call, Shard, ShardConfig};
 use crate::slot::ShardId;
 use crate::testing::node::Events;
-use crate::testing::{START_MS, lookup};
+use crate::testing::{START_MS, lookup, registry};
 use crate::watch::ClientId;
 
 /// Keys with their databases, values and expires.
@@ -63,7 +63,14 @@ struct Replica(Shard);
 impl Replica {
     fn new() -> Replica {
         let (id, hash_seeds) = (ShardId(0), [9, 9, 9, 9]);
-        let config = ShardConfig { id, databases: 16, hash_seeds, random_seed: 1, string_len_max: 512 << 20 };
+        let config = ShardConfig {
+            id,
+            databases: 16,
+            hash_seeds,
+            random_seed: 1,
+            string_len_max: 512 << 20,
+            registry: registry(),
+        };
         let mut shard = Shard::new(&config);
         shard.set_now(START_MS);
         Replica(shard)

@@ -172,6 +172,7 @@ mod tests {
             hash_seeds: [1, 2, 3, 4],
             random_seed: 5,
             string_len_max: 512 << 20,
+            registry: crate::testing::registry(),
         })
     }
 

@@ -29,7 +29,7 @@ struct Queue {
 
 /// The awaited keys of one shard. One per shard.
 #[derive(Debug, Default)]
-pub struct AwaitedKeys {
+pub struct WaiterQueues {
     queues: HashMap<AwaitedKey, Queue>,
     /// The keys with a signal, in the order in which they became ready. Each at most once.
     ready: VecDeque<AwaitedKey>,
@@ -50,16 +50,16 @@ pub struct Ready {
 }
 
 /// Keys that leave for another shard with those who wait for them.
-pub type AwaitedOfSlots = Vec<(DbIndex, Box<[u8]>, Vec<ClientId>)>;
+pub type WaitersOfSlots = Vec<(DbIndex, Box<[u8]>, Vec<ClientId>)>;
 
-impl Trim for AwaitedKeys {
+impl Trim for WaiterQueues {
     fn trim(&mut self) {
         self.queues.trim();
         self.ready.trim();
     }
 }
 
-impl AwaitedKeys {
+impl WaiterQueues {
     /// True while nobody waits for any key: all that writes pay then.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -161,7 +161,7 @@ impl AwaitedKeys {
     }
 
     /// Takes out the keys of slots that leave for another shard.
-    pub fn take_slots(&mut self, slots: &SlotSet) -> AwaitedOfSlots {
+    pub fn take_slots(&mut self, slots: &SlotSet) -> WaitersOfSlots {
         let leaves = |key: &AwaitedKey| slots.contains(SlotId::of(&key.1));
         let gone = self.queues.extract_if(|key, _| leaves(key));
         let gone = gone.map(|((db, key), queue)| (db, key, queue.clients)).collect();
@@ -176,7 +176,7 @@ mod tests {
 
     const DB: DbIndex = DbIndex(0);
 
-    fn ready(keys: &mut AwaitedKeys) -> Vec<(String, u64)> {
+    fn ready(keys: &mut WaiterQueues) -> Vec<(String, u64)> {
         std::iter::from_fn(|| keys.next_ready())
             .map(|ready| (String::from_utf8_lossy(&ready.key).into_owned(), ready.signal))
             .collect()
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn keys_that_nobody_awaits_any_more_leave_no_room_for_as_many() {
-        let mut keys = AwaitedKeys::default();
+        let mut keys = WaiterQueues::default();
         let names: Vec<String> = (0..5_000).map(|number| number.to_string()).collect();
         names.iter().for_each(|name| keys.add(DB, name.as_bytes(), ClientId(1)));
         names.iter().for_each(|name| keys.signal(DB, name.as_bytes()));
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_key_becomes_ready_once_however_often_it_changes_and_only_if_somebody_waits() {
-        let mut keys = AwaitedKeys::default();
+        let mut keys = WaiterQueues::default();
         keys.signal(DB, b"a");
         assert!(!keys.has_news());
         keys.add(DB, b"a", ClientId(1));
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_put_back_stays_ready_without_being_news() {
-        let mut keys = AwaitedKeys::default();
+        let mut keys = WaiterQueues::default();
         keys.add(DB, b"a", ClientId(1));
         keys.signal(DB, b"a");
         let first = keys.next_ready().unwrap();
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn clients_are_served_in_their_order_and_the_last_one_takes_the_key_along() {
-        let mut keys = AwaitedKeys::default();
+        let mut keys = WaiterQueues::default();
         for client in [3, 1, 1, 2] {
             keys.add(DB, b"a", ClientId(client));
         }
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_keys_of_a_slot_leave_with_those_who_wait_for_them() {
-        let mut keys = AwaitedKeys::default();
+        let mut keys = WaiterQueues::default();
         keys.add(DB, b"a", ClientId(1));
         keys.add(DB, b"b", ClientId(2));
         keys.signal(DB, b"a");
