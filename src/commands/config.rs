@@ -128,7 +128,7 @@ fn config_get(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
 
 /// Which configuration is right, and which changes of it are, is known to the sequencer of changes.
 fn config_set(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    let change = NodeChange::Config { args: args.to_owned(), is_local: ctx.connection.is_local };
+    let change = NodeChange::Config { args: args.to_owned(), is_local: ctx.client.is_local };
     Ok(Flow::Ask(Question::Change(change), Box::new(finish_change)))
 }
 

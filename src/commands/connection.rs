@@ -176,7 +176,7 @@ fn auth(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
         3 => (args.get(1), args.get(2)),
         _ => return Err(CommandError::Syntax),
     };
-    log_in(ctx.config, &mut ctx.connection.session, user, password)?;
+    log_in(ctx.config, &mut ctx.client.session, user, password)?;
     ctx.reply.ok();
     Ok(Flow::Done)
 }
@@ -210,7 +210,7 @@ fn echo(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
 }
 
 fn ping(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    let session = &ctx.connection.session;
+    let session = &ctx.client.session;
     // In RESP2 a subscriber takes every reply for a message.
     let as_message = session.is_subscribed() && !session.resp3;
     match args.len() {
@@ -228,7 +228,7 @@ fn ping(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
 
 /// What the client has published to itself before comes first.
 fn quit(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    if ctx.connection.replies.awaited() > 0 {
+    if ctx.client.replies.awaited() > 0 {
         return Ok(Flow::Later);
     }
     ctx.reply.ok();
@@ -237,16 +237,16 @@ fn quit(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError>
 
 /// As [`quit`].
 fn reset(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    if ctx.connection.replies.awaited() > 0 {
+    if ctx.client.replies.awaited() > 0 {
         return Ok(Flow::Later);
     }
-    ctx.connection.session.reset(ctx.config.requirepass.is_empty());
+    ctx.client.session.reset(ctx.config.requirepass.is_empty());
     ctx.reply.simple("RESET");
     Ok(Flow::Reset)
 }
 
 fn select(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ctx.connection.session.db = selected(args, ctx.config.databases)?;
+    ctx.client.session.db = selected(args, ctx.config.databases)?;
     ctx.reply.ok();
     Ok(Flow::Done)
 }
@@ -319,7 +319,7 @@ fn foresee_hello(foreseen: &mut Foreseen<'_>, args: Args<'_>) {
 
 fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     let Greeting { resp3, name, credentials } = Greeting::parse(args)?;
-    let session = &mut ctx.connection.session;
+    let session = &mut ctx.client.session;
     if let Some((user, password)) = credentials {
         log_in(ctx.config, session, user, password)?;
     }

@@ -103,7 +103,7 @@ pub static COMMANDS: &[SessionCommand] = &[
 ];
 
 fn multi(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    let queue = &mut ctx.connection.session.queue;
+    let queue = &mut ctx.client.session.queue;
     if queue.is_some() {
         return Err(CommandError::other("ERR MULTI calls can not be nested"));
     }
@@ -113,14 +113,14 @@ fn multi(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError
 }
 
 fn exec(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    if ctx.connection.session.queue.is_none() {
+    if ctx.client.session.queue.is_none() {
         return Err(CommandError::other("ERR EXEC without MULTI"));
     }
     Ok(Flow::Exec)
 }
 
 fn discard(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    if ctx.connection.session.queue.take().is_none() {
+    if ctx.client.session.queue.take().is_none() {
         return Err(CommandError::other("ERR DISCARD without MULTI"));
     }
     ctx.reply.ok();
@@ -128,7 +128,7 @@ fn discard(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandErr
 }
 
 fn watch(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    if ctx.connection.session.queue.is_some() {
+    if ctx.client.session.queue.is_some() {
         return Err(CommandError::other("ERR WATCH inside MULTI is not allowed"));
     }
     Ok(Flow::Watch)

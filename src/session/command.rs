@@ -15,7 +15,7 @@ use shards::slot::{ShardId, SlotId};
 use crate::config::Config;
 use crate::node::Node;
 use crate::pubsub::SubscriptionKind;
-use crate::session::connection::Connection;
+use crate::session::client::Client;
 use crate::session::inquiry::{Finish, Question};
 use crate::tracking::mode::{ClientTracking, TrackingChange};
 
@@ -92,7 +92,7 @@ pub struct SessionCtx<'a> {
     /// Where the reply goes.
     pub reply: &'a mut Reply,
     /// The client.
-    pub connection: &'a mut Connection,
+    pub client: &'a mut Client,
     /// What the process shares.
     pub node: &'static Node,
     /// The configuration.
@@ -188,10 +188,9 @@ pub(crate) mod testing {
 
     use super::{SessionCommand, SessionCtx};
     use crate::config::Config;
-    use crate::io::listener::Addresses;
     use crate::node::Node;
     use crate::session::Session;
-    use crate::session::connection::Connection;
+    use crate::session::client::Client;
 
     /// Runs a command of `registry` for a client that has just connected.
     pub(crate) fn reply_of(
@@ -201,13 +200,10 @@ pub(crate) mod testing {
         resp3: bool,
     ) -> Reply {
         let node: &'static Node = Box::leak(Box::new(Node::for_tests(registry)));
-        let socket = std::fs::File::open("/dev/null").unwrap().into();
-        let addresses = Addresses { peer: String::new(), local: String::new(), is_local: true };
-        let mut connection = Connection::new(socket, 0, Session::default(), addresses);
+        let mut client = Client::without_socket(Session::default());
         let config = Arc::new(Config::default());
         let mut reply = Reply::new(resp3);
-        let mut ctx =
-            SessionCtx { reply: &mut reply, connection: &mut connection, node, config: &config, now_ms: 0 };
+        let mut ctx = SessionCtx { reply: &mut reply, client: &mut client, node, config: &config, now_ms: 0 };
         let result = (command.run)(&mut ctx, args);
         if let Err(error) = result {
             reply.error(&error);

@@ -6,7 +6,7 @@ use shards::args::Args;
 use shards::error::CommandError;
 
 use crate::session::Session;
-use crate::session::connection::Connection;
+use crate::session::client::Client;
 
 /// What kind of client a connection is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,13 +117,13 @@ impl ClientFilter {
         Ok(filter)
     }
 
-    /// True when the connection is meant.
-    pub fn matches(&self, connection: &Connection) -> bool {
-        let session = &connection.session;
+    /// True when the client is meant.
+    pub fn matches(&self, client: &Client) -> bool {
+        let session = &client.session;
         self.ids.as_ref().is_none_or(|ids| ids.binary_search(&session.id).is_ok())
             && self.kind.is_none_or(|kind| kind == ClientKind::of(session))
-            && self.peer.as_ref().is_none_or(|peer| peer == connection.peer.as_bytes())
-            && self.local.as_ref().is_none_or(|local| local == connection.local.as_bytes())
+            && self.peer.as_ref().is_none_or(|peer| peer == client.peer.as_bytes())
+            && self.local.as_ref().is_none_or(|local| local == client.local.as_bytes())
             && (self.user.is_none() || session.authenticated)
     }
 }

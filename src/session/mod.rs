@@ -2,8 +2,9 @@
 //!
 //! This file must not know sockets or buffers.
 
+pub mod client;
+pub mod clients;
 pub mod command;
-pub mod connection;
 pub mod filter;
 pub mod inquiry;
 pub mod order;

@@ -64,23 +64,15 @@ pub enum ExecItem {
 /// A transaction with commands of the connection or the server among its commands.
 #[derive(Debug)]
 pub struct Progress {
-    /// The place of its reply.
+    /// The place of its reply. What comes for it is a part: first the reply of the data commands, then the answers to
+    /// inquiries.
     pub seq: u32,
     /// The commands that have not run.
     pub items: std::vec::IntoIter<ExecItem>,
-    /// What has come for the place: first the reply of the data commands, then the answers to inquiries.
-    pub arrived: Option<Reply>,
     /// The reply of the data commands, and how far it has been used.
     pub data: Option<(Reply, ReplyMark)>,
     /// The reply as far as it is made.
     pub output: Reply,
     /// The client was already being closed when the command began that runs now: it has killed itself, and gets no more.
     pub is_over: bool,
-}
-
-impl Progress {
-    /// Something has come: the transaction can go on.
-    pub fn can_go_on(&self) -> bool {
-        self.arrived.is_some()
-    }
 }

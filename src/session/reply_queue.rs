@@ -1,7 +1,10 @@
-//! The replies of one connection, in the order of its requests, although some come from other cores and later.
+//! The replies of one client, in the order of its requests, although some come from other cores and later.
 //!
 //! `ready` holds what can be sent. Behind it lies, in order, one place for each reply that is still awaited, and the
-//! replies of requests that came after it. The queue knows no socket and no command.
+//! replies of requests that came after it. A reply can also be there and be held back, with all behind it, until a *gate*
+//! opens: something else has to happen first, such as an fsync or the acknowledgement of a replica. Gates are numbers that
+//! grow, positions in a journal for example, and when one opens all below it have. The client's further commands go on
+//! meanwhile. The queue knows no socket and no command.
 
 use std::collections::VecDeque;
 
@@ -9,21 +12,27 @@ use shards::args::Blob;
 use shards::reply::Reply;
 use shards::spare::Trim;
 
-/// One per connection.
+/// One per client. It never leaves the table of clients, so what is for it always finds it.
 #[derive(Default)]
 pub struct ReplyQueue {
     ready: Reply,
     places: VecDeque<Place>,
-    /// The number of the first place in `places`.
-    first: u32,
-    /// How many places are awaited.
-    awaited: usize,
     /// Bytes in filled places, as of the last look at the last one.
     filled_bytes: usize,
     /// Those of them that are in the last place, when it is filled: more may be written to it.
     last_bytes: usize,
     /// Bytes of the commands whose replies are awaited, as many as they have become since none was.
     asked_bytes: usize,
+    /// The highest gate that anything here has been held by. All that is written from now on is behind it.
+    gate: u64,
+    /// The gates up to this one are open, as far as this queue has been told.
+    opened: u64,
+    /// The number of the first place in `places`.
+    first: u32,
+    /// How many places are awaited.
+    awaited: u32,
+    /// How many filled places have a gate that is closed.
+    held: u32,
     resp3: bool,
 }
 
@@ -31,16 +40,31 @@ enum Place {
     Awaited,
     /// The reply is thrown away when it comes (CLIENT REPLY OFF).
     Unwanted,
-    Filled(Box<Reply>),
+    Filled(Box<Filled>),
     /// As `Awaited` or, when not wanted, `Unwanted`; pushes have come that go before it.
     AwaitedBehind {
         pushes: Box<Reply>,
         wanted: bool,
     },
+    /// A reply that is made here of several parts. What comes for the place is the next one of them.
+    Collected(Option<Box<Reply>>),
+}
+
+/// What can leave when all before it has left and its gate is open.
+struct Filled {
+    reply: Reply,
+    /// 0, which is below all gates, for none.
+    gate: u64,
+}
+
+impl Place {
+    fn filled(reply: Reply, gate: u64) -> Place {
+        Place::Filled(Box::new(Filled { reply, gate }))
+    }
 }
 
 impl ReplyQueue {
-    /// A queue whose first place has this number: behind all that another connection of the same number has had.
+    /// A queue whose first place has this number: behind all that another client of the same number has had.
     pub fn starting_at(first: u32) -> ReplyQueue {
         ReplyQueue { first, ..ReplyQueue::default() }
     }
@@ -54,12 +78,12 @@ impl ReplyQueue {
     #[cold]
     fn writer_behind_places(&mut self) -> &mut Reply {
         if !matches!(self.places.back(), Some(Place::Filled(_))) {
-            self.places.push_back(Place::Filled(Box::new(Reply::new(self.resp3))));
+            self.places.push_back(Place::filled(Reply::new(self.resp3), 0));
             self.last_bytes = 0;
         }
         self.count_last();
         match self.places.back_mut() {
-            Some(Place::Filled(reply)) => reply,
+            Some(Place::Filled(filled)) => &mut filled.reply,
             _ => unreachable!("pushed above"),
         }
     }
@@ -67,15 +91,15 @@ impl ReplyQueue {
     /// Counts what was written to the last place.
     #[inline]
     fn count_last(&mut self) {
-        if let Some(Place::Filled(reply)) = self.places.back() {
-            let bytes = reply.total_len();
+        if let Some(Place::Filled(filled)) = self.places.back() {
+            let bytes = filled.reply.total_len();
             self.filled_bytes += bytes - self.last_bytes;
             self.last_bytes = bytes;
         }
     }
 
-    /// Appends a push message. It goes behind all replies, awaited ones included; with `before_awaited` it goes before
-    /// the last one that is awaited, for which nobody knows how long it will take.
+    /// Appends a push message. It goes behind all replies, awaited and held ones included; with `before_awaited` it goes
+    /// before the last one that is awaited, for which nobody knows how long it will take.
     pub fn push(&mut self, before_awaited: bool, message: &Reply) {
         if self.places.is_empty() {
             return self.ready.append(message.bytes(), message.blobs());
@@ -98,10 +122,13 @@ impl ReplyQueue {
                     let wanted = matches!(place, Place::Awaited);
                     *place = Place::AwaitedBehind { pushes: Box::new(Reply::new(self.resp3)), wanted };
                 }
-                self.filled_bytes += message.total_len();
                 match place {
-                    Place::AwaitedBehind { pushes, .. } => pushes,
-                    _ => unreachable!("made above"),
+                    Place::AwaitedBehind { pushes, .. } => {
+                        self.filled_bytes += message.total_len();
+                        pushes
+                    }
+                    // A transaction waits for no key: nothing passes it.
+                    _ => self.writer_behind_places(),
                 }
             }
             None => self.writer_behind_places(),
@@ -118,9 +145,20 @@ impl ReplyQueue {
     /// Reserves a place for a reply that comes later. With `wanted` false the reply will be thrown away.
     #[inline]
     pub fn reserve(&mut self, wanted: bool) -> u32 {
+        self.reserve_place(if wanted { Place::Awaited } else { Place::Unwanted })
+    }
+
+    /// Reserves a place for a reply that is made here of parts: what comes for the place is a part of it, until
+    /// [`ReplyQueue::finish`].
+    pub fn reserve_collected(&mut self) -> u32 {
+        self.reserve_place(Place::Collected(None))
+    }
+
+    #[inline]
+    fn reserve_place(&mut self, place: Place) -> u32 {
         let seq = self.next_seq();
         self.count_last();
-        self.places.push_back(if wanted { Place::Awaited } else { Place::Unwanted });
+        self.places.push_back(place);
         self.awaited += 1;
         seq
     }
@@ -140,6 +178,19 @@ impl ReplyQueue {
     /// Fills a reserved place. False when there is none of this number that awaits anything.
     #[must_use = "a reply must have a place"]
     pub fn fill(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
+        self.put(seq, 0, bytes, blobs)
+    }
+
+    /// Fills a reserved place with a reply that is held back, with all behind it, until the gate opens. Whoever calls it
+    /// sees to it that the queue is told ([`ReplyQueue::open`]).
+    #[must_use = "a reply must have a place"]
+    pub fn fill_held(&mut self, seq: u32, gate: u64, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
+        self.gate = self.gate.max(gate);
+        self.put(seq, gate, bytes, blobs)
+    }
+
+    #[inline]
+    fn put(&mut self, seq: u32, gate: u64, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
         let index = seq.wrapping_sub(self.first) as usize;
         self.count_last();
         let is_last = index + 1 == self.places.len();
@@ -148,13 +199,20 @@ impl ReplyQueue {
             Place::Awaited => (true, None),
             Place::Unwanted => (false, None),
             Place::AwaitedBehind { pushes, wanted } => (*wanted, Some(std::mem::take(pushes))),
-            Place::Filled(_) => return false,
+            Place::Collected(part @ None) => {
+                let mut reply = Reply::default();
+                reply.append(bytes, blobs);
+                *part = Some(Box::new(reply));
+                return true;
+            }
+            Place::Collected(Some(_)) | Place::Filled(_) => return false,
         };
         self.awaited -= 1;
         if self.awaited == 0 {
             self.asked_bytes = 0;
         }
-        if index > 0 {
+        let is_held = gate > self.opened;
+        if index > 0 || is_held {
             let mut reply = pushes.map_or_else(|| Reply::new(self.resp3), |pushes| *pushes);
             self.filled_bytes = self.filled_bytes.saturating_sub(reply.total_len());
             if wanted {
@@ -164,25 +222,77 @@ impl ReplyQueue {
             if is_last {
                 self.last_bytes = reply.total_len();
             }
-            *place = Place::Filled(Box::new(reply));
+            *place = Place::filled(reply, if is_held { gate } else { 0 });
+            self.held += u32::from(is_held);
             return true;
         }
         if wanted {
             self.ready.append(bytes, blobs);
         }
         self.pop_front();
-        while let Some(Place::Filled(_)) = self.places.front() {
-            if let Some(Place::Filled(reply)) = self.pop_front() {
-                self.filled_bytes = self.filled_bytes.saturating_sub(reply.total_len());
-                self.ready.append(reply.bytes(), reply.blobs());
-            }
-        }
-        self.release_pushes();
+        self.release();
         true
     }
 
-    /// What was pushed before the first place can be sent.
-    fn release_pushes(&mut self) {
+    /// A part has come for a place that collects them.
+    pub fn has_part(&self, seq: u32) -> bool {
+        let index = seq.wrapping_sub(self.first) as usize;
+        matches!(self.places.get(index), Some(Place::Collected(Some(_))))
+    }
+
+    /// The part that has come; the place waits for the next one.
+    pub fn take_part(&mut self, seq: u32) -> Option<Reply> {
+        let index = seq.wrapping_sub(self.first) as usize;
+        match self.places.get_mut(index)? {
+            Place::Collected(part) => part.take().map(|part| *part),
+            _ => None,
+        }
+    }
+
+    /// Fills a place that has collected parts with the reply that was made of them. It is held by the gates of all parts.
+    /// False when there is no such place.
+    #[must_use = "a reply must have a place"]
+    pub fn finish(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
+        let index = seq.wrapping_sub(self.first) as usize;
+        let Some(place @ Place::Collected(_)) = self.places.get_mut(index) else { return false };
+        *place = Place::Awaited;
+        self.put(seq, self.gate, bytes, blobs)
+    }
+
+    /// Holds back what is written from here on until the gate opens. True when the queue has to be told of its opening,
+    /// for which nothing before has asked ([`ReplyQueue::open`]).
+    pub fn hold(&mut self, gate: u64) -> bool {
+        if gate <= self.gate.max(self.opened) {
+            return false;
+        }
+        self.count_last();
+        self.gate = gate;
+        self.places.push_back(Place::filled(Reply::new(self.resp3), gate));
+        self.last_bytes = 0;
+        self.held += 1;
+        true
+    }
+
+    /// All gates up to this one are open: what was held by them can be sent, unless a reply before it is awaited. Takes time
+    /// in proportion to what is let go.
+    pub fn open(&mut self, gate: u64) {
+        self.opened = self.opened.max(gate);
+        self.count_last();
+        self.release();
+    }
+
+    /// Lets go what is in front and whose time has come.
+    fn release(&mut self) {
+        while let Some(Place::Filled(filled)) = self.places.front()
+            && filled.gate <= self.opened
+            && let Some(Place::Filled(filled)) = self.pop_front()
+        {
+            let Filled { reply, gate } = *filled;
+            self.held -= u32::from(gate > 0);
+            self.filled_bytes = self.filled_bytes.saturating_sub(reply.total_len());
+            self.ready.append(reply.bytes(), reply.blobs());
+        }
+        // What was pushed before the first place can be sent.
         if let Some(Place::AwaitedBehind { pushes, wanted }) = self.places.front_mut() {
             self.filled_bytes = self.filled_bytes.saturating_sub(pushes.total_len());
             self.ready.append(pushes.bytes(), pushes.blobs());
@@ -205,7 +315,18 @@ impl ReplyQueue {
     /// How many replies are still awaited.
     #[inline]
     pub fn awaited(&self) -> usize {
-        self.awaited
+        self.awaited as usize
+    }
+
+    /// How many replies are still awaited, and how many gates hold others back: each takes a place.
+    #[inline]
+    pub fn places_taken(&self) -> usize {
+        (self.awaited + self.held) as usize
+    }
+
+    /// How many gates hold replies back.
+    pub fn held(&self) -> usize {
+        self.held as usize
     }
 
     /// What can be sent.
@@ -214,7 +335,18 @@ impl ReplyQueue {
         &mut self.ready
     }
 
-    /// Bytes that wait to be sent, but for those of the last command that wrote behind an awaited reply.
+    /// Bytes that can be sent.
+    #[inline]
+    pub fn ready_bytes(&self) -> usize {
+        self.ready.total_len()
+    }
+
+    /// Nothing can be sent, nothing is awaited and nothing held.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.ready.is_empty()
+    }
+
+    /// Bytes that wait to be sent, but for those of the last command that wrote behind an awaited or held reply.
     #[inline]
     pub fn bytes(&self) -> usize {
         self.ready.total_len() + self.filled_bytes
@@ -224,8 +356,8 @@ impl ReplyQueue {
     pub fn set_resp3(&mut self, resp3: bool) {
         self.resp3 = resp3;
         self.ready.set_resp3(resp3);
-        if let Some(Place::Filled(reply)) = self.places.back_mut() {
-            reply.set_resp3(resp3);
+        if let Some(Place::Filled(filled)) = self.places.back_mut() {
+            filled.reply.set_resp3(resp3);
         }
     }
 }
@@ -386,5 +518,115 @@ mod tests {
         assert!(queue.fill(first, b"b", &[]));
         assert!(queue.fill(last, b"a", &[]));
         assert_eq!(sent(&mut queue), "ab");
+    }
+
+    #[test]
+    fn what_is_written_behind_a_gate_leaves_when_it_opens_and_in_order() {
+        let mut queue = ReplyQueue::default();
+        queue.writer().raw(b"1");
+        assert!(queue.hold(5), "somebody has to tell it of the opening");
+        queue.writer().raw(b"2");
+        assert!(!queue.hold(5) && !queue.hold(4), "what comes from here on is behind gate 5 already");
+        queue.writer().raw(b"3");
+        queue.push(false, &message(b"push"));
+        assert!(queue.hold(9));
+        queue.writer().raw(b"4");
+        let awaited = queue.reserve(true);
+        queue.writer().raw(b"6");
+        assert_eq!((sent(&mut queue).as_str(), queue.awaited(), queue.places_taken()), ("1", 1, 3));
+        queue.open(4);
+        assert_eq!(sent(&mut queue), "");
+        queue.open(8);
+        assert_eq!((sent(&mut queue).as_str(), queue.places_taken()), ("23push", 2));
+        assert!(queue.fill(awaited, b"5", &[]));
+        assert_eq!((sent(&mut queue).as_str(), queue.awaited(), queue.is_empty()), ("", 0, false));
+        queue.open(9);
+        assert_eq!((sent(&mut queue).as_str(), queue.places_taken(), queue.is_empty()), ("456", 0, true));
+        assert!(!queue.hold(9), "it is open");
+        queue.writer().raw(b"7");
+        assert_eq!(sent(&mut queue), "7");
+    }
+
+    #[test]
+    fn a_gate_that_opens_behind_an_awaited_reply_holds_nothing_any_more() {
+        let mut queue = ReplyQueue::default();
+        let awaited = queue.reserve(true);
+        assert!(queue.hold(1));
+        queue.writer().raw(b"2");
+        queue.open(1);
+        assert_eq!(sent(&mut queue), "");
+        assert!(queue.fill(awaited, b"1", &[]));
+        assert_eq!((sent(&mut queue).as_str(), queue.is_empty()), ("12", true));
+    }
+
+    #[test]
+    fn a_reply_of_another_core_can_be_held_in_its_place() {
+        let mut queue = ReplyQueue::default();
+        let places = [(); 3].map(|()| queue.reserve(true));
+        queue.writer().raw(b"4");
+        assert!(queue.fill_held(places[1], 7, b"2", &[]));
+        assert!(queue.fill_held(places[0], 6, b"1", &[]));
+        assert!(queue.fill(places[2], b"3", &[]));
+        assert_eq!((sent(&mut queue).as_str(), queue.awaited(), queue.places_taken()), ("", 0, 2));
+        assert!(!queue.hold(6), "what is written now is behind gate 7");
+        queue.open(6);
+        assert_eq!(sent(&mut queue), "1");
+        queue.open(7);
+        assert_eq!((sent(&mut queue).as_str(), queue.is_empty(), queue.bytes()), ("234", true, 0));
+        let late = queue.reserve(true);
+        assert!(queue.fill_held(late, 7, b"5", &[]));
+        assert_eq!((sent(&mut queue).as_str(), queue.places_taken()), ("5", 0));
+    }
+
+    #[test]
+    fn held_bytes_are_counted_until_they_can_be_sent() {
+        let mut queue = ReplyQueue::default();
+        assert!(queue.hold(1));
+        for _ in 0..3 {
+            queue.writer().raw(b"0123456789");
+        }
+        assert_eq!(
+            (queue.bytes(), queue.ready_bytes()),
+            (20, 0),
+            "all but what the last command has written"
+        );
+        assert!(queue.hold(2));
+        let awaited = queue.reserve(true);
+        assert!(queue.fill_held(awaited, 3, b"01234", &[]));
+        assert_eq!((queue.bytes(), queue.ready_bytes()), (35, 0));
+        queue.open(3);
+        assert_eq!((queue.bytes(), queue.filled_bytes), (35, 0));
+    }
+
+    #[test]
+    fn pushes_before_a_command_that_blocks_wait_for_the_gates_before_it() {
+        let mut queue = ReplyQueue::default();
+        assert!(queue.hold(1));
+        queue.writer().raw(b"1");
+        let blocked = queue.reserve(true);
+        queue.push(true, &message(b"a"));
+        assert_eq!(sent(&mut queue), "");
+        queue.open(1);
+        assert_eq!(sent(&mut queue), "1a");
+        assert!(queue.fill(blocked, b"2", &[]));
+        assert_eq!(sent(&mut queue), "2");
+    }
+
+    #[test]
+    fn a_reply_is_made_of_the_parts_that_come_for_its_place() {
+        let mut queue = ReplyQueue::default();
+        let place = queue.reserve_collected();
+        queue.push(false, &message(b"push"));
+        assert!(!queue.has_part(place) && queue.take_part(place).is_none());
+        assert!(queue.fill(place, b"a", &[]) && queue.has_part(place));
+        assert!(!queue.fill(place, b"one at a time", &[]));
+        assert_eq!(queue.take_part(place).unwrap().bytes(), b"a");
+        assert!(queue.fill_held(place, 3, b"b", &[]));
+        assert_eq!(queue.take_part(place).unwrap().bytes(), b"b");
+        assert_eq!((sent(&mut queue).as_str(), queue.awaited()), ("", 1));
+        assert!(queue.finish(place, b"ab", &[]) && !queue.finish(place, b"again", &[]));
+        assert_eq!((sent(&mut queue).as_str(), queue.awaited()), ("", 0));
+        queue.open(3);
+        assert_eq!((sent(&mut queue).as_str(), queue.is_empty()), ("abpush", true));
     }
 }

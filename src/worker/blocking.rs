@@ -15,38 +15,32 @@ use shards::txn::Ticket;
 use shards::watch::ClientId;
 
 use crate::session::ReplyMode;
-use crate::session::connection::Connection;
 use crate::session::order::{Closing, Waiting};
 use crate::worker::Worker;
 
 impl Worker {
     /// Runs a command that may wait. It waits for all commands before it, and the connection for it.
-    pub(crate) fn run_blocking(
-        &mut self,
-        connection: &mut Connection,
-        command: &'static DataCommand,
-        args: Args<'_>,
-    ) {
-        if connection.replies.awaited() > 0 {
-            connection.waiting = Waiting::Barrier(args.to_owned());
+    pub(crate) fn run_blocking(&mut self, index: u32, command: &'static DataCommand, args: Args<'_>) {
+        if self.waits_for_replies(index, args) {
             return;
         }
         // Its timeout counts from now on, not from the beginning of the turn (Redis: mstime).
         self.tell_time();
         if !self.are_keys_here(command, args) {
-            return self.start_blocking(connection, command, args);
+            return self.start_blocking(index, command, args);
         }
         self.make_room();
-        let session = &connection.session;
-        let wanted = session.reply_mode == ReplyMode::On;
-        let mut reply = Reply::new(session.resp3);
-        let call = Call { command, slot: None, caller: session.caller(self.at(connection)), args };
+        let at = self.at(index);
+        let client = self.clients.at(index);
+        let wanted = client.session.reply_mode == ReplyMode::On;
+        let mut reply = Reply::new(client.session.resp3);
+        let call = Call { command, slot: None, caller: client.session.caller(at), args };
         match self.shard.execute_blocking(call, &mut reply) {
-            None if wanted => connection.replies.writer().append(reply.bytes(), reply.blobs()),
+            None if wanted => client.replies.writer().append(reply.bytes(), reply.blobs()),
             None => {}
             Some(block) => {
-                let Some((call, ticket)) = self.hold_for_reply(connection, command, args) else { return };
-                connection.waiting = Waiting::Blocked;
+                let Some((call, ticket)) = self.hold_for_reply(index, command, args) else { return };
+                self.clients.at(index).waiting = Waiting::Blocked;
                 self.coordinator.wait_here(call, *block, ticket, &mut self.shard);
             }
         }
@@ -60,15 +54,13 @@ impl Worker {
         self.shard.has_no_locks() && slots.all(|slot| self.slots.owner(slot) == self.id)
     }
 
-    fn start_blocking(&mut self, connection: &mut Connection, command: &'static DataCommand, args: Args<'_>) {
-        let Some((call, ticket)) = self.hold_for_reply(connection, command, args) else { return };
-        connection.waiting = Waiting::Blocked;
+    fn start_blocking(&mut self, index: u32, command: &'static DataCommand, args: Args<'_>) {
+        let Some((call, ticket)) = self.hold_for_reply(index, command, args) else { return };
+        self.clients.at(index).waiting = Waiting::Blocked;
         self.stats.transactions += 1;
         let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
         self.coordinator.start_blocking(call, ticket, owners, &self.shard, &mut self.outbox);
-        if let Some(reply) = self.send_outbox_for(ticket) {
-            self.fill_own_place(connection, ticket.seq, &reply);
-        }
+        self.send_outbox();
     }
 
     /// Delivers what the shard has done for clients that wait, and ends the commands whose time is over. Once a turn.
@@ -106,12 +98,13 @@ impl Worker {
     /// A connection that waits is being closed, or its client has gone: it waits no more. What the shard has done for it
     /// already stays done; but the command ends before the shard looks at its keys once more, or sends word that it
     /// should, so nothing more is taken for it.
-    pub(crate) fn stop_waiting(&mut self, connection: &mut Connection) {
+    pub(crate) fn stop_waiting(&mut self, index: u32) {
         let served = self.coordinator.take_replies(&mut self.shard);
         self.deliver_all(served);
-        if let Some((ticket, reply)) = self.end(ClientId(connection.session.id), Ending::Closed, false) {
-            self.fill_own_place(connection, ticket.seq, &reply);
+        let client = ClientId(self.clients.at(index).session.id);
+        if let Some((ticket, reply)) = self.end(client, Ending::Closed, false) {
+            self.deliver(ticket, &reply);
         }
-        connection.closing = Some(Closing::Now);
+        self.clients.at(index).closing = Some(Closing::Now);
     }
 }

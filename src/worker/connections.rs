@@ -1,37 +1,31 @@
-//! The connections of a worker: accepted, served, sent to, closed.
+//! The clients of a worker: accepted, served, sent to, closed.
 //!
-//! What completes in the ring for a connection comes here; what the connection asks for is executed by `dispatch`. At the
-//! end of a turn every connection that something has happened to is looked at once (`Worker::settle`).
+//! What completes in the ring for a client comes here; what the client asks for is executed by `dispatch`. At the
+//! end of a turn every client that something has happened to is looked at once (`Worker::settle`).
 
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
-
-use shards::spare::{SPARE_BYTES_MAX, Trim};
 
 use super::Worker;
 use crate::host::log::LineLimit;
 use crate::io::listener;
 use crate::io::ring::{Completion, Op};
+use crate::io::socket::Socket;
 use crate::mesh::TakenReplies;
 use crate::protocol::{Next, RequestLimits};
-use crate::session::connection::{Connection, LargeReply};
+use crate::session::client::{Client, LargeReply};
 use crate::session::order::{Closing, Waiting};
-use crate::session::reply_queue::ReplyQueue;
 use crate::session::{ReplyMode, Session};
 
 /// How long a worker does not accept after that has failed, in milliseconds: without descriptors it would fail at once
 /// again, for as long as they are missing.
 const ACCEPT_PAUSE_MS: u64 = 1000;
 
-/// By how much the numbers of places go on when it has been forgotten where those of some connections were: nothing can
-/// still be on its way from so far behind.
-const FORGOTTEN_PLACES_STEP: u32 = 1 << 24;
-
 static ACCEPT_LINES: LineLimit = LineLimit::new();
 static QUERY_LIMIT_LINES: LineLimit = LineLimit::new();
 static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new();
 
-/// One connection goes on in the next turn when its commands have made so many bytes of replies: the kernel takes no more
+/// One client goes on in the next turn when its commands have made so many bytes of replies: the kernel takes no more
 /// in one send, and others are not held up for longer than that takes.
 const STEP_OUTPUT_BYTES: usize = 1 << 20;
 
@@ -75,7 +69,6 @@ impl Worker {
             return;
         }
         self.stats.connections += 1;
-        self.clients += 1;
         let session = Session {
             id: self.node.next_client_id.fetch_add(1, Ordering::Relaxed),
             authenticated: self.config.requirepass.is_empty(),
@@ -83,14 +76,14 @@ impl Worker {
             active_ms: self.now_ms,
             ..Session::default()
         };
-        let (index, first_place) = self.free.pop().unwrap_or_else(|| {
-            self.connections.push(None);
-            (self.connections.len() as u32 - 1, self.new_place_seq)
-        });
-        let mut connection = Box::new(Connection::new(socket, index, session, addresses));
-        connection.replies = ReplyQueue::starting_at(first_place);
-        connection.drive_receive(&mut self.ring);
-        self.connections[index as usize] = Some(connection);
+        let index = self.take_in(Client::on_socket(Socket::new(socket), session, addresses));
+        self.clients.at(index).drive_receive(&mut self.ring);
+    }
+
+    /// Takes a client in, with or without a socket. Returns its number, by which its commands are dispatched.
+    pub(super) fn take_in(&mut self, client: Client) -> u32 {
+        self.client_count += 1;
+        self.clients.add(client)
     }
 
     /// The kernel keeps the limit of descriptors with a request, which may have been raised since; so the first failure is
@@ -113,11 +106,14 @@ impl Worker {
     }
 
     fn received(&mut self, completion: Completion) {
-        let len = completion.result.max(0) as usize;
+        let Completion { index, result, more, .. } = completion;
+        let len = result.max(0) as usize;
         let received = completion.buffer.map(|buffer| self.ring.received(buffer, len));
-        if let Some(mut connection) = self.take_out(completion.index) {
-            connection.received_shared(completion.more);
-            match completion.result {
+        if let Some(client) = self.clients.get_mut(index) {
+            if let Some(socket) = &mut client.socket {
+                socket.received_shared(more);
+            }
+            match result {
                 // No provided buffer was free, an interrupted call, or our own cancellation.
                 error if [-libc::ENOBUFS, -libc::ECANCELED, -libc::EINTR, -libc::EAGAIN].contains(&error) => {
                 }
@@ -125,17 +121,16 @@ impl Worker {
                     if let Some(received) = &received {
                         self.stats.reads += 1;
                         self.stats.input_bytes += received.len() as u64;
-                        self.execute_received(&mut connection, received);
+                        self.execute_received(index, received);
                     }
                 }
-                0 => connection.end_of_input = true,
+                0 => client.end_of_input = true,
                 _ => {
-                    connection.end_of_input = true;
-                    connection.closing = Some(Closing::Now);
+                    client.end_of_input = true;
+                    client.closing = Some(Closing::Now);
                 }
             }
-            self.mark_dirty(&mut connection);
-            self.put_back(connection);
+            self.clients.look_at(index);
         }
         if let Some(received) = received {
             self.ring.give_back(received);
@@ -143,282 +138,221 @@ impl Worker {
     }
 
     fn received_into(&mut self, completion: Completion) {
-        let Some(mut connection) = self.take_out(completion.index) else { return };
-        let len = completion.result.max(0) as usize;
-        connection.received_direct(len);
+        let Completion { index, result, .. } = completion;
+        let Some(client) = self.clients.get_mut(index) else { return };
+        let len = result.max(0) as usize;
+        client.received_direct(len);
         self.stats.reads += 1;
         self.stats.input_bytes += len as u64;
-        match completion.result {
-            0 => connection.end_of_input = true,
+        match result {
+            0 => client.end_of_input = true,
             result if result > 0 || [-libc::EINTR, -libc::EAGAIN].contains(&result) => {
-                self.execute_received(&mut connection, &[]);
+                self.execute_received(index, &[]);
             }
             _ => {
-                connection.end_of_input = true;
-                connection.closing = Some(Closing::Now);
+                client.end_of_input = true;
+                client.closing = Some(Closing::Now);
             }
         }
-        self.mark_dirty(&mut connection);
-        self.put_back(connection);
+        self.clients.look_at(index);
     }
 
     fn sent(&mut self, completion: Completion) {
-        let Some(mut connection) = self.take_out(completion.index) else { return };
+        let Completion { index, result, .. } = completion;
+        let Some(client) = self.clients.get_mut(index) else { return };
         self.stats.writes += 1;
-        self.stats.output_bytes += completion.result.max(0) as u64;
-        if !connection.sent(completion.result, &mut self.ring) {
-            connection.closing = Some(Closing::Now);
+        self.stats.output_bytes += result.max(0) as u64;
+        if !client.sent(result, &mut self.ring) {
+            client.closing = Some(Closing::Now);
         }
-        connection.session.active_ms = self.now_ms;
-        if connection.needs_care() {
-            self.mark_dirty(&mut connection);
-        }
-        self.put_back(connection);
-    }
-
-    /// Takes a connection out while it is worked on, so that the worker stays free to be borrowed.
-    pub(crate) fn take_out(&mut self, index: u32) -> Option<Box<Connection>> {
-        self.connections.get_mut(index as usize)?.take()
-    }
-
-    #[inline]
-    pub(crate) fn put_back(&mut self, connection: Box<Connection>) {
-        let index = connection.index as usize;
-        self.connections[index] = Some(connection);
-        if !self.late.is_empty() {
-            self.fill_late();
-        }
-    }
-
-    pub(crate) fn mark_dirty(&mut self, connection: &mut Connection) {
-        if !connection.is_dirty {
-            connection.is_dirty = true;
-            self.dirty.push_back(connection.index);
+        client.session.active_ms = self.now_ms;
+        if client.needs_care() {
+            self.clients.look_at(index);
         }
     }
 
     /// Executes the requests in what was received, and in what waits, until one has to wait.
-    fn execute_received(&mut self, connection: &mut Connection, received: &[u8]) {
-        connection.session.active_ms = self.now_ms;
-        if connection.query.completes_over(received.len(), self.config.client_query_buffer_limit_bytes) {
-            return self.close_for_query_limit(connection);
+    pub(super) fn execute_received(&mut self, index: u32, received: &[u8]) {
+        let client = self.clients.at(index);
+        client.session.active_ms = self.now_ms;
+        if client.query.completes_over(received.len(), self.config.client_query_buffer_limit_bytes) {
+            return self.close_for_query_limit(index);
         }
-        let mut query = std::mem::take(&mut connection.query);
+        let mut query = std::mem::take(&mut client.query);
+        client.stopped = false;
+        let output_bytes_max = client.output_bytes() + STEP_OUTPUT_BYTES;
         let mut argv = std::mem::take(&mut self.argv);
         let mut requests = query.receive(received, &mut argv);
-        connection.stopped = false;
-        let output_bytes_max = connection.output_bytes() + STEP_OUTPUT_BYTES;
         loop {
-            if connection.must_wait() {
-                connection.stopped = true;
+            let client = self.clients.at(index);
+            if client.must_wait() {
+                client.stopped = true;
                 break;
             }
-            // Nothing else may happen to the connection by which it would be looked at again.
-            if self.mesh.is_congested() || connection.output_bytes() >= output_bytes_max {
-                connection.stopped = true;
-                self.mark_dirty(connection);
+            // Nothing else may happen to the client by which it would be looked at again.
+            if self.mesh.is_congested() || client.output_bytes() >= output_bytes_max {
+                client.stopped = true;
+                self.clients.look_at(index);
                 break;
             }
             let limits = RequestLimits {
                 bulk_bytes_max: self.config.proto_max_bulk_len_bytes,
-                authenticated: connection.session.authenticated,
+                authenticated: client.session.authenticated,
             };
             match requests.next(&limits) {
-                Next::Request(args) => self.dispatch(connection, args),
+                Next::Request(args) => self.dispatch(index, args),
                 Next::Incomplete => break,
                 Next::Error(error) => {
                     let reply = error.reply();
                     shards::error_counts::count(&reply[1..]);
-                    if connection.session.reply_mode == ReplyMode::On {
-                        connection.replies.writer().raw(&reply);
+                    if client.session.reply_mode == ReplyMode::On {
+                        client.replies.writer().raw(&reply);
                     }
-                    connection.closing = Some(Closing::AfterReplies);
+                    client.closing = Some(Closing::AfterReplies);
                     break;
                 }
             }
         }
         drop(requests);
         self.argv = argv;
-        connection.query = query;
+        let client = self.clients.at(index);
+        client.query = query;
         // What waits for other workers is not the client's doing, and is read no further than `QUERY_PAUSE_BYTES`.
-        let buffered_bytes = connection.query.buffered_bytes() as u64;
-        if buffered_bytes > self.config.client_query_buffer_limit_bytes && !connection.waits_for_workers() {
-            self.close_for_query_limit(connection);
+        let buffered_bytes = client.query.buffered_bytes() as u64;
+        if buffered_bytes > self.config.client_query_buffer_limit_bytes && !client.waits_for_workers() {
+            self.close_for_query_limit(index);
         }
     }
 
     /// Closes a client that has sent more than may wait here.
-    pub(crate) fn close_for_query_limit(&mut self, connection: &mut Connection) {
-        if connection.closing == Some(Closing::Now) {
+    pub(super) fn close_for_query_limit(&mut self, index: u32) {
+        let client = self.clients.at(index);
+        if client.closing == Some(Closing::Now) {
             return;
         }
         if let Some(left_out) = QUERY_LIMIT_LINES.admit() {
-            log::warn!("Closing client that reached max query buffer length: {}{left_out}", connection.peer);
+            log::warn!("Closing client that reached max query buffer length: {}{left_out}", client.peer);
         }
         self.stats.query_limit_closed += 1;
-        connection.closing = Some(Closing::Now);
+        client.closing = Some(Closing::Now);
     }
 
-    /// Looks at every connection that something has happened to: goes on with what could not be executed before,
+    /// Looks at every client that something has happened to: goes on with what could not be executed before,
     /// sends, receives, closes.
     pub(super) fn settle(&mut self) {
-        let mut left = self.dirty.len();
-        while left > 0 {
-            left -= 1;
-            let Some(index) = self.dirty.pop_front() else { break };
-            let Some(mut connection) = self.take_out(index) else { continue };
-            connection.is_dirty = false;
-            self.go_on(&mut connection);
-            self.check_output_limit(&mut connection);
-            self.close_if_due(&mut connection);
-            connection.drive_send(&mut self.ring);
-            connection.drive_receive(&mut self.ring);
-            if connection.has_untold() {
-                self.tell_taken(&mut connection);
+        for _ in 0..self.clients.dirty_len() {
+            let Some((index, client)) = self.clients.next_dirty() else { break };
+            let Some(client) = client else { continue };
+            if client.stopped || !matches!(client.waiting, Waiting::No) {
+                self.go_on(index);
             }
-            if connection.closing.is_some()
-                && connection.may_be_dropped()
-                && connection.replies.awaited() == 0
-            {
-                self.drop_connection(connection);
-            } else {
-                self.put_back(connection);
+            let mut client = self.clients.at(index);
+            let limits = &self.config.client_output_buffer_limit;
+            if client.is_over_limit(limits, self.now_ms) && client.closing != Some(Closing::Now) {
+                close_for_output_limit(client);
+                self.stats.output_limit_closed += 1;
             }
-        }
-        if !self.late.is_empty() {
-            self.lose_late();
+            if client.is_to_be_shut_down() {
+                client.shut_down();
+                self.leave(index);
+                client = self.clients.at(index);
+            }
+            client.drive_send(&mut self.ring);
+            client.drive_receive(&mut self.ring);
+            let is_over = client.is_over();
+            if client.has_untold() {
+                self.tell_taken(index);
+            }
+            if is_over {
+                self.drop_client(index);
+            }
         }
     }
 
-    /// Tells other shards of the large replies that they have made for a connection and that are on their way.
-    fn tell_taken(&mut self, connection: &mut Connection) {
-        let is_gone = connection.closing == Some(Closing::Now);
-        for LargeReply { shard, bytes, .. } in connection.take_told() {
-            self.say_taken(shard, TakenReplies { connection: connection.index, bytes, is_gone });
+    /// Tells other shards of the large replies that they have made for a client and that are on their way.
+    fn tell_taken(&mut self, index: u32) {
+        let client = self.clients.at(index);
+        let is_gone = client.closing == Some(Closing::Now);
+        for LargeReply { shard, bytes, .. } in client.take_told() {
+            self.say_taken(shard, TakenReplies { connection: index, bytes, is_gone });
         }
     }
 
-    /// Executes what the connection has been waiting to execute.
-    fn go_on(&mut self, connection: &mut Connection) {
+    /// Executes what the client has been waiting to execute.
+    fn go_on(&mut self, index: u32) {
+        let client = self.clients.at(index);
         // What a transaction has begun it ends, also when nobody will read the reply.
-        if matches!(&connection.waiting, Waiting::Exec(progress) if progress.can_go_on())
-            && let Waiting::Exec(progress) = std::mem::take(&mut connection.waiting)
+        if matches!(&client.waiting, Waiting::Exec(progress) if client.replies.has_part(progress.seq))
+            && let Waiting::Exec(progress) = std::mem::take(&mut client.waiting)
         {
-            self.go_on_with_exec(connection, progress);
-            self.push_held(connection);
+            self.go_on_with_exec(index, progress);
         }
-        let is_leaving = connection.closing.is_some() || connection.end_of_input;
-        if is_leaving && connection.waiting.is_blocked() {
-            self.stop_waiting(connection);
+        let client = self.clients.at(index);
+        let is_leaving = client.closing.is_some() || client.end_of_input;
+        if is_leaving && client.waiting.is_blocked() {
+            self.stop_waiting(index);
         }
-        if connection.closing == Some(Closing::Now) {
+        let client = self.clients.at(index);
+        if client.closing == Some(Closing::Now) {
             return;
         }
-        if let Waiting::Slot(args) = &mut connection.waiting {
+        if let Waiting::Slot(args) = &mut client.waiting {
             let args = std::mem::take(args);
-            connection.waiting = Waiting::No;
-            self.dispatch(connection, args.as_args());
+            client.waiting = Waiting::No;
+            self.dispatch(index, args.as_args());
         }
-        if connection.replies.awaited() == 0 && !matches!(connection.waiting, Waiting::Slot(_)) {
-            match std::mem::take(&mut connection.waiting) {
-                Waiting::Barrier(args) => self.dispatch(connection, args.as_args()),
+        let client = self.clients.at(index);
+        if client.replies.awaited() == 0 && !matches!(client.waiting, Waiting::Slot(_)) {
+            match std::mem::take(&mut client.waiting) {
+                Waiting::Barrier(args) => self.dispatch(index, args.as_args()),
                 Waiting::Reply | Waiting::Blocked | Waiting::No | Waiting::Exec(_) | Waiting::Slot(_) => {}
             }
         }
-        if connection.stopped && !connection.must_wait() {
+        let client = self.clients.at(index);
+        if client.stopped && !client.must_wait() {
             if self.mesh.is_congested() {
-                self.mark_dirty(connection);
+                self.clients.look_at(index);
             } else {
-                self.execute_received(connection, &[]);
+                self.execute_received(index, &[]);
             }
         }
     }
 
-    fn check_output_limit(&mut self, connection: &mut Connection) {
-        let bytes = connection.output_bytes() as u64;
-        let [normal, _, pubsub] = self.config.client_output_buffer_limit;
-        let limit = if connection.session.is_subscribed() { pubsub } else { normal };
-        let over_soft = limit.soft_bytes > 0 && bytes > limit.soft_bytes;
-        let since = over_soft.then(|| connection.soft_limit_since_ms.unwrap_or(self.now_ms));
-        connection.soft_limit_since_ms = since;
-        let soft = since.is_some_and(|since| self.now_ms.saturating_sub(since) > limit.soft_s * 1000);
-        let is_over = (limit.hard_bytes > 0 && bytes > limit.hard_bytes) || soft;
-        if is_over && connection.closing != Some(Closing::Now) {
-            if let Some(left_out) = OUTPUT_LIMIT_LINES.admit() {
-                let client = &connection.peer;
-                log::warn!(
-                    "Client {client} scheduled to be closed ASAP for overcoming of output buffer limits.{left_out}"
-                );
-            }
-            self.stats.output_limit_closed += 1;
-            connection.closing = Some(Closing::Now);
+    /// A client has gone: it is not counted, subscribes to nothing and tracks nothing. It may stay in the table for a
+    /// while, until what is under way for it has ended.
+    pub(super) fn leave(&mut self, index: u32) {
+        if !std::mem::replace(&mut self.clients.at(index).has_left, true) {
+            self.forget_subscriptions(index);
+            self.end_tracking(index);
+            self.client_count -= 1;
         }
     }
 
-    fn close_if_due(&mut self, connection: &mut Connection) {
-        if connection.end_of_input
-            && connection.closing.is_none()
-            && !connection.stopped
-            && matches!(connection.waiting, Waiting::No)
-        {
-            connection.closing = Some(Closing::AfterReplies);
+    fn drop_client(&mut self, index: u32) {
+        let client = self.clients.at(index);
+        client.closing = Some(Closing::Now);
+        let has_socket = client.socket.is_some();
+        self.tell_taken(index);
+        self.unwatch(index);
+        self.leave(index);
+        self.clients.remove(index);
+        if has_socket {
+            // maxclients is about descriptors: here this one's is closed.
+            self.node.clients.fetch_sub(1, Ordering::Relaxed);
         }
-        let due = match connection.closing {
-            Some(Closing::Now) => true,
-            Some(Closing::AfterReplies) => connection.is_drained(),
-            None => false,
-        };
-        if due {
-            connection.closing = Some(Closing::Now);
-            self.leave(connection);
-            connection.shut_down();
-        }
-    }
-
-    /// The client of a connection has gone: it is not counted, subscribes to nothing and tracks nothing. The connection may
-    /// stay for a while, until what is under way for it has ended.
-    pub(super) fn leave(&mut self, connection: &mut Connection) {
-        if !std::mem::replace(&mut connection.has_left, true) {
-            self.forget_subscriptions(connection);
-            self.end_tracking(connection);
-            self.clients -= 1;
-        }
-    }
-
-    /// Forgets places for connections that a crowd has left behind, which are at the end.
-    pub(super) fn trim_connections(&mut self) {
-        let used = self.connections.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        if (self.connections.len() - used) * size_of::<Option<Box<Connection>>>() > SPARE_BYTES_MAX {
-            self.connections.truncate(used);
-            self.free.retain(|&(index, _)| (index as usize) < used);
-            self.new_place_seq = self.new_place_seq.wrapping_add(FORGOTTEN_PLACES_STEP);
-        }
-        self.connections.trim();
-        self.free.trim();
-    }
-
-    fn drop_connection(&mut self, mut connection: Box<Connection>) {
-        connection.closing = Some(Closing::Now);
-        self.tell_taken(&mut connection);
-        self.unwatch(&mut connection);
-        self.leave(&mut connection);
-        // The numbers of its places are not given again, so that nothing can be taken for a reply to the next one.
-        self.free.push((connection.index, connection.replies.next_seq()));
-        // maxclients is about descriptors: here this one's is closed.
-        self.node.clients.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Connection {
-    /// True when more than an ordinary completed send has happened to the connection.
-    fn needs_care(&mut self) -> bool {
-        self.closing.is_some()
-            || self.stopped
-            || self.end_of_input
-            || !self.replies.ready().is_empty()
-            || self.soft_limit_since_ms.is_some()
-            || self.has_untold()
+/// Closes a client that does not read what it has asked for.
+#[cold]
+fn close_for_output_limit(client: &mut Client) {
+    if let Some(left_out) = OUTPUT_LIMIT_LINES.admit() {
+        let peer = &client.peer;
+        log::warn!(
+            "Client {peer} scheduled to be closed ASAP for overcoming of output buffer limits.{left_out}"
+        );
     }
+    client.closing = Some(Closing::Now);
 }
 
 /// What a client from elsewhere reads in protected mode (Redis's own words).

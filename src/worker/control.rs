@@ -90,7 +90,7 @@ impl Worker {
         let Some(control) = &mut self.control else { return false };
         let is_quiet = std::mem::take(&mut control.has_ticked);
         control.quiet_ticks = if is_quiet { control.quiet_ticks.saturating_add(1) } else { 0 };
-        if self.connections.len() == self.free.len() && control.quiet_ticks >= QUIET_TICKS_MIN {
+        if self.clients.is_empty() && control.quiet_ticks >= QUIET_TICKS_MIN {
             return !self.ring.is_ticking();
         }
         if !std::mem::take(&mut control.has_tick_failed) && !self.ring.is_ticking() {

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use shards::args::Blob;
-use shards::copies::ConnectionId;
 use shards::error_counts;
 use shards::reply::Reply;
 use shards::router::blocking::Ending;
@@ -18,7 +17,8 @@ use super::{BATCHES_PER_TURN, Worker};
 use crate::commands::config::{Current, changed, rewrite};
 use crate::mesh::{Batch, Delivery, Hop, TakenReplies};
 use crate::metrics::report::{Report, Stats};
-use crate::session::connection::{Connection, LargeReply};
+use crate::session::client::{Client, LargeReply};
+use crate::session::filter::ClientFilter;
 use crate::session::inquiry::{Answer, CHANGE_SEQUENCER, Inquiry, NodeChange, Question};
 use crate::session::order::Closing;
 
@@ -59,7 +59,7 @@ impl Worker {
             Delivery::Other(Hop::Ask(ticket, question)) => {
                 let answer = match *question {
                     Question::Change(ref change) => self.put_change_in_order(ticket, change),
-                    ref question => self.answer(question),
+                    ref question => self.answer(question, None),
                 };
                 // What the sequencer of changes passes on may be of a client of this worker.
                 if ticket.worker == self.id {
@@ -82,7 +82,7 @@ impl Worker {
             }
         });
         self.publish_notices();
-        self.tell_trackers(None);
+        self.tell_trackers();
     }
 
     /// Takes note of a reply that was put into its place, if it is a large one: the shard that has made it waits to hear
@@ -91,9 +91,9 @@ impl Worker {
         if bytes <= LARGE_REPLY_BYTES {
             return;
         }
-        if let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) {
-            connection.got_large_reply(LargeReply { shard, seq: ticket.seq, bytes });
-            self.look_at(ticket.connection);
+        if let Some(client) = self.clients.get_mut(ticket.connection) {
+            client.got_large_reply(LargeReply { shard, seq: ticket.seq, bytes });
+            self.clients.look_at(ticket.connection);
         } else {
             self.say_taken(shard, TakenReplies { connection: ticket.connection, bytes, is_gone: false });
         }
@@ -137,7 +137,7 @@ impl Worker {
             self.run_ready_of(worker, connection, false);
         }
         self.publish_notices();
-        self.tell_trackers(None);
+        self.tell_trackers();
     }
 
     fn run_ready_of(&mut self, worker: ShardId, connection: u32, by_force: bool) {
@@ -173,7 +173,7 @@ impl Worker {
         self.note_reply(self.id, ticket, reply.total_len());
     }
 
-    /// Puts a reply into its place in the queue of a connection of this worker. What is only one shard's answer to a walk
+    /// Puts a reply into its place in the queue of a client of this worker. What is only one shard's answer to a walk
     /// takes the walk on.
     pub(super) fn fill_place(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
         if self.walks.is_empty() {
@@ -189,39 +189,7 @@ impl Worker {
     }
 
     pub(crate) fn fill_reserved(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
-        let Some(Some(connection)) = self.connections.get_mut(ticket.connection as usize) else {
-            return self.keep_late(ticket, bytes, blobs);
-        };
-        // Nobody will read the reply of one that is being closed at once.
-        let is_gone = connection.closing == Some(Closing::Now);
-        let (bytes, blobs) = if is_gone { (&[][..], &[][..]) } else { (bytes, blobs) };
-        if connection.fill_place(ticket.seq, bytes, blobs) {
-            self.look_at(ticket.connection);
-        } else {
-            self.reply_is_lost(ticket);
-        }
-    }
-
-    /// Keeps a reply for a connection that is taken out, until it is put back.
-    #[cold]
-    fn keep_late(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
-        let mut reply = Reply::default();
-        reply.append(bytes, blobs);
-        self.late.push((ticket, reply));
-    }
-
-    /// A connection has been put back: what has come for it goes into its places.
-    #[cold]
-    pub(super) fn fill_late(&mut self) {
-        for (ticket, reply) in std::mem::take(&mut self.late) {
-            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
-        }
-    }
-
-    /// All connections are back in their places, so no reply may be left for one that is taken out.
-    #[cold]
-    pub(super) fn lose_late(&mut self) {
-        for (ticket, _) in std::mem::take(&mut self.late) {
+        if !self.clients.fill(ticket.connection, ticket.seq, bytes, blobs) {
             self.reply_is_lost(ticket);
         }
     }
@@ -239,20 +207,6 @@ impl Worker {
         }
     }
 
-    /// Has a connection looked at before the turn ends.
-    pub(crate) fn look_at(&mut self, index: u32) {
-        match self.connections.get_mut(index as usize) {
-            Some(Some(connection)) if connection.is_dirty => {}
-            Some(Some(connection)) => {
-                connection.is_dirty = true;
-                self.dirty.push_back(index);
-            }
-            // It is taken out, and perhaps on the list already: to look twice does no harm.
-            Some(None) => self.dirty.push_back(index),
-            None => {}
-        }
-    }
-
     fn take_txn(&mut self, from: ShardId, message: TxnMessage) {
         let mut replies = Vec::new();
         self.handle_txn(from, message, &mut replies);
@@ -265,20 +219,6 @@ impl Worker {
         for (ticket, reply) in replies {
             self.deliver(ticket, &reply);
         }
-    }
-
-    /// Sends the messages of transactions while a connection is taken out: returns the reply for its ticket, if it is there
-    /// already.
-    pub(crate) fn send_outbox_for(&mut self, own: Ticket) -> Option<Reply> {
-        let mut found = None;
-        for (ticket, reply) in self.drain_outbox() {
-            if ticket == own {
-                found = Some(reply);
-            } else {
-                self.deliver(ticket, &reply);
-            }
-        }
-        found
     }
 
     /// Sends the messages of transactions.
@@ -374,15 +314,12 @@ impl Worker {
                 self.mesh.send(peer, Hop::Ask(ticket, Box::new(question.clone())));
             }
         }
-        self.answer(&question)
+        self.answer(&question, None)
     }
 
     fn take_answer(&mut self, from: ShardId, ticket: Ticket, answer: Answer) {
-        if let Answer::Found(Some(at)) = answer
-            && let Some(mut connection) = self.take_out(ticket.connection)
-        {
-            self.redirect_found(&mut connection, at);
-            self.put_back(connection);
+        if let Answer::Found(Some(at)) = answer {
+            self.redirect_found(ticket.connection, at);
         }
         let Some(inquiry) = self.inquiries.get_mut(&ticket) else { return };
         if inquiry.answered(from, answer)
@@ -393,51 +330,22 @@ impl Worker {
         }
     }
 
-    /// Answers a question of a connection of this worker, which is taken out while it is worked on and so is none
-    /// of those that `answer` sees.
-    pub(crate) fn answer_with(&mut self, question: &Question, asking: &mut Connection) -> Answer {
-        let mut answer = self.answer(question);
-        match (question, &mut answer) {
-            (Question::ClientList(filter), Answer::Clients(clients)) if filter.matches(asking) => {
-                clients.push((asking.session.id, asking.line(self.now_ms)));
-            }
-            (Question::ClientKill(filter), Answer::Killed(killed))
-                if !filter.skip_me && filter.matches(asking) =>
-            {
-                *killed += 1;
-                asking.closing = Some(Closing::AfterReplies);
-            }
-            (Question::Report, Answer::Report(report)) => {
-                report.clients_bytes += size_of::<Connection>() + asking.memory_bytes();
-            }
-            (&Question::FindClient(client), Answer::Found(found)) => {
-                if asking.session.id == client.0 {
-                    *found = Some(ConnectionId { worker: self.id, index: asking.index });
-                }
-                if let &mut Some(at) = found {
-                    self.redirect_found(asking, at);
-                }
-            }
-            _ => {}
-        }
-        answer
-    }
-
-    /// Answers a question.
-    fn answer(&mut self, question: &Question) -> Answer {
+    /// Answers a question. `asking` is the client of this worker that asks.
+    pub(crate) fn answer(&mut self, question: &Question, asking: Option<u32>) -> Answer {
         match question {
             Question::ClientList(filter) => {
                 let now_ms = self.now_ms;
-                let matching = self.clients().filter(|client| filter.matches(client));
+                let matching = self.clients.present().filter(|client| filter.matches(client));
                 Answer::Clients(matching.map(|client| (client.session.id, client.line(now_ms))).collect())
             }
-            Question::ClientKill(filter) => {
-                let meant = self.clients().filter(|client| filter.matches(client));
-                let killed: Vec<u32> = meant.map(|client| client.index).collect();
-                killed.iter().for_each(|&index| self.kill(index));
-                Answer::Killed(killed.len() as i64)
+            Question::ClientKill(filter) => Answer::Killed(self.kill_matching(filter, asking)),
+            &Question::FindClient(client) => {
+                let found = self.find_client(client);
+                if let (Some(at), Some(asking)) = (found, asking) {
+                    self.redirect_found(asking, at);
+                }
+                Answer::Found(found)
             }
-            &Question::FindClient(client) => Answer::Found(self.find_client(client)),
             &Question::ClientUnblock(client, ending) => {
                 Answer::Unblocked(self.end_blocking(client, ending, true))
             }
@@ -481,21 +389,29 @@ impl Worker {
         }
     }
 
-    /// The clients that are there, with those that are only being sent the rest.
-    pub(crate) fn clients(&self) -> impl Iterator<Item = &Connection> {
-        let connections = self.connections.iter().flatten().map(|boxed| &**boxed);
-        connections.filter(|client| client.closing != Some(Closing::Now))
+    /// CLIENT KILL of this worker's clients: how many were meant. The one that asks gets its reply.
+    fn kill_matching(&mut self, filter: &ClientFilter, asking: Option<u32>) -> i64 {
+        let is_meant =
+            |client: &&Client| filter.matches(client) && !(filter.skip_me && Some(client.index) == asking);
+        let meant: Vec<u32> = self.clients.present().filter(is_meant).map(|client| client.index).collect();
+        for &index in &meant {
+            if Some(index) == asking {
+                self.clients.at(index).closing = Some(Closing::AfterReplies);
+            } else {
+                self.kill(index);
+            }
+        }
+        meant.len() as i64
     }
 
     /// Closes a client that another one has killed. Who comes behind does not meet it any more: it is in no list, nothing
     /// is published to it, and it takes nothing that it has waited for.
     fn kill(&mut self, index: u32) {
-        let Some(mut connection) = self.take_out(index) else { return };
-        connection.closing = Some(Closing::Now);
-        self.leave(&mut connection);
-        self.mark_dirty(&mut connection);
-        let blocked = connection.waiting.is_blocked().then_some(ClientId(connection.session.id));
-        self.put_back(connection);
+        let client = self.clients.at(index);
+        client.closing = Some(Closing::Now);
+        let blocked = client.waiting.is_blocked().then_some(ClientId(client.session.id));
+        self.leave(index);
+        self.clients.look_at(index);
         if let Some(client) = blocked {
             self.end_blocking(client, Ending::Closed, false);
         }
@@ -505,9 +421,14 @@ impl Worker {
         let env = self.shard.env();
         Report {
             stats: self.stats.clone(),
-            clients: self.clients,
-            output_bytes_max: self.clients().map(Connection::output_bytes).max().unwrap_or(0),
-            input_bytes_max: self.clients().map(|client| client.query.buffered_bytes()).max().unwrap_or(0),
+            clients: self.client_count,
+            output_bytes_max: self.clients.present().map(Client::output_bytes).max().unwrap_or(0),
+            input_bytes_max: self
+                .clients
+                .present()
+                .map(|client| client.query.buffered_bytes())
+                .max()
+                .unwrap_or(0),
             keyspace: self.shard.dbs().iter().map(|db| (db.len(), db.keys_with_expire())).collect(),
             keyspace_hits: env.keyspace_hits,
             keyspace_misses: env.keyspace_misses,
@@ -517,7 +438,11 @@ impl Worker {
             lazyfree_pending: env.garbage.len(),
             errors: error_counts::of_this_thread(),
             changes: env.dirty,
-            clients_bytes: self.clients().map(|client| size_of::<Connection>() + client.memory_bytes()).sum(),
+            clients_bytes: self
+                .clients
+                .present()
+                .map(|client| size_of::<Client>() + client.memory_bytes())
+                .sum(),
             blocked_clients: self.coordinator.waiting_clients(),
             tracking_clients: self.tracking.len(),
             tracked_keys: env.tracking.keys(),

@@ -1,9 +1,9 @@
-//! A worker: one thread on one core, with its ring, its connections, its end of the mesh and its shard; and one thread more
+//! A worker: one thread on one core, with its ring, its clients, its end of the mesh and its shard; and one thread more
 //! without either (`control`).
 //!
 //! It runs in turns. A turn takes the completions of the ring and the batches of the other workers, executes what they
 //! ask for, and hands everything that results to the kernel and to the other workers at once. Only this folder,
-//! `io`, `session::connection` and `server` know the runtime; what a command means is decided in `dispatch`.
+//! `io` and `server` know the runtime; what a command means is decided in `dispatch`.
 
 mod blocking;
 mod budget;
@@ -13,14 +13,14 @@ mod dispatch;
 mod hops;
 mod memory;
 mod notifications;
-mod outlet;
 mod publish;
-mod push;
 mod slot_moves;
+#[cfg(test)]
+mod tests;
 mod tracking;
 mod transactions;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -50,14 +50,14 @@ use crate::node::pulses::Heart;
 use crate::protocol::Argv;
 use crate::pubsub::keyspace::KeyspaceChannels;
 use crate::pubsub::{Deliveries, Subscribers};
+use crate::session::client::Client;
+use crate::session::clients::{Clients, EncodedPush};
 use crate::session::command::SessionCommands;
-use crate::session::connection::Connection;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
 use crate::worker::budget::WorkerMemory;
 use crate::worker::control::{Control, ControlDuty};
-use crate::worker::outlet::{EncodedPush, Held};
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -110,7 +110,6 @@ pub struct Worker {
     /// Published messages that this worker has put in order and that others are delivering.
     deliveries: Deliveries,
     tracking: TrackingClients,
-    held: Held,
     /// The push that is being made; kept for its memory.
     encoded: EncodedPush,
     ring: ClientRing,
@@ -121,19 +120,11 @@ pub struct Worker {
     accept_after_ms: u64,
     /// The last accept has failed.
     has_accept_failed: bool,
-    connections: Vec<Option<Box<Connection>>>,
-    /// Numbers without a connection, each with the number of the first place of the next connection's reply queue.
-    free: Vec<(u32, u32)>,
-    /// The number of the first place of a connection whose number is new.
-    new_place_seq: u32,
-    /// Replies for connections that are taken out at this moment. They are put into their places when these are put back, in
-    /// the same turn. They are no more than what those connections await, `AWAITED_REPLIES_MAX` each.
-    late: Vec<(Ticket, Reply)>,
+    clients: Clients,
+    /// Those of them that are counted: they have not left.
+    client_count: usize,
     /// Replies that had no place, which no reply should be: so many are in the log, or have been left out of it.
     lost_replies: u64,
-    clients: usize,
-    /// Connections to be looked at before the turn ends.
-    dirty: VecDeque<u32>,
     argv: Argv,
     last_cron_ms: u64,
     /// What only the control worker has.
@@ -202,20 +193,15 @@ impl Worker {
             pubsub: Subscribers::default(),
             deliveries: Deliveries::default(),
             tracking: TrackingClients::default(),
-            held: Held::default(),
             encoded: EncodedPush::default(),
             ring,
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
             has_accept_failed: false,
             listeners,
-            connections: Vec::new(),
-            free: Vec::new(),
-            new_place_seq: 0,
-            late: Vec::new(),
+            clients: Clients::default(),
+            client_count: 0,
             lost_replies: 0,
-            clients: 0,
-            dirty: VecDeque::new(),
             argv: Argv::default(),
             last_cron_ms: 0,
             control: control.map(Control::new),
@@ -303,7 +289,7 @@ impl Worker {
     /// Tells whoever wants to know what has happened to keys.
     fn tell_of_changes(&mut self) {
         self.publish_notices();
-        self.tell_trackers(None);
+        self.tell_trackers();
         self.tell_of_prefixes();
     }
 
@@ -325,7 +311,7 @@ impl Worker {
     fn has_work(&mut self) -> bool {
         self.mesh.has_waiting()
             || self.mesh.has_inbox()
-            || !self.dirty.is_empty()
+            || self.clients.dirty_len() > 0
             || self.shard.has_garbage()
             || self.shard.has_served()
             || self.shard.env().awaited.has_news()
@@ -392,24 +378,23 @@ impl Worker {
         self.give_back();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
         let timeout_ms = u64::from(self.config.timeout_s) * 1000;
-        for index in (self.cron_part..self.connections.len()).step_by(CRON_CONNECTIONS_PART) {
-            let Some(mut connection) = self.take_out(index as u32) else { continue };
-            let idle_ms = self.now_ms.saturating_sub(connection.session.active_ms);
+        for index in (self.cron_part as u32..self.clients.end()).step_by(CRON_CONNECTIONS_PART) {
+            let Some(client) = self.clients.get_mut(index) else { continue };
+            let idle_ms = self.now_ms.saturating_sub(client.session.active_ms);
             // Subscribers may be silent for ever.
-            let may_be_idle = connection.replies.awaited() > 0 || connection.session.is_subscribed();
-            if timeout_ms > 0 && idle_ms > timeout_ms && !may_be_idle {
+            let may_be_idle = client.replies.awaited() > 0 || client.session.is_subscribed();
+            let is_idle = timeout_ms > 0 && idle_ms > timeout_ms && !may_be_idle;
+            if is_idle {
                 if let Some(left_out) = IDLE_LINES.admit() {
                     log::debug!("Closing idle client{left_out}");
                 }
-                connection.closing = Some(Closing::Now);
-                self.mark_dirty(&mut connection);
+                client.closing = Some(Closing::Now);
             }
+            client.trim();
             // A limit that has become smaller is for output that nothing is added to as well.
-            if connection.soft_limit_since_ms.is_some() || connection.output_bytes() > 0 {
-                self.mark_dirty(&mut connection);
+            if is_idle || client.soft_limit_since_ms.is_some() || client.output_bytes() > 0 {
+                self.clients.look_at(index);
             }
-            connection.trim();
-            self.put_back(connection);
         }
     }
 
@@ -428,13 +413,11 @@ impl Worker {
         self.positions.trim();
         self.scratch.trim();
         self.encoded.trim();
-        self.held.trim();
         self.pubsub.trim();
         self.deliveries.trim();
-        self.dirty.trim();
         self.argv.trim();
         self.completions.trim();
-        self.trim_connections();
+        self.clients.trim();
     }
 
     /// Removes keys that have expired, bounded in number and time.
@@ -454,22 +437,20 @@ impl Worker {
         for _ in 0..STOPPING_TURNS_MAX {
             self.turn();
             self.submit(Wait::AtMost(STOPPING_TURN_MAX));
-            let undrained = self.connections.iter_mut().flatten().any(|connection| !connection.is_drained());
-            if !undrained && !self.has_work() {
+            let is_drained = self.clients.iter().all(Client::is_drained);
+            if is_drained && !self.has_work() {
                 break;
             }
         }
-        for connection in self.connections.iter_mut().flatten() {
-            connection.shut_down();
-        }
-        // Until every request has completed, the kernel may still write to what the connections own.
+        self.clients.iter_mut().for_each(Client::shut_down);
+        // Until every request has completed, the kernel may still write to what the sockets own.
         for _ in 0..STOPPING_TURNS_MAX {
-            if self.connections.iter().flatten().all(|connection| connection.may_be_dropped()) {
+            if self.clients.iter().all(Client::may_be_dropped) {
                 return;
             }
             self.turn();
             self.submit(Wait::AtMost(STOPPING_TURN_MAX));
         }
-        std::mem::forget(self.connections);
+        std::mem::forget(self.clients);
     }
 }

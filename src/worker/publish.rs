@@ -23,10 +23,9 @@ use shards::txn::Ticket;
 use crate::mesh::Hop;
 use crate::pubsub::{Message, OwnedMessage, SubscriptionKind, Subscriptions};
 use crate::session::ReplyMode;
-use crate::session::connection::Connection;
+use crate::session::client::Client;
 use crate::session::order::{Publishing, Waiting};
 use crate::worker::Worker;
-use crate::worker::outlet::Outlet;
 
 impl Worker {
     /// The worker that puts the messages of a channel in order: one with a shard, so that the control worker stays free.
@@ -39,33 +38,37 @@ impl Worker {
     }
 
     /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved, or the command has to wait.
-    pub(crate) fn publish(
-        &mut self,
-        connection: &mut Connection,
-        kind: SubscriptionKind,
-        args: Args<'_>,
-        reply: &mut Reply,
-    ) {
+    pub(crate) fn publish(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
         let message = Message { kind, channel: args.get(1), payload: args.value(2) };
         if self.node.subscriptions.is_empty() {
             return reply.int(0);
         }
         let sequencer = self.sequencer(message.channel);
-        let Publishing { sequencer: before, awaited } = connection.publishing;
-        if connection.replies.awaited() > awaited || (awaited > 0 && before != Some(sequencer)) {
-            connection.waiting = Waiting::Barrier(args.to_owned());
+        let is_for_here = sequencer == self.id && !self.has_subscribers_elsewhere();
+        let Client { session, replies, waiting, publishing, .. } = self.clients.at(index);
+        let Publishing { sequencer: before, awaited } = *publishing;
+        if replies.awaited() > awaited || (awaited > 0 && before != Some(sequencer)) {
+            *waiting = Waiting::Barrier(args.to_owned());
             return;
         }
-        if sequencer == self.id && !self.has_subscribers_elsewhere() {
+        if is_for_here && !session.is_subscribed() {
             return reply.len_int(self.deliver_message(message));
         }
-        let seq = connection.replies.reserve(connection.session.reply_mode == ReplyMode::On);
-        let ticket = Ticket { worker: self.id, connection: connection.index, seq };
-        if let Some(receivers) = self.send_message(connection, ticket, sequencer, message) {
-            self.fill_own_place(connection, seq, &receivers_reply(receivers));
+        // What the publisher gets of its own message comes behind the place of the reply.
+        let seq = replies.reserve(session.reply_mode == ReplyMode::On);
+        let ticket = Ticket { worker: self.id, connection: index, seq };
+        let receivers = if is_for_here {
+            Some(self.deliver_message(message))
+        } else {
+            self.send_message(ticket, sequencer, message)
+        };
+        if let Some(receivers) = receivers {
+            let reply = receivers_reply(receivers);
+            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
         }
-        if self.config.pipeline_order_strict && connection.replies.awaited() > 0 {
-            connection.waiting = Waiting::Reply;
+        let Client { replies, waiting, .. } = self.clients.at(index);
+        if self.config.pipeline_order_strict && replies.awaited() > 0 {
+            *waiting = Waiting::Reply;
         }
     }
 
@@ -73,7 +76,6 @@ impl Worker {
     /// already.
     pub(crate) fn publish_with_ticket(
         &mut self,
-        connection: &mut Connection,
         ticket: Ticket,
         kind: SubscriptionKind,
         args: Args<'_>,
@@ -86,22 +88,16 @@ impl Worker {
         if sequencer == self.id && !self.has_subscribers_elsewhere() {
             return Some(self.deliver_message(message));
         }
-        self.send_message(connection, ticket, sequencer, message)
+        self.send_message(ticket, sequencer, message)
     }
 
     fn has_subscribers_elsewhere(&self) -> bool {
         self.node.subscriptions.workers().any(|worker| worker != self.id)
     }
 
-    /// Sends a message to its sequencer, on behalf of a connection that is in our hands. Returns the number of receivers if
+    /// Sends a message to its sequencer, on behalf of a client. Returns the number of receivers if
     /// it is there already: the sequencer is here, and those who had subscribers elsewhere have just lost them.
-    fn send_message(
-        &mut self,
-        connection: &mut Connection,
-        ticket: Ticket,
-        sequencer: ShardId,
-        message: Message<'_>,
-    ) -> Option<usize> {
+    fn send_message(&mut self, ticket: Ticket, sequencer: ShardId, message: Message<'_>) -> Option<usize> {
         let message = Arc::new(message.to_owned());
         if sequencer != self.id {
             let bytes = message.bytes_held();
@@ -109,8 +105,8 @@ impl Worker {
         } else if let Some(receivers) = self.put_in_order(ticket, &message) {
             return Some(receivers);
         }
-        connection.publishing =
-            Publishing { sequencer: Some(sequencer), awaited: connection.publishing.awaited + 1 };
+        let publishing = &mut self.clients.at(ticket.connection).publishing;
+        *publishing = Publishing { sequencer: Some(sequencer), awaited: publishing.awaited + 1 };
         None
     }
 
@@ -166,11 +162,10 @@ impl Worker {
 
     /// A message of a connection of this worker is with all its subscribers.
     pub(crate) fn take_published(&mut self, publisher: Ticket, receivers: usize) {
-        // It comes with a batch of hops, and then no connection is taken out.
-        let Some(Some(connection)) = self.connections.get_mut(publisher.connection as usize) else {
+        let Some(client) = self.clients.get_mut(publisher.connection) else {
             return self.reply_is_lost(publisher);
         };
-        connection.publishing.awaited = connection.publishing.awaited.saturating_sub(1);
+        client.publishing.awaited = client.publishing.awaited.saturating_sub(1);
         let reply = receivers_reply(receivers);
         self.fill_reserved(publisher, reply.bytes(), reply.blobs());
     }
@@ -178,13 +173,12 @@ impl Worker {
     /// Delivers a message to the subscribers of this worker. Returns how many they are; who subscribes to the channel and
     /// to patterns that match counts for each.
     pub(crate) fn deliver_message(&mut self, message: Message<'_>) -> usize {
-        let Worker { pubsub, connections, dirty, held, encoded, .. } = self;
-        let mut outlet = Outlet { connections, dirty, held };
+        let Worker { pubsub, clients, encoded, .. } = self;
         let mut receivers = 0;
         let mut push_to = |subscribers: &[u32], pattern: Option<&[u8]>| {
             encoded.clear();
             let write = |reply: &mut Reply| message.write(pattern, reply);
-            let pushed = subscribers.iter().filter(|&&index| outlet.push(index, encoded, &write));
+            let pushed = subscribers.iter().filter(|&&index| clients.push(index, encoded, &write));
             receivers += pushed.count();
         };
         push_to(pubsub.subscribers(message.kind, message.channel), None);
@@ -202,66 +196,66 @@ impl Worker {
     /// for it.
     pub(crate) fn subscribe(
         &mut self,
-        connection: &mut Connection,
+        index: u32,
         kind: SubscriptionKind,
         args: Args<'_>,
         reply: &mut Reply,
     ) {
+        let Client { session, has_left, .. } = self.clients.at(index);
         // A transaction that a killed client has begun goes on, and subscribes to nothing.
-        if connection.has_left {
+        if *has_left {
             return;
         }
         let distinct = self.node.subscriptions.distinct(kind);
-        let mut own = connection.session.subscriptions.take().unwrap_or_default();
+        let mut own = session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.subscribe(kind, name, connection.index, &mut own, |name| distinct.add(name));
+            self.pubsub.subscribe(kind, name, index, &mut own, |name| distinct.add(name));
             own.acknowledge(kind, true, Some(name), reply);
         }
-        self.keep_subscriptions(connection, own);
+        self.keep_subscriptions(index, own);
     }
 
     /// UNSUBSCRIBE and its kin: the names given, or all.
     pub(crate) fn unsubscribe(
         &mut self,
-        connection: &mut Connection,
+        index: u32,
         kind: SubscriptionKind,
         args: Args<'_>,
         reply: &mut Reply,
     ) {
         let distinct = self.node.subscriptions.distinct(kind);
-        let mut own = connection.session.subscriptions.take().unwrap_or_default();
+        let mut own = self.clients.at(index).session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.unsubscribe(kind, name, connection.index, &mut own, |name| distinct.remove(name));
+            self.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
             own.acknowledge(kind, false, Some(name), reply);
         }
         if args.len() == 1 {
             let names = own.names(kind);
             for name in &names {
-                self.pubsub.unsubscribe(kind, name, connection.index, &mut own, |name| distinct.remove(name));
+                self.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
                 own.acknowledge(kind, false, Some(name), reply);
             }
             if names.is_empty() {
                 own.acknowledge(kind, false, None, reply);
             }
         }
-        self.keep_subscriptions(connection, own);
+        self.keep_subscriptions(index, own);
     }
 
     /// Ends all subscriptions of a connection without a word: RESET, or it is gone.
-    pub(crate) fn forget_subscriptions(&mut self, connection: &mut Connection) {
-        let Some(mut own) = connection.session.subscriptions.take() else { return };
+    pub(crate) fn forget_subscriptions(&mut self, index: u32) {
+        let Some(mut own) = self.clients.at(index).session.subscriptions.take() else { return };
         for kind in SubscriptionKind::ALL {
             let distinct = self.node.subscriptions.distinct(kind);
             for name in own.names(kind) {
-                self.pubsub
-                    .unsubscribe(kind, &name, connection.index, &mut own, |name| distinct.remove(name));
+                self.pubsub.unsubscribe(kind, &name, index, &mut own, |name| distinct.remove(name));
             }
         }
-        self.keep_subscriptions(connection, own);
+        self.keep_subscriptions(index, own);
     }
 
-    fn keep_subscriptions(&mut self, connection: &mut Connection, own: Box<Subscriptions>) {
-        connection.session.subscriptions = (!own.is_empty()).then_some(own);
+    fn keep_subscriptions(&mut self, index: u32, own: Box<Subscriptions>) {
+        self.clients.at(index).session.subscriptions = (!own.is_empty()).then_some(own);
         self.node.subscriptions.set(self.id, self.pubsub.total());
     }
 }

@@ -9,37 +9,32 @@ use shards::reply::Reply;
 use shards::router::coordinator::Owners;
 use shards::router::slot_move::{MoveEvent, MoveMessage};
 use shards::slot::{ShardId, SlotId};
-use shards::txn::Ticket;
 
 use crate::mesh::Hop;
-use crate::session::ReplyMode;
-use crate::session::connection::Connection;
 use crate::session::order::Waiting;
 use crate::worker::Worker;
 
 impl Worker {
-    /// Lets a connection wait: its command concerns a slot that is on its way.
+    /// Lets a client wait: its command concerns a slot that is on its way.
     #[cold]
-    pub(crate) fn await_slot(&mut self, connection: &mut Connection, args: Args<'_>) {
-        connection.waiting = Waiting::Slot(args.to_owned());
-        if !self.awaiting_slot.contains(&connection.index) {
-            self.awaiting_slot.push(connection.index);
+    pub(crate) fn await_slot(&mut self, index: u32, args: Args<'_>) {
+        self.clients.at(index).waiting = Waiting::Slot(args.to_owned());
+        if !self.awaiting_slot.contains(&index) {
+            self.awaiting_slot.push(index);
         }
     }
 
-    /// Moves a slot on behalf of a connection, which waits for the end.
-    pub(crate) fn move_slot(&mut self, connection: &mut Connection, slot: SlotId, to: ShardId) {
+    /// Moves a slot on behalf of a client, which waits for the end.
+    pub(crate) fn move_slot(&mut self, index: u32, slot: SlotId, to: ShardId) {
         if to.index() >= self.node.shards {
             let text = format!("ERR there is no shard {}: they are 0 to {}", to.0, self.node.shards - 1);
-            return self.reply_error(connection, &CommandError::other(text));
+            return self.reply_error(index, &CommandError::other(text));
         }
-        let seq = connection.replies.reserve(connection.session.reply_mode == ReplyMode::On);
-        let ticket = Ticket { worker: self.id, connection: connection.index, seq };
-        connection.waiting = Waiting::Reply;
+        let ticket = self.reserve(index);
         let mut out = Vec::new();
         let event = self.slots.handle(self.id, MoveMessage::Move(slot, to, ticket), &mut out);
         if let Some(MoveEvent::Finished(_, is_done)) = event {
-            self.fill_own_place(connection, seq, &move_reply(slot, is_done));
+            self.deliver(ticket, &move_reply(slot, is_done));
         }
         self.send_moves(out);
     }
@@ -78,7 +73,7 @@ impl Worker {
     /// Goes on with all that waited for a slot to arrive.
     fn thaw(&mut self) {
         for index in std::mem::take(&mut self.awaiting_slot) {
-            self.look_at(index);
+            self.clients.look_at(index);
         }
         // Before transactions go on: a WATCH among them may be of the same client and key, and later.
         for watched in std::mem::take(&mut self.unwatch_later) {

@@ -20,7 +20,7 @@ use shards::watch::ClientId;
 
 use crate::mesh::Hop;
 use crate::session::Session;
-use crate::session::connection::Connection;
+use crate::session::client::Client;
 use crate::session::order::Closing;
 use crate::tracking::clients::{Copies, TrackingHop};
 use crate::tracking::mode::{ClientTracking, TrackingChange, TrackingMode};
@@ -37,13 +37,8 @@ impl Worker {
     // --- What clients ask for ----------------------------------------------------------------------------------
 
     /// Changes what a client is told of.
-    pub(crate) fn set_tracking(
-        &mut self,
-        connection: &mut Connection,
-        change: TrackingChange,
-        redirect: Option<Tracker>,
-    ) {
-        let Connection { index, has_left, ref mut session, .. } = *connection;
+    pub(crate) fn set_tracking(&mut self, index: u32, change: TrackingChange, redirect: Option<Tracker>) {
+        let Client { has_left, ref mut session, .. } = *self.clients.at(index);
         let distinct = self.node.tracking.prefixes();
         let before = session.tracking.take();
         if let Some(before) = &before {
@@ -60,17 +55,18 @@ impl Worker {
     }
 
     /// The client is told of nothing any more: RESET, or it is gone.
-    pub(crate) fn end_tracking(&mut self, connection: &mut Connection) {
-        if connection.session.tracking.is_some() {
-            self.set_tracking(connection, TrackingChange::Off, None);
+    pub(crate) fn end_tracking(&mut self, index: u32) {
+        if self.clients.at(index).session.tracking.is_some() {
+            self.set_tracking(index, TrackingChange::Off, None);
         }
     }
 
     /// The client has been found to which invalidations for this connection shall go.
-    pub(crate) fn redirect_found(&mut self, connection: &mut Connection, at: ConnectionId) {
-        if let Some(later) = connection.session.tracking_later.take() {
+    pub(crate) fn redirect_found(&mut self, index: u32, at: ConnectionId) {
+        let Some(asking) = self.clients.get_mut(index) else { return };
+        if let Some(later) = asking.session.tracking_later.take() {
             let (client, change) = *later;
-            self.set_tracking(connection, change, Some(Tracker { client, at }));
+            self.set_tracking(index, change, Some(Tracker { client, at }));
         }
     }
 
@@ -83,23 +79,23 @@ impl Worker {
 
     /// Where a client of this worker is.
     pub(crate) fn find_client(&self, client: ClientId) -> Option<ConnectionId> {
-        let mut found = self.clients().filter(|connection| connection.session.id == client.0);
-        found.next().map(|connection| ConnectionId { worker: self.id, index: connection.index })
+        let mut found = self.clients.present().filter(|present| present.session.id == client.0);
+        found.next().map(|present| self.at(present.index))
     }
 
     // --- What clients are told -----------------------------------------------------------------------------------
 
-    /// Tells clients what this worker's shard has noted since the last call. `at_hand` is a connection that is being worked
-    /// on, and whose command has its reply.
+    /// Tells clients what this worker's shard has noted since the last call. The command that has done it has its reply, or
+    /// the place of it.
     #[inline]
-    pub(crate) fn tell_trackers(&mut self, at_hand: Option<&mut Connection>) {
+    pub(crate) fn tell_trackers(&mut self) {
         if self.shard.has_tracking_notes() {
-            self.telling(|worker| worker.tell_what_is_noted(at_hand));
+            self.telling(Worker::tell_what_is_noted);
         }
     }
 
     #[cold]
-    fn tell_what_is_noted(&mut self, mut at_hand: Option<&mut Connection>) {
+    fn tell_what_is_noted(&mut self) {
         if self.shard.has_served() {
             // What they have read comes before the word that it has changed.
             self.deliver_served();
@@ -125,10 +121,10 @@ impl Worker {
         for (worker, (notes, bytes)) in elsewhere {
             self.send_tracking(worker, TrackingHop::Notes(notes), bytes);
         }
-        self.tell_own(own, &mut at_hand);
+        self.tell_own(own);
     }
 
-    fn tell_own(&mut self, notes: Vec<TrackingNote>, at_hand: &mut Option<&mut Connection>) {
+    fn tell_own(&mut self, notes: Vec<TrackingNote>) {
         for note in notes {
             match note {
                 TrackingNote::Changed { tracker, key, by } => {
@@ -138,11 +134,11 @@ impl Worker {
                             && !(tracking.is_noloop && by == tracker.client)
                     };
                     let copies = Some(Arc::from([key]));
-                    self.tell_client(at_hand, tracker.client, tracker.at.index, &copies, is_wanted);
+                    self.tell_client(tracker.client, tracker.at.index, &copies, is_wanted);
                 }
                 TrackingNote::Flushed => {
                     for (index, client) in self.tracking.all() {
-                        self.tell_client(at_hand, client, index, &None, |_| true);
+                        self.tell_client(client, index, &None, |_| true);
                     }
                 }
             }
@@ -170,9 +166,7 @@ impl Worker {
         }
         if self.tracking.has_changed() {
             for (index, client, copies) in self.tracking.take_broadcasts() {
-                self.tell_client(&mut None, client, index, &copies, |tracking| {
-                    tracking.mode == TrackingMode::Prefixes
-                });
+                self.tell_client(client, index, &copies, |tracking| tracking.mode == TrackingMode::Prefixes);
             }
         }
     }
@@ -191,14 +185,14 @@ impl Worker {
 
     fn tell_what_others_say(&mut self, from: ShardId, hop: TrackingHop) {
         match hop {
-            TrackingHop::Notes(notes) => self.tell_own(notes, &mut None),
+            TrackingHop::Notes(notes) => self.tell_own(notes),
             TrackingHop::Changed(changed) => self.tracking.changed(&changed),
             TrackingHop::Redirected { to, from: client, copies } => {
-                if !self.tell_redirected(&mut None, to, &copies) {
+                if !self.tell_redirected(to, &copies) {
                     self.send_tracking(from, TrackingHop::RedirectBroken(client), HOP_BYTES);
                 }
             }
-            TrackingHop::RedirectBroken(client) => self.redirect_is_broken(&mut None, client),
+            TrackingHop::RedirectBroken(client) => self.redirect_is_broken(client),
         }
     }
 
@@ -209,108 +203,83 @@ impl Worker {
     /// Tells a client, or whom it has redirected to, if it is still there and tracks as it is wanted.
     fn tell_client(
         &mut self,
-        at_hand: &mut Option<&mut Connection>,
         client: ClientId,
         index: u32,
         copies: &Copies,
         is_wanted: impl FnOnce(&ClientTracking) -> bool,
     ) {
-        let redirect = self.with_client(at_hand, client, index, |worker, connection| {
-            let tracking = connection.session.tracking.as_ref().filter(|tracking| is_wanted(tracking))?;
-            if tracking.redirect.is_none() {
-                worker.push_copies(connection, copies, false);
-            }
-            tracking_redirect(connection)
-        });
-        let Some(to) = redirect.flatten() else { return };
-        let from = Tracker { client, at: ConnectionId { worker: self.id, index } };
+        let Some(told) = self.present_client(client, index) else { return };
+        let Some(tracking) = told.session.tracking.as_ref().filter(|tracking| is_wanted(tracking)) else {
+            return;
+        };
+        let Some(to) = tracking.redirect else {
+            push_copies(told, copies, false);
+            return self.clients.look_at(index);
+        };
+        let from = Tracker { client, at: self.at(index) };
         if to.at.worker != self.id {
             let keys = copies.iter().flat_map(|keys| keys.iter());
             let bytes = HOP_BYTES + keys.map(|key| key.len() + HOP_BYTES).sum::<usize>();
             let copies = copies.clone();
             self.send_tracking(to.at.worker, TrackingHop::Redirected { to, from, copies }, bytes);
-        } else if !self.tell_redirected(at_hand, to, copies) {
-            self.redirect_is_broken(at_hand, from);
+        } else if !self.tell_redirected(to, copies) {
+            self.redirect_is_broken(from);
         }
     }
 
     /// Tells a client in the place of another one. False when it has gone.
-    fn tell_redirected(
-        &mut self,
-        at_hand: &mut Option<&mut Connection>,
-        to: Tracker,
-        copies: &Copies,
-    ) -> bool {
-        let told = self.with_client(at_hand, to.client, to.at.index, |worker, connection| {
-            worker.push_copies(connection, copies, true);
-        });
-        told.is_some()
+    fn tell_redirected(&mut self, to: Tracker, copies: &Copies) -> bool {
+        let Some(told) = self.present_client(to.client, to.at.index) else { return false };
+        push_copies(told, copies, true);
+        self.clients.look_at(to.at.index);
+        true
     }
 
-    fn redirect_is_broken(&mut self, at_hand: &mut Option<&mut Connection>, client: Tracker) {
-        self.with_client(at_hand, client.client, client.at.index, |worker, connection| {
-            let Session { ref mut tracking, resp3, .. } = connection.session;
-            let Some(tracking) = tracking else { return };
-            let Some(redirect) = tracking.redirect else { return };
-            tracking.is_redirect_broken = true;
-            if resp3 {
-                let mut push = Reply::new(true);
-                push.push(2);
-                push.bulk(b"tracking-redir-broken");
-                push.int(redirect.client.0 as i64);
-                connection.push(&push);
-                worker.mark_dirty(connection);
-            }
-        });
-    }
-
-    /// Pushes an invalidation. A connection that speaks RESP2 can get it only as a subscriber, and only in the place of
-    /// another one.
-    fn push_copies(&mut self, connection: &mut Connection, copies: &Copies, is_redirected: bool) {
-        let session = &connection.session;
-        let mut push = Reply::new(session.resp3);
-        if session.resp3 {
+    fn redirect_is_broken(&mut self, client: Tracker) {
+        let Some(told) = self.present_client(client.client, client.at.index) else { return };
+        let Session { ref mut tracking, resp3, .. } = told.session;
+        let Some(tracking) = tracking else { return };
+        let Some(redirect) = tracking.redirect else { return };
+        tracking.is_redirect_broken = true;
+        if resp3 {
+            let mut push = Reply::new(true);
             push.push(2);
-            push.bulk(b"invalidate");
-        } else if is_redirected && session.is_subscribed() {
-            push.push(3);
-            push.bulk(b"message");
-            push.bulk(CHANNEL);
-        } else {
-            return;
+            push.bulk(b"tracking-redir-broken");
+            push.int(redirect.client.0 as i64);
+            told.push(&push);
+            self.clients.look_at(client.at.index);
         }
-        match copies {
-            Some(keys) => {
-                push.array(keys.len());
-                keys.iter().for_each(|key| push.bulk(key));
-            }
-            None => push.null(),
-        }
-        connection.push(&push);
-        self.mark_dirty(connection);
     }
 
-    /// Does something with a client of this worker, unless it has gone.
-    fn with_client<R>(
-        &mut self,
-        at_hand: &mut Option<&mut Connection>,
-        client: ClientId,
-        index: u32,
-        act: impl FnOnce(&mut Worker, &mut Connection) -> R,
-    ) -> Option<R> {
-        let is_there = |connection: &Connection| {
-            connection.session.id == client.0 && connection.closing != Some(Closing::Now)
-        };
-        if let Some(connection) = at_hand.as_deref_mut().filter(|connection| connection.index == index) {
-            return is_there(connection).then(|| act(self, connection));
-        }
-        let mut connection = self.take_out(index)?;
-        let result = is_there(&connection).then(|| act(self, &mut connection));
-        self.put_back(connection);
-        result
+    /// A client of this worker, unless it has gone.
+    fn present_client(&mut self, client: ClientId, index: u32) -> Option<&mut Client> {
+        let is_present =
+            |found: &&mut Client| found.session.id == client.0 && found.closing != Some(Closing::Now);
+        self.clients.get_mut(index).filter(is_present)
     }
 }
 
-fn tracking_redirect(connection: &Connection) -> Option<Tracker> {
-    connection.session.tracking.as_ref()?.redirect
+/// Pushes an invalidation. A client that speaks RESP2 can get it only as a subscriber, and only in the place of another
+/// one.
+fn push_copies(client: &mut Client, copies: &Copies, is_redirected: bool) {
+    let session = &client.session;
+    let mut push = Reply::new(session.resp3);
+    if session.resp3 {
+        push.push(2);
+        push.bulk(b"invalidate");
+    } else if is_redirected && session.is_subscribed() {
+        push.push(3);
+        push.bulk(b"message");
+        push.bulk(CHANNEL);
+    } else {
+        return;
+    }
+    match copies {
+        Some(keys) => {
+            push.array(keys.len());
+            keys.iter().for_each(|key| push.bulk(key));
+        }
+        None => push.null(),
+    }
+    client.push(&push);
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use shards::args::{Args, Blob};
+use shards::args::Args;
 use shards::command::registry::{Command, Entry, SessionNumber};
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
@@ -18,94 +18,74 @@ use shards::slot::{ShardId, SlotId};
 use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
 
+use crate::session::client::Client;
 use crate::session::command::{Flow, Foreseen, SessionCtx};
-use crate::session::connection::Connection;
 use crate::session::order::{Closing, ExecItem, Progress, Waiting};
 use crate::session::{QueuedCommands, ReplyMode};
 use crate::worker::Worker;
 
-impl Connection {
-    /// Takes what has come for a reserved place. While a transaction is under way for that place it is only a part of the
-    /// reply, which the transaction makes. False when there is no such place.
-    #[must_use = "a reply must have a place"]
-    pub(crate) fn fill_place(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
-        match &mut self.waiting {
-            Waiting::Exec(progress) if progress.seq == seq => {
-                let mut arrived = Reply::default();
-                arrived.append(bytes, blobs);
-                progress.arrived = Some(arrived);
-                true
-            }
-            _ => self.replies.fill(seq, bytes, blobs),
-        }
-    }
-}
-
 impl Worker {
     /// Queues a command behind MULTI.
-    pub(crate) fn queue(&mut self, connection: &mut Connection, entry: &'static Entry, args: Args<'_>) {
-        let Some(queue) = &mut connection.session.queue else { return };
+    pub(crate) fn queue(&mut self, index: u32, entry: &'static Entry, args: Args<'_>) {
+        let Client { session, replies, .. } = self.clients.at(index);
+        let Some(queue) = &mut session.queue else { return };
         let args = args.to_owned();
         queue.bytes += args.bytes_held();
         queue.commands.push((entry, args));
         if queue.bytes as u64 > self.config.client_query_buffer_limit_bytes {
-            self.close_for_query_limit(connection);
-        } else if connection.session.reply_mode == ReplyMode::On {
-            connection.replies.writer().simple("QUEUED");
+            self.close_for_query_limit(index);
+        } else if session.reply_mode == ReplyMode::On {
+            replies.writer().simple("QUEUED");
         }
     }
 
-    /// EXEC. It waits for all commands before it, and the connection for it.
-    pub(crate) fn exec(&mut self, connection: &mut Connection, args: Args<'_>) {
-        if connection.replies.awaited() > 0 {
-            connection.waiting = Waiting::Barrier(args.to_owned());
+    /// EXEC. It waits for all commands before it, and the client for it.
+    pub(crate) fn exec(&mut self, index: u32, args: Args<'_>) {
+        if self.waits_for_replies(index, args) {
             return;
         }
-        let Some(queue) = connection.session.queue.take() else { return };
+        let Some(queue) = self.clients.at(index).session.queue.take() else { return };
         if queue.is_refused {
-            self.unwatch(connection);
+            self.unwatch(index);
             let text = "EXECABORT Transaction discarded because of previous errors.";
-            return self.reply_error(connection, &CommandError::other(text));
+            return self.reply_error(index, &CommandError::other(text));
         }
-        let (items, mut exec) = self.plan_exec(connection, *queue);
-        exec.watched = self.take_watched(connection);
+        let (items, mut exec) = self.plan_exec(index, *queue);
+        exec.watched = self.take_watched(index);
         let is_data_only = items.iter().all(|item| matches!(item, ExecItem::Data));
-        // Where commands of the connection can change CLIENT REPLY, the transaction itself leaves out what is not wanted.
-        let wanted = connection.session.reply_mode == ReplyMode::On || !is_data_only;
         let is_here = self.is_here(&exec);
+        let Client { session, replies, waiting, .. } = self.clients.at(index);
+        // Where commands of the connection can change CLIENT REPLY, the transaction itself leaves out what is not wanted.
+        let wanted = session.reply_mode == ReplyMode::On || !is_data_only;
         if is_here && is_data_only && wanted {
-            return self.shard.execute_exec(&exec, connection.replies.writer());
+            return self.shard.execute_exec(&exec, replies.writer());
         }
-        let seq = connection.replies.reserve(wanted);
-        connection.waiting = Waiting::Reply;
+        let seq = if is_data_only { replies.reserve(wanted) } else { replies.reserve_collected() };
+        *waiting = Waiting::Reply;
         if !is_data_only {
-            connection.session.running = Some(items.len());
-            let output = Reply::new(connection.session.resp3);
+            session.running = Some(items.len());
+            let output = Reply::new(session.resp3);
             let items = items.into_iter();
-            let progress = Progress { seq, items, arrived: None, data: None, output, is_over: false };
-            connection.waiting = Waiting::Exec(Box::new(progress));
+            *waiting = Waiting::Exec(Box::new(Progress { seq, items, data: None, output, is_over: false }));
         }
-        let reply = if is_here {
+        let ticket = Ticket { worker: self.id, connection: index, seq };
+        if is_here {
             let mut reply = Reply::default();
             self.shard.execute_exec(&exec, &mut reply);
-            Some(reply)
+            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
         } else {
             self.stats.transactions += 1;
-            let ticket = Ticket { worker: self.id, connection: connection.index, seq };
             let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
             self.coordinator.start_exec(Box::new(exec), ticket, owners, &self.shard, &mut self.outbox);
-            self.send_outbox_for(ticket)
-        };
-        if let Some(reply) = reply {
-            self.fill_own_place(connection, seq, &reply);
+            self.send_outbox();
         }
     }
 
     /// The queued commands, each with the client that it will find.
-    fn plan_exec(&self, connection: &Connection, queue: QueuedCommands) -> (Vec<ExecItem>, Exec) {
-        let session = &connection.session;
-        let caller = session.caller(self.at(connection));
-        let mut foreseen = Foreseen::new(&self.config, caller, session.tracking.clone());
+    fn plan_exec(&mut self, index: u32, queue: QueuedCommands) -> (Vec<ExecItem>, Exec) {
+        let caller = self.caller(index);
+        let tracking = self.clients.at(index).session.tracking.clone();
+        let mut foreseen = Foreseen::new(&self.config, caller, tracking);
         let mut exec = Exec { resp3: caller.resp3, ..Exec::default() };
         let mut items = Vec::with_capacity(queue.commands.len());
         for (entry, args) in queue.commands {
@@ -147,55 +127,63 @@ impl Worker {
     }
 
     /// Takes a transaction up again for which something has come.
-    pub(crate) fn go_on_with_exec(&mut self, connection: &mut Connection, mut progress: Box<Progress>) {
-        let Some(arrived) = progress.arrived.take() else {
-            connection.waiting = Waiting::Exec(progress);
+    pub(crate) fn go_on_with_exec(&mut self, index: u32, mut progress: Box<Progress>) {
+        let client = self.clients.at(index);
+        let Some(arrived) = client.replies.take_part(progress.seq) else {
+            client.waiting = Waiting::Exec(progress);
             return;
         };
+        let is_wanted = progress.wants_reply(client);
         if progress.data.is_some() {
-            if progress.wants_reply(connection) {
+            if is_wanted {
                 progress.output.append(arrived.bytes(), arrived.blobs());
             }
         } else if arrived.bytes().starts_with(b"*") && !arrived.bytes().starts_with(b"*-") {
-            if progress.wants_reply(connection) {
+            if is_wanted {
                 progress.output.array(progress.items.len());
             }
             let start = arrived.behind_header();
             progress.data = Some((arrived, start));
         } else {
             // A watched key has changed: nothing runs.
-            if progress.wants_reply(connection) {
+            if is_wanted {
                 progress.output.append(arrived.bytes(), arrived.blobs());
             }
-            return self.end_exec(connection, progress.seq, &progress.output);
+            return self.end_exec(index, progress.seq, &progress.output);
         }
         while let Some(item) = progress.items.next() {
-            progress.is_over = connection.closing.is_some();
+            let client = self.clients.at(index);
+            progress.is_over = client.closing.is_some();
             match item {
-                ExecItem::Data => progress.copy_element(connection),
+                ExecItem::Data => progress.copy_element(client),
                 ExecItem::Session(number, args) => {
-                    if !self.run_in_exec(connection, number, args.as_args(), &mut progress) {
-                        connection.waiting = Waiting::Exec(progress);
+                    if !self.run_in_exec(index, number, args.as_args(), &mut progress) {
+                        self.clients.at(index).waiting = Waiting::Exec(progress);
                         return;
                     }
                 }
             }
         }
-        self.end_exec(connection, progress.seq, &progress.output);
+        self.end_exec(index, progress.seq, &progress.output);
     }
 
-    fn end_exec(&mut self, connection: &mut Connection, seq: u32, reply: &Reply) {
-        connection.waiting = Waiting::Reply;
-        connection.session.running = None;
-        connection.session.forget_caching();
-        self.fill_own_place(connection, seq, reply);
-        connection.replies.set_resp3(connection.session.resp3);
+    fn end_exec(&mut self, index: u32, seq: u32, reply: &Reply) {
+        let Client { session, replies, waiting, .. } = self.clients.at(index);
+        *waiting = Waiting::Reply;
+        session.running = None;
+        session.forget_caching();
+        let is_finished = replies.finish(seq, reply.bytes(), reply.blobs());
+        replies.set_resp3(session.resp3);
+        if !is_finished {
+            self.reply_is_lost(Ticket { worker: self.id, connection: index, seq });
+        }
+        self.clients.look_at(index);
     }
 
     /// Runs a command of the connection or the server inside a transaction. False when its reply is to come.
     fn run_in_exec(
         &mut self,
-        connection: &mut Connection,
+        index: u32,
         number: SessionNumber,
         args: Args<'_>,
         progress: &mut Progress,
@@ -203,7 +191,7 @@ impl Worker {
         let mark = progress.output.mark();
         let mut ctx = SessionCtx {
             reply: &mut progress.output,
-            connection,
+            client: self.clients.at(index),
             node: self.node,
             config: &self.config,
             now_ms: self.now_ms,
@@ -211,8 +199,8 @@ impl Worker {
         let flow = (self.session_commands.get(number).run)(&mut ctx, args);
         // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
         let is_push = matches!(flow, Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)));
-        let is_there = self.follow_in_exec(connection, flow, args, progress, mark);
-        if !is_push && !progress.wants_reply(connection) {
+        let is_there = self.follow_in_exec(index, flow, args, progress, mark);
+        if !is_push && !progress.wants_reply(self.clients.at(index)) {
             progress.output.truncate(mark);
         }
         is_there
@@ -221,7 +209,7 @@ impl Worker {
     /// What comes after a session command inside a transaction. False when its reply is to come.
     fn follow_in_exec(
         &mut self,
-        connection: &mut Connection,
+        index: u32,
         flow: Result<Flow, CommandError>,
         args: Args<'_>,
         progress: &mut Progress,
@@ -238,33 +226,33 @@ impl Worker {
                 true
             }
             Ok(Flow::Track(change)) => {
-                self.set_tracking(connection, change, None);
+                self.set_tracking(index, change, None);
                 true
             }
             Ok(Flow::Done | Flow::Later | Flow::Unwatch | Flow::Watch | Flow::Exec | Flow::Reset) => true,
             Ok(Flow::Subscribe(kind)) => {
-                self.subscribe(connection, kind, args, &mut progress.output);
+                self.subscribe(index, kind, args, &mut progress.output);
                 true
             }
             Ok(Flow::Unsubscribe(kind)) => {
-                self.unsubscribe(connection, kind, args, &mut progress.output);
+                self.unsubscribe(index, kind, args, &mut progress.output);
                 true
             }
             Ok(Flow::Publish(kind)) => {
-                let ticket = Ticket { worker: self.id, connection: connection.index, seq: progress.seq };
-                let receivers = self.publish_with_ticket(connection, ticket, kind, args);
+                let ticket = Ticket { worker: self.id, connection: index, seq: progress.seq };
+                let receivers = self.publish_with_ticket(ticket, kind, args);
                 if let Some(receivers) = receivers {
                     progress.output.len_int(receivers);
                 }
                 receivers.is_some()
             }
             Ok(Flow::Close) => {
-                connection.closing = Some(Closing::AfterReplies);
+                self.clients.at(index).closing = Some(Closing::AfterReplies);
                 true
             }
             Ok(Flow::Ask(question, finish)) => {
-                let ticket = Ticket { worker: self.id, connection: connection.index, seq: progress.seq };
-                let answer = self.ask_with_ticket(connection, ticket, &question, finish);
+                let ticket = Ticket { worker: self.id, connection: index, seq: progress.seq };
+                let answer = self.ask_with_ticket(ticket, &question, finish);
                 let is_there = answer.is_some();
                 if let Some(reply) = answer {
                     progress.output.append(reply.bytes(), reply.blobs());
@@ -279,27 +267,26 @@ impl Worker {
         }
     }
 
-    /// WATCH. It waits for all commands before it, and the connection for it.
-    pub(crate) fn watch(&mut self, connection: &mut Connection, args: Args<'_>) {
-        if connection.replies.awaited() > 0 {
-            connection.waiting = Waiting::Barrier(args.to_owned());
+    /// WATCH. It waits for all commands before it, and the client for it.
+    pub(crate) fn watch(&mut self, index: u32, args: Args<'_>) {
+        if self.waits_for_replies(index, args) {
             return;
         }
-        let session = &mut connection.session;
+        let (at, has_all_slots) = (self.at(index), self.has_all_slots());
+        let Client { session, replies, .. } = self.clients.at(index);
         for key in args.iter_from(1) {
             session.watched.push(session.db, key);
         }
-        if self.has_all_slots() && session.reply_mode == ReplyMode::On {
-            let caller = connection.session.caller(self.at(connection));
-            let call = Call { command: &WATCH, slot: None, caller, args };
-            return self.shard.execute(call, connection.replies.writer());
+        if has_all_slots && session.reply_mode == ReplyMode::On {
+            let call = Call { command: &WATCH, slot: None, caller: session.caller(at), args };
+            return self.shard.execute(call, replies.writer());
         }
-        self.start_txn(connection, Method::Split, &WATCH, args);
+        self.start_txn(index, Method::Split, &WATCH, args);
     }
 
-    /// Forgets what the connection watches.
-    pub(crate) fn unwatch(&mut self, connection: &mut Connection) {
-        let watched = self.take_watched(connection);
+    /// Forgets what the client watches.
+    pub(crate) fn unwatch(&mut self, index: u32) {
+        let watched = self.take_watched(index);
         if !watched.keys.is_empty() {
             self.unwatch_keys(&watched);
             self.send_outbox();
@@ -320,8 +307,8 @@ impl Worker {
         self.outbox.extend(of_shard.into_iter().map(unwatch));
     }
 
-    fn take_watched(&self, connection: &mut Connection) -> Watched {
-        let session = &mut connection.session;
+    fn take_watched(&mut self, index: u32) -> Watched {
+        let session = &mut self.clients.at(index).session;
         Watched { client: ClientId(session.id), keys: std::mem::take(&mut session.watched) }
     }
 }
@@ -329,12 +316,12 @@ impl Worker {
 impl Progress {
     /// Whether the client gets what is written now: with CLIENT REPLY OFF among the commands of a transaction it gets the
     /// elements before it alone, as in Redis.
-    fn wants_reply(&self, connection: &Connection) -> bool {
-        connection.session.reply_mode != ReplyMode::Off && !self.is_over
+    fn wants_reply(&self, client: &Client) -> bool {
+        client.session.reply_mode != ReplyMode::Off && !self.is_over
     }
 
-    fn copy_element(&mut self, connection: &Connection) {
-        let is_wanted = self.wants_reply(connection);
+    fn copy_element(&mut self, client: &Client) {
+        let is_wanted = self.wants_reply(client);
         if let Some((data, at)) = &mut self.data {
             let end = data.element_end(*at);
             if is_wanted {

@@ -15,10 +15,11 @@ use shards::watch::ClientId;
 
 use crate::commands::client::tracking::redirect_number;
 use crate::commands::connection::valid_name;
+use crate::io::socket::Socket;
 use crate::pubsub::SubscriptionKind;
 use crate::session::ReplyMode;
+use crate::session::client::Client;
 use crate::session::command::{Flow, Foreseen, SessionCtx};
-use crate::session::connection::Connection;
 use crate::session::filter::{ClientFilter, ClientKind};
 use crate::session::inquiry::{Answer, Question};
 use crate::tracking::mode::TrackingMode;
@@ -29,24 +30,24 @@ fn client(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandErr
 }
 
 fn client_id(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    ctx.reply.int(ctx.connection.session.id as i64);
+    ctx.reply.int(ctx.client.session.id as i64);
     Ok(Flow::Done)
 }
 
 fn client_info(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    let line = ctx.connection.line(ctx.now_ms);
+    let line = ctx.client.line(ctx.now_ms);
     ctx.reply.verbatim("txt", line.as_bytes());
     Ok(Flow::Done)
 }
 
 fn client_setname(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ctx.connection.session.name = valid_name(args.get(2))?;
+    ctx.client.session.name = valid_name(args.get(2))?;
     ctx.reply.ok();
     Ok(Flow::Done)
 }
 
 fn client_getname(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    match ctx.connection.session.name.as_slice() {
+    match ctx.client.session.name.as_slice() {
         [] => ctx.reply.null(),
         name => ctx.reply.bulk(name),
     }
@@ -55,7 +56,7 @@ fn client_getname(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Com
 
 fn client_setinfo(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     let (option, value) = (args.get(2), args.get(3));
-    let session = &mut ctx.connection.session;
+    let session = &mut ctx.client.session;
     let field = match option {
         option if option.eq_ignore_ascii_case(b"lib-name") => &mut session.lib_name,
         option if option.eq_ignore_ascii_case(b"lib-ver") => &mut session.lib_ver,
@@ -73,7 +74,7 @@ fn client_setinfo(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comm
 }
 
 fn client_reply(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    let mode = &mut ctx.connection.session.reply_mode;
+    let mode = &mut ctx.client.session.reply_mode;
     match args.get(2) {
         word if word.eq_ignore_ascii_case(b"on") => {
             // In a transaction this is not the command that an earlier SKIP is about: that comes behind EXEC.
@@ -94,13 +95,13 @@ fn client_reply(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
 }
 
 fn client_no_evict(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ctx.connection.session.no_evict = on_or_off(args.get(2))?;
+    ctx.client.session.no_evict = on_or_off(args.get(2))?;
     ctx.reply.ok();
     Ok(Flow::Done)
 }
 
 fn client_no_touch(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    ctx.connection.session.no_touch = on_or_off(args.get(2))?;
+    ctx.client.session.no_touch = on_or_off(args.get(2))?;
     ctx.reply.ok();
     Ok(Flow::Done)
 }
@@ -263,8 +264,8 @@ const HELP: &[&str] = &[
     "    Prints this help.",
 ];
 
-impl Connection {
-    /// The connection as a line of CLIENT LIST (Redis: catClientInfoString).
+impl Client {
+    /// The client as a line of CLIENT LIST (Redis: catClientInfoString).
     pub fn line(&self, now_ms: u64) -> String {
         let session = &self.session;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -281,7 +282,7 @@ impl Connection {
             (tracking.is_some_and(|tracking| tracking.is_redirect_broken), 'R'),
             (tracking.is_some_and(|tracking| tracking.mode == TrackingMode::Prefixes), 'B'),
             (self.closing.is_some(), 'c'),
-            (self.is_unix(), 'U'),
+            (self.socket.as_ref().is_some_and(Socket::is_unix), 'U'),
             (session.no_evict, 'e'),
             (session.no_touch, 'T'),
         ]
@@ -296,7 +297,7 @@ impl Connection {
             session.id,
             self.peer,
             self.local,
-            self.fd_number(),
+            self.socket.as_ref().map_or(-1, Socket::fd_number),
             text(&session.name),
             session.db.0,
             subscriptions(SubscriptionKind::Channel),
@@ -313,7 +314,7 @@ impl Connection {
             session.queue.as_ref().map_or(0, |queue| queue.bytes),
             self.output_bytes(),
             self.output_bytes(),
-            size_of::<Connection>() + self.memory_bytes(),
+            size_of::<Client>() + self.memory_bytes(),
             session.last_command.map_or("NULL", |entry| &entry.full_name),
             if session.authenticated { "default" } else { "(superuser)" },
             redirect_number(session),

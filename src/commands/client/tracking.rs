@@ -128,7 +128,7 @@ fn check_overlaps(prefixes: &[Vec<u8>], before: Option<&ClientTracking>) -> Resu
 
 /// CLIENT TRACKING.
 pub(super) fn client_tracking(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    let session = &mut ctx.connection.session;
+    let session = &mut ctx.client.session;
     session.tracking_later = None;
     let mut options = TrackingOptions::default();
     let parsed = options.parse(args);
@@ -159,7 +159,7 @@ pub(super) fn client_tracking(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Resul
 
 /// CLIENT CACHING.
 pub(super) fn client_caching(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    say_caching(ctx.connection.session.tracking.as_deref_mut(), args)?;
+    say_caching(ctx.client.session.tracking.as_deref_mut(), args)?;
     ctx.reply.ok();
     Ok(Flow::Done)
 }
@@ -219,13 +219,13 @@ pub(super) fn redirect_number(session: &Session) -> i64 {
 
 /// CLIENT GETREDIR.
 pub(super) fn client_getredir(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    ctx.reply.int(redirect_number(&ctx.connection.session));
+    ctx.reply.int(redirect_number(&ctx.client.session));
     Ok(Flow::Done)
 }
 
 /// CLIENT TRACKINGINFO.
 pub(super) fn client_trackinginfo(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    let session = &ctx.connection.session;
+    let session = &ctx.client.session;
     let mut words = vec![if session.tracking.is_some() { "on" } else { "off" }];
     let tracking = session.tracking.as_deref();
     if let Some(tracking) = tracking {

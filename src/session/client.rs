@@ -1,0 +1,280 @@
+//! A client: its session, what has come in and not been executed, its replies in order, and its socket if it has one. What
+//! an accepted connection is, a stream that calls commands (a replica's link, a file that is loaded, a script) can be too: its
+//! replies are read from its reply queue.
+//!
+//! A client lives and dies on one worker, in its table of clients. This file knows neither commands nor other clients.
+
+use shards::reply::Reply;
+use shards::slot::ShardId;
+use shards::spare::Trim;
+
+use crate::config::OutputLimit;
+use crate::io::listener::Addresses;
+use crate::io::ring::ClientRing;
+use crate::io::socket::{DIRECT_READ_BYTES_MIN, Reading, Socket};
+use crate::protocol::QueryBuffer;
+use crate::session::Session;
+use crate::session::order::{Closing, Publishing, Waiting};
+use crate::session::reply_queue::ReplyQueue;
+
+/// Replies of one client that may be awaited from other cores at a time, those included that wait for their gate.
+pub const AWAITED_REPLIES_MAX: usize = 1024;
+/// Nothing is executed for a client while so many bytes wait to be sent to it. Redis has no such bound and would go
+/// on until client-output-buffer-limit, or for ever. What the client sends is still taken in, up to
+/// client-query-buffer-limit: many clients write a whole pipeline before they read the first reply.
+pub const OUTPUT_PAUSE_BYTES: usize = 16 << 20;
+/// Nothing is executed for a client while the commands whose replies it awaits from other cores have so many bytes.
+/// They may have to wait there: for a lock, or for the client to read.
+const ASKED_PAUSE_BYTES: usize = 16 << 20;
+/// A client that waits for other workers is not read from while so many bytes of its requests wait. One that holds
+/// itself up, or that is in a blocking command, is read from, up to client-query-buffer-limit: it may write
+/// a whole pipeline before it reads the first reply, and only who reads learns that it has gone.
+const QUERY_PAUSE_BYTES: usize = 1 << 20;
+
+/// One per client.
+pub struct Client {
+    /// Its number on this worker.
+    pub index: u32,
+    /// The logical client.
+    pub session: Session,
+    /// Replies in order.
+    pub replies: ReplyQueue,
+    /// Its socket; none for one that is a stream of this process.
+    pub socket: Option<Socket>,
+    /// Received and not yet executed.
+    pub query: QueryBuffer,
+    /// What holds up execution.
+    pub waiting: Waiting,
+    /// Its messages that are on their way to subscribers.
+    pub publishing: Publishing,
+    /// Set when the client is to be closed.
+    pub closing: Option<Closing>,
+    /// It is counted and listed no more. See `Worker::leave`.
+    pub has_left: bool,
+    /// Requests wait in the query buffer that could not be executed at once.
+    pub stopped: bool,
+    /// The client sends no more.
+    pub end_of_input: bool,
+    /// On the worker's list of clients to be looked at before the turn ends.
+    pub is_dirty: bool,
+    /// Since when the output is over the soft limit, in milliseconds since 1970.
+    pub soft_limit_since_ms: Option<u64>,
+    /// Peer address as CLIENT LIST shows it.
+    pub peer: String,
+    /// Own address as CLIENT LIST shows it.
+    pub local: String,
+    /// A client on this machine.
+    pub is_local: bool,
+    /// Large replies of which the shards that have made them have not been told that they are on their way. A shard makes
+    /// no more of them than its credit allows, so they are few.
+    untold: Vec<LargeReply>,
+}
+
+/// A large reply that a shard has made for a client, see [`shards::txn::credit`].
+#[derive(Clone, Copy, Debug)]
+pub struct LargeReply {
+    /// The shard.
+    pub shard: ShardId,
+    /// Its place among the replies.
+    pub seq: u32,
+    /// Its bytes.
+    pub bytes: usize,
+}
+
+impl Client {
+    /// A client on an accepted socket.
+    pub fn on_socket(socket: Socket, session: Session, addresses: Addresses) -> Client {
+        let Addresses { peer, local, is_local } = addresses;
+        Client { socket: Some(socket), peer, local, is_local, ..Client::without_socket(session) }
+    }
+
+    /// A client of this process, whose replies are read from its queue.
+    pub fn without_socket(session: Session) -> Client {
+        Client {
+            index: 0,
+            session,
+            replies: ReplyQueue::default(),
+            socket: None,
+            query: QueryBuffer::default(),
+            waiting: Waiting::No,
+            publishing: Publishing::default(),
+            closing: None,
+            has_left: false,
+            stopped: false,
+            end_of_input: false,
+            is_dirty: false,
+            soft_limit_since_ms: None,
+            peer: String::new(),
+            local: String::new(),
+            is_local: true,
+            untold: Vec::new(),
+        }
+    }
+
+    /// True when the next request must not be executed yet.
+    #[inline]
+    pub fn must_wait(&self) -> bool {
+        !matches!(self.waiting, Waiting::No)
+            || self.closing.is_some()
+            || self.replies.places_taken() >= AWAITED_REPLIES_MAX
+            || self.replies.asked_bytes() >= ASKED_PAUSE_BYTES
+            || self.output_bytes() >= OUTPUT_PAUSE_BYTES
+    }
+
+    #[inline]
+    fn sending_bytes(&self) -> usize {
+        self.socket.as_ref().map_or(0, Socket::sending_bytes)
+    }
+
+    /// Bytes that wait to be sent, those given to the kernel included.
+    #[inline]
+    pub fn output_bytes(&self) -> usize {
+        self.replies.bytes() + self.sending_bytes()
+    }
+
+    /// A large reply of another shard was put into its place.
+    pub fn got_large_reply(&mut self, reply: LargeReply) {
+        self.untold.push(reply);
+    }
+
+    /// True when [`Client::take_told`] may have something.
+    #[inline]
+    pub fn has_untold(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    /// The large replies whose shards may go on now: they are sent, or all that can be sent is within the bound of the
+    /// output. Those that wait for an earlier reply are not, so that no shard is far ahead of another one. When the client
+    /// has gone it is all of them.
+    pub fn take_told(&mut self) -> Vec<LargeReply> {
+        if self.closing == Some(Closing::Now) {
+            return std::mem::take(&mut self.untold);
+        }
+        if self.replies.ready_bytes() + self.sending_bytes() >= OUTPUT_PAUSE_BYTES {
+            return Vec::new();
+        }
+        self.untold.extract_if(.., |reply| self.replies.has_left(reply.seq)).collect()
+    }
+
+    /// Appends a push, encoded for the protocol that the client speaks, unless the client is being closed. It has to
+    /// be looked at afterwards.
+    pub fn push(&mut self, encoded: &Reply) {
+        if self.closing.is_some() {
+            return;
+        }
+        let is_before_awaited = self.waiting.is_blocked();
+        self.replies.push(is_before_awaited, encoded);
+    }
+
+    /// Starts or stops the reading side as the state demands.
+    pub fn drive_receive(&mut self, ring: &mut ClientRing) {
+        let pause = self.closing.is_some()
+            || (self.query.buffered_bytes() > QUERY_PAUSE_BYTES && self.waits_for_workers());
+        let Some(socket) = &mut self.socket else { return };
+        if self.end_of_input {
+            return;
+        }
+        let reading = if pause {
+            Reading::Pause
+        } else if !self.stopped && self.query.blob_missing_bytes() >= DIRECT_READ_BYTES_MIN {
+            Reading::Direct
+        } else {
+            Reading::Shared
+        };
+        socket.drive_receive(self.index, reading, &mut self.query, ring);
+    }
+
+    /// True when requests wait, and what they wait for comes without the client's doing and before long.
+    pub fn waits_for_workers(&self) -> bool {
+        self.stopped && !self.waiting.is_blocked() && self.output_bytes() < OUTPUT_PAUSE_BYTES
+    }
+
+    /// A receive into a big argument has completed with so many bytes.
+    pub fn received_direct(&mut self, len: usize) {
+        if let Some(socket) = &mut self.socket {
+            socket.received_direct(len, &mut self.query);
+        }
+    }
+
+    /// Gives the kernel what is ready to be sent, unless a send is under way.
+    pub fn drive_send(&mut self, ring: &mut ClientRing) {
+        if let Some(socket) = &mut self.socket {
+            socket.drive_send(self.index, self.replies.ready(), ring);
+        }
+    }
+
+    /// A send has completed with this result. Returns false when the connection is broken.
+    pub fn sent(&mut self, result: i32, ring: &mut ClientRing) -> bool {
+        let more = self.replies.ready_bytes() > 0;
+        self.socket.as_mut().is_none_or(|socket| socket.sent(self.index, result, more, ring))
+    }
+
+    /// True when more than an ordinary completed send has happened to the client.
+    pub fn needs_care(&self) -> bool {
+        self.closing.is_some()
+            || self.stopped
+            || self.end_of_input
+            || self.replies.ready_bytes() > 0
+            || self.soft_limit_since_ms.is_some()
+            || self.has_untold()
+    }
+
+    /// True when more waits to be sent than the limits allow (Redis: checkClientOutputBufferLimits).
+    pub fn is_over_limit(&mut self, limits: &[OutputLimit; 3], now_ms: u64) -> bool {
+        let bytes = self.output_bytes() as u64;
+        let [normal, _, pubsub] = limits;
+        let limit = if self.session.is_subscribed() { pubsub } else { normal };
+        let is_over_soft = limit.soft_bytes > 0 && bytes > limit.soft_bytes;
+        let since_ms = is_over_soft.then(|| self.soft_limit_since_ms.unwrap_or(now_ms));
+        self.soft_limit_since_ms = since_ms;
+        (limit.hard_bytes > 0 && bytes > limit.hard_bytes)
+            || since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > limit.soft_s * 1000)
+    }
+
+    /// Whether the time has come to end the connection: at once, or as all has been sent. It is being closed then.
+    pub fn is_to_be_shut_down(&mut self) -> bool {
+        let has_ended = self.end_of_input && !self.stopped && matches!(self.waiting, Waiting::No);
+        if has_ended && self.closing.is_none() {
+            self.closing = Some(Closing::AfterReplies);
+        }
+        if self.closing == Some(Closing::AfterReplies) && self.is_drained() {
+            self.closing = Some(Closing::Now);
+        }
+        self.closing == Some(Closing::Now)
+    }
+
+    /// True when nothing is under way for a client that is closed.
+    pub fn is_over(&self) -> bool {
+        self.closing == Some(Closing::Now) && self.may_be_dropped() && self.replies.awaited() == 0
+    }
+
+    /// True when all replies have been taken by the kernel, or by whoever reads them, and none is awaited or held.
+    pub fn is_drained(&self) -> bool {
+        self.replies.is_empty() && !self.socket.as_ref().is_some_and(Socket::is_sending)
+    }
+
+    /// Ends both directions of the socket, so that everything under way completes.
+    pub fn shut_down(&mut self) {
+        if let Some(socket) = &mut self.socket {
+            socket.shut_down();
+        }
+    }
+
+    /// True when the kernel uses none of its memory any more, for good.
+    pub fn may_be_dropped(&self) -> bool {
+        self.socket.as_ref().is_none_or(Socket::may_be_dropped)
+    }
+
+    /// Bytes of memory that the client holds besides its struct.
+    pub fn memory_bytes(&self) -> usize {
+        let socket_bytes = self.socket.as_ref().map_or(0, Socket::memory_bytes);
+        self.query.memory_bytes() + self.replies.bytes() + socket_bytes
+    }
+
+    /// Gives back memory that was needed for a while.
+    pub fn trim(&mut self) {
+        self.query.trim();
+        self.replies.trim();
+        self.untold.trim();
+    }
+}

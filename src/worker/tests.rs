@@ -1,0 +1,232 @@
+//! A worker without a thread of its own, and clients without sockets: their commands are handed in, and their replies are
+//! read from their queues.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use shards::args::OwnedArgs;
+use shards::router::slot_move::SlotMap;
+use shards::shard::{Shard, ShardConfig};
+use shards::slot::ShardId;
+
+use super::{Worker, WorkerParts};
+use crate::commands;
+use crate::config::Config;
+use crate::io::ring::ClientRing;
+use crate::mesh::Mesh;
+use crate::node::Node;
+use crate::session::Session;
+use crate::session::client::{AWAITED_REPLIES_MAX, Client};
+use crate::session::order::Closing;
+
+/// Turns within which everything has happened that a worker does without being asked again.
+const TURNS_MAX: usize = 10;
+
+fn worker() -> Worker {
+    let (registry, session_commands) = commands::registry(Vec::new()).unwrap();
+    let config = Config::default();
+    let node: &'static Node = Box::leak(Box::new(Node::for_tests(registry)));
+    let shard = ShardConfig {
+        id: ShardId(0),
+        databases: config.databases,
+        hash_seeds: [1, 2, 3, 4],
+        random_seed: 5,
+        string_len_max: config.proto_max_bulk_len_bytes as usize,
+        registry: &node.registry,
+    };
+    Worker::new(WorkerParts {
+        node,
+        session_commands: Box::leak(Box::new(session_commands)),
+        config: Arc::new(config),
+        slots: SlotMap::dealt_to(1),
+        mesh: Mesh::new(1).remove(0),
+        shard: Shard::new(&shard),
+        listeners: Vec::new(),
+        ring: ClientRing::new().unwrap(),
+        control: None,
+    })
+}
+
+fn client(worker: &mut Worker) -> u32 {
+    let id = worker.node.next_client_id.fetch_add(1, Ordering::Relaxed);
+    worker.take_in(Client::without_socket(Session { id, authenticated: true, ..Session::default() }))
+}
+
+fn call(worker: &mut Worker, client: u32, command: &str) {
+    let mut args = OwnedArgs::default();
+    command.split(' ').for_each(|word| args.push(word.as_bytes()));
+    worker.dispatch(client, args.as_args());
+}
+
+/// What a client can read by now; line ends are shown as spaces.
+fn read(worker: &mut Worker, client: u32) -> String {
+    for _ in 0..TURNS_MAX {
+        worker.turn();
+    }
+    let (bytes, _) = worker.clients.at(client).replies.ready().take();
+    String::from_utf8(bytes).unwrap().replace("\r\n", " ").trim_end().to_owned()
+}
+
+fn check(worker: &mut Worker, client: u32, command: &str, expected: &str) {
+    call(worker, client, command);
+    assert_eq!(read(worker, client), expected, "{command}");
+}
+
+#[test]
+fn a_caller_without_a_socket_reads_its_replies_from_its_queue() {
+    let worker = &mut worker();
+    let caller = client(worker);
+    check(worker, caller, "SET key value", "+OK");
+    check(worker, caller, "GET key", "$5 value");
+    check(worker, caller, "ECHO word", "$4 word");
+    check(worker, caller, "NOSUCH", "-ERR unknown command 'NOSUCH', with args beginning with:");
+    check(worker, caller, "SELECT 1", "+OK");
+    check(worker, caller, "DBSIZE", ":0");
+    check(worker, caller, "SCAN 0", "*2 $1 0 *0");
+    call(worker, caller, "CLIENT LIST");
+    let list = read(worker, caller);
+    assert!(
+        list.contains(" fd=-1 ") && list.contains(" db=1 ") && list.contains("cmd=client|list"),
+        "{list}"
+    );
+}
+
+#[test]
+fn a_stream_of_bytes_is_executed_without_a_socket() {
+    let worker = &mut worker();
+    let caller = client(worker);
+    worker.execute_received(caller, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n*2\r\n$3\r\nGE");
+    assert_eq!(read(worker, caller), "+OK");
+    worker.execute_received(caller, b"T\r\n$1\r\nk\r\nPING\r\n");
+    assert_eq!(read(worker, caller), "$1 v +PONG");
+}
+
+#[test]
+fn a_transaction_of_a_caller_without_a_socket_runs_commands_of_both_kinds() {
+    let worker = &mut worker();
+    let (caller, other) = (client(worker), client(worker));
+    check(worker, caller, "WATCH key", "+OK");
+    check(worker, caller, "MULTI", "+OK");
+    check(worker, caller, "INCR key", "+QUEUED");
+    check(worker, caller, "PING", "+QUEUED");
+    check(worker, caller, "CLIENT ID", "+QUEUED");
+    check(worker, caller, "CONFIG SET maxclients 99", "+QUEUED");
+    check(worker, caller, "INCR key", "+QUEUED");
+    check(worker, caller, "EXEC", "*5 :1 +PONG :1 +OK :2");
+    check(worker, caller, "WATCH key", "+OK");
+    check(worker, other, "SET key 7", "+OK");
+    check(worker, caller, "MULTI", "+OK");
+    check(worker, caller, "PING", "+QUEUED");
+    check(worker, caller, "GET key", "+QUEUED");
+    check(worker, caller, "EXEC", "*-1");
+}
+
+#[test]
+fn a_caller_without_a_socket_waits_for_a_key() {
+    let worker = &mut worker();
+    let (caller, other) = (client(worker), client(worker));
+    check(worker, caller, "BLPOP list 0", "");
+    check(worker, other, "RPUSH list a", ":1");
+    assert_eq!(read(worker, caller), "*2 $4 list $1 a");
+    check(worker, caller, "BLPOP list 0", "");
+    check(worker, other, "CLIENT KILL ID 1", ":1");
+    check(worker, other, "RPUSH list b", ":1");
+    check(worker, other, "LLEN list", ":1");
+    assert!(worker.clients.get(caller).is_none(), "who has been killed has gone");
+    assert_eq!(worker.client_count, 1);
+}
+
+#[test]
+fn what_a_command_tells_its_own_client_comes_behind_its_reply() {
+    let worker = &mut worker();
+    let caller = client(worker);
+    check(worker, caller, "CONFIG SET notify-keyspace-events EA", "+OK");
+    call(worker, caller, "HELLO 3");
+    read(worker, caller);
+    check(worker, caller, "CLIENT TRACKING ON", "+OK");
+    check(worker, caller, "SUBSCRIBE news", ">3 $9 subscribe $4 news :1");
+    check(worker, caller, "PUBLISH news hello", ":1 >3 $7 message $4 news $5 hello");
+    check(worker, caller, "GET key", "_");
+    check(worker, caller, "SET key 1", "+OK >2 $10 invalidate *1 $3 key");
+    check(worker, caller, "SUBSCRIBE __keyevent@0__:set", ">3 $9 subscribe $18 __keyevent@0__:set :2");
+    check(worker, caller, "SET key 2", "+OK >3 $7 message $18 __keyevent@0__:set $3 key");
+    check(worker, caller, "CLIENT REPLY SKIP", "");
+    check(worker, caller, "PUBLISH news quiet", ">3 $7 message $4 news $5 quiet");
+    check(worker, caller, "MULTI", "+OK");
+    check(worker, caller, "PUBLISH news inside", "+QUEUED");
+    check(worker, caller, "SET key 3", "+QUEUED");
+    check(
+        worker,
+        caller,
+        "EXEC",
+        "*2 :1 +OK >3 $7 message $18 __keyevent@0__:set $3 key >3 $7 message $4 news $6 inside",
+    );
+}
+
+#[test]
+fn a_gate_holds_the_replies_of_one_client_and_nobody_else() {
+    let worker = &mut worker();
+    let (held, other) = (client(worker), client(worker));
+    call(worker, held, "SET a 0");
+    worker.clients.hold(held, 3);
+    check(worker, held, "SET a 1", "+OK");
+    worker.clients.hold(held, 4);
+    call(worker, held, "INCR a");
+    call(worker, held, "MULTI");
+    call(worker, held, "INCR a");
+    call(worker, held, "PING");
+    check(worker, held, "EXEC", "");
+    check(worker, held, "BLPOP list 0", "");
+    check(worker, other, "GET a", "$1 3");
+    check(worker, other, "RPUSH list x", ":1");
+    worker.clients.open_gates(2);
+    assert_eq!(read(worker, held), "");
+    worker.clients.open_gates(3);
+    assert_eq!(read(worker, held), "+OK");
+    worker.clients.open_gates(9);
+    assert_eq!(read(worker, held), ":2 +OK +QUEUED +QUEUED *2 :3 +PONG *2 $4 list $1 x");
+    worker.clients.hold(held, 9);
+    check(worker, held, "GET a", "$1 3");
+}
+
+#[test]
+fn a_client_that_has_quit_gets_held_replies_and_a_killed_one_is_let_go() {
+    let worker = &mut worker();
+    let (quitting, killed, other) = (client(worker), client(worker), client(worker));
+    for client in [quitting, killed] {
+        worker.clients.hold(client, 1);
+        call(worker, client, "SET a 1");
+    }
+    call(worker, quitting, "QUIT");
+    check(worker, other, "CLIENT KILL ID 2", ":1");
+    assert!(worker.clients.get(killed).is_none());
+    assert_eq!(worker.clients.at(quitting).closing, Some(Closing::AfterReplies));
+    // The next client of that number is not held by what has held the one before.
+    let next = client(worker);
+    assert_eq!(next, killed);
+    check(worker, next, "GET a", "$1 1");
+    worker.clients.open_gates(1);
+    worker.settle();
+    assert_eq!(worker.clients.at(quitting).replies.ready().bytes(), b"+OK\r\n+OK\r\n");
+    assert_eq!(read(worker, quitting), "+OK +OK");
+    worker.clients.look_at(quitting);
+    worker.turn();
+    assert!(worker.clients.get(quitting).is_none());
+}
+
+#[test]
+fn no_more_is_executed_for_a_client_than_may_be_held() {
+    let worker = &mut worker();
+    let (held, other) = (client(worker), client(worker));
+    let mut gate = 0;
+    for _ in 0..AWAITED_REPLIES_MAX {
+        gate += 1;
+        worker.clients.hold(held, gate);
+        worker.execute_received(held, b"INCR a\r\n");
+    }
+    worker.execute_received(held, b"INCR a\r\n");
+    check(worker, other, "GET a", &format!("$4 {}", AWAITED_REPLIES_MAX - 1));
+    worker.clients.open_gates(gate);
+    let replies = read(worker, held);
+    assert!(replies.ends_with(&format!(":{}", AWAITED_REPLIES_MAX + 1)), "{replies}");
+}
