@@ -181,6 +181,12 @@ impl ClientRing {
         self.push(entry, Op::Ignored, 0);
     }
 
+    /// Ends [`ClientRing::receive_into`] early, if nothing has come for it.
+    pub fn cancel_receive_into(&mut self, index: u32) {
+        let entry = opcode::AsyncCancel::new(Op::ReceiveInto.user_data(index)).build();
+        self.push(entry, Op::Ignored, 0);
+    }
+
     /// Receives once, straight into `memory`.
     ///
     /// # Safety

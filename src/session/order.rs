@@ -34,6 +34,8 @@ pub enum Waiting {
     Slot(OwnedArgs),
     /// For the next part of a transaction that has commands of the connection or the server among its commands.
     Exec(Box<Progress>),
+    /// For its next worker, which it is about to be handed to: it executes nothing more here.
+    HandOver,
 }
 
 impl Waiting {

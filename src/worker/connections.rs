@@ -146,7 +146,8 @@ impl Worker {
         self.stats.input_bytes += len as u64;
         match result {
             0 => client.end_of_input = true,
-            result if result > 0 || [-libc::EINTR, -libc::EAGAIN].contains(&result) => {
+            // Our own cancellation is among them.
+            result if result > 0 || [-libc::EINTR, -libc::EAGAIN, -libc::ECANCELED].contains(&result) => {
                 self.execute_received(index, &[]);
             }
             _ => {
@@ -257,6 +258,12 @@ impl Worker {
                 self.leave(index);
                 client = self.clients.at(index);
             }
+            if client.departure.is_some() {
+                if self.depart(index) {
+                    continue;
+                }
+                client = self.clients.at(index);
+            }
             client.drive_send(&mut self.ring);
             client.drive_receive(&mut self.ring);
             let is_over = client.is_over();
@@ -302,10 +309,15 @@ impl Worker {
             self.dispatch(index, args.as_args());
         }
         let client = self.clients.at(index);
-        if client.replies.awaited() == 0 && !matches!(client.waiting, Waiting::Slot(_)) {
+        if client.replies.awaited() == 0 && !matches!(client.waiting, Waiting::Slot(_) | Waiting::HandOver) {
             match std::mem::take(&mut client.waiting) {
                 Waiting::Barrier(args) => self.dispatch(index, args.as_args()),
-                Waiting::Reply | Waiting::Blocked | Waiting::No | Waiting::Exec(_) | Waiting::Slot(_) => {}
+                Waiting::Reply
+                | Waiting::Blocked
+                | Waiting::No
+                | Waiting::Exec(_)
+                | Waiting::Slot(_)
+                | Waiting::HandOver => {}
             }
         }
         let client = self.clients.at(index);

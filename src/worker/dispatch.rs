@@ -344,6 +344,7 @@ impl Worker {
             Ok(Flow::Unwatch) => self.unwatch(index),
             Ok(Flow::Exec) => self.exec(index, args),
             Ok(Flow::MoveSlot(slot, to)) => self.move_slot(index, slot, to),
+            Ok(Flow::HandOver(to)) => self.hand_over(index, to),
             Ok(Flow::ShowSlots) => self.show_slots(&mut reply),
             Err(error) => {
                 reply.clear();

@@ -10,6 +10,7 @@ mod budget;
 mod connections;
 pub mod control;
 mod dispatch;
+mod hand_over;
 mod hops;
 mod memory;
 mod notifications;
@@ -53,6 +54,7 @@ use crate::pubsub::{Deliveries, Subscribers};
 use crate::session::client::Client;
 use crate::session::clients::{Clients, EncodedPush};
 use crate::session::command::SessionCommands;
+use crate::session::hand_over::Expected;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
@@ -121,7 +123,9 @@ pub struct Worker {
     /// The last accept has failed.
     has_accept_failed: bool,
     clients: Clients,
-    /// Those of them that are counted: they have not left.
+    /// Clients that other workers are about to hand over, as many as those have.
+    expected: Vec<Arc<Expected>>,
+    /// Those of `clients` that are counted: they have not left.
     client_count: usize,
     /// Replies that had no place, which no reply should be: so many are in the log, or have been left out of it.
     lost_replies: u64,
@@ -200,6 +204,7 @@ impl Worker {
             has_accept_failed: false,
             listeners,
             clients: Clients::default(),
+            expected: Vec::new(),
             client_count: 0,
             lost_replies: 0,
             argv: Argv::default(),
@@ -408,6 +413,7 @@ impl Worker {
         self.walks.trim();
         self.walks_later.trim();
         self.awaiting_slot.trim();
+        self.expected.trim();
         self.unwatch_later.trim();
         self.positions.clear();
         self.positions.trim();
