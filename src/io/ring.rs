@@ -6,15 +6,13 @@
 #![expect(unsafe_code, reason = "the kernel reads and writes memory that the ring's entries name")]
 
 use std::io;
-use std::ops::Deref;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::NonNull;
-use std::rc::Rc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use io_uring::{EnterFlags, IoUring, Probe, cqueue, opcode, squeue, types};
 
+use super::buffers::{BUFFER_BYTES, BUFFER_GROUP, BufferRing, ENTRIES_BYTES, Received};
 use crate::host::clock;
 
 /// Entries of the submission queue. When it is full, what is queued is submitted and the turn goes on: one system call
@@ -22,13 +20,6 @@ use crate::host::clock;
 const SUBMISSION_ENTRIES: u32 = 512;
 /// Entries of the completion queue. The kernel keeps what does not fit and delivers it later.
 const COMPLETION_ENTRIES: u32 = 2048;
-/// Provided buffers of a worker at most; a power of two. Their memory is untouched until bytes arrive.
-const BUFFERS: u16 = 256;
-/// Buffers in turn at least. The kernel takes them one after the other, so few of them stay in the processor's cache.
-const BUFFERS_MIN: u16 = 16;
-/// Bytes of one provided buffer.
-pub const BUFFER_BYTES: usize = 4 * 1024;
-const BUFFER_GROUP: u16 = 0;
 /// The time of a [`ClientRing::tick`].
 static TICK_PERIOD: types::Timespec = types::Timespec::new().nsec(TICK_PERIOD_MS as u32 * 1_000_000);
 /// The same in milliseconds (Redis: hz 10).
@@ -58,8 +49,14 @@ pub enum Op {
     Wake = 5,
     /// The timer of [`ClientRing::tick`].
     Tick = 6,
+    /// A call on a file (`disk`) is over.
+    File = 7,
+    /// A call on a link's socket (`links`) is over.
+    Socket = 8,
+    /// The nearest timer (`timers`) is due.
+    Alarm = 9,
     /// The answer to a request whose result nobody needs.
-    Ignored = 7,
+    Ignored = 10,
     /// A wake-up has not reached the ring of this number.
     Unheard = 11,
     /// A descriptor that was watched has something to be read.
@@ -79,6 +76,9 @@ impl Op {
             4 => Op::Send,
             5 => Op::Wake,
             6 => Op::Tick,
+            7 => Op::File,
+            8 => Op::Socket,
+            9 => Op::Alarm,
             11 => Op::Unheard,
             12 => Op::Readable,
             _ => Op::Ignored,
@@ -107,10 +107,16 @@ pub struct ClientRing {
     buffers: BufferRing,
     /// Kernels before 6.0 have no multishot receive.
     multishot_receive: bool,
+    /// Kernels before 6.9 truncate no file in a ring.
+    has_truncate: bool,
     /// With what the kernel is asked to wait.
     wait_flags: EnterFlags,
     /// When the tick is due that is under way. Without one only [`Wait::HoweverLong`] is without a time.
     tick_due: Option<Instant>,
+    /// When the alarm goes off that is under way.
+    alarm_due: Option<Duration>,
+    /// The same as the kernel reads it.
+    alarm_time: Box<types::Timespec>,
     /// The error, an errno, by which the ring has refused to take entries for good.
     broken: Option<i32>,
 }
@@ -145,11 +151,22 @@ impl ClientRing {
         let buffers = BufferRing::new(&ring)?;
         // SendZc came with the same release as multishot receive, 6.0, which has no operation code of its own.
         let multishot_receive = probe.is_supported(opcode::SendZc::CODE);
+        let has_truncate = probe.is_supported(opcode::Ftruncate::CODE);
         // Linux 6.15. Without it the kernel counts a sleeping worker as one that waits for a disk.
         let without_iowait = ring.params().is_feature_no_iowait();
         let wait_flags = if without_iowait { EnterFlags::NO_IOWAIT } else { EnterFlags::empty() };
         let wait_flags = wait_flags | EnterFlags::GETEVENTS;
-        Ok(ClientRing { ring, buffers, multishot_receive, wait_flags, tick_due: None, broken: None })
+        Ok(ClientRing {
+            ring,
+            buffers,
+            multishot_receive,
+            has_truncate,
+            wait_flags,
+            tick_due: None,
+            alarm_due: None,
+            alarm_time: Box::new(types::Timespec::new()),
+            broken: None,
+        })
     }
 
     /// The descriptor that other workers send their wake-ups to.
@@ -178,12 +195,6 @@ impl ClientRing {
     /// Ends [`ClientRing::receive`]: its last completion comes without `more`.
     pub fn cancel_receive(&mut self, index: u32) {
         let entry = opcode::AsyncCancel::new(Op::Receive.user_data(index)).build();
-        self.push(entry, Op::Ignored, 0);
-    }
-
-    /// Ends [`ClientRing::receive_into`] early, if nothing has come for it.
-    pub fn cancel_receive_into(&mut self, index: u32) {
-        let entry = opcode::AsyncCancel::new(Op::ReceiveInto.user_data(index)).build();
         self.push(entry, Op::Ignored, 0);
     }
 
@@ -256,15 +267,79 @@ impl ClientRing {
         self.tick_due.is_some()
     }
 
+    /// The kernel truncates files in a ring.
+    pub(super) fn has_truncate(&self) -> bool {
+        self.has_truncate
+    }
+
+    /// Begins what the entry says.
+    ///
+    /// # Safety
+    /// What the entry names stays valid, and untouched by others, until the completion.
+    pub(super) unsafe fn begin(&mut self, entry: squeue::Entry, op: Op, index: u32) {
+        self.push(entry, op, index);
+    }
+
+    /// The same, and it is ended with `ECANCELED` when it takes longer than the second entry says, a time-out.
+    ///
+    /// # Safety
+    /// What the entries name stays valid, and untouched by others, until the completion.
+    pub(super) unsafe fn begin_within(
+        &mut self,
+        entry: squeue::Entry,
+        timeout: squeue::Entry,
+        op: Op,
+        index: u32,
+    ) {
+        let entry = entry.flags(squeue::Flags::IO_LINK).user_data(op.user_data(index));
+        let timeout = timeout.user_data(Op::Ignored.user_data(0));
+        // The two are submitted together: the kernel looks for the second no further than one submission goes.
+        self.push_all(&[entry, timeout]);
+    }
+
+    /// Asks to end what was begun early. It completes in any case.
+    pub(super) fn cancel(&mut self, op: Op, index: u32) {
+        let entry = opcode::AsyncCancel::new(op.user_data(index)).build();
+        self.push(entry, Op::Ignored, 0);
+    }
+
+    /// True when an alarm at this time would go off before the one that is under way, if one is.
+    #[inline]
+    pub(super) fn is_alarm_late_for(&self, due: Option<Duration>) -> bool {
+        due.is_some_and(|due| self.alarm_due.is_none_or(|under_way| due < under_way))
+    }
+
+    /// Completes once, as [`Op::Alarm`], at a time of the monotonic clock: that one, or that of an earlier call if it is
+    /// earlier and has not come.
+    pub(super) fn set_alarm(&mut self, due: Duration) {
+        if !self.is_alarm_late_for(Some(due)) {
+            return;
+        }
+        *self.alarm_time = types::Timespec::from(due);
+        // The kernel reads the time when the entry is submitted.
+        let (time, flags) = (&raw const *self.alarm_time, types::TimeoutFlags::ABS);
+        if self.alarm_due.replace(due).is_some() {
+            // Should it go off at this very moment, it is set anew when it has completed.
+            let update = opcode::TimeoutUpdate::new(Op::Alarm.user_data(0), time).flags(flags);
+            self.push(update.build(), Op::Ignored, 0);
+        } else {
+            self.push(opcode::Timeout::new(time).flags(flags).build(), Op::Alarm, 0);
+        }
+    }
+
+    /// The alarm has completed.
+    pub(super) fn alarm_completed(&mut self) {
+        self.alarm_due = None;
+    }
+
     /// The bytes that a completion has put into a provided buffer.
     pub fn received(&self, buffer: u16, len: usize) -> Received {
-        assert!(buffer < BUFFERS && len <= BUFFER_BYTES);
-        Received { memory: Rc::clone(&self.buffers.memory), buffer, len }
+        self.buffers.received(buffer, len)
     }
 
     /// Gives a provided buffer back to the kernel.
     pub fn give_back(&mut self, received: Received) {
-        self.buffers.give_back(received.buffer);
+        self.buffers.give_back(received);
     }
 
     /// Submits what is queued, and waits. What cannot be submitted keeps the kernel from waiting, so no wait begins with
@@ -321,21 +396,25 @@ impl ClientRing {
                 more: cqueue::more(entry.flags()),
             }
         }));
-        self.buffers.filled_max = self.buffers.filled_max.max(filled);
+        self.buffers.count_filled(filled);
         if starved {
             self.buffers.widen();
         }
     }
 
     fn push(&mut self, entry: squeue::Entry, op: Op, index: u32) {
-        let entry = entry.user_data(op.user_data(index));
+        self.push_all(&[entry.user_data(op.user_data(index))]);
+    }
+
+    #[inline]
+    fn push_all(&mut self, entries: &[squeue::Entry]) {
         loop {
-            // SAFETY: the public functions above make their callers keep alive what the entry names.
-            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
+            // SAFETY: the public functions above make their callers keep alive what the entries name.
+            if unsafe { self.ring.submission().push_multiple(entries) }.is_ok() {
                 return;
             }
             // The queue is full. Submitting takes entries from it also while completions wait; it fails for want of
-            // memory, and is tried again, or because the ring is broken. Then the entry is lost with the ring, and the next
+            // memory, and is tried again, or because the ring is broken. Then the entries are lost with the ring, and the next
             // `submit` says so: the node stops.
             if let Err(error) = self.ring.submit() {
                 if !is_passing(&error) {
@@ -370,136 +449,6 @@ fn build_ring() -> io::Result<IoUring> {
             .setup_cqsize(COMPLETION_ENTRIES)
             .build(SUBMISSION_ENTRIES),
         other => other,
-    }
-}
-
-/// Bytes that have come, in a buffer that belongs to this process until [`ClientRing::give_back`].
-#[derive(Debug)]
-pub struct Received {
-    memory: Rc<Mapping>,
-    buffer: u16,
-    len: usize,
-}
-
-impl Deref for Received {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        // SAFETY: inside the mapping, which `self` keeps alive; the kernel does not write to a buffer between its
-        // completion and `give_back`, which consumes `self`.
-        unsafe { std::slice::from_raw_parts(self.memory.buffer(self.buffer), self.len) }
-    }
-}
-
-/// Anonymous memory, page-aligned: `BUFFERS` entries, then the buffers themselves.
-#[derive(Debug)]
-struct Mapping(NonNull<u8>);
-
-const ENTRIES_BYTES: usize = BUFFERS as usize * size_of::<types::BufRingEntry>();
-const MAPPED_BYTES: usize = ENTRIES_BYTES + BUFFERS as usize * BUFFER_BYTES;
-
-impl Mapping {
-    fn new() -> io::Result<Mapping> {
-        // SAFETY: a fresh private mapping; the result is checked.
-        let memory = unsafe {
-            let protection = libc::PROT_READ | libc::PROT_WRITE;
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-            libc::mmap(std::ptr::null_mut(), MAPPED_BYTES, protection, flags, -1, 0)
-        };
-        if memory == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Mapping(NonNull::new(memory.cast()).expect("mmap never returns null here")))
-    }
-
-    fn buffer(&self, buffer: u16) -> *mut u8 {
-        assert!(buffer < BUFFERS);
-        // SAFETY: inside the mapping.
-        unsafe { self.0.as_ptr().add(ENTRIES_BYTES + buffer as usize * BUFFER_BYTES) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: mapped in `new` with this length, and nobody refers to it any more.
-        unsafe { libc::munmap(self.0.as_ptr().cast(), MAPPED_BYTES) };
-    }
-}
-
-/// Buffers that the kernel takes from when bytes arrive, so that an idle connection holds none. It takes them in the
-/// order in which they are given, so only as many are in turn as are needed: the rest is kept in reserve.
-struct BufferRing {
-    memory: Rc<Mapping>,
-    tail: u16,
-    reserve: Vec<u16>,
-    /// How many are to be in turn: with the kernel, or filled and not given back.
-    turning_max: u16,
-    /// The most that were filled at once since the last [`BufferRing::narrow`].
-    filled_max: u16,
-}
-
-impl BufferRing {
-    fn new(ring: &IoUring) -> io::Result<BufferRing> {
-        let memory = Rc::new(Mapping::new()?);
-        let reserve = (0..BUFFERS).rev().collect();
-        let mut buffers = BufferRing { memory, tail: 0, reserve, turning_max: BUFFERS_MIN, filled_max: 0 };
-        // SAFETY: the entries are page-aligned, BUFFERS long and stay mapped as long as the ring: the worker drops
-        // both together.
-        unsafe {
-            let address = buffers.memory.0.as_ptr() as u64;
-            ring.submitter().register_buf_ring_with_flags(address, BUFFERS, BUFFER_GROUP, 0)?;
-        }
-        buffers.give_reserve();
-        Ok(buffers)
-    }
-
-    fn turning(&self) -> u16 {
-        BUFFERS - self.reserve.len() as u16
-    }
-
-    fn give_back(&mut self, buffer: u16) {
-        if self.turning() > self.turning_max {
-            self.reserve.push(buffer);
-        } else {
-            self.give(buffer);
-        }
-    }
-
-    /// Some bytes found no buffer.
-    fn widen(&mut self) {
-        self.turning_max = (self.turning_max * 2).min(BUFFERS);
-        self.give_reserve();
-    }
-
-    /// Half is enough when a quarter would have been.
-    fn narrow(&mut self) {
-        if self.filled_max < self.turning_max / 4 {
-            self.turning_max = (self.turning_max / 2).max(BUFFERS_MIN);
-        }
-        self.filled_max = 0;
-    }
-
-    fn give_reserve(&mut self) {
-        while self.turning() < self.turning_max
-            && let Some(buffer) = self.reserve.pop()
-        {
-            self.give(buffer);
-        }
-    }
-
-    fn give(&mut self, buffer: u16) {
-        let address = self.memory.buffer(buffer) as u64;
-        let entries = self.memory.0.as_ptr().cast::<types::BufRingEntry>();
-        // SAFETY: the index is under BUFFERS; the kernel reads the entry only after the tail has moved past it.
-        unsafe {
-            let entry = &mut *entries.add((self.tail & (BUFFERS - 1)) as usize);
-            entry.set_addr(address);
-            entry.set_len(BUFFER_BYTES as u32);
-            entry.set_bid(buffer);
-            self.tail = self.tail.wrapping_add(1);
-            let tail = types::BufRingEntry::tail(entries).cast::<AtomicU16>();
-            (*tail).store(self.tail, Ordering::Release);
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use shards::args::Blob;
 use shards::reply::Reply;
 use socket2::{Domain, SockRef};
 
-use crate::io::ring::ClientRing;
+use crate::io::ring::{ClientRing, Op};
 use crate::protocol::{BlobLoan, QueryBuffer};
 
 /// A big argument is read straight into its own memory when at least this many bytes of it are missing.
@@ -105,7 +105,7 @@ impl Socket {
             }
             Receiving::Direct => {
                 self.receiving = Receiving::DirectStopping;
-                ring.cancel_receive_into(index);
+                ring.cancel(Op::ReceiveInto, index);
             }
             Receiving::Stopped | Receiving::Stopping | Receiving::DirectStopping => {}
         }

@@ -4,6 +4,8 @@
 //!
 //! A client lives and dies on one worker, in its table of clients. This file knows neither commands nor other clients.
 
+use std::num::NonZeroU64;
+
 use shards::reply::Reply;
 use shards::slot::ShardId;
 use shards::spare::Trim;
@@ -61,11 +63,11 @@ pub struct Client {
     /// On the worker's list of clients to be looked at before the turn ends.
     pub is_dirty: bool,
     /// Since when the output is over the soft limit, in milliseconds since 1970.
-    pub soft_limit_since_ms: Option<u64>,
+    pub soft_limit_since_ms: Option<NonZeroU64>,
     /// Peer address as CLIENT LIST shows it.
-    pub peer: String,
+    pub peer: Box<str>,
     /// Own address as CLIENT LIST shows it.
-    pub local: String,
+    pub local: Box<str>,
     /// A client on this machine.
     pub is_local: bool,
     /// Large replies of which the shards that have made them have not been told that they are on their way. A shard makes
@@ -88,7 +90,8 @@ impl Client {
     /// A client on an accepted socket.
     pub fn on_socket(socket: Socket, session: Session, addresses: Addresses) -> Client {
         let Addresses { peer, local, is_local } = addresses;
-        Client { socket: Some(socket), peer, local, is_local, ..Client::without_socket(session) }
+        let (socket, peer, local) = (Some(socket), peer.into_boxed_str(), local.into_boxed_str());
+        Client { socket, peer, local, is_local, ..Client::without_socket(session) }
     }
 
     /// A client of this process, whose replies are read from its queue.
@@ -108,8 +111,8 @@ impl Client {
             departure: None,
             is_dirty: false,
             soft_limit_since_ms: None,
-            peer: String::new(),
-            local: String::new(),
+            peer: Box::default(),
+            local: Box::default(),
             is_local: true,
             untold: Vec::new(),
         }
@@ -259,10 +262,10 @@ impl Client {
         let [normal, _, pubsub] = limits;
         let limit = if self.session.is_subscribed() { pubsub } else { normal };
         let is_over_soft = limit.soft_bytes > 0 && bytes > limit.soft_bytes;
-        let since_ms = is_over_soft.then(|| self.soft_limit_since_ms.unwrap_or(now_ms));
+        let since_ms = self.soft_limit_since_ms.or(NonZeroU64::new(now_ms)).filter(|_| is_over_soft);
         self.soft_limit_since_ms = since_ms;
         (limit.hard_bytes > 0 && bytes > limit.hard_bytes)
-            || since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > limit.soft_s * 1000)
+            || since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms.get()) > limit.soft_s * 1000)
     }
 
     /// Whether the time has come to end the connection: at once, or as all has been sent. It is being closed then.

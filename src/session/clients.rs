@@ -88,10 +88,10 @@ impl Clients {
             self.gates_in_vain += client.replies.held();
             if self.gates_in_vain * 2 > self.gates.len() {
                 let table = &self.table;
-                let is_held = |&Reverse((_, index)): &Reverse<(u64, u32)>| {
-                    table[index as usize].as_ref().is_some_and(|client| client.replies.held() > 0)
+                let is_awaited = |&Reverse((_, index)): &Reverse<(u64, u32)>| {
+                    table[index as usize].as_ref().is_some_and(|client| client.replies.waits_for_gate())
                 };
-                self.gates.retain(is_held);
+                self.gates.retain(is_awaited);
                 self.gates_in_vain = 0;
             }
         }
@@ -246,6 +246,8 @@ impl Clients {
             if let Some(client) = self.get_mut(index) {
                 client.replies.open(opened);
                 self.look_at(index);
+            } else {
+                self.gates_in_vain = self.gates_in_vain.saturating_sub(1);
             }
         }
     }
@@ -264,5 +266,79 @@ impl Clients {
         if self.gates.is_empty() {
             self.gates.shrink_to(SPARE_BYTES_MAX / size_of::<Reverse<(u64, u32)>>());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Session;
+
+    fn clients(count: u32) -> Clients {
+        let mut clients = Clients::default();
+        for index in 0..count {
+            assert_eq!(clients.add(Client::without_socket(Session::default())), index);
+        }
+        clients
+    }
+
+    fn sent(clients: &mut Clients, index: u32) -> String {
+        String::from_utf8(clients.at(index).replies.ready().take().0).unwrap()
+    }
+
+    #[test]
+    fn a_gate_lets_go_what_it_has_held_of_all_clients() {
+        let mut clients = clients(3);
+        for (index, gate) in [(0, 1), (1, 2), (0, 3)] {
+            clients.hold(index, gate);
+            clients.at(index).replies.writer().simple(&gate.to_string());
+        }
+        let seq = clients.at(2).replies.reserve(true);
+        assert!(clients.fill_held(2, seq, 2, b"remote", &[]));
+        while clients.next_dirty().is_some() {}
+        clients.open_gates(2);
+        let looked_at: Vec<u32> =
+            std::iter::from_fn(|| clients.next_dirty().map(|(index, _)| index)).collect();
+        assert_eq!(looked_at.len(), 3, "each once: {looked_at:?}");
+        let all: Vec<String> = (0..3).map(|index| sent(&mut clients, index)).collect();
+        assert_eq!(all, ["+1\r\n", "+2\r\n", "remote"]);
+        clients.hold(1, 2);
+        clients.at(1).replies.writer().simple("open");
+        clients.open_gates(3);
+        assert_eq!((sent(&mut clients, 0), sent(&mut clients, 1)), ("+3\r\n".into(), "+open\r\n".into()));
+        assert!(clients.gates.is_empty());
+    }
+
+    #[test]
+    fn gates_of_clients_that_have_gone_are_forgotten_and_no_others() {
+        let mut clients = clients(100);
+        for index in 1..100 {
+            clients.hold(index, 5);
+        }
+        // What has come for a transaction is a part of its reply, and holds that.
+        let seq = clients.at(0).replies.reserve_collected();
+        assert!(clients.fill_held(0, seq, 5, b"part", &[]));
+        for index in 1..=60 {
+            clients.remove(index);
+        }
+        assert!(clients.gates.len() < 60, "{}", clients.gates.len());
+        assert!(clients.at(0).replies.finish(seq, b"whole", &[]));
+        assert_eq!(sent(&mut clients, 0), "");
+        clients.open_gates(5);
+        assert_eq!((sent(&mut clients, 0).as_str(), clients.gates.len()), ("whole", 0));
+    }
+
+    #[test]
+    fn the_next_client_of_a_number_has_other_places() {
+        let mut clients = clients(1);
+        let seq = clients.at(0).replies.reserve(true);
+        assert!(clients.fill(0, seq, b"reply", &[]));
+        clients.remove(0);
+        assert!(clients.get(0).is_none() && !clients.fill(0, seq, b"nobody", &[]));
+        assert_eq!(clients.add(Client::without_socket(Session::default())), 0);
+        let next = clients.at(0).replies.reserve(true);
+        assert!(next != seq && !clients.fill(0, seq, b"of the one before", &[]));
+        assert!(clients.fill(0, next, b"own", &[]));
+        assert_eq!(sent(&mut clients, 0), "own");
     }
 }

@@ -51,7 +51,7 @@ pub struct Publishing {
     /// Where they have gone.
     pub sequencer: Option<ShardId>,
     /// How many replies to PUBLISH are awaited.
-    pub awaited: usize,
+    pub awaited: u32,
 }
 
 /// A command of a transaction that is under way.

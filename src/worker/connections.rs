@@ -39,6 +39,7 @@ impl Worker {
             Op::Tick => self.ticked(completion.result),
             Op::Unheard => self.ring.wake_failed(completion),
             Op::Readable => self.see_signals(completion.result),
+            Op::File | Op::Socket | Op::Alarm => self.errands.complete(completion, &mut self.ring),
             Op::Wake | Op::Ignored => {}
         }
     }

@@ -7,7 +7,8 @@
 //!
 //! While it has nothing to look after it rests: it sleeps without a tick until it is called. Nothing is missed by that. What
 //! other workers want of it rings ([`crate::mesh`]), also when the kernel has been short of memory for it
-//! (`ClientRing::wake_failed`); signals make a descriptor readable that the ring watches; and all that a worker looks after
+//! (`ClientRing::wake_failed`); signals make a descriptor readable that the ring watches; files, links and timers complete in
+//! the ring; and all that a worker looks after
 //! at ticks belongs to connections or to what a turn has left behind, and while there are any of these it ticks.
 
 use std::os::fd::AsRawFd;

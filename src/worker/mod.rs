@@ -10,6 +10,7 @@ mod budget;
 mod connections;
 pub mod control;
 mod dispatch;
+mod errands;
 mod hand_over;
 mod hops;
 mod memory;
@@ -40,8 +41,10 @@ use shards::walk::Walk;
 use crate::config::Config;
 use crate::host::clock;
 use crate::host::log::LineLimit;
+use crate::io::errands::Errands;
 use crate::io::listener::Listener;
 use crate::io::ring::{ClientRing, Completion, TICK_PERIOD_MS, Wait};
+use crate::io::timers::TimerId;
 use crate::mesh::Mesh;
 use crate::metrics::report::Stats;
 use crate::metrics::turns::Begin;
@@ -115,6 +118,10 @@ pub struct Worker {
     /// The push that is being made; kept for its memory.
     encoded: EncodedPush,
     ring: ClientRing,
+    /// What is waited for in the ring besides clients.
+    errands: Errands,
+    /// The timer for the next client that has waited long enough, with its deadline, while that is before the next tick.
+    blocked_timer: Option<(u64, TimerId)>,
     listeners: Vec<Listener>,
     /// Listeners whose accept has ended with an error and is to be tried again.
     deaf: Vec<usize>,
@@ -199,6 +206,8 @@ impl Worker {
             tracking: TrackingClients::default(),
             encoded: EncodedPush::default(),
             ring,
+            errands: Errands::default(),
+            blocked_timer: None,
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
             has_accept_failed: false,
@@ -240,7 +249,8 @@ impl Worker {
                 self.mesh.unpark();
             } else {
                 self.pulse.sleep();
-                self.submit(self.wait());
+                self.set_blocked_timer();
+                self.submit(Wait::ForCompletion);
                 self.mesh.unpark();
             }
         }
@@ -263,6 +273,7 @@ impl Worker {
             self.complete(completion);
         }
         self.completions = completions;
+        self.take_errands();
         self.take_inboxes();
         if self.shard.ready_connections() > 0 || self.slots.is_busy() {
             self.run_ready();
@@ -287,6 +298,7 @@ impl Worker {
         self.settle();
         self.end_turn_memory();
         self.tell_of_changes();
+        self.errands.submit(&mut self.ring);
         self.mesh.flush(|ring| self.ring.wake(ring));
         self.stats.turns.record(begin.elapsed());
     }
@@ -324,23 +336,13 @@ impl Worker {
             || self.shard.ready_connections() > 0
             || self.slots.is_busy()
             || self.memory.is_evicting()
+            || self.errands.has_news()
             || self.shard.env().tracking.is_over_limit()
             || !self.sleep.is_zero()
     }
 
     fn is_any_timeout_due(&self) -> bool {
         self.coordinator.next_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms)
-    }
-
-    /// How long a worker without work may wait: for whatever comes, a tick at the latest, but not past the moment when
-    /// a client has waited long enough.
-    fn wait(&self) -> Wait {
-        match self.coordinator.next_deadline_ms() {
-            Some(deadline_ms) if deadline_ms.saturating_sub(self.now_ms) < CRON_PERIOD_MS => {
-                Wait::AtMost(Duration::from_millis(deadline_ms.saturating_sub(self.now_ms).max(1)))
-            }
-            _ => Wait::ForCompletion,
-        }
     }
 
     fn submit(&mut self, wait: Wait) {
@@ -386,8 +388,8 @@ impl Worker {
         for index in (self.cron_part as u32..self.clients.end()).step_by(CRON_CONNECTIONS_PART) {
             let Some(client) = self.clients.get_mut(index) else { continue };
             let idle_ms = self.now_ms.saturating_sub(client.session.active_ms);
-            // Subscribers may be silent for ever.
-            let may_be_idle = client.replies.awaited() > 0 || client.session.is_subscribed();
+            // Subscribers may be silent for ever, and who waits for replies is.
+            let may_be_idle = client.replies.places_taken() > 0 || client.session.is_subscribed();
             let is_idle = timeout_ms > 0 && idle_ms > timeout_ms && !may_be_idle;
             if is_idle {
                 if let Some(left_out) = IDLE_LINES.admit() {
@@ -423,6 +425,7 @@ impl Worker {
         self.deliveries.trim();
         self.argv.trim();
         self.completions.trim();
+        self.errands.trim();
         self.clients.trim();
     }
 

@@ -47,7 +47,7 @@ impl Worker {
         let is_for_here = sequencer == self.id && !self.has_subscribers_elsewhere();
         let Client { session, replies, waiting, publishing, .. } = self.clients.at(index);
         let Publishing { sequencer: before, awaited } = *publishing;
-        if replies.awaited() > awaited || (awaited > 0 && before != Some(sequencer)) {
+        if replies.awaited() > awaited as usize || (awaited > 0 && before != Some(sequencer)) {
             *waiting = Waiting::Barrier(args.to_owned());
             return;
         }

@@ -24,10 +24,12 @@ const TURNS_MAX: usize = 10;
 
 fn worker() -> Worker {
     let (registry, session_commands) = commands::registry(Vec::new()).unwrap();
+    let node: &'static Node = Box::leak(Box::new(Node::for_tests(registry)));
     let config = Config::default();
     let node: &'static Node = Box::leak(Box::new(Node::for_tests(registry)));
     let shard = ShardConfig {
         id: ShardId(0),
+        registry: &node.registry,
         databases: config.databases,
         hash_seeds: [1, 2, 3, 4],
         random_seed: 5,

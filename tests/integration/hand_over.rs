@@ -140,9 +140,7 @@ fn wait_and_push(server: &Server, workers: usize) {
     for number in 0..ROUNDS {
         waiter.send_raw(format!("DEBUG HANDOVER {}\r\nBLPOP queue none 0\r\n", number % workers));
         assert_eq!(waiter.recv(), Value::ok());
-        eventually("it waits", || {
-            pusher.ask(&format!("CLIENT LIST ID {id}")).text().contains(" flags=b ")
-        });
+        eventually("it waits", || pusher.ask(&format!("CLIENT LIST ID {id}")).text().contains(" flags=b "));
         hand_over(&mut pusher, (number + 1) % workers);
         let text = number.to_string();
         assert_eq!(pusher.ask(&format!("RPUSH queue {text}")), Value::Int(1));
@@ -249,7 +247,9 @@ fn clients_that_are_handed_over_while_they_talk_lose_nothing() {
         }
         let connected = |client: &mut Client| client.ask("INFO clients").text();
         let expected = format!("connected_clients:{}\r\n", TALKERS + 1);
-        eventually("the clients that have gone are not counted", || connected(&mut client).contains(&expected));
+        eventually("the clients that have gone are not counted", || {
+            connected(&mut client).contains(&expected)
+        });
         assert!(!server.log().contains("had no place"), "{}", server.log());
     });
 }
@@ -285,7 +285,8 @@ fn a_client_that_has_closed_its_sending_side_gets_its_replies_from_whatever_work
         let server = server(shards);
         for worker in 0..=shards {
             let mut client = server.client();
-            client.send_raw(format!("SET key {worker}\r\nDEBUG HANDOVER {worker}\r\nGET key\r\nECHO end\r\n"));
+            client
+                .send_raw(format!("SET key {worker}\r\nDEBUG HANDOVER {worker}\r\nGET key\r\nECHO end\r\n"));
             client.shutdown_write();
             assert_eq!(last_words(&mut client), format!("+OK\r\n+OK\r\n$1\r\n{worker}\r\n$3\r\nend\r\n"));
         }
@@ -327,7 +328,8 @@ fn only_workers_that_there_are_take_clients_and_only_where_debug_is_allowed() {
     with_shards(&SHARDS, |shards| {
         let server = server(shards);
         let mut client = server.client();
-        let refusal = |worker: i64| Value::error(&format!("ERR there is no worker {worker}: they are 0 to {shards}"));
+        let refusal =
+            |worker: i64| Value::error(&format!("ERR there is no worker {worker}: they are 0 to {shards}"));
         for worker in [shards as i64 + 1, -1, 65_536] {
             assert_eq!(client.ask(&format!("DEBUG HANDOVER {worker}")), refusal(worker));
         }

@@ -1,0 +1,157 @@
+//! What can be asked of a disk, and how it ends.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::io::Owner;
+use crate::io::numbered::Number;
+
+/// A request that was made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct OpId(pub(super) Number);
+
+/// An open file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FileId(pub(super) Number);
+
+/// How a file is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpenMode {
+    /// To be read; it has to exist.
+    Read,
+    /// To be read and written; it has to exist.
+    ReadWrite,
+    /// The same, and it is made if it does not exist.
+    Create,
+    /// The same, and what it had is gone.
+    Replace,
+    /// The same, and it must not exist.
+    CreateNew,
+}
+
+/// What can be asked. Paths that are not absolute begin at the working directory of the moment when they are used.
+#[derive(Debug)]
+pub enum Request {
+    /// Ends with [`Outcome::Opened`].
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// What for.
+        mode: OpenMode,
+    },
+    /// Reads up to `len` bytes, fewer only at the end of the file.
+    Read {
+        /// From this file.
+        file: FileId,
+        /// From this place.
+        offset: u64,
+        /// Where to; what it has is thrown away.
+        buffer: Vec<u8>,
+        /// Bytes at most.
+        len: usize,
+    },
+    /// Writes the whole buffer. After an error some of it may have been written.
+    Write {
+        /// To this file.
+        file: FileId,
+        /// To this place.
+        offset: u64,
+        /// The bytes.
+        buffer: Vec<u8>,
+    },
+    /// Forces what was asked to be written before to the disk (fdatasync). After an error the kernel has forgotten what it
+    /// could not write: the file is not to be trusted, whatever a later sync says.
+    Sync {
+        /// Which file.
+        file: FileId,
+    },
+    /// Cuts the file, or lengthens it by zeros.
+    Truncate {
+        /// Which file.
+        file: FileId,
+        /// Its length from then on.
+        len_bytes: u64,
+    },
+    /// Ends with [`Outcome::Size`].
+    Size {
+        /// Of which file.
+        file: FileId,
+    },
+    /// The file is closed when all that was asked of it has ended, and cannot be asked for anything any more.
+    Close {
+        /// Which file.
+        file: FileId,
+    },
+    /// Replaces what had the new name.
+    Rename {
+        /// The name that goes.
+        from: PathBuf,
+        /// The name that comes.
+        to: PathBuf,
+    },
+    /// Removes a file's name.
+    Remove {
+        /// The name.
+        path: PathBuf,
+    },
+    /// Makes a directory.
+    MakeDirectory {
+        /// Its name.
+        path: PathBuf,
+    },
+    /// Forces what has happened to the names in a directory to the disk.
+    SyncDirectory {
+        /// Its name.
+        path: PathBuf,
+    },
+}
+
+/// How a request has ended well.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// All that was asked for is done.
+    Complete,
+    /// The file is open.
+    Opened(FileId),
+    /// The length of the file in bytes.
+    Size(u64),
+}
+
+/// The end of a request. Each one that was made has one, also when it was refused or taken back.
+#[derive(Debug)]
+pub struct Done {
+    /// Which.
+    pub op: OpId,
+    /// Whose.
+    pub owner: Owner,
+    /// How.
+    pub result: io::Result<Outcome>,
+    /// The buffer of a read, with what was read, or of a write, as it was given.
+    pub buffer: Vec<u8>,
+    /// So many bytes of it were written or read, also when the rest has failed.
+    pub moved_bytes: usize,
+}
+
+impl Request {
+    /// The buffer that is given back with the end.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        match self {
+            Request::Read { buffer, .. } | Request::Write { buffer, .. } => buffer,
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl OpenMode {
+    /// Those of openat(2).
+    pub(super) fn flags(self) -> i32 {
+        let flags = match self {
+            OpenMode::Read => libc::O_RDONLY,
+            OpenMode::ReadWrite => libc::O_RDWR,
+            OpenMode::Create => libc::O_RDWR | libc::O_CREAT,
+            OpenMode::Replace => libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC,
+            OpenMode::CreateNew => libc::O_RDWR | libc::O_CREAT | libc::O_EXCL,
+        };
+        flags | libc::O_CLOEXEC
+    }
+}

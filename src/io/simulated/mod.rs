@@ -1,0 +1,114 @@
+//! Files, links and timers in a world of seeded chance and a clock of its own, for tests.
+//!
+//! A `World` has machines, each with an `Errands`-like set (`disk`, `links`, `timers`), a file system and an address, and
+//! one network between them. Nothing happens but in `World::step`, which does what is due next. The same seed does the same
+//! again. This room knows no kernel.
+
+pub(in crate::io) mod files;
+pub(in crate::io) mod network;
+mod tests;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use shards::random::Random;
+
+use self::files::SimulatedFiles;
+use self::network::{CallsOfHost, Network};
+use super::disk::Disk;
+use super::links::Links;
+use super::timers::Timers;
+
+/// One machine.
+#[derive(Debug)]
+pub(in crate::io) struct Machine {
+    /// Its address.
+    pub(in crate::io) ip: IpAddr,
+    /// Requests to its files.
+    pub(in crate::io) disk: Disk,
+    /// Its links.
+    pub(in crate::io) links: Links,
+    /// Its timers.
+    pub(in crate::io) timers: Timers,
+    /// Its file system.
+    pub(in crate::io) files: SimulatedFiles,
+}
+
+/// Machines and the network between them.
+#[derive(Debug)]
+pub(in crate::io) struct World {
+    /// The time.
+    pub(in crate::io) now: Duration,
+    /// The machines.
+    pub(in crate::io) machines: Vec<Machine>,
+    /// The network.
+    pub(in crate::io) network: Network,
+}
+
+impl World {
+    /// So many machines, at 10.0.0.1 and so on.
+    pub(in crate::io) fn new(seed: u64, machines: usize) -> World {
+        let mut random = Random::new(seed);
+        let machines = (0..machines).map(|index| Machine {
+            ip: IpAddr::from([10, 0, 0, index as u8 + 1]),
+            disk: Disk::default(),
+            links: Links::default(),
+            timers: Timers::default(),
+            files: SimulatedFiles::new(random.bits()),
+        });
+        let machines = machines.collect();
+        World { now: Duration::ZERO, machines, network: Network::new(random.bits()) }
+    }
+
+    /// Begins what was asked for, and goes to the next moment at which something is done or due. False when nothing is.
+    pub(in crate::io) fn step(&mut self) -> bool {
+        if self.begin() {
+            return true;
+        }
+        let due = |machine: &Machine| [machine.files.next_due(), machine.timers.nearest()];
+        let dues = self.machines.iter().flat_map(due).chain([self.network.next_due()]);
+        let Some(next) = dues.flatten().min() else { return false };
+        self.now = self.now.max(next);
+        for machine in &mut self.machines {
+            while let Some((index, call, result)) = machine.files.complete(self.now) {
+                machine.disk.completed(index, call, result);
+            }
+        }
+        self.network.advance(self.now);
+        self.tell_links();
+        true
+    }
+
+    /// The electricity fails on one machine: what was under way is gone, its files are as the disk has them, its links are
+    /// broken, and it begins anew.
+    pub(in crate::io) fn power_loss(&mut self, machine: usize, unsynced: files::Unsynced) {
+        self.begin();
+        let machine = &mut self.machines[machine];
+        machine.files.power_loss(unsynced);
+        self.network.power_loss(machine.ip);
+        machine.disk = Disk::default();
+        machine.links = Links::default();
+        machine.timers = Timers::default();
+    }
+
+    /// True when something has been done already, so that more may have to be begun.
+    fn begin(&mut self) -> bool {
+        for machine in &mut self.machines {
+            machine.files.now = self.now;
+            machine.disk.submit(&mut machine.files);
+            self.network.now = self.now;
+            machine.links.submit(&mut CallsOfHost { network: &mut self.network, ip: machine.ip });
+        }
+        self.tell_links()
+    }
+
+    fn tell_links(&mut self) -> bool {
+        let completed = self.network.take_completed();
+        let is_any = !completed.is_empty();
+        for (ip, index, call, result) in completed {
+            let machine = self.machines.iter_mut().find(|machine| machine.ip == ip);
+            machine.expect("calls are those of machines").links.completed(index, *call, result);
+        }
+        is_any
+    }
+}

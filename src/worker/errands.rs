@@ -1,0 +1,46 @@
+//! What a worker waits for besides its clients and the other workers: who has asked for it, and what follows.
+
+use std::time::Duration;
+
+use super::Worker;
+use crate::host::clock;
+use crate::io::Owner;
+use crate::io::ring::TICK_PERIOD_MS;
+
+/// The timer of clients in blocking commands.
+const BLOCKED_CLIENTS: Owner = Owner(0);
+
+impl Worker {
+    /// Hands what has happened to whoever has asked for it.
+    pub(super) fn take_errands(&mut self) {
+        while let Some((owner, news)) = self.errands.take() {
+            match owner {
+                // The turn looks after them.
+                BLOCKED_CLIENTS => self.blocked_timer = None,
+                Owner(_) => log::error!("Nobody has asked for {news:?}"),
+            }
+        }
+    }
+
+    /// Sees to it that the ring ends a wait when a client has waited long enough. What is further away than a tick is left
+    /// to ticks: a timer is set only for what would be late.
+    pub(super) fn set_blocked_timer(&mut self) {
+        let deadline_ms = self.coordinator.next_deadline_ms();
+        let near =
+            deadline_ms.filter(|&deadline_ms| deadline_ms.saturating_sub(self.now_ms) < TICK_PERIOD_MS);
+        if self.blocked_timer.map(|(set_ms, _)| set_ms) == near {
+            return;
+        }
+        if let Some((_, timer)) = self.blocked_timer.take() {
+            self.errands.timers.cancel(timer);
+        }
+        if let Some(deadline_ms) = near {
+            // One that shows the deadline already may be before it, and has to be looked at again.
+            let wait_ms = deadline_ms.saturating_sub(self.now_ms).max(1);
+            let due = clock::monotonic() + Duration::from_millis(wait_ms);
+            let timer = self.errands.timers.set(BLOCKED_CLIENTS, due);
+            self.blocked_timer = Some((deadline_ms, timer));
+            self.errands.submit(&mut self.ring);
+        }
+    }
+}
