@@ -454,6 +454,8 @@ fn build_ring() -> io::Result<IoUring> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
     use std::sync::mpsc::channel;
 
     use super::*;
@@ -510,6 +512,42 @@ mod tests {
             ring.submit(Wait::No).unwrap();
         });
         sleeper.join().unwrap();
+    }
+
+    #[test]
+    fn a_wake_up_for_which_memory_was_short_is_tried_again_and_one_for_a_ring_that_has_gone_is_not() {
+        let (tell, told) = channel();
+        let sleeper = std::thread::spawn(move || {
+            within_a_minute(move |mut ring| {
+                tell.send(ring.fd()).unwrap();
+                while completed(&mut ring) != [(Op::Wake, 0)] {
+                    ring.submit(Wait::HoweverLong).unwrap();
+                }
+            });
+        });
+        let fd = told.recv().unwrap();
+        within_a_minute(move |mut ring| {
+            let failed =
+                |result| Completion { op: Op::Unheard, index: fd as u32, result, buffer: None, more: false };
+            ring.wake_failed(failed(-libc::EBADF));
+            assert_eq!(ring.ring.submission().len(), 0);
+            ring.wake_failed(failed(-libc::ENOMEM));
+            ring.submit(Wait::No).unwrap();
+        });
+        sleeper.join().unwrap();
+    }
+
+    #[test]
+    fn something_to_be_read_ends_a_wait_of_any_length() {
+        within_a_minute(|mut ring| {
+            let (watched, mut other) = UnixStream::pair().unwrap();
+            ring.await_readable(watched.as_raw_fd());
+            ring.submit(Wait::No).unwrap();
+            assert_eq!(completed(&mut ring), []);
+            other.write_all(b"x").unwrap();
+            ring.submit(Wait::HoweverLong).unwrap();
+            assert_eq!(completed(&mut ring), [(Op::Readable, i32::from(libc::POLLIN))]);
+        });
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! This file must not know workers or rings.
 
+use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -44,8 +45,8 @@ pub struct Expected {
     pub id: u64,
     /// Its line of CLIENT LIST.
     pub line: String,
-    peer: String,
-    local: String,
+    peer: Box<str>,
+    local: Box<str>,
     authenticated: bool,
     /// It has been killed, and is closed when it comes.
     pub is_killed: bool,
@@ -88,9 +89,9 @@ pub struct Travelling {
     ready: Reply,
     stopped: bool,
     end_of_input: bool,
-    soft_limit_since_ms: Option<u64>,
-    peer: String,
-    local: String,
+    soft_limit_since_ms: Option<NonZero<u64>>,
+    peer: Box<str>,
+    local: Box<str>,
     is_local: bool,
 }
 

@@ -26,7 +26,6 @@ fn worker() -> Worker {
     let (registry, session_commands) = commands::registry(Vec::new()).unwrap();
     let node: &'static Node = Box::leak(Box::new(Node::for_tests(registry)));
     let config = Config::default();
-    let node: &'static Node = Box::leak(Box::new(Node::for_tests(registry)));
     let shard = ShardConfig {
         id: ShardId(0),
         registry: &node.registry,
@@ -34,7 +33,6 @@ fn worker() -> Worker {
         hash_seeds: [1, 2, 3, 4],
         random_seed: 5,
         string_len_max: config.proto_max_bulk_len_bytes as usize,
-        registry: &node.registry,
     };
     Worker::new(WorkerParts {
         node,
