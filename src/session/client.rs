@@ -2,7 +2,7 @@
 //! an accepted connection is, a stream that calls commands (a replica's link, a file that is loaded, a script) can be too: its
 //! replies are read from its reply queue.
 //!
-//! A client lives and dies on one worker, in its table of clients. This file knows neither commands nor other clients.
+//! A client is in the table of clients of one worker, and can be handed to another one (`hand_over`). This file knows neither commands nor other clients.
 
 use std::num::NonZeroU64;
 
@@ -16,8 +16,7 @@ use crate::io::ring::ClientRing;
 use crate::io::socket::{DIRECT_READ_BYTES_MIN, Reading, Socket};
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
-use crate::session::hand_over::{Departure, Stage};
-use crate::session::order::{Closing, Publishing, Waiting};
+use crate::session::order::{Closing, Departure, DepartureStage, Publishing, Waiting};
 use crate::session::reply_queue::ReplyQueue;
 
 /// Replies of one client that may be awaited from other cores at a time, those included that wait for their gate.
@@ -201,9 +200,10 @@ impl Client {
     /// Starts or stops the reading side as the state demands.
     pub fn drive_receive(&mut self, ring: &mut ClientRing) {
         let pause = self.closing.is_some()
+            || matches!(self.waiting, Waiting::HandOver)
             || (self.query.buffered_bytes() > QUERY_PAUSE_BYTES && self.waits_for_workers());
         let Some(socket) = &mut self.socket else { return };
-        if self.end_of_input || matches!(self.waiting, Waiting::HandOver) {
+        if self.end_of_input {
             return;
         }
         let reading = if pause {
@@ -231,7 +231,7 @@ impl Client {
     /// Gives the kernel what is ready to be sent, unless a send is under way.
     pub fn drive_send(&mut self, ring: &mut ClientRing) {
         // What has not been sent when it is to go is sent by its next worker.
-        let goes = self.departure.is_some_and(|departure| departure.stage == Stage::Fenced);
+        let goes = self.departure.is_some_and(|departure| departure.stage == DepartureStage::Fenced);
         if let Some(socket) = &mut self.socket
             && !goes
         {

@@ -15,26 +15,6 @@ use crate::session::Session;
 use crate::session::client::Client;
 use crate::session::filter::ClientFilter;
 
-/// That a client shall go, and how far that is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Departure {
-    /// Its next worker.
-    pub to: ShardId,
-    /// What has been done for it.
-    pub stage: Stage,
-}
-
-/// The steps of a departure.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stage {
-    /// Nothing yet: the client goes on until it can be spared.
-    Wanted,
-    /// Its next worker has been told to list it.
-    Announced,
-    /// Nothing that was sent for it is on its way any more.
-    Fenced,
-}
-
 /// What another worker has to know of a client that will come, so that it is in CLIENT LIST and can be killed while no worker
 /// has it.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@
 //!    goes out from the next worker. And whoever asks about clients has asked this worker before, or asks the next one
 //!    behind the announcement, so CLIENT LIST and CLIENT KILL find the client in any case. Those that find it twice count
 //!    it once.
-//! 4. The ring lets go of the socket: the receive is cancelled, a send comes to its end.
+//! 4. The ring lets go of the socket: the receive is cancelled, a send comes to its end, and none is begun.
 //! 5. The client travels in one hop. Its number here is free again, and what may still come for that finds nobody.
 //!
 //! WATCH is known to the shards by the client's own number and needs nothing. Who subscribes or tracks is known to its worker
@@ -25,20 +25,20 @@ use super::Worker;
 use crate::mesh::{Hop, TakenReplies};
 use crate::session::client::LargeReply;
 use crate::session::filter::ClientFilter;
-use crate::session::hand_over::{Departure, Expected, HandOver, Stage, Travelling};
+use crate::session::hand_over::{Expected, HandOver, Travelling};
 use crate::session::inquiry::Question;
-use crate::session::order::{Closing, Waiting};
+use crate::session::order::{Closing, Departure, DepartureStage, Waiting};
 
 impl Worker {
     /// Has a client go to another worker as soon as that is possible.
     pub(super) fn hand_over(&mut self, index: u32, to: ShardId) {
         let is_here = to == self.id;
         let client = self.clients.at(index);
-        let has_begun = client.departure.is_some_and(|departure| departure.stage != Stage::Wanted);
+        let has_begun = client.departure.is_some_and(|departure| departure.stage != DepartureStage::Wanted);
         if is_here || has_begun {
             return;
         }
-        client.departure = Some(Departure { to, stage: Stage::Wanted });
+        client.departure = Some(Departure { to, stage: DepartureStage::Wanted });
         if client.can_be_spared() {
             client.waiting = Waiting::HandOver;
         }
@@ -62,7 +62,7 @@ impl Worker {
             return false;
         }
         match departure.stage {
-            Stage::Wanted => {
+            DepartureStage::Wanted => {
                 let id = client.session.id;
                 if self.unwatch_later.iter().any(|watched| watched.client.0 == id) {
                     // Its slot arrives soon.
@@ -70,18 +70,18 @@ impl Worker {
                     return false;
                 }
                 let expected = Expected::of(client, departure.to, self.now_ms);
-                self.ask_on_the_way(index, Stage::Announced, &Question::Expect(expected));
+                self.ask_on_the_way(index, DepartureStage::Announced, &Question::Expect(expected));
                 false
             }
-            Stage::Announced => {
-                self.ask_on_the_way(index, Stage::Fenced, &Question::Fence);
+            DepartureStage::Announced => {
+                self.ask_on_the_way(index, DepartureStage::Fenced, &Question::Fence);
                 false
             }
-            Stage::Fenced if client.is_at_rest() => {
+            DepartureStage::Fenced if client.is_at_rest() => {
                 self.send_off(index, departure.to);
                 true
             }
-            Stage::Fenced => {
+            DepartureStage::Fenced => {
                 client.let_go(&mut self.ring);
                 false
             }
@@ -89,7 +89,7 @@ impl Worker {
     }
 
     /// Asks all workers on behalf of a client, which gets no reply.
-    fn ask_on_the_way(&mut self, index: u32, stage: Stage, question: &Question) {
+    fn ask_on_the_way(&mut self, index: u32, stage: DepartureStage, question: &Question) {
         let client = self.clients.at(index);
         if let Some(departure) = &mut client.departure {
             departure.stage = stage;
@@ -108,7 +108,7 @@ impl Worker {
         if matches!(client.waiting, Waiting::HandOver) {
             client.waiting = Waiting::No;
         }
-        if departure.stage != Stage::Wanted {
+        if departure.stage != DepartureStage::Wanted {
             let id = client.session.id;
             self.mesh.send(departure.to, Hop::HandOver(HandOver::Stays(id)));
         }
