@@ -41,7 +41,7 @@ use crate::node::give_back::GiveBack;
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
 use crate::session::command::SessionCommands;
-use crate::worker::control::ControlDuty;
+use crate::worker::duty::ControlDuty;
 
 /// An address that is in use is tried again for so long.
 const ADDRESS_IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);

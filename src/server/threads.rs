@@ -23,7 +23,7 @@ use crate::io::ring::{ClientRing, LOCKED_BYTES_OF_RING};
 use crate::mesh::Mesh;
 use crate::node::Node;
 use crate::session::command::SessionCommands;
-use crate::worker::control::ControlDuty;
+use crate::worker::duty::ControlDuty;
 use crate::worker::{Worker, WorkerParts};
 
 /// The least limit of locked memory with which glommio makes an executor, in bytes.

@@ -15,42 +15,9 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 
 use super::Worker;
-use crate::host::signals::Signals;
-
 /// So many ticks that nothing else comes with come before a rest: the rates of INFO, averages over 16 of them, have gone back
 /// to nothing by then, and what is kept for a while has been trimmed.
 const QUIET_TICKS_MIN: u32 = 20;
-
-/// What the control worker does that others do not.
-pub struct ControlDuty {
-    /// The signals that end the node.
-    pub signals: Signals,
-    /// Says that one has come, to whom it may concern; called before the node stops.
-    pub tell_of_end: fn(),
-}
-
-/// The control worker's state beside that of any worker.
-pub(super) struct Control {
-    duty: ControlDuty,
-    /// A tick has completed since the last look.
-    has_ticked: bool,
-    /// The kernel has refused one: the next one is not asked for at once.
-    has_tick_failed: bool,
-    /// Ticks one after the other in whose turns nothing else has come.
-    quiet_ticks: u32,
-}
-
-impl Control {
-    pub(super) fn new(duty: ControlDuty) -> Control {
-        Control { duty, has_ticked: false, has_tick_failed: false, quiet_ticks: 0 }
-    }
-
-    /// A tick has completed with this result.
-    pub(super) fn ticked(&mut self, result: i32) {
-        self.has_ticked = true;
-        self.has_tick_failed = result != -libc::ETIME;
-    }
-}
 
 impl Worker {
     /// True for the control worker.

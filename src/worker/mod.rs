@@ -8,8 +8,9 @@
 mod blocking;
 mod budget;
 mod connections;
-pub mod control;
+mod control;
 mod dispatch;
+pub mod duty;
 mod errands;
 mod hand_over;
 mod hops;
@@ -62,7 +63,7 @@ use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
 use crate::worker::budget::WorkerMemory;
-use crate::worker::control::{Control, ControlDuty};
+use crate::worker::duty::{Control, ControlDuty};
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
