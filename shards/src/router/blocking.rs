@@ -9,103 +9,18 @@
 //! UNBLOCK or with its connection, is run no more, even if its locks are on their way. So at most one reply is made,
 //! and nothing is taken for a client that is known to be gone.
 
-use std::collections::{BTreeSet, HashMap};
-
 use crate::blocking::Block;
-use crate::command::{flags, keys};
 use crate::error::CommandError;
 use crate::reply::Reply;
+pub use crate::router::blocked::Ending;
+use crate::router::blocked::{Blocked, is_awaited};
 use crate::router::coordinator::{Coordinator, Owners, Txn};
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
 use crate::slot::{ShardId, SlotId};
-use crate::spare::Trim;
 use crate::txn::wait::{Waiter, Wake};
 use crate::txn::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Work};
 use crate::watch::ClientId;
-
-/// Why a blocking command ends without having run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ending {
-    /// Its time is over, or CLIENT UNBLOCK says so.
-    Timeout,
-    /// CLIENT UNBLOCK with ERROR.
-    Error,
-    /// The client has gone.
-    Closed,
-}
-
-/// A client in a blocking command.
-struct Blocked {
-    ticket: Ticket,
-    call: OwnedCall,
-    /// The shards of its keys know that it waits.
-    waits: bool,
-    /// A transaction is under way that runs the command.
-    is_tried: bool,
-    /// In milliseconds since 1970; `u64::MAX` for never.
-    deadline_ms: u64,
-}
-
-/// The clients of one worker that wait. One per worker.
-#[derive(Default)]
-pub struct BlockedClients {
-    of_client: HashMap<ClientId, Blocked>,
-    deadlines: BTreeSet<(u64, ClientId)>,
-    /// Shards of slots on their way that are still to be told that a client waits no more.
-    unwait_later: Vec<(SlotId, ClientId, Ticket)>,
-}
-
-impl Trim for BlockedClients {
-    fn trim(&mut self) {
-        self.of_client.trim();
-        self.unwait_later.trim();
-    }
-}
-
-impl BlockedClients {
-    /// True while a transaction for this command of the client should still run.
-    pub(crate) fn is_wanted(&self, client: ClientId, ticket: Ticket) -> bool {
-        self.of_client.get(&client).is_some_and(|blocked| blocked.ticket == ticket)
-    }
-
-    /// The command has run and found nothing: the client waits. True when it has not waited before.
-    pub(crate) fn waits(&mut self, client: ClientId, block: Block, now_ms: u64) -> bool {
-        let Some(blocked) = self.of_client.get_mut(&client) else { return false };
-        blocked.is_tried = false;
-        if let Some(args) = block.args {
-            blocked.call.args = args;
-        }
-        if std::mem::replace(&mut blocked.waits, true) {
-            return false;
-        }
-        if block.timeout_ms > 0 {
-            // The millisecond that has begun does not count: a wait may be late, but never early (Redis:
-            // handleBlockedClientsTimeout, which waits until the time is past).
-            blocked.deadline_ms = now_ms.saturating_add(block.timeout_ms).saturating_add(1);
-            self.deadlines.insert((blocked.deadline_ms, client));
-        }
-        true
-    }
-
-    /// The command of a client that waits, if it takes nothing from its keys, so that it can be run without asking whether
-    /// the client is still there.
-    pub(crate) fn reading_call(&self, client: ClientId) -> Option<Box<OwnedCall>> {
-        let call = &self.of_client.get(&client)?.call;
-        (!call.command.spec.has(flags::WRITE)).then(|| Box::new(call.clone()))
-    }
-
-    fn remove(&mut self, client: ClientId) -> Option<Blocked> {
-        let blocked = self.of_client.remove(&client)?;
-        self.deadlines.remove(&(blocked.deadline_ms, client));
-        Some(blocked)
-    }
-
-    /// The command has run and has its reply. True when the client had waited.
-    pub(crate) fn has_run(&mut self, client: ClientId) -> bool {
-        self.remove(client).is_some_and(|blocked| blocked.waits)
-    }
-}
 
 impl Coordinator {
     /// Starts a blocking command as a transaction. Its reply comes by [`Coordinator::handle`], or by what ends it.
@@ -283,9 +198,4 @@ impl Coordinator {
     pub fn waiting_clients(&self) -> usize {
         self.blocked.of_client.values().filter(|blocked| blocked.waits).count()
     }
-}
-
-/// True for the keys that a client waits for, by the flags of their specs: not for the destination of BLMOVE.
-pub(crate) fn is_awaited(flags: u32) -> bool {
-    flags & keys::ACCESS != 0
 }

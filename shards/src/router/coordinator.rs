@@ -10,9 +10,10 @@ use crate::event::Change;
 use crate::expires::is_over;
 use crate::notify::Notice;
 use crate::reply::Reply;
-use crate::router::blocking::{BlockedClients, is_awaited};
+use crate::router::blocked::{BlockedClients, is_awaited};
 use crate::router::merge::{Parts, merge};
 use crate::router::route::key_stride;
+pub use crate::router::route::{Method, Owners};
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
 use crate::slot::{ShardId, SlotId, SlotSet};
@@ -22,37 +23,6 @@ use crate::txn::{
     Exec, Grant, Keys, Lent, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched, Work,
 };
 use crate::watch::ClientId;
-
-/// How a transaction over several shards is carried out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Method {
-    /// Each shard runs the command on its own keys; the replies are merged (`request_policy:multi_shard`).
-    Split,
-    /// All entries are brought to the coordinator's shard and the commands run there.
-    Gather,
-    /// Every shard runs the whole command (`request_policy:all_shards`).
-    All,
-    /// All keys of an EXEC lie on one shard: it goes there as a whole.
-    Single,
-    /// All slots are brought to the coordinator's shard: an EXEC with a command for all shards, or a command that reads
-    /// keys which its arguments do not name.
-    GatherAll,
-}
-
-/// Who owns which slot, and how many shards there are.
-#[derive(Clone, Copy)]
-pub struct Owners<'a> {
-    /// The slot map.
-    pub owner: &'a dyn Fn(SlotId) -> ShardId,
-    /// The number of shards.
-    pub shard_count: usize,
-}
-
-impl Owners<'_> {
-    fn of(&self, key: &[u8]) -> ShardId {
-        (self.owner)(SlotId::of(key))
-    }
-}
 
 /// A transaction under way: one attempt at its locks.
 pub(crate) struct Txn {

@@ -1,7 +1,452 @@
-//! From a command to the shards that run it, and what comes back.
+//! The router: what decides where a command runs, what it waits for, and what is woken when that has come. One per worker.
+//!
+//! It holds the worker's shard, its coordinator and its slot map, and knows no connection: a request comes with its caller,
+//! and its reply goes to a place that a [`Ticket`] names. All that leaves it goes through the [`Wire`] of whoever calls. The
+//! server's worker and the simulation both hold routers, so what is simulated is what runs. In parts:
+//!
+//! - here: from a command to its shard, or to a transaction; replies, walks, messages of transactions;
+//! - `exec`: EXEC and WATCH; `waits`: blocking commands; `moving`: slots that change hands, and what may be told of
+//!   their keys; `remote`: commands of other workers' clients, and of those who wait for credit;
+//! - [`route`], [`coordinator`], [`blocking`], [`slot_move`], `merge`: what each of these decides by itself;
+//! - [`step`]: what comes back to the caller, and who is taken up again; [`progress`]: EXEC with commands of the session.
+//!
+//! This file must not know what any command does.
 
+pub mod blocked;
 pub mod blocking;
 pub mod coordinator;
+mod exec;
 mod merge;
+mod moving;
+pub mod progress;
+mod remote;
 pub mod route;
 pub mod slot_move;
+pub mod step;
+#[cfg(test)]
+mod tests;
+mod waits;
+pub mod wire;
+
+use std::collections::HashMap;
+
+use crate::args::Blob;
+use crate::command::Plan;
+use crate::command::keys::KeyPosition;
+use crate::reply::Reply;
+use crate::router::coordinator::Coordinator;
+use crate::router::progress::Progress;
+use crate::router::route::{Method, Owners, Route, follows_all, route};
+use crate::router::slot_move::{MOVING, SlotMap, SlotMoves};
+use crate::router::step::Step;
+use crate::router::wire::{Places, Sight, TakenReplies, Wire};
+use crate::shard::{Call, Shard};
+use crate::slot::{ShardId, SlotId};
+use crate::spare::Trim;
+use crate::txn::credit::LARGE_REPLY_BYTES;
+use crate::txn::{Outbox, OwnedCall, Ticket, TxnMessage, Watched};
+use crate::walk::Walk;
+
+/// One per worker.
+pub struct Router {
+    id: ShardId,
+    shard_count: usize,
+    shard: Shard,
+    coordinator: Coordinator,
+    slots: SlotMoves,
+    outbox: Outbox,
+    /// Requests to which several replies come one after the other, by the places of their own replies. A connection waits
+    /// for its request, so there is one at most for each.
+    open: HashMap<Ticket, Open>,
+    /// Walks that have come to a slot that is on its way.
+    walks_later: Vec<(Ticket, Box<Walk>)>,
+    /// Watches to be forgotten when the slots of their keys have arrived.
+    unwatch_later: Vec<Watched>,
+    /// Connections whose request concerns a slot that is on its way.
+    awaiting_slot: Vec<u32>,
+    /// The keys of the command at hand; kept for its memory.
+    positions: Vec<KeyPosition>,
+    /// Replies that are thrown away, or copied at once; kept for its memory.
+    scratch: Reply,
+}
+
+/// What takes the replies for a place that are only a part of its own.
+enum Open {
+    /// A walk from shard to shard.
+    Walk(Box<Walk>),
+    /// A transaction with commands of the session among its commands.
+    Exec(Box<Progress>),
+}
+
+/// A reply that was made outside of the usual path.
+struct Made {
+    ticket: Ticket,
+    reply: Reply,
+    /// It is owed to this shard if it is large ([`crate::txn::credit`]).
+    is_owed: bool,
+}
+
+impl Made {
+    /// One that nobody owes.
+    fn free((ticket, reply): (Ticket, Reply)) -> Made {
+        Made { ticket, reply, is_owed: false }
+    }
+
+    /// That of a command that has waited on the shard.
+    fn owed((ticket, reply): (Ticket, Reply)) -> Made {
+        Made { ticket, reply, is_owed: true }
+    }
+}
+
+impl Trim for Router {
+    fn trim(&mut self) {
+        self.shard.trim();
+        self.coordinator.trim();
+        self.outbox.trim();
+        self.open.trim();
+        self.walks_later.trim();
+        self.unwatch_later.trim();
+        self.awaiting_slot.trim();
+        self.positions.clear();
+        self.positions.trim();
+        self.scratch.trim();
+    }
+}
+
+impl Router {
+    /// The router of the worker that has this shard, among so many, with the slot map that all begin with.
+    pub fn new(mut shard: Shard, shard_count: usize, map: SlotMap) -> Router {
+        let id = shard.id();
+        shard.set_owned(map.owned_by(id));
+        Router {
+            id,
+            shard_count,
+            shard,
+            coordinator: Coordinator::new(id),
+            slots: SlotMoves::new(id, shard_count, map),
+            outbox: Outbox::new(),
+            open: HashMap::new(),
+            walks_later: Vec::new(),
+            unwatch_later: Vec::new(),
+            awaiting_slot: Vec::new(),
+            positions: Vec::new(),
+            scratch: Reply::default(),
+        }
+    }
+
+    /// The worker's shard.
+    #[inline]
+    pub fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub fn shard_mut(&mut self) -> &mut Shard {
+        &mut self.shard
+    }
+
+    /// Who owns which slot, as far as this worker knows.
+    pub fn map(&self) -> &SlotMap {
+        self.slots.map()
+    }
+
+    /// How many shards there are.
+    pub fn shard_count(&self) -> usize {
+        self.shard_count
+    }
+
+    /// Runs a command on keys, or starts it: where its keys are, in its row's way (`plan`). With `wanted` false nobody gets
+    /// the reply. The connection is that of the caller.
+    #[inline]
+    pub fn run<W: Wire>(&mut self, call: Call<'_>, plan: Plan, wanted: bool, wire: &mut W) -> Step {
+        if let Plan::SingleKey(index) = plan {
+            let slot = SlotId::of(call.args.get(index));
+            return self.run_on_shard(
+                self.slots.owner(slot),
+                Call { slot: Some(slot), ..call },
+                wanted,
+                wire,
+            );
+        }
+        self.run_by_plan(call, plan, wanted, wire)
+    }
+
+    fn run_by_plan<W: Wire>(&mut self, call: Call<'_>, plan: Plan, wanted: bool, wire: &mut W) -> Step {
+        if follows_all(plan) && self.is_behind(call.caller.at.index, wire) {
+            return Step::AfterReplies;
+        }
+        if call.command.spec.may_block(call.args) {
+            return self.run_blocking(call, wanted, wire);
+        }
+        let owner = |slot| self.slots.owner(slot);
+        match route(&call.command.spec, plan, call.args, owner, self.shard_count, &mut self.positions) {
+            Route::Txn(method) => self.start_txn(method, call, wanted, wire),
+            Route::Walk => {
+                let (call, ticket) = self.reserve(call, wanted, wire);
+                self.walk_on(ticket, Box::new(Walk::new(call)), wire);
+                Step::Reply
+            }
+            Route::Shard(shard, slot) => {
+                self.run_on_shard(shard.unwrap_or(self.id), Call { slot, ..call }, wanted, wire)
+            }
+        }
+    }
+
+    /// True while a connection awaits replies to requests before the one at hand. Whatever must come behind them all asks
+    /// here: [`follows_all`] says which commands on keys that are, and EXEC, WATCH and some commands of the session are as
+    /// well.
+    #[inline]
+    pub fn is_behind<W: Wire>(&self, connection: u32, wire: &mut W) -> bool {
+        wire.places(connection).awaited() > 0
+    }
+
+    /// Runs a command on the one shard that has its keys: at once here, or by a hop.
+    #[inline]
+    fn run_on_shard<W: Wire>(&mut self, shard: ShardId, call: Call<'_>, wanted: bool, wire: &mut W) -> Step {
+        let connection = call.caller.at.index;
+        if shard != self.id {
+            if shard == MOVING {
+                return self.await_slot(connection);
+            }
+            let seq = wire.places(connection).reserve(wanted);
+            let bytes = wire.command(shard, Ticket { worker: self.id, connection, seq }, call);
+            wire.places(connection).asked(bytes);
+            return Step::Done;
+        }
+        wire.make_room(&mut self.shard);
+        let places = wire.places(connection);
+        // Only commands whose replies are awaited can wait for credit, and for them those that come later.
+        if self.shard.has_no_locks() && (self.shard.nobody_waits() || places.awaited() == 0) {
+            if wanted {
+                self.shard.execute(call, places.writer());
+            } else {
+                self.shard.execute(call, &mut self.scratch);
+                self.scratch.clear();
+            }
+            return Step::Done;
+        }
+        self.submit(call, wanted, wire);
+        Step::Done
+    }
+
+    /// Runs a command on this worker's shard, or lets it wait there.
+    #[cold]
+    fn submit<W: Wire>(&mut self, call: Call<'_>, wanted: bool, wire: &mut W) {
+        let connection = call.caller.at.index;
+        let places = wire.places(connection);
+        // A place behind the replies that are there; it is given up when the command runs at once.
+        places.writer();
+        let ticket = Ticket { worker: self.id, connection, seq: places.next_seq() };
+        self.scratch.set_resp3(call.caller.resp3);
+        if self.shard.submit(call, || ticket, &mut self.scratch) {
+            if wanted {
+                places.writer().append(self.scratch.bytes(), self.scratch.blobs());
+            }
+            self.scratch.clear();
+        } else {
+            places.reserve(wanted);
+            wire.saw(Sight::Parked);
+        }
+    }
+
+    /// The command with its own copy of the arguments, and the place of its reply.
+    fn reserve<W: Wire>(&self, call: Call<'_>, wanted: bool, wire: &mut W) -> (OwnedCall, Ticket) {
+        let connection = call.caller.at.index;
+        let seq = wire.places(connection).reserve(wanted);
+        (call.to_owned(), Ticket { worker: self.id, connection, seq })
+    }
+
+    /// Starts a command over several shards.
+    fn start_txn<W: Wire>(&mut self, method: Method, call: Call<'_>, wanted: bool, wire: &mut W) -> Step {
+        let (call, ticket) = self.reserve(call, wanted, wire);
+        wire.saw(Sight::Transaction);
+        self.with_coordinator(|coordinator, owners, shard, out| {
+            coordinator.start(method, call, ticket, owners, shard, out);
+        });
+        self.send_outbox(wire);
+        Step::Reply
+    }
+
+    fn with_coordinator<R>(
+        &mut self,
+        act: impl FnOnce(&mut Coordinator, Owners<'_>, &mut Shard, &mut Outbox) -> R,
+    ) -> R {
+        let Router { coordinator, slots, shard, outbox, shard_count, .. } = self;
+        act(
+            coordinator,
+            Owners { owner: &|slot| slots.owner(slot), shard_count: *shard_count },
+            shard,
+            outbox,
+        )
+    }
+
+    /// Asks one shard after the other, as long as they are here.
+    fn walk_on<W: Wire>(&mut self, ticket: Ticket, mut walk: Box<Walk>, wire: &mut W) {
+        loop {
+            let (shard, call) = walk.ask(|slot| self.slots.owner(slot));
+            if shard == MOVING {
+                return self.walks_later.push((ticket, walk));
+            }
+            if shard != self.id {
+                wire.command(shard, ticket, call.as_call());
+                self.open.insert(ticket, Open::Walk(walk));
+                return;
+            }
+            let mut answer = Reply::new(call.caller.resp3);
+            if !self.shard.submit(call.as_call(), || ticket, &mut answer) {
+                wire.saw(Sight::Parked);
+                self.open.insert(ticket, Open::Walk(walk));
+                return;
+            }
+            if let Some(reply) = walk.answered(answer.bytes(), |slot| self.slots.owner(slot)) {
+                return wire.fill(ticket, reply.bytes(), reply.blobs());
+            }
+        }
+    }
+
+    /// Takes a reply of another worker's shard for a place of this worker.
+    #[inline]
+    pub fn take_reply<W: Wire>(
+        &mut self,
+        from: ShardId,
+        ticket: Ticket,
+        bytes: &[u8],
+        blobs: &[(usize, Blob)],
+        wire: &mut W,
+    ) {
+        if !self.open.is_empty() && self.take_part(ticket, bytes, blobs, wire) {
+            // What is read on the way nobody owes.
+            return;
+        }
+        wire.fill(ticket, bytes, blobs);
+        let len = bytes.len() + blobs.iter().map(|(_, blob)| blob.len()).sum::<usize>();
+        if len > LARGE_REPLY_BYTES && !wire.owes(from, ticket, len) {
+            self.say_taken(
+                from,
+                TakenReplies { connection: ticket.connection, bytes: len, is_gone: false },
+                wire,
+            );
+        }
+    }
+
+    /// Takes a reply for a place if it is only a part of the one that belongs there.
+    fn take_part<W: Wire>(
+        &mut self,
+        ticket: Ticket,
+        bytes: &[u8],
+        blobs: &[(usize, Blob)],
+        wire: &mut W,
+    ) -> bool {
+        match self.open.get_mut(&ticket) {
+            None => return false,
+            Some(Open::Exec(progress)) => {
+                progress.arrives(bytes, blobs);
+                wire.look_at(ticket.connection);
+                return true;
+            }
+            Some(Open::Walk(_)) => {}
+        }
+        if let Some(Open::Walk(mut walk)) = self.open.remove(&ticket) {
+            match walk.answered(bytes, |slot| self.slots.owner(slot)) {
+                Some(reply) => wire.fill(ticket, reply.bytes(), reply.blobs()),
+                None => self.walk_on(ticket, walk, wire),
+            }
+        }
+        true
+    }
+
+    /// Delivers a reply that was made outside of the usual path and that nobody owes: the answer to a question to all
+    /// workers, for example.
+    pub fn deliver<W: Wire>(&mut self, ticket: Ticket, reply: &Reply, wire: &mut W) {
+        if ticket.worker != self.id {
+            wire.reply_buffer(ticket.worker, reply.is_resp3()).append(reply.bytes(), reply.blobs());
+            wire.end_reply(ticket);
+        } else if self.open.is_empty() || !self.take_part(ticket, reply.bytes(), reply.blobs(), wire) {
+            wire.fill(ticket, reply.bytes(), reply.blobs());
+        }
+    }
+
+    fn deliver_made<W: Wire>(&mut self, made: impl IntoIterator<Item = Made>, wire: &mut W) {
+        for Made { ticket, reply, is_owed } in made {
+            if is_owed && ticket.worker == self.id {
+                self.take_reply(self.id, ticket, reply.bytes(), reply.blobs(), wire);
+            } else {
+                self.deliver(ticket, &reply, wire);
+            }
+        }
+    }
+
+    /// Takes a message of a transaction.
+    pub fn take_txn<W: Wire>(&mut self, from: ShardId, message: TxnMessage, wire: &mut W) {
+        let mut made = Vec::new();
+        self.handle_txn(from, message, &mut made, wire);
+        self.drain_outbox(&mut made, wire);
+        self.deliver_made(made, wire);
+    }
+
+    /// Sends the messages of transactions, and delivers what comes of those to this worker.
+    fn send_outbox<W: Wire>(&mut self, wire: &mut W) {
+        let mut made = Vec::new();
+        self.drain_outbox(&mut made, wire);
+        self.deliver_made(made, wire);
+    }
+
+    /// Sends the messages of transactions, handling those to this worker at once.
+    fn drain_outbox<W: Wire>(&mut self, made: &mut Vec<Made>, wire: &mut W) {
+        while !self.outbox.is_empty() {
+            for (to, message) in std::mem::take(&mut self.outbox) {
+                if to == self.id {
+                    self.handle_txn(to, message, made, wire);
+                } else {
+                    wire.txn(to, message);
+                }
+            }
+        }
+    }
+
+    fn handle_txn<W: Wire>(
+        &mut self,
+        from: ShardId,
+        message: TxnMessage,
+        made: &mut Vec<Made>,
+        wire: &mut W,
+    ) {
+        wire.saw(Sight::Message(&message));
+        if message.is_for_coordinator() {
+            let finished = self.with_coordinator(|coordinator, owners, shard, out| {
+                coordinator.handle(from, message, owners, shard, out)
+            });
+            made.extend(finished.map(Made::free));
+        } else {
+            self.shard.handle_txn(from, message, &mut self.outbox);
+            made.extend(self.shard.take_completed().into_iter().map(Made::owed));
+        }
+    }
+}
+
+/// What a simulation looks at between two steps.
+#[cfg(any(test, feature = "testing"))]
+impl Router {
+    /// The worker's coordinator.
+    pub(crate) fn coordinator(&self) -> &Coordinator {
+        &self.coordinator
+    }
+
+    /// The requests to which several replies come, and the walks that wait for a slot.
+    pub(crate) fn open_tickets(&self) -> impl Iterator<Item = Ticket> {
+        self.open.keys().copied().chain(self.walks_later.iter().map(|&(ticket, _)| ticket))
+    }
+
+    /// Nothing is under way and nothing waits.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.shard.has_no_locks()
+            && self.shard.nobody_waits()
+            && self.coordinator.transactions() == 0
+            && !self.slots.is_busy()
+            && self.outbox.is_empty()
+            && self.open.is_empty()
+            && self.walks_later.is_empty()
+            && self.unwatch_later.is_empty()
+    }
+}

@@ -5,8 +5,38 @@
 use crate::args::Args;
 use crate::command::keys::KeyPosition;
 use crate::command::{CommandSpec, Plan};
-use crate::router::coordinator::Method;
 use crate::slot::{ShardId, SlotId};
+
+/// How a transaction over several shards is carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Method {
+    /// Each shard runs the command on its own keys; the replies are merged (`request_policy:multi_shard`).
+    Split,
+    /// All entries are brought to the coordinator's shard and the commands run there.
+    Gather,
+    /// Every shard runs the whole command (`request_policy:all_shards`).
+    All,
+    /// All keys of an EXEC lie on one shard: it goes there as a whole.
+    Single,
+    /// All slots are brought to the coordinator's shard: an EXEC with a command for all shards, or a command that reads
+    /// keys which its arguments do not name.
+    GatherAll,
+}
+
+/// Who owns which slot, and how many shards there are.
+#[derive(Clone, Copy)]
+pub struct Owners<'a> {
+    /// The slot map.
+    pub owner: &'a dyn Fn(SlotId) -> ShardId,
+    /// The number of shards.
+    pub shard_count: usize,
+}
+
+impl Owners<'_> {
+    pub(super) fn of(&self, key: &[u8]) -> ShardId {
+        (self.owner)(SlotId::of(key))
+    }
+}
 
 /// Where to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +47,17 @@ pub enum Route {
     Txn(Method),
     /// To one shard after the other: [`crate::walk::Walk`].
     Walk,
+}
+
+/// True for a command of this plan that must come behind all that its connection has sent before, so that their replies have to
+/// be there when it begins: whatever concerns several keys, even if they happen to lie on one shard, or all of them. A command
+/// on one key keeps its order by the hop to its shard, and one without keys needs none.
+#[inline]
+pub fn follows_all(plan: Plan) -> bool {
+    match plan {
+        Plan::SingleKey(_) | Plan::NoKeys => false,
+        Plan::Split | Plan::Gather | Plan::AllShards | Plan::Walk => true,
+    }
 }
 
 /// Finds the way of a command. `plan` is its row's ([`CommandSpec::plan`]), `owner` the slot map of `shard_count` shards;

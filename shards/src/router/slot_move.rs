@@ -80,6 +80,20 @@ pub enum MoveMessage {
     Settled(SlotId),
 }
 
+impl MoveMessage {
+    /// The slot that it is about.
+    pub fn slot(self) -> SlotId {
+        match self {
+            MoveMessage::Move(slot, ..)
+            | MoveMessage::Freeze(slot)
+            | MoveMessage::Fence(slot)
+            | MoveMessage::Moved(slot, _)
+            | MoveMessage::Seen(slot)
+            | MoveMessage::Settled(slot) => slot,
+        }
+    }
+}
+
 /// What the driver has to do after a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MoveEvent {

@@ -159,10 +159,10 @@ impl Shard {
         self.txn.parts.iter().map(|(&txid, active)| (txid, active.coordinator))
     }
 
-    /// The tickets of commands that wait for a lock here.
+    /// The tickets of commands that wait for a lock or for credit here.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn parked_tickets(&self) -> impl Iterator<Item = Ticket> {
-        self.txn.locks.parked().map(|parked| parked.ticket)
+        self.txn.locks.parked().chain(self.txn.credits.waiting()).map(|parked| parked.ticket)
     }
 
     /// The replies of commands that had been parked and have run since the last call.

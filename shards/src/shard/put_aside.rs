@@ -3,7 +3,7 @@
 //!
 //! The commands of one connection wait in one place: with the first of them, for a lock or here.
 
-use crate::reply::Reply;
+use crate::reply::{Reply, ReplyMark};
 use crate::shard::txn_state::Parked;
 use crate::shard::{Call, Shard};
 use crate::slot::ShardId;
@@ -34,6 +34,34 @@ impl Shard {
         match self.txn.locks.behind(source) {
             Some(place) => self.txn.locks.park(place, source, parked),
             None => self.txn.credits.put_aside(source, parked),
+        }
+    }
+
+    /// [`Shard::submit`] for a connection that owes the reply if it is large.
+    #[inline]
+    pub fn submit_owing(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
+        let (start, bytes_before) = (reply.mark(), reply.total_len());
+        let has_run = self.submit(call, || ticket, reply);
+        if has_run {
+            self.owe_reply(call, ticket, reply, start, bytes_before);
+        }
+        has_run
+    }
+
+    /// What was written since `start` is the reply of a command that its connection may owe.
+    #[inline]
+    fn owe_reply(
+        &mut self,
+        call: Call<'_>,
+        ticket: Ticket,
+        reply: &mut Reply,
+        start: ReplyMark,
+        bytes_before: usize,
+    ) {
+        // The replies of a walk are read on the way.
+        if !call.command.spec.walks {
+            reply.share_since(start);
+            self.owe(ticket, reply.total_len() - bytes_before);
         }
     }
 
@@ -100,19 +128,23 @@ impl Shard {
         self.submit_among_locks(call, ticket, reply)
     }
 
+    /// [`Shard::submit_ready`] for a connection that owes the reply, which has a buffer of its own, if it is large.
+    pub fn go_on_with(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
+        let start = reply.mark();
+        let has_run = self.submit_among_locks(call, ticket, reply);
+        if has_run {
+            self.owe_reply(call, ticket, reply, start, 0);
+        }
+        has_run
+    }
+
     /// Runs a command that was parked, unless it has to wait again.
     pub(crate) fn run_freed(&mut self, call: &OwnedCall, ticket: Ticket) {
         if self.makes_wait(ticket) || self.txn.completed_bytes >= COMPLETED_BYTES_MAX {
             return self.put_aside(call.as_call(), ticket);
         }
         let mut reply = Reply::new(call.caller.resp3);
-        let start = reply.mark();
-        if self.submit_among_locks(call.as_call(), ticket, &mut reply) {
-            // The replies of a walk are read on the way.
-            if !call.command.spec.walks {
-                reply.share_since(start);
-                self.owe(ticket, reply.total_len());
-            }
+        if self.go_on_with(call.as_call(), ticket, &mut reply) {
             self.txn.completed_bytes += reply.total_len();
             self.txn.completed.push((ticket, reply));
         }

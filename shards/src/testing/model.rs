@@ -109,6 +109,9 @@ impl Model {
     fn command(&mut self, db: usize, words: &[String]) -> Vec<u8> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words[..] {
+            ["SELECT", _] => ok(),
+            ["PING"] => b"+PONG\r\n".to_vec(),
+            ["SURVEY", text] => bulk(Some(text.as_bytes())),
             ["GET", key] => bulk(self.get(db, key)),
             ["SET", key, value] => self.set(db, key, value, None),
             ["SET", key, value, "PX", ms] => self.set(db, key, value, Some(self.now_ms(key) + number(ms))),

@@ -1,63 +1,48 @@
-//! A node in one thread: several shards with their coordinators, clients' connections, and between each pair of
-//! workers a queue that delivers when it is told to.
+//! A node in one thread: several workers' routers, clients' connections, and between each pair of workers a queue that
+//! delivers when it is told to.
 //!
-//! It sends commands where `dispatch` of the server sends them, keeps connections waiting where it does
-//! ([`dispatch`](self::dispatch)), and hands slots over as it does ([`moves`]). What is random is the choice of what happens
-//! next ([`Node::step_at_random`]): the next hop of some pair arrives, some connection goes on, or some worker looks
-//! after the slots that leave it. It knows how commands are routed, but not what any command does.
+//! The routers are those of the server ([`crate::router`]): here are only the requests of clients ([`dispatch`](self::dispatch)),
+//! what lies between workers ([`net`]), and the choice of what happens next, which is random ([`Node::step_at_random`]): the
+//! next hop of some pair arrives, some connection goes on, or some worker looks after the slots that leave it, the clients
+//! that wait, the commands that have waited for credit, or what there is to tell of keys. It does not know what any command does.
 
-mod blocking;
 mod dispatch;
-mod moves;
+mod net;
 mod owners;
 
 use std::collections::VecDeque;
 
 use crate::args::OwnedArgs;
 use crate::command::DataCommand;
+use crate::command::registry::SessionNumber;
 use crate::effects::Group;
 use crate::key::DbIndex;
 use crate::notify::{Classes, Notice};
 use crate::random::Random;
 use crate::reply::Reply;
-use crate::router::coordinator::{Coordinator, Owners};
-use crate::router::slot_move::{MoveMessage, SlotMap, SlotMoves};
+use crate::router::Router;
+use crate::router::blocked::Ending;
+use crate::router::progress::Queued;
+use crate::router::slot_move::SlotMap;
+use crate::router::step::Waiting;
+use crate::router::wire::TakenReplies;
 use crate::shard::{Shard, ShardConfig};
 use crate::slot::{ShardId, SlotId};
 use crate::testing::registry;
-use crate::txn::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Watched};
-use crate::walk::Walk;
+use crate::txn::{Keys, Ticket};
+
+use dispatch::client_of;
+use net::{Desk, Hop, Net, Places, Untold};
 
 /// Steps between two looks at what waits. To look costs as much as some steps.
 const STEPS_PER_LOOK: u64 = 7;
-
-/// What one worker sends another.
-enum Hop {
-    Command(OwnedCall, Ticket),
-    Reply(Ticket, Reply),
-    Txn(Box<TxnMessage>),
-    Move(MoveMessage),
-    Notices(Vec<Notice>),
-}
-
-/// One per shard.
-struct Worker {
-    shard: Shard,
-    coordinator: Coordinator,
-    outbox: Outbox,
-    slots: SlotMoves,
-    /// Keys in slots on their way that clients watch no more.
-    unwatch_later: Vec<Watched>,
-    /// Walks from shard to shard, by the tickets of their clients.
-    walks: Vec<(Ticket, Walk)>,
-    /// Walks that have come to a slot that is on its way.
-    walks_later: Vec<(Ticket, Walk)>,
-}
 
 /// What a client asks for.
 pub enum Request {
     /// A command on keys.
     Data(&'static DataCommand, OwnedArgs),
+    /// A command that touches no keys.
+    Session(SessionCommand, OwnedArgs),
     /// MULTI
     Multi,
     /// EXEC
@@ -68,47 +53,44 @@ pub enum Request {
     Watch(OwnedArgs),
     /// UNWATCH
     Unwatch,
-    /// SELECT. Behind MULTI it concerns what is queued after it, and is no element of the reply of EXEC.
-    Select(DbIndex),
     /// DEBUG SLOT-MOVE
     MoveSlot(SlotId, ShardId),
 }
 
-/// A request of a connection, in the order of its requests.
-struct Place {
-    /// When it went to its shards, in steps of the node.
-    invoked: u64,
-    /// Its reply and the step in which it came.
-    reply: Option<(u64, Reply)>,
+/// The commands of a session that connections know. Behind MULTI they are elements of the reply of EXEC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SessionCommand {
+    /// SELECT
+    Select,
+    /// PING
+    Ping,
+    /// Asks all workers, as CLIENT LIST does, and replies its argument when all have answered.
+    Survey,
 }
 
-/// What a connection waits for before it goes on.
-enum Waiting {
-    No,
-    /// For all replies; then this request is taken up again.
-    Barrier(Request),
-    /// For the reply of a transaction.
-    Reply,
-    /// For a slot to arrive; then this request is taken up again. True when one has.
-    Slot(Request, bool),
+impl SessionCommand {
+    /// All of them, in the order of their numbers.
+    const ALL: [SessionCommand; 3] = [SessionCommand::Select, SessionCommand::Ping, SessionCommand::Survey];
+
+    fn number(self) -> SessionNumber {
+        SessionNumber(self as u16)
+    }
 }
 
 /// A client's connection, bound to a worker.
 struct Connection {
     worker: ShardId,
-    resp3: bool,
     db: DbIndex,
     /// Behind MULTI.
-    queue: Option<Vec<(&'static DataCommand, DbIndex, OwnedArgs)>>,
+    queue: Option<Vec<(Queued, OwnedArgs)>>,
     watched: Keys,
     requests: VecDeque<Request>,
-    /// Requests that have been taken up, from the oldest one whose reply has not been taken.
-    places: VecDeque<Place>,
-    /// The number of the first place.
-    first: u32,
-    /// How many replies are missing.
-    awaited: usize,
-    waiting: Waiting,
+    places: Places,
+    waiting: Waiting<Request>,
+    /// Its router has said that what it waits for may have come.
+    is_looked_at: bool,
+    /// Large replies that the client has not read.
+    untold: Vec<Untold>,
     life: Life,
 }
 
@@ -138,6 +120,14 @@ pub struct Events {
     pub transactions: usize,
     /// EXEC on one shard at once, without a transaction.
     pub direct_execs: usize,
+    /// WATCH on the only shard at once, without a transaction.
+    pub direct_watches: usize,
+    /// Commands of the session that have run inside EXEC, with their replies at once.
+    pub session_items: usize,
+    /// Those whose replies had to be waited for.
+    pub awaited_items: usize,
+    /// Commands that had waited for credit or for room and have gone on.
+    pub ready: usize,
     /// EXEC that did not run because of WATCH.
     pub broken_watches: usize,
     /// Locks granted.
@@ -167,6 +157,10 @@ impl Events {
     pub fn add(&mut self, other: &Events) {
         self.transactions += other.transactions;
         self.direct_execs += other.direct_execs;
+        self.direct_watches += other.direct_watches;
+        self.session_items += other.session_items;
+        self.awaited_items += other.awaited_items;
+        self.ready += other.ready;
         self.broken_watches += other.broken_watches;
         self.grants += other.grants;
         self.refused += other.refused;
@@ -181,19 +175,14 @@ impl Events {
     }
 }
 
-/// Shards, coordinators, connections and what is on its way between them.
+/// Routers, connections and what is on its way between them.
 pub struct Node {
-    workers: Vec<Worker>,
-    /// Hops from worker `i` to worker `k` at `i * workers + k`.
-    queues: Vec<VecDeque<Hop>>,
+    routers: Vec<Router>,
+    net: Net,
     /// How slow each queue is: it delivers once in so many times that it is chosen.
     slowness: Vec<usize>,
-    connections: Vec<Connection>,
-    /// The worker that is told of all that happens to keys, if there is one, and what it has been told.
-    witness: Option<ShardId>,
-    witnessed: Vec<Notice>,
-    steps: u64,
-    events: Events,
+    /// Clients that have asked all workers, each with how many have not answered and what they are replied.
+    inquiries: Vec<(Ticket, usize, Box<[u8]>)>,
 }
 
 /// One of the things that can happen next.
@@ -203,13 +192,15 @@ enum Choice {
     Drop(usize),
     AdvanceMoves(usize),
     Serve(usize),
+    RunReady(usize),
+    Tell(usize),
 }
 
 impl Node {
     /// A node of this many empty shards, with 16 databases and the given proto-max-bulk-len in bytes.
     pub fn new(shard_count: usize, string_len_max: usize) -> Node {
         let map = SlotMap::dealt_to(shard_count);
-        let worker = |index: usize| {
+        let router = |index: usize| {
             let id = ShardId(index as u16);
             let config = ShardConfig {
                 id,
@@ -219,28 +210,31 @@ impl Node {
                 string_len_max,
                 registry: registry(),
             };
-            let mut shard = Shard::new(&config);
-            shard.set_owned(map.owned_by(id));
-            Worker {
-                shard,
-                coordinator: Coordinator::new(id),
-                outbox: Outbox::new(),
-                slots: SlotMoves::new(id, shard_count, map.clone()),
-                unwatch_later: Vec::new(),
-                walks: Vec::new(),
-                walks_later: Vec::new(),
-            }
+            Router::new(Shard::new(&config), shard_count, map.clone())
         };
         Node {
-            workers: (0..shard_count).map(worker).collect(),
-            queues: (0..shard_count * shard_count).map(|_| VecDeque::new()).collect(),
+            routers: (0..shard_count).map(router).collect(),
+            net: Net::new(shard_count),
             slowness: vec![1; shard_count * shard_count],
-            connections: Vec::new(),
-            witness: None,
-            witnessed: Vec::new(),
-            steps: 0,
-            events: Events::default(),
+            inquiries: Vec::new(),
         }
+    }
+
+    /// Lets a worker's router act.
+    fn with<R>(&mut self, worker: ShardId, act: impl FnOnce(&mut Router, &mut Desk<'_>) -> R) -> R {
+        let router = &mut self.routers[worker.index()];
+        let deferred = router.coordinator().deferred();
+        let result = act(router, &mut Desk { net: &mut self.net, at: worker });
+        self.net.events.deferred += router.coordinator().deferred().saturating_sub(deferred);
+        while let Some((at, shard, taken)) = self.net.in_vain.pop() {
+            let desk = &mut Desk { net: &mut self.net, at };
+            self.routers[at.index()].say_taken(shard, taken, desk);
+        }
+        result
+    }
+
+    fn worker_of(&self, connection: usize) -> ShardId {
+        self.net.connections[connection].worker
     }
 
     /// Makes some pairs of workers slow, each by a factor of its own.
@@ -248,118 +242,115 @@ impl Node {
         self.slowness.fill_with(|| 1 + random.below(factor_max));
     }
 
+    /// From now on no more replies are made for a worker while so many hops are on their way to it.
+    pub fn limit_room(&mut self, hops: usize) {
+        self.net.room = hops;
+    }
+
     /// Tells all shards the time, in milliseconds since 1970: the server's workers read the same clock before all that
     /// they do. Returns the step in which it happens.
     pub fn set_now(&mut self, now_ms: u64) -> u64 {
-        self.steps += 1;
-        self.workers.iter_mut().for_each(|worker| worker.shard.set_now(now_ms));
-        self.steps
+        self.net.steps += 1;
+        self.net.now_ms = now_ms;
+        self.routers.iter_mut().for_each(|router| router.shard_mut().set_now(now_ms));
+        self.net.steps
     }
 
     /// The number of shards.
     pub fn shard_count(&self) -> usize {
-        self.workers.len()
+        self.routers.len()
     }
 
     /// A shard of the node.
     pub fn shard(&self, id: ShardId) -> &Shard {
-        &self.workers[id.index()].shard
+        self.routers[id.index()].shard()
     }
 
     /// The same, to be changed.
     pub fn shard_mut(&mut self, id: ShardId) -> &mut Shard {
-        &mut self.workers[id.index()].shard
+        self.routers[id.index()].shard_mut()
     }
 
     /// The shard that owns a key, as the first worker knows it.
     pub fn owner(&self, key: &[u8]) -> ShardId {
-        self.workers[0].slots.owner(SlotId::of(key))
+        self.routers[0].map().owner(SlotId::of(key))
     }
 
     /// What has happened so far.
     pub fn events(&self) -> Events {
-        let expired = self.workers.iter().map(|worker| worker.shard.env().expired_keys as usize).sum();
-        Events { expired, ..self.events }
+        let expired = self.routers.iter().map(|router| router.shard().env().expired_keys as usize).sum();
+        Events { expired, ..self.net.events }
     }
 
     /// Starts the recording of effects on all shards.
     pub fn listen_to_effects(&mut self) {
-        self.workers.iter_mut().for_each(|worker| worker.shard.listen_to_effects(true));
+        self.routers.iter_mut().for_each(|router| router.shard_mut().listen_to_effects(true));
     }
 
     /// The effects since the last call, each shard's in its order.
     pub fn take_effects(&mut self) -> Vec<Vec<Group>> {
-        self.workers.iter_mut().map(|worker| worker.shard.take_effects()).collect()
+        self.routers.iter_mut().map(|router| router.shard_mut().take_effects()).collect()
     }
 
     /// From now on this worker has a client that is told of what happens to keys, for these letters of
     /// `notify-keyspace-events`.
     pub fn subscribe(&mut self, worker: ShardId, letters: &[u8]) {
-        self.witness = Some(worker);
+        self.net.witness = Some(worker);
         let classes = Classes::of_letters(letters);
-        self.workers.iter_mut().for_each(|worker| worker.shard.ask_for_notices(classes));
+        self.routers.iter_mut().for_each(|router| router.shard_mut().ask_for_notices(classes));
     }
 
     /// What that client has been told since the last call, in the order in which it came there.
     pub fn take_witnessed(&mut self) -> Vec<Notice> {
-        std::mem::take(&mut self.witnessed)
-    }
-
-    /// Sends what has happened on a shard and may be told, as the server's `publish_notices` does.
-    fn publish_notices(&mut self, worker: usize) {
-        let Some(witness) = self.witness else { return };
-        let Worker { shard, slots, .. } = &mut self.workers[worker];
-        let noted = shard.take_notices().into_iter();
-        let (now, early) = noted.partition(|notice| slots.may_tell(SlotId::of(&notice.key)));
-        shard.put_notices_back(early);
-        match ShardId(worker as u16) {
-            _ if now.is_empty() => {}
-            own if own == witness => self.witnessed.extend(now),
-            from => self.send(from, witness, Hop::Notices(now)),
-        }
+        std::mem::take(&mut self.net.witnessed)
     }
 
     /// A new connection to a worker; the number that names it.
     pub fn connect(&mut self, worker: ShardId) -> usize {
-        self.connections.push(Connection {
+        self.net.connections.push(Connection {
             worker,
-            resp3: false,
             db: DbIndex::default(),
             queue: None,
             watched: Keys::default(),
             requests: VecDeque::new(),
-            places: VecDeque::new(),
-            first: 0,
-            awaited: 0,
+            places: Places::default(),
             waiting: Waiting::No,
+            is_looked_at: false,
+            untold: Vec::new(),
             life: Life::Open,
         });
-        self.connections.len() - 1
+        self.net.connections.len() - 1
     }
 
-    /// The client goes away. What has been taken up goes on, as on the server. Returns how many requests, the last ones,
-    /// never will be.
-    pub fn close(&mut self, connection: usize) -> usize {
-        let connection = &mut self.connections[connection];
+    /// The client goes away. What has been taken up goes on, as on the server, but for a blocking command. Returns how many
+    /// requests, the last ones, never will be taken up.
+    pub fn close(&mut self, index: usize) -> usize {
+        let worker = self.worker_of(index);
+        if self.net.connections[index].waiting.is_blocked() {
+            self.with(worker, |router, desk| router.stop_waiting(client_of(index), desk));
+        }
+        let connection = &mut self.net.connections[index];
         let mut left = std::mem::take(&mut connection.requests).len();
-        if matches!(connection.waiting, Waiting::Barrier(_) | Waiting::Slot(..)) {
+        if matches!(connection.waiting, Waiting::AfterReplies(_) | Waiting::Slot(_)) {
             connection.waiting = Waiting::No;
             left += 1;
         }
-        self.events.closed_busy += usize::from(connection.awaited > 0);
         connection.queue = None;
         connection.life = Life::Closed;
+        self.net.events.closed_busy += usize::from(connection.places.awaited > 0);
+        let untold = std::mem::take(&mut connection.untold);
+        self.say_taken(index, untold, true);
         left
     }
 
     /// Chooses the protocol version of replies to requests that are taken up from now on.
     pub fn set_resp3(&mut self, connection: usize, resp3: bool) {
-        self.connections[connection].resp3 = resp3;
+        self.net.connections[connection].places.resp3 = resp3;
     }
 
     /// Chooses the database of requests that are taken up from now on.
     pub fn set_db(&mut self, connection: usize, db: DbIndex) {
-        self.connections[connection].db = db;
+        self.net.connections[connection].db = db;
     }
 
     /// The client sends a command on keys.
@@ -369,187 +360,124 @@ impl Node {
 
     /// The client sends a request of any kind.
     pub fn ask(&mut self, connection: usize, request: Request) {
-        self.connections[connection].requests.push_back(request);
+        self.net.connections[connection].requests.push_back(request);
     }
 
     /// The client reads its next reply, if it has come and all before it have.
-    pub fn take_reply(&mut self, connection: usize) -> Option<Finished> {
-        let connection = &mut self.connections[connection];
-        connection.places.front()?.reply.as_ref()?;
-        let Place { invoked, reply } = connection.places.pop_front()?;
-        connection.first += 1;
-        reply.map(|(returned, reply)| Finished { invoked, returned, reply })
+    pub fn take_reply(&mut self, index: usize) -> Option<Finished> {
+        let connection = &mut self.net.connections[index];
+        let (invoked, returned, reply) = connection.places.take()?;
+        let first = connection.places.first;
+        let untold: Vec<Untold> = connection.untold.extract_if(.., |untold| untold.seq < first).collect();
+        self.say_taken(index, untold, false);
+        Some(Finished { invoked, returned, reply })
+    }
+
+    /// Bytes of large replies of a shard that have come for a connection and that its client has not read.
+    pub fn unread_bytes(&self, index: usize, shard: ShardId) -> usize {
+        let untold = self.net.connections[index].untold.iter().filter(|untold| untold.shard == shard);
+        untold.map(|untold| untold.bytes).sum()
+    }
+
+    /// Tells shards of large replies that a client has read, or never will.
+    fn say_taken(&mut self, index: usize, untold: Vec<Untold>, is_gone: bool) {
+        for Untold { shard, bytes, .. } in untold {
+            let taken = TakenReplies { connection: index as u32, bytes, is_gone };
+            self.with(self.worker_of(index), |router, desk| router.say_taken(shard, taken, desk));
+        }
+    }
+
+    /// Ends the blocking command of a connection, as its timeout, CLIENT UNBLOCK or CLIENT KILL do. False when it is in none.
+    pub fn end_blocking(&mut self, index: usize, ending: Ending, only_waiting: bool) -> bool {
+        let Connection { worker, life, .. } = self.net.connections[index];
+        life != Life::Dropped
+            && self.with(worker, |router, desk| {
+                router.end_blocking(client_of(index), ending, only_waiting, desk)
+            })
+    }
+
+    /// Ends the blocking command of a connection whose client has gone. False when it is in none.
+    pub fn stop_waiting(&mut self, index: usize) -> bool {
+        let Connection { worker, life, .. } = self.net.connections[index];
+        life != Life::Dropped && self.with(worker, |router, desk| router.stop_waiting(client_of(index), desk))
+    }
+
+    /// How many clients wait in blocking commands.
+    pub fn waiting_clients(&self) -> usize {
+        self.routers.iter().map(Router::waiting_clients).sum()
     }
 
     /// True when no lock is held, nothing is under way and nothing waits.
     pub fn is_quiet(&self) -> bool {
-        let is_quiet = |worker: &Worker| {
-            worker.shard.has_no_locks()
-                && worker.coordinator.transactions() == 0
-                && !worker.slots.is_busy()
-                && worker.walks.is_empty()
-                && worker.walks_later.is_empty()
-                && worker.unwatch_later.is_empty()
-        };
         self.assert_that_all_have_owners();
-        self.queues.iter().all(VecDeque::is_empty) && self.workers.iter().all(is_quiet)
+        self.net.queues.iter().all(VecDeque::is_empty) && self.routers.iter().all(Router::is_quiet)
     }
 
     /// Does one of the things that can happen next. False when nothing can.
     pub fn step_at_random(&mut self, random: &mut Random) -> bool {
         let mut choices: Vec<Choice> = Vec::new();
-        let queues = (0..self.queues.len()).filter(|&queue| !self.queues[queue].is_empty());
+        let queues = (0..self.net.queues.len()).filter(|&queue| !self.net.queues[queue].is_empty());
         choices.extend(queues.map(Choice::Arrive));
-        for (index, connection) in self.connections.iter().enumerate() {
+        for (index, connection) in self.net.connections.iter().enumerate() {
             if connection.can_go_on() {
                 choices.push(Choice::GoOn(index));
-            } else if connection.life == Life::Closed && connection.awaited == 0 {
+            } else if connection.life == Life::Closed && connection.places.awaited == 0 {
                 choices.push(Choice::Drop(index));
             }
         }
-        let busy = (0..self.workers.len()).filter(|&worker| self.workers[worker].slots.is_busy());
-        choices.extend(busy.map(Choice::AdvanceMoves));
-        choices.extend((0..self.workers.len()).filter(|&worker| self.has_served(worker)).map(Choice::Serve));
+        let routers = || self.routers.iter().enumerate();
+        choices.extend(
+            routers().filter(|(_, router)| router.is_moving()).map(|(at, _)| Choice::AdvanceMoves(at)),
+        );
+        choices.extend(routers().filter(|(_, router)| router.has_served()).map(|(at, _)| Choice::Serve(at)));
+        choices.extend(
+            routers().filter(|(_, router)| router.can_run_ready()).map(|(at, _)| Choice::RunReady(at)),
+        );
+        let has_notices = |router: &Router| router.shard().has_notices();
+        choices.extend(routers().filter(|(_, router)| has_notices(router)).map(|(at, _)| Choice::Tell(at)));
         if choices.is_empty() {
             return false;
         }
-        self.steps += 1;
+        self.net.steps += 1;
+        let id = |worker: usize| ShardId(worker as u16);
         match choices[random.below(choices.len())] {
             Choice::GoOn(index) => self.go_on(index),
             Choice::Drop(index) => {
-                self.connections[index].life = Life::Dropped;
+                self.net.connections[index].life = Life::Dropped;
                 self.unwatch(index);
             }
-            Choice::AdvanceMoves(worker) => self.advance_moves(worker),
-            Choice::Serve(worker) => self.serve_blocked(worker),
+            Choice::AdvanceMoves(worker) => self.with(id(worker), |router, desk| router.advance_moves(desk)),
+            Choice::Serve(worker) => self.with(id(worker), |router, desk| router.serve_blocked(desk)),
+            Choice::Tell(worker) => self.with(id(worker), |router, desk| router.tell_notices(desk)),
+            Choice::RunReady(worker) => self.with(id(worker), |router, desk| router.run_ready(desk)),
             Choice::Arrive(queue) if random.one_in(self.slowness[queue]) => {
-                self.arrive(queue / self.workers.len(), queue % self.workers.len());
+                self.arrive(id(queue / self.routers.len()), id(queue % self.routers.len()));
             }
             Choice::Arrive(_) => {}
         }
-        (0..self.workers.len()).for_each(|worker| self.publish_notices(worker));
-        if self.steps.is_multiple_of(STEPS_PER_LOOK) {
+        if self.net.steps.is_multiple_of(STEPS_PER_LOOK) {
             self.assert_that_all_have_owners();
         }
         true
     }
 
-    fn arrive(&mut self, from: usize, to: usize) {
-        let Some(hop) = self.queues[from * self.workers.len() + to].pop_front() else { return };
-        let (from, to) = (ShardId(from as u16), ShardId(to as u16));
+    fn arrive(&mut self, from: ShardId, to: ShardId) {
+        let queue = self.net.queue(from, to);
+        let Some(hop) = self.net.queues[queue].pop_front() else { return };
         match hop {
-            Hop::Command(call, ticket) => self.submit(to, &call, ticket),
-            Hop::Reply(ticket, reply) => self.fill(ticket, reply),
-            Hop::Txn(message) => {
-                self.handle_txn(from, to, *message);
-                self.send_outbox(to);
+            Hop::Notices(notices) => self.net.witnessed.extend(notices),
+            Hop::Ask(ticket) => self.net.send(to, from, Hop::Answer(ticket)),
+            Hop::Answer(ticket) => self.answered(ticket),
+            Hop::Command(call, ticket) => {
+                self.with(to, |router, desk| router.execute_remote(call.as_call(), ticket, desk));
             }
-            Hop::Move(message) => self.take_move(from, to, message),
-            Hop::Notices(notices) => self.witnessed.extend(notices),
+            Hop::Reply(ticket, reply) => self.with(to, |router, desk| {
+                router.take_reply(from, ticket, reply.bytes(), reply.blobs(), desk);
+            }),
+            Hop::Txn(message) => self.with(to, |router, desk| router.take_txn(from, *message, desk)),
+            Hop::Move(message) => self.with(to, |router, desk| router.take_move(from, message, desk)),
+            Hop::Taken(taken) => self.with(to, |router, desk| router.take_taken(from, taken, desk)),
         }
-    }
-
-    /// Runs a command on a shard's own worker, or lets it wait there.
-    fn submit(&mut self, at: ShardId, call: &OwnedCall, ticket: Ticket) {
-        let mut reply = Reply::new(call.caller.resp3);
-        if self.workers[at.index()].shard.submit(call.as_call(), || ticket, &mut reply) {
-            self.deliver(at, ticket, reply);
-        } else {
-            self.events.parked += 1;
-        }
-    }
-
-    /// Lets a worker's coordinator act, and sends what it has to say.
-    fn with_coordinator<R>(
-        &mut self,
-        worker: ShardId,
-        act: impl FnOnce(&mut Coordinator, Owners<'_>, &mut Shard, &mut Outbox) -> R,
-    ) -> R {
-        let shard_count = self.workers.len();
-        let Worker { shard, coordinator, outbox, slots, .. } = &mut self.workers[worker.index()];
-        let deferred = coordinator.deferred();
-        let result =
-            act(coordinator, Owners { owner: &|slot| slots.owner(slot), shard_count }, shard, outbox);
-        self.events.deferred += coordinator.deferred().saturating_sub(deferred);
-        result
-    }
-
-    fn handle_txn(&mut self, from: ShardId, to: ShardId, message: TxnMessage) {
-        match &message {
-            TxnMessage::Refused(..) => self.events.refused += 1,
-            TxnMessage::Granted(..) => self.events.grants += 1,
-            TxnMessage::Cancel(_, Some(lent)) if !lent.entries.is_empty() => self.events.lent_in_vain += 1,
-            _ => {}
-        }
-        let replies = if message.is_for_coordinator() {
-            let handle =
-                |coordinator: &mut Coordinator, owners: Owners<'_>, shard: &mut Shard, out: &mut _| {
-                    coordinator.handle(from, message, owners, shard, out)
-                };
-            self.with_coordinator(to, handle).into_iter().collect()
-        } else {
-            let Worker { shard, outbox, .. } = &mut self.workers[to.index()];
-            shard.handle_txn(from, message, outbox);
-            shard.take_completed()
-        };
-        for (ticket, reply) in replies {
-            self.deliver(to, ticket, reply);
-        }
-    }
-
-    /// Sends a worker's messages; those to itself are handled at once, as the server does.
-    fn send_outbox(&mut self, from: ShardId) {
-        while !self.workers[from.index()].outbox.is_empty() {
-            for (to, message) in std::mem::take(&mut self.workers[from.index()].outbox) {
-                if to == from {
-                    self.handle_txn(from, to, message);
-                } else {
-                    self.send(from, to, Hop::Txn(Box::new(message)));
-                }
-            }
-        }
-    }
-
-    fn send(&mut self, from: ShardId, to: ShardId, hop: Hop) {
-        let queue = from.index() * self.workers.len() + to.index();
-        self.queues[queue].push_back(hop);
-    }
-
-    /// A reply that was made on worker `at`.
-    fn deliver(&mut self, at: ShardId, ticket: Ticket, reply: Reply) {
-        if ticket.worker == at {
-            self.fill(ticket, reply);
-        } else {
-            self.send(at, ticket.worker, Hop::Reply(ticket, reply));
-        }
-    }
-
-    /// A place for the reply to the request that goes to its shards now.
-    fn reserve(&mut self, index: usize) -> Ticket {
-        let connection = &mut self.connections[index];
-        let seq = connection.first + connection.places.len() as u32;
-        connection.places.push_back(Place { invoked: self.steps, reply: None });
-        connection.awaited += 1;
-        Ticket { worker: connection.worker, connection: index as u32, seq }
-    }
-
-    /// A reply has come to the worker that has the connection. What is only one shard's answer to a walk takes the walk
-    /// on.
-    fn fill(&mut self, ticket: Ticket, mut reply: Reply) {
-        let Worker { walks, slots, .. } = &mut self.workers[ticket.worker.index()];
-        if let Some(at) = walks.iter().position(|(of, _)| *of == ticket) {
-            let (_, mut walk) = walks.swap_remove(at);
-            match walk.answered(reply.bytes(), |slot| slots.owner(slot)) {
-                Some(whole) => reply = whole,
-                None => return self.walk_on(ticket, walk),
-            }
-        }
-        let connection = &mut self.connections[ticket.connection as usize];
-        let at = ticket.seq.checked_sub(connection.first).expect("no reply comes after one was taken");
-        let place = connection.places.get_mut(at as usize).expect("a ticket has a place");
-        assert!(place.reply.is_none(), "two replies for one request");
-        place.reply = Some((self.steps, reply));
-        connection.awaited -= 1;
     }
 }
 
@@ -557,9 +485,9 @@ impl Connection {
     fn can_go_on(&self) -> bool {
         match self.waiting {
             Waiting::No => !self.requests.is_empty(),
-            Waiting::Reply => self.awaited == 0 && !self.requests.is_empty(),
-            Waiting::Barrier(_) => self.awaited == 0,
-            Waiting::Slot(_, has_arrived) => has_arrived,
+            Waiting::Reply | Waiting::Blocked => self.places.awaited == 0 && !self.requests.is_empty(),
+            Waiting::AfterReplies(_) => self.places.awaited == 0,
+            Waiting::Slot(_) | Waiting::Exec(_) => self.is_looked_at,
         }
     }
 }

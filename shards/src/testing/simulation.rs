@@ -2,25 +2,27 @@
 //!
 //! `SIM_SEEDS=n` runs so many seeds instead of the usual number, `SIM_SEED=s` runs the one seed that a failure names, and both
 //! together so many from that one on (`make simulation SEED=s SEEDS=n`). What clients do is in [`serial`], whose histories are searched for a serial order; in [`crowds`], too many for that, whose
-//! sums and counts must be right; in [`blocking`] and [`notices`], about waiting and about what is told of keys; and in
-//! [`effects`], from whose effects a second key space is made.
+//! sums and counts must be right; in [`blocking`], [`notices`] and [`credit`], about waiting, about what is told of keys
+//! and about clients that do not read; and in [`effects`], from whose effects a second key space is made. [`walks`] go over keys whose slots move.
 
 mod blocking;
+mod credit;
 mod crowds;
 mod effects;
 mod notices;
 mod serial;
+mod walks;
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use super::history::Operation;
 use super::model::{Call, Words};
-use super::node::{Events, Node, Request};
+use super::node::{Events, Node, Request, SessionCommand};
 use super::{elements, lookup, on_the_wire};
 use crate::args::OwnedArgs;
 use crate::effects::Group;
 use crate::eviction::{EvictionConfig, EvictionPolicy, Meter, Order};
-use crate::key::DbIndex;
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId};
@@ -72,6 +74,8 @@ struct Client {
     db: usize,
     /// Behind MULTI.
     queue: Option<Vec<(usize, Words)>>,
+    /// There was a SELECT behind MULTI, and nobody knows whether it will have run.
+    is_db_unsure: bool,
     /// Requests whose replies are missing: their places in the history, unless they are none of its operations.
     sent: Vec<Option<usize>>,
     /// Indices into the history of all of its commands.
@@ -79,10 +83,16 @@ struct Client {
 }
 
 impl Scene {
-    /// A node with up to `shards_max` shards and clients that send `scripts` scripts together.
-    fn new(seed: u64, shards_max: usize, key_count: usize, client_count: usize, scripts: usize) -> Scene {
+    /// A node with so many shards and clients that send `scripts` scripts together.
+    fn new(
+        seed: u64,
+        shards: RangeInclusive<usize>,
+        key_count: usize,
+        client_count: usize,
+        scripts: usize,
+    ) -> Scene {
         let mut random = Random::new(seed);
-        let shard_count = 2 + random.below(shards_max - 1);
+        let shard_count = shards.start() + random.below(shards.end() - shards.start() + 1);
         let mut node = Node::new(shard_count, 512 << 20);
         node.set_now(super::START_MS);
         let slowness_max = [1, 4, 30][random.below(3)];
@@ -243,10 +253,12 @@ impl Scene {
             }
             "EXEC" => {
                 let queue = sender.queue.take().expect("EXEC comes behind MULTI");
+                sender.is_db_unsure = queue.iter().any(|(_, words)| words[0] == "SELECT");
                 (Request::Exec, Some(Call::Exec(connection, queue)))
             }
             "DISCARD" => {
-                sender.queue = None;
+                let queue = sender.queue.take().expect("DISCARD comes behind MULTI");
+                sender.is_db_unsure = queue.iter().any(|(_, words)| words[0] == "SELECT");
                 (Request::Discard, Some(Call::Unwatch(connection)))
             }
             "UNWATCH" => (Request::Unwatch, Some(Call::Unwatch(connection))),
@@ -256,7 +268,21 @@ impl Scene {
             }
             "SELECT" => {
                 sender.db = words[1].parse().expect("a database's number");
-                (Request::Select(DbIndex(sender.db as u16)), None)
+                let select = Request::Session(SessionCommand::Select, args);
+                match &mut sender.queue {
+                    Some(queue) => {
+                        queue.push((db, words));
+                        (select, None)
+                    }
+                    None => (select, None),
+                }
+            }
+            "PING" | "SURVEY" => {
+                let queue = sender.queue.as_mut().expect("only transactions are made of these");
+                let is_ping = words[0] == "PING";
+                queue.push((db, words));
+                let command = if is_ping { SessionCommand::Ping } else { SessionCommand::Survey };
+                (Request::Session(command, args), None)
             }
             _ => {
                 let request = Request::Data(lookup(args.as_args()), args);
@@ -272,6 +298,9 @@ impl Scene {
         self.node.ask(connection, request);
         let place = call.map(|call| self.add(client, call));
         self.clients[client].sent.push(place);
+        if std::mem::take(&mut self.clients[client].is_db_unsure) {
+            self.send(client, &format!("SELECT {db}"));
+        }
     }
 
     /// Adds an operation of a client to the history.
@@ -370,7 +399,7 @@ impl Scene {
 impl Client {
     fn new(connection: usize, left: usize, depth: usize) -> Client {
         let (script, sent, all) = (VecDeque::new(), Vec::new(), Vec::new());
-        Client { connection, left, script, depth, db: 0, queue: None, sent, all }
+        Client { connection, left, script, depth, db: 0, queue: None, is_db_unsure: false, sent, all }
     }
 
     fn is_ready(&self) -> bool {

@@ -1,257 +1,239 @@
-//! From a request of a connection to its shards, as the server's `dispatch` and `transactions` go.
+//! What a simulated connection does with its requests: it hands them to its worker's router, waits as it is told, and runs
+//! what is no command on keys.
 
-use std::collections::BTreeMap;
-
-use super::{Connection, Hop, Node, Request, Waiting, Worker};
-use crate::args::OwnedArgs;
+use super::net::Hop;
+use super::{Node, Request, SessionCommand};
+use crate::args::{Args, OwnedArgs};
 use crate::caller::Caller;
 use crate::command::DataCommand;
-use crate::commands::watch::WATCH;
+use crate::command::registry::SessionNumber;
 use crate::copies::ConnectionId;
 use crate::error::CommandError;
+use crate::key::DbIndex;
+use crate::num;
 use crate::reply::Reply;
-use crate::router::coordinator::Method;
-use crate::router::route::{Route, route};
-use crate::router::slot_move::{MOVING, MoveMessage};
-use crate::slot::{ShardId, SlotId};
+use crate::router::progress::{Audience, ExecPlan, Next, Progress, Queued};
+use crate::router::step::{Step, Waiting};
+use crate::router::wire::{Places as _, Wire};
+use crate::shard::Call;
+use crate::slot::ShardId;
 use crate::testing::full_name;
-use crate::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
-use crate::walk::Walk;
+use crate::txn::Ticket;
 use crate::watch::ClientId;
 
 impl Node {
-    /// Takes up the next request of a connection, or the one that had to wait.
+    /// Takes up the next request of a connection, or the one that had to wait, or goes on with its transaction.
     pub(super) fn go_on(&mut self, index: usize) {
-        let connection = &mut self.connections[index];
-        let request = match std::mem::replace(&mut connection.waiting, Waiting::No) {
-            Waiting::Barrier(request) | Waiting::Slot(request, _) => Some(request),
-            Waiting::No | Waiting::Reply => connection.requests.pop_front(),
-        };
-        if let Some(request) = request {
+        let connection = &mut self.net.connections[index];
+        connection.is_looked_at = false;
+        if let Waiting::Exec(seq) = connection.waiting {
+            return self.go_on_with_exec(index, seq);
+        }
+        let again = connection.waiting.take_up(connection.places.awaited);
+        if let Some(request) = again.or_else(|| connection.requests.pop_front()) {
             self.dispatch(index, request);
         }
     }
 
     fn dispatch(&mut self, index: usize, request: Request) {
-        let connection = &mut self.connections[index];
-        match (request, &mut connection.queue) {
-            (Request::Data(command, args), Some(queue)) => {
-                queue.push((command, connection.db, args));
-                self.reply(index, |reply| reply.simple("QUEUED"));
+        let step = match &request {
+            Request::Data(command, args) if self.is_queueing(index) => {
+                self.queue(index, Queued::Data(command), args)
             }
-            (Request::Data(command, args), None) => self.route(index, command, args),
-            (Request::Select(db), _) => {
-                connection.db = db;
-                self.reply(index, Reply::ok);
+            Request::Session(command, args) if self.is_queueing(index) => {
+                self.queue(index, Queued::Session(command.number()), args)
             }
-            (Request::Multi, queue) => {
-                *queue = Some(Vec::new());
-                self.reply(index, Reply::ok);
+            Request::Data(command, args) => self.run(index, command, args.as_args()),
+            Request::Session(command, args) => self.run_session(index, *command, args.as_args()),
+            Request::Multi => {
+                self.net.connections[index].queue = Some(Vec::new());
+                self.reply(index, Reply::ok)
             }
-            (Request::Exec, _) => self.exec(index),
-            (Request::Discard, queue) => {
-                *queue = None;
+            Request::Exec => self.exec(index),
+            Request::Discard => {
+                self.net.connections[index].queue = None;
                 self.unwatch(index);
-                self.reply(index, Reply::ok);
+                self.reply(index, Reply::ok)
             }
-            (Request::Watch(args), _) => self.watch(index, args),
-            (Request::Unwatch, _) => {
+            Request::Watch(args) => self.watch(index, args.as_args()),
+            Request::Unwatch => {
                 self.unwatch(index);
-                self.reply(index, Reply::ok);
+                self.reply(index, Reply::ok)
             }
-            (Request::MoveSlot(slot, to), _) => {
-                let ticket = self.reserve(index);
-                self.connections[index].waiting = Waiting::Reply;
-                self.take_move(ticket.worker, ticket.worker, MoveMessage::Move(slot, to, ticket));
+            Request::MoveSlot(slot, to) => {
+                let (slot, to) = (*slot, *to);
+                self.with(self.worker_of(index), |router, desk| {
+                    router.move_slot(slot, to, index as u32, true, desk)
+                })
             }
+        };
+        self.net.events.awaited_slot += usize::from(step == Step::Slot);
+        self.net.connections[index].waiting = Waiting::after(step, || request);
+    }
+
+    fn is_queueing(&self, index: usize) -> bool {
+        self.net.connections[index].queue.is_some()
+    }
+
+    fn queue(&mut self, index: usize, command: Queued, args: &OwnedArgs) -> Step {
+        if let Some(queue) = &mut self.net.connections[index].queue {
+            queue.push((command, args.clone()));
         }
+        self.reply(index, |reply| reply.simple("QUEUED"))
     }
 
     /// Replies at once.
-    fn reply(&mut self, index: usize, write: impl FnOnce(&mut Reply)) {
-        let mut reply = Reply::new(self.connections[index].resp3);
-        write(&mut reply);
-        let ticket = self.reserve(index);
-        self.fill(ticket, reply);
+    fn reply(&mut self, index: usize, write: impl FnOnce(&mut Reply)) -> Step {
+        self.with(self.worker_of(index), |_, desk| {
+            write(desk.places(index as u32).writer());
+        });
+        Step::Done
     }
 
-    fn route(&mut self, index: usize, command: &'static DataCommand, args: OwnedArgs) {
-        let connection = &mut self.connections[index];
-        let borrowed = args.as_args();
-        if !command.spec.arity.accepts(borrowed.len()) {
-            return self
-                .reply(index, |reply| reply.error(&CommandError::WrongArity(full_name(command).into())));
+    fn run(&mut self, index: usize, command: &'static DataCommand, args: Args<'_>) -> Step {
+        if !command.spec.arity.accepts(args.len()) {
+            let error = CommandError::WrongArity(full_name(command).into());
+            return self.reply(index, |reply| reply.error(&error));
         }
-        if command.spec.may_block(borrowed) {
-            return self.run_blocking(index, command, args);
-        }
-        let slots = &self.workers[connection.worker.index()].slots;
-        let mut positions = Vec::new();
-        let (spec, shard_count) = (&command.spec, self.workers.len());
-        let owner = |slot| slots.owner(slot);
-        let way = route(spec, spec.plan(), borrowed, owner, shard_count, &mut positions);
-        let must_wait = match way {
-            Route::Txn(_) | Route::Walk => true,
-            Route::Shard(_, slot) => slot.is_none() && command.spec.has_keys(),
-        };
-        match way {
-            _ if must_wait && connection.awaited > 0 => {
-                connection.waiting = Waiting::Barrier(Request::Data(command, args));
-            }
-            Route::Txn(method) => self.start_txn(index, method, command, args),
-            Route::Walk => {
-                let ticket = self.reserve(index);
-                self.connections[index].waiting = Waiting::Reply;
-                let call = self.call(index, command, None, args);
-                self.walk_on(ticket, Walk::new(call));
-            }
-            Route::Shard(Some(MOVING), _) => {
-                self.events.awaited_slot += 1;
-                connection.waiting = Waiting::Slot(Request::Data(command, args), false);
-            }
-            Route::Shard(shard, slot) => {
-                let ticket = self.reserve(index);
-                let call = self.call(index, command, slot, args);
-                self.run_on_shard(ticket, shard.unwrap_or(ticket.worker), call);
-            }
-        }
-    }
-
-    pub(super) fn call(
-        &self,
-        index: usize,
-        command: &'static DataCommand,
-        slot: Option<SlotId>,
-        args: OwnedArgs,
-    ) -> OwnedCall {
-        OwnedCall { command, slot, caller: self.caller(index), args }
+        let call = Call { command, slot: None, caller: self.caller(index), args };
+        self.with(call.caller.at.worker, |router, desk| router.run(call, command.spec.plan(), true, desk))
     }
 
     fn caller(&self, index: usize) -> Caller {
-        let Connection { worker, db, resp3, .. } = self.connections[index];
-        let at = ConnectionId { worker, index: index as u32 };
-        Caller { at, db, resp3, ..Caller::new(client_of(index)) }
+        let connection = &self.net.connections[index];
+        let at = ConnectionId { worker: connection.worker, index: index as u32 };
+        Caller { at, db: connection.db, resp3: connection.places.resp3, ..Caller::new(client_of(index)) }
     }
 
-    fn run_on_shard(&mut self, ticket: Ticket, shard: ShardId, call: OwnedCall) {
-        if shard == ticket.worker {
-            self.submit(shard, &call, ticket);
-        } else {
-            self.send(ticket.worker, shard, Hop::Command(call, ticket));
+    fn exec(&mut self, index: usize) -> Step {
+        let worker = self.worker_of(index);
+        if self.with(worker, |router, desk| router.is_behind(index as u32, desk)) {
+            return Step::AfterReplies;
         }
-    }
-
-    fn start_txn(&mut self, index: usize, method: Method, command: &'static DataCommand, args: OwnedArgs) {
-        self.events.transactions += 1;
-        let ticket = self.reserve(index);
-        self.connections[index].waiting = Waiting::Reply;
-        let call = self.call(index, command, None, args);
-        self.with_coordinator(ticket.worker, |coordinator, owners, shard, out| {
-            coordinator.start(method, call, ticket, owners, shard, out);
-        });
-        self.send_outbox(ticket.worker);
-    }
-
-    /// Asks the next shard of a walk.
-    pub(super) fn walk_on(&mut self, ticket: Ticket, mut walk: Walk) {
-        let Worker { slots, walks, walks_later, .. } = &mut self.workers[ticket.worker.index()];
-        let (shard, call) = walk.ask(|slot| slots.owner(slot));
-        let call = call.clone();
-        if shard == MOVING {
-            self.events.awaited_slot += 1;
-            return walks_later.push((ticket, walk));
-        }
-        walks.push((ticket, walk));
-        self.run_on_shard(ticket, shard, call);
-    }
-
-    /// EXEC: at once when all lies on the connection's own worker and no lock can be in its way.
-    fn exec(&mut self, index: usize) {
-        if self.connections[index].awaited > 0 {
-            self.connections[index].waiting = Waiting::Barrier(Request::Exec);
-            return;
-        }
-        let Some(queue) = self.connections[index].queue.take() else {
+        let caller = self.caller(index);
+        let connection = &mut self.net.connections[index];
+        let Some(queue) = connection.queue.take() else {
             return self.reply(index, |reply| reply.error(&CommandError::other("ERR EXEC without MULTI")));
         };
-        let caller = self.caller(index);
-        let call =
-            |(command, db, args)| OwnedCall { command, slot: None, caller: Caller { db, ..caller }, args };
-        let resp3 = caller.resp3;
-        let calls = queue.into_iter().map(call).collect();
-        let exec = Exec { resp3, calls, watched: self.take_watched(index) };
-        let is_here = self.is_here(self.connections[index].worker, &exec);
-        let ticket = self.reserve(index);
-        if is_here {
-            self.events.direct_execs += 1;
-            let mut reply = Reply::default();
-            self.workers[ticket.worker.index()].shard.execute_exec(&exec, &mut reply);
-            return self.fill(ticket, reply);
-        }
-        self.events.transactions += 1;
-        self.connections[index].waiting = Waiting::Reply;
-        self.with_coordinator(ticket.worker, |coordinator, owners, shard, out| {
-            coordinator.start_exec(Box::new(exec), ticket, owners, shard, out);
-        });
-        self.send_outbox(ticket.worker);
-    }
-
-    /// True when a transaction concerns a worker's shard alone, and no lock of another can be in its way.
-    fn is_here(&self, worker: ShardId, exec: &Exec) -> bool {
-        let Worker { shard, slots, .. } = &self.workers[worker.index()];
-        if !shard.has_no_locks() || self.workers.len() == 1 {
-            return shard.has_no_locks();
-        }
-        let is_own = |key: &[u8]| slots.owner(SlotId::of(key)) == worker;
-        let is_own_call = |call: &OwnedCall| {
-            let mut positions = Vec::new();
-            call.command.spec.key_positions(call.args.as_args(), &mut positions);
-            !call.command.spec.is_for_all_shards(call.args.as_args())
-                && positions.iter().all(|position| is_own(call.args.as_args().get(position.index)))
+        let foresee = |number, args: Args<'_>, caller: &mut Caller| {
+            if number == SessionCommand::Select.number() {
+                caller.db = selected(args);
+            }
         };
-        exec.watched.keys.iter().all(|(_, key)| is_own(key)) && exec.calls.iter().all(is_own_call)
+        let plan = ExecPlan::new(queue, caller, foresee);
+        let mut watched = std::mem::take(&mut connection.watched);
+        self.with(worker, |router, desk| router.exec(plan, caller, &mut watched, true, desk))
     }
 
-    fn watch(&mut self, index: usize, args: OwnedArgs) {
-        let connection = &mut self.connections[index];
-        if connection.awaited > 0 {
-            connection.waiting = Waiting::Barrier(Request::Watch(args));
-            return;
+    fn go_on_with_exec(&mut self, index: usize, seq: u32) {
+        let (worker, connection) = (self.worker_of(index), index as u32);
+        let taken = self.with(worker, |router, _| router.take_exec(connection, seq));
+        let Some(mut progress) = taken else { return };
+        let audience = Audience { is_on: true, is_leaving: false };
+        let mut next = progress.go_on(audience);
+        loop {
+            match next {
+                Next::Later => break,
+                Next::Run(number, args) => {
+                    let ticket = Ticket { worker, connection, seq };
+                    if !self.run_in_exec(index, ticket, number, args.as_args(), &mut progress) {
+                        self.net.events.awaited_items += 1;
+                        break;
+                    }
+                    self.net.events.session_items += 1;
+                    progress.has_run(audience, false);
+                    next = progress.next(audience);
+                }
+                Next::End => {
+                    self.with(worker, |router, desk| router.end_exec(connection, seq, &progress, desk));
+                    self.net.connections[index].waiting = Waiting::Reply;
+                    return;
+                }
+            }
         }
-        for key in args.as_args().iter_from(1) {
-            connection.watched.push(connection.db, key);
+        self.with(worker, |router, _| router.put_exec_back(connection, seq, progress));
+    }
+
+    /// Runs a command of the session inside a transaction. False when its reply is to come.
+    fn run_in_exec(
+        &mut self,
+        index: usize,
+        ticket: Ticket,
+        number: SessionNumber,
+        args: Args<'_>,
+        progress: &mut Progress,
+    ) -> bool {
+        let command = SessionCommand::ALL[usize::from(number.0)];
+        if command == SessionCommand::Survey && self.survey(ticket, args) {
+            return false;
         }
-        self.start_txn(index, Method::Split, &WATCH, args);
+        self.apply(index, command, args, progress.output());
+        true
+    }
+
+    /// A command of the session outside of a transaction.
+    fn run_session(&mut self, index: usize, command: SessionCommand, args: Args<'_>) -> Step {
+        let mut reply = Reply::default();
+        self.apply(index, command, args, &mut reply);
+        self.reply(index, |out| out.append(reply.bytes(), reply.blobs()))
+    }
+
+    fn apply(&mut self, index: usize, command: SessionCommand, args: Args<'_>, reply: &mut Reply) {
+        match command {
+            SessionCommand::Select => {
+                self.net.connections[index].db = selected(args);
+                reply.ok();
+            }
+            SessionCommand::Ping => reply.simple("PONG"),
+            SessionCommand::Survey => reply.bulk(args.get(1)),
+        }
+    }
+
+    /// Asks all other workers on behalf of a client. False when there are none.
+    fn survey(&mut self, ticket: Ticket, args: Args<'_>) -> bool {
+        let others = (0..self.net.workers).map(|worker| ShardId(worker as u16));
+        let others: Vec<ShardId> = others.filter(|&worker| worker != ticket.worker).collect();
+        others.iter().for_each(|&worker| self.net.send(ticket.worker, worker, Hop::Ask(ticket)));
+        if !others.is_empty() {
+            self.inquiries.push((ticket, others.len(), args.get(1).into()));
+        }
+        !others.is_empty()
+    }
+
+    /// Another worker has answered.
+    pub(super) fn answered(&mut self, ticket: Ticket) {
+        let at = self.inquiries.iter().position(|(of, ..)| *of == ticket).expect("somebody has asked");
+        self.inquiries[at].1 -= 1;
+        if self.inquiries[at].1 == 0 {
+            let (_, _, text) = self.inquiries.swap_remove(at);
+            let mut reply = Reply::default();
+            reply.bulk(&text);
+            self.with(ticket.worker, |router, desk| router.deliver(ticket, &reply, desk));
+        }
+    }
+
+    fn watch(&mut self, index: usize, args: Args<'_>) -> Step {
+        let caller = self.caller(index);
+        let mut watched = std::mem::take(&mut self.net.connections[index].watched);
+        let step =
+            self.with(caller.at.worker, |router, desk| router.watch(args, caller, &mut watched, true, desk));
+        self.net.events.direct_watches += usize::from(step == Step::Done);
+        self.net.connections[index].watched = watched;
+        step
     }
 
     /// Forgets what a connection watches.
     pub(super) fn unwatch(&mut self, index: usize) {
-        let watched = self.take_watched(index);
-        if !watched.keys.is_empty() {
-            let worker = self.connections[index].worker;
-            self.unwatch_keys(worker, &watched);
-            self.send_outbox(worker);
-        }
+        let mut watched = std::mem::take(&mut self.net.connections[index].watched);
+        self.with(self.worker_of(index), |router, desk| {
+            router.unwatch(client_of(index), &mut watched, desk);
+        });
     }
+}
 
-    /// Puts into the outbox what the owners of watched keys are told.
-    pub(super) fn unwatch_keys(&mut self, worker: ShardId, watched: &Watched) {
-        let client = watched.client;
-        let Worker { slots, outbox, unwatch_later, .. } = &mut self.workers[worker.index()];
-        let mut of_shard: BTreeMap<ShardId, Keys> = BTreeMap::new();
-        for (db, key) in watched.keys.iter() {
-            of_shard.entry(slots.owner(SlotId::of(key))).or_default().push(db, key);
-        }
-        if let Some(keys) = of_shard.remove(&MOVING) {
-            unwatch_later.push(Watched { client, keys });
-        }
-        let unwatch = |(shard, keys)| (shard, TxnMessage::Unwatch(Watched { client, keys }));
-        outbox.extend(of_shard.into_iter().map(unwatch));
-    }
-
-    fn take_watched(&mut self, index: usize) -> Watched {
-        Watched { client: client_of(index), keys: std::mem::take(&mut self.connections[index].watched) }
-    }
+/// The database that SELECT names.
+fn selected(args: Args<'_>) -> DbIndex {
+    DbIndex(num::parse_i64(args.get(1)).expect("a database's number") as u16)
 }
 
 /// Connections are numbered once and for all, as clients are.

@@ -7,50 +7,52 @@
 //! - A waiter at a shard belongs to a client in a blocking command, or word of the end is on its way; and a client that
 //!   waits has a waiter at some shard.
 
-use super::{Hop, Node};
+use super::Node;
+use super::net::Hop;
+use crate::router::Router;
 use crate::slot::ShardId;
 use crate::txn::{Ticket, TxId, TxnMessage};
 
 impl Node {
     /// Panics with the name of what waits for nobody.
     pub fn assert_that_all_have_owners(&self) {
-        for (index, connection) in self.connections.iter().enumerate() {
-            for (place, _) in connection.places.iter().enumerate().filter(|(_, place)| place.reply.is_none())
-            {
-                let seq = connection.first + place as u32;
+        for (index, connection) in self.net.connections.iter().enumerate() {
+            let places = connection.places.list.iter().enumerate();
+            for (place, _) in places.filter(|(_, place)| place.reply.is_none()) {
+                let seq = connection.places.first + place as u32;
                 let ticket = Ticket { worker: connection.worker, connection: index as u32, seq };
                 assert!(self.is_owned(ticket), "nobody will reply to {ticket:?}");
             }
         }
-        for (at, worker) in self.workers.iter().enumerate() {
+        for (at, worker) in self.routers.iter().enumerate() {
             let at = ShardId(at as u16);
-            for (txid, missing) in worker.coordinator.unanswered() {
+            for (txid, missing) in worker.coordinator().unanswered() {
                 assert!(!missing.is_empty(), "nobody takes {txid:?} on");
                 for shard in missing {
                     let knows = self.shard(shard).locking().any(|(of, _)| of == txid);
                     assert!(knows || self.is_under_way(txid, at, shard), "{shard:?} has forgotten {txid:?}");
                 }
             }
-            for (txid, coordinator) in worker.shard.locking() {
-                let knows = self.workers[coordinator.index()].coordinator.knows(txid);
+            for (txid, coordinator) in worker.shard().locking() {
+                let knows = self.routers[coordinator.index()].coordinator().knows(txid);
                 assert!(
                     knows || self.is_under_way(txid, coordinator, at),
                     "the locks of {txid:?} at {at:?} are for ever"
                 );
             }
-            for (client, ticket) in worker.shard.waiting() {
-                let mut blocked = self.workers[ticket.worker.index()].coordinator.blocked();
+            for (client, ticket) in worker.shard().waiting() {
+                let mut blocked = self.routers[ticket.worker.index()].coordinator().blocked();
                 let is_there = blocked.any(|(of, its, _)| (of, its) == (client, ticket));
                 let is_ending = self.is_any_moving() || self.is_any_message(ticket.worker, at, |_| true);
                 assert!(is_there || is_ending, "{client:?} has gone and waits at {at:?}");
             }
-            for (client, ticket, waits) in worker.coordinator.blocked() {
+            for (client, ticket, waits) in worker.coordinator().blocked() {
                 let at_any = |shard: &ShardId| {
                     self.shard(*shard).waiting().any(|waiting| waiting == (client, ticket))
                         || self.is_any_message(at, *shard, |_| true)
                 };
-                let mut shards = (0..self.workers.len()).map(|shard| ShardId(shard as u16));
-                let is_served = worker.shard.has_served();
+                let mut shards = (0..self.routers.len()).map(|shard| ShardId(shard as u16));
+                let is_served = worker.shard().has_served();
                 assert!(
                     !waits || is_served || self.is_any_moving() || shards.any(|shard| at_any(&shard)),
                     "no shard knows that {client:?} waits"
@@ -60,23 +62,25 @@ impl Node {
     }
 
     fn is_owned(&self, ticket: Ticket) -> bool {
-        let worker = &self.workers[ticket.worker.index()];
+        let worker = &self.routers[ticket.worker.index()];
         let is_on_its_way = |hop: &Hop| match hop {
             Hop::Command(_, of) | Hop::Reply(of, _) => *of == ticket,
-            Hop::Txn(_) | Hop::Move(_) | Hop::Notices(_) => false,
+            Hop::Txn(_) | Hop::Move(_) | Hop::Taken(_) | Hop::Notices(_) | Hop::Ask(_) | Hop::Answer(_) => {
+                false
+            }
         };
-        worker.coordinator.tickets().any(|of| of == ticket)
-            || worker.coordinator.blocked().any(|(_, of, _)| of == ticket)
-            || worker.walks.iter().chain(&worker.walks_later).any(|(of, _)| *of == ticket)
-            || self.workers.iter().any(|worker| worker.shard.parked_tickets().any(|of| of == ticket))
-            || self.queues.iter().flatten().any(is_on_its_way)
+        worker.coordinator().tickets().any(|of| of == ticket)
+            || worker.coordinator().blocked().any(|(_, of, _)| of == ticket)
+            || worker.open_tickets().any(|of| of == ticket)
+            || self.routers.iter().any(|worker| worker.shard().parked_tickets().any(|of| of == ticket))
+            || self.net.queues.iter().flatten().any(is_on_its_way)
             // It may be the move of a slot that is awaited.
             || self.is_any_moving()
     }
 
     fn is_any_moving(&self) -> bool {
         let is_move = |hop: &Hop| matches!(hop, Hop::Move(_));
-        self.workers.iter().any(|worker| worker.slots.is_busy()) || self.queues.iter().flatten().any(is_move)
+        self.routers.iter().any(Router::is_moving) || self.net.queues.iter().flatten().any(is_move)
     }
 
     /// True while a message about a transaction is on its way between its coordinator and a participant.
@@ -86,9 +90,8 @@ impl Node {
 
     /// True while such a message is on its way between a coordinator and a shard, or still to be sent by that shard.
     fn is_any_message(&self, one: ShardId, other: ShardId, is_it: impl Fn(&TxnMessage) -> bool) -> bool {
-        let workers = self.workers.len();
-        let between = [one.index() * workers + other.index(), other.index() * workers + one.index()];
-        let mut hops = between.into_iter().flat_map(|queue| &self.queues[queue]);
+        let between = [self.net.queue(one, other), self.net.queue(other, one)];
+        let mut hops = between.into_iter().flat_map(|queue| &self.net.queues[queue]);
         hops.any(|hop| matches!(hop, Hop::Txn(message) if is_it(message)))
             || self.shard(other).unsent().any(|(to, message)| *to == one && is_it(message))
     }

@@ -11,7 +11,7 @@ use super::super::{START_MS, elements, lookup, on_the_wire};
 use super::for_each_seed;
 use crate::args::OwnedArgs;
 use crate::random::Random;
-use crate::router::blocking::Ending;
+use crate::router::blocked::Ending;
 use crate::slot::{ShardId, SlotId};
 
 /// Steps for each command after which a simulation is taken to go in circles.
@@ -142,7 +142,11 @@ impl Scene {
         self.receive();
         let gone = self.consumers[which].connection;
         let worker = ShardId(self.random.below(self.node.shard_count()) as u16);
-        let waits = self.node.end_blocking(gone, Ending::Closed, false);
+        // Another client has killed it, or its own has gone.
+        let waits = match self.random.below(2) {
+            0 => self.node.end_blocking(gone, Ending::Closed, false),
+            _ => self.node.stop_waiting(gone),
+        };
         if !waits && self.consumers[which].asked.is_some() {
             // Not one that blocks, or its reply is there: it is read before the end.
             return;

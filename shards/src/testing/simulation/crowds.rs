@@ -37,7 +37,7 @@ fn transfer_or_look(scene: &mut Scene) -> String {
 
 fn sums_never_change(seed: u64) -> Events {
     let pair_count = 2 + (seed % 5) as usize;
-    let mut scene = Scene::new(seed, 8, 4 * pair_count + 1, 40, 2000);
+    let mut scene = Scene::new(seed, 2..=8, 4 * pair_count + 1, 40, 2000);
     scene.churn = Churn { moves: [0, 50][seed as usize % 2], ..Churn::default() };
     scene.play(|scene, _| vec![transfer_or_look(scene)]);
     scene.read_all(1, true);
@@ -82,7 +82,7 @@ fn crowds_never_see_half_a_transaction() {
 /// A crowd that does nothing but read two keys together, and one client that sets one of them.
 fn a_writer_among_readers_gets_its_turn(seed: u64) -> Events {
     const READERS: usize = 12;
-    let mut scene = Scene::new(seed, 2, 20, READERS + 1, (READERS + 1) * 50);
+    let mut scene = Scene::new(seed, 2..=2, 20, READERS + 1, (READERS + 1) * 50);
     let on = |shard| scene.keys.iter().find(|&key| scene.node.owner(key.as_bytes()) == ShardId(shard));
     let (Some(set), Some(other)) = (on(0).cloned(), on(1).cloned()) else { panic!("keys on both shards") };
     scene.play(|scene, client| match client {
@@ -116,7 +116,7 @@ fn last_read(scene: &Scene, client: usize) -> Option<usize> {
 
 /// Clients that count two counters up together, by what they have read and watch.
 fn counters_lose_no_update(seed: u64) -> Events {
-    let mut scene = Scene::new(seed, 4, 4, 12, 1200);
+    let mut scene = Scene::new(seed, 2..=4, 4, 12, 1200);
     scene.churn = Churn { moves: 30, closing: 100, ..Churn::default() };
     let [one, other, ..] = [0, 1, 2, 3].map(|key| scene.keys[key].clone());
     scene.clients.iter_mut().for_each(|client| client.depth = 1);

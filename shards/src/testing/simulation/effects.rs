@@ -171,7 +171,7 @@ fn write_script(scene: &mut Scene, marks: &mut HashMap<String, usize>) -> Vec<St
 }
 
 fn effects_make_the_same_key_space(seed: u64) -> Events {
-    let mut scene = Scene::new(seed, 5, 3 + (seed % 6) as usize, 8, 160);
+    let mut scene = Scene::new(seed, 2..=5, 3 + (seed % 6) as usize, 8, 160);
     scene.node.listen_to_effects();
     let eviction = [0, 60][seed as usize % 2];
     scene.churn = Churn { moves: 25, ticks: 40, ticks_max: 1000, expiry: 15, eviction, closing: 200 };
@@ -234,7 +234,7 @@ fn sum_of(reply: &[u8]) -> i64 {
 }
 
 fn every_prefix_of_the_effects_is_whole(seed: u64) -> Events {
-    let mut scene = Scene::new(seed, 6, 6, 20, 600);
+    let mut scene = Scene::new(seed, 2..=6, 6, 20, 600);
     scene.node.listen_to_effects();
     scene.churn = Churn { moves: 25, closing: 150, ..Churn::default() };
     let start: String = scene.keys.iter().map(|key| format!(" {key} {}", TOTAL / 6)).collect();

@@ -255,7 +255,7 @@ fn notices_come_in_order(seed: u64) -> Events {
 #[test]
 fn what_happens_to_a_key_is_told_in_the_order_in_which_it_happened() {
     let test = "notices::what_happens_to_a_key_is_told_in_the_order_in_which_it_happened";
-    if let Some(events) = for_each_seed(test, 300, notices_come_in_order) {
+    if let Some(events) = for_each_seed(test, 1500, notices_come_in_order) {
         assert!(events.transactions > 1000 && events.refused > 100 && events.parked > 100, "{events:?}");
         assert!(events.moves > 300 && events.deferred > 10 && events.expired > 300, "{events:?}");
     }

@@ -93,6 +93,11 @@ fn any_script(scene: &mut Scene, expires: bool) -> Vec<String> {
                 if scene.random.one_in(5) {
                     script.push(format!("SELECT {}", scene.random.below(2)));
                 }
+                if scene.random.one_in(6) {
+                    // It touches no keys, but has its place among the replies; for the second all workers are asked.
+                    let mark = scene.random.below(100);
+                    script.push([format!("SURVEY {mark}"), "PING".into()][scene.random.below(2)].clone());
+                }
                 script.push(any_command(scene, expires));
             }
             script.push(if scene.random.one_in(10) { "DISCARD" } else { "EXEC" }.into());
@@ -108,7 +113,7 @@ fn judge(scene: &Scene) -> Events {
 
 fn any_commands_have_a_serial_order(seed: u64) -> Events {
     let (key_count, client_count) = (3 + (seed % 4) as usize, 4 + (seed / 4 % 5) as usize);
-    let mut scene = Scene::new(seed, 4, key_count, client_count, 30 + (seed / 20 % 31) as usize);
+    let mut scene = Scene::new(seed, 2..=4, key_count, client_count, 30 + (seed / 20 % 31) as usize);
     scene.play(|scene, _| vec![any_command(scene, false)]);
     scene.read_all(1, true);
     judge(&scene)
@@ -127,7 +132,7 @@ fn histories_are_strictly_serialisable() {
 
 fn transactions_have_a_serial_order(seed: u64) -> Events {
     let (key_count, client_count) = (2 + (seed % 4) as usize, 3 + (seed / 4 % 4) as usize);
-    let mut scene = Scene::new(seed, 4, key_count, client_count, 20 + (seed / 20 % 21) as usize);
+    let mut scene = Scene::new(seed, 1..=4, key_count, client_count, 20 + (seed / 20 % 21) as usize);
     let (moves, closing) = ([0, 10, 25, 60][scene.random.below(4)], [0, 0, 60][scene.random.below(3)]);
     scene.churn = Churn { moves, closing, ..Churn::default() };
     scene.play(|scene, _| any_script(scene, false));
@@ -150,7 +155,7 @@ fn transactions_and_watches_are_strictly_serialisable_while_slots_move() {
 
 fn expiring_keys_have_a_serial_order(seed: u64) -> Events {
     let (key_count, client_count) = (2 + (seed % 3) as usize, 3 + (seed / 4 % 4) as usize);
-    let mut scene = Scene::new(seed, 4, key_count, client_count, 20 + (seed / 20 % 16) as usize);
+    let mut scene = Scene::new(seed, 1..=4, key_count, client_count, 20 + (seed / 20 % 16) as usize);
     let (moves, eviction) = ([0, 25][scene.random.below(2)], [0, 0, 60][scene.random.below(3)]);
     let expiry = [0, 5][scene.random.below(2)];
     scene.churn = Churn { moves, ticks: 30, ticks_max: 8, expiry, eviction, closing: 0 };

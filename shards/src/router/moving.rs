@@ -1,0 +1,131 @@
+//! Slots that change hands: what happens in which order is decided in [`crate::router::slot_move`]; here its messages
+//! travel, requests wait, and what waited goes on. And what of the keys of such a slot may be told, and when.
+
+use crate::error::CommandError;
+use crate::notify::Notice;
+use crate::reply::Reply;
+use crate::router::Router;
+use crate::router::slot_move::{MoveEvent, MoveMessage};
+use crate::router::step::Step;
+use crate::router::wire::{Places, Sight, Wire};
+use crate::slot::{ShardId, SlotId};
+use crate::txn::Ticket;
+
+impl Router {
+    /// True while slots of this shard are about to leave: [`Router::advance_moves`] is to be called in each turn.
+    #[inline]
+    pub fn is_moving(&self) -> bool {
+        self.slots.is_busy()
+    }
+
+    /// Lets a connection wait: its request concerns a slot that is on its way.
+    #[cold]
+    pub(super) fn await_slot(&mut self, connection: u32) -> Step {
+        if !self.awaiting_slot.contains(&connection) {
+            self.awaiting_slot.push(connection);
+        }
+        Step::Slot
+    }
+
+    /// Moves a slot to a shard that is there, on behalf of a connection, which waits for the end.
+    pub fn move_slot<W: Wire>(
+        &mut self,
+        slot: SlotId,
+        to: ShardId,
+        connection: u32,
+        wanted: bool,
+        wire: &mut W,
+    ) -> Step {
+        let seq = wire.places(connection).reserve(wanted);
+        let ticket = Ticket { worker: self.id, connection, seq };
+        self.take_move(self.id, MoveMessage::Move(slot, to, ticket), wire);
+        Step::Reply
+    }
+
+    /// Takes a message about a slot that moves.
+    pub fn take_move<W: Wire>(&mut self, from: ShardId, message: MoveMessage, wire: &mut W) {
+        let mut out = Vec::new();
+        match self.slots.handle(from, message, &mut out) {
+            Some(MoveEvent::Thawed) => self.thaw(wire),
+            Some(MoveEvent::Finished(ticket, is_done)) => {
+                wire.saw(Sight::Moved(is_done));
+                self.deliver(ticket, &move_reply(message.slot(), is_done), wire);
+            }
+            None => {}
+        }
+        self.send_moves(out, wire);
+    }
+
+    /// Goes on with all that waited for a slot to arrive.
+    fn thaw<W: Wire>(&mut self, wire: &mut W) {
+        for connection in std::mem::take(&mut self.awaiting_slot) {
+            wire.look_at(connection);
+        }
+        // Before transactions go on: a WATCH among them may be of the same client and key, and later.
+        for watched in std::mem::take(&mut self.unwatch_later) {
+            self.unwatch_keys(&watched);
+        }
+        self.with_coordinator(|coordinator, owners, shard, out| coordinator.resume(owners, shard, out));
+        for (ticket, walk) in std::mem::take(&mut self.walks_later) {
+            self.walk_on(ticket, walk, wire);
+        }
+        self.send_outbox(wire);
+    }
+
+    /// Starts the moves of slots that can leave now, and tells of those that have arrived. Once a turn.
+    pub fn advance_moves<W: Wire>(&mut self, wire: &mut W) {
+        while let Some((slot, to)) = self.slots.next_ready(&self.shard) {
+            self.with_coordinator(|coordinator, owners, shard, out| {
+                coordinator.start_move(slot, to, owners, shard, out);
+            });
+            self.send_outbox(wire);
+        }
+        let mut out = Vec::new();
+        for slot in self.coordinator.take_arrived() {
+            // Whoever hears that it has moved has heard all that there was to tell of it here.
+            self.tell_notices(wire);
+            self.slots.arrived(slot, &mut out);
+        }
+        self.send_moves(out, wire);
+    }
+
+    fn send_moves<W: Wire>(&mut self, messages: Vec<(ShardId, MoveMessage)>, wire: &mut W) {
+        for (to, message) in messages {
+            if to == self.id {
+                self.take_move(to, message, wire);
+            } else {
+                wire.moving(to, message);
+            }
+        }
+    }
+
+    /// Tells what has happened to keys of this worker's shard since the last call. What happens to a key on its way from
+    /// another shard waits until all workers have heard what that one has told.
+    #[inline]
+    pub fn tell_notices<W: Wire>(&mut self, wire: &mut W) {
+        if self.shard.has_notices() {
+            self.tell_what_happened(wire);
+        }
+    }
+
+    #[cold]
+    fn tell_what_happened<W: Wire>(&mut self, wire: &mut W) {
+        let may_tell = |notice: &Notice| self.slots.may_tell(SlotId::of(&notice.key));
+        let (notices, early): (Vec<Notice>, _) = self.shard.take_notices().into_iter().partition(may_tell);
+        self.shard.put_notices_back(early);
+        if !notices.is_empty() {
+            wire.tell(notices);
+        }
+    }
+}
+
+fn move_reply(slot: SlotId, is_done: bool) -> Reply {
+    let mut reply = Reply::default();
+    if is_done {
+        reply.ok();
+    } else {
+        let text = format!("TRYAGAIN slot {} is being moved already", slot.number());
+        reply.error(&CommandError::other(text));
+    }
+    reply
+}

@@ -1,0 +1,352 @@
+//! The router against a world that only takes notes. What several routers do together is simulated in
+//! [`crate::testing`].
+
+use super::*;
+use crate::args::OwnedArgs;
+use crate::caller::Caller;
+use crate::command::registry::SessionNumber;
+use crate::notify::Notice;
+use crate::router::progress::{Audience, ExecPlan, Next, Queued};
+use crate::router::slot_move::MoveMessage;
+use crate::shard::ShardConfig;
+use crate::testing::{lookup, registry};
+use crate::txn::credit::CREDIT_BYTES;
+use crate::watch::ClientId;
+
+/// The only connection.
+#[derive(Default)]
+struct Queue {
+    written: Reply,
+    /// Which places are awaited, and which of these are wanted.
+    places: Vec<(bool, bool)>,
+}
+
+impl Places for Queue {
+    fn awaited(&self) -> usize {
+        self.places.iter().filter(|(awaited, _)| *awaited).count()
+    }
+
+    fn writer(&mut self) -> &mut Reply {
+        &mut self.written
+    }
+
+    fn next_seq(&self) -> u32 {
+        self.places.len() as u32
+    }
+
+    fn reserve(&mut self, wanted: bool) -> u32 {
+        self.places.push((true, wanted));
+        self.next_seq() - 1
+    }
+
+    fn asked(&mut self, _bytes: usize) {}
+}
+
+#[derive(Default)]
+struct Notes {
+    queue: Queue,
+    filled: Vec<(u32, Vec<u8>)>,
+    owed: Vec<(ShardId, usize)>,
+    is_gone: bool,
+    looked_at: Vec<u32>,
+    commands: Vec<(ShardId, Ticket)>,
+    moving: Vec<(ShardId, MoveMessage)>,
+    taken: Vec<(ShardId, TakenReplies)>,
+    has_no_room: bool,
+    buffer: Reply,
+    sent: Vec<Ticket>,
+}
+
+impl Wire for Notes {
+    type Places = Queue;
+
+    fn places(&mut self, _connection: u32) -> &mut Queue {
+        &mut self.queue
+    }
+
+    fn fill(&mut self, ticket: Ticket, bytes: &[u8], _blobs: &[(usize, Blob)]) {
+        self.queue.places[ticket.seq as usize].0 = false;
+        self.filled.push((ticket.seq, bytes.to_vec()));
+    }
+
+    fn owes(&mut self, shard: ShardId, _ticket: Ticket, bytes: usize) -> bool {
+        self.owed.push((shard, bytes));
+        !self.is_gone
+    }
+
+    fn look_at(&mut self, connection: u32) {
+        self.looked_at.push(connection);
+    }
+
+    fn command(&mut self, to: ShardId, ticket: Ticket, _call: Call<'_>) -> usize {
+        self.commands.push((to, ticket));
+        0
+    }
+
+    fn txn(&mut self, _to: ShardId, _message: TxnMessage) {}
+
+    fn moving(&mut self, to: ShardId, message: MoveMessage) {
+        self.moving.push((to, message));
+    }
+
+    fn taken(&mut self, to: ShardId, taken: TakenReplies) {
+        self.taken.push((to, taken));
+    }
+
+    fn has_room_for_replies(&self, _to: ShardId) -> bool {
+        !self.has_no_room
+    }
+
+    fn reply_buffer(&mut self, _to: ShardId, _resp3: bool) -> &mut Reply {
+        &mut self.buffer
+    }
+
+    fn end_reply(&mut self, ticket: Ticket) {
+        self.sent.push(ticket);
+    }
+
+    fn tell(&mut self, _notices: Vec<Notice>) {}
+
+    fn make_room(&mut self, _shard: &mut Shard) {}
+
+    fn clock_ms(&mut self) -> u64 {
+        1_000_000
+    }
+}
+
+const OTHER: ShardId = ShardId(1);
+
+fn router_of(shards: usize) -> Router {
+    let (id, hash_seeds) = (ShardId(0), [1, 2, 3, 4]);
+    let config = ShardConfig {
+        id,
+        databases: 16,
+        hash_seeds,
+        random_seed: 1,
+        string_len_max: 512 << 20,
+        registry: registry(),
+    };
+    Router::new(Shard::new(&config), shards, SlotMap::dealt_to(shards))
+}
+
+/// A key that a shard of two owns.
+fn key_of(shard: ShardId) -> String {
+    let map = SlotMap::dealt_to(2);
+    let names = (0..).map(|number| format!("k{number}"));
+    names.into_iter().find(|name| map.owner(SlotId::of(name.as_bytes())) == shard).unwrap()
+}
+
+fn run(router: &mut Router, notes: &mut Notes, line: &str, wanted: bool) -> Step {
+    let args: OwnedArgs = line.split(' ').collect();
+    let command = lookup(args.as_args());
+    let caller = Caller::new(ClientId(7));
+    let call = Call { command, slot: None, caller, args: args.as_args() };
+    router.run(call, command.spec.plan(), wanted, notes)
+}
+
+#[test]
+fn what_concerns_several_keys_comes_behind_all_replies_and_what_concerns_one_does_not() {
+    let (here, there) = (key_of(ShardId(0)), key_of(OTHER));
+    let mut router = router_of(2);
+    let mut notes = Notes::default();
+    assert_eq!(run(&mut router, &mut notes, &format!("GET {there}"), true), Step::Done);
+    assert_eq!(notes.queue.awaited(), 1);
+    for line in [
+        format!("MGET {here} {here}"),
+        format!("MGET {here} {there}"),
+        format!("RENAME {here} {here}"),
+        format!("BLPOP {here} 0"),
+        "DBSIZE".to_owned(),
+        "SCAN 0".to_owned(),
+    ] {
+        assert_eq!(run(&mut router, &mut notes, &line, true), Step::AfterReplies, "{line}");
+    }
+    let args: OwnedArgs = ["WATCH", &here].into_iter().collect();
+    let caller = Caller::new(ClientId(7));
+    let mut watched = crate::txn::Keys::default();
+    let step = router.watch(args.as_args(), caller, &mut watched, true, &mut notes);
+    assert!(step == Step::AfterReplies && watched.is_empty(), "what has not begun has no effect");
+    assert_eq!(run(&mut router, &mut notes, &format!("GET {here}"), true), Step::Done);
+    assert_eq!(notes.queue.written.bytes(), b"$-1\r\n");
+    let ticket = notes.commands[0].1;
+    router.take_reply(OTHER, ticket, b"$-1\r\n", &[], &mut notes);
+    assert_eq!(run(&mut router, &mut notes, &format!("MGET {here} {here}"), true), Step::Done);
+    assert_eq!(run(&mut router, &mut notes, &format!("BLPOP {here} 0"), true), Step::Blocked);
+}
+
+#[test]
+fn a_reply_that_nobody_wants_is_written_nowhere() {
+    let mut router = router_of(1);
+    let mut notes = Notes::default();
+    assert_eq!(run(&mut router, &mut notes, "SET k v", false), Step::Done);
+    assert_eq!(run(&mut router, &mut notes, "LPUSH l a", false), Step::Done);
+    assert_eq!(run(&mut router, &mut notes, "BLPOP l 0", false), Step::Done);
+    assert!(notes.queue.written.is_empty() && notes.queue.places.is_empty());
+    assert_eq!(run(&mut router, &mut notes, "DBSIZE", false), Step::Reply);
+    assert_eq!(notes.queue.places, [(false, false)]);
+}
+
+#[test]
+fn only_a_large_reply_of_one_command_is_owed_and_only_until_its_client_has_gone() {
+    let there = key_of(OTHER);
+    let mut router = router_of(2);
+    let mut notes = Notes::default();
+    let large = vec![b'x'; LARGE_REPLY_BYTES + 1];
+    let mut reply_to = |notes: &mut Notes, line: &str, bytes: &[u8]| {
+        run(&mut router, notes, line, true);
+        let ticket = notes.commands.last().unwrap().1;
+        router.take_reply(OTHER, ticket, bytes, &[], notes);
+    };
+    reply_to(&mut notes, &format!("GET {there}"), &large[1..]);
+    assert!(notes.owed.is_empty());
+    reply_to(&mut notes, &format!("GET {there}"), &large);
+    assert_eq!((&notes.owed[..], notes.taken.len()), (&[(OTHER, large.len())][..], 0));
+    notes.is_gone = true;
+    reply_to(&mut notes, &format!("GET {there}"), &large);
+    let taken = TakenReplies { connection: 0, bytes: large.len(), is_gone: false };
+    assert_eq!(notes.taken, [(OTHER, taken)]);
+    notes.owed.clear();
+    // The answer of a shard to a walk is read on the way: its keys make the reply, which nobody owes.
+    let slot = (0..16384u16).find(|&slot| router.map().owner(SlotId::new(slot)) == OTHER).unwrap();
+    let walk = format!("SCAN {slot} COUNT 100000");
+    let answer = [b"*2\r\n$1\r\n0\r\n*1\r\n$20000\r\n", &[b'x'; 20_000][..], b"\r\n"].concat();
+    run(&mut router, &mut notes, &walk, true);
+    let ticket = notes.commands.last().unwrap().1;
+    router.take_reply(OTHER, ticket, &answer, &[], &mut notes);
+    assert_eq!(notes.filled.last(), Some(&(ticket.seq, answer)));
+    assert!(notes.owed.is_empty());
+}
+
+#[test]
+fn a_command_for_which_there_is_no_room_runs_when_there_is() {
+    let here = key_of(ShardId(0));
+    let mut router = router_of(2);
+    let mut notes = Notes { has_no_room: true, ..Notes::default() };
+    let args: OwnedArgs = ["APPEND", &here, "v"].into_iter().collect();
+    let call =
+        Call { command: lookup(args.as_args()), slot: None, caller: Caller::default(), args: args.as_args() };
+    let ticket = |seq| Ticket { worker: OTHER, connection: 3, seq };
+    router.execute_remote(call, ticket(0), &mut notes);
+    router.run_ready(&mut notes);
+    notes.has_no_room = false;
+    router.execute_remote(call, ticket(1), &mut notes);
+    assert!(notes.sent.is_empty(), "it would overtake the first");
+    router.run_ready(&mut notes);
+    assert_eq!(notes.sent, [ticket(0), ticket(1)]);
+    assert_eq!(notes.buffer.bytes(), b":1\r\n:2\r\n");
+    assert!(router.is_quiet());
+}
+
+#[test]
+fn a_command_here_does_not_overtake_those_of_its_connection_that_wait_for_credit() {
+    let (here, there) = (key_of(ShardId(0)), key_of(OTHER));
+    let mut router = router_of(2);
+    let mut notes = Notes::default();
+    run(&mut router, &mut notes, &format!("GET {there}"), true);
+    let ticket = Ticket { worker: ShardId(0), connection: 0, seq: 0 };
+    router.shard.owe(ticket, CREDIT_BYTES);
+    for _ in 0..2 {
+        assert_eq!(run(&mut router, &mut notes, &format!("INCR {here}"), true), Step::Done);
+    }
+    assert!(notes.queue.written.is_empty() && notes.queue.awaited() == 3);
+    let taken = TakenReplies { connection: 0, bytes: CREDIT_BYTES, is_gone: false };
+    router.say_taken(ShardId(0), taken, &mut notes);
+    // It waits for nothing any more, but for its turn.
+    run(&mut router, &mut notes, &format!("INCR {here}"), true);
+    router.run_ready(&mut notes);
+    let replies: Vec<&[u8]> = notes.filled.iter().map(|(_, reply)| &reply[..]).collect();
+    assert_eq!(replies, [b":1\r\n", b":2\r\n", b":3\r\n"]);
+}
+
+#[test]
+fn a_connection_waits_once_for_a_slot_on_its_way_and_is_looked_at_when_it_has_come() {
+    let there = key_of(OTHER);
+    let slot = SlotId::of(there.as_bytes());
+    let mut router = router_of(2);
+    let mut notes = Notes::default();
+    router.take_move(OTHER, MoveMessage::Freeze(slot), &mut notes);
+    for _ in 0..2 {
+        assert_eq!(run(&mut router, &mut notes, &format!("GET {there}"), true), Step::Slot);
+    }
+    assert!(notes.looked_at.is_empty() && notes.queue.places.is_empty());
+    router.take_move(OTHER, MoveMessage::Moved(slot, ShardId(0)), &mut notes);
+    assert_eq!(notes.looked_at, [0]);
+    assert_eq!(run(&mut router, &mut notes, &format!("GET {there}"), true), Step::Done);
+    assert_eq!(notes.queue.written.bytes(), b"$-1\r\n");
+}
+
+/// Runs EXEC with these commands, of which those in lower case are of the session, and returns what its client reads. The
+/// session's command `off` switches replies off, `kill` has the client leave, and `ask` has its reply later.
+fn exec(commands: &[&str], watched: &[&str]) -> String {
+    let mut router = router_of(1);
+    let mut notes = Notes::default();
+    let caller = Caller::new(ClientId(7));
+    let mut keys = crate::txn::Keys::default();
+    if !watched.is_empty() {
+        let args: OwnedArgs = [&["WATCH"], watched].concat().into_iter().collect();
+        router.watch(args.as_args(), caller, &mut keys, true, &mut notes);
+        run(&mut router, &mut notes, &format!("SET {} other", watched[0]), true);
+        notes.queue.written.clear();
+    }
+    let queue = commands.iter().map(|line| {
+        let args: OwnedArgs = line.split(' ').collect();
+        let is_session = line.chars().all(char::is_lowercase);
+        (
+            if is_session { Queued::Session(SessionNumber(5)) } else { Queued::Data(lookup(args.as_args())) },
+            args,
+        )
+    });
+    let plan = ExecPlan::new(queue, caller, |number, _, _| assert_eq!(number.0, 5));
+    let step = router.exec(plan, caller, &mut keys, true, &mut notes);
+    assert!(keys.is_empty());
+    let Step::Exec(seq) = step else {
+        assert_eq!(step, Step::Done);
+        return String::from_utf8_lossy(notes.queue.written.bytes()).into_owned();
+    };
+    assert_eq!(notes.looked_at, [0]);
+    let mut audience = Audience { is_on: true, is_leaving: false };
+    let mut progress = router.take_exec(0, seq).expect("the data commands have run");
+    let mut next = progress.go_on(audience);
+    while let Next::Run(_, args) = next {
+        match &args.as_args()[0] {
+            b"ask" => {
+                router.put_exec_back(0, seq, progress);
+                assert!(router.take_exec(0, seq).is_none(), "nothing has come");
+                let mut answer = Reply::default();
+                answer.simple("answer");
+                router.deliver(Ticket { worker: ShardId(0), connection: 0, seq }, &answer, &mut notes);
+                progress = router.take_exec(0, seq).expect("the answer has come");
+                next = progress.go_on(audience);
+                continue;
+            }
+            b"off" => audience.is_on = false,
+            b"on" => audience.is_on = true,
+            b"kill" => audience.is_leaving = true,
+            _ => {}
+        }
+        progress.output().simple(&String::from_utf8_lossy(&args.as_args()[0]));
+        progress.has_run(audience, false);
+        next = progress.next(audience);
+    }
+    assert!(matches!(next, Next::End));
+    router.end_exec(0, seq, &progress, &mut notes);
+    assert!(router.is_quiet() && notes.filled.len() == 1);
+    String::from_utf8_lossy(&notes.filled[0].1).into_owned()
+}
+
+#[test]
+fn replies_of_the_session_have_their_places_among_those_of_the_shards() {
+    assert_eq!(exec(&["INCR a", "INCR a"], &[]), "*2\r\n:1\r\n:2\r\n");
+    assert_eq!(exec(&["own", "INCR a", "own", "INCR a"], &[]), "*4\r\n+own\r\n:1\r\n+own\r\n:2\r\n");
+    assert_eq!(exec(&["INCR a", "ask", "ask", "INCR a"], &[]), "*4\r\n:1\r\n+answer\r\n+answer\r\n:2\r\n");
+    assert_eq!(exec(&["own"], &[]), "*1\r\n+own\r\n");
+    assert_eq!(exec(&["own", "INCR a"], &["a"]), "*-1\r\n");
+    assert_eq!(exec(&["INCR a"], &["a"]), "*-1\r\n");
+}
+
+#[test]
+fn who_wants_no_replies_any_more_or_leaves_gets_those_before() {
+    assert_eq!(exec(&["INCR a", "off", "INCR a", "own", "ask"], &[]), "*5\r\n:1\r\n");
+    assert_eq!(exec(&["INCR a", "off", "on", "INCR a"], &[]), "*4\r\n:1\r\n+on\r\n:2\r\n");
+    assert_eq!(exec(&["INCR a", "kill", "INCR a", "own"], &[]), "*4\r\n:1\r\n+kill\r\n");
+}
