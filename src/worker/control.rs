@@ -8,13 +8,14 @@
 //! While it has nothing to look after it rests: it sleeps without a tick until it is called. Nothing is missed by that. What
 //! other workers want of it rings ([`crate::mesh`]), also when the kernel has been short of memory for it
 //! (`ClientRing::wake_failed`); signals make a descriptor readable that the ring watches; files, links and timers complete in
-//! the ring; and all that a worker looks after
-//! at ticks belongs to connections or to what a turn has left behind, and while there are any of these it ticks.
+//! the ring; and all that a worker looks after at ticks
+//! belongs to connections or to what a turn has left behind, and while there are any of these it ticks.
 
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 
 use super::Worker;
+
 /// So many ticks that nothing else comes with come before a rest: the rates of INFO, averages over 16 of them, have gone back
 /// to nothing by then, and what is kept for a while has been trimmed.
 const QUIET_TICKS_MIN: u32 = 20;

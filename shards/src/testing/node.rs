@@ -210,7 +210,7 @@ impl Node {
                 string_len_max,
                 registry: registry(),
             };
-            Router::new(Shard::new(&config), shard_count, map.clone())
+            Router::new(Shard::new(&config), shard_count, shard_count, map.clone())
         };
         Node {
             routers: (0..shard_count).map(router).collect(),
