@@ -74,16 +74,16 @@ fn round(talker: usize, round: usize, workers: usize) -> Script {
     script.say(&format!("SET {} {round}", key("a")), Value::ok());
     script.say(&format!("INCR {}", key("counter")), number.clone());
     script.say(&to(0), Value::ok());
-    script.say(&format!("GET {}", key("a")), Value::bulk(&round.to_string()));
-    script.say(&format!("ECHO {round}"), Value::bulk(&round.to_string()));
+    script.say(&format!("GET {}", key("a")), Value::bulk(round.to_string()));
+    script.say(&format!("ECHO {round}"), Value::bulk(round.to_string()));
     script.say(&format!("WATCH {}", key("a")), Value::ok());
     script.say("MULTI", Value::ok());
     script.say(&format!("INCR {}", key("b")), Value::simple("QUEUED"));
     script.say("CLIENT GETNAME", Value::simple("QUEUED"));
     script.say(&to(1), Value::simple("QUEUED"));
     script.say(&format!("GET {}", key("counter")), Value::simple("QUEUED"));
-    let name = if round == 0 { Value::NullBulk } else { Value::bulk(&key("name")) };
-    let counter = Value::bulk(&(round + 1).to_string());
+    let name = if round == 0 { Value::NullBulk } else { Value::bulk(key("name")) };
+    let counter = Value::bulk((round + 1).to_string());
     script.say("EXEC", Value::array([number.clone(), name, Value::ok(), counter]));
     script.say(&format!("CLIENT SETNAME {}", key("name")), Value::ok());
     script.say(&format!("SET {} {big}", key("big")), Value::ok());
@@ -243,7 +243,7 @@ fn clients_that_are_handed_over_while_they_talk_lose_nothing() {
         let mut client = server.client();
         for talker in 0..TALKERS {
             let last = client.ask(&format!("GET last:{talker}"));
-            assert_eq!(last, Value::bulk(&ROUNDS.to_string()));
+            assert_eq!(last, Value::bulk(ROUNDS.to_string()));
         }
         let connected = |client: &mut Client| client.ask("INFO clients").text();
         let expected = format!("connected_clients:{}\r\n", TALKERS + 1);
