@@ -143,6 +143,31 @@ fn its_clients_are_served_as_those_of_other_workers() {
 }
 
 #[test]
+fn a_flush_of_its_client_is_told_to_those_who_keep_copies() {
+    if skip_if(is_oracle(), "it has no workers") {
+        return;
+    }
+    with_shards(&[1, 2, 3], |shards| {
+        let server = start(shards, "--enable-debug-command yes");
+        let mut client = server.client();
+        assert_eq!(client.ask(&format!("DEBUG HANDOVER {shards}")), Value::ok());
+        let mut readers: Vec<Client> = (0..4).map(|_| server.client_resp3()).collect();
+        for flush in ["FLUSHALL", "FLUSHDB"] {
+            for reader in &mut readers {
+                assert_eq!(reader.ask("CLIENT TRACKING on"), Value::ok());
+                assert_eq!(reader.ask("GET key"), Value::Null);
+            }
+            assert_eq!(client.ask(flush), Value::ok());
+            for reader in &mut readers {
+                let told = Value::Push(vec![Value::bulk("invalidate"), Value::Null]);
+                assert_eq!(reader.recv(), told, "{flush} on {shards} shards");
+                assert_eq!(reader.ask("PING"), Value::simple("PONG"));
+            }
+        }
+    });
+}
+
+#[test]
 fn a_command_that_holds_up_all_shards_does_not_hold_it_up() {
     if skip_if(is_oracle(), "it has no workers") {
         return;
