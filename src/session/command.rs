@@ -197,6 +197,8 @@ pub enum Flow {
     Track(TrackingChange),
     /// About the slots of this node.
     Slots(SlotFlow),
+    /// The client goes to another worker, as soon as it can be spared. The reply is written.
+    HandOver(ShardId),
 }
 
 /// What comes after a command about slots.

@@ -16,6 +16,7 @@ use crate::metrics::report::{Report, StatsQuestion};
 use crate::pubsub::hop::{PubSubAnswer, PubSubQuestion};
 use crate::session::change::ChangeQuestion;
 use crate::session::filter::{ClientAnswer, ClientQuestion};
+use crate::session::hand_over::HandOverQuestion;
 
 /// What a worker asks another one, or answers.
 pub enum InquiryHop {
@@ -38,6 +39,8 @@ pub enum Question {
     Stats(StatsQuestion),
     /// To do nothing for so long (DEBUG SLEEP).
     Sleep(Duration),
+    /// About a client that is handed over.
+    HandOver(HandOverQuestion),
 }
 
 /// What a worker answers.

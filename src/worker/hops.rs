@@ -49,6 +49,7 @@ impl Worker {
             Delivery::Other(Hop::Inquiry(hop)) => self.take_inquiry(from, hop),
             Delivery::Other(Hop::PubSub(hop)) => self.take_pubsub(from, hop),
             Delivery::Other(Hop::Tracking(hop)) => self.take_tracking(from, *hop),
+            Delivery::Other(Hop::HandOver(hand_over)) => self.take_hand_over(hand_over),
             Delivery::Other(Hop::Taken(taken)) => self.take_taken(from, taken),
             // What it asks for is done at the end of every turn.
             Delivery::Other(Hop::MakeRoom) => {}
@@ -219,7 +220,7 @@ impl Worker {
 
     fn handle_txn(&mut self, from: ShardId, message: TxnMessage, replies: &mut Vec<(Ticket, Reply)>) {
         if message.is_for_coordinator() {
-            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
             let Worker { coordinator, shard, outbox, .. } = self;
             replies.extend(coordinator.handle(from, message, owners, shard, outbox));
         } else {

@@ -18,6 +18,7 @@ use crate::metrics::report::{Report, Stats, StatsQuestion};
 use crate::session::change::{CHANGE_SEQUENCER, ChangeQuestion, NodeChange, OrderedChange};
 use crate::session::client::Client;
 use crate::session::filter::{ClientAnswer, ClientFilter, ClientQuestion};
+use crate::session::hand_over::HandOverQuestion;
 use crate::session::inquiry::{Answer, Finish, Inquiry, InquiryHop, Question};
 use crate::session::order::Closing;
 
@@ -139,8 +140,15 @@ impl Worker {
             Question::Clients(question) => Answer::Clients(self.answer_clients(question, asking)),
             Question::PubSub(question) => Answer::PubSub(self.answer_pubsub(question)),
             Question::Stats(question) => self.answer_stats(*question),
-            // With nobody else to be told, at once: the reply comes when the time is over.
-            Question::Sleep(time) if self.mesh.workers() == 1 => {
+            Question::HandOver(HandOverQuestion::Expect(expected)) => {
+                self.expect(expected);
+                Answer::Done
+            }
+            Question::HandOver(HandOverQuestion::Fence) => Answer::Done,
+            // No command holds the control worker up.
+            Question::Sleep(_) if self.is_control() => Answer::Done,
+            // With no other shard to be told, at once: the reply comes when the time is over.
+            Question::Sleep(time) if self.node.shards == 1 => {
                 std::thread::sleep(*time);
                 self.tell_time();
                 Answer::Done
@@ -184,7 +192,11 @@ impl Worker {
             ClientQuestion::List(filter) => {
                 let now_ms = self.now_ms;
                 let matching = self.clients.present().filter(|client| filter.matches(client));
-                ClientAnswer::Lines(matching.map(|client| (client.session.id, client.line(now_ms))).collect())
+                let lines = matching.map(|client| (client.session.id, client.line(now_ms)));
+                let expected = self.expected.iter().filter(|expected| expected.is_meant(filter));
+                ClientAnswer::Lines(
+                    expected.map(|expected| (expected.id, expected.line.clone())).chain(lines).collect(),
+                )
             }
             ClientQuestion::Kill(filter) => ClientAnswer::Killed(self.kill_matching(filter, asking)),
             &ClientQuestion::Find(client) => {
@@ -200,19 +212,21 @@ impl Worker {
         }
     }
 
-    /// CLIENT KILL of this worker's clients: how many were meant. The one that asks gets its reply.
-    fn kill_matching(&mut self, filter: &ClientFilter, asking: Option<u32>) -> i64 {
+    /// CLIENT KILL of this worker's clients: which were meant. The one that asks gets its reply.
+    fn kill_matching(&mut self, filter: &ClientFilter, asking: Option<u32>) -> Vec<u64> {
+        let mut killed = self.kill_expected(filter);
         let is_meant =
             |client: &&Client| filter.matches(client) && !(filter.skip_me && Some(client.index) == asking);
         let meant: Vec<u32> = self.clients.present().filter(is_meant).map(|client| client.index).collect();
-        for &index in &meant {
+        for index in meant {
+            killed.push(self.clients.at(index).session.id);
             if Some(index) == asking {
                 self.clients.at(index).closing = Some(Closing::AfterReplies);
             } else {
                 self.kill(index);
             }
         }
-        meant.len() as i64
+        killed
     }
 
     /// Closes a client that another one has killed. Who comes behind does not meet it any more: it is in no list, nothing
