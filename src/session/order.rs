@@ -1,5 +1,5 @@
 //! What keeps the commands of one connection in order: what it waits for, what of it is under way elsewhere, and why it is
-//! being closed.
+//! being closed or goes to another worker.
 //!
 //! This file must not know sockets, buffers or workers.
 
@@ -34,6 +34,8 @@ pub enum Waiting {
     Slot(OwnedArgs),
     /// For the next part of a transaction that has commands of the connection or the server among its commands.
     Exec(Box<Progress>),
+    /// For its next worker, which it is about to be handed to: it executes nothing more here.
+    HandOver,
 }
 
 impl Waiting {
@@ -41,6 +43,26 @@ impl Waiting {
     pub fn is_blocked(&self) -> bool {
         matches!(self, Waiting::Blocked)
     }
+}
+
+/// That a client shall go to another worker, and how far that is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Departure {
+    /// Its next worker.
+    pub to: ShardId,
+    /// What has been done for it.
+    pub stage: DepartureStage,
+}
+
+/// The steps of a departure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DepartureStage {
+    /// Nothing yet: the client goes on until it can be spared.
+    Wanted,
+    /// Its next worker has been told to list it.
+    Announced,
+    /// Nothing that was sent for it is on its way any more.
+    Fenced,
 }
 
 /// The messages of one connection that are on their way.
