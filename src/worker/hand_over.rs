@@ -26,7 +26,7 @@ use crate::mesh::{Hop, TakenReplies};
 use crate::session::client::LargeReply;
 use crate::session::filter::ClientFilter;
 use crate::session::hand_over::{Expected, HandOver, HandOverQuestion, Travelling};
-use crate::session::inquiry::Question;
+use crate::session::inquiry::{Answer, Question};
 use crate::session::order::{Closing, Departure, DepartureStage, Waiting};
 
 impl Worker {
@@ -147,8 +147,17 @@ impl Worker {
         }
     }
 
+    /// Answers a question about a client that is handed over.
+    pub(super) fn answer_hand_over(&mut self, question: &HandOverQuestion) -> Answer {
+        match question {
+            HandOverQuestion::Expect(expected) => self.expect(expected),
+            HandOverQuestion::Fence => {}
+        }
+        Answer::Done
+    }
+
     /// Takes note of a client that will come.
-    pub(super) fn expect(&mut self, expected: &Arc<Expected>) {
+    fn expect(&mut self, expected: &Arc<Expected>) {
         if expected.to == self.id {
             self.expected.push(Arc::clone(expected));
         }

@@ -3,6 +3,7 @@
 //! ([`crate::session::change`]).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shards::error_counts;
 use shards::reply::Reply;
@@ -18,7 +19,6 @@ use crate::metrics::report::{Report, Stats, StatsQuestion};
 use crate::session::change::{CHANGE_SEQUENCER, ChangeQuestion, NodeChange, OrderedChange};
 use crate::session::client::Client;
 use crate::session::filter::{ClientAnswer, ClientFilter, ClientQuestion};
-use crate::session::hand_over::HandOverQuestion;
 use crate::session::inquiry::{Answer, Finish, Inquiry, InquiryHop, Question};
 use crate::session::order::Closing;
 
@@ -135,29 +135,26 @@ impl Worker {
     /// Answers a question, the answer to which is for this ticket. `asking` is the client of this worker that asks.
     fn answer(&mut self, ticket: Ticket, question: &Question, asking: Option<u32>) -> Answer {
         match question {
-            Question::Change(ChangeQuestion::Order(change)) => self.put_change_in_order(ticket, change),
-            Question::Change(ChangeQuestion::Make(change)) => self.make_change(change),
+            Question::Change(question) => self.answer_change(ticket, question),
             Question::Clients(question) => Answer::Clients(self.answer_clients(question, asking)),
             Question::PubSub(question) => Answer::PubSub(self.answer_pubsub(question)),
             Question::Stats(question) => self.answer_stats(*question),
-            Question::HandOver(HandOverQuestion::Expect(expected)) => {
-                self.expect(expected);
-                Answer::Done
-            }
-            Question::HandOver(HandOverQuestion::Fence) => Answer::Done,
-            // No command holds the control worker up.
-            Question::Sleep(_) if self.is_control() => Answer::Done,
-            // With no other shard to be told, at once: the reply comes when the time is over.
-            Question::Sleep(time) if self.node.shards == 1 => {
-                std::thread::sleep(*time);
-                self.tell_time();
-                Answer::Done
-            }
-            Question::Sleep(time) => {
-                self.sleep = self.sleep.saturating_add(*time);
-                Answer::Done
-            }
+            Question::HandOver(question) => self.answer_hand_over(question),
+            Question::Sleep(time) => self.answer_sleep(*time),
         }
+    }
+
+    fn answer_sleep(&mut self, time: Duration) -> Answer {
+        if self.is_control() {
+            // No command holds the control worker up.
+        } else if self.node.shards == 1 {
+            // With no other shard to be told, at once: the reply comes when the time is over.
+            std::thread::sleep(time);
+            self.tell_time();
+        } else {
+            self.sleep = self.sleep.saturating_add(time);
+        }
+        Answer::Done
     }
 
     fn answer_stats(&mut self, question: StatsQuestion) -> Answer {
@@ -169,6 +166,13 @@ impl Worker {
                 error_counts::reset();
                 Answer::Done
             }
+        }
+    }
+
+    fn answer_change(&mut self, ticket: Ticket, question: &ChangeQuestion) -> Answer {
+        match question {
+            ChangeQuestion::Order(change) => self.put_change_in_order(ticket, change),
+            ChangeQuestion::Make(change) => self.make_change(change),
         }
     }
 
