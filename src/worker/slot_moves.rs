@@ -11,8 +11,10 @@ use shards::router::slot_move::{MoveEvent, MoveMessage};
 use shards::slot::{ShardId, SlotId};
 
 use crate::mesh::Hop;
+use crate::session::command::SlotFlow;
 use crate::session::order::Waiting;
 use crate::worker::Worker;
+use crate::worker::session_commands::ReplyPlace;
 
 impl Worker {
     /// Lets a client wait: its command concerns a slot that is on its way.
@@ -24,8 +26,20 @@ impl Worker {
         }
     }
 
+    /// Does what a command about slots asks for.
+    pub(super) fn follow_slots(&mut self, index: u32, flow: SlotFlow, place: ReplyPlace, reply: &mut Reply) {
+        match (flow, place) {
+            (SlotFlow::Show, _) => self.show_slots(reply),
+            (SlotFlow::Move(slot, to), ReplyPlace::Queue) => self.move_slot(index, slot, to),
+            (SlotFlow::Move(..), ReplyPlace::Exec(_)) => {
+                let text = "ERR DEBUG SLOT-MOVE is not possible inside a transaction";
+                reply.error(&CommandError::other(text));
+            }
+        }
+    }
+
     /// Moves a slot on behalf of a client, which waits for the end.
-    pub(crate) fn move_slot(&mut self, index: u32, slot: SlotId, to: ShardId) {
+    fn move_slot(&mut self, index: u32, slot: SlotId, to: ShardId) {
         if to.index() >= self.node.shards {
             let text = format!("ERR there is no shard {}: they are 0 to {}", to.0, self.node.shards - 1);
             return self.reply_error(index, &CommandError::other(text));
@@ -40,7 +54,7 @@ impl Worker {
     }
 
     /// The slot map as DEBUG SLOTS shows it: first slot, last slot, shard of each run.
-    pub(crate) fn show_slots(&self, reply: &mut Reply) {
+    fn show_slots(&self, reply: &mut Reply) {
         let ranges: Vec<_> = self.slots.map().ranges().collect();
         reply.array(ranges.len());
         for (first, last, owner) in ranges {

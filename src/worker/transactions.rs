@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use shards::args::Args;
-use shards::command::registry::{Command, Entry, SessionNumber};
+use shards::command::registry::{Command, Entry};
 use shards::commands::watch::WATCH;
 use shards::error::CommandError;
-use shards::reply::{Reply, ReplyMark};
+use shards::reply::Reply;
 use shards::router::coordinator::{Method, Owners};
 use shards::router::slot_move::MOVING;
 use shards::shard::Call;
@@ -19,8 +19,8 @@ use shards::txn::{Exec, Keys, OwnedCall, Ticket, TxnMessage, Watched};
 use shards::watch::ClientId;
 
 use crate::session::client::Client;
-use crate::session::command::{Flow, Foreseen, SessionCtx};
-use crate::session::order::{Closing, ExecItem, Progress, Waiting};
+use crate::session::command::Foreseen;
+use crate::session::order::{ExecItem, Progress, TransactionFlow, Waiting};
 use crate::session::{QueuedCommands, ReplyMode};
 use crate::worker::Worker;
 
@@ -39,11 +39,17 @@ impl Worker {
         }
     }
 
-    /// EXEC. It waits for all commands before it, and the client for it.
-    pub(crate) fn exec(&mut self, index: u32, args: Args<'_>) {
-        if self.waits_for_replies(index, args) {
-            return;
+    /// Does what a command about MULTI and WATCH asks for. EXEC and WATCH come behind all commands before them.
+    pub(super) fn follow_transaction(&mut self, index: u32, flow: TransactionFlow, args: Args<'_>) {
+        match flow {
+            TransactionFlow::Exec => self.exec(index),
+            TransactionFlow::Watch => self.watch(index, args),
+            TransactionFlow::Unwatch => self.unwatch(index),
         }
+    }
+
+    /// EXEC. The client waits for it.
+    fn exec(&mut self, index: u32) {
         let Some(queue) = self.clients.at(index).session.queue.take() else { return };
         if queue.is_refused {
             self.unwatch(index);
@@ -180,103 +186,8 @@ impl Worker {
         self.clients.look_at(index);
     }
 
-    /// Runs a command of the connection or the server inside a transaction. False when its reply is to come.
-    fn run_in_exec(
-        &mut self,
-        index: u32,
-        number: SessionNumber,
-        args: Args<'_>,
-        progress: &mut Progress,
-    ) -> bool {
-        let mark = progress.output.mark();
-        let mut ctx = SessionCtx {
-            reply: &mut progress.output,
-            client: self.clients.at(index),
-            node: self.node,
-            config: &self.config,
-            now_ms: self.now_ms,
-        };
-        let flow = (self.session_commands.get(number).run)(&mut ctx, args);
-        // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
-        let is_push = matches!(flow, Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)));
-        let is_there = self.follow_in_exec(index, flow, args, progress, mark);
-        if !is_push && !progress.wants_reply(self.clients.at(index)) {
-            progress.output.truncate(mark);
-        }
-        is_there
-    }
-
-    /// What comes after a session command inside a transaction. False when its reply is to come.
-    fn follow_in_exec(
-        &mut self,
-        index: u32,
-        flow: Result<Flow, CommandError>,
-        args: Args<'_>,
-        progress: &mut Progress,
-        mark: ReplyMark,
-    ) -> bool {
-        match flow {
-            Ok(Flow::ShowSlots) => {
-                self.show_slots(&mut progress.output);
-                true
-            }
-            Ok(Flow::MoveSlot(..)) => {
-                let text = "ERR DEBUG SLOT-MOVE is not possible inside a transaction";
-                progress.output.error(&CommandError::other(text));
-                true
-            }
-            // It goes when the transaction is over.
-            Ok(Flow::HandOver(to)) => {
-                self.hand_over(index, to);
-                true
-            }
-            Ok(Flow::Track(change)) => {
-                self.set_tracking(index, change, None);
-                true
-            }
-            Ok(Flow::Done | Flow::Later | Flow::Unwatch | Flow::Watch | Flow::Exec | Flow::Reset) => true,
-            Ok(Flow::Subscribe(kind)) => {
-                self.subscribe(index, kind, args, &mut progress.output);
-                true
-            }
-            Ok(Flow::Unsubscribe(kind)) => {
-                self.unsubscribe(index, kind, args, &mut progress.output);
-                true
-            }
-            Ok(Flow::Publish(kind)) => {
-                let ticket = Ticket { worker: self.id, connection: index, seq: progress.seq };
-                let receivers = self.publish_with_ticket(ticket, kind, args);
-                if let Some(receivers) = receivers {
-                    progress.output.len_int(receivers);
-                }
-                receivers.is_some()
-            }
-            Ok(Flow::Close) => {
-                self.clients.at(index).closing = Some(Closing::AfterReplies);
-                true
-            }
-            Ok(Flow::Ask(question, finish)) => {
-                let ticket = Ticket { worker: self.id, connection: index, seq: progress.seq };
-                let answer = self.ask_with_ticket(ticket, &question, finish);
-                let is_there = answer.is_some();
-                if let Some(reply) = answer {
-                    progress.output.append(reply.bytes(), reply.blobs());
-                }
-                is_there
-            }
-            Err(error) => {
-                progress.output.truncate(mark);
-                progress.output.error(&error);
-                true
-            }
-        }
-    }
-
-    /// WATCH. It waits for all commands before it, and the client for it.
-    pub(crate) fn watch(&mut self, index: u32, args: Args<'_>) {
-        if self.waits_for_replies(index, args) {
-            return;
-        }
+    /// WATCH. The client waits for it.
+    fn watch(&mut self, index: u32, args: Args<'_>) {
         let (at, has_all_slots) = (self.at(index), self.has_all_slots());
         let Client { session, replies, .. } = self.clients.at(index);
         for key in args.iter_from(1) {
@@ -321,7 +232,7 @@ impl Worker {
 impl Progress {
     /// Whether the client gets what is written now: with CLIENT REPLY OFF among the commands of a transaction it gets the
     /// elements before it alone, as in Redis.
-    fn wants_reply(&self, client: &Client) -> bool {
+    pub(super) fn wants_reply(&self, client: &Client) -> bool {
         client.session.reply_mode != ReplyMode::Off && !self.is_over
     }
 
