@@ -6,7 +6,6 @@
 use shards::args::OwnedArgs;
 use shards::command::registry::SessionNumber;
 use shards::reply::{Reply, ReplyMark};
-use shards::slot::ShardId;
 
 /// Why a connection is being closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,15 +40,6 @@ impl Waiting {
     pub fn is_blocked(&self) -> bool {
         matches!(self, Waiting::Blocked)
     }
-}
-
-/// The messages of one connection that are on their way.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Publishing {
-    /// Where they have gone.
-    pub sequencer: Option<ShardId>,
-    /// How many replies to PUBLISH are awaited.
-    pub awaited: u32,
 }
 
 /// A command of a transaction that is under way.
