@@ -1,11 +1,12 @@
 //! What keeps the commands of one connection in order: what it waits for, what of it is under way elsewhere, and why it is
-//! being closed.
+//! being closed or goes to another worker.
 //!
 //! This file must not know sockets, buffers or workers.
 
 use shards::args::OwnedArgs;
 use shards::command::registry::SessionNumber;
 use shards::reply::{Reply, ReplyMark};
+use shards::slot::ShardId;
 
 /// Why a connection is being closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +34,8 @@ pub enum Waiting {
     Slot(OwnedArgs),
     /// For the next part of a transaction that has commands of the connection or the server among its commands.
     Exec(Box<Progress>),
+    /// For its next worker, which it is about to be handed to: it executes nothing more here.
+    HandOver,
 }
 
 impl Waiting {
@@ -40,6 +43,26 @@ impl Waiting {
     pub fn is_blocked(&self) -> bool {
         matches!(self, Waiting::Blocked)
     }
+}
+
+/// That a client shall go to another worker, and how far that is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Departure {
+    /// Its next worker.
+    pub to: ShardId,
+    /// What has been done for it.
+    pub stage: DepartureStage,
+}
+
+/// The steps of a departure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DepartureStage {
+    /// Nothing yet: the client goes on until it can be spared.
+    Wanted,
+    /// Its next worker has been told to list it.
+    Announced,
+    /// Nothing that was sent for it is on its way any more.
+    Fenced,
 }
 
 /// A command of a transaction that is under way.

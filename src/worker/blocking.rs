@@ -58,7 +58,7 @@ impl Worker {
         let Some((call, ticket)) = self.hold_for_reply(index, command, args) else { return };
         self.clients.at(index).waiting = Waiting::Blocked;
         self.stats.transactions += 1;
-        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
         self.coordinator.start_blocking(call, ticket, owners, &self.shard, &mut self.outbox);
         self.send_outbox();
     }
@@ -89,7 +89,7 @@ impl Worker {
     }
 
     fn end(&mut self, client: ClientId, ending: Ending, only_waiting: bool) -> Option<(Ticket, Reply)> {
-        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
         let ended = self.coordinator.end_blocking(client, ending, only_waiting, owners, &mut self.outbox);
         self.send_outbox();
         ended

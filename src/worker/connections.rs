@@ -37,6 +37,8 @@ impl Worker {
             Op::ReceiveInto => self.received_into(completion),
             Op::Send => self.sent(completion),
             Op::Tick => self.ticked(completion.result),
+            Op::Unheard => self.ring.wake_failed(completion),
+            Op::Readable => self.see_signals(completion.result),
             Op::File | Op::Socket | Op::Alarm => self.errands.complete(completion, &mut self.ring),
             Op::Wake | Op::Ignored => {}
         }
@@ -145,7 +147,8 @@ impl Worker {
         self.stats.input_bytes += len as u64;
         match result {
             0 => client.end_of_input = true,
-            result if result > 0 || [-libc::EINTR, -libc::EAGAIN].contains(&result) => {
+            // Our own cancellation is among them.
+            result if result > 0 || [-libc::EINTR, -libc::EAGAIN, -libc::ECANCELED].contains(&result) => {
                 self.execute_received(index, &[]);
             }
             _ => {
@@ -256,6 +259,12 @@ impl Worker {
                 self.leave(index);
                 client = self.clients.at(index);
             }
+            if client.departure.is_some() {
+                if self.depart(index) {
+                    continue;
+                }
+                client = self.clients.at(index);
+            }
             client.drive_send(&mut self.ring);
             client.drive_receive(&mut self.ring);
             let is_over = client.is_over();
@@ -301,10 +310,15 @@ impl Worker {
             self.dispatch(index, args.as_args());
         }
         let client = self.clients.at(index);
-        if client.replies.awaited() == 0 && !matches!(client.waiting, Waiting::Slot(_)) {
+        if client.replies.awaited() == 0 && !matches!(client.waiting, Waiting::Slot(_) | Waiting::HandOver) {
             match std::mem::take(&mut client.waiting) {
                 Waiting::Barrier(args) => self.dispatch(index, args.as_args()),
-                Waiting::Reply | Waiting::Blocked | Waiting::No | Waiting::Exec(_) | Waiting::Slot(_) => {}
+                Waiting::Reply
+                | Waiting::Blocked
+                | Waiting::No
+                | Waiting::Exec(_)
+                | Waiting::Slot(_)
+                | Waiting::HandOver => {}
             }
         }
         let client = self.clients.at(index);

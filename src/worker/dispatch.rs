@@ -151,7 +151,7 @@ impl Worker {
             return self.run_blocking(index, command, args);
         }
         let owner = |slot| self.slots.owner(slot);
-        let shard_count = self.mesh.workers();
+        let shard_count = self.node.shards;
         match route(entry.spec(), entry.plan, args, owner, shard_count, &mut self.positions) {
             Route::Txn(method) => self.start_txn(index, method, command, args),
             Route::Walk => self.start_walk(index, entry, command, args),
@@ -223,7 +223,7 @@ impl Worker {
     ) {
         let Some((call, ticket)) = self.hold_for_reply(index, command, args) else { return };
         self.stats.transactions += 1;
-        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
         self.coordinator.start(method, call, ticket, owners, &self.shard, &mut self.outbox);
         self.send_outbox();
     }
@@ -344,6 +344,7 @@ impl Worker {
             Ok(Flow::Unwatch) => self.unwatch(index),
             Ok(Flow::Exec) => self.exec(index, args),
             Ok(Flow::MoveSlot(slot, to)) => self.move_slot(index, slot, to),
+            Ok(Flow::HandOver(to)) => self.hand_over(index, to),
             Ok(Flow::ShowSlots) => self.show_slots(&mut reply),
             Err(error) => {
                 reply.clear();

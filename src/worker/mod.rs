@@ -1,4 +1,5 @@
-//! A worker: one thread on one core, with its ring, its clients, its end of the mesh and its shard.
+//! A worker: one thread on one core, with its ring, its clients, its end of the mesh and its shard; and one thread more
+//! without either (`control`).
 //!
 //! It runs in turns. A turn takes the completions of the ring and the batches of the other workers, executes what they
 //! ask for, and hands everything that results to the kernel and to the other workers at once. Only this folder,
@@ -7,8 +8,11 @@
 mod blocking;
 mod budget;
 mod connections;
+mod control;
 mod dispatch;
+pub mod duty;
 mod errands;
+mod hand_over;
 mod hops;
 mod memory;
 mod notifications;
@@ -55,10 +59,12 @@ use crate::pubsub::keyspace::KeyspaceChannels;
 use crate::session::client::Client;
 use crate::session::clients::{Clients, EncodedPush};
 use crate::session::command::SessionCommands;
+use crate::session::hand_over::Expected;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
 use crate::worker::budget::WorkerMemory;
+use crate::worker::duty::{Control, ControlDuty};
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -125,12 +131,16 @@ pub struct Worker {
     /// The last accept has failed.
     has_accept_failed: bool,
     clients: Clients,
-    /// Those of them that are counted: they have not left.
+    /// Clients that other workers are about to hand over, as many as those have.
+    expected: Vec<Arc<Expected>>,
+    /// Those of `clients` that are counted: they have not left.
     client_count: usize,
     /// Replies that had no place, which no reply should be: so many are in the log, or have been left out of it.
     lost_replies: u64,
     argv: Argv,
     last_cron_ms: u64,
+    /// What only the control worker has.
+    control: Option<Control>,
     /// Shows the watchdog that turns come.
     pulse: Heart,
     /// More keys have expired than one turn removes: go on.
@@ -161,18 +171,22 @@ pub struct WorkerParts {
     pub listeners: Vec<Listener>,
     /// Its ring, made on the same thread.
     pub ring: ClientRing,
+    /// What makes it the control worker, which has no slots and no listeners.
+    pub control: Option<ControlDuty>,
 }
 
 impl Worker {
     /// Makes a worker on the calling thread, which must be the one that runs it.
     pub fn new(parts: WorkerParts) -> Worker {
-        let WorkerParts { node, session_commands, config, slots, mesh, shard, listeners, ring } = parts;
+        let WorkerParts { node, session_commands, config, slots, mesh, shard, listeners, ring, control } =
+            parts;
         mesh.set_ring(ring.fd());
         let mut worker = Worker {
             id: shard.id(),
             pulse: node.pulses.heart(shard.id()),
             coordinator: Coordinator::new(shard.id()),
-            messages: Messages::new(shard.id(), mesh.workers()),
+            // One with a shard puts messages in order, so that the control worker stays free.
+            messages: Messages::new(shard.id(), node.shards),
             node,
             session_commands,
             config,
@@ -201,10 +215,12 @@ impl Worker {
             has_accept_failed: false,
             listeners,
             clients: Clients::default(),
+            expected: Vec::new(),
             client_count: 0,
             lost_replies: 0,
             argv: Argv::default(),
             last_cron_ms: 0,
+            control: control.map(Control::new),
             expiring: false,
             cron_part: 0,
             sleep: Duration::ZERO,
@@ -220,14 +236,19 @@ impl Worker {
     }
 
     /// Runs until the node stops. It is no future and yields to nobody: the thread sleeps only in the worker's own ring,
-    /// which whatever concerns the worker wakes, and its tick if nothing does.
+    /// which whatever concerns the worker wakes, and its tick if nothing does and it does not rest.
     pub fn run(mut self) {
         self.listen();
+        self.watch_signals();
         self.ring.tick();
         while !self.node.stopping.load(Ordering::Relaxed) {
             self.turn();
             if self.has_work() || !self.mesh.park() {
                 self.submit(Wait::No);
+            } else if self.may_rest() {
+                self.pulse.rest();
+                self.submit(Wait::HoweverLong);
+                self.mesh.unpark();
             } else {
                 self.pulse.sleep();
                 self.set_blocked_timer();
@@ -296,7 +317,7 @@ impl Worker {
         self.shard.set_string_len_max(self.config.proto_max_bulk_len_bytes as usize);
         self.shard.set_lazy_free(self.config.lazy_free);
         self.shard.set_limits(self.config.limits.clone());
-        self.shard.set_tracked_keys_max(keys_max_of_shard(&self.config, self.mesh.workers()));
+        self.shard.set_tracked_keys_max(keys_max_of_shard(&self.config, self.node.shards));
         self.shard.ask_for_notices(KeyspaceChannels::of(&self.config).classes(&self.config));
     }
 
@@ -330,7 +351,7 @@ impl Worker {
         if let Err(error) = self.ring.submit(wait) {
             log::error!("io_uring_enter failed: {error}");
             self.node.stopping.store(true, Ordering::Relaxed);
-            // The main thread waits for a signal; this one can always be raised.
+            // The control worker waits for a signal; this one can always be raised.
             let _ = signal_hook::low_level::raise(signal_hook::consts::SIGTERM);
         }
     }
@@ -338,8 +359,10 @@ impl Worker {
     /// The tick has completed.
     fn ticked(&mut self, result: i32) {
         self.stats.lateness.record(self.ring.ticked());
+        if let Some(control) = &mut self.control {
+            control.ticked(result);
         // Whatever else the kernel says could come at once again: the cron asks anew.
-        if result == -libc::ETIME {
+        } else if result == -libc::ETIME {
             self.ring.tick();
         }
     }
@@ -353,7 +376,7 @@ impl Worker {
     fn cron(&mut self) {
         let Stats { commands, input_bytes, output_bytes, ref mut rates, .. } = self.stats;
         rates.sample(self.now_ms, [commands, input_bytes, output_bytes]);
-        if !self.ring.is_ticking() {
+        if !self.ring.is_ticking() && !self.is_control() {
             self.ring.tick();
         }
         if self.now_ms >= self.accept_after_ms {
@@ -394,6 +417,7 @@ impl Worker {
         self.walks.trim();
         self.walks_later.trim();
         self.awaiting_slot.trim();
+        self.expected.trim();
         self.unwatch_later.trim();
         self.positions.clear();
         self.positions.trim();

@@ -26,8 +26,8 @@ impl Worker {
 
     /// Moves a slot on behalf of a client, which waits for the end.
     pub(crate) fn move_slot(&mut self, index: u32, slot: SlotId, to: ShardId) {
-        if to.index() >= self.mesh.workers() {
-            let text = format!("ERR there is no shard {}: they are 0 to {}", to.0, self.mesh.workers() - 1);
+        if to.index() >= self.node.shards {
+            let text = format!("ERR there is no shard {}: they are 0 to {}", to.0, self.node.shards - 1);
             return self.reply_error(index, &CommandError::other(text));
         }
         let ticket = self.reserve(index);
@@ -79,7 +79,7 @@ impl Worker {
         for watched in std::mem::take(&mut self.unwatch_later) {
             self.unwatch_keys(&watched);
         }
-        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+        let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
         self.coordinator.resume(owners, &self.shard, &mut self.outbox);
         for (ticket, command, walk) in std::mem::take(&mut self.walks_later) {
             if let Some(reply) = self.walk_on(ticket, command, walk) {
@@ -92,7 +92,7 @@ impl Worker {
     /// Starts the moves of slots that can leave now, and tells of those that have arrived. Called once a turn.
     pub(crate) fn advance_moves(&mut self) {
         while let Some((slot, to)) = self.slots.next_ready(&self.shard) {
-            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
             self.coordinator.start_move(slot, to, owners, &self.shard, &mut self.outbox);
             self.send_outbox();
         }

@@ -43,6 +43,7 @@ fn worker() -> Worker {
         shard: Shard::new(&shard),
         listeners: Vec::new(),
         ring: ClientRing::new().unwrap(),
+        control: None,
     })
 }
 

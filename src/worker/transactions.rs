@@ -75,7 +75,7 @@ impl Worker {
             self.fill_reserved(ticket, reply.bytes(), reply.blobs());
         } else {
             self.stats.transactions += 1;
-            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.mesh.workers() };
+            let owners = Owners { owner: &|slot| self.slots.owner(slot), shard_count: self.node.shards };
             self.coordinator.start_exec(Box::new(exec), ticket, owners, &self.shard, &mut self.outbox);
             self.send_outbox();
         }
@@ -110,7 +110,7 @@ impl Worker {
         if !self.shard.has_no_locks() {
             return false;
         }
-        if self.mesh.workers() == 1 {
+        if self.has_all_slots() {
             return true;
         }
         let mut positions = std::mem::take(&mut self.positions);
@@ -225,6 +225,11 @@ impl Worker {
                 progress.output.error(&CommandError::other(text));
                 true
             }
+            // It goes when the transaction is over.
+            Ok(Flow::HandOver(to)) => {
+                self.hand_over(index, to);
+                true
+            }
             Ok(Flow::Track(change)) => {
                 self.set_tracking(index, change, None);
                 true
@@ -272,12 +277,12 @@ impl Worker {
         if self.waits_for_replies(index, args) {
             return;
         }
-        let at = self.at(index);
+        let (at, has_all_slots) = (self.at(index), self.has_all_slots());
         let Client { session, replies, .. } = self.clients.at(index);
         for key in args.iter_from(1) {
             session.watched.push(session.db, key);
         }
-        if self.mesh.workers() == 1 && session.reply_mode == ReplyMode::On {
+        if has_all_slots && session.reply_mode == ReplyMode::On {
             let call = Call { command: &WATCH, slot: None, caller: session.caller(at), args };
             return self.shard.execute(call, replies.writer());
         }

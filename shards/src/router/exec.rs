@@ -66,7 +66,7 @@ impl Router {
         if !self.shard.has_no_locks() {
             return false;
         }
-        if self.shard_count == 1 {
+        if self.has_all_slots() {
             return true;
         }
         let Router { slots, positions, id, .. } = self;
@@ -123,7 +123,7 @@ impl Router {
             watched.push(caller.db, key);
         }
         let call = Call { command: &WATCH, slot: None, caller, args };
-        if self.shard_count == 1 && wanted {
+        if self.has_all_slots() && wanted {
             self.shard.execute(call, wire.places(caller.at.index).writer());
             return Step::Done;
         }

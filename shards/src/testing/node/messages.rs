@@ -150,6 +150,9 @@ impl Node {
         let worker = self.worker_of(index);
         match self.with_messages(worker, |messages, desk| messages.publish(index as u32, message, desk)) {
             Published::AtOnce(receivers) => {
+                let Node { net, .. } = &*self;
+                let is_told = net.connections[index].told.iter().any(|told| told.at == net.steps);
+                assert!(!is_told, "a publisher is told of its message before it has a place for the reply");
                 self.net.events.published_at_once += 1;
                 return self.reply(index, |reply| reply.len_int(receivers));
             }

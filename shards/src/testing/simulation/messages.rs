@@ -95,11 +95,16 @@ struct Scene {
 impl Scene {
     fn new(seed: u64) -> Scene {
         let mut random = Random::new(seed);
-        let workers = 1 + random.below(4);
-        let mut node = Node::new(workers, 512 << 20);
+        let shards = 1 + random.below(3);
+        let mut node = if random.one_in(2) {
+            Node::with_control_worker(shards, 512 << 20)
+        } else {
+            Node::new(shards, 512 << 20)
+        };
+        let workers = node.worker_count();
         node.set_now(START_MS);
         node.slow_down(&mut random, [1, 4, 30][seed as usize % 3]);
-        node.limit_sequencers(1 + random.below(workers));
+        node.limit_sequencers(1 + random.below(shards));
         let base = random.below(1000);
         let mut client = || Client {
             connection: node.connect(ShardId(random.below(workers) as u16)),
@@ -212,7 +217,7 @@ impl Scene {
         self.node.close(gone);
         // Nobody can tell which messages it should have got.
         self.subscriptions.retain(|subscription| subscription.connection != gone);
-        let worker = ShardId(self.random.below(self.node.shard_count()) as u16);
+        let worker = ShardId(self.random.below(self.node.worker_count()) as u16);
         let connection = self.node.connect(worker);
         let client = &mut self.clients[client];
         (client.connection, client.last) = (connection, [0; PUBLISHERS]);
@@ -374,7 +379,7 @@ fn subscribers_see_the_messages_of_a_channel_in_one_order_and_behind_what_was_wr
     let test =
         "messages::subscribers_see_the_messages_of_a_channel_in_one_order_and_behind_what_was_written_before";
     if let Some(events) = for_each_seed(test, 1500, messages_come_in_order) {
-        assert!(events.published > 20_000 && events.published_at_once > 8000, "{events:?}");
+        assert!(events.published > 20_000 && events.published_at_once > 4000, "{events:?}");
         assert!(events.held_messages > 3000 && events.told > 150_000, "{events:?}");
         assert!(events.awaited_items > 10_000 && events.direct_execs > 5000, "{events:?}");
     }
