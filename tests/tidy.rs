@@ -42,6 +42,7 @@ const LAYERS: [(&str, &[&[&str]]); 2] = [
                 "glob",
                 "key",
                 "num",
+                "pubsub",
                 "random",
                 "reply",
                 "slot",

@@ -7,6 +7,7 @@
 use std::num::NonZeroU64;
 
 use shards::reply::Reply;
+use shards::router::wire::Publishing;
 use shards::slot::ShardId;
 use shards::spare::Trim;
 
@@ -16,7 +17,7 @@ use crate::io::ring::ClientRing;
 use crate::io::socket::{DIRECT_READ_BYTES_MIN, Reading, Socket};
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
-use crate::session::order::{Closing, Departure, DepartureStage, Publishing, Waiting};
+use crate::session::order::{Closing, Departure, DepartureStage, Waiting};
 use crate::session::reply_queue::ReplyQueue;
 
 /// Replies of one client that may be awaited from other cores at a time, those included that wait for their gate.

@@ -65,15 +65,6 @@ pub enum DepartureStage {
     Fenced,
 }
 
-/// The messages of one connection that are on their way.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Publishing {
-    /// Where they have gone.
-    pub sequencer: Option<ShardId>,
-    /// How many replies to PUBLISH are awaited.
-    pub awaited: u32,
-}
-
 /// What comes after a command about MULTI and WATCH. Those that ask for anything but [`TransactionFlow::Unwatch`] are never
 /// queued, so no transaction has them among its commands.
 #[derive(Clone, Copy, Debug)]

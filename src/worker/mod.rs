@@ -34,6 +34,7 @@ use shards::command::keys::KeyPosition;
 use shards::command::registry::CommandId;
 use shards::reply::Reply;
 use shards::router::coordinator::Coordinator;
+use shards::router::publish::Messages;
 use shards::router::slot_move::{SlotMap, SlotMoves};
 use shards::shard::Shard;
 use shards::slot::ShardId;
@@ -55,8 +56,8 @@ use crate::node::Node;
 use crate::node::give_back::Freed;
 use crate::node::pulses::Heart;
 use crate::protocol::Argv;
+use crate::pubsub::Subscribers;
 use crate::pubsub::keyspace::KeyspaceChannels;
-use crate::pubsub::{Deliveries, Subscribers};
 use crate::session::client::Client;
 use crate::session::clients::{Clients, EncodedPush};
 use crate::session::command::SessionCommands;
@@ -115,8 +116,7 @@ pub struct Worker {
     now_ms: u64,
     memory: WorkerMemory,
     pubsub: Subscribers,
-    /// Published messages that this worker has put in order and that others are delivering.
-    deliveries: Deliveries,
+    messages: Messages,
     tracking: TrackingClients,
     /// The push that is being made; kept for its memory.
     encoded: EncodedPush,
@@ -187,6 +187,8 @@ impl Worker {
             id: shard.id(),
             pulse: node.pulses.heart(shard.id()),
             coordinator: Coordinator::new(shard.id()),
+            // One with a shard puts messages in order, so that the control worker stays free.
+            messages: Messages::new(shard.id(), node.shards),
             node,
             session_commands,
             config,
@@ -205,7 +207,6 @@ impl Worker {
             now_ms: 0,
             memory: WorkerMemory::default(),
             pubsub: Subscribers::default(),
-            deliveries: Deliveries::default(),
             tracking: TrackingClients::default(),
             encoded: EncodedPush::default(),
             ring,
@@ -425,7 +426,7 @@ impl Worker {
         self.scratch.trim();
         self.encoded.trim();
         self.pubsub.trim();
-        self.deliveries.trim();
+        self.messages.trim();
         self.argv.trim();
         self.completions.trim();
         self.errands.trim();

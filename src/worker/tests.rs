@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use shards::args::OwnedArgs;
 use shards::reply::Reply;
 use shards::router::slot_move::SlotMap;
+use shards::router::wire::Publishing;
 use shards::shard::{Shard, ShardConfig};
 use shards::slot::ShardId;
 use shards::txn::Ticket;
@@ -20,7 +21,7 @@ use crate::node::Node;
 use crate::pubsub::SubscriptionKind;
 use crate::session::Session;
 use crate::session::client::{AWAITED_REPLIES_MAX, Client};
-use crate::session::order::{Closing, Publishing, Waiting};
+use crate::session::order::{Closing, Waiting};
 
 /// Turns within which everything has happened that a worker does without being asked again.
 const TURNS_MAX: usize = 10;

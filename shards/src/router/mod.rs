@@ -8,6 +8,7 @@
 //! - `exec`: EXEC and WATCH; `waits`: blocking commands; `moving`: slots that change hands, and what may be told of
 //!   their keys; `remote`: commands of other workers' clients, and of those who wait for credit;
 //! - [`route`], [`coordinator`], [`blocking`], [`slot_move`], `merge`: what each of these decides by itself;
+//! - [`publish`]: the order of published messages, which needs no shard;
 //! - [`step`]: what comes back to the caller, and who is taken up again; [`progress`]: EXEC with commands of the session.
 //!
 //! This file must not know what any command does.
@@ -19,6 +20,7 @@ mod exec;
 mod merge;
 mod moving;
 pub mod progress;
+pub mod publish;
 mod remote;
 pub mod route;
 pub mod slot_move;
