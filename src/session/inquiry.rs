@@ -15,7 +15,7 @@ use shards::args::OwnedArgs;
 use shards::copies::ConnectionId;
 use shards::error::CommandError;
 use shards::reply::Reply;
-use shards::router::blocking::Ending;
+use shards::router::blocked::Ending;
 use shards::slot::ShardId;
 use shards::watch::ClientId;
 

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use shards::args::Args;
 use shards::reply::Reply;
+use shards::router::step::Waiting;
 use shards::slot::ShardId;
 use shards::txn::Ticket;
 
@@ -24,8 +25,9 @@ use crate::mesh::Hop;
 use crate::pubsub::{Message, OwnedMessage, SubscriptionKind, Subscriptions};
 use crate::session::ReplyMode;
 use crate::session::client::Client;
-use crate::session::order::{Publishing, Waiting};
+use crate::session::order::Publishing;
 use crate::worker::Worker;
+use crate::worker::desk::{Desk, Office};
 
 impl Worker {
     /// The worker that puts the messages of a channel in order.
@@ -48,7 +50,7 @@ impl Worker {
         let Client { session, replies, waiting, publishing, .. } = self.clients.at(index);
         let Publishing { sequencer: before, awaited } = *publishing;
         if replies.awaited() > awaited as usize || (awaited > 0 && before != Some(sequencer)) {
-            *waiting = Waiting::Barrier(args.to_owned());
+            *waiting = Waiting::AfterReplies(args.to_owned());
             return;
         }
         if is_for_here && !session.is_subscribed() {
@@ -63,8 +65,7 @@ impl Worker {
             self.send_message(ticket, sequencer, message)
         };
         if let Some(receivers) = receivers {
-            let reply = receivers_reply(receivers);
-            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
+            self.deliver(ticket, &receivers_reply(receivers));
         }
         let Client { replies, waiting, .. } = self.clients.at(index);
         if self.config.pipeline_order_strict && replies.awaited() > 0 {
@@ -163,31 +164,15 @@ impl Worker {
     /// A message of a connection of this worker is with all its subscribers.
     pub(crate) fn take_published(&mut self, publisher: Ticket, receivers: usize) {
         let Some(client) = self.clients.get_mut(publisher.connection) else {
-            return self.reply_is_lost(publisher);
+            return self.at_desk().1.reply_is_lost(publisher);
         };
         client.publishing.awaited = client.publishing.awaited.saturating_sub(1);
-        let reply = receivers_reply(receivers);
-        self.fill_reserved(publisher, reply.bytes(), reply.blobs());
+        self.deliver(publisher, &receivers_reply(receivers));
     }
 
-    /// Delivers a message to the subscribers of this worker. Returns how many they are; who subscribes to the channel and
-    /// to patterns that match counts for each.
+    /// Delivers a message to the subscribers of this worker. Returns how many they are.
     pub(crate) fn deliver_message(&mut self, message: Message<'_>) -> usize {
-        let Worker { pubsub, clients, encoded, .. } = self;
-        let mut receivers = 0;
-        let mut push_to = |subscribers: &[u32], pattern: Option<&[u8]>| {
-            encoded.clear();
-            let write = |reply: &mut Reply| message.write(pattern, reply);
-            let pushed = subscribers.iter().filter(|&&index| clients.push(index, encoded, &write));
-            receivers += pushed.count();
-        };
-        push_to(pubsub.subscribers(message.kind, message.channel), None);
-        if message.kind == SubscriptionKind::Channel {
-            for (pattern, subscribers) in pubsub.matching(message.channel) {
-                push_to(subscribers, Some(pattern));
-            }
-        }
-        receivers
+        self.at_desk().1.deliver_message(message)
     }
 
     // --- Subscribing -----------------------------------------------------------------------------------------
@@ -209,7 +194,7 @@ impl Worker {
         let distinct = self.node.subscriptions.distinct(kind);
         let mut own = session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.subscribe(kind, name, index, &mut own, |name| distinct.add(name));
+            self.office.pubsub.subscribe(kind, name, index, &mut own, |name| distinct.add(name));
             own.acknowledge(kind, true, Some(name), reply);
         }
         self.keep_subscriptions(index, own);
@@ -226,13 +211,13 @@ impl Worker {
         let distinct = self.node.subscriptions.distinct(kind);
         let mut own = self.clients.at(index).session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
+            self.office.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
             own.acknowledge(kind, false, Some(name), reply);
         }
         if args.len() == 1 {
             let names = own.names(kind);
             for name in &names {
-                self.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
+                self.office.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
                 own.acknowledge(kind, false, Some(name), reply);
             }
             if names.is_empty() {
@@ -248,7 +233,7 @@ impl Worker {
         for kind in SubscriptionKind::ALL {
             let distinct = self.node.subscriptions.distinct(kind);
             for name in own.names(kind) {
-                self.pubsub.unsubscribe(kind, &name, index, &mut own, |name| distinct.remove(name));
+                self.office.pubsub.unsubscribe(kind, &name, index, &mut own, |name| distinct.remove(name));
             }
         }
         self.keep_subscriptions(index, own);
@@ -256,7 +241,29 @@ impl Worker {
 
     fn keep_subscriptions(&mut self, index: u32, own: Box<Subscriptions>) {
         self.clients.at(index).session.subscriptions = (!own.is_empty()).then_some(own);
-        self.node.subscriptions.set(self.id, self.pubsub.total());
+        self.node.subscriptions.set(self.id, self.office.pubsub.total());
+    }
+}
+
+impl Desk<'_> {
+    /// Delivers a message to the subscribers of this worker. Returns how many they are; who subscribes to the channel and
+    /// to patterns that match counts for each.
+    pub(super) fn deliver_message(&mut self, message: Message<'_>) -> usize {
+        let Desk { clients, office: Office { pubsub, encoded, .. }, .. } = self;
+        let mut receivers = 0;
+        let mut push_to = |subscribers: &[u32], pattern: Option<&[u8]>| {
+            encoded.clear();
+            let write = |reply: &mut Reply| message.write(pattern, reply);
+            let pushed = subscribers.iter().filter(|&&index| clients.push(index, encoded, &write));
+            receivers += pushed.count();
+        };
+        push_to(pubsub.subscribers(message.kind, message.channel), None);
+        if message.kind == SubscriptionKind::Channel {
+            for (pattern, subscribers) in pubsub.matching(message.channel) {
+                push_to(subscribers, Some(pattern));
+            }
+        }
+        receivers
     }
 }
 

@@ -187,9 +187,7 @@ impl Router {
                 self.walk_on(ticket, Box::new(Walk::new(call)), wire);
                 Step::Reply
             }
-            Route::Shard(shard, slot) => {
-                self.run_on_shard(shard.unwrap_or(self.id), Call { slot, ..call }, wanted, wire)
-            }
+            Route::Shard(shard) => self.run_on_shard(shard.unwrap_or(self.id), call, wanted, wire),
         }
     }
 

@@ -18,13 +18,6 @@ pub enum Step {
     Exec(u32),
 }
 
-impl Step {
-    /// The request has to be taken up again.
-    pub fn begins_later(self) -> bool {
-        matches!(self, Step::AfterReplies | Step::Slot)
-    }
-}
-
 /// What a connection waits for before anything more is executed for it, with the request that is to be taken up again.
 #[derive(Debug, Default)]
 pub enum Waiting<R> {
@@ -57,7 +50,14 @@ impl<R> Waiting<R> {
         }
     }
 
+    /// The request at hand has not begun, and will be taken up again.
+    #[inline]
+    pub fn begins_later(&self) -> bool {
+        matches!(self, Waiting::AfterReplies(_) | Waiting::Slot(_))
+    }
+
     /// True while nothing more may be executed.
+    #[inline]
     pub fn is_waiting(&self) -> bool {
         !matches!(self, Waiting::No)
     }
@@ -107,7 +107,7 @@ mod tests {
                 made += 1;
                 7
             });
-            assert_eq!(made == 1, step.begins_later(), "{step:?}");
+            assert_eq!(made == 1, waiting.begins_later(), "{step:?}");
             assert_eq!((waiting.take_up(1), waiting.take_up(0)), (early, late), "{step:?}");
             assert_eq!(waiting.is_waiting(), still_waits, "{step:?}");
         }

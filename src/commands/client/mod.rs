@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use shards::args::Args;
 use shards::error::CommandError;
-use shards::router::blocking::Ending;
+use shards::router::blocked::Ending;
 use shards::watch::ClientId;
 
 use crate::commands::client::tracking::redirect_number;
