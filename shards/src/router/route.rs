@@ -45,7 +45,7 @@ pub enum Route {
     Shard(Option<ShardId>),
     /// To several shards.
     Txn(Method),
-    /// To one shard after the other: [`crate::walk::Walk`].
+    /// To one shard after the other: `crate::router::walk::Walk`.
     Walk,
 }
 
