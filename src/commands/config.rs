@@ -177,7 +177,7 @@ fn check_open_files(ctx: &Current<'_>, new: &Config) -> Result<(), CommandError>
         return Ok(());
     }
     // A system that does not tell its limit will tell it with the client that is too many.
-    let room = open_files::make_room(new.maxclients, ctx.node.workers);
+    let room = open_files::make_room(new.maxclients, ctx.node.workers());
     let possible = room.map_or(new.maxclients, |room| room.clients);
     if possible == new.maxclients {
         return Ok(());

@@ -50,6 +50,17 @@ const SUBCOMMANDS: &[Subcommand] = &[
         ],
     },
     Subcommand {
+        name: "handover",
+        args: 1,
+        run: hand_over,
+        help: &[
+            "HANDOVER <worker>",
+            "    Hand this connection to another worker: that of a shard, by its number, or the",
+            "    control worker, whose number is the next. One that subscribes to anything or",
+            "    tracks keys goes when it does so no more.",
+        ],
+    },
+    Subcommand {
         name: "set-active-expire",
         args: 1,
         run: set_active_expire,
@@ -148,6 +159,16 @@ fn slot_move(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
     let slot = slot.ok_or_else(|| CommandError::other("ERR Invalid or out of range slot"))?;
     let shard = u16::try_from(number(3)?).map_err(|_| CommandError::other("ERR there is no such shard"))?;
     Ok(Flow::MoveSlot(SlotId::new(slot), ShardId(shard)))
+}
+
+fn hand_over(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let number = parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
+    let last = ctx.node.control();
+    let worker = u16::try_from(number).ok().filter(|&worker| worker <= last.0).ok_or_else(|| {
+        CommandError::other(format!("ERR there is no worker {number}: they are 0 to {}", last.0))
+    })?;
+    ctx.reply.ok();
+    Ok(Flow::HandOver(ShardId(worker)))
 }
 
 fn help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

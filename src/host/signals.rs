@@ -10,12 +10,12 @@ use std::ffi::{CStr, CString};
 use std::fmt::{self, Write as _};
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
 
 use libc::c_int;
 use signal_hook::low_level;
@@ -44,7 +44,7 @@ static LOG_FILE: OnceLock<CString> = OnceLock::new();
 /// What was done about each of `CRASHES` before: the standard library tells of stacks that have overflowed.
 static BEFORE: OnceLock<[libc::sigaction; CRASHES.len()]> = OnceLock::new();
 
-/// Where the main thread waits for the signals that end the process.
+/// What shows that a signal has come that ends the process: whoever waits for one watches its descriptor.
 #[derive(Debug)]
 pub struct Signals {
     /// Gets a byte with each of them.
@@ -72,28 +72,33 @@ impl Signals {
             set(signal, &action(handler as libc::sighandler_t, libc::SA_SIGINFO | libc::SA_ONSTACK))?;
         }
         let (wakes, waker) = UnixStream::pair()?;
+        wakes.set_nonblocking(true)?;
         for signal in ENDING {
-            // SAFETY: `asked` does only what is safe in a handler.
-            unsafe { low_level::register(signal, move || asked(signal)) }?;
+            // SAFETY: `ask` does only what is safe in a handler.
+            unsafe { low_level::register(signal, move || ask(signal)) }?;
             low_level::pipe::register(signal, waker.try_clone()?)?;
         }
         Ok(Signals { wakes })
     }
 
-    /// Waits at most `limit` for a signal that asks for the end; returns at once when one has come already.
-    pub fn wait(&mut self, limit: Duration) -> Option<c_int> {
-        if self.asked().is_none() {
-            // A time of zero would mean no limit. Whatever ends the wait, the answer is in `ASKED`.
-            let _ = self.wakes.set_read_timeout(Some(limit.max(Duration::from_millis(1))));
-            let _ = self.wakes.read(&mut [0; 16]);
-        }
-        self.asked()
+    /// Takes what has made the descriptor readable, so that it is so again with the next signal, and tells which signal has
+    /// asked for the end, if one has.
+    pub fn take(&mut self) -> Option<c_int> {
+        // Whatever it brings, the answer is in `ASKED`.
+        let _ = self.wakes.read(&mut [0; 16]);
+        asked()
     }
+}
 
-    /// The signal that has asked for the end.
-    pub fn asked(&self) -> Option<c_int> {
-        Some(ASKED.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
+impl AsRawFd for Signals {
+    fn as_raw_fd(&self) -> RawFd {
+        self.wakes.as_raw_fd()
     }
+}
+
+/// The signal that has asked for the end.
+pub fn asked() -> Option<c_int> {
+    Some(ASKED.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
 }
 
 /// The name of a signal that asks for the end.
@@ -103,7 +108,7 @@ pub fn name(signal: c_int) -> &'static str {
 
 /// The handler of `ENDING`. Whoever interrupts twice does not want to wait for a long command (Redis:
 /// sigShutdownHandler).
-fn asked(signal: c_int) {
+fn ask(signal: c_int) {
     let first = ASKED.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).is_ok();
     if !first && signal == libc::SIGINT {
         say(format_args!("You insist... exiting now."));

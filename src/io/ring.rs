@@ -57,6 +57,10 @@ pub enum Op {
     Alarm = 9,
     /// The answer to a request whose result nobody needs.
     Ignored = 10,
+    /// A wake-up has not reached the ring of this number.
+    Unheard = 11,
+    /// A descriptor that was watched has something to be read.
+    Readable = 12,
 }
 
 impl Op {
@@ -75,6 +79,8 @@ impl Op {
             7 => Op::File,
             8 => Op::Socket,
             9 => Op::Alarm,
+            11 => Op::Unheard,
+            12 => Op::Readable,
             _ => Op::Ignored,
         }
     }
@@ -105,7 +111,7 @@ pub struct ClientRing {
     has_truncate: bool,
     /// With what the kernel is asked to wait.
     wait_flags: EnterFlags,
-    /// When the tick is due that is under way. Without one no wait is without a time.
+    /// When the tick is due that is under way. Without one only [`Wait::HoweverLong`] is without a time.
     tick_due: Option<Instant>,
     /// When the alarm goes off that is under way.
     alarm_due: Option<Duration>,
@@ -122,6 +128,8 @@ pub enum Wait {
     No,
     /// Until something completes.
     ForCompletion,
+    /// The same, also without a tick, however long that takes: for who is woken by all that concerns it.
+    HoweverLong,
     /// Until something completes, or so long. The kernel sets a timer for it at every wait, which costs a virtual
     /// machine two microseconds and more; so what comes regularly is a [`ClientRing::tick`].
     AtMost(Duration),
@@ -224,9 +232,21 @@ impl ClientRing {
     /// Wakes the worker that waits on another ring.
     pub fn wake(&mut self, ring: RawFd) {
         let entry = opcode::MsgRingData::new(types::Fd(ring), 0, Op::Wake.user_data(0), None).build();
-        // Success is of no interest; should it fail, the other worker still looks at its inboxes when it wakes up by
-        // itself.
-        self.push(entry.flags(squeue::Flags::SKIP_SUCCESS), Op::Ignored, 0);
+        // Success is of no interest.
+        self.push(entry.flags(squeue::Flags::SKIP_SUCCESS), Op::Unheard, ring as u32);
+    }
+
+    /// A [`ClientRing::wake`] has failed. It is tried again when the kernel was short of something, as the other worker may
+    /// sleep without a tick. A ring that has gone needs no wake-up.
+    pub fn wake_failed(&mut self, completion: Completion) {
+        if [-libc::ENOMEM, -libc::EOVERFLOW, -libc::EAGAIN, -libc::EINTR].contains(&completion.result) {
+            self.wake(completion.index as RawFd);
+        }
+    }
+
+    /// Completes once, as [`Op::Readable`], when a descriptor has something to be read.
+    pub fn await_readable(&mut self, fd: RawFd) {
+        self.push(opcode::PollAdd::new(types::Fd(fd), libc::POLLIN as u32).build(), Op::Readable, 0);
     }
 
     /// Completes once, as [`Op::Tick`], after `TICK_PERIOD`. To be called when none is under way.
@@ -323,7 +343,7 @@ impl ClientRing {
     }
 
     /// Submits what is queued, and waits. What cannot be submitted keeps the kernel from waiting, so no wait begins with
-    /// an entry left behind; and none is without a time while no tick is under way.
+    /// an entry left behind; and none is without a time while no tick is under way, but for [`Wait::HoweverLong`].
     ///
     /// # Errors
     /// Those of `io_uring_enter`; an interrupted or timed out wait is none.
@@ -333,6 +353,7 @@ impl ClientRing {
         }
         let result = match wait {
             Wait::No => self.ring.submit(),
+            Wait::HoweverLong => self.enter_and_wait(None),
             Wait::ForCompletion if self.is_ticking() => self.enter_and_wait(None),
             Wait::ForCompletion => self.enter_and_wait(Some(Duration::from_millis(TICK_PERIOD_MS))),
             Wait::AtMost(time) => self.enter_and_wait(Some(time)),
@@ -433,6 +454,8 @@ fn build_ring() -> io::Result<IoUring> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
     use std::sync::mpsc::channel;
 
     use super::*;
@@ -489,6 +512,42 @@ mod tests {
             ring.submit(Wait::No).unwrap();
         });
         sleeper.join().unwrap();
+    }
+
+    #[test]
+    fn a_wake_up_for_which_memory_was_short_is_tried_again_and_one_for_a_ring_that_has_gone_is_not() {
+        let (tell, told) = channel();
+        let sleeper = std::thread::spawn(move || {
+            within_a_minute(move |mut ring| {
+                tell.send(ring.fd()).unwrap();
+                while completed(&mut ring) != [(Op::Wake, 0)] {
+                    ring.submit(Wait::HoweverLong).unwrap();
+                }
+            });
+        });
+        let fd = told.recv().unwrap();
+        within_a_minute(move |mut ring| {
+            let failed =
+                |result| Completion { op: Op::Unheard, index: fd as u32, result, buffer: None, more: false };
+            ring.wake_failed(failed(-libc::EBADF));
+            assert_eq!(ring.ring.submission().len(), 0);
+            ring.wake_failed(failed(-libc::ENOMEM));
+            ring.submit(Wait::No).unwrap();
+        });
+        sleeper.join().unwrap();
+    }
+
+    #[test]
+    fn something_to_be_read_ends_a_wait_of_any_length() {
+        within_a_minute(|mut ring| {
+            let (watched, mut other) = UnixStream::pair().unwrap();
+            ring.await_readable(watched.as_raw_fd());
+            ring.submit(Wait::No).unwrap();
+            assert_eq!(completed(&mut ring), []);
+            other.write_all(b"x").unwrap();
+            ring.submit(Wait::HoweverLong).unwrap();
+            assert_eq!(completed(&mut ring), [(Op::Readable, i32::from(libc::POLLIN))]);
+        });
     }
 
     #[test]

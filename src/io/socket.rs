@@ -14,7 +14,7 @@ use shards::args::Blob;
 use shards::reply::Reply;
 use socket2::{Domain, SockRef};
 
-use crate::io::ring::ClientRing;
+use crate::io::ring::{ClientRing, Op};
 use crate::protocol::{BlobLoan, QueryBuffer};
 
 /// A big argument is read straight into its own memory when at least this many bytes of it are missing.
@@ -48,6 +48,8 @@ enum Receiving {
     Stopping,
     /// Into the memory of a big argument.
     Direct,
+    /// The same, and its end has been asked for.
+    DirectStopping,
 }
 
 /// One per client with a socket.
@@ -81,6 +83,31 @@ impl Socket {
             sending: None,
             shut_down: false,
             spare: Vec::new(),
+        }
+    }
+
+    /// The descriptor alone, of a socket at rest.
+    pub fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+
+    /// True when nothing is under way.
+    pub fn is_at_rest(&self) -> bool {
+        self.receiving == Receiving::Stopped && self.sending.is_none()
+    }
+
+    /// Ends reading in whatever way it goes on. What has come until then completes, the rest stays in the kernel.
+    pub fn let_go(&mut self, index: u32, ring: &mut ClientRing) {
+        match self.receiving {
+            Receiving::Shared => {
+                self.receiving = Receiving::Stopping;
+                ring.cancel_receive(index);
+            }
+            Receiving::Direct => {
+                self.receiving = Receiving::DirectStopping;
+                ring.cancel(Op::ReceiveInto, index);
+            }
+            Receiving::Stopped | Receiving::Stopping | Receiving::DirectStopping => {}
         }
     }
 

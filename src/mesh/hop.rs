@@ -13,6 +13,7 @@ use shards::slot::SlotId;
 use shards::txn::{Ticket, TxnMessage};
 
 use crate::pubsub::OwnedMessage;
+use crate::session::hand_over::HandOver;
 use crate::session::inquiry::{Answer, Question};
 use crate::tracking::clients::TrackingHop;
 
@@ -49,6 +50,8 @@ pub enum Hop {
     Tracking(Box<TrackingHop>),
     /// Large replies of your shard for this connection of mine are on their way to its client.
     Taken(TakenReplies),
+    /// A client of mine that comes to you, or that does not.
+    HandOver(HandOver),
     /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
     MakeRoom,
 }

@@ -54,10 +54,10 @@ const REPLY_BATCH_BYTES_MAX: usize = 1 << 20;
 /// Batches wait with the sender while those in the queue have so many bytes, of commands and of replies: with what waits
 /// at the sender this bounds what two workers can owe each other, and what a receiver takes in one turn.
 const QUEUE_BYTES_MAX: usize = 4 << 20;
-/// Workers at most, as `shards` allows.
-const WORKERS_MAX: usize = 1024;
+/// Workers at most: as many as `shards` allows, and the control worker.
+const WORKERS_MAX: usize = 1024 + 1;
 /// Words with a bit for each of them.
-const WORKER_WORDS: usize = WORKERS_MAX / u64::BITS as usize;
+const WORKER_WORDS: usize = WORKERS_MAX.div_ceil(u64::BITS as usize);
 
 /// Where one worker is told that something has come. The only shared state of the mesh besides the queues; each has
 /// cache lines of its own, and with up to 448 workers a sender touches one of them.

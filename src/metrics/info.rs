@@ -117,7 +117,7 @@ fn server(whole: &Whole<'_>, text: &mut String) {
         ("executable", executable.unwrap_or_default()),
         ("config_file", file.unwrap_or_default()),
         ("io_threads_active", "0".to_owned()),
-        ("shards", whole.reports.len().to_string()),
+        ("shards", whole.node.shards.to_string()),
     ];
     lines("Server", &fields, text);
 }
@@ -368,14 +368,19 @@ fn keyspace(whole: &Whole<'_>, text: &mut String) {
     }
 }
 
-/// Shoal's own section: how long the turns of each worker took and how late they came, and all durations as a histogram.
+/// Shoal's own section: how long the turns of each worker took and how late they came, and all durations of those of the
+/// shards as a histogram.
 fn workers(whole: &Whole<'_>, text: &mut String) {
     text.push_str("# Workers\r\n");
     let mut all = TurnTimes::default();
     for (worker, report) in whole.reports.iter().enumerate() {
-        all.add(&report.stats.turns);
         let (turns, lateness) = (report.stats.turns.summary(), report.stats.lateness.summary());
-        text.push_str(&format!("worker{worker}:{turns},{lateness}\r\n"));
+        if worker == whole.node.control().index() {
+            text.push_str(&format!("control_worker:{turns},{lateness}\r\n"));
+        } else {
+            all.add(&report.stats.turns);
+            text.push_str(&format!("worker{worker}:{turns},{lateness}\r\n"));
+        }
     }
     text.push_str(&format!("turns_by_us:{}\r\n", all.buckets()));
 }

@@ -9,6 +9,7 @@ pub mod pulses;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use shards::command::registry::Registry;
+use shards::slot::ShardId;
 
 use crate::node::counts::{SubscriptionCounts, TrackingCounts};
 use crate::node::give_back::GiveBack;
@@ -29,8 +30,8 @@ pub struct Node {
     pub port: u16,
     /// Who supervises the process, as INFO says it.
     pub supervisor: &'static str,
-    /// How many workers there are.
-    pub workers: usize,
+    /// How many shards there are, each with a worker of its number.
+    pub shards: usize,
     /// Connected clients, all workers together: maxclients is about their sum.
     pub clients: AtomicU32,
     /// The id of the next client.
@@ -49,6 +50,18 @@ pub struct Node {
     pub stopping: AtomicBool,
 }
 
+impl Node {
+    /// How many workers there are: one for each shard, and the control worker.
+    pub fn workers(&self) -> usize {
+        self.shards + 1
+    }
+
+    /// The control worker's number. Its shard owns no slot, ever.
+    pub fn control(&self) -> ShardId {
+        ShardId(self.shards as u16)
+    }
+}
+
 #[cfg(test)]
 impl Node {
     /// A node that is not running.
@@ -60,14 +73,14 @@ impl Node {
             config_file: None,
             port: 0,
             supervisor: "no",
-            workers: 1,
+            shards: 1,
             clients: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
-            memory: NodeMemory::new(1),
+            memory: NodeMemory::new(2),
             give_back: GiveBack::default(),
-            subscriptions: SubscriptionCounts::new(1),
-            tracking: TrackingCounts::new(1),
-            pulses: Pulses::new(1),
+            subscriptions: SubscriptionCounts::new(2),
+            tracking: TrackingCounts::new(2),
+            pulses: Pulses::new(2),
             stopping: AtomicBool::new(false),
         }
     }

@@ -12,11 +12,15 @@ use crate::host::sys;
 /// What the threads of all workers do.
 pub struct Pulses(Vec<Pulse>);
 
+/// Added to the count of a worker that has no timer to wake it: that the count stands still is no sign.
+pub(crate) const RESTS: u64 = 1 << 63;
+
 /// What one worker's thread does, on cache lines of its own.
 #[derive(Default)]
 #[repr(align(128))]
 pub(crate) struct Pulse {
-    /// Grows with each turn; odd in a turn, even while the worker sleeps in its ring.
+    /// Grows with each turn; odd in a turn, even while the worker sleeps in its ring. With [`RESTS`] while it sleeps for as
+    /// long as nobody calls it.
     pub(crate) count: AtomicU64,
     /// The thread's number, 0 before it runs.
     pub(crate) thread: AtomicI32,
@@ -60,5 +64,11 @@ impl Heart {
     pub(crate) fn sleep(&mut self) {
         self.count += 1;
         self.pulse.count.store(self.count, Ordering::Relaxed);
+    }
+
+    /// The worker goes to sleep until it is called.
+    pub(crate) fn rest(&mut self) {
+        self.count += 1;
+        self.pulse.count.store(self.count | RESTS, Ordering::Relaxed);
     }
 }

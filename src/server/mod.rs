@@ -23,7 +23,7 @@ use shards::shard::ShardConfig;
 use shards::slot::ShardId;
 
 use self::process::PidFile;
-use self::threads::{Failure, Seed};
+use self::threads::{Failure, Seed, WorkerThreads};
 use self::watchdog::Watchdog;
 use crate::config::Config;
 use crate::host::allocator;
@@ -41,6 +41,7 @@ use crate::node::give_back::GiveBack;
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
 use crate::session::command::SessionCommands;
+use crate::worker::duty::ControlDuty;
 
 /// An address that is in use is tried again for so long.
 const ADDRESS_IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -48,6 +49,9 @@ const ADDRESS_IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
 const ADDRESS_IN_USE_PAUSE: Duration = Duration::from_millis(20);
 /// How locked memory is granted.
 const LOCKED_MEMORY_ADVICE: &str = "It is raised, for example, with LimitMEMLOCK=64M in a systemd unit, a 'memlock' line in /etc/security/limits.conf or --ulimit memlock=67108864 in a container";
+
+/// Somebody has said that the node ends.
+static IS_END_TOLD: AtomicBool = AtomicBool::new(false);
 
 /// Why the server could not start. The text is for the operator.
 #[derive(Debug)]
@@ -68,19 +72,19 @@ pub fn run(
     config_file: Option<PathBuf>,
     commands: (Registry, SessionCommands),
 ) -> Result<(), StartError> {
-    let mut signals = Signals::install(&config.logfile)
+    let signals = Signals::install(&config.logfile)
         .map_err(|error| StartError(format!("Could not listen for signals: {error}")))?;
     log::info!("oO0OoO0OoO0Oo Shoal is starting oO0OoO0OoO0Oo");
     let cpus = sys::allowed_cpus();
-    let workers = worker_count(&config, &cpus);
+    let shards = shard_count(&config, &cpus);
     log::info!(
-        "Shoal version={SHOAL_VERSION}, bits={}, pid={}, shards={workers}, just started",
+        "Shoal version={SHOAL_VERSION}, bits={}, pid={}, shards={shards}, just started",
         usize::BITS,
         std::process::id()
     );
-    check_limits(&mut config, workers)?;
-    check_io_uring(workers)?;
-    let (listeners, addresses) = open_listeners(&config, workers)?;
+    check_limits(&mut config, shards)?;
+    check_io_uring(shards)?;
+    let (listeners, addresses) = open_listeners(&config, shards)?;
     // Not before the port is ours: the file may be that of a server that has it.
     let pid_file = PidFile::write(&config);
     let unix_path = config.unixsocket.clone();
@@ -88,9 +92,9 @@ pub fn run(
         sys::set_process_title(&process_title(&addresses, &config));
     }
     let config = Arc::new(config);
-    let seeds = seeds(Arc::clone(&config), config_file, commands, listeners, &cpus);
+    let seeds = seeds(Arc::clone(&config), config_file, commands, listeners, &cpus, signals);
     let node = seeds[0].node;
-    let started = threads::start(seeds, &signals);
+    let started = threads::start(seeds);
     if let Err(error) = node.give_back.start() {
         log::warn!("Could not start the thread that gives memory back to the system: {error}");
     }
@@ -101,17 +105,17 @@ pub fn run(
             tell_what_is_lost(&config);
             tell_where(&addresses, unix_path.as_deref());
             process::tell_ready(&config);
-            wait_for_signal(&mut signals, Watchdog::new(&node.pulses));
-            process::tell_stopping();
+            threads.open_control();
+            wait_for_end(&threads, Watchdog::new(&node.pulses, node.shards));
             node.stopping.store(true, Ordering::Relaxed);
             threads.end();
             Ok(())
         }
         Err(Failure::Stopped) => {
-            tell_of_signal(&signals);
+            tell_of_signal();
             Ok(())
         }
-        Err(failure @ Failure::Memory { .. }) => Err(StartError(locked_memory_text(workers, &failure))),
+        Err(failure @ Failure::Memory { .. }) => Err(StartError(locked_memory_text(shards, &failure))),
         Err(failure) => Err(StartError(format!("{failure}. Exiting."))),
     };
     if let Some(path) = unix_path {
@@ -124,15 +128,17 @@ pub fn run(
     outcome
 }
 
-/// What the workers are made of, one for each set of listeners.
+/// What the workers are made of: the control worker, and one for each set of listeners.
 fn seeds(
     config: Arc<Config>,
     config_file: Option<PathBuf>,
     (registry, session_commands): (Registry, SessionCommands),
     listeners: Vec<Vec<Listener>>,
     cpus: &[usize],
+    signals: Signals,
 ) -> Vec<Seed> {
-    let workers = listeners.len();
+    let shards = listeners.len();
+    let workers = shards + 1;
     // Shared by all workers until the process ends, so it is never freed.
     let session_commands: &'static SessionCommands = Box::leak(Box::new(session_commands));
     let node: &'static Node = Box::leak(Box::new(Node {
@@ -142,7 +148,7 @@ fn seeds(
         config_file,
         port: config.port,
         supervisor: process::supervisor_name(),
-        workers,
+        shards,
         clients: AtomicU32::new(0),
         next_client_id: AtomicU64::new(1),
         memory: NodeMemory::new(workers),
@@ -153,8 +159,8 @@ fn seeds(
         stopping: AtomicBool::new(false),
     }));
     let hash_seeds = random_seeds();
-    let slots = SlotMap::dealt_to(workers);
-    let seed = |(number, (mesh, listeners))| Seed {
+    let slots = SlotMap::dealt_to(shards);
+    let seed = |(number, mesh): (usize, Mesh), listeners, cpu, control| Seed {
         node,
         session_commands,
         config: Arc::clone(&config),
@@ -169,14 +175,22 @@ fn seeds(
             registry: &node.registry,
         },
         listeners,
-        // More workers than processors share them, as the operator has asked.
-        cpu: (workers <= cpus.len()).then(|| cpus[number]),
+        cpu,
+        control,
     };
-    Mesh::new(workers).into_iter().zip(listeners).enumerate().map(seed).collect()
+    let mut ends: Vec<(usize, Mesh)> = Mesh::new(workers).into_iter().enumerate().collect();
+    let control = ControlDuty { signals, tell_of_end };
+    let control = ends.pop().map(|end| seed(end, Vec::new(), None, Some(control)));
+    let of_shards = ends.into_iter().zip(listeners).map(|(end, listeners)| {
+        // More of them than processors share these, as the operator has asked.
+        let cpu = (shards <= cpus.len()).then(|| cpus[end.0]);
+        seed(end, listeners, cpu, None)
+    });
+    control.into_iter().chain(of_shards).collect()
 }
 
-/// One worker for each processor that the process may use, unless the configuration says otherwise.
-fn worker_count(config: &Config, cpus: &[usize]) -> usize {
+/// One shard for each processor that the process may use, unless the configuration says otherwise.
+fn shard_count(config: &Config, cpus: &[usize]) -> usize {
     if config.shards > 0 {
         return config.shards as usize;
     }
@@ -185,8 +199,8 @@ fn worker_count(config: &Config, cpus: &[usize]) -> usize {
 }
 
 /// Raises the limits of open files and locked memory, and lowers maxclients where that is not possible, as Redis does.
-fn check_limits(config: &mut Config, workers: usize) -> Result<(), StartError> {
-    let OpenFiles { before, wanted, reached, clients } = open_files::make_room(config.maxclients, workers)
+fn check_limits(config: &mut Config, shards: usize) -> Result<(), StartError> {
+    let OpenFiles { before, wanted, reached, clients } = open_files::make_room(config.maxclients, shards + 1)
         .map_err(|error| StartError(format!("Unable to obtain the limit of open files: {error}")))?;
     if reached > before {
         log::info!(
@@ -209,17 +223,17 @@ fn check_limits(config: &mut Config, workers: usize) -> Result<(), StartError> {
         );
         config.maxclients = clients;
     }
-    check_locked_memory(workers)
+    check_locked_memory(shards)
 }
 
 /// Tells how much locked memory may be needed where that is more than there may be.
-fn check_locked_memory(workers: usize) -> Result<(), StartError> {
+fn check_locked_memory(shards: usize) -> Result<(), StartError> {
     let unknown = |error| StartError(format!("Unable to obtain the limit of locked memory: {error}"));
     let (soft, hard) = sys::locked_memory_limit().map_err(unknown)?;
-    let (needed, allowed) = (threads::locked_bytes(workers), soft.max(hard));
+    let (needed, allowed) = (threads::locked_bytes(shards), soft.max(hard));
     if allowed < needed && !sys::may_lock_without_limit() {
         log::warn!(
-            "{workers} workers may need up to {} kB of locked memory, and 'ulimit -l' allows {} kB. {LOCKED_MEMORY_ADVICE}.",
+            "{shards} workers and the control worker may need up to {} kB of locked memory, and 'ulimit -l' allows {} kB. {LOCKED_MEMORY_ADVICE}.",
             needed / 1024,
             allowed / 1024,
         );
@@ -238,21 +252,23 @@ fn check_locked_memory(workers: usize) -> Result<(), StartError> {
 
 /// What a start says that finds too little locked memory for a worker. So many workers as stood fit now; other processes of
 /// the same user count too.
-fn locked_memory_text(workers: usize, failure: &Failure) -> String {
+fn locked_memory_text(shards: usize, failure: &Failure) -> String {
     let allowed = sys::locked_memory_limit().map_or(0, |(_, hard)| hard);
     let fewer = match failure {
-        Failure::Memory { worker } if *worker > 0 => format!(", or use fewer shards (--shards {worker})"),
+        Failure::Memory { worker } if (1..shards).contains(worker) => {
+            format!(", or use fewer shards (--shards {worker})")
+        }
         _ => String::new(),
     };
-    let needed_kb = threads::locked_bytes(workers) / 1024;
+    let needed_kb = threads::locked_bytes(shards) / 1024;
     format!(
-        "{failure}: {workers} workers need up to {needed_kb} kB, and 'ulimit -l' allows {} kB to all processes of this user. Raise it to {needed_kb} kB{fewer}. {LOCKED_MEMORY_ADVICE}. Exiting.",
+        "{failure}: {shards} workers and the control worker need up to {needed_kb} kB, and 'ulimit -l' allows {} kB to all processes of this user. Raise it to {needed_kb} kB{fewer}. {LOCKED_MEMORY_ADVICE}. Exiting.",
         allowed / 1024,
     )
 }
 
 /// Tries io_uring before anything depends on it, so that its refusal can be explained.
-fn check_io_uring(workers: usize) -> Result<(), StartError> {
+fn check_io_uring(shards: usize) -> Result<(), StartError> {
     let Err(error) = threads::try_ring() else { return Ok(()) };
     let text = match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => {
@@ -262,19 +278,19 @@ fn check_io_uring(workers: usize) -> Result<(), StartError> {
             "This kernel has no io_uring, or a seccomp profile hides it. Linux 5.19 or later is needed; in a container, allow the system calls io_uring_setup, io_uring_enter and io_uring_register".to_owned()
         }
         Some(libc::ENOMEM) => {
-            return Err(StartError(locked_memory_text(workers, &Failure::Memory { worker: 0 })));
+            return Err(StartError(locked_memory_text(shards, &Failure::Memory { worker: 0 })));
         }
         _ => "io_uring cannot be used".to_owned(),
     };
     Err(StartError(format!("{text} ({error}). Exiting.")))
 }
 
-/// For each worker its listeners: own ones for TCP, a shared one for the Unix socket. Then the TCP addresses.
+/// For each shard's worker its listeners: own ones for TCP, a shared one for the Unix socket. Then the TCP addresses.
 fn open_listeners(
     config: &Config,
-    workers: usize,
+    shards: usize,
 ) -> Result<(Vec<Vec<Listener>>, Vec<SocketAddr>), StartError> {
-    let mut all: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
+    let mut all: Vec<Vec<Listener>> = (0..shards).map(|_| Vec::new()).collect();
     let addresses =
         if config.port == 0 { Vec::new() } else { listener::addresses(config).map_err(StartError)? };
     let mut opened = Vec::new();
@@ -372,14 +388,26 @@ fn tell_where(addresses: &[SocketAddr], unix_path: Option<&Path>) {
     }
 }
 
-/// The main thread's life while the node runs: it looks after the workers while it waits for a signal.
-fn wait_for_signal(signals: &mut Signals, mut watchdog: Watchdog) {
-    while signals.wait(watchdog.look()).is_none() {}
-    tell_of_signal(signals);
+/// The main thread's life while the node runs: it looks after the workers while it waits for the control worker's end. A
+/// signal that the control worker has not seen from one look to the next it sees itself.
+fn wait_for_end(threads: &WorkerThreads, mut watchdog: Watchdog) {
+    let mut was_asked = false;
+    while !threads.has_control_ended(watchdog.look()) && !was_asked {
+        was_asked = signals::asked().is_some();
+    }
+    tell_of_end();
 }
 
-fn tell_of_signal(signals: &Signals) {
-    if let Some(signal) = signals.asked() {
+/// Says once that a node ends that has run.
+fn tell_of_end() {
+    if !IS_END_TOLD.swap(true, Ordering::Relaxed) {
+        tell_of_signal();
+        process::tell_stopping();
+    }
+}
+
+fn tell_of_signal() {
+    if let Some(signal) = signals::asked() {
         log::warn!("Received {} scheduling shutdown...", signals::name(signal));
     }
     log::warn!("User requested shutdown...");

@@ -16,13 +16,14 @@ use shards::router::slot_move::SlotMap;
 use shards::shard::{Shard, ShardConfig};
 
 use crate::config::Config;
-use crate::host::signals::Signals;
+use crate::host::signals;
 use crate::host::sys;
 use crate::io::listener::Listener;
 use crate::io::ring::{ClientRing, LOCKED_BYTES_OF_RING};
 use crate::mesh::Mesh;
 use crate::node::Node;
 use crate::session::command::SessionCommands;
+use crate::worker::duty::ControlDuty;
 use crate::worker::{Worker, WorkerParts};
 
 /// The least limit of locked memory with which glommio makes an executor, in bytes.
@@ -43,9 +44,9 @@ const GLOMMIO_PREEMPT_TIMER: Duration = Duration::from_hours(24 * 365);
 /// How often the start looks for a signal that ends it.
 const SIGNAL_LOOK_PERIOD: Duration = Duration::from_millis(50);
 
-/// The locked memory that so many workers may need, in bytes.
-pub fn locked_bytes(workers: usize) -> u64 {
-    LOCKED_BYTES_MIN + workers as u64 * (LOCKED_BYTES_OF_EXECUTOR + LOCKED_BYTES_OF_RING)
+/// The locked memory that the workers of so many shards and the control worker may need, in bytes.
+pub fn locked_bytes(shards: usize) -> u64 {
+    LOCKED_BYTES_MIN + (shards as u64 + 1) * (LOCKED_BYTES_OF_EXECUTOR + LOCKED_BYTES_OF_RING)
 }
 
 /// What a worker is made of on its own thread.
@@ -66,6 +67,8 @@ pub struct Seed {
     pub listeners: Vec<Listener>,
     /// The processor that its thread is bound to.
     pub cpu: Option<usize>,
+    /// For the control worker alone.
+    pub control: Option<ControlDuty>,
 }
 
 /// Why there are no workers.
@@ -90,8 +93,10 @@ pub enum Failure {
 /// All workers' threads.
 pub struct WorkerThreads {
     threads: Vec<ExecutorJoinHandle<()>>,
-    /// A worker waits for its word, and ends when it is dropped unspoken.
+    /// A worker waits for its word, and ends when it is dropped unspoken. The control worker's is the first.
     gates: Vec<Sender<()>>,
+    /// Nothing comes, until the control worker's thread has ended.
+    control: Option<Receiver<()>>,
 }
 
 /// Tries whether a ring can be made, before anything depends on it. A step of locked memory is to stay free, for the first
@@ -132,20 +137,22 @@ fn raise_locked_memory_limit() -> bool {
     sys::set_locked_memory_limit(wanted).is_ok_and(|reached| reached > soft)
 }
 
-/// Starts a thread for each seed, and waits until all workers stand. None of them serves before [`WorkerThreads::open`].
+/// Starts a thread for each seed, and waits until all workers stand. None of them serves before [`WorkerThreads::open`]. The
+/// first seed is the control worker's: so as many workers as stand when another one finds no room are shards that do.
 ///
 /// # Errors
 /// When a worker cannot be made, or a signal asks for the end. Then all threads have ended.
-pub fn start(seeds: Vec<Seed>, signals: &Signals) -> Result<WorkerThreads, Failure> {
-    let mut workers = WorkerThreads { threads: Vec::new(), gates: Vec::new() };
-    for (worker, seed) in seeds.into_iter().enumerate() {
+pub fn start(seeds: Vec<Seed>) -> Result<WorkerThreads, Failure> {
+    let mut workers = WorkerThreads { threads: Vec::new(), gates: Vec::new(), control: None };
+    for seed in seeds {
+        let (worker, is_control) = (seed.shard.id.index(), seed.control.is_some());
         // The seed stays here until the executor stands: one that cannot be made is tried again.
         let seed = Arc::new(Mutex::new(Some(seed)));
-        if let Err(failure) = workers.add(worker, &seed, signals) {
+        if let Err(failure) = workers.add(worker, is_control, &seed) {
             workers.end();
             return Err(failure);
         }
-        if worker == 0 {
+        if is_control {
             // A limit that cannot be lowered leaves less to the last workers.
             let _ = sys::set_locked_memory_limit(LOCKED_BYTES_MIN);
         }
@@ -157,25 +164,28 @@ impl WorkerThreads {
     fn add(
         &mut self,
         worker: usize,
+        is_control: bool,
         seed: &Arc<Mutex<Option<Seed>>>,
-        signals: &Signals,
     ) -> Result<(), Failure> {
+        let name = if is_control { "shoal-control".to_owned() } else { format!("shoal-{worker}") };
         loop {
             let (ready, readiness) = channel();
             let (gate, opened) = channel();
+            let (end, ended) = channel();
             let seed = Arc::clone(seed);
             // glommio would look into /sys for a processor to be bound to, which need not be there.
             let thread = LocalExecutorBuilder::new(Placement::Unbound)
-                .name(&format!("shoal-{worker}"))
+                .name(&name)
                 .io_memory(GLOMMIO_IO_MEMORY_BYTES)
                 .ring_depth(GLOMMIO_RING_ENTRIES)
                 .preempt_timer(GLOMMIO_PREEMPT_TIMER)
-                .spawn(move || run(seed, ready, opened))
+                .spawn(move || run(seed, ready, opened, end))
                 .map_err(|error| Failure::of(worker, error))?;
-            match await_ready(&readiness, signals) {
+            match await_ready(&readiness) {
                 Ready::Yes => {
                     self.threads.push(thread);
                     self.gates.push(gate);
+                    self.control = self.control.take().or(is_control.then_some(ended));
                     return Ok(());
                 }
                 Ready::Stopped => {
@@ -195,12 +205,26 @@ impl WorkerThreads {
         }
     }
 
-    /// Lets the workers serve.
+    /// Lets the workers of the shards serve.
     pub fn open(&mut self) {
-        for gate in self.gates.drain(..) {
+        for gate in self.gates.drain(1..) {
             // A worker that has gone needs no word.
             let _ = gate.send(());
         }
+    }
+
+    /// Lets the control worker work, which may end the node at once.
+    pub fn open_control(&mut self) {
+        for gate in self.gates.drain(..) {
+            let _ = gate.send(());
+        }
+    }
+
+    /// Waits for the end of the control worker's thread, with which that of the node begins, or at most so long. True when
+    /// it has ended.
+    pub fn has_control_ended(&self, limit: Duration) -> bool {
+        let Some(control) = &self.control else { return true };
+        control.recv_timeout(limit) != Err(RecvTimeoutError::Timeout)
     }
 
     /// Waits until all threads have ended: of themselves, when the node stops, or because they may never serve.
@@ -223,10 +247,10 @@ enum Ready {
     Stopped,
 }
 
-fn await_ready(readiness: &Receiver<io::Result<()>>, signals: &Signals) -> Ready {
+fn await_ready(readiness: &Receiver<io::Result<()>>) -> Ready {
     loop {
         match readiness.recv_timeout(SIGNAL_LOOK_PERIOD) {
-            _ if signals.asked().is_some() => return Ready::Stopped,
+            _ if signals::asked().is_some() => return Ready::Stopped,
             Ok(Ok(())) => return Ready::Yes,
             Ok(Err(error)) => return Ready::Failed(error),
             Err(RecvTimeoutError::Disconnected) => return Ready::Never,
@@ -235,8 +259,13 @@ fn await_ready(readiness: &Receiver<io::Result<()>>, signals: &Signals) -> Ready
     }
 }
 
-/// The life of a worker's thread, inside its executor.
-async fn run(seed: Arc<Mutex<Option<Seed>>>, ready: Sender<io::Result<()>>, opened: Receiver<()>) {
+/// The life of a worker's thread, inside its executor. Whoever waits for its end has the other side of `_end`.
+async fn run(
+    seed: Arc<Mutex<Option<Seed>>>,
+    ready: Sender<io::Result<()>>,
+    opened: Receiver<()>,
+    _end: Sender<()>,
+) {
     let ring = make_ring();
     let seed = seed.lock().unwrap_or_else(PoisonError::into_inner).take();
     let seed = seed.expect("a seed is taken by the one thread whose executor stands");
@@ -247,7 +276,7 @@ async fn run(seed: Arc<Mutex<Option<Seed>>>, ready: Sender<io::Result<()>>, open
     }
     match ring {
         Ok(ring) => {
-            let Seed { node, session_commands, config, slots, mesh, shard, listeners, .. } = seed;
+            let Seed { node, session_commands, config, slots, mesh, shard, listeners, control, .. } = seed;
             let shard = Shard::new(&shard);
             let worker = Worker::new(WorkerParts {
                 node,
@@ -258,6 +287,7 @@ async fn run(seed: Arc<Mutex<Option<Seed>>>, ready: Sender<io::Result<()>>, open
                 shard,
                 listeners,
                 ring,
+                control,
             });
             // Who waits for the word is there until the thread has ended.
             let _ = ready.send(Ok(()));

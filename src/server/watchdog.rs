@@ -4,7 +4,9 @@
 //! thread looks at the counts now and then ([`Watchdog::look`]), and a worker whose count stands still for a second is
 //! reported once, with what its thread is doing, and once more when its turn has come. A look that itself comes late
 //! proves nothing: the process was stopped, or the whole machine is short of time. It is said as that, and the time until
-//! then does not count. This file must not know what happens in a turn, nor who waits for signals.
+//! then does not count. A worker that rests until it is called ([`RESTS`]) has nothing to be late for. The main thread does this,
+//! and not the control worker, because it looks after that one too, and because a look a second would be all that keeps the
+//! control worker from resting. This file must not know what happens in a turn, nor who waits for signals.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -12,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::host::clock;
 use crate::metrics::turns::LATE;
-use crate::node::pulses::{Pulse, Pulses};
+use crate::node::pulses::{Pulse, Pulses, RESTS};
 
 /// The time between two looks, when all is well.
 const LOOK_PERIOD: Duration = LATE;
@@ -39,13 +41,21 @@ enum Cause {
     Asleep,
 }
 
+/// Of whom there is something to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Who {
+    /// The worker of this shard.
+    Worker(usize),
+    Control,
+}
+
 /// What there is to say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Finding {
     /// A worker has had no turn for so long.
-    Late(usize, Duration, Cause),
+    Late(Who, Duration, Cause),
     /// It has had one again, after so long.
-    Back(usize, Duration),
+    Back(Who, Duration),
     /// The main thread itself was not run for so long.
     Standstill(Duration),
 }
@@ -62,7 +72,9 @@ struct Seen {
 
 /// The main thread's end. One per process.
 pub(super) struct Watchdog {
+    /// Of the workers of all shards, and behind them of the control worker.
     pulses: &'static Pulses,
+    shards: usize,
     cpu_use: fn(i32) -> CpuUse,
     seen: Vec<Seen>,
     /// When the next look is due.
@@ -72,14 +84,14 @@ pub(super) struct Watchdog {
 
 impl Watchdog {
     /// Watches from now on. All workers should be running.
-    pub(super) fn new(pulses: &'static Pulses) -> Watchdog {
-        Watchdog::at(pulses, clock::moment(), cpu_use)
+    pub(super) fn new(pulses: &'static Pulses, shards: usize) -> Watchdog {
+        Watchdog::at(pulses, shards, clock::moment(), cpu_use)
     }
 
-    fn at(pulses: &'static Pulses, now: Instant, cpu_use: fn(i32) -> CpuUse) -> Watchdog {
+    fn at(pulses: &'static Pulses, shards: usize, now: Instant, cpu_use: fn(i32) -> CpuUse) -> Watchdog {
         let seen = |pulse: &Pulse| Seen::new(pulse.count.load(Ordering::Relaxed), now);
         let seen = pulses.iter().map(seen).collect();
-        Watchdog { pulses, cpu_use, seen, due: now + LOOK_PERIOD, standstill_said: None }
+        Watchdog { pulses, shards, cpu_use, seen, due: now + LOOK_PERIOD, standstill_said: None }
     }
 
     /// Looks at all workers and logs what there is to say. Returns after how long to call again; a call before that does
@@ -107,9 +119,10 @@ impl Watchdog {
         let mut all_well = true;
         for (worker, (pulse, seen)) in self.pulses.iter().zip(&mut self.seen).enumerate() {
             let count = pulse.count.load(Ordering::Relaxed);
-            if count != seen.count {
+            let who = if worker == self.shards { Who::Control } else { Who::Worker(worker) };
+            if count != seen.count || count & RESTS != 0 {
                 if seen.is_reported {
-                    events.push(Finding::Back(worker, now - seen.since));
+                    events.push(Finding::Back(who, now - seen.since));
                 }
                 *seen = Seen::new(count, now);
                 continue;
@@ -125,7 +138,7 @@ impl Watchdog {
                 None => seen.standing = Some(used),
                 Some(before) if !seen.is_reported && now - seen.since >= LATE => {
                     seen.is_reported = true;
-                    events.push(Finding::Late(worker, now - seen.since, Cause::of(count, before, used)));
+                    events.push(Finding::Late(who, now - seen.since, Cause::of(count, before, used)));
                 }
                 Some(_) => {}
             }
@@ -167,14 +180,23 @@ impl fmt::Display for Cause {
     }
 }
 
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Who::Worker(worker) => write!(f, "Worker {worker}"),
+            Who::Control => f.write_str("The control worker"),
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Finding::Late(worker, time, cause) => {
-                write!(f, "Worker {worker} has not had a turn for {} ms: {cause}", time.as_millis())
+            Finding::Late(who, time, cause) => {
+                write!(f, "{who} has not had a turn for {} ms: {cause}", time.as_millis())
             }
-            Finding::Back(worker, time) => {
-                write!(f, "Worker {worker} has turns again, after about {} ms", time.as_millis())
+            Finding::Back(who, time) => {
+                write!(f, "{who} has turns again, after about {} ms", time.as_millis())
             }
             Finding::Standstill(time) => {
                 let ms = time.as_millis();
@@ -202,10 +224,10 @@ mod tests {
     use crate::host::sys;
     use crate::node::pulses::Heart;
 
-    /// A watchdog under a clock of its own, with hearts for two workers.
+    /// A watchdog under a clock of its own, with hearts for two workers with shards and for the control worker, which rests.
     struct Rig {
         watchdog: Watchdog,
-        hearts: [Heart; 2],
+        hearts: [Heart; 3],
         now: Instant,
     }
 
@@ -215,10 +237,12 @@ mod tests {
 
     impl Rig {
         fn new() -> Rig {
-            let pulses: &'static Pulses = Box::leak(Box::new(Pulses::new(2)));
+            let pulses: &'static Pulses = Box::leak(Box::new(Pulses::new(3)));
             let now = clock::moment();
-            let hearts = [0, 1].map(|worker| pulses.heart(ShardId(worker)));
-            Rig { watchdog: Watchdog::at(pulses, now, no_use), hearts, now }
+            let mut hearts = [0, 1, 2].map(|worker| pulses.heart(ShardId(worker)));
+            hearts[2].wake();
+            hearts[2].rest();
+            Rig { watchdog: Watchdog::at(pulses, 2, now, no_use), hearts, now }
         }
 
         /// The next look, so long after it was due, when these workers have had turns and sleep again.
@@ -254,6 +278,33 @@ mod tests {
         rig.look(0, &[0]);
         let events = rig.look(0, &[0]);
         assert!(events[0].ends_with("in the middle of a turn"), "{events:?}");
+    }
+
+    #[test]
+    fn a_control_worker_that_rests_is_not_late_and_one_that_is_stuck_is() {
+        let mut rig = Rig::new();
+        for _ in 0..10 {
+            assert_eq!(rig.look(0, &[0, 1]), [""; 0]);
+        }
+        rig.hearts[2].wake();
+        rig.look(0, &[0, 1]);
+        rig.look(0, &[0, 1]);
+        let stuck = rig.look(0, &[0, 1]);
+        let text = "The control worker has not had a turn for 1250 ms: it neither runs nor waits for a processor, in the middle \
+                    of a turn";
+        assert_eq!(stuck, [text]);
+        rig.hearts[2].rest();
+        assert_eq!(rig.look(0, &[0, 1]), ["The control worker has turns again, after about 1500 ms"]);
+        // With clients it has a timer, and then sleeping on is a sign.
+        rig.hearts[2].wake();
+        rig.hearts[2].sleep();
+        rig.look(0, &[0, 1]);
+        rig.look(0, &[0, 1]);
+        let events = rig.look(0, &[0, 1]);
+        assert_eq!(
+            events,
+            ["The control worker has not had a turn for 1250 ms: it sleeps although its timer is over"]
+        );
     }
 
     #[test]

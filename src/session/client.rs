@@ -2,7 +2,7 @@
 //! an accepted connection is, a stream that calls commands (a replica's link, a file that is loaded, a script) can be too: its
 //! replies are read from its reply queue.
 //!
-//! A client lives and dies on one worker, in its table of clients. This file knows neither commands nor other clients.
+//! A client is in the table of clients of one worker, and can be handed to another one (`hand_over`). This file knows neither commands nor other clients.
 
 use std::num::NonZeroU64;
 
@@ -18,7 +18,7 @@ use crate::io::ring::ClientRing;
 use crate::io::socket::{DIRECT_READ_BYTES_MIN, Reading, Socket};
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
-use crate::session::order::{Closing, Publishing};
+use crate::session::order::{Closing, Departure, DepartureStage, Publishing};
 use crate::session::reply_queue::ReplyQueue;
 
 /// Replies of one client that may be awaited from other cores at a time, those included that wait for their gate.
@@ -59,6 +59,8 @@ pub struct Client {
     pub stopped: bool,
     /// The client sends no more.
     pub end_of_input: bool,
+    /// It shall go to another worker.
+    pub departure: Option<Departure>,
     /// On the worker's list of clients to be looked at before the turn ends.
     pub is_dirty: bool,
     /// Since when the output is over the soft limit, in milliseconds since 1970.
@@ -107,6 +109,7 @@ impl Client {
             has_left: false,
             stopped: false,
             end_of_input: false,
+            departure: None,
             is_dirty: false,
             soft_limit_since_ms: None,
             peer: Box::default(),
@@ -161,6 +164,31 @@ impl Client {
         self.untold.extract_if(.., |reply| self.replies.has_left(reply.seq)).collect()
     }
 
+    /// All large replies of which no shard has been told.
+    pub fn take_all_told(&mut self) -> Vec<LargeReply> {
+        std::mem::take(&mut self.untold)
+    }
+
+    /// True when the client executes nothing and is known to nobody by its number here, but to those whose replies it
+    /// awaits: it can be made ready to go to another worker.
+    pub fn can_be_spared(&self) -> bool {
+        let Session { subscriptions, tracking, tracking_later, .. } = &self.session;
+        let is_known = subscriptions.is_some() || tracking.is_some() || tracking_later.is_some();
+        !self.waiting.is_waiting() && !is_known && self.closing.is_none()
+    }
+
+    /// True when nothing of it is under way in the kernel.
+    pub fn is_at_rest(&self) -> bool {
+        self.socket.as_ref().is_none_or(Socket::is_at_rest)
+    }
+
+    /// Has what is under way in the kernel come to an end, with nothing lost.
+    pub fn let_go(&mut self, ring: &mut ClientRing) {
+        if let Some(socket) = &mut self.socket {
+            socket.let_go(self.index, ring);
+        }
+    }
+
     /// Appends a push, encoded for the protocol that the client speaks, unless the client is being closed. It has to
     /// be looked at afterwards.
     pub fn push(&mut self, encoded: &Reply) {
@@ -174,6 +202,7 @@ impl Client {
     /// Starts or stops the reading side as the state demands.
     pub fn drive_receive(&mut self, ring: &mut ClientRing) {
         let pause = self.closing.is_some()
+            || matches!(self.waiting, Waiting::HandOver)
             || (self.query.buffered_bytes() > QUERY_PAUSE_BYTES && self.waits_for_workers());
         let Some(socket) = &mut self.socket else { return };
         if self.end_of_input {
@@ -203,7 +232,11 @@ impl Client {
 
     /// Gives the kernel what is ready to be sent, unless a send is under way.
     pub fn drive_send(&mut self, ring: &mut ClientRing) {
-        if let Some(socket) = &mut self.socket {
+        // What has not been sent when it is to go is sent by its next worker.
+        let goes = self.departure.is_some_and(|departure| departure.stage == DepartureStage::Fenced);
+        if let Some(socket) = &mut self.socket
+            && !goes
+        {
             socket.drive_send(self.index, self.replies.ready(), ring);
         }
     }
@@ -221,6 +254,7 @@ impl Client {
             || self.end_of_input
             || self.replies.ready_bytes() > 0
             || self.soft_limit_since_ms.is_some()
+            || self.departure.is_some()
             || self.has_untold()
     }
 

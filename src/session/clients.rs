@@ -81,8 +81,9 @@ impl Clients {
 
     /// Lets a client go. The numbers of its places are not given again, so that nothing can be taken for a reply to the
     /// next one of its number.
-    pub fn remove(&mut self, index: u32) {
-        if let Some(client) = self.table.get_mut(index as usize).and_then(Option::take) {
+    pub fn remove(&mut self, index: u32) -> Option<Box<Client>> {
+        let removed = self.table.get_mut(index as usize).and_then(Option::take);
+        if let Some(client) = &removed {
             self.free.push((index, client.replies.next_seq()));
             self.gates_in_vain += client.replies.held();
             if self.gates_in_vain * 2 > self.gates.len() {
@@ -94,6 +95,7 @@ impl Clients {
                 self.gates_in_vain = 0;
             }
         }
+        removed
     }
 
     /// A client, if there is one of this number.
@@ -115,6 +117,11 @@ impl Clients {
     #[inline]
     pub fn at(&mut self, index: u32) -> &mut Client {
         self.table[index as usize].as_deref_mut().expect("a client stays while it is worked on")
+    }
+
+    /// There is none.
+    pub fn is_empty(&self) -> bool {
+        self.table.len() == self.free.len()
     }
 
     /// All that are there, in the order of their numbers.

@@ -160,6 +160,8 @@ pub enum Flow {
     Unwatch,
     /// The slot moves to the shard, which makes the reply.
     MoveSlot(SlotId, ShardId),
+    /// The client goes to another worker, as soon as it can be spared. The reply is written.
+    HandOver(ShardId),
     /// The slot map is shown.
     ShowSlots,
     /// The queued transaction runs, which makes the reply.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use shards::args::Args;
 use shards::error::CommandError;
 
-use crate::session::Session;
 use crate::session::client::Client;
 
 /// What kind of client a connection is.
@@ -22,8 +21,8 @@ pub enum ClientKind {
 }
 
 impl ClientKind {
-    fn of(session: &Session) -> ClientKind {
-        if session.is_subscribed() { ClientKind::Pubsub } else { ClientKind::Normal }
+    fn of(is_subscribed: bool) -> ClientKind {
+        if is_subscribed { ClientKind::Pubsub } else { ClientKind::Normal }
     }
 
     /// The kind of this name, in any case.
@@ -119,11 +118,23 @@ impl ClientFilter {
 
     /// True when the client is meant.
     pub fn matches(&self, client: &Client) -> bool {
-        let session = &client.session;
-        self.ids.as_ref().is_none_or(|ids| ids.binary_search(&session.id).is_ok())
-            && self.kind.is_none_or(|kind| kind == ClientKind::of(session))
-            && self.peer.as_ref().is_none_or(|peer| peer == client.peer.as_bytes())
-            && self.local.as_ref().is_none_or(|local| local == client.local.as_bytes())
-            && (self.user.is_none() || session.authenticated)
+        let Client { session, peer, local, .. } = client;
+        self.matches_one(session.id, session.is_subscribed(), peer, local, session.authenticated)
+    }
+
+    /// True when a client is meant of which this is known.
+    pub fn matches_one(
+        &self,
+        id: u64,
+        is_subscribed: bool,
+        peer: &str,
+        local: &str,
+        authenticated: bool,
+    ) -> bool {
+        self.ids.as_ref().is_none_or(|ids| ids.binary_search(&id).is_ok())
+            && self.kind.is_none_or(|kind| kind == ClientKind::of(is_subscribed))
+            && self.peer.as_ref().is_none_or(|wanted| wanted == peer.as_bytes())
+            && self.local.as_ref().is_none_or(|wanted| wanted == local.as_bytes())
+            && (self.user.is_none() || authenticated)
     }
 }

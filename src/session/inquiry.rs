@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::metrics::report::Report;
 use crate::pubsub::{Name, SubscriptionKind};
 use crate::session::filter::ClientFilter;
+use crate::session::hand_over::Expected;
 
 /// The worker that puts changes of what all workers hold in order.
 pub const CHANGE_SEQUENCER: ShardId = ShardId(0);
@@ -70,6 +71,10 @@ pub enum Question {
     SetActiveExpire(bool),
     /// Do nothing for so long (DEBUG SLEEP).
     Sleep(Duration),
+    /// To one of you: list this client, which will come.
+    Expect(Arc<Expected>),
+    /// Say that you have taken all that was sent to you before this.
+    Fence,
 }
 
 impl Question {
@@ -84,8 +89,8 @@ impl Question {
 pub enum Answer {
     /// Ids of clients and their CLIENT LIST lines.
     Clients(Vec<(u64, String)>),
-    /// How many clients were closed.
-    Killed(i64),
+    /// The ids of clients that were closed.
+    Killed(Vec<u64>),
     /// Where the client is, if it is here.
     Found(Option<ConnectionId>),
     /// Whether the client was found in one.

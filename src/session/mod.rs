@@ -6,6 +6,7 @@ pub mod client;
 pub mod clients;
 pub mod command;
 pub mod filter;
+pub mod hand_over;
 pub mod inquiry;
 pub mod order;
 pub mod reply_queue;

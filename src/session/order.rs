@@ -1,5 +1,5 @@
-//! What becomes of a connection beside its commands: what of it is under way elsewhere, and why it is being closed. What its
-//! commands wait for is [`shards::router::step::Waiting`].
+//! What becomes of a connection beside its commands: what of it is under way elsewhere, and why it is being closed or goes to
+//! another worker. What its commands wait for is [`shards::router::step::Waiting`].
 //!
 //! This file must not know sockets, buffers or workers.
 
@@ -13,6 +13,26 @@ pub enum Closing {
     AfterReplies,
     /// Now; nothing more is sent.
     Now,
+}
+
+/// That a client shall go to another worker, and how far that is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Departure {
+    /// Its next worker.
+    pub to: ShardId,
+    /// What has been done for it.
+    pub stage: DepartureStage,
+}
+
+/// The steps of a departure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DepartureStage {
+    /// Nothing yet: the client goes on until it can be spared.
+    Wanted,
+    /// Its next worker has been told to list it.
+    Announced,
+    /// Nothing that was sent for it is on its way any more.
+    Fenced,
 }
 
 /// The messages of one connection that are on their way.

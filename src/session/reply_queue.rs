@@ -301,6 +301,11 @@ impl ReplyQueue {
         self.ready.total_len()
     }
 
+    /// Nothing is awaited and nothing held, nor would be what is written next.
+    pub fn is_settled(&self) -> bool {
+        self.places.is_empty() && self.gate <= self.opened
+    }
+
     /// Nothing can be sent, nothing is awaited and nothing held.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty() && self.ready.is_empty()

@@ -39,6 +39,8 @@ impl Worker {
             Op::ReceiveInto => self.received_into(completion),
             Op::Send => self.sent(completion),
             Op::Tick => self.ticked(completion.result),
+            Op::Unheard => self.ring.wake_failed(completion),
+            Op::Readable => self.see_signals(completion.result),
             Op::File | Op::Socket | Op::Alarm => self.errands.complete(completion, &mut self.ring),
             Op::Wake | Op::Ignored => {}
         }
@@ -147,7 +149,8 @@ impl Worker {
         self.office.stats.input_bytes += len as u64;
         match result {
             0 => client.end_of_input = true,
-            result if result > 0 || [-libc::EINTR, -libc::EAGAIN].contains(&result) => {
+            // Our own cancellation is among them.
+            result if result > 0 || [-libc::EINTR, -libc::EAGAIN, -libc::ECANCELED].contains(&result) => {
                 self.execute_received(index, &[]);
             }
             _ => {
@@ -256,6 +259,12 @@ impl Worker {
             if client.is_to_be_shut_down() {
                 client.shut_down();
                 self.leave(index);
+                client = self.clients.at(index);
+            }
+            if client.departure.is_some() {
+                if self.depart(index) {
+                    continue;
+                }
                 client = self.clients.at(index);
             }
             client.drive_send(&mut self.ring);

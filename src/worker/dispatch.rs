@@ -233,6 +233,7 @@ impl Worker {
                 let step = self.move_slot(index, slot, to);
                 self.wait(index, step, args);
             }
+            Ok(Flow::HandOver(to)) => self.hand_over(index, to),
             Ok(Flow::ShowSlots) => self.show_slots(&mut reply),
             Err(error) => {
                 reply.clear();

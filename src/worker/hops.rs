@@ -73,6 +73,7 @@ impl Worker {
             Delivery::Other(Hop::Delivered(number, receivers)) => self.take_delivered(number, receivers),
             Delivery::Other(Hop::Published(ticket, receivers)) => self.take_published(ticket, receivers),
             Delivery::Other(Hop::Tracking(hop)) => self.take_tracking(from, *hop),
+            Delivery::Other(Hop::HandOver(hand_over)) => self.take_hand_over(hand_over),
             Delivery::Other(Hop::Taken(taken)) => {
                 let (router, mut desk) = self.at_desk();
                 router.take_taken(from, taken, &mut desk);
@@ -184,7 +185,11 @@ impl Worker {
             Question::ClientList(filter) => {
                 let now_ms = self.now_ms;
                 let matching = self.clients.present().filter(|client| filter.matches(client));
-                Answer::Clients(matching.map(|client| (client.session.id, client.line(now_ms))).collect())
+                let lines = matching.map(|client| (client.session.id, client.line(now_ms)));
+                let expected = self.expected.iter().filter(|expected| expected.is_meant(filter));
+                Answer::Clients(
+                    expected.map(|expected| (expected.id, expected.line.clone())).chain(lines).collect(),
+                )
             }
             Question::ClientKill(filter) => Answer::Killed(self.kill_matching(filter, asking)),
             &Question::FindClient(client) => {
@@ -224,8 +229,15 @@ impl Worker {
                 self.router.shard_mut().set_active_expire(*is_expiring);
                 Answer::Done
             }
-            // With nobody else to be told, at once: the reply comes when the time is over.
-            Question::Sleep(time) if self.mesh.workers() == 1 => {
+            Question::Expect(expected) => {
+                self.expect(expected);
+                Answer::Done
+            }
+            Question::Fence => Answer::Done,
+            // No command holds the control worker up.
+            Question::Sleep(_) if self.is_control() => Answer::Done,
+            // With no other shard to be told, at once: the reply comes when the time is over.
+            Question::Sleep(time) if self.node.shards == 1 => {
                 std::thread::sleep(*time);
                 self.tell_time();
                 Answer::Done
@@ -237,19 +249,21 @@ impl Worker {
         }
     }
 
-    /// CLIENT KILL of this worker's clients: how many were meant. The one that asks gets its reply.
-    fn kill_matching(&mut self, filter: &ClientFilter, asking: Option<u32>) -> i64 {
+    /// CLIENT KILL of this worker's clients: which were meant. The one that asks gets its reply.
+    fn kill_matching(&mut self, filter: &ClientFilter, asking: Option<u32>) -> Vec<u64> {
+        let mut killed = self.kill_expected(filter);
         let is_meant =
             |client: &&Client| filter.matches(client) && !(filter.skip_me && Some(client.index) == asking);
         let meant: Vec<u32> = self.clients.present().filter(is_meant).map(|client| client.index).collect();
-        for &index in &meant {
+        for index in meant {
+            killed.push(self.clients.at(index).session.id);
             if Some(index) == asking {
                 self.clients.at(index).closing = Some(Closing::AfterReplies);
             } else {
                 self.kill(index);
             }
         }
-        meant.len() as i64
+        killed
     }
 
     /// Closes a client that another one has killed. Who comes behind does not meet it any more: it is in no list, nothing

@@ -24,8 +24,8 @@ use crate::worker::desk::Office;
 
 /// Evictions of a turn, those before its commands and those at its end together, while the node stays over its limit.
 const KEYS_PER_TURN: usize = 250;
-/// What tells of changes is left out of account up to this part of the limit, all workers together: the node may be over
-/// its limit by no more than that.
+/// What tells of changes is left out of account up to this part of the limit, all shards' workers together: the node may be
+/// over its limit by no more than that. The control worker, which has few clients, leaves nothing out.
 const TOLD_PART_MAX: u64 = 4;
 /// What tells of changes counts after one or two periods of so many milliseconds: long enough for a message to reach the
 /// worker of its client and to be sent, and no longer, since at a high rate of messages the room of those that have been
@@ -51,14 +51,20 @@ impl Worker {
             ..WorkerMemory::default()
         };
         self.router.shard_mut().set_meter(Meter::Thread(thread_bytes));
+        let told_bytes_max = self.told_bytes_max(config.maxmemory_bytes);
         self.router.shard_mut().set_eviction(EvictionConfig {
             limit_bytes: config.maxmemory_bytes,
-            told_bytes_max: config.maxmemory_bytes / TOLD_PART_MAX / self.mesh.workers() as u64,
+            told_bytes_max,
             policy: config.maxmemory_policy,
             samples: config.maxmemory_samples as usize,
         });
         self.router.shard_mut().set_lfu(config.lfu_log_factor, config.lfu_decay_time_min);
         self.begin_turn_memory();
+    }
+
+    /// This worker's share of what may be left out of account.
+    fn told_bytes_max(&self, maxmemory_bytes: u64) -> u64 {
+        if self.is_control() { 0 } else { maxmemory_bytes / TOLD_PART_MAX / self.node.shards as u64 }
     }
 
     /// Learns what the others use; at the beginning of a turn.
@@ -134,7 +140,7 @@ impl Worker {
 
     fn others_that_may_evict(&self) -> impl Iterator<Item = usize> {
         let own = self.id.index();
-        (0..self.mesh.workers()).filter(move |&worker| worker != own && self.node.memory.may_evict(worker))
+        (0..self.node.shards).filter(move |&worker| worker != own && self.node.memory.may_evict(worker))
     }
 
     /// Whether a command may be started while the node may be over its limit; `denies_oom` says that one of those to
@@ -167,7 +173,7 @@ impl Worker {
     /// Has memory given back to the system if this worker has freed much. Called by the cron.
     pub(crate) fn give_back(&mut self) {
         let memory = &self.node.memory;
-        if self.freed.look(thread_bytes(), self.mesh.workers(), || memory.used_bytes()) {
+        if self.freed.look(thread_bytes(), self.node.shards, || memory.used_bytes()) {
             allocator::collect_own_pages();
             self.node.give_back.ask();
         }

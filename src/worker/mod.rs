@@ -1,4 +1,5 @@
-//! A worker: one thread on one core, with its ring, its clients, its end of the mesh and its shard.
+//! A worker: one thread on one core, with its ring, its clients, its end of the mesh and its shard; and one thread more
+//! without either (`control`).
 //!
 //! It runs in turns. A turn takes the completions of the ring and the batches of the other workers, executes what they
 //! ask for, and hands everything that results to the kernel and to the other workers at once. Only this folder,
@@ -7,9 +8,12 @@
 mod blocking;
 mod budget;
 mod connections;
+mod control;
 mod desk;
 mod dispatch;
+pub mod duty;
 mod errands;
+mod hand_over;
 mod hops;
 mod memory;
 mod notifications;
@@ -52,10 +56,12 @@ use crate::pubsub::keyspace::KeyspaceChannels;
 use crate::session::client::Client;
 use crate::session::clients::Clients;
 use crate::session::command::SessionCommands;
+use crate::session::hand_over::Expected;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
 use crate::worker::desk::Office;
+use crate::worker::duty::{Control, ControlDuty};
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -110,10 +116,14 @@ pub struct Worker {
     /// The last accept has failed.
     has_accept_failed: bool,
     clients: Clients,
-    /// Those of them that are counted: they have not left.
+    /// Clients that other workers are about to hand over, as many as those have.
+    expected: Vec<Arc<Expected>>,
+    /// Those of `clients` that are counted: they have not left.
     client_count: usize,
     argv: Argv,
     last_cron_ms: u64,
+    /// What only the control worker has.
+    control: Option<Control>,
     /// Shows the watchdog that turns come.
     pulse: Heart,
     /// More keys have expired than one turn removes: go on.
@@ -144,12 +154,15 @@ pub struct WorkerParts {
     pub listeners: Vec<Listener>,
     /// Its ring, made on the same thread.
     pub ring: ClientRing,
+    /// What makes it the control worker, which has no slots and no listeners.
+    pub control: Option<ControlDuty>,
 }
 
 impl Worker {
     /// Makes a worker on the calling thread, which must be the one that runs it.
     pub fn new(parts: WorkerParts) -> Worker {
-        let WorkerParts { node, session_commands, config, slots, mesh, shard, listeners, ring } = parts;
+        let WorkerParts { node, session_commands, config, slots, mesh, shard, listeners, ring, control } =
+            parts;
         mesh.set_ring(ring.fd());
         let mut worker = Worker {
             id: shard.id(),
@@ -158,7 +171,7 @@ impl Worker {
             node,
             session_commands,
             config,
-            router: Router::new(shard, mesh.workers(), slots),
+            router: Router::new(shard, node.shards, mesh.workers(), slots),
             mesh,
             inquiries: HashMap::new(),
             scratch: Reply::default(),
@@ -173,9 +186,11 @@ impl Worker {
             has_accept_failed: false,
             listeners,
             clients: Clients::default(),
+            expected: Vec::new(),
             client_count: 0,
             argv: Argv::default(),
             last_cron_ms: 0,
+            control: control.map(Control::new),
             expiring: false,
             cron_part: 0,
             sleep: Duration::ZERO,
@@ -190,14 +205,19 @@ impl Worker {
     }
 
     /// Runs until the node stops. It is no future and yields to nobody: the thread sleeps only in the worker's own ring,
-    /// which whatever concerns the worker wakes, and its tick if nothing does.
+    /// which whatever concerns the worker wakes, and its tick if nothing does and it does not rest.
     pub fn run(mut self) {
         self.listen();
+        self.watch_signals();
         self.ring.tick();
         while !self.node.stopping.load(Ordering::Relaxed) {
             self.turn();
             if self.has_work() || !self.mesh.park() {
                 self.submit(Wait::No);
+            } else if self.may_rest() {
+                self.pulse.rest();
+                self.submit(Wait::HoweverLong);
+                self.mesh.unpark();
             } else {
                 self.pulse.sleep();
                 self.set_blocked_timer();
@@ -269,7 +289,7 @@ impl Worker {
         shard.set_string_len_max(config.proto_max_bulk_len_bytes as usize);
         shard.set_lazy_free(config.lazy_free);
         shard.set_limits(config.limits.clone());
-        shard.set_tracked_keys_max(keys_max_of_shard(config, self.mesh.workers()));
+        shard.set_tracked_keys_max(keys_max_of_shard(config, self.node.shards));
         self.office.keyspace_channels = KeyspaceChannels::of(config);
         shard.ask_for_notices(self.office.keyspace_channels.classes(config));
     }
@@ -298,7 +318,7 @@ impl Worker {
         if let Err(error) = self.ring.submit(wait) {
             log::error!("io_uring_enter failed: {error}");
             self.node.stopping.store(true, Ordering::Relaxed);
-            // The main thread waits for a signal; this one can always be raised.
+            // The control worker waits for a signal; this one can always be raised.
             let _ = signal_hook::low_level::raise(signal_hook::consts::SIGTERM);
         }
     }
@@ -306,8 +326,10 @@ impl Worker {
     /// The tick has completed.
     fn ticked(&mut self, result: i32) {
         self.office.stats.lateness.record(self.ring.ticked());
+        if let Some(control) = &mut self.control {
+            control.ticked(result);
         // Whatever else the kernel says could come at once again: the cron asks anew.
-        if result == -libc::ETIME {
+        } else if result == -libc::ETIME {
             self.ring.tick();
         }
     }
@@ -321,7 +343,7 @@ impl Worker {
     fn cron(&mut self) {
         let Stats { commands, input_bytes, output_bytes, ref mut rates, .. } = self.office.stats;
         rates.sample(self.now_ms, [commands, input_bytes, output_bytes]);
-        if !self.ring.is_ticking() {
+        if !self.ring.is_ticking() && !self.is_control() {
             self.ring.tick();
         }
         if self.now_ms >= self.accept_after_ms {
@@ -357,6 +379,7 @@ impl Worker {
         self.router.trim();
         self.mesh.trim();
         self.inquiries.trim();
+        self.expected.trim();
         self.scratch.trim();
         self.office.encoded.trim();
         self.office.pubsub.trim();

@@ -30,13 +30,13 @@ use crate::worker::Worker;
 use crate::worker::desk::{Desk, Office};
 
 impl Worker {
-    /// The worker that puts the messages of a channel in order.
+    /// The worker that puts the messages of a channel in order: one with a shard, so that the control worker stays free.
     fn sequencer(&self, channel: &[u8]) -> ShardId {
         // FNV-1a: the same on all workers, and its quality is enough for a handful of them.
         let hash = channel.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        ShardId(((hash >> 32) % self.mesh.workers() as u64) as u16)
+        ShardId(((hash >> 32) % self.node.shards as u64) as u16)
     }
 
     /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved, or the command has to wait.

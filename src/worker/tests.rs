@@ -32,7 +32,7 @@ fn worker() -> Worker {
 fn workers(count: usize) -> Vec<Worker> {
     let (registry, session_commands) = commands::registry(Vec::new()).unwrap();
     let node: &'static Node = Box::leak(Box::new(Node {
-        workers: count,
+        shards: count,
         memory: NodeMemory::new(count),
         subscriptions: SubscriptionCounts::new(count),
         tracking: TrackingCounts::new(count),
@@ -59,6 +59,7 @@ fn workers(count: usize) -> Vec<Worker> {
             shard: Shard::new(&shard),
             listeners: Vec::new(),
             ring: ClientRing::new().unwrap(),
+            control: None,
         })
     });
     made.collect()

@@ -155,6 +155,11 @@ impl Worker {
                 progress.output().error(&CommandError::other(text));
                 true
             }
+            // It goes when the transaction is over.
+            Ok(Flow::HandOver(to)) => {
+                self.hand_over(index, to);
+                true
+            }
             Ok(Flow::Track(change)) => {
                 self.set_tracking(index, change, None);
                 true

@@ -188,11 +188,11 @@ fn a_start_that_finds_too_little_locked_memory_ends_and_says_what_to_do() {
         }
         let exit = builder().spawn_expecting_failure();
         assert_eq!(exit.status.code(), Some(1), "{}", exit.output);
-        let warning = "60 workers may need up to 6512 kB of locked memory, and 'ulimit -l' allows 2048 kB";
+        let warning = "60 workers and the control worker may need up to 6612 kB of locked memory, and 'ulimit -l' allows 2048 kB";
         assert!(exit.output.contains(warning), "{}", exit.output);
         let error = "There is not enough locked memory for the io_uring of worker ";
         assert_eq!(exit.output.matches(error).count(), 1, "{}", exit.output);
-        assert!(exit.output.contains("Raise it to 6512 kB"), "{}", exit.output);
+        assert!(exit.output.contains("Raise it to 6612 kB"), "{}", exit.output);
         assert!(!exit.output.contains("panicked"), "{}", exit.output);
     }
 }

@@ -223,7 +223,10 @@ impl Coordinator {
         let lock = |part| TxnMessage::Lock(txid, part);
         if txn.method == Method::All {
             txn.participants = everybody(owners);
-            out.extend(everybody(owners).iter().map(|part| (part.shard, lock(Part::Whole(call.clone())))));
+            // This one, where the reply is made; a worker without slots has no part in it.
+            let teller = if self.shard.index() < owners.shard_count { self.shard } else { ShardId(0) };
+            let part = || Part::Whole(call.clone(), teller);
+            out.extend(everybody(owners).iter().map(|to| (to.shard, lock(part()))));
             return;
         }
         if txn.method == Method::GatherAll {

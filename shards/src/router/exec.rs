@@ -66,7 +66,7 @@ impl Router {
         if !self.shard.has_no_locks() {
             return false;
         }
-        if self.shard_count == 1 {
+        if self.has_all_slots() {
             return true;
         }
         let Router { slots, positions, id, .. } = self;
@@ -123,7 +123,7 @@ impl Router {
             watched.push(caller.db, key);
         }
         let call = Call { command: &WATCH, slot: None, caller, args };
-        if self.shard_count == 1 && wanted {
+        if self.has_all_slots() && wanted {
             self.shard.execute(call, wire.places(caller.at.index).writer());
             return Step::Done;
         }
@@ -136,6 +136,11 @@ impl Router {
             self.unwatch_keys(&Watched { client, keys: std::mem::take(watched) });
             self.send_outbox(wire);
         }
+    }
+
+    /// True while a client's watches are still to be forgotten, when the slots of their keys have arrived.
+    pub fn will_unwatch(&self, client: ClientId) -> bool {
+        self.unwatch_later.iter().any(|watched| watched.client == client)
     }
 
     /// Puts into the outbox what the owners of watched keys are told.

@@ -115,8 +115,10 @@ impl Trim for Router {
 }
 
 impl Router {
-    /// The router of the worker that has this shard, among so many, with the slot map that all begin with.
-    pub fn new(mut shard: Shard, shard_count: usize, map: SlotMap) -> Router {
+    /// The router of the worker that has this shard, among so many of both, with the slot map that all begin with. Workers that
+    /// are more than the shards are numbered behind them, and own no slots: what they have as their shard is a place for
+    /// gathered transactions.
+    pub fn new(mut shard: Shard, shard_count: usize, worker_count: usize, map: SlotMap) -> Router {
         let id = shard.id();
         shard.set_owned(map.owned_by(id));
         Router {
@@ -124,7 +126,7 @@ impl Router {
             shard_count,
             shard,
             coordinator: Coordinator::new(id),
-            slots: SlotMoves::new(id, shard_count, map),
+            slots: SlotMoves::new(id, worker_count, map),
             outbox: Outbox::new(),
             open: HashMap::new(),
             walks_later: Vec::new(),
@@ -133,6 +135,11 @@ impl Router {
             positions: Vec::new(),
             scratch: Reply::default(),
         }
+    }
+
+    /// True when every slot lies on this worker's shard, for good.
+    fn has_all_slots(&self) -> bool {
+        self.shard_count == 1 && self.id.index() == 0
     }
 
     /// The worker's shard.

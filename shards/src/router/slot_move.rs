@@ -122,7 +122,8 @@ enum Stage {
 /// The slot map of one worker and the moves of its slots. One per worker.
 pub struct SlotMoves {
     shard: ShardId,
-    shard_count: usize,
+    /// All of them route by maps of their own: those of the shards, and such as have none.
+    worker_count: usize,
     map: SlotMap,
     departures: HashMap<SlotId, Departure>,
     /// Who has frozen the slots that are on their way: only its word counts for where they are. What a slower one says of
@@ -134,9 +135,9 @@ pub struct SlotMoves {
 
 impl SlotMoves {
     /// The worker of `shard`, among so many, with the map that all begin with.
-    pub fn new(shard: ShardId, shard_count: usize, map: SlotMap) -> SlotMoves {
+    pub fn new(shard: ShardId, worker_count: usize, map: SlotMap) -> SlotMoves {
         let (departures, frozen_by) = (HashMap::new(), HashMap::new());
-        SlotMoves { shard, shard_count, map, departures, frozen_by, unsettled: HashSet::new() }
+        SlotMoves { shard, worker_count, map, departures, frozen_by, unsettled: HashSet::new() }
     }
 
     /// The shard that owns a slot; [`MOVING`] while it is on its way.
@@ -229,14 +230,14 @@ impl SlotMoves {
         if to == self.shard {
             return Some(MoveEvent::Finished(ticket, true));
         }
-        let departure = Departure { to, ticket, missing: self.shard_count, stage: Stage::Freezing };
+        let departure = Departure { to, ticket, missing: self.worker_count, stage: Stage::Freezing };
         self.departures.insert(slot, departure);
         out.extend(self.everybody().map(|worker| (worker, MoveMessage::Freeze(slot))));
         None
     }
 
     fn everybody(&self) -> impl Iterator<Item = ShardId> + use<> {
-        (0..self.shard_count as u16).map(ShardId)
+        (0..self.worker_count as u16).map(ShardId)
     }
 
     /// A slot that can leave now, and where to: the driver starts its transaction.
@@ -255,7 +256,7 @@ impl SlotMoves {
     pub fn arrived(&mut self, slot: SlotId, out: &mut Vec<(ShardId, MoveMessage)>) {
         let Some(departure) = self.departures.get_mut(&slot) else { return };
         departure.stage = Stage::Telling;
-        departure.missing = self.shard_count;
+        departure.missing = self.worker_count;
         let to = departure.to;
         out.extend(self.everybody().map(|worker| (worker, MoveMessage::Moved(slot, to))));
     }

@@ -35,6 +35,8 @@ pub enum Waiting<R> {
     /// For the next part of a transaction that has commands of the session among its commands, with the
     /// number of the place of its reply.
     Exec(u32),
+    /// For its next worker, which it is about to be handed to: it executes nothing more here.
+    HandOver,
 }
 
 impl<R> Waiting<R> {
@@ -71,7 +73,7 @@ impl<R> Waiting<R> {
     /// more. A request that waits for a slot is tried whenever its connection is looked at, and waits again if need be.
     pub fn take_up(&mut self, awaited: usize) -> Option<R> {
         let goes_on = match self {
-            Waiting::No | Waiting::Exec(_) => false,
+            Waiting::No | Waiting::Exec(_) | Waiting::HandOver => false,
             Waiting::Slot(_) => true,
             Waiting::AfterReplies(_) | Waiting::Reply | Waiting::Blocked => awaited == 0,
         };
@@ -80,7 +82,7 @@ impl<R> Waiting<R> {
         }
         match std::mem::take(self) {
             Waiting::AfterReplies(request) | Waiting::Slot(request) => Some(request),
-            Waiting::No | Waiting::Reply | Waiting::Blocked | Waiting::Exec(_) => None,
+            Waiting::No | Waiting::Reply | Waiting::Blocked | Waiting::Exec(_) | Waiting::HandOver => None,
         }
     }
 }

@@ -126,7 +126,7 @@ fn router_of(shards: usize) -> Router {
         string_len_max: 512 << 20,
         registry: registry(),
     };
-    Router::new(Shard::new(&config), shards, SlotMap::dealt_to(shards))
+    Router::new(Shard::new(&config), shards, shards, SlotMap::dealt_to(shards))
 }
 
 /// A key that a shard of two owns.

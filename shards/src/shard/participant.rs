@@ -185,10 +185,10 @@ impl Shard {
             TxnMessage::Run(txid, clock) => {
                 let Some(active) = self.txn.parts.remove(&txid) else { return };
                 let mut reply = Reply::default();
-                if let Part::Run(call) | Part::Whole(call) = &active.part {
+                if let Part::Run(call) | Part::Whole(call, _) = &active.part {
                     reply.set_resp3(call.caller.resp3);
                     let is_one_of_many =
-                        matches!(active.part, Part::Whole(_)) && active.coordinator != self.id;
+                        matches!(active.part, Part::Whole(_, teller) if teller != self.id);
                     if is_one_of_many {
                         self.env_mut().effects.leave_to_others();
                     }
@@ -292,7 +292,7 @@ impl Shard {
                 claims.extend(keys.iter().map(|(db, key)| (self.fingerprint(db, key), true)));
                 claims.extend(watched.keys.iter().map(|(db, key)| (self.fingerprint(db, key), false)));
             }
-            Part::Whole(_) | Part::LendAll(_) => return Scope::Whole,
+            Part::Whole(..) | Part::LendAll(_) => return Scope::Whole,
             Part::Depart(slot) | Part::Arrive(slot) => claims.push((Fingerprint::of_slot(*slot), true)),
         }
         Scope::keys(claims)
@@ -314,7 +314,7 @@ impl Shard {
             grant.watch_ends_ms = self.first_expiry_ms(watched);
         }
         match &active.part {
-            Part::Run(_) | Part::Whole(_) | Part::Depart(_) | Part::Arrive(_) => {}
+            Part::Run(_) | Part::Whole(..) | Part::Depart(_) | Part::Arrive(_) => {}
             Part::Exec(exec) => {
                 let mut reply = Reply::default();
                 self.execute_exec(exec, &mut reply);

@@ -178,6 +178,7 @@ impl Events {
 /// Routers, connections and what is on its way between them.
 pub struct Node {
     routers: Vec<Router>,
+    shard_count: usize,
     net: Net,
     /// How slow each queue is: it delivers once in so many times that it is chosen.
     slowness: Vec<usize>,
@@ -199,6 +200,15 @@ enum Choice {
 impl Node {
     /// A node of this many empty shards, with 16 databases and the given proto-max-bulk-len in bytes.
     pub fn new(shard_count: usize, string_len_max: usize) -> Node {
+        Node::of(shard_count, shard_count, string_len_max)
+    }
+
+    /// The same with a worker more, behind the others, that has clients and owns no slot.
+    pub fn with_control_worker(shard_count: usize, string_len_max: usize) -> Node {
+        Node::of(shard_count, shard_count + 1, string_len_max)
+    }
+
+    fn of(shard_count: usize, worker_count: usize, string_len_max: usize) -> Node {
         let map = SlotMap::dealt_to(shard_count);
         let router = |index: usize| {
             let id = ShardId(index as u16);
@@ -210,12 +220,13 @@ impl Node {
                 string_len_max,
                 registry: registry(),
             };
-            Router::new(Shard::new(&config), shard_count, map.clone())
+            Router::new(Shard::new(&config), shard_count, worker_count, map.clone())
         };
         Node {
-            routers: (0..shard_count).map(router).collect(),
-            net: Net::new(shard_count),
-            slowness: vec![1; shard_count * shard_count],
+            routers: (0..worker_count).map(router).collect(),
+            shard_count,
+            net: Net::new(worker_count),
+            slowness: vec![1; worker_count * worker_count],
             inquiries: Vec::new(),
         }
     }
@@ -258,6 +269,11 @@ impl Node {
 
     /// The number of shards.
     pub fn shard_count(&self) -> usize {
+        self.shard_count
+    }
+
+    /// The number of workers: one more when there is a control worker.
+    pub fn worker_count(&self) -> usize {
         self.routers.len()
     }
 
@@ -488,6 +504,7 @@ impl Connection {
             Waiting::Reply | Waiting::Blocked => self.places.awaited == 0 && !self.requests.is_empty(),
             Waiting::AfterReplies(_) => self.places.awaited == 0,
             Waiting::Slot(_) | Waiting::Exec(_) => self.is_looked_at,
+            Waiting::HandOver => false,
         }
     }
 }

@@ -93,21 +93,22 @@ impl Scene {
     ) -> Scene {
         let mut random = Random::new(seed);
         let shard_count = shards.start() + random.below(shards.end() - shards.start() + 1);
-        let mut node = Node::new(shard_count, 512 << 20);
+        let mut node = Node::with_control_worker(shard_count, 512 << 20);
         node.set_now(super::START_MS);
         let slowness_max = [1, 4, 30][random.below(3)];
         node.slow_down(&mut random, slowness_max);
         let key_base = random.below(1000);
         let keys = (0..key_count).map(|index| format!("k{}", key_base + index)).collect();
         let depth_max = [1, 2, 4][random.below(3)];
-        let movers = (0..3).map(|_| node.connect(ShardId(random.below(shard_count) as u16))).collect();
+        let worker_count = node.worker_count();
+        let movers = (0..3).map(|_| node.connect(ShardId(random.below(worker_count) as u16))).collect();
         let clients = (0..client_count)
             .map(|_| {
-                let connection = node.connect(ShardId(random.below(shard_count) as u16));
+                let connection = node.connect(ShardId(random.below(worker_count) as u16));
                 Client::new(connection, scripts / client_count, 1 + random.below(depth_max))
             })
             .collect();
-        let effects = vec![Vec::new(); shard_count];
+        let effects = vec![Vec::new(); worker_count];
         let (history, churn, now_ms) = (Vec::new(), Churn::default(), super::START_MS);
         Scene { node, random, keys, clients, history, churn, now_ms, movers, effects }
     }

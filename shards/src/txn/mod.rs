@@ -68,7 +68,8 @@ pub enum Part {
     /// Lock the keys of this command, then run it here.
     Run(OwnedCall),
     /// Lock the whole shard, then run this here.
-    Whole(OwnedCall),
+    /// The shard of this number tells what comes of it on all of them: its effect, and the word to clients that keep copies.
+    Whole(OwnedCall, ShardId),
     /// Lock the keys of all commands, then run them here. The only part of its transaction: it does not wait for the
     /// word of the coordinator.
     Exec(Box<Exec>),

@@ -5,7 +5,7 @@
 pub mod rows;
 pub mod tracking;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use shards::args::Args;
@@ -168,12 +168,14 @@ fn client_kill(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
     Ok(Flow::Ask(
         Question::ClientKill(filter),
         Box::new(move |answers, reply| {
-            let killed = answers.iter().map(|answer| match answer {
-                Answer::Killed(count) => *count,
-                _ => 0,
+            let killed = answers.into_iter().map(|answer| match answer {
+                Answer::Killed(ids) => ids,
+                _ => Vec::new(),
             });
-            match killed.sum() {
-                count if !old_form => reply.int(count),
+            // One that is just handed over is known to two workers.
+            let killed: BTreeSet<u64> = killed.flatten().collect();
+            match killed.len() {
+                count if !old_form => reply.len_int(count),
                 0 => reply.error(&CommandError::other("ERR No such client")),
                 _ => reply.ok(),
             }

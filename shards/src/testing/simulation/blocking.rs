@@ -59,10 +59,10 @@ impl Scene {
     fn new(seed: u64) -> Scene {
         let mut random = Random::new(seed);
         let shards = 1 + random.below(3);
-        let mut node = Node::new(shards, 512 << 20);
+        let mut node = Node::with_control_worker(shards, 512 << 20);
         node.set_now(START_MS);
         node.slow_down(&mut random, [1, 4, 30][seed as usize % 3]);
-        let mut connect = || node.connect(ShardId(random.below(shards) as u16));
+        let mut connect = || node.connect(ShardId(random.below(shards + 1) as u16));
         let producers = LISTS.iter().map(|_| (connect(), 0)).collect();
         let consumer = |connection| Consumer { connection, left: 12, asked: None, moves: false };
         let consumers = (0..6).map(|_| consumer(connect())).collect();
@@ -141,7 +141,7 @@ impl Scene {
         let which = self.random.below(self.consumers.len());
         self.receive();
         let gone = self.consumers[which].connection;
-        let worker = ShardId(self.random.below(self.node.shard_count()) as u16);
+        let worker = ShardId(self.random.below(self.node.worker_count()) as u16);
         // Another client has killed it, or its own has gone.
         let waits = match self.random.below(2) {
             0 => self.node.end_blocking(gone, Ending::Closed, false),

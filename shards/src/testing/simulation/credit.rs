@@ -50,7 +50,7 @@ impl Scene {
     fn new(seed: u64) -> Scene {
         let mut random = Random::new(seed);
         let shards = 1 + random.below(3);
-        let mut node = Node::new(shards, 512 << 20);
+        let mut node = Node::with_control_worker(shards, 512 << 20);
         node.set_now(START_MS);
         node.slow_down(&mut random, [1, 4, 30][seed as usize % 3]);
         let base = random.below(1000);
@@ -70,7 +70,7 @@ impl Scene {
     }
 
     fn connect(&mut self, left: usize) {
-        let worker = ShardId(self.random.below(self.node.shard_count()) as u16);
+        let worker = ShardId(self.random.below(self.node.worker_count()) as u16);
         let connection = self.node.connect(worker);
         self.clients.push(Client {
             connection,

@@ -36,6 +36,10 @@ fn snapshot_of_node(scene: &Scene) -> Snapshot {
             assert!(all.insert((db, key), value).is_none(), "a key is on two shards");
         }
     }
+    for id in scene.node.shard_count()..scene.node.worker_count() {
+        let kept = snapshot(scene.node.shard(ShardId(id as u16)));
+        assert!(kept.is_empty(), "the control worker keeps what it was lent");
+    }
     all
 }
 
