@@ -1,6 +1,5 @@
-//! What workers ask of each other and answer: one hop each.
-
-use std::sync::Arc;
+//! What workers ask of each other and answer: one hop each, and for each subject one variant, whose own hops stand in a file
+//! of the subject.
 
 use shards::args::Args;
 use shards::caller::Caller;
@@ -12,9 +11,9 @@ use shards::shard::Call;
 use shards::slot::SlotId;
 use shards::txn::{Ticket, TxnMessage};
 
-use crate::pubsub::OwnedMessage;
+use crate::pubsub::hop::PubSubHop;
 use crate::session::hand_over::HandOver;
-use crate::session::inquiry::{Answer, Question};
+use crate::session::inquiry::InquiryHop;
 use crate::tracking::clients::TrackingHop;
 
 /// A hop: what one worker asks of another, or answers.
@@ -34,18 +33,10 @@ pub enum Hop {
     Txn(Box<TxnMessage>),
     /// About a slot that changes hands.
     Move(MoveMessage),
-    /// A question to the worker; the answer is for this ticket.
-    Ask(Ticket, Box<Question>),
-    /// An answer.
-    Answer(Ticket, Box<Answer>),
-    /// Put this published message in order, and send the number of its receivers for this ticket.
-    Publish(Ticket, Arc<OwnedMessage>),
-    /// A published message for your subscribers. Under a number its sequencer wants to know how many they are.
-    Deliver(Option<u64>, Arc<OwnedMessage>),
-    /// The message that you have sent under this number has so many receivers here.
-    Delivered(u64, usize),
-    /// The message of this ticket has so many receivers in all.
-    Published(Ticket, usize),
+    /// A question, or an answer.
+    Inquiry(InquiryHop),
+    /// About a published message.
+    PubSub(PubSubHop),
     /// About clients that keep copies.
     Tracking(Box<TrackingHop>),
     /// Large replies of your shard for this connection of mine are on their way to its client.
@@ -55,6 +46,9 @@ pub enum Hop {
     /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
     MakeRoom,
 }
+
+/// Commands are most of what is sent, so nothing else may make a hop larger than one; what would is boxed.
+const _: () = assert!(size_of::<Hop>() == size_of::<RemoteCommand>());
 
 /// A command in a batch. Its arguments lie in the batch's arrays, from the end of the command before it.
 #[derive(Clone, Copy)]

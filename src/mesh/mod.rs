@@ -386,6 +386,7 @@ mod tests {
 
     use super::batch::{WAITING_BYTES_MAX, WAITING_HOPS_MAX};
     use super::*;
+    use crate::pubsub::hop::PubSubHop;
 
     const TICKET: Ticket = Ticket { worker: ShardId(0), connection: 0, seq: 0 };
 
@@ -393,7 +394,7 @@ mod tests {
     const WAKE_TIMEOUT: Duration = Duration::from_secs(60);
 
     fn message(number: usize) -> Hop {
-        Hop::Delivered(number as u64, 0)
+        Hop::PubSub(PubSubHop::Delivered(number as u64, 0))
     }
 
     /// What has come from a worker, by its numbers.
@@ -401,7 +402,7 @@ mod tests {
         let mut batch = mesh.next_batch(from)?;
         let mut numbers = Vec::new();
         batch.take(|delivery| match delivery {
-            Delivery::Other(Hop::Delivered(number, _)) => numbers.push(number as usize),
+            Delivery::Other(Hop::PubSub(PubSubHop::Delivered(number, _))) => numbers.push(number as usize),
             _ => panic!("nothing else was sent"),
         });
         Some(numbers)

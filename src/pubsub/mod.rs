@@ -3,6 +3,7 @@
 //! A subscription lives only at the worker of its connection. How a message finds all workers that have subscribers
 //! is the business of `worker/publish.rs`. This file must not know workers, sockets or hops.
 
+pub mod hop;
 pub mod keyspace;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -47,6 +48,17 @@ impl SubscriptionKind {
             (SubscriptionKind::ShardChannel, false) => b"sunsubscribe",
         }
     }
+}
+
+/// What comes after a command about channels and their subscribers. Each makes the reply.
+#[derive(Clone, Copy, Debug)]
+pub enum PubSubFlow {
+    /// The arguments are subscribed to.
+    Subscribe(SubscriptionKind),
+    /// The arguments, or all, are subscribed to no longer.
+    Unsubscribe(SubscriptionKind),
+    /// The second argument is published to the channel or shard channel that is the first.
+    Publish(SubscriptionKind),
 }
 
 /// What one connection subscribes to.

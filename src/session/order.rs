@@ -43,3 +43,15 @@ pub struct Publishing {
     /// How many replies to PUBLISH are awaited.
     pub awaited: u32,
 }
+
+/// What comes after a command about MULTI and WATCH. Those that ask for anything but [`TransactionFlow::Unwatch`] are never
+/// queued, so no transaction has them among its commands.
+#[derive(Clone, Copy, Debug)]
+pub enum TransactionFlow {
+    /// The queued transaction runs, which makes the reply.
+    Exec,
+    /// The keys that are the command's arguments are watched, which makes the reply.
+    Watch,
+    /// Nothing is watched any more: the reply is written.
+    Unwatch,
+}

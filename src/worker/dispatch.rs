@@ -1,16 +1,15 @@
-//! From a parsed request to its execution: the admission checks in one written order, then to the router, or to the body of a
-//! session command.
+//! From a parsed request to its execution: the admission checks in one written order, then to the router, or to
+//! `session_commands`.
 //!
 //! The only place where commands of clients begin. It compares no command names: what a command is and where
 //! its keys are comes from its row.
 
 use shards::args::Args;
 use shards::caller::Caller;
-use shards::command::registry::{Command, Entry, Registry, SessionNumber};
+use shards::command::registry::{Command, Entry, Registry};
 use shards::command::{DataCommand, flags};
 use shards::copies::ConnectionId;
 use shards::error::CommandError;
-use shards::reply::Reply;
 use shards::router::step::{Step, Waiting};
 use shards::shard::Call;
 use shards::txn::Ticket;
@@ -18,8 +17,6 @@ use shards::txn::Ticket;
 use crate::commands::client::tracking::command_is_over;
 use crate::host::log::LineLimit;
 use crate::session::client::Client;
-use crate::session::command::{Flow, SessionCtx};
-use crate::session::inquiry::{Finish, Inquiry, Question};
 use crate::session::order::Closing;
 use crate::session::{ReplyMode, Session};
 use crate::worker::Worker;
@@ -165,14 +162,10 @@ impl Worker {
         self.clients.at(index).waiting = Waiting::after(step, || args.to_owned());
     }
 
-    /// True when replies to commands before this one are awaited: the client waits for them, and it runs behind them.
-    pub(crate) fn waits_for_replies(&mut self, index: u32, args: Args<'_>) -> bool {
+    /// True when a client awaits replies to commands before the one at hand.
+    pub(super) fn awaits_replies(&mut self, index: u32) -> bool {
         let (router, mut desk) = self.at_desk();
-        let waits = router.is_behind(index, &mut desk);
-        if waits {
-            self.wait(index, Step::AfterReplies, args);
-        }
-        waits
+        router.is_behind(index, &mut desk)
     }
 
     /// The place of a reply for which the client waits from now on.
@@ -181,96 +174,6 @@ impl Worker {
         *waiting = Waiting::Reply;
         let seq = replies.reserve(session.reply_mode == ReplyMode::On);
         Ticket { worker: self.id, connection: index, seq }
-    }
-
-    /// Runs a command of the connection or the server.
-    fn run_session(&mut self, index: u32, number: SessionNumber, args: Args<'_>) {
-        let mut reply = std::mem::take(&mut self.scratch);
-        let client = self.clients.at(index);
-        reply.set_resp3(client.session.resp3);
-        let mut ctx = SessionCtx {
-            reply: &mut reply,
-            client,
-            node: self.node,
-            config: &self.config,
-            now_ms: self.now_ms,
-        };
-        let flow = (self.session_commands.get(number).run)(&mut ctx, args);
-        let mut wanted = self.clients.at(index).session.reply_mode == ReplyMode::On;
-        match flow {
-            Ok(Flow::Done) => {}
-            Ok(Flow::Later) => self.wait(index, Step::AfterReplies, args),
-            Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)) if self.waits_for_replies(index, args) => {}
-            Ok(Flow::Ask(question, _)) if question.waits() && self.waits_for_replies(index, args) => {}
-            // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
-            Ok(Flow::Subscribe(kind)) => {
-                self.subscribe(index, kind, args, &mut reply);
-                wanted = true;
-            }
-            Ok(Flow::Unsubscribe(kind)) => {
-                self.unsubscribe(index, kind, args, &mut reply);
-                wanted = true;
-            }
-            Ok(Flow::Publish(kind)) => self.publish(index, kind, args, &mut reply),
-            Ok(Flow::Reset) => {
-                self.unwatch(index);
-                self.forget_subscriptions(index);
-                self.end_tracking(index);
-            }
-            Ok(Flow::Track(change)) => self.set_tracking(index, change, None),
-            Ok(Flow::Close) => self.clients.at(index).closing = Some(Closing::AfterReplies),
-            Ok(Flow::Ask(question, finish)) => self.ask_for(index, &question, finish),
-            Ok(Flow::Watch) => {
-                let step = self.watch(index, args);
-                self.wait(index, step, args);
-            }
-            Ok(Flow::Unwatch) => self.unwatch(index),
-            Ok(Flow::Exec) => {
-                let step = self.exec(index);
-                self.wait(index, step, args);
-            }
-            Ok(Flow::MoveSlot(slot, to)) => {
-                let step = self.move_slot(index, slot, to);
-                self.wait(index, step, args);
-            }
-            Ok(Flow::HandOver(to)) => self.hand_over(index, to),
-            Ok(Flow::ShowSlots) => self.show_slots(&mut reply),
-            Err(error) => {
-                reply.clear();
-                reply.error(&error);
-            }
-        }
-        let Client { session, replies, .. } = self.clients.at(index);
-        if wanted && !reply.is_empty() {
-            replies.writer().append(reply.bytes(), reply.blobs());
-        }
-        replies.set_resp3(session.resp3);
-        reply.clear();
-        self.scratch = reply;
-    }
-
-    /// Asks all workers on behalf of a client, which waits for the answer.
-    fn ask_for(&mut self, index: u32, question: &Question, finish: Finish) {
-        let ticket = self.reserve(index);
-        if let Some(reply) = self.ask_with_ticket(ticket, question, finish) {
-            self.deliver(ticket, &reply);
-        }
-    }
-
-    /// The same with the answer for a place that is reserved. Returns it if no other worker has to be waited for.
-    pub(crate) fn ask_with_ticket(
-        &mut self,
-        ticket: Ticket,
-        question: &Question,
-        finish: Finish,
-    ) -> Option<Reply> {
-        let resp3 = self.clients.at(ticket.connection).session.resp3;
-        let inquiry = Inquiry::new(self.mesh.workers(), resp3, finish);
-        if let Question::Change(change) = question {
-            return self.ask_for_change(ticket, change, inquiry);
-        }
-        let own = self.answer(question, Some(ticket.connection));
-        self.ask(ticket, question, inquiry, own)
     }
 
     /// Where a client of this worker is.

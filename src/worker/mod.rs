@@ -15,9 +15,11 @@ pub mod duty;
 mod errands;
 mod hand_over;
 mod hops;
+mod inquiries;
 mod memory;
 mod notifications;
 mod publish;
+mod session_commands;
 mod slot_moves;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use shards::notify::Notice;
 use shards::slot::ShardId;
 
 use crate::mesh::Hop;
+use crate::pubsub::hop::PubSubHop;
 use crate::pubsub::keyspace::KeyspaceChannels;
 use crate::pubsub::{Message, SubscriptionKind};
 use crate::worker::Worker;
@@ -64,7 +65,7 @@ impl Desk<'_> {
         }
         let message = Arc::new(message.to_owned());
         for &worker in others {
-            let hop = Hop::Deliver(None, Arc::clone(&message));
+            let hop = Hop::PubSub(PubSubHop::Deliver(None, Arc::clone(&message)));
             self.mesh.send_sized(worker, hop, message.bytes_held());
         }
     }

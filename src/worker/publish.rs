@@ -22,12 +22,14 @@ use shards::slot::ShardId;
 use shards::txn::Ticket;
 
 use crate::mesh::Hop;
-use crate::pubsub::{Message, OwnedMessage, SubscriptionKind, Subscriptions};
+use crate::pubsub::hop::{PubSubAnswer, PubSubHop, PubSubQuestion};
+use crate::pubsub::{Message, OwnedMessage, PubSubFlow, SubscriptionKind, Subscriptions};
 use crate::session::ReplyMode;
 use crate::session::client::Client;
 use crate::session::order::Publishing;
 use crate::worker::Worker;
 use crate::worker::desk::{Desk, Office};
+use crate::worker::session_commands::{Replied, ReplyPlace};
 
 impl Worker {
     /// The worker that puts the messages of a channel in order: one with a shard, so that the control worker stays free.
@@ -39,20 +41,66 @@ impl Worker {
         ShardId(((hash >> 32) % self.node.shards as u64) as u16)
     }
 
-    /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved, or the command has to wait.
-    pub(crate) fn publish(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
+    /// Does what a command about channels and their subscribers asks for.
+    pub(super) fn follow_pubsub(
+        &mut self,
+        index: u32,
+        flow: PubSubFlow,
+        args: Args<'_>,
+        place: ReplyPlace,
+        reply: &mut Reply,
+    ) -> Replied {
+        match (flow, place) {
+            (PubSubFlow::Subscribe(kind), _) => {
+                self.subscribe(index, kind, args, reply);
+                Replied::Pushed
+            }
+            (PubSubFlow::Unsubscribe(kind), _) => {
+                self.unsubscribe(index, kind, args, reply);
+                Replied::Pushed
+            }
+            (PubSubFlow::Publish(kind), ReplyPlace::Queue) => {
+                self.publish(index, kind, args, reply);
+                Replied::Written
+            }
+            (PubSubFlow::Publish(kind), ReplyPlace::Exec(seq)) => {
+                let ticket = Ticket { worker: self.id, connection: index, seq };
+                let Some(receivers) = self.publish_with_ticket(ticket, kind, args) else {
+                    return Replied::Later;
+                };
+                reply.len_int(receivers);
+                Replied::Written
+            }
+        }
+    }
+
+    /// Whether a message to this channel has to come behind what its publisher awaits. Where nobody subscribes there is none.
+    pub(super) fn is_message_behind(&mut self, index: u32, channel: &[u8]) -> bool {
+        self.clients.at(index).replies.awaited() > 0
+            && !self.node.subscriptions.is_empty()
+            && self.awaits_more_than_messages(index, self.sequencer(channel))
+    }
+
+    /// Whether a client awaits other replies than those to messages on the way to this sequencer.
+    fn awaits_more_than_messages(&mut self, index: u32, to: ShardId) -> bool {
+        let Client { replies, publishing, .. } = self.clients.at(index);
+        let Publishing { sequencer, awaited } = *publishing;
+        replies.awaited() > awaited as usize || (awaited > 0 && sequencer != Some(to))
+    }
+
+    /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved.
+    pub(super) fn publish(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
         let message = Message { kind, channel: args.get(1), payload: args.value(2) };
         if self.node.subscriptions.is_empty() {
             return reply.int(0);
         }
         let sequencer = self.sequencer(message.channel);
-        let is_for_here = sequencer == self.id && !self.has_subscribers_elsewhere();
-        let Client { session, replies, waiting, publishing, .. } = self.clients.at(index);
-        let Publishing { sequencer: before, awaited } = *publishing;
-        if replies.awaited() > awaited as usize || (awaited > 0 && before != Some(sequencer)) {
-            *waiting = Waiting::AfterReplies(args.to_owned());
-            return;
+        if self.awaits_more_than_messages(index, sequencer) {
+            // It did not wait, so nobody subscribed when it was looked at, and whoever has come since comes after it.
+            return reply.int(0);
         }
+        let is_for_here = sequencer == self.id && !self.has_subscribers_elsewhere();
+        let Client { session, replies, .. } = self.clients.at(index);
         if is_for_here && !session.is_subscribed() {
             return reply.len_int(self.deliver_message(message));
         }
@@ -75,7 +123,7 @@ impl Worker {
 
     /// PUBLISH and SPUBLISH inside EXEC, for the place of its reply. Returns the number of receivers if it is there
     /// already.
-    pub(crate) fn publish_with_ticket(
+    fn publish_with_ticket(
         &mut self,
         ticket: Ticket,
         kind: SubscriptionKind,
@@ -102,7 +150,7 @@ impl Worker {
         let message = Arc::new(message.to_owned());
         if sequencer != self.id {
             let bytes = message.bytes_held();
-            self.mesh.send_sized(sequencer, Hop::Publish(ticket, message), bytes);
+            self.mesh.send_sized(sequencer, Hop::PubSub(PubSubHop::Publish(ticket, message)), bytes);
         } else if let Some(receivers) = self.put_in_order(ticket, &message) {
             return Some(receivers);
         }
@@ -122,32 +170,55 @@ impl Worker {
         }
         let number = self.deliveries.begin(publisher, others.len(), receivers);
         for worker in others {
-            let hop = Hop::Deliver(Some(number), Arc::clone(message));
+            let hop = Hop::PubSub(PubSubHop::Deliver(Some(number), Arc::clone(message)));
             self.mesh.send_sized(worker, hop, message.bytes_held());
         }
         None
     }
 
+    /// Takes what another worker says of a published message.
+    pub(crate) fn take_pubsub(&mut self, from: ShardId, hop: PubSubHop) {
+        match hop {
+            PubSubHop::Publish(ticket, message) => self.take_publish(ticket, &message),
+            PubSubHop::Deliver(number, message) => self.take_message(from, number, &message),
+            PubSubHop::Delivered(number, receivers) => self.take_delivered(number, receivers),
+            PubSubHop::Published(ticket, receivers) => self.take_published(ticket, receivers),
+        }
+    }
+
+    /// Answers a question about the subscribers of this worker.
+    pub(crate) fn answer_pubsub(&self, question: &PubSubQuestion) -> PubSubAnswer {
+        match question {
+            PubSubQuestion::Names(kind, pattern) => {
+                PubSubAnswer::Names(self.office.pubsub.names(*kind, pattern.as_deref()))
+            }
+            PubSubQuestion::Subscribers(kind, names) => {
+                let count = |name: &Vec<u8>| self.office.pubsub.subscribers(*kind, name).len();
+                PubSubAnswer::Counts(names.iter().map(count).collect())
+            }
+        }
+    }
+
     /// Takes a message that this worker has to put in order.
-    pub(crate) fn take_publish(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) {
+    fn take_publish(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) {
         if let Some(receivers) = self.put_in_order(publisher, message) {
             self.tell_publisher(publisher, receivers);
         }
     }
 
     /// Takes a message for the subscribers of this worker, and says how many they are if a sequencer asks.
-    pub(crate) fn take_message(&mut self, from: ShardId, number: Option<u64>, message: &OwnedMessage) {
+    fn take_message(&mut self, from: ShardId, number: Option<u64>, message: &OwnedMessage) {
         let Some(number) = number else {
             // A keyspace notification.
             self.telling(|worker| worker.deliver_message(message.as_message()));
             return;
         };
         let receivers = self.deliver_message(message.as_message());
-        self.mesh.send(from, Hop::Delivered(number, receivers));
+        self.mesh.send(from, Hop::PubSub(PubSubHop::Delivered(number, receivers)));
     }
 
     /// Another worker has delivered a message that this one has put in order.
-    pub(crate) fn take_delivered(&mut self, number: u64, receivers: usize) {
+    fn take_delivered(&mut self, number: u64, receivers: usize) {
         if let Some((publisher, receivers)) = self.deliveries.delivered(number, receivers) {
             self.tell_publisher(publisher, receivers);
         }
@@ -157,12 +228,12 @@ impl Worker {
         if publisher.worker == self.id {
             self.take_published(publisher, receivers);
         } else {
-            self.mesh.send(publisher.worker, Hop::Published(publisher, receivers));
+            self.mesh.send(publisher.worker, Hop::PubSub(PubSubHop::Published(publisher, receivers)));
         }
     }
 
     /// A message of a connection of this worker is with all its subscribers.
-    pub(crate) fn take_published(&mut self, publisher: Ticket, receivers: usize) {
+    fn take_published(&mut self, publisher: Ticket, receivers: usize) {
         let Some(client) = self.clients.get_mut(publisher.connection) else {
             return self.at_desk().1.reply_is_lost(publisher);
         };
@@ -179,13 +250,7 @@ impl Worker {
 
     /// SUBSCRIBE and its kin. It waits for all commands before it: what the connection has published before is not
     /// for it.
-    pub(crate) fn subscribe(
-        &mut self,
-        index: u32,
-        kind: SubscriptionKind,
-        args: Args<'_>,
-        reply: &mut Reply,
-    ) {
+    fn subscribe(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
         let Client { session, has_left, .. } = self.clients.at(index);
         // A transaction that a killed client has begun goes on, and subscribes to nothing.
         if *has_left {
@@ -201,13 +266,7 @@ impl Worker {
     }
 
     /// UNSUBSCRIBE and its kin: the names given, or all.
-    pub(crate) fn unsubscribe(
-        &mut self,
-        index: u32,
-        kind: SubscriptionKind,
-        args: Args<'_>,
-        reply: &mut Reply,
-    ) {
+    fn unsubscribe(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
         let distinct = self.node.subscriptions.distinct(kind);
         let mut own = self.clients.at(index).session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {

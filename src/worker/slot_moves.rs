@@ -1,16 +1,41 @@
 //! DEBUG SLOT-MOVE and DEBUG SLOTS. How a slot changes hands is decided in [`shards::router::slot_move`].
 
+use shards::args::Args;
 use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::router::step::Step;
 use shards::slot::{ShardId, SlotId};
 
 use crate::session::ReplyMode;
+use crate::session::command::SlotFlow;
 use crate::worker::Worker;
+use crate::worker::session_commands::ReplyPlace;
 
 impl Worker {
+    /// Does what a command about slots asks for.
+    pub(super) fn follow_slots(
+        &mut self,
+        index: u32,
+        flow: SlotFlow,
+        args: Args<'_>,
+        place: ReplyPlace,
+        reply: &mut Reply,
+    ) {
+        match (flow, place) {
+            (SlotFlow::Show, _) => self.show_slots(reply),
+            (SlotFlow::Move(slot, to), ReplyPlace::Queue) => {
+                let step = self.move_slot(index, slot, to);
+                self.wait(index, step, args);
+            }
+            (SlotFlow::Move(..), ReplyPlace::Exec(_)) => {
+                let text = "ERR DEBUG SLOT-MOVE is not possible inside a transaction";
+                reply.error(&CommandError::other(text));
+            }
+        }
+    }
+
     /// Moves a slot on behalf of a client, which waits for the end.
-    pub(crate) fn move_slot(&mut self, index: u32, slot: SlotId, to: ShardId) -> Step {
+    fn move_slot(&mut self, index: u32, slot: SlotId, to: ShardId) -> Step {
         let shards = self.router.shard_count();
         if to.index() >= shards {
             let text = format!("ERR there is no shard {}: they are 0 to {}", to.0, shards - 1);
@@ -23,7 +48,7 @@ impl Worker {
     }
 
     /// The slot map as DEBUG SLOTS shows it: first slot, last slot, shard of each run.
-    pub(crate) fn show_slots(&self, reply: &mut Reply) {
+    fn show_slots(&self, reply: &mut Reply) {
         let ranges: Vec<_> = self.router.map().ranges().collect();
         reply.array(ranges.len());
         for (first, last, owner) in ranges {

@@ -4,16 +4,15 @@
 
 use shards::args::Args;
 use shards::caller::Caller;
-use shards::command::registry::{Command, Entry, SessionNumber};
+use shards::command::registry::{Command, Entry};
 use shards::error::CommandError;
 use shards::router::progress::{Audience, ExecPlan, Next, Progress, Queued};
 use shards::router::step::{Step, Waiting};
-use shards::txn::Ticket;
 use shards::watch::ClientId;
 
 use crate::session::client::Client;
-use crate::session::command::{Flow, Foreseen, SessionCtx};
-use crate::session::order::Closing;
+use crate::session::command::Foreseen;
+use crate::session::order::TransactionFlow;
 use crate::session::{QueuedCommands, ReplyMode};
 use crate::worker::Worker;
 
@@ -32,12 +31,18 @@ impl Worker {
         }
     }
 
-    /// EXEC. It waits for all commands before it, and the client for it.
-    pub(crate) fn exec(&mut self, index: u32) -> Step {
-        let (router, mut desk) = self.at_desk();
-        if router.is_behind(index, &mut desk) {
-            return Step::AfterReplies;
-        }
+    /// Does what a command about MULTI and WATCH asks for. EXEC and WATCH come behind all commands before them.
+    pub(super) fn follow_transaction(&mut self, index: u32, flow: TransactionFlow, args: Args<'_>) {
+        let step = match flow {
+            TransactionFlow::Exec => self.exec(index),
+            TransactionFlow::Watch => self.watch(index, args),
+            TransactionFlow::Unwatch => return self.unwatch(index),
+        };
+        self.wait(index, step, args);
+    }
+
+    /// EXEC. The client waits for it.
+    fn exec(&mut self, index: u32) -> Step {
         let Some(queue) = self.clients.at(index).session.queue.take() else { return Step::Done };
         if queue.is_refused {
             self.unwatch(index);
@@ -78,13 +83,12 @@ impl Worker {
     /// Takes a transaction up again if something has come for the place of its reply, which has this number.
     pub(crate) fn go_on_with_exec(&mut self, index: u32, seq: u32) {
         let Some(mut progress) = self.router.take_exec(index, seq) else { return };
-        let ticket = Ticket { worker: self.id, connection: index, seq };
         let mut next = progress.go_on(self.audience(index));
         loop {
             match next {
                 Next::Later => break,
                 Next::Run(number, args) => {
-                    if !self.run_in_exec(ticket, number, args.as_args(), &mut progress) {
+                    if !self.run_in_exec(index, seq, number, args.as_args(), &mut progress) {
                         break;
                     }
                     next = progress.next(self.audience(index));
@@ -96,7 +100,7 @@ impl Worker {
     }
 
     /// The client of a transaction as it is now.
-    fn audience(&mut self, index: u32) -> Audience {
+    pub(super) fn audience(&mut self, index: u32) -> Audience {
         let Client { session, closing, .. } = self.clients.at(index);
         Audience { is_on: session.reply_mode != ReplyMode::Off, is_leaving: closing.is_some() }
     }
@@ -112,96 +116,8 @@ impl Worker {
         replies.set_resp3(session.resp3);
     }
 
-    /// Runs a command of the connection or the server inside a transaction. False when its reply is to come.
-    fn run_in_exec(
-        &mut self,
-        ticket: Ticket,
-        number: SessionNumber,
-        args: Args<'_>,
-        progress: &mut Progress,
-    ) -> bool {
-        let index = ticket.connection;
-        let mut ctx = SessionCtx {
-            reply: progress.output(),
-            client: self.clients.at(index),
-            node: self.node,
-            config: &self.config,
-            now_ms: self.now_ms,
-        };
-        let flow = (self.session_commands.get(number).run)(&mut ctx, args);
-        // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
-        let is_push = matches!(flow, Ok(Flow::Subscribe(_) | Flow::Unsubscribe(_)));
-        let is_there = self.follow_in_exec(ticket, flow, args, progress);
-        progress.has_run(self.audience(index), is_push);
-        is_there
-    }
-
-    /// What comes after a session command inside a transaction. False when its reply is to come.
-    fn follow_in_exec(
-        &mut self,
-        ticket: Ticket,
-        flow: Result<Flow, CommandError>,
-        args: Args<'_>,
-        progress: &mut Progress,
-    ) -> bool {
-        let index = ticket.connection;
-        match flow {
-            Ok(Flow::ShowSlots) => {
-                self.show_slots(progress.output());
-                true
-            }
-            Ok(Flow::MoveSlot(..)) => {
-                let text = "ERR DEBUG SLOT-MOVE is not possible inside a transaction";
-                progress.output().error(&CommandError::other(text));
-                true
-            }
-            // It goes when the transaction is over.
-            Ok(Flow::HandOver(to)) => {
-                self.hand_over(index, to);
-                true
-            }
-            Ok(Flow::Track(change)) => {
-                self.set_tracking(index, change, None);
-                true
-            }
-            Ok(Flow::Done | Flow::Later | Flow::Unwatch | Flow::Watch | Flow::Exec | Flow::Reset) => true,
-            Ok(Flow::Subscribe(kind)) => {
-                self.subscribe(index, kind, args, progress.output());
-                true
-            }
-            Ok(Flow::Unsubscribe(kind)) => {
-                self.unsubscribe(index, kind, args, progress.output());
-                true
-            }
-            Ok(Flow::Publish(kind)) => {
-                let receivers = self.publish_with_ticket(ticket, kind, args);
-                if let Some(receivers) = receivers {
-                    progress.output().len_int(receivers);
-                }
-                receivers.is_some()
-            }
-            Ok(Flow::Close) => {
-                self.clients.at(index).closing = Some(Closing::AfterReplies);
-                true
-            }
-            Ok(Flow::Ask(question, finish)) => {
-                let answer = self.ask_with_ticket(ticket, &question, finish);
-                let is_there = answer.is_some();
-                if let Some(reply) = answer {
-                    progress.output().append(reply.bytes(), reply.blobs());
-                }
-                is_there
-            }
-            Err(error) => {
-                progress.truncate();
-                progress.output().error(&error);
-                true
-            }
-        }
-    }
-
-    /// WATCH. It waits for all commands before it, and the client for it.
-    pub(crate) fn watch(&mut self, index: u32, args: Args<'_>) -> Step {
+    /// WATCH. The client waits for it.
+    fn watch(&mut self, index: u32, args: Args<'_>) -> Step {
         let caller = self.caller(index);
         let session = &mut self.clients.at(index).session;
         let wanted = session.reply_mode == ReplyMode::On;
