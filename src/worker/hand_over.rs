@@ -18,16 +18,19 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use shards::router::step::Waiting;
+use shards::router::wire::TakenReplies;
 use shards::slot::ShardId;
 use shards::txn::Ticket;
+use shards::watch::ClientId;
 
 use super::Worker;
-use crate::mesh::{Hop, TakenReplies};
+use crate::mesh::Hop;
 use crate::session::client::LargeReply;
 use crate::session::filter::ClientFilter;
 use crate::session::hand_over::{Expected, HandOver, HandOverQuestion, Travelling};
 use crate::session::inquiry::{Answer, Question};
-use crate::session::order::{Closing, Departure, DepartureStage, Waiting};
+use crate::session::order::{Closing, Departure, DepartureStage};
 
 impl Worker {
     /// Has a client go to another worker as soon as that is possible.
@@ -64,7 +67,7 @@ impl Worker {
         match departure.stage {
             DepartureStage::Wanted => {
                 let id = client.session.id;
-                if self.unwatch_later.iter().any(|watched| watched.client.0 == id) {
+                if self.router.will_unwatch(ClientId(id)) {
                     // Its slot arrives soon.
                     self.clients.look_at(index);
                     return false;
@@ -97,7 +100,7 @@ impl Worker {
         let ticket = Ticket { worker: self.id, connection: index, seq: client.replies.reserve(false) };
         if let Some(reply) = self.ask_with_ticket(ticket, &Question::HandOver(question), Box::new(|_, _| ()))
         {
-            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
+            self.deliver(ticket, &reply);
         }
         self.clients.look_at(index);
     }

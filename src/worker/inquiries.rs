@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shards::error_counts;
 use shards::reply::Reply;
-use shards::router::blocking::Ending;
+use shards::router::blocked::Ending;
 use shards::slot::ShardId;
 use shards::txn::Ticket;
 use shards::watch::ClientId;
@@ -161,8 +161,8 @@ impl Worker {
         match question {
             StatsQuestion::Report => Answer::Report(Box::new(self.report())),
             StatsQuestion::Reset => {
-                self.stats = Stats::default();
-                self.shard.reset_stats();
+                self.office.stats = Stats::default();
+                self.router.shard_mut().reset_stats();
                 error_counts::reset();
                 Answer::Done
             }
@@ -186,7 +186,9 @@ impl Worker {
                 self.configure_shard();
                 self.configure_memory(config);
             }
-            OrderedChange::ActiveExpire(is_expiring) => self.shard.set_active_expire(*is_expiring),
+            OrderedChange::ActiveExpire(is_expiring) => {
+                self.router.shard_mut().set_active_expire(*is_expiring)
+            }
         }
         Answer::Done
     }
@@ -247,9 +249,9 @@ impl Worker {
     }
 
     fn report(&self) -> Report {
-        let env = self.shard.env();
+        let env = self.router.shard().env();
         Report {
-            stats: self.stats.clone(),
+            stats: self.office.stats.clone(),
             clients: self.client_count,
             output_bytes_max: self.clients.present().map(Client::output_bytes).max().unwrap_or(0),
             input_bytes_max: self
@@ -258,7 +260,7 @@ impl Worker {
                 .map(|client| client.query.buffered_bytes())
                 .max()
                 .unwrap_or(0),
-            keyspace: self.shard.dbs().iter().map(|db| (db.len(), db.keys_with_expire())).collect(),
+            keyspace: self.router.shard().dbs().iter().map(|db| (db.len(), db.keys_with_expire())).collect(),
             keyspace_hits: env.keyspace_hits,
             keyspace_misses: env.keyspace_misses,
             expired_keys: env.expired_keys,
@@ -272,11 +274,11 @@ impl Worker {
                 .present()
                 .map(|client| size_of::<Client>() + client.memory_bytes())
                 .sum(),
-            blocked_clients: self.coordinator.waiting_clients(),
+            blocked_clients: self.router.waiting_clients(),
             tracking_clients: self.tracking.len(),
             tracked_keys: env.tracking.keys(),
             tracked_items: env.tracking.items(),
-            subscribers: self.pubsub.clients(),
+            subscribers: self.office.pubsub.clients(),
         }
     }
 }

@@ -9,30 +9,19 @@ use std::sync::Arc;
 use shards::args::Args;
 use shards::reply::Reply;
 use shards::router::publish::{Answer, Messages, Published};
+use shards::router::step::Waiting;
 use shards::router::wire::{MessageWire, Publishing};
 use shards::slot::ShardId;
 use shards::txn::Ticket;
 
-use crate::mesh::{Hop, Mesh};
-use crate::node::Node;
+use crate::mesh::Hop;
 use crate::pubsub::hop::{PubSubAnswer, PubSubHop, PubSubQuestion};
-use crate::pubsub::{Message, OwnedMessage, PubSubFlow, Subscribers, SubscriptionKind, Subscriptions};
+use crate::pubsub::{Message, OwnedMessage, PubSubFlow, SubscriptionKind, Subscriptions};
 use crate::session::ReplyMode;
 use crate::session::client::Client;
-use crate::session::clients::{Clients, EncodedPush};
-use crate::session::order::Waiting;
 use crate::worker::Worker;
+use crate::worker::desk::{Desk, Office};
 use crate::worker::session_commands::{Replied, ReplyPlace};
-
-/// What the order of messages sees of a worker.
-struct Desk<'a> {
-    id: ShardId,
-    node: &'static Node,
-    clients: &'a mut Clients,
-    pubsub: &'a Subscribers,
-    encoded: &'a mut EncodedPush,
-    mesh: &'a mut Mesh,
-}
 
 impl MessageWire for Desk<'_> {
     fn awaited(&mut self, connection: u32) -> usize {
@@ -50,15 +39,15 @@ impl MessageWire for Desk<'_> {
     fn reserve(&mut self, connection: u32) -> Ticket {
         let Client { session, replies, .. } = self.clients.at(connection);
         let seq = replies.reserve(session.reply_mode == ReplyMode::On);
-        Ticket { worker: self.id, connection, seq }
+        Ticket { worker: self.office.id, connection, seq }
     }
 
     fn subscribed_workers(&self) -> impl Iterator<Item = ShardId> {
-        self.node.subscriptions.workers()
+        self.office.node.subscriptions.workers()
     }
 
     fn deliver_here(&mut self, message: Message<'_>) -> usize {
-        let Desk { clients, pubsub, encoded, .. } = self;
+        let Desk { clients, office: Office { pubsub, encoded, .. }, .. } = self;
         pubsub.deliver(message, |subscribers, pattern| {
             encoded.clear();
             let write = |reply: &mut Reply| message.write(pattern, reply);
@@ -87,8 +76,8 @@ impl MessageWire for Desk<'_> {
 
 impl Worker {
     fn messages(&mut self) -> (&mut Messages, Desk<'_>) {
-        let Worker { id, node, clients, pubsub, encoded, mesh, messages, .. } = self;
-        (messages, Desk { id: *id, node, clients, pubsub, encoded, mesh })
+        let Worker { messages, clients, mesh, office, .. } = self;
+        (messages, Desk { clients, mesh, office })
     }
 
     /// Does what a command about channels and their subscribers asks for.
@@ -180,10 +169,10 @@ impl Worker {
     pub(crate) fn answer_pubsub(&self, question: &PubSubQuestion) -> PubSubAnswer {
         match question {
             PubSubQuestion::Names(kind, pattern) => {
-                PubSubAnswer::Names(self.pubsub.names(*kind, pattern.as_deref()))
+                PubSubAnswer::Names(self.office.pubsub.names(*kind, pattern.as_deref()))
             }
             PubSubQuestion::Subscribers(kind, names) => {
-                let count = |name: &Vec<u8>| self.pubsub.subscribers(*kind, name).len();
+                let count = |name: &Vec<u8>| self.office.pubsub.subscribers(*kind, name).len();
                 PubSubAnswer::Counts(names.iter().map(count).collect())
             }
         }
@@ -221,8 +210,7 @@ impl Worker {
         self.answer_publisher(answer);
     }
 
-    /// Delivers a message to the subscribers of this worker. Returns how many they are; who subscribes to the channel and
-    /// to patterns that match counts for each.
+    /// Delivers a message to the subscribers of this worker. Returns how many they are.
     pub(crate) fn deliver_message(&mut self, message: Message<'_>) -> usize {
         self.messages().1.deliver_here(message)
     }
@@ -240,7 +228,7 @@ impl Worker {
         let distinct = self.node.subscriptions.distinct(kind);
         let mut own = session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.subscribe(kind, name, index, &mut own, |name| distinct.add(name));
+            self.office.pubsub.subscribe(kind, name, index, &mut own, |name| distinct.add(name));
             own.acknowledge(kind, true, Some(name), reply);
         }
         self.keep_subscriptions(index, own);
@@ -251,13 +239,13 @@ impl Worker {
         let distinct = self.node.subscriptions.distinct(kind);
         let mut own = self.clients.at(index).session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
+            self.office.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
             own.acknowledge(kind, false, Some(name), reply);
         }
         if args.len() == 1 {
             let names = own.names(kind);
             for name in &names {
-                self.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
+                self.office.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
                 own.acknowledge(kind, false, Some(name), reply);
             }
             if names.is_empty() {
@@ -273,7 +261,7 @@ impl Worker {
         for kind in SubscriptionKind::ALL {
             let distinct = self.node.subscriptions.distinct(kind);
             for name in own.names(kind) {
-                self.pubsub.unsubscribe(kind, &name, index, &mut own, |name| distinct.remove(name));
+                self.office.pubsub.unsubscribe(kind, &name, index, &mut own, |name| distinct.remove(name));
             }
         }
         self.keep_subscriptions(index, own);
@@ -281,6 +269,6 @@ impl Worker {
 
     fn keep_subscriptions(&mut self, index: u32, own: Box<Subscriptions>) {
         self.clients.at(index).session.subscriptions = (!own.is_empty()).then_some(own);
-        self.node.subscriptions.set(self.id, self.pubsub.total());
+        self.node.subscriptions.set(self.id, self.office.pubsub.total());
     }
 }

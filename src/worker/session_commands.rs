@@ -6,13 +6,15 @@
 use shards::args::Args;
 use shards::command::registry::SessionNumber;
 use shards::reply::Reply;
+use shards::router::progress::Progress;
+use shards::router::step::Step;
 use shards::txn::Ticket;
 
 use crate::session::ReplyMode;
 use crate::session::client::Client;
 use crate::session::command::{Barrier, Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Finish, Question};
-use crate::session::order::{Closing, Progress, Waiting};
+use crate::session::order::Closing;
 use crate::worker::Worker;
 
 /// Where the reply to a session command goes.
@@ -40,8 +42,7 @@ impl Worker {
     pub(super) fn run_session(&mut self, index: u32, number: SessionNumber, args: Args<'_>) {
         let command = self.session_commands.get(number);
         if self.is_behind(index, command.barrier, args) {
-            self.clients.at(index).waiting = Waiting::Barrier(args.to_owned());
-            return;
+            return self.wait(index, Step::AfterReplies, args);
         }
         let mut reply = std::mem::take(&mut self.scratch);
         reply.set_resp3(self.clients.at(index).session.resp3);
@@ -60,16 +61,14 @@ impl Worker {
     pub(super) fn run_in_exec(
         &mut self,
         index: u32,
+        seq: u32,
         number: SessionNumber,
         args: Args<'_>,
         progress: &mut Progress,
     ) -> bool {
-        let (command, place) = (self.session_commands.get(number), ReplyPlace::Exec(progress.seq));
-        let mark = progress.output.mark();
-        let replied = self.run_and_follow(index, command, args, place, &mut progress.output);
-        if replied != Replied::Pushed && !progress.wants_reply(self.clients.at(index)) {
-            progress.output.truncate(mark);
-        }
+        let (command, place) = (self.session_commands.get(number), ReplyPlace::Exec(seq));
+        let replied = self.run_and_follow(index, command, args, place, progress.output());
+        progress.has_run(self.audience(index), replied == Replied::Pushed);
         replied != Replied::Later
     }
 
@@ -77,8 +76,8 @@ impl Worker {
     fn is_behind(&mut self, index: u32, barrier: Barrier, args: Args<'_>) -> bool {
         match barrier {
             Barrier::Nothing => false,
-            Barrier::Everything => self.clients.at(index).replies.awaited() > 0,
-            Barrier::EverythingFor(holds) => self.clients.at(index).replies.awaited() > 0 && holds(args),
+            Barrier::Everything => self.awaits_replies(index),
+            Barrier::EverythingFor(holds) => self.awaits_replies(index) && holds(args),
             Barrier::OtherThanMessages => self.is_message_behind(index, args.get(1)),
         }
     }
@@ -126,7 +125,7 @@ impl Worker {
             Flow::Transaction(flow) => self.follow_transaction(index, flow, args),
             Flow::PubSub(flow) => return self.follow_pubsub(index, flow, args, place, reply),
             Flow::Track(change) => self.set_tracking(index, change, None),
-            Flow::Slots(flow) => self.follow_slots(index, flow, place, reply),
+            Flow::Slots(flow) => self.follow_slots(index, flow, args, place, reply),
             // From within a transaction it goes when that is over.
             Flow::HandOver(to) => self.hand_over(index, to),
         }
@@ -147,7 +146,7 @@ impl Worker {
             ReplyPlace::Exec(seq) => Ticket { worker: self.id, connection: index, seq },
         };
         match (self.ask_with_ticket(ticket, question, finish), place) {
-            (Some(answer), ReplyPlace::Queue) => self.fill_reserved(ticket, answer.bytes(), answer.blobs()),
+            (Some(answer), ReplyPlace::Queue) => self.deliver(ticket, &answer),
             (Some(answer), ReplyPlace::Exec(_)) => reply.append(answer.bytes(), answer.blobs()),
             (None, ReplyPlace::Queue) => {}
             (None, ReplyPlace::Exec(_)) => return Replied::Later,

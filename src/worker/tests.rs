@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use shards::args::OwnedArgs;
 use shards::reply::Reply;
 use shards::router::slot_move::SlotMap;
+use shards::router::step::Waiting;
 use shards::router::wire::Publishing;
 use shards::shard::{Shard, ShardConfig};
 use shards::slot::ShardId;
@@ -18,37 +19,56 @@ use crate::config::{Allowed, Config};
 use crate::io::ring::ClientRing;
 use crate::mesh::Mesh;
 use crate::node::Node;
+use crate::node::counts::{SubscriptionCounts, TrackingCounts};
+use crate::node::memory::NodeMemory;
+use crate::node::pulses::Pulses;
 use crate::pubsub::SubscriptionKind;
 use crate::session::Session;
 use crate::session::client::{AWAITED_REPLIES_MAX, Client};
-use crate::session::order::{Closing, Waiting};
+use crate::session::order::Closing;
 
 /// Turns within which everything has happened that a worker does without being asked again.
 const TURNS_MAX: usize = 10;
 
 fn worker() -> Worker {
+    workers(1).remove(0)
+}
+
+/// The workers of one node. Whoever has them takes their turns.
+fn workers(count: usize) -> Vec<Worker> {
     let (registry, session_commands) = commands::registry(Vec::new()).unwrap();
-    let node: &'static Node = Box::leak(Box::new(Node::for_tests(registry)));
-    let config = Config::default();
-    let shard = ShardConfig {
-        id: ShardId(0),
-        registry: &node.registry,
-        databases: config.databases,
-        hash_seeds: [1, 2, 3, 4],
-        random_seed: 5,
-        string_len_max: config.proto_max_bulk_len_bytes as usize,
-    };
-    Worker::new(WorkerParts {
-        node,
-        session_commands: Box::leak(Box::new(session_commands)),
-        config: Arc::new(config),
-        slots: SlotMap::dealt_to(1),
-        mesh: Mesh::new(1).remove(0),
-        shard: Shard::new(&shard),
-        listeners: Vec::new(),
-        ring: ClientRing::new().unwrap(),
-        control: None,
-    })
+    let node: &'static Node = Box::leak(Box::new(Node {
+        shards: count,
+        memory: NodeMemory::new(count),
+        subscriptions: SubscriptionCounts::new(count),
+        tracking: TrackingCounts::new(count),
+        pulses: Pulses::new(count),
+        ..Node::for_tests(registry)
+    }));
+    let session_commands = &*Box::leak(Box::new(session_commands));
+    let config = Arc::new(Config::default());
+    let made = Mesh::new(count).into_iter().map(|mesh| {
+        let shard = ShardConfig {
+            id: mesh.me(),
+            registry: &node.registry,
+            databases: config.databases,
+            hash_seeds: [1, 2, 3, 4],
+            random_seed: 5,
+            string_len_max: config.proto_max_bulk_len_bytes as usize,
+        };
+        Worker::new(WorkerParts {
+            node,
+            session_commands,
+            config: Arc::clone(&config),
+            slots: SlotMap::dealt_to(count),
+            mesh,
+            shard: Shard::new(&shard),
+            listeners: Vec::new(),
+            ring: ClientRing::new().unwrap(),
+            control: None,
+        })
+    });
+    made.collect()
 }
 
 fn client(worker: &mut Worker) -> u32 {
@@ -235,6 +255,27 @@ fn no_more_is_executed_for_a_client_than_may_be_held() {
     assert!(replies.ends_with(&format!(":{}", AWAITED_REPLIES_MAX + 1)), "{replies}");
 }
 
+#[test]
+fn a_transaction_that_has_begun_ends_with_all_its_commands_although_its_client_has_gone() {
+    let mut workers = workers(2);
+    let [here, there] = &mut workers[..] else { unreachable!("two were asked for") };
+    let (leaving, subscriber) = (client(here), client(here));
+    check(here, subscriber, "SUBSCRIBE news", "*3 $9 subscribe $4 news :1");
+    // The key lies on the other worker.
+    for command in ["MULTI", "SET foo 1", "PUBLISH news done", "EXEC"] {
+        call(here, leaving, command);
+    }
+    here.turn();
+    here.clients.at(leaving).closing = Some(Closing::Now);
+    here.clients.look_at(leaving);
+    for _ in 0..TURNS_MAX {
+        here.turn();
+        there.turn();
+    }
+    assert_eq!(read(here, subscriber), "*3 $7 message $4 news $4 done");
+    assert!(here.clients.get(leaving).is_none());
+}
+
 /// Whether a command of a new client, which awaits a reply and these of its messages, is put off. Once the reply has come,
 /// the client has it and that of the command.
 fn is_put_off(worker: &mut Worker, publishing: Publishing, command: &str) -> bool {
@@ -243,8 +284,10 @@ fn is_put_off(worker: &mut Worker, publishing: Publishing, command: &str) -> boo
     client.publishing = publishing;
     let ticket = Ticket { worker: ShardId(0), connection: caller, seq: client.replies.reserve(true) };
     call(worker, caller, command);
-    let is_put_off = matches!(worker.clients.at(caller).waiting, Waiting::Barrier(_));
-    worker.fill_reserved(ticket, b"+before\r\n", &[]);
+    let is_put_off = matches!(worker.clients.at(caller).waiting, Waiting::AfterReplies(_));
+    let mut before = Reply::default();
+    before.simple("before");
+    worker.deliver(ticket, &before);
     worker.settle();
     let replies = worker.clients.at(caller).replies.ready().bytes();
     assert!(replies.len() > 9 && replies.starts_with(b"+before\r\n"), "{command}: {replies:?}");

@@ -101,7 +101,7 @@ pub trait Wire {
     fn end_reply(&mut self, ticket: Ticket);
 
     /// Tells those who want to know what has happened to keys of this worker's shard.
-    fn tell(&mut self, notices: Vec<Notice>);
+    fn tell(&mut self, shard: &mut Shard, notices: Vec<Notice>);
 
     /// Makes room in memory before a command runs on this worker's shard.
     fn make_room(&mut self, shard: &mut Shard);

@@ -571,6 +571,7 @@ impl Connection {
             Waiting::Reply | Waiting::Blocked => self.places.awaited == 0 && !self.requests.is_empty(),
             Waiting::AfterReplies(_) => self.places.awaited == 0,
             Waiting::Slot(_) | Waiting::Exec(_) => self.is_looked_at,
+            Waiting::HandOver => false,
         }
     }
 }

@@ -236,7 +236,7 @@ impl Wire for Desk<'_> {
         self.net.send(self.at, ticket.worker, Hop::Reply(ticket, reply));
     }
 
-    fn tell(&mut self, notices: Vec<Notice>) {
+    fn tell(&mut self, _shard: &mut Shard, notices: Vec<Notice>) {
         match self.net.witness {
             None => {}
             Some(witness) if witness == self.at => self.net.witnessed.extend(notices),
