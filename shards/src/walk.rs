@@ -20,6 +20,9 @@ use crate::table::ScanPosition;
 /// Bits of a cursor that hold the slot: the lowest ones, so that the owner of a cursor is known without its table.
 const SLOT_BITS: u32 = SLOT_COUNT.ilog2();
 
+/// The option that says how many keys a call is to see.
+pub const COUNT: &[u8] = b"COUNT";
+
 /// How far a walk has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cursor {
@@ -93,7 +96,7 @@ pub fn count_of(args: Args<'_>) -> usize {
     let mut count = COUNT_DEFAULT;
     // Options come in pairs of a word and its value; the last one counts.
     for at in (2..args.len().saturating_sub(1)).step_by(2) {
-        if args[at].eq_ignore_ascii_case(b"count") {
+        if args[at].eq_ignore_ascii_case(COUNT) {
             count =
                 num::parse_i64(args.get(at + 1)).and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
         }

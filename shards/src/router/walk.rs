@@ -5,7 +5,7 @@ use crate::args::OwnedArgs;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId};
 use crate::txn::OwnedCall;
-use crate::walk::{Cursor, count_of, first_slot, write_reply};
+use crate::walk::{COUNT, Cursor, count_of, first_slot, write_reply};
 
 /// Shards that one call of a client asks, one after the other, before it gives out a cursor although it has seen too few
 /// keys. Bounds what it costs when the slots of shards alternate.
@@ -76,7 +76,7 @@ impl Walk {
         next.push(args.get(0));
         next.push(text.format(cursor).as_bytes());
         (2..self.argc).for_each(|index| next.push_value(args.value(index)));
-        next.push(b"COUNT");
+        next.push(COUNT);
         next.push(text.format(self.count_left).as_bytes());
         next
     }
