@@ -4,25 +4,21 @@
 //! cursor stays right whatever happens between two calls: tables grow, split and shrink, and a slot with all its keys
 //! may move to another shard. Every key that is there from the first call to the last is seen.
 //!
-//! One call of a client goes on from shard to shard until it has seen enough: [`Walk`] says where to ask next. Each
+//! One call of a client goes on from shard to shard until it has seen enough: `router::walk` says where to ask next. Each
 //! shard answers with an ordinary command of its own, and stops where the slots of another one begin.
 
-use crate::args::{Args, OwnedArgs};
+use crate::args::Args;
 use crate::entry::EntryRef;
 use crate::expires;
 use crate::key::DbIndex;
 use crate::keyspace::Keyspace;
 use crate::num;
 use crate::reply::Reply;
-use crate::slot::{SLOT_COUNT, ShardId, SlotId};
+use crate::slot::{SLOT_COUNT, SlotId};
 use crate::table::ScanPosition;
-use crate::txn::OwnedCall;
 
 /// Bits of a cursor that hold the slot: the lowest ones, so that the owner of a cursor is known without its table.
 const SLOT_BITS: u32 = SLOT_COUNT.ilog2();
-/// Shards that one call of a client asks, one after the other, before it gives out a cursor although it has seen too few
-/// keys. Bounds what it costs when the slots of shards alternate.
-const HOPS_MAX: usize = 2048;
 
 /// How far a walk has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -165,77 +161,6 @@ impl Keyspace<'_> {
     }
 }
 
-/// One call of a client, as it goes from shard to shard.
-pub struct Walk {
-    /// What the next shard is asked: the client's command, with the cursor and the COUNT that are left.
-    call: OwnedCall,
-    /// How many arguments the client has sent.
-    argc: usize,
-    cursor: Cursor,
-    /// Who was asked last.
-    asked: Option<ShardId>,
-    hops: usize,
-    count_left: usize,
-    keys_found: usize,
-    /// The keys, as elements of the reply.
-    keys: Reply,
-}
-
-impl Walk {
-    /// A walk that has not asked anybody yet.
-    pub fn new(call: OwnedCall) -> Walk {
-        let args = call.args.as_args();
-        let (argc, slot, count_left) = (args.len(), first_slot(args), count_of(args));
-        let keys = Reply::new(call.caller.resp3);
-        Walk { call, argc, cursor: Cursor::at(slot), asked: None, hops: 0, count_left, keys_found: 0, keys }
-    }
-
-    /// Whom to ask now, and what.
-    pub fn ask(&mut self, owner: impl Fn(SlotId) -> ShardId) -> (ShardId, &OwnedCall) {
-        let shard = owner(self.cursor.slot);
-        self.asked = Some(shard);
-        self.hops += 1;
-        (shard, &self.call)
-    }
-
-    /// Takes a shard's reply. Returns the client's when it is complete; else [`Walk::ask`] says how to go on.
-    pub fn answered(&mut self, answer: &[u8], owner: impl Fn(SlotId) -> ShardId) -> Option<Reply> {
-        let Some((cursor, keys_found, keys)) = taken_apart(answer) else {
-            // An error, which is the same on every shard.
-            let mut reply = Reply::new(self.call.caller.resp3);
-            reply.raw(answer);
-            return Some(reply);
-        };
-        self.keys.raw(keys);
-        self.keys_found += keys_found;
-        self.count_left = self.count_left.saturating_sub(keys_found);
-        self.cursor = Cursor::of_number(cursor);
-        let goes_on = cursor != 0
-            && self.count_left > 0
-            && self.hops < HOPS_MAX
-            && Some(owner(self.cursor.slot)) != self.asked;
-        if goes_on {
-            self.call.args = self.next_args(cursor);
-            return None;
-        }
-        let mut reply = Reply::new(self.call.caller.resp3);
-        write_reply(&mut reply, cursor, self.keys_found, &self.keys);
-        Some(reply)
-    }
-
-    fn next_args(&self, cursor: u64) -> OwnedArgs {
-        let args = self.call.args.as_args();
-        let mut next = OwnedArgs::default();
-        let mut text = itoa::Buffer::new();
-        next.push(args.get(0));
-        next.push(text.format(cursor).as_bytes());
-        (2..self.argc).for_each(|index| next.push_value(args.value(index)));
-        next.push(b"COUNT");
-        next.push(text.format(self.count_left).as_bytes());
-        next
-    }
-}
-
 /// Writes the reply of a call: the cursor to go on with, and the keys, which `keys` holds as elements.
 pub fn write_reply(reply: &mut Reply, cursor: u64, key_count: usize, keys: &Reply) {
     let mut text = itoa::Buffer::new();
@@ -245,24 +170,8 @@ pub fn write_reply(reply: &mut Reply, cursor: u64, key_count: usize, keys: &Repl
     reply.append(keys.bytes(), keys.blobs());
 }
 
-/// The cursor, the number of keys and the keys in what [`write_reply`] has written.
-fn taken_apart(reply: &[u8]) -> Option<(u64, usize, &[u8])> {
-    let (header, rest) = line(reply)?;
-    let (_, rest) = line(rest).filter(|_| header == b"*2")?;
-    let (cursor, rest) = line(rest)?;
-    let (count, keys) = line(rest)?;
-    let number = |digits: &[u8]| str::from_utf8(digits).ok()?.parse::<u64>().ok();
-    Some((number(cursor)?, number(count.strip_prefix(b"*")?)? as usize, keys))
-}
-
-/// The first line without its end, and what is behind it.
-fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = memchr::memchr(b'\n', bytes)?;
-    Some((bytes[..end].strip_suffix(b"\r")?, &bytes[end + 1..]))
-}
-
-/// True for a slot of a database whose keys are all on this shard.
 impl Keyspace<'_> {
+    /// True for a slot of a database whose keys are all on this shard.
     fn is_whole(&self, db: DbIndex, slot: SlotId) -> bool {
         let env = self.env();
         // A transaction on lent entries runs where all that it needs has been brought together.

@@ -2,20 +2,22 @@
 //!
 //! What a directive is called and how its value is written is known to `config`.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use shards::args::Args;
 use shards::command::flags;
 use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 
-use crate::session::command::{Flow, SessionCommand, SessionCtx};
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
-
 use crate::config::{self, Config};
 use crate::host::log::LineLimit;
 use crate::host::open_files;
+use crate::metrics::report::StatsQuestion;
 use crate::node::Node;
-use crate::session::inquiry::{NodeChange, Question, finish_change};
+use crate::session::change::{ChangeQuestion, NodeChange};
+use crate::session::command::{Flow, SessionCommand, SessionCtx};
+use crate::session::inquiry::{Question, finish_change};
 
 static MAXMEMORY_LINES: LineLimit = LineLimit::new();
 static REWRITE_LINES: LineLimit = LineLimit::new();
@@ -69,7 +71,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             ],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         config_resetstat,
         CommandSpec {
@@ -95,7 +98,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         config_help,
         CommandSpec {
@@ -129,7 +133,7 @@ fn config_get(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
 /// Which configuration is right, and which changes of it are, is known to the sequencer of changes.
 fn config_set(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     let change = NodeChange::Config { args: args.to_owned(), is_local: ctx.client.is_local };
-    Ok(Flow::Ask(Question::Change(change), Box::new(finish_change)))
+    Ok(Flow::Ask(Question::Change(ChangeQuestion::Order(change)), Box::new(finish_change)))
 }
 
 /// What CONFIG SET meets where all changes of the configuration are put in order.
@@ -188,11 +192,11 @@ fn check_open_files(ctx: &Current<'_>, new: &Config) -> Result<(), CommandError>
 }
 
 fn config_resetstat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Ask(Question::ResetStats, Box::new(|_, reply| reply.ok())))
+    Ok(Flow::Ask(Question::Stats(StatsQuestion::Reset), Box::new(|_, reply| reply.ok())))
 }
 
 fn config_rewrite(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Ask(Question::Change(NodeChange::RewriteConfig), Box::new(finish_change)))
+    Ok(Flow::Ask(Question::Change(ChangeQuestion::Order(NodeChange::RewriteConfig)), Box::new(finish_change)))
 }
 
 /// CONFIG REWRITE, where all changes of the configuration are put in order.

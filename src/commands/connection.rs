@@ -104,6 +104,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             ..CommandSpec::BASE
         },
     ),
+    // What the client has published to itself before comes first.
     SessionCommand::new(
         quit,
         CommandSpec {
@@ -124,7 +125,9 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::CONNECTION,
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
+    // As QUIT.
     SessionCommand::new(
         reset,
         CommandSpec {
@@ -144,7 +147,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::CONNECTION,
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         select,
         CommandSpec {
@@ -226,20 +230,12 @@ fn ping(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
     Ok(Flow::Done)
 }
 
-/// What the client has published to itself before comes first.
 fn quit(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    if ctx.client.replies.awaited() > 0 {
-        return Ok(Flow::Later);
-    }
     ctx.reply.ok();
     Ok(Flow::Close)
 }
 
-/// As [`quit`].
 fn reset(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    if ctx.client.replies.awaited() > 0 {
-        return Ok(Flow::Later);
-    }
     ctx.client.session.reset(ctx.config.requirepass.is_empty());
     ctx.reply.simple("RESET");
     Ok(Flow::Reset)

@@ -10,8 +10,9 @@ use shards::error::CommandError;
 use shards::num::{self, parse_i64};
 use shards::slot::{SLOT_COUNT, ShardId, SlotId};
 
-use crate::session::command::{Flow, SessionCommand, SessionCtx};
-use crate::session::inquiry::{NodeChange, Question, finish_change};
+use crate::session::change::{ChangeQuestion, NodeChange};
+use crate::session::command::{Flow, SessionCommand, SessionCtx, SlotFlow};
+use crate::session::inquiry::{Question, finish_change};
 
 /// The row.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
@@ -27,12 +28,14 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
         doc_flags: &["syscmd"],
         ..CommandSpec::BASE
     },
-)];
+)
+.after_replies_for(comes_behind)];
 
-/// A subcommand: its name, how many arguments follow it, and what it does.
+/// A subcommand: its name, how many arguments follow it, whether it comes behind all commands before it, and what it does.
 struct Subcommand {
     name: &'static str,
     args: usize,
+    after_replies: bool,
     run: fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>,
     help: &'static [&'static str],
 }
@@ -42,6 +45,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "error",
         args: 1,
+        after_replies: false,
         run: error,
         help: &[
             "ERROR <string>",
@@ -52,6 +56,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "handover",
         args: 1,
+        after_replies: false,
         run: hand_over,
         help: &[
             "HANDOVER <worker>",
@@ -63,6 +68,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "set-active-expire",
         args: 1,
+        after_replies: true,
         run: set_active_expire,
         help: &[
             "SET-ACTIVE-EXPIRE <0|1>",
@@ -74,12 +80,14 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "sleep",
         args: 1,
+        after_replies: false,
         run: sleep,
         help: &["SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed."],
     },
     Subcommand {
         name: "slot-move",
         args: 2,
+        after_replies: false,
         run: slot_move,
         help: &[
             "SLOT-MOVE <slot> <shard>",
@@ -90,18 +98,32 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "slots",
         args: 0,
-        run: |_, _| Ok(Flow::ShowSlots),
+        after_replies: false,
+        run: |_, _| Ok(Flow::Slots(SlotFlow::Show)),
         help: &["SLOTS", "    Show which shard owns which slots: first slot, last slot, shard."],
     },
-    Subcommand { name: "help", args: 0, run: help, help: &["HELP", "    Prints this help."] },
+    Subcommand {
+        name: "help",
+        args: 0,
+        after_replies: false,
+        run: help,
+        help: &["HELP", "    Prints this help."],
+    },
 ];
+
+fn called(args: Args<'_>) -> Option<&'static Subcommand> {
+    SUBCOMMANDS.iter().find(|subcommand| {
+        args.get(1).eq_ignore_ascii_case(subcommand.name.as_bytes()) && args.len() == 2 + subcommand.args
+    })
+}
+
+fn comes_behind(args: Args<'_>) -> bool {
+    called(args).is_some_and(|subcommand| subcommand.after_replies)
+}
 
 fn debug(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     let wanted = args.get(1);
-    let found = SUBCOMMANDS.iter().find(|subcommand| {
-        wanted.eq_ignore_ascii_case(subcommand.name.as_bytes()) && args.len() == 2 + subcommand.args
-    });
-    match found {
+    match called(args) {
         Some(subcommand) => (subcommand.run)(ctx, args),
         None => {
             let (before, after) =
@@ -124,7 +146,7 @@ fn set_active_expire(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, 
     let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let is_expiring = digits[..len].iter().any(|&digit| digit != b'0');
     let change = NodeChange::ActiveExpire(is_expiring);
-    Ok(Flow::Ask(Question::Change(change), Box::new(finish_change)))
+    Ok(Flow::Ask(Question::Change(ChangeQuestion::Order(change)), Box::new(finish_change)))
 }
 
 /// Longer than anybody waits, in seconds.
@@ -158,7 +180,7 @@ fn slot_move(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
     let slot = u16::try_from(number(2)?).ok().filter(|&slot| usize::from(slot) < SLOT_COUNT);
     let slot = slot.ok_or_else(|| CommandError::other("ERR Invalid or out of range slot"))?;
     let shard = u16::try_from(number(3)?).map_err(|_| CommandError::other("ERR there is no such shard"))?;
-    Ok(Flow::MoveSlot(SlotId::new(slot), ShardId(shard)))
+    Ok(Flow::Slots(SlotFlow::Move(SlotId::new(slot), ShardId(shard))))
 }
 
 fn hand_over(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {

@@ -85,6 +85,45 @@ pub fn registry(renames: Vec<Rename>) -> Result<(Registry, SessionCommands), Con
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::command::Barrier;
+
+    #[test]
+    fn what_concerns_more_than_its_own_client_comes_behind_all_that_the_client_awaits() {
+        fn collect(commands: &[SessionCommand], before: &str, found: &mut Vec<String>) {
+            for command in commands {
+                let name = format!("{before}{}", command.spec.name);
+                collect(command.subcommands, &format!("{name}|"), found);
+                match command.barrier {
+                    Barrier::Nothing => {}
+                    Barrier::Everything => found.push(name),
+                    Barrier::EverythingFor(_) => found.push(name + " for some arguments"),
+                    Barrier::OtherThanMessages => found.push(name + " but for messages"),
+                }
+            }
+        }
+        let mut found = Vec::new();
+        TOPICS.iter().for_each(|commands| collect(commands, "", &mut found));
+        let expected = [
+            "client|kill",
+            "client|unblock",
+            "config|set",
+            "config|rewrite",
+            "quit",
+            "reset",
+            "debug for some arguments",
+            "subscribe",
+            "psubscribe",
+            "unsubscribe",
+            "punsubscribe",
+            "ssubscribe",
+            "sunsubscribe",
+            "publish but for messages",
+            "spublish but for messages",
+            "exec",
+            "watch",
+        ];
+        assert_eq!(found, expected);
+    }
 
     #[test]
     fn what_is_called_absent_is_absent() {

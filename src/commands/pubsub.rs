@@ -11,7 +11,8 @@ use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 use shards::reply::Reply;
 
-use crate::pubsub::{Name, SubscriptionKind};
+use crate::pubsub::hop::{PubSubAnswer, PubSubQuestion};
+use crate::pubsub::{Name, PubSubFlow, SubscriptionKind};
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Answer, Question};
 
@@ -30,7 +31,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("channel").multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         psubscribe,
         CommandSpec {
@@ -44,7 +46,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::block("pattern", &[Arg::pattern("pattern")]).multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         unsubscribe,
         CommandSpec {
@@ -58,7 +61,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("channel").optional().multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         punsubscribe,
         CommandSpec {
@@ -73,7 +77,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::pattern("pattern").optional().multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         ssubscribe,
         CommandSpec {
@@ -88,7 +93,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("shardchannel").multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         sunsubscribe,
         CommandSpec {
@@ -103,7 +109,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("shardchannel").optional().multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         publish,
         CommandSpec {
@@ -118,7 +125,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("channel"), Arg::string("message")],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .in_order_of_messages(),
     SessionCommand::new(
         spublish,
         CommandSpec {
@@ -133,7 +141,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::string("shardchannel"), Arg::string("message")],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .in_order_of_messages(),
     SessionCommand::new(
         pubsub,
         CommandSpec {
@@ -236,11 +245,11 @@ pub static COMMANDS: &[SessionCommand] = &[
 ];
 
 fn subscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Subscribe(SubscriptionKind::Channel))
+    Ok(Flow::PubSub(PubSubFlow::Subscribe(SubscriptionKind::Channel)))
 }
 
 fn psubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Subscribe(SubscriptionKind::Pattern))
+    Ok(Flow::PubSub(PubSubFlow::Subscribe(SubscriptionKind::Pattern)))
 }
 
 /// Not in a transaction, where SUBSCRIBE and PSUBSCRIBE have been allowed for long (Redis: CLIENT_DENY_BLOCKING).
@@ -248,27 +257,27 @@ fn ssubscribe(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Command
     if ctx.client.session.running.is_some() {
         return Err(CommandError::other("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
     }
-    Ok(Flow::Subscribe(SubscriptionKind::ShardChannel))
+    Ok(Flow::PubSub(PubSubFlow::Subscribe(SubscriptionKind::ShardChannel)))
 }
 
 fn unsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(SubscriptionKind::Channel))
+    Ok(Flow::PubSub(PubSubFlow::Unsubscribe(SubscriptionKind::Channel)))
 }
 
 fn punsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(SubscriptionKind::Pattern))
+    Ok(Flow::PubSub(PubSubFlow::Unsubscribe(SubscriptionKind::Pattern)))
 }
 
 fn sunsubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Unsubscribe(SubscriptionKind::ShardChannel))
+    Ok(Flow::PubSub(PubSubFlow::Unsubscribe(SubscriptionKind::ShardChannel)))
 }
 
 fn publish(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Publish(SubscriptionKind::Channel))
+    Ok(Flow::PubSub(PubSubFlow::Publish(SubscriptionKind::Channel)))
 }
 
 fn spublish(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    Ok(Flow::Publish(SubscriptionKind::ShardChannel))
+    Ok(Flow::PubSub(PubSubFlow::Publish(SubscriptionKind::ShardChannel)))
 }
 
 /// Never reached: the arity asks for a subcommand.
@@ -291,7 +300,7 @@ fn ask_for_names(kind: SubscriptionKind, args: Args<'_>) -> Result<Flow, Command
     }
     let pattern = args.iter_from(2).next().map(<[u8]>::to_vec);
     Ok(Flow::Ask(
-        Question::Names(kind, pattern),
+        Question::PubSub(PubSubQuestion::Names(kind, pattern)),
         Box::new(|answers, reply| {
             let names = all_names(answers);
             reply.array(names.len());
@@ -308,7 +317,7 @@ fn pubsub_numpat(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Comm
 /// The names of all workers, each once.
 fn all_names(answers: Vec<Answer>) -> Vec<Name> {
     let names = answers.into_iter().filter_map(|answer| match answer {
-        Answer::Names(names) if !names.is_empty() => Some(names),
+        Answer::PubSub(PubSubAnswer::Names(names)) if !names.is_empty() => Some(names),
         _ => None,
     });
     let mut names: Vec<Vec<Name>> = names.collect();
@@ -330,11 +339,11 @@ fn pubsub_shardnumsub(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow,
 fn ask_for_counts(kind: SubscriptionKind, args: Args<'_>) -> Result<Flow, CommandError> {
     let names: Arc<Vec<Vec<u8>>> = Arc::new(args.iter_from(2).map(<[u8]>::to_vec).collect());
     Ok(Flow::Ask(
-        Question::Subscribers(kind, Arc::clone(&names)),
+        Question::PubSub(PubSubQuestion::Subscribers(kind, Arc::clone(&names))),
         Box::new(move |answers, reply: &mut Reply| {
             let mut sums = vec![0; names.len()];
             for answer in answers {
-                if let Answer::Counts(counts) = answer {
+                if let Answer::PubSub(PubSubAnswer::Counts(counts)) = answer {
                     sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
                 }
             }

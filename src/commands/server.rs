@@ -8,7 +8,7 @@ use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePol
 use shards::error::CommandError;
 
 use crate::metrics::info::{self, Whole};
-use crate::metrics::report::Report;
+use crate::metrics::report::{Report, StatsQuestion};
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Answer, Question};
 
@@ -63,7 +63,7 @@ fn info(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
         wanted.is_empty() || wanted.iter().any(|name| ["all", "default", "everything"].contains(&&**name));
     let (node, config, now_ms) = (ctx.node, std::sync::Arc::clone(ctx.config), ctx.now_ms);
     Ok(Flow::Ask(
-        Question::Report,
+        Question::Stats(StatsQuestion::Report),
         Box::new(move |answers, reply| {
             let reports: Vec<Report> = answers
                 .into_iter()

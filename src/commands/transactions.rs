@@ -9,6 +9,7 @@ use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
 use shards::error::CommandError;
 
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
+use crate::session::order::TransactionFlow;
 
 /// The rows of this topic.
 pub static COMMANDS: &[SessionCommand] = &[
@@ -47,7 +48,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             acl: acl::TRANSACTION,
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         discard,
         CommandSpec {
@@ -86,7 +88,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             args: &[Arg::key().multiple()],
             ..CommandSpec::BASE
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         unwatch,
         CommandSpec {
@@ -116,7 +119,7 @@ fn exec(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError>
     if ctx.client.session.queue.is_none() {
         return Err(CommandError::other("ERR EXEC without MULTI"));
     }
-    Ok(Flow::Exec)
+    Ok(Flow::Transaction(TransactionFlow::Exec))
 }
 
 fn discard(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
@@ -124,17 +127,17 @@ fn discard(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandErr
         return Err(CommandError::other("ERR DISCARD without MULTI"));
     }
     ctx.reply.ok();
-    Ok(Flow::Unwatch)
+    Ok(Flow::Transaction(TransactionFlow::Unwatch))
 }
 
 fn watch(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     if ctx.client.session.queue.is_some() {
         return Err(CommandError::other("ERR WATCH inside MULTI is not allowed"));
     }
-    Ok(Flow::Watch)
+    Ok(Flow::Transaction(TransactionFlow::Watch))
 }
 
 fn unwatch(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     ctx.reply.ok();
-    Ok(Flow::Unwatch)
+    Ok(Flow::Transaction(TransactionFlow::Unwatch))
 }

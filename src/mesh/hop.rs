@@ -1,18 +1,19 @@
-//! What workers ask of each other and answer: one hop each.
+//! What workers ask of each other and answer: one hop each, and for each subject one variant, whose own hops stand in a file
+//! of the subject.
 
-use std::sync::Arc;
-
+use shards::args::Args;
 use shards::caller::Caller;
-use shards::command::registry::CommandId;
+use shards::command::DataCommand;
 use shards::copies::ConnectionId;
 use shards::router::slot_move::MoveMessage;
+use shards::router::wire::TakenReplies;
 use shards::shard::Call;
 use shards::slot::SlotId;
 use shards::txn::{Ticket, TxnMessage};
 
-use crate::pubsub::OwnedMessage;
+use crate::pubsub::hop::PubSubHop;
 use crate::session::hand_over::HandOver;
-use crate::session::inquiry::{Answer, Question};
+use crate::session::inquiry::InquiryHop;
 use crate::tracking::clients::TrackingHop;
 
 /// A hop: what one worker asks of another, or answers.
@@ -32,18 +33,10 @@ pub enum Hop {
     Txn(Box<TxnMessage>),
     /// About a slot that changes hands.
     Move(MoveMessage),
-    /// A question to the worker; the answer is for this ticket.
-    Ask(Ticket, Box<Question>),
-    /// An answer.
-    Answer(Ticket, Box<Answer>),
-    /// Put this published message in order, and send the number of its receivers for this ticket.
-    Publish(Ticket, Arc<OwnedMessage>),
-    /// A published message for your subscribers. Under a number its sequencer wants to know how many they are.
-    Deliver(Option<u64>, Arc<OwnedMessage>),
-    /// The message that you have sent under this number has so many receivers here.
-    Delivered(u64, usize),
-    /// The message of this ticket has so many receivers in all.
-    Published(Ticket, usize),
+    /// A question, or an answer.
+    Inquiry(InquiryHop),
+    /// About a published message.
+    PubSub(PubSubHop),
     /// About clients that keep copies.
     Tracking(Box<TrackingHop>),
     /// Large replies of your shard for this connection of mine are on their way to its client.
@@ -54,17 +47,8 @@ pub enum Hop {
     MakeRoom,
 }
 
-/// What a worker says of the large replies that another shard has made for one of its connections
-/// ([`shards::txn::credit`]).
-#[derive(Clone, Copy, Debug)]
-pub struct TakenReplies {
-    /// The connection.
-    pub connection: u32,
-    /// Bytes of these replies.
-    pub bytes: usize,
-    /// The client has gone: what waits for it need not run.
-    pub is_gone: bool,
-}
+/// Commands are most of what is sent, so nothing else may make a hop larger than one; what would is boxed.
+const _: () = assert!(size_of::<Hop>() == size_of::<RemoteCommand>());
 
 /// A command in a batch. Its arguments lie in the batch's arrays, from the end of the command before it.
 #[derive(Clone, Copy)]
@@ -72,7 +56,7 @@ pub struct RemoteCommand {
     /// The place of its reply.
     pub seq: u32,
     /// Which command.
-    pub command: CommandId,
+    pub command: &'static DataCommand,
     /// The slot of its only key, when it has one.
     pub slot: Option<SlotId>,
     /// The client that sent it.
@@ -90,9 +74,17 @@ impl RemoteCommand {
         Ticket { worker, connection: index, seq: self.seq }
     }
 
+    /// What it runs, with the arguments that have come along.
+    #[inline]
+    pub fn call<'a>(&self, args: Args<'a>) -> Call<'a> {
+        let &RemoteCommand { command, slot, caller, .. } = self;
+        Call { command, slot, caller, args }
+    }
+
     /// A hop that runs `call`, whose arguments go along (`Mesh::command`).
-    pub fn new(seq: u32, command: CommandId, call: &Call<'_>) -> RemoteCommand {
-        let &Call { slot, caller, .. } = call;
+    #[inline]
+    pub fn new(seq: u32, call: &Call<'_>) -> RemoteCommand {
+        let &Call { command, slot, caller, .. } = call;
         RemoteCommand { seq, command, slot, caller, spans_end: 0, bytes_end: 0, blobs_end: 0 }
     }
 }

@@ -36,7 +36,7 @@ use shards::slot::ShardId;
 use shards::txn::Ticket;
 
 pub use batch::{Batch, Delivery};
-pub use hop::{Hop, RemoteCommand, TakenReplies};
+pub use hop::{Hop, RemoteCommand};
 
 /// Batches that may wait between two workers.
 const QUEUE_BATCHES: usize = 64;
@@ -211,17 +211,6 @@ impl Mesh {
         self.peers[to.index()].waiting.replies.total_len() < REPLY_BATCH_BYTES_MAX
     }
 
-    /// Writes the reply for a ticket of another worker.
-    #[inline]
-    pub fn reply<R>(&mut self, ticket: Ticket, resp3: bool, write: impl FnOnce(&mut Reply) -> R) -> R {
-        let batch = &mut self.peers[ticket.worker.index()].waiting;
-        batch.replies.set_resp3(resp3);
-        let result = write(&mut batch.replies);
-        let (end, blobs_end) = (batch.replies.bytes().len(), batch.replies.blobs().len());
-        self.push(ticket.worker, Hop::Reply { ticket, end, blobs_end });
-        result
-    }
-
     /// The buffer in which [`Mesh::end_reply`] closes a reply for a ticket of worker `to`.
     #[inline]
     pub fn reply_buffer(&mut self, to: ShardId, resp3: bool) -> &mut Reply {
@@ -233,7 +222,9 @@ impl Mesh {
     /// What was written to [`Mesh::reply_buffer`] since the last reply is the reply for this ticket.
     #[inline]
     pub fn end_reply(&mut self, ticket: Ticket) {
-        self.reply(ticket, false, |_| ());
+        let replies = &self.peers[ticket.worker.index()].waiting.replies;
+        let (end, blobs_end) = (replies.bytes().len(), replies.blobs().len());
+        self.push(ticket.worker, Hop::Reply { ticket, end, blobs_end });
     }
 
     /// Sends anything else.
@@ -395,6 +386,7 @@ mod tests {
 
     use super::batch::{WAITING_BYTES_MAX, WAITING_HOPS_MAX};
     use super::*;
+    use crate::pubsub::hop::PubSubHop;
 
     const TICKET: Ticket = Ticket { worker: ShardId(0), connection: 0, seq: 0 };
 
@@ -402,7 +394,7 @@ mod tests {
     const WAKE_TIMEOUT: Duration = Duration::from_secs(60);
 
     fn message(number: usize) -> Hop {
-        Hop::Delivered(number as u64, 0)
+        Hop::PubSub(PubSubHop::Delivered(number as u64, 0))
     }
 
     /// What has come from a worker, by its numbers.
@@ -410,7 +402,7 @@ mod tests {
         let mut batch = mesh.next_batch(from)?;
         let mut numbers = Vec::new();
         batch.take(|delivery| match delivery {
-            Delivery::Other(Hop::Delivered(number, _)) => numbers.push(number as usize),
+            Delivery::Other(Hop::PubSub(PubSubHop::Delivered(number, _))) => numbers.push(number as usize),
             _ => panic!("nothing else was sent"),
         });
         Some(numbers)
@@ -584,7 +576,8 @@ mod tests {
         let mut made = 0;
         for _ in 0..20 {
             while to.has_room_for_replies(ShardId(0)) {
-                to.reply(Ticket { seq: made, ..TICKET }, false, |out| out.raw(&reply));
+                to.reply_buffer(TICKET.worker, false).raw(&reply);
+                to.end_reply(Ticket { seq: made, ..TICKET });
                 made += 1;
             }
             to.flush(silent);

@@ -5,6 +5,15 @@ use shards::error_counts::ErrorCounts;
 use crate::metrics::rates::Rates;
 use crate::metrics::turns::{Lateness, TurnTimes};
 
+/// What a worker can be asked about its counters.
+#[derive(Clone, Copy, Debug)]
+pub enum StatsQuestion {
+    /// Report them.
+    Report,
+    /// Set them to zero (CONFIG RESETSTAT).
+    Reset,
+}
+
 /// Counters of one worker, for INFO.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {

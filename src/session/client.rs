@@ -6,7 +6,10 @@
 
 use std::num::NonZeroU64;
 
+use shards::args::OwnedArgs;
 use shards::reply::Reply;
+use shards::router::step::Waiting;
+use shards::router::wire::Publishing;
 use shards::slot::ShardId;
 use shards::spare::Trim;
 
@@ -16,7 +19,7 @@ use crate::io::ring::ClientRing;
 use crate::io::socket::{DIRECT_READ_BYTES_MIN, Reading, Socket};
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
-use crate::session::order::{Closing, Departure, DepartureStage, Publishing, Waiting};
+use crate::session::order::{Closing, Departure, DepartureStage};
 use crate::session::reply_queue::ReplyQueue;
 
 /// Replies of one client that may be awaited from other cores at a time, those included that wait for their gate.
@@ -46,7 +49,7 @@ pub struct Client {
     /// Received and not yet executed.
     pub query: QueryBuffer,
     /// What holds up execution.
-    pub waiting: Waiting,
+    pub waiting: Waiting<OwnedArgs>,
     /// Its messages that are on their way to subscribers.
     pub publishing: Publishing,
     /// Set when the client is to be closed.
@@ -120,7 +123,7 @@ impl Client {
     /// True when the next request must not be executed yet.
     #[inline]
     pub fn must_wait(&self) -> bool {
-        !matches!(self.waiting, Waiting::No)
+        self.waiting.is_waiting()
             || self.closing.is_some()
             || self.replies.places_taken() >= AWAITED_REPLIES_MAX
             || self.replies.asked_bytes() >= ASKED_PAUSE_BYTES
@@ -172,7 +175,7 @@ impl Client {
     pub fn can_be_spared(&self) -> bool {
         let Session { subscriptions, tracking, tracking_later, .. } = &self.session;
         let is_known = subscriptions.is_some() || tracking.is_some() || tracking_later.is_some();
-        matches!(self.waiting, Waiting::No) && !is_known && self.closing.is_none()
+        !self.waiting.is_waiting() && !is_known && self.closing.is_none()
     }
 
     /// True when nothing of it is under way in the kernel.
@@ -270,7 +273,7 @@ impl Client {
 
     /// Whether the time has come to end the connection: at once, or as all has been sent. It is being closed then.
     pub fn is_to_be_shut_down(&mut self) -> bool {
-        let has_ended = self.end_of_input && !self.stopped && matches!(self.waiting, Waiting::No);
+        let has_ended = self.end_of_input && !self.stopped && !self.waiting.is_waiting();
         if has_ended && self.closing.is_none() {
             self.closing = Some(Closing::AfterReplies);
         }

@@ -14,9 +14,10 @@ use shards::slot::{ShardId, SlotId};
 
 use crate::config::Config;
 use crate::node::Node;
-use crate::pubsub::SubscriptionKind;
+use crate::pubsub::PubSubFlow;
 use crate::session::client::Client;
 use crate::session::inquiry::{Finish, Question};
+use crate::session::order::TransactionFlow;
 use crate::tracking::mode::{ClientTracking, TrackingChange};
 
 /// The body of a session command.
@@ -25,6 +26,21 @@ pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, Comm
 /// Changes what is foreseen as the session command with these arguments will. What it will refuse changes nothing.
 pub type Foresight = fn(&mut Foreseen<'_>, Args<'_>);
 
+/// What a session command comes behind, of all that its client has asked for before it and awaits. Within a transaction that
+/// is nothing: all of it has waited.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Barrier {
+    /// Nothing: it runs when it comes, and only its reply takes its turn.
+    #[default]
+    Nothing,
+    /// Everything: what it does may concern the keys or the receivers of a command that is on its way to another worker.
+    Everything,
+    /// The same for some arguments.
+    EverythingFor(fn(Args<'_>) -> bool),
+    /// Everything but messages on the way to the worker that puts its own in order.
+    OtherThanMessages,
+}
+
 /// A command that works on the connection, the server or the table of commands: it runs on the connection's own worker.
 #[derive(Debug)]
 pub struct SessionCommand {
@@ -32,6 +48,8 @@ pub struct SessionCommand {
     pub spec: CommandSpec,
     /// What it does.
     pub run: SessionHandler,
+    /// What it comes behind. It is looked at once, before the command runs.
+    pub barrier: Barrier,
     /// What it will change for the commands behind it in a transaction, which are sent to their shards before it runs.
     pub foresees: Option<Foresight>,
     /// Its subcommands. A container has at least one; it runs itself only when called without any argument.
@@ -39,9 +57,26 @@ pub struct SessionCommand {
 }
 
 impl SessionCommand {
-    /// A command with this body and this row. It changes nothing for the commands behind it in a transaction.
+    /// A command with this body and this row. It waits for nothing, and changes nothing for the commands behind it in a
+    /// transaction.
     pub const fn new(run: SessionHandler, spec: CommandSpec) -> SessionCommand {
-        SessionCommand { spec, run, foresees: None, subcommands: &[] }
+        SessionCommand { spec, run, barrier: Barrier::Nothing, foresees: None, subcommands: &[] }
+    }
+
+    /// It runs when all commands before it have their replies.
+    pub const fn after_replies(self) -> SessionCommand {
+        SessionCommand { barrier: Barrier::Everything, ..self }
+    }
+
+    /// The same with the arguments for which this holds.
+    pub const fn after_replies_for(self, holds: fn(Args<'_>) -> bool) -> SessionCommand {
+        SessionCommand { barrier: Barrier::EverythingFor(holds), ..self }
+    }
+
+    /// It publishes its second argument to its first, behind all commands before it and in the order of the messages
+    /// before it.
+    pub const fn in_order_of_messages(self) -> SessionCommand {
+        SessionCommand { barrier: Barrier::OtherThanMessages, ..self }
     }
 
     /// Inside MULTI it is foreseen what it will change.
@@ -144,38 +179,34 @@ impl Foreseen<'_> {
     }
 }
 
-/// What comes after a session command.
+/// What comes after a session command: what any of them may ask for, and one variant for each subject.
 pub enum Flow {
     /// Nothing: the reply is written.
     Done,
-    /// Nothing has been done: the command has to wait for all before it.
-    Later,
     /// The connection is closed when its replies have been sent.
     Close,
-    /// All workers are asked; `Finish` writes the reply.
-    Ask(Question, Finish),
-    /// The keys that are the command's arguments are watched, which makes the reply.
-    Watch,
-    /// Nothing is watched any more: the reply is written.
-    Unwatch,
-    /// The slot moves to the shard, which makes the reply.
-    MoveSlot(SlotId, ShardId),
-    /// The client goes to another worker, as soon as it can be spared. The reply is written.
-    HandOver(ShardId),
-    /// The slot map is shown.
-    ShowSlots,
-    /// The queued transaction runs, which makes the reply.
-    Exec,
-    /// What the client is told of changes. The reply is written.
-    Track(TrackingChange),
     /// The session is as new: nothing is watched, subscribed to or tracked any more. The reply is written.
     Reset,
-    /// The arguments are subscribed to, which makes the reply.
-    Subscribe(SubscriptionKind),
-    /// The arguments, or all, are subscribed to no longer, which makes the reply.
-    Unsubscribe(SubscriptionKind),
-    /// The second argument is published to the channel or shard channel that is the first, which makes the reply.
-    Publish(SubscriptionKind),
+    /// All workers are asked; `Finish` writes the reply.
+    Ask(Question, Finish),
+    /// About MULTI and WATCH.
+    Transaction(TransactionFlow),
+    /// About channels and their subscribers.
+    PubSub(PubSubFlow),
+    /// What the client is told of changes. The reply is written.
+    Track(TrackingChange),
+    /// About the slots of this node.
+    Slots(SlotFlow),
+    /// The client goes to another worker, as soon as it can be spared. The reply is written.
+    HandOver(ShardId),
+}
+
+/// What comes after a command about slots.
+pub enum SlotFlow {
+    /// The slot moves to the shard, which makes the reply.
+    Move(SlotId, ShardId),
+    /// The slot map is shown.
+    Show,
 }
 
 #[cfg(test)]

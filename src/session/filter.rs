@@ -1,11 +1,38 @@
-//! Which clients CLIENT LIST and CLIENT KILL mean.
+//! What workers ask each other about clients, and which of them CLIENT LIST and CLIENT KILL mean. How that is written in a
+//! command is known to `commands/client`.
 
 use std::sync::Arc;
 
-use shards::args::Args;
-use shards::error::CommandError;
+use shards::copies::ConnectionId;
+use shards::router::blocked::Ending;
+use shards::watch::ClientId;
 
 use crate::session::client::Client;
+
+/// What a worker can be asked about its clients.
+#[derive(Clone)]
+pub enum ClientQuestion {
+    /// Those that match, as CLIENT LIST lines.
+    List(ClientFilter),
+    /// Close those that match.
+    Kill(ClientFilter),
+    /// Whether the one of this number is yours.
+    Find(ClientId),
+    /// End the blocking command of yours of this number.
+    Unblock(ClientId, Ending),
+}
+
+/// What it answers.
+pub enum ClientAnswer {
+    /// Their ids and their CLIENT LIST lines.
+    Lines(Vec<(u64, String)>),
+    /// The ids of those that were closed.
+    Killed(Vec<u64>),
+    /// Where the client is, if it is here.
+    Found(Option<ConnectionId>),
+    /// Whether the client was found in one.
+    Unblocked(bool),
+}
 
 /// What kind of client a connection is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,24 +51,6 @@ impl ClientKind {
     fn of(is_subscribed: bool) -> ClientKind {
         if is_subscribed { ClientKind::Pubsub } else { ClientKind::Normal }
     }
-
-    /// The kind of this name, in any case.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn parse(word: &[u8]) -> Result<ClientKind, CommandError> {
-        let kinds: [(&[u8], ClientKind); 5] = [
-            (b"normal", ClientKind::Normal),
-            (b"slave", ClientKind::Replica),
-            (b"replica", ClientKind::Replica),
-            (b"pubsub", ClientKind::Pubsub),
-            (b"master", ClientKind::Primary),
-        ];
-        let found = kinds.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
-        found
-            .map(|&(_, kind)| kind)
-            .ok_or_else(|| CommandError::quoting("ERR Unknown client type '", word, "'"))
-    }
 }
 
 /// Which clients are meant; all conditions must hold.
@@ -51,9 +60,12 @@ pub struct ClientFilter {
     pub ids: Option<Arc<[u64]>>,
     /// Of this kind.
     pub kind: Option<ClientKind>,
-    peer: Option<Vec<u8>>,
-    local: Option<Vec<u8>>,
-    user: Option<Vec<u8>>,
+    /// With this address.
+    pub peer: Option<Vec<u8>>,
+    /// That has come to this address of the server.
+    pub local: Option<Vec<u8>>,
+    /// Logged in as this user.
+    pub user: Option<Vec<u8>>,
     /// Leave the asking client alone (CLIENT KILL).
     pub skip_me: bool,
 }
@@ -68,52 +80,6 @@ impl ClientFilter {
     /// CLIENT KILL with one address alone, which spares nobody.
     pub fn of_peer(peer: &[u8]) -> ClientFilter {
         ClientFilter { peer: Some(peer.to_vec()), skip_me: false, ..ClientFilter::default() }
-    }
-
-    /// The options of CLIENT KILL.
-    ///
-    /// # Errors
-    /// When an option or a value is not known.
-    pub fn parse_kill(args: Args<'_>) -> Result<ClientFilter, CommandError> {
-        let mut filter = ClientFilter::default();
-        let mut at = 2;
-        while at < args.len() {
-            if at + 1 >= args.len() {
-                return Err(CommandError::Syntax);
-            }
-            let (option, value) = (args.get(at), args.get(at + 1));
-            match option {
-                option if option.eq_ignore_ascii_case(b"id") => {
-                    let id = shards::num::parse_i64(value)
-                        .ok_or_else(|| CommandError::other("ERR client-id should be greater than 0"))?;
-                    if id < 1 {
-                        return Err(CommandError::other("ERR client-id should be greater than 0"));
-                    }
-                    filter.ids = Some(Arc::from([id as u64]));
-                }
-                option if option.eq_ignore_ascii_case(b"type") => {
-                    filter.kind = Some(ClientKind::parse(value)?)
-                }
-                option if option.eq_ignore_ascii_case(b"addr") => filter.peer = Some(value.to_vec()),
-                option if option.eq_ignore_ascii_case(b"laddr") => filter.local = Some(value.to_vec()),
-                option if option.eq_ignore_ascii_case(b"user") => {
-                    if value != b"default" {
-                        return Err(CommandError::quoting("ERR No such user '", value, "'"));
-                    }
-                    filter.user = Some(value.to_vec());
-                }
-                option if option.eq_ignore_ascii_case(b"skipme") => {
-                    filter.skip_me = match value {
-                        value if value.eq_ignore_ascii_case(b"yes") => true,
-                        value if value.eq_ignore_ascii_case(b"no") => false,
-                        _ => return Err(CommandError::Syntax),
-                    };
-                }
-                _ => return Err(CommandError::Syntax),
-            }
-            at += 2;
-        }
-        Ok(filter)
     }
 
     /// True when the client is meant.

@@ -52,6 +52,15 @@ impl Expected {
     }
 }
 
+/// What a worker can be asked about a client that will be handed over.
+#[derive(Clone)]
+pub enum HandOverQuestion {
+    /// To the one that it comes to: list it.
+    Expect(Arc<Expected>),
+    /// Say that you have taken all that was sent to you before this.
+    Fence,
+}
+
 /// What one worker tells another of a client that was announced.
 pub enum HandOver {
     /// Here it is.

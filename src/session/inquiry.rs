@@ -3,103 +3,53 @@
 //! The worker of the asking connection sends the question to all workers, itself included, collects the answers in
 //! the order of the workers, and writes the reply.
 //!
-//! What all workers hold alike (the configuration) changes in one order: the worker of the asking connection sends a
-//! [`NodeChange`] to the *sequencer of changes*, and this one checks it against what holds there, makes what shall hold
-//! from now on, and passes it on to all. Hops of two workers keep their order, so every worker takes the changes in the
-//! order of the sequencer, and none is made from what another one has replaced. Each worker answers the asking one.
+//! Each subject has its own questions and answers, in its own file, and here one variant.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use shards::args::OwnedArgs;
-use shards::copies::ConnectionId;
 use shards::error::CommandError;
 use shards::reply::Reply;
-use shards::router::blocking::Ending;
 use shards::slot::ShardId;
-use shards::watch::ClientId;
+use shards::txn::Ticket;
 
-use crate::config::Config;
-use crate::metrics::report::Report;
-use crate::pubsub::{Name, SubscriptionKind};
-use crate::session::filter::ClientFilter;
-use crate::session::hand_over::Expected;
+use crate::metrics::report::{Report, StatsQuestion};
+use crate::pubsub::hop::{PubSubAnswer, PubSubQuestion};
+use crate::session::change::ChangeQuestion;
+use crate::session::filter::{ClientAnswer, ClientQuestion};
+use crate::session::hand_over::HandOverQuestion;
 
-/// The worker that puts changes of what all workers hold in order.
-pub const CHANGE_SEQUENCER: ShardId = ShardId(0);
-
-/// A change of what all workers hold alike, or a look at it that must not come between two changes.
-#[derive(Clone)]
-pub enum NodeChange {
-    /// CONFIG SET, whole.
-    Config {
-        /// Its arguments.
-        args: OwnedArgs,
-        /// The client is on this machine.
-        is_local: bool,
-    },
-    /// CONFIG REWRITE: two of them write one file.
-    RewriteConfig,
-    /// Remove expired keys that nobody asks for, or leave them (DEBUG SET-ACTIVE-EXPIRE).
-    ActiveExpire(bool),
+/// What a worker asks another one, or answers.
+pub enum InquiryHop {
+    /// A question; the answer is for this ticket.
+    Ask(Ticket, Box<Question>),
+    /// The answer.
+    Answer(Ticket, Box<Answer>),
 }
 
 /// What a worker can be asked.
 #[derive(Clone)]
 pub enum Question {
-    /// To the sequencer of changes alone.
-    Change(NodeChange),
-    /// Your clients that match, as CLIENT LIST lines.
-    ClientList(ClientFilter),
-    /// Close your clients that match.
-    ClientKill(ClientFilter),
-    /// Whether you have the client of this number.
-    FindClient(ClientId),
-    /// End the blocking command of your client of this number.
-    ClientUnblock(ClientId, Ending),
-    /// Use this configuration from now on. Only the sequencer of changes says so, and the next one likewise.
-    SetConfig(Arc<Config>),
-    /// The channels or patterns of a kind that you have subscribers of, and that match if there is something to match.
-    Names(SubscriptionKind, Option<Vec<u8>>),
-    /// How many subscribers you have of each of these names.
-    Subscribers(SubscriptionKind, Arc<Vec<Vec<u8>>>),
-    /// Your counters.
-    Report,
-    /// Set your counters to zero (CONFIG RESETSTAT).
-    ResetStats,
-    /// Remove expired keys that nobody asks for, or leave them. Only the sequencer of changes says so.
-    SetActiveExpire(bool),
-    /// Do nothing for so long (DEBUG SLEEP).
+    /// About changes of what all workers hold.
+    Change(ChangeQuestion),
+    /// About its clients.
+    Clients(ClientQuestion),
+    /// About its subscribers.
+    PubSub(PubSubQuestion),
+    /// About its counters.
+    Stats(StatsQuestion),
+    /// To do nothing for so long (DEBUG SLEEP).
     Sleep(Duration),
-    /// To one of you: list this client, which will come.
-    Expect(Arc<Expected>),
-    /// Say that you have taken all that was sent to you before this.
-    Fence,
-}
-
-impl Question {
-    /// Whether it has to come behind everything that its client has asked for before: what it changes may concern the keys or
-    /// the receivers of a command that is still on its way to another worker.
-    pub fn waits(&self) -> bool {
-        matches!(self, Question::Change(_) | Question::ClientKill(_) | Question::ClientUnblock(..))
-    }
+    /// About a client that is handed over.
+    HandOver(HandOverQuestion),
 }
 
 /// What a worker answers.
 pub enum Answer {
-    /// Ids of clients and their CLIENT LIST lines.
-    Clients(Vec<(u64, String)>),
-    /// The ids of clients that were closed.
-    Killed(Vec<u64>),
-    /// Where the client is, if it is here.
-    Found(Option<ConnectionId>),
-    /// Whether the client was found in one.
-    Unblocked(bool),
-    /// Channels or patterns.
-    Names(Vec<Name>),
-    /// Numbers of subscribers.
-    Counts(Vec<usize>),
-    /// Counters.
+    /// About its clients.
+    Clients(ClientAnswer),
+    /// About its subscribers.
+    PubSub(PubSubAnswer),
+    /// Its counters.
     Report(Box<Report>),
     /// Done.
     Done,

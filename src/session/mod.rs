@@ -2,6 +2,7 @@
 //!
 //! This file must not know sockets or buffers.
 
+pub mod change;
 pub mod client;
 pub mod clients;
 pub mod command;

@@ -1,11 +1,8 @@
-//! What keeps the commands of one connection in order: what it waits for, what of it is under way elsewhere, and why it is
-//! being closed or goes to another worker.
+//! What becomes of a connection beside its commands: what of it is under way elsewhere, and why it is being closed or goes to
+//! another worker. What its commands wait for is [`shards::router::step::Waiting`].
 //!
 //! This file must not know sockets, buffers or workers.
 
-use shards::args::OwnedArgs;
-use shards::command::registry::SessionNumber;
-use shards::reply::{Reply, ReplyMark};
 use shards::slot::ShardId;
 
 /// Why a connection is being closed.
@@ -16,33 +13,6 @@ pub enum Closing {
     AfterReplies,
     /// Now; nothing more is sent.
     Now,
-}
-
-/// What the connection waits for before it executes anything more.
-#[derive(Debug, Default)]
-pub enum Waiting {
-    /// For nothing.
-    #[default]
-    No,
-    /// This command must run after all before it; their replies are awaited.
-    Barrier(OwnedArgs),
-    /// For the reply of a command that nothing may overtake.
-    Reply,
-    /// For a key: it is in a blocking command.
-    Blocked,
-    /// For a slot to arrive at its new shard: this command concerns it.
-    Slot(OwnedArgs),
-    /// For the next part of a transaction that has commands of the connection or the server among its commands.
-    Exec(Box<Progress>),
-    /// For its next worker, which it is about to be handed to: it executes nothing more here.
-    HandOver,
-}
-
-impl Waiting {
-    /// True while the connection waits for what may take for ever: pushes do not wait with it.
-    pub fn is_blocked(&self) -> bool {
-        matches!(self, Waiting::Blocked)
-    }
 }
 
 /// That a client shall go to another worker, and how far that is.
@@ -65,36 +35,14 @@ pub enum DepartureStage {
     Fenced,
 }
 
-/// The messages of one connection that are on their way.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Publishing {
-    /// Where they have gone.
-    pub sequencer: Option<ShardId>,
-    /// How many replies to PUBLISH are awaited.
-    pub awaited: u32,
-}
-
-/// A command of a transaction that is under way.
-#[derive(Debug)]
-pub enum ExecItem {
-    /// Its reply is the next element of what the shards have replied.
-    Data,
-    /// It runs here.
-    Session(SessionNumber, OwnedArgs),
-}
-
-/// A transaction with commands of the connection or the server among its commands.
-#[derive(Debug)]
-pub struct Progress {
-    /// The place of its reply. What comes for it is a part: first the reply of the data commands, then the answers to
-    /// inquiries.
-    pub seq: u32,
-    /// The commands that have not run.
-    pub items: std::vec::IntoIter<ExecItem>,
-    /// The reply of the data commands, and how far it has been used.
-    pub data: Option<(Reply, ReplyMark)>,
-    /// The reply as far as it is made.
-    pub output: Reply,
-    /// The client was already being closed when the command began that runs now: it has killed itself, and gets no more.
-    pub is_over: bool,
+/// What comes after a command about MULTI and WATCH. Those that ask for anything but [`TransactionFlow::Unwatch`] are never
+/// queued, so no transaction has them among its commands.
+#[derive(Clone, Copy, Debug)]
+pub enum TransactionFlow {
+    /// The queued transaction runs, which makes the reply.
+    Exec,
+    /// The keys that are the command's arguments are watched, which makes the reply.
+    Watch,
+    /// Nothing is watched any more: the reply is written.
+    Unwatch,
 }

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 
 use shards::args::Blob;
 use shards::reply::Reply;
+use shards::router::wire::Places;
 use shards::spare::Trim;
 
 /// One per client. It never leaves the table of clients, so what is for it always finds it.
@@ -49,8 +50,6 @@ enum Place {
         pushes: Box<Reply>,
         wanted: bool,
     },
-    /// A reply that is made here of several parts. What comes for the place is the next one of them.
-    Collected(Option<Box<Reply>>),
 }
 
 /// What can leave when all before it has left and its gate is open.
@@ -125,14 +124,9 @@ impl ReplyQueue {
                     let wanted = matches!(place, Place::Awaited);
                     *place = Place::AwaitedBehind { pushes: Box::new(Reply::new(self.resp3)), wanted };
                 }
-                match place {
-                    Place::AwaitedBehind { pushes, .. } => {
-                        self.filled_bytes += message.total_len();
-                        pushes
-                    }
-                    // A transaction waits for no key: nothing passes it.
-                    _ => self.writer_behind_places(),
-                }
+                let Place::AwaitedBehind { pushes, .. } = place else { unreachable!("made so above") };
+                self.filled_bytes += message.total_len();
+                pushes
             }
             None => self.writer_behind_places(),
         };
@@ -148,20 +142,9 @@ impl ReplyQueue {
     /// Reserves a place for a reply that comes later. With `wanted` false the reply will be thrown away.
     #[inline]
     pub fn reserve(&mut self, wanted: bool) -> u32 {
-        self.reserve_place(if wanted { Place::Awaited } else { Place::Unwanted })
-    }
-
-    /// Reserves a place for a reply that is made here of parts: what comes for the place is a part of it, until
-    /// [`ReplyQueue::finish`].
-    pub fn reserve_collected(&mut self) -> u32 {
-        self.reserve_place(Place::Collected(None))
-    }
-
-    #[inline]
-    fn reserve_place(&mut self, place: Place) -> u32 {
         let seq = self.next_seq();
         self.count_last();
-        self.places.push_back(place);
+        self.places.push_back(if wanted { Place::Awaited } else { Place::Unwanted });
         self.awaited += 1;
         seq
     }
@@ -202,13 +185,7 @@ impl ReplyQueue {
             Place::Awaited => (true, None),
             Place::Unwanted => (false, None),
             Place::AwaitedBehind { pushes, wanted } => (*wanted, Some(std::mem::take(pushes))),
-            Place::Collected(part @ None) => {
-                let mut reply = Reply::default();
-                reply.append(bytes, blobs);
-                *part = Some(Box::new(reply));
-                return true;
-            }
-            Place::Collected(Some(_)) | Place::Filled(_) => return false,
+            Place::Filled(_) => return false,
         };
         self.awaited -= 1;
         if self.awaited == 0 {
@@ -235,31 +212,6 @@ impl ReplyQueue {
         self.pop_front();
         self.release();
         true
-    }
-
-    /// A part has come for a place that collects them.
-    pub fn has_part(&self, seq: u32) -> bool {
-        let index = seq.wrapping_sub(self.first) as usize;
-        matches!(self.places.get(index), Some(Place::Collected(Some(_))))
-    }
-
-    /// The part that has come; the place waits for the next one.
-    pub fn take_part(&mut self, seq: u32) -> Option<Reply> {
-        let index = seq.wrapping_sub(self.first) as usize;
-        match self.places.get_mut(index)? {
-            Place::Collected(part) => part.take().map(|part| *part),
-            _ => None,
-        }
-    }
-
-    /// Fills a place that has collected parts with the reply that was made of them. It is held by the gates of all parts.
-    /// False when there is no such place.
-    #[must_use = "a reply must have a place"]
-    pub fn finish(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
-        let index = seq.wrapping_sub(self.first) as usize;
-        let Some(place @ Place::Collected(_)) = self.places.get_mut(index) else { return false };
-        *place = Place::Awaited;
-        self.put(seq, self.gate, bytes, blobs)
     }
 
     /// Holds back what is written from here on until the gate opens. True when the queue has to be told of its opening,
@@ -372,6 +324,33 @@ impl ReplyQueue {
         if let Some(Place::Filled(filled)) = self.places.back_mut() {
             filled.reply.set_resp3(resp3);
         }
+    }
+}
+
+impl Places for ReplyQueue {
+    #[inline]
+    fn awaited(&self) -> usize {
+        self.awaited()
+    }
+
+    #[inline]
+    fn writer(&mut self) -> &mut Reply {
+        self.writer()
+    }
+
+    #[inline]
+    fn next_seq(&self) -> u32 {
+        self.next_seq()
+    }
+
+    #[inline]
+    fn reserve(&mut self, wanted: bool) -> u32 {
+        self.reserve(wanted)
+    }
+
+    #[inline]
+    fn asked(&mut self, bytes: usize) {
+        self.asked(bytes);
     }
 }
 

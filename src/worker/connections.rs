@@ -6,15 +6,17 @@
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
+use shards::router::step::Waiting;
+use shards::router::wire::TakenReplies;
+
 use super::Worker;
 use crate::host::log::LineLimit;
 use crate::io::listener;
 use crate::io::ring::{Completion, Op};
 use crate::io::socket::Socket;
-use crate::mesh::TakenReplies;
 use crate::protocol::{Next, RequestLimits};
 use crate::session::client::{Client, LargeReply};
-use crate::session::order::{Closing, Waiting};
+use crate::session::order::Closing;
 use crate::session::{ReplyMode, Session};
 
 /// How long a worker does not accept after that has failed, in milliseconds: without descriptors it would fail at once
@@ -69,7 +71,7 @@ impl Worker {
             self.refuse(&socket, PROTECTED_MODE_TEXT.as_bytes());
             return;
         }
-        self.stats.connections += 1;
+        self.office.stats.connections += 1;
         let session = Session {
             id: self.node.next_client_id.fetch_add(1, Ordering::Relaxed),
             authenticated: self.config.requirepass.is_empty(),
@@ -102,7 +104,7 @@ impl Worker {
 
     fn refuse(&mut self, socket: &OwnedFd, text: &[u8]) {
         self.node.clients.fetch_sub(1, Ordering::Relaxed);
-        self.stats.rejected += 1;
+        self.office.stats.rejected += 1;
         listener::refuse(socket, text);
     }
 
@@ -120,8 +122,8 @@ impl Worker {
                 }
                 len if len > 0 => {
                     if let Some(received) = &received {
-                        self.stats.reads += 1;
-                        self.stats.input_bytes += received.len() as u64;
+                        self.office.stats.reads += 1;
+                        self.office.stats.input_bytes += received.len() as u64;
                         self.execute_received(index, received);
                     }
                 }
@@ -143,8 +145,8 @@ impl Worker {
         let Some(client) = self.clients.get_mut(index) else { return };
         let len = result.max(0) as usize;
         client.received_direct(len);
-        self.stats.reads += 1;
-        self.stats.input_bytes += len as u64;
+        self.office.stats.reads += 1;
+        self.office.stats.input_bytes += len as u64;
         match result {
             0 => client.end_of_input = true,
             // Our own cancellation is among them.
@@ -162,8 +164,8 @@ impl Worker {
     fn sent(&mut self, completion: Completion) {
         let Completion { index, result, .. } = completion;
         let Some(client) = self.clients.get_mut(index) else { return };
-        self.stats.writes += 1;
-        self.stats.output_bytes += result.max(0) as u64;
+        self.office.stats.writes += 1;
+        self.office.stats.output_bytes += result.max(0) as u64;
         if !client.sent(result, &mut self.ring) {
             client.closing = Some(Closing::Now);
         }
@@ -235,7 +237,7 @@ impl Worker {
         if let Some(left_out) = QUERY_LIMIT_LINES.admit() {
             log::warn!("Closing client that reached max query buffer length: {}{left_out}", client.peer);
         }
-        self.stats.query_limit_closed += 1;
+        self.office.stats.query_limit_closed += 1;
         client.closing = Some(Closing::Now);
     }
 
@@ -245,14 +247,14 @@ impl Worker {
         for _ in 0..self.clients.dirty_len() {
             let Some((index, client)) = self.clients.next_dirty() else { break };
             let Some(client) = client else { continue };
-            if client.stopped || !matches!(client.waiting, Waiting::No) {
+            if client.stopped || client.waiting.is_waiting() {
                 self.go_on(index);
             }
             let mut client = self.clients.at(index);
             let limits = &self.config.client_output_buffer_limit;
             if client.is_over_limit(limits, self.now_ms) && client.closing != Some(Closing::Now) {
                 close_for_output_limit(client);
-                self.stats.output_limit_closed += 1;
+                self.office.stats.output_limit_closed += 1;
             }
             if client.is_to_be_shut_down() {
                 client.shut_down();
@@ -290,10 +292,8 @@ impl Worker {
     fn go_on(&mut self, index: u32) {
         let client = self.clients.at(index);
         // What a transaction has begun it ends, also when nobody will read the reply.
-        if matches!(&client.waiting, Waiting::Exec(progress) if client.replies.has_part(progress.seq))
-            && let Waiting::Exec(progress) = std::mem::take(&mut client.waiting)
-        {
-            self.go_on_with_exec(index, progress);
+        if let Waiting::Exec(seq) = client.waiting {
+            self.go_on_with_exec(index, seq);
         }
         let client = self.clients.at(index);
         let is_leaving = client.closing.is_some() || client.end_of_input;
@@ -304,22 +304,8 @@ impl Worker {
         if client.closing == Some(Closing::Now) {
             return;
         }
-        if let Waiting::Slot(args) = &mut client.waiting {
-            let args = std::mem::take(args);
-            client.waiting = Waiting::No;
+        if let Some(args) = client.waiting.take_up(client.replies.awaited()) {
             self.dispatch(index, args.as_args());
-        }
-        let client = self.clients.at(index);
-        if client.replies.awaited() == 0 && !matches!(client.waiting, Waiting::Slot(_) | Waiting::HandOver) {
-            match std::mem::take(&mut client.waiting) {
-                Waiting::Barrier(args) => self.dispatch(index, args.as_args()),
-                Waiting::Reply
-                | Waiting::Blocked
-                | Waiting::No
-                | Waiting::Exec(_)
-                | Waiting::Slot(_)
-                | Waiting::HandOver => {}
-            }
         }
         let client = self.clients.at(index);
         if client.stopped && !client.must_wait() {

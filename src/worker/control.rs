@@ -27,12 +27,6 @@ impl Worker {
         self.control.is_some()
     }
 
-    /// True when every slot lies on this worker's shard, for good.
-    #[inline]
-    pub(super) fn has_all_slots(&self) -> bool {
-        self.node.shards == 1 && !self.is_control()
-    }
-
     /// Has the ring watch for signals, on the worker that they concern.
     pub(super) fn watch_signals(&mut self) {
         if let Some(control) = &self.control {

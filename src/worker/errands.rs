@@ -25,9 +25,10 @@ impl Worker {
     /// Sees to it that the ring ends a wait when a client has waited long enough. What is further away than a tick is left
     /// to ticks: a timer is set only for what would be late.
     pub(super) fn set_blocked_timer(&mut self) {
-        let deadline_ms = self.coordinator.next_deadline_ms();
-        let near =
-            deadline_ms.filter(|&deadline_ms| deadline_ms.saturating_sub(self.now_ms) < TICK_PERIOD_MS);
+        // A command that waits may have read the clock since the turn began.
+        let now_ms = self.router.shard().now_ms();
+        let deadline_ms = self.router.next_deadline_ms();
+        let near = deadline_ms.filter(|&deadline_ms| deadline_ms.saturating_sub(now_ms) < TICK_PERIOD_MS);
         if self.blocked_timer.map(|(set_ms, _)| set_ms) == near {
             return;
         }
@@ -36,7 +37,7 @@ impl Worker {
         }
         if let Some(deadline_ms) = near {
             // One that shows the deadline already may be before it, and has to be looked at again.
-            let wait_ms = deadline_ms.saturating_sub(self.now_ms).max(1);
+            let wait_ms = deadline_ms.saturating_sub(now_ms).max(1);
             let due = clock::monotonic() + Duration::from_millis(wait_ms);
             let timer = self.errands.timers.set(BLOCKED_CLIENTS, due);
             self.blocked_timer = Some((deadline_ms, timer));

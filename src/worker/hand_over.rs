@@ -3,8 +3,8 @@
 //! A client goes when nothing of it is under way. From the moment when it can be spared it executes nothing more, and then:
 //!
 //! 1. All replies that it awaits have come.
-//! 2. Its next worker is told of it (`Question::Expect`), and lists it from now on, as this one does.
-//! 3. All workers are asked for a fence (`Question::Fence`). Hops of two workers keep their order, so when all have answered
+//! 2. Its next worker is told of it (`HandOverQuestion::Expect`), and lists it from now on, as this one does.
+//! 3. All workers are asked for a fence (`HandOverQuestion::Fence`). Hops of two workers keep their order, so when all have answered
 //!    all that was sent for the client here has been taken where it went: an UNWATCH cannot come behind a later WATCH that
 //!    goes out from the next worker. And whoever asks about clients has asked this worker before, or asks the next one
 //!    behind the announcement, so CLIENT LIST and CLIENT KILL find the client in any case. Those that find it twice count
@@ -18,16 +18,19 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use shards::router::step::Waiting;
+use shards::router::wire::TakenReplies;
 use shards::slot::ShardId;
 use shards::txn::Ticket;
+use shards::watch::ClientId;
 
 use super::Worker;
-use crate::mesh::{Hop, TakenReplies};
+use crate::mesh::Hop;
 use crate::session::client::LargeReply;
 use crate::session::filter::ClientFilter;
-use crate::session::hand_over::{Expected, HandOver, Travelling};
-use crate::session::inquiry::Question;
-use crate::session::order::{Closing, Departure, DepartureStage, Waiting};
+use crate::session::hand_over::{Expected, HandOver, HandOverQuestion, Travelling};
+use crate::session::inquiry::{Answer, Question};
+use crate::session::order::{Closing, Departure, DepartureStage};
 
 impl Worker {
     /// Has a client go to another worker as soon as that is possible.
@@ -64,17 +67,17 @@ impl Worker {
         match departure.stage {
             DepartureStage::Wanted => {
                 let id = client.session.id;
-                if self.unwatch_later.iter().any(|watched| watched.client.0 == id) {
+                if self.router.will_unwatch(ClientId(id)) {
                     // Its slot arrives soon.
                     self.clients.look_at(index);
                     return false;
                 }
                 let expected = Expected::of(client, departure.to, self.now_ms);
-                self.ask_on_the_way(index, DepartureStage::Announced, &Question::Expect(expected));
+                self.ask_on_the_way(index, DepartureStage::Announced, HandOverQuestion::Expect(expected));
                 false
             }
             DepartureStage::Announced => {
-                self.ask_on_the_way(index, DepartureStage::Fenced, &Question::Fence);
+                self.ask_on_the_way(index, DepartureStage::Fenced, HandOverQuestion::Fence);
                 false
             }
             DepartureStage::Fenced if client.is_at_rest() => {
@@ -89,14 +92,15 @@ impl Worker {
     }
 
     /// Asks all workers on behalf of a client, which gets no reply.
-    fn ask_on_the_way(&mut self, index: u32, stage: DepartureStage, question: &Question) {
+    fn ask_on_the_way(&mut self, index: u32, stage: DepartureStage, question: HandOverQuestion) {
         let client = self.clients.at(index);
         if let Some(departure) = &mut client.departure {
             departure.stage = stage;
         }
         let ticket = Ticket { worker: self.id, connection: index, seq: client.replies.reserve(false) };
-        if let Some(reply) = self.ask_with_ticket(ticket, question, Box::new(|_, _| ())) {
-            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
+        if let Some(reply) = self.ask_with_ticket(ticket, &Question::HandOver(question), Box::new(|_, _| ()))
+        {
+            self.deliver(ticket, &reply);
         }
         self.clients.look_at(index);
     }
@@ -146,8 +150,17 @@ impl Worker {
         }
     }
 
+    /// Answers a question about a client that is handed over.
+    pub(super) fn answer_hand_over(&mut self, question: &HandOverQuestion) -> Answer {
+        match question {
+            HandOverQuestion::Expect(expected) => self.expect(expected),
+            HandOverQuestion::Fence => {}
+        }
+        Answer::Done
+    }
+
     /// Takes note of a client that will come.
-    pub(super) fn expect(&mut self, expected: &Arc<Expected>) {
+    fn expect(&mut self, expected: &Arc<Expected>) {
         if expected.to == self.id {
             self.expected.push(Arc::clone(expected));
         }

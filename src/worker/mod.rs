@@ -9,14 +9,17 @@ mod blocking;
 mod budget;
 mod connections;
 mod control;
+mod desk;
 mod dispatch;
 pub mod duty;
 mod errands;
 mod hand_over;
 mod hops;
+mod inquiries;
 mod memory;
 mod notifications;
 mod publish;
+mod session_commands;
 mod slot_moves;
 #[cfg(test)]
 mod tests;
@@ -28,16 +31,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use shards::command::keys::KeyPosition;
-use shards::command::registry::CommandId;
 use shards::reply::Reply;
-use shards::router::coordinator::Coordinator;
-use shards::router::slot_move::{SlotMap, SlotMoves};
+use shards::router::Router;
+use shards::router::publish::Messages;
+use shards::router::slot_move::SlotMap;
 use shards::shard::Shard;
 use shards::slot::ShardId;
 use shards::spare::Trim;
-use shards::txn::{Outbox, Ticket, Watched};
-use shards::walk::Walk;
+use shards::txn::Ticket;
 
 use crate::config::Config;
 use crate::host::clock;
@@ -54,15 +55,14 @@ use crate::node::give_back::Freed;
 use crate::node::pulses::Heart;
 use crate::protocol::Argv;
 use crate::pubsub::keyspace::KeyspaceChannels;
-use crate::pubsub::{Deliveries, Subscribers};
 use crate::session::client::Client;
-use crate::session::clients::{Clients, EncodedPush};
+use crate::session::clients::Clients;
 use crate::session::command::SessionCommands;
 use crate::session::hand_over::Expected;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
-use crate::worker::budget::WorkerMemory;
+use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
@@ -93,31 +93,17 @@ pub struct Worker {
     /// What session commands do, by their numbers in the registry.
     session_commands: &'static SessionCommands,
     config: Arc<Config>,
-    slots: SlotMoves,
-    /// Connections whose command concerns a slot that is on its way.
-    awaiting_slot: Vec<u32>,
-    /// Watches to be forgotten when the slots of their keys have arrived.
-    unwatch_later: Vec<Watched>,
+    /// The shard, and where commands go.
+    router: Router,
     mesh: Mesh,
-    shard: Shard,
-    coordinator: Coordinator,
-    outbox: Outbox,
+    /// What the router's words go through, beside the mesh and the clients.
+    office: Office,
     inquiries: HashMap<Ticket, Inquiry>,
-    /// Walks from shard to shard that wait for an answer, by the places of their replies, with their command.
-    walks: HashMap<Ticket, (CommandId, Walk)>,
-    /// Walks that have come to a slot that is on its way.
-    walks_later: Vec<(Ticket, CommandId, Walk)>,
-    stats: Stats,
-    positions: Vec<KeyPosition>,
+    /// The reply of a session command; kept for its memory.
     scratch: Reply,
     now_ms: u64,
-    memory: WorkerMemory,
-    pubsub: Subscribers,
-    /// Published messages that this worker has put in order and that others are delivering.
-    deliveries: Deliveries,
+    messages: Messages,
     tracking: TrackingClients,
-    /// The push that is being made; kept for its memory.
-    encoded: EncodedPush,
     ring: ClientRing,
     /// What is waited for in the ring besides clients.
     errands: Errands,
@@ -135,8 +121,6 @@ pub struct Worker {
     expected: Vec<Arc<Expected>>,
     /// Those of `clients` that are counted: they have not left.
     client_count: usize,
-    /// Replies that had no place, which no reply should be: so many are in the log, or have been left out of it.
-    lost_replies: u64,
     argv: Argv,
     last_cron_ms: u64,
     /// What only the control worker has.
@@ -184,28 +168,18 @@ impl Worker {
         let mut worker = Worker {
             id: shard.id(),
             pulse: node.pulses.heart(shard.id()),
-            coordinator: Coordinator::new(shard.id()),
+            // One with a shard puts messages in order, so that the control worker stays free.
+            messages: Messages::new(shard.id(), node.shards),
+            office: Office::new(shard.id(), node),
             node,
             session_commands,
             config,
-            slots: SlotMoves::new(shard.id(), mesh.workers(), slots),
-            awaiting_slot: Vec::new(),
-            unwatch_later: Vec::new(),
+            router: Router::new(shard, node.shards, mesh.workers(), slots),
             mesh,
-            shard,
-            outbox: Outbox::new(),
             inquiries: HashMap::new(),
-            walks: HashMap::new(),
-            walks_later: Vec::new(),
-            stats: Stats::default(),
-            positions: Vec::new(),
             scratch: Reply::default(),
             now_ms: 0,
-            memory: WorkerMemory::default(),
-            pubsub: Subscribers::default(),
-            deliveries: Deliveries::default(),
             tracking: TrackingClients::default(),
-            encoded: EncodedPush::default(),
             ring,
             errands: Errands::default(),
             blocked_timer: None,
@@ -216,7 +190,6 @@ impl Worker {
             clients: Clients::default(),
             expected: Vec::new(),
             client_count: 0,
-            lost_replies: 0,
             argv: Argv::default(),
             last_cron_ms: 0,
             control: control.map(Control::new),
@@ -227,7 +200,6 @@ impl Worker {
             freed: Freed::default(),
         };
         worker.tell_time();
-        worker.shard.set_owned(worker.slots.map().owned_by(worker.id));
         worker.configure_shard();
         let config = Arc::clone(&worker.config);
         worker.configure_memory(&config);
@@ -276,7 +248,7 @@ impl Worker {
         self.completions = completions;
         self.take_errands();
         self.take_inboxes();
-        if self.shard.ready_connections() > 0 || self.slots.is_busy() {
+        if self.router.has_ready() {
             self.run_ready();
         }
         if self.now_ms.wrapping_sub(self.last_cron_ms) >= CRON_PERIOD_MS {
@@ -285,14 +257,16 @@ impl Worker {
         } else if self.expiring {
             self.expire();
         }
-        if self.shard.has_garbage() {
-            self.shard.free_some(GARBAGE_ENTRIES_PER_TURN);
+        if self.router.shard().has_garbage() {
+            self.router.shard_mut().free_some(GARBAGE_ENTRIES_PER_TURN);
         }
-        if self.slots.is_busy() {
-            self.advance_moves();
+        if self.router.is_moving() {
+            let (router, mut desk) = self.at_desk();
+            router.advance_moves(&mut desk);
         }
-        if self.shard.has_served() || self.shard.env().awaited.has_news() || self.is_any_timeout_due() {
-            self.serve_blocked();
+        if self.router.has_served() {
+            let (router, mut desk) = self.at_desk();
+            router.serve_blocked(&mut desk);
         }
         self.limit_tracking();
         self.tell_of_changes();
@@ -301,7 +275,7 @@ impl Worker {
         self.tell_of_changes();
         self.errands.submit(&mut self.ring);
         self.mesh.flush(|ring| self.ring.wake(ring));
-        self.stats.turns.record(begin.elapsed());
+        self.office.stats.turns.record(begin.elapsed());
     }
 
     /// Tells whoever wants to know what has happened to keys.
@@ -313,16 +287,18 @@ impl Worker {
 
     /// Tells the shard what it has to know of the configuration.
     fn configure_shard(&mut self) {
-        self.shard.set_string_len_max(self.config.proto_max_bulk_len_bytes as usize);
-        self.shard.set_lazy_free(self.config.lazy_free);
-        self.shard.set_limits(self.config.limits.clone());
-        self.shard.set_tracked_keys_max(keys_max_of_shard(&self.config, self.node.shards));
-        self.shard.ask_for_notices(KeyspaceChannels::of(&self.config).classes(&self.config));
+        let (config, shard) = (&self.config, self.router.shard_mut());
+        shard.set_string_len_max(config.proto_max_bulk_len_bytes as usize);
+        shard.set_lazy_free(config.lazy_free);
+        shard.set_limits(config.limits.clone());
+        shard.set_tracked_keys_max(keys_max_of_shard(config, self.node.shards));
+        self.office.keyspace_channels = KeyspaceChannels::of(config);
+        shard.ask_for_notices(self.office.keyspace_channels.classes(config));
     }
 
     pub(crate) fn tell_time(&mut self) {
         self.now_ms = clock::now_ms();
-        self.shard.set_now(self.now_ms);
+        self.router.shard_mut().set_now(self.now_ms);
     }
 
     /// True when the next turn should begin at once.
@@ -330,20 +306,14 @@ impl Worker {
         self.mesh.has_waiting()
             || self.mesh.has_inbox()
             || self.clients.dirty_len() > 0
-            || self.shard.has_garbage()
-            || self.shard.has_served()
-            || self.shard.env().awaited.has_news()
+            || self.router.shard().has_garbage()
+            || self.router.has_served()
             || self.expiring
-            || self.shard.ready_connections() > 0
-            || self.slots.is_busy()
-            || self.memory.is_evicting()
+            || self.router.has_ready()
+            || self.office.memory.is_evicting()
             || self.errands.has_news()
-            || self.shard.env().tracking.is_over_limit()
+            || self.router.shard().env().tracking.is_over_limit()
             || !self.sleep.is_zero()
-    }
-
-    fn is_any_timeout_due(&self) -> bool {
-        self.coordinator.next_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms)
     }
 
     fn submit(&mut self, wait: Wait) {
@@ -357,7 +327,7 @@ impl Worker {
 
     /// The tick has completed.
     fn ticked(&mut self, result: i32) {
-        self.stats.lateness.record(self.ring.ticked());
+        self.office.stats.lateness.record(self.ring.ticked());
         if let Some(control) = &mut self.control {
             control.ticked(result);
         // Whatever else the kernel says could come at once again: the cron asks anew.
@@ -373,7 +343,7 @@ impl Worker {
     }
 
     fn cron(&mut self) {
-        let Stats { commands, input_bytes, output_bytes, ref mut rates, .. } = self.stats;
+        let Stats { commands, input_bytes, output_bytes, ref mut rates, .. } = self.office.stats;
         rates.sample(self.now_ms, [commands, input_bytes, output_bytes]);
         if !self.ring.is_ticking() && !self.is_control() {
             self.ring.tick();
@@ -408,22 +378,14 @@ impl Worker {
 
     /// Gives back memory that an unusual turn has needed, beyond what a usual one keeps.
     fn trim(&mut self) {
-        self.shard.trim();
-        self.coordinator.trim();
+        self.router.trim();
         self.mesh.trim();
-        self.outbox.trim();
         self.inquiries.trim();
-        self.walks.trim();
-        self.walks_later.trim();
-        self.awaiting_slot.trim();
         self.expected.trim();
-        self.unwatch_later.trim();
-        self.positions.clear();
-        self.positions.trim();
         self.scratch.trim();
-        self.encoded.trim();
-        self.pubsub.trim();
-        self.deliveries.trim();
+        self.office.encoded.trim();
+        self.office.pubsub.trim();
+        self.messages.trim();
         self.argv.trim();
         self.completions.trim();
         self.errands.trim();
@@ -434,7 +396,7 @@ impl Worker {
     fn expire(&mut self) {
         let begin = clock::moment();
         for _ in 0..EXPIRE_ENTRIES_PER_TURN / EXPIRE_ENTRIES_PER_STEP {
-            self.expiring = self.shard.expire_some(EXPIRE_ENTRIES_PER_STEP);
+            self.expiring = self.router.shard_mut().expire_some(EXPIRE_ENTRIES_PER_STEP);
             if !self.expiring || begin.elapsed() >= EXPIRE_TIME_PER_TURN {
                 break;
             }

@@ -1,70 +1,134 @@
-//! The way of a published message to all its subscribers, and SUBSCRIBE and its kin.
+//! Published messages, as a worker carries them, and SUBSCRIBE and its kin.
 //!
-//! Each channel has a *sequencer*: one worker, chosen by the channel's name. PUBLISH goes there. The sequencer delivers the
-//! message to its own subscribers and sends it to every other worker that has any subscription; each of them delivers it
-//! and says how many have received it, and the sum is the publisher's reply. So
-//!
-//! - all subscribers see the messages of a channel in one order, that of its sequencer;
-//! - when PUBLISH is answered, every subscriber's output has the message;
-//! - a connection's messages come in order, also those to several channels: it may have many on their way to
-//!   one sequencer, but waits for them before it uses another one. It also waits for the replies to other commands that
-//!   it has sent before, so that who gets a message finds what its publisher has written.
-//!
-//! Subscribing is local: who publishes after it was acknowledged finds this worker's count of subscriptions above zero
-//! ([`crate::node::counts::SubscriptionCounts`]).
+//! The order of messages is the business of [`shards::router::publish`]; here is what it needs of this worker: its clients,
+//! their subscriptions, and its end of the mesh. Subscribing is local: who publishes after it was acknowledged finds this
+//! worker's count of subscriptions above zero ([`crate::node::counts::SubscriptionCounts`]).
 
 use std::sync::Arc;
 
 use shards::args::Args;
 use shards::reply::Reply;
+use shards::router::publish::{Answer, Messages, Published};
+use shards::router::step::Waiting;
+use shards::router::wire::{MessageWire, Publishing};
 use shards::slot::ShardId;
 use shards::txn::Ticket;
 
 use crate::mesh::Hop;
-use crate::pubsub::{Message, OwnedMessage, SubscriptionKind, Subscriptions};
+use crate::pubsub::hop::{PubSubAnswer, PubSubHop, PubSubQuestion};
+use crate::pubsub::{Message, OwnedMessage, PubSubFlow, SubscriptionKind, Subscriptions};
 use crate::session::ReplyMode;
 use crate::session::client::Client;
-use crate::session::order::{Publishing, Waiting};
 use crate::worker::Worker;
+use crate::worker::desk::{Desk, Office};
+use crate::worker::session_commands::{Replied, ReplyPlace};
 
-impl Worker {
-    /// The worker that puts the messages of a channel in order: one with a shard, so that the control worker stays free.
-    fn sequencer(&self, channel: &[u8]) -> ShardId {
-        // FNV-1a: the same on all workers, and its quality is enough for a handful of them.
-        let hash = channel.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        ShardId(((hash >> 32) % self.node.shards as u64) as u16)
+impl MessageWire for Desk<'_> {
+    fn awaited(&mut self, connection: u32) -> usize {
+        self.clients.at(connection).replies.awaited()
     }
 
-    /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved, or the command has to wait.
-    pub(crate) fn publish(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
-        let message = Message { kind, channel: args.get(1), payload: args.value(2) };
-        if self.node.subscriptions.is_empty() {
-            return reply.int(0);
-        }
-        let sequencer = self.sequencer(message.channel);
-        let is_for_here = sequencer == self.id && !self.has_subscribers_elsewhere();
-        let Client { session, replies, waiting, publishing, .. } = self.clients.at(index);
-        let Publishing { sequencer: before, awaited } = *publishing;
-        if replies.awaited() > awaited as usize || (awaited > 0 && before != Some(sequencer)) {
-            *waiting = Waiting::Barrier(args.to_owned());
-            return;
-        }
-        if is_for_here && !session.is_subscribed() {
-            return reply.len_int(self.deliver_message(message));
-        }
-        // What the publisher gets of its own message comes behind the place of the reply.
+    fn publishing(&mut self, connection: u32) -> Option<&mut Publishing> {
+        self.clients.get_mut(connection).map(|client| &mut client.publishing)
+    }
+
+    fn is_subscribed(&mut self, connection: u32) -> bool {
+        self.clients.at(connection).session.is_subscribed()
+    }
+
+    fn reserve(&mut self, connection: u32) -> Ticket {
+        let Client { session, replies, .. } = self.clients.at(connection);
         let seq = replies.reserve(session.reply_mode == ReplyMode::On);
-        let ticket = Ticket { worker: self.id, connection: index, seq };
-        let receivers = if is_for_here {
-            Some(self.deliver_message(message))
-        } else {
-            self.send_message(ticket, sequencer, message)
-        };
-        if let Some(receivers) = receivers {
-            let reply = receivers_reply(receivers);
-            self.fill_reserved(ticket, reply.bytes(), reply.blobs());
+        Ticket { worker: self.office.id, connection, seq }
+    }
+
+    fn subscribed_workers(&self) -> impl Iterator<Item = ShardId> {
+        self.office.node.subscriptions.workers()
+    }
+
+    fn deliver_here(&mut self, message: Message<'_>) -> usize {
+        let Desk { clients, office: Office { pubsub, encoded, .. }, .. } = self;
+        pubsub.deliver(message, |subscribers, pattern| {
+            encoded.clear();
+            let write = |reply: &mut Reply| message.write(pattern, reply);
+            subscribers.iter().filter(|&&index| clients.push(index, encoded, &write)).count()
+        })
+    }
+
+    fn publish(&mut self, to: ShardId, publisher: Ticket, message: Arc<OwnedMessage>) {
+        let bytes = message.bytes_held();
+        self.mesh.send_sized(to, Hop::PubSub(PubSubHop::Publish(publisher, message)), bytes);
+    }
+
+    fn deliver(&mut self, to: ShardId, number: u64, message: Arc<OwnedMessage>) {
+        let bytes = message.bytes_held();
+        self.mesh.send_sized(to, Hop::PubSub(PubSubHop::Deliver(Some(number), message)), bytes);
+    }
+
+    fn delivered(&mut self, to: ShardId, number: u64, receivers: usize) {
+        self.mesh.send(to, Hop::PubSub(PubSubHop::Delivered(number, receivers)));
+    }
+
+    fn published(&mut self, publisher: Ticket, receivers: usize) {
+        self.mesh.send(publisher.worker, Hop::PubSub(PubSubHop::Published(publisher, receivers)));
+    }
+}
+
+impl Worker {
+    fn messages(&mut self) -> (&mut Messages, Desk<'_>) {
+        let Worker { messages, clients, mesh, office, .. } = self;
+        (messages, Desk { clients, mesh, office })
+    }
+
+    /// Does what a command about channels and their subscribers asks for.
+    pub(super) fn follow_pubsub(
+        &mut self,
+        index: u32,
+        flow: PubSubFlow,
+        args: Args<'_>,
+        place: ReplyPlace,
+        reply: &mut Reply,
+    ) -> Replied {
+        match (flow, place) {
+            (PubSubFlow::Subscribe(kind), _) => {
+                self.subscribe(index, kind, args, reply);
+                Replied::Pushed
+            }
+            (PubSubFlow::Unsubscribe(kind), _) => {
+                self.unsubscribe(index, kind, args, reply);
+                Replied::Pushed
+            }
+            (PubSubFlow::Publish(kind), ReplyPlace::Queue) => {
+                self.publish(index, kind, args, reply);
+                Replied::Written
+            }
+            (PubSubFlow::Publish(kind), ReplyPlace::Exec(seq)) => {
+                let ticket = Ticket { worker: self.id, connection: index, seq };
+                let Some(receivers) = self.publish_with_ticket(ticket, kind, args) else {
+                    return Replied::Later;
+                };
+                reply.len_int(receivers);
+                Replied::Written
+            }
+        }
+    }
+
+    /// Whether a message to this channel has to come behind what its publisher awaits.
+    pub(super) fn is_message_behind(&mut self, index: u32, channel: &[u8]) -> bool {
+        let (messages, mut desk) = self.messages();
+        messages.is_behind(index, channel, &mut desk)
+    }
+
+    /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved.
+    pub(super) fn publish(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
+        let message = Message { kind, channel: args.get(1), payload: args.value(2) };
+        let (messages, mut desk) = self.messages();
+        match messages.publish(index, message, &mut desk) {
+            Published::AtOnce(receivers) => return reply.len_int(receivers),
+            // It was looked at before it ran, and nobody subscribed then: whoever has come since comes after it.
+            Published::AfterReplies => return reply.int(0),
+            Published::InPlace(answer) => self.answer_publisher(answer),
+            Published::Later => {}
         }
         let Client { replies, waiting, .. } = self.clients.at(index);
         if self.config.pipeline_order_strict && replies.awaited() > 0 {
@@ -74,133 +138,88 @@ impl Worker {
 
     /// PUBLISH and SPUBLISH inside EXEC, for the place of its reply. Returns the number of receivers if it is there
     /// already.
-    pub(crate) fn publish_with_ticket(
+    fn publish_with_ticket(
         &mut self,
         ticket: Ticket,
         kind: SubscriptionKind,
         args: Args<'_>,
     ) -> Option<usize> {
         let message = Message { kind, channel: args.get(1), payload: args.value(2) };
-        let sequencer = self.sequencer(message.channel);
-        if self.node.subscriptions.is_empty() {
-            return Some(0);
-        }
-        if sequencer == self.id && !self.has_subscribers_elsewhere() {
-            return Some(self.deliver_message(message));
-        }
-        self.send_message(ticket, sequencer, message)
+        let (messages, mut desk) = self.messages();
+        messages.publish_in_exec(ticket, message, &mut desk)
     }
 
-    fn has_subscribers_elsewhere(&self) -> bool {
-        self.node.subscriptions.workers().any(|worker| worker != self.id)
+    fn answer_publisher(&mut self, Answer { publisher, receivers }: Answer) {
+        let mut reply = Reply::default();
+        reply.len_int(receivers);
+        self.deliver(publisher, &reply);
     }
 
-    /// Sends a message to its sequencer, on behalf of a client. Returns the number of receivers if
-    /// it is there already: the sequencer is here, and those who had subscribers elsewhere have just lost them.
-    fn send_message(&mut self, ticket: Ticket, sequencer: ShardId, message: Message<'_>) -> Option<usize> {
-        let message = Arc::new(message.to_owned());
-        if sequencer != self.id {
-            let bytes = message.bytes_held();
-            self.mesh.send_sized(sequencer, Hop::Publish(ticket, message), bytes);
-        } else if let Some(receivers) = self.put_in_order(ticket, &message) {
-            return Some(receivers);
+    /// Takes what another worker says of a published message.
+    pub(crate) fn take_pubsub(&mut self, from: ShardId, hop: PubSubHop) {
+        match hop {
+            PubSubHop::Publish(ticket, message) => self.take_publish(ticket, &message),
+            PubSubHop::Deliver(number, message) => self.take_message(from, number, &message),
+            PubSubHop::Delivered(number, receivers) => self.take_delivered(number, receivers),
+            PubSubHop::Published(ticket, receivers) => self.take_published(ticket, receivers),
         }
-        let publishing = &mut self.clients.at(ticket.connection).publishing;
-        *publishing = Publishing { sequencer: Some(sequencer), awaited: publishing.awaited + 1 };
-        None
     }
 
-    /// Puts a message of any worker behind all others of its channel. Returns the number of receivers if no other worker
-    /// has to be waited for.
-    fn put_in_order(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) -> Option<usize> {
-        let receivers = self.deliver_message(message.as_message());
-        let others: Vec<ShardId> =
-            self.node.subscriptions.workers().filter(|&worker| worker != self.id).collect();
-        if others.is_empty() {
-            return Some(receivers);
+    /// Answers a question about the subscribers of this worker.
+    pub(crate) fn answer_pubsub(&self, question: &PubSubQuestion) -> PubSubAnswer {
+        match question {
+            PubSubQuestion::Names(kind, pattern) => {
+                PubSubAnswer::Names(self.office.pubsub.names(*kind, pattern.as_deref()))
+            }
+            PubSubQuestion::Subscribers(kind, names) => {
+                let count = |name: &Vec<u8>| self.office.pubsub.subscribers(*kind, name).len();
+                PubSubAnswer::Counts(names.iter().map(count).collect())
+            }
         }
-        let number = self.deliveries.begin(publisher, others.len(), receivers);
-        for worker in others {
-            let hop = Hop::Deliver(Some(number), Arc::clone(message));
-            self.mesh.send_sized(worker, hop, message.bytes_held());
-        }
-        None
     }
 
     /// Takes a message that this worker has to put in order.
     pub(crate) fn take_publish(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) {
-        if let Some(receivers) = self.put_in_order(publisher, message) {
-            self.tell_publisher(publisher, receivers);
-        }
+        let (messages, mut desk) = self.messages();
+        let answer = messages.take_publish(publisher, message, &mut desk);
+        answer.into_iter().for_each(|answer| self.answer_publisher(answer));
     }
 
     /// Takes a message for the subscribers of this worker, and says how many they are if a sequencer asks.
     pub(crate) fn take_message(&mut self, from: ShardId, number: Option<u64>, message: &OwnedMessage) {
-        let Some(number) = number else {
+        if let Some(number) = number {
+            let (messages, mut desk) = self.messages();
+            messages.take_message(from, number, message, &mut desk);
+        } else {
             // A keyspace notification.
             self.telling(|worker| worker.deliver_message(message.as_message()));
-            return;
-        };
-        let receivers = self.deliver_message(message.as_message());
-        self.mesh.send(from, Hop::Delivered(number, receivers));
+        }
     }
 
     /// Another worker has delivered a message that this one has put in order.
     pub(crate) fn take_delivered(&mut self, number: u64, receivers: usize) {
-        if let Some((publisher, receivers)) = self.deliveries.delivered(number, receivers) {
-            self.tell_publisher(publisher, receivers);
-        }
-    }
-
-    fn tell_publisher(&mut self, publisher: Ticket, receivers: usize) {
-        if publisher.worker == self.id {
-            self.take_published(publisher, receivers);
-        } else {
-            self.mesh.send(publisher.worker, Hop::Published(publisher, receivers));
-        }
+        let (messages, mut desk) = self.messages();
+        let answer = messages.take_delivered(number, receivers, &mut desk);
+        answer.into_iter().for_each(|answer| self.answer_publisher(answer));
     }
 
     /// A message of a connection of this worker is with all its subscribers.
     pub(crate) fn take_published(&mut self, publisher: Ticket, receivers: usize) {
-        let Some(client) = self.clients.get_mut(publisher.connection) else {
-            return self.reply_is_lost(publisher);
-        };
-        client.publishing.awaited = client.publishing.awaited.saturating_sub(1);
-        let reply = receivers_reply(receivers);
-        self.fill_reserved(publisher, reply.bytes(), reply.blobs());
+        let (messages, mut desk) = self.messages();
+        let answer = messages.take_published(Answer { publisher, receivers }, &mut desk);
+        self.answer_publisher(answer);
     }
 
-    /// Delivers a message to the subscribers of this worker. Returns how many they are; who subscribes to the channel and
-    /// to patterns that match counts for each.
+    /// Delivers a message to the subscribers of this worker. Returns how many they are.
     pub(crate) fn deliver_message(&mut self, message: Message<'_>) -> usize {
-        let Worker { pubsub, clients, encoded, .. } = self;
-        let mut receivers = 0;
-        let mut push_to = |subscribers: &[u32], pattern: Option<&[u8]>| {
-            encoded.clear();
-            let write = |reply: &mut Reply| message.write(pattern, reply);
-            let pushed = subscribers.iter().filter(|&&index| clients.push(index, encoded, &write));
-            receivers += pushed.count();
-        };
-        push_to(pubsub.subscribers(message.kind, message.channel), None);
-        if message.kind == SubscriptionKind::Channel {
-            for (pattern, subscribers) in pubsub.matching(message.channel) {
-                push_to(subscribers, Some(pattern));
-            }
-        }
-        receivers
+        self.messages().1.deliver_here(message)
     }
 
     // --- Subscribing -----------------------------------------------------------------------------------------
 
     /// SUBSCRIBE and its kin. It waits for all commands before it: what the connection has published before is not
     /// for it.
-    pub(crate) fn subscribe(
-        &mut self,
-        index: u32,
-        kind: SubscriptionKind,
-        args: Args<'_>,
-        reply: &mut Reply,
-    ) {
+    fn subscribe(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
         let Client { session, has_left, .. } = self.clients.at(index);
         // A transaction that a killed client has begun goes on, and subscribes to nothing.
         if *has_left {
@@ -209,30 +228,24 @@ impl Worker {
         let distinct = self.node.subscriptions.distinct(kind);
         let mut own = session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.subscribe(kind, name, index, &mut own, |name| distinct.add(name));
+            self.office.pubsub.subscribe(kind, name, index, &mut own, |name| distinct.add(name));
             own.acknowledge(kind, true, Some(name), reply);
         }
         self.keep_subscriptions(index, own);
     }
 
     /// UNSUBSCRIBE and its kin: the names given, or all.
-    pub(crate) fn unsubscribe(
-        &mut self,
-        index: u32,
-        kind: SubscriptionKind,
-        args: Args<'_>,
-        reply: &mut Reply,
-    ) {
+    fn unsubscribe(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
         let distinct = self.node.subscriptions.distinct(kind);
         let mut own = self.clients.at(index).session.subscriptions.take().unwrap_or_default();
         for name in args.iter_from(1) {
-            self.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
+            self.office.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
             own.acknowledge(kind, false, Some(name), reply);
         }
         if args.len() == 1 {
             let names = own.names(kind);
             for name in &names {
-                self.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
+                self.office.pubsub.unsubscribe(kind, name, index, &mut own, |name| distinct.remove(name));
                 own.acknowledge(kind, false, Some(name), reply);
             }
             if names.is_empty() {
@@ -248,7 +261,7 @@ impl Worker {
         for kind in SubscriptionKind::ALL {
             let distinct = self.node.subscriptions.distinct(kind);
             for name in own.names(kind) {
-                self.pubsub.unsubscribe(kind, &name, index, &mut own, |name| distinct.remove(name));
+                self.office.pubsub.unsubscribe(kind, &name, index, &mut own, |name| distinct.remove(name));
             }
         }
         self.keep_subscriptions(index, own);
@@ -256,13 +269,6 @@ impl Worker {
 
     fn keep_subscriptions(&mut self, index: u32, own: Box<Subscriptions>) {
         self.clients.at(index).session.subscriptions = (!own.is_empty()).then_some(own);
-        self.node.subscriptions.set(self.id, self.pubsub.total());
+        self.node.subscriptions.set(self.id, self.office.pubsub.total());
     }
-}
-
-/// The reply to PUBLISH.
-fn receivers_reply(receivers: usize) -> Reply {
-    let mut reply = Reply::default();
-    reply.len_int(receivers);
-    reply
 }

@@ -5,16 +5,24 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use shards::args::OwnedArgs;
+use shards::reply::Reply;
 use shards::router::slot_move::SlotMap;
+use shards::router::step::Waiting;
+use shards::router::wire::Publishing;
 use shards::shard::{Shard, ShardConfig};
 use shards::slot::ShardId;
+use shards::txn::Ticket;
 
 use super::{Worker, WorkerParts};
 use crate::commands;
-use crate::config::Config;
+use crate::config::{Allowed, Config};
 use crate::io::ring::ClientRing;
 use crate::mesh::Mesh;
 use crate::node::Node;
+use crate::node::counts::{SubscriptionCounts, TrackingCounts};
+use crate::node::memory::NodeMemory;
+use crate::node::pulses::Pulses;
+use crate::pubsub::SubscriptionKind;
 use crate::session::Session;
 use crate::session::client::{AWAITED_REPLIES_MAX, Client};
 use crate::session::order::Closing;
@@ -23,28 +31,44 @@ use crate::session::order::Closing;
 const TURNS_MAX: usize = 10;
 
 fn worker() -> Worker {
+    workers(1).remove(0)
+}
+
+/// The workers of one node. Whoever has them takes their turns.
+fn workers(count: usize) -> Vec<Worker> {
     let (registry, session_commands) = commands::registry(Vec::new()).unwrap();
-    let node: &'static Node = Box::leak(Box::new(Node::for_tests(registry)));
-    let config = Config::default();
-    let shard = ShardConfig {
-        id: ShardId(0),
-        registry: &node.registry,
-        databases: config.databases,
-        hash_seeds: [1, 2, 3, 4],
-        random_seed: 5,
-        string_len_max: config.proto_max_bulk_len_bytes as usize,
-    };
-    Worker::new(WorkerParts {
-        node,
-        session_commands: Box::leak(Box::new(session_commands)),
-        config: Arc::new(config),
-        slots: SlotMap::dealt_to(1),
-        mesh: Mesh::new(1).remove(0),
-        shard: Shard::new(&shard),
-        listeners: Vec::new(),
-        ring: ClientRing::new().unwrap(),
-        control: None,
-    })
+    let node: &'static Node = Box::leak(Box::new(Node {
+        shards: count,
+        memory: NodeMemory::new(count),
+        subscriptions: SubscriptionCounts::new(count),
+        tracking: TrackingCounts::new(count),
+        pulses: Pulses::new(count),
+        ..Node::for_tests(registry)
+    }));
+    let session_commands = &*Box::leak(Box::new(session_commands));
+    let config = Arc::new(Config::default());
+    let made = Mesh::new(count).into_iter().map(|mesh| {
+        let shard = ShardConfig {
+            id: mesh.me(),
+            registry: &node.registry,
+            databases: config.databases,
+            hash_seeds: [1, 2, 3, 4],
+            random_seed: 5,
+            string_len_max: config.proto_max_bulk_len_bytes as usize,
+        };
+        Worker::new(WorkerParts {
+            node,
+            session_commands,
+            config: Arc::clone(&config),
+            slots: SlotMap::dealt_to(count),
+            mesh,
+            shard: Shard::new(&shard),
+            listeners: Vec::new(),
+            ring: ClientRing::new().unwrap(),
+            control: None,
+        })
+    });
+    made.collect()
 }
 
 fn client(worker: &mut Worker) -> u32 {
@@ -229,4 +253,100 @@ fn no_more_is_executed_for_a_client_than_may_be_held() {
     worker.clients.open_gates(gate);
     let replies = read(worker, held);
     assert!(replies.ends_with(&format!(":{}", AWAITED_REPLIES_MAX + 1)), "{replies}");
+}
+
+#[test]
+fn a_transaction_that_has_begun_ends_with_all_its_commands_although_its_client_has_gone() {
+    let mut workers = workers(2);
+    let [here, there] = &mut workers[..] else { unreachable!("two were asked for") };
+    let (leaving, subscriber) = (client(here), client(here));
+    check(here, subscriber, "SUBSCRIBE news", "*3 $9 subscribe $4 news :1");
+    // The key lies on the other worker.
+    for command in ["MULTI", "SET foo 1", "PUBLISH news done", "EXEC"] {
+        call(here, leaving, command);
+    }
+    here.turn();
+    here.clients.at(leaving).closing = Some(Closing::Now);
+    here.clients.look_at(leaving);
+    for _ in 0..TURNS_MAX {
+        here.turn();
+        there.turn();
+    }
+    assert_eq!(read(here, subscriber), "*3 $7 message $4 news $4 done");
+    assert!(here.clients.get(leaving).is_none());
+}
+
+/// Whether a command of a new client, which awaits a reply and these of its messages, is put off. Once the reply has come,
+/// the client has it and that of the command.
+fn is_put_off(worker: &mut Worker, publishing: Publishing, command: &str) -> bool {
+    let caller = client(worker);
+    let client = worker.clients.at(caller);
+    client.publishing = publishing;
+    let ticket = Ticket { worker: ShardId(0), connection: caller, seq: client.replies.reserve(true) };
+    call(worker, caller, command);
+    let is_put_off = matches!(worker.clients.at(caller).waiting, Waiting::AfterReplies(_));
+    let mut before = Reply::default();
+    before.simple("before");
+    worker.deliver(ticket, &before);
+    worker.settle();
+    let replies = worker.clients.at(caller).replies.ready().bytes();
+    assert!(replies.len() > 9 && replies.starts_with(b"+before\r\n"), "{command}: {replies:?}");
+    is_put_off
+}
+
+#[test]
+fn a_session_command_is_put_off_for_what_its_row_says_it_comes_behind() {
+    let worker = &mut worker();
+    let config = Config { enable_debug_command: Allowed::ToAll, ..Config::default() };
+    worker.config = Arc::new(config);
+    for (command, expected) in [
+        ("PING", false),
+        ("CLIENT LIST", false),
+        ("CLIENT KILL ID 999", true),
+        ("CLIENT UNBLOCK 999", true),
+        ("CONFIG GET port", false),
+        ("CONFIG SET maxclients 99", true),
+        ("CONFIG REWRITE", true),
+        ("CONFIG RESETSTAT", false),
+        ("QUIT", true),
+        ("RESET", true),
+        ("DEBUG SLOTS", false),
+        ("DEBUG SLEEP 0", false),
+        ("DEBUG SET-ACTIVE-EXPIRE 1", true),
+        ("DEBUG SET-ACTIVE-EXPIRE 1 2", false),
+        ("SUBSCRIBE a", true),
+        ("PUNSUBSCRIBE", true),
+        ("PUBSUB CHANNELS", false),
+        ("EXEC", true),
+        ("WATCH a", true),
+        ("UNWATCH", false),
+    ] {
+        assert_eq!(is_put_off(worker, Publishing::default(), command), expected, "{command}");
+    }
+}
+
+#[test]
+fn a_message_is_put_off_for_other_replies_and_for_messages_in_the_order_of_another_worker() {
+    let worker = &mut worker();
+    let nothing = Publishing::default();
+    assert!(!is_put_off(worker, nothing, "PUBLISH news a"), "nobody subscribes");
+    let subscriber = client(worker);
+    call(worker, subscriber, "SUBSCRIBE news");
+    assert!(is_put_off(worker, nothing, "PUBLISH news a"));
+    let to = |worker| Publishing { sequencer: Some(ShardId(worker)), awaited: 1 };
+    assert!(!is_put_off(worker, to(0), "PUBLISH news a"), "the messages before it have the same way");
+    assert!(is_put_off(worker, to(1), "SPUBLISH news a"));
+}
+
+#[test]
+fn who_subscribes_when_a_message_is_already_said_to_have_no_subscribers_does_not_get_it() {
+    let worker = &mut worker();
+    let (publisher, subscriber) = (client(worker), client(worker));
+    worker.clients.at(publisher).replies.reserve(true);
+    check(worker, subscriber, "SUBSCRIBE news", "*3 $9 subscribe $4 news :1");
+    let mut args = OwnedArgs::default();
+    ["PUBLISH", "news", "early"].iter().for_each(|word| args.push(word.as_bytes()));
+    let mut reply = Reply::default();
+    worker.publish(publisher, SubscriptionKind::Channel, args.as_args(), &mut reply);
+    assert_eq!((reply.bytes(), &*read(worker, subscriber)), (&b":0\r\n"[..], ""));
 }

@@ -74,7 +74,7 @@ impl Worker {
     /// sent after the last call.
     #[inline]
     pub(crate) fn see_broadcasting(&mut self) {
-        self.shard.set_broadcasting(self.node.tracking.is_broadcasting());
+        self.router.shard_mut().set_broadcasting(self.node.tracking.is_broadcasting());
     }
 
     /// Where a client of this worker is.
@@ -89,16 +89,17 @@ impl Worker {
     /// the place of it.
     #[inline]
     pub(crate) fn tell_trackers(&mut self) {
-        if self.shard.has_tracking_notes() {
+        if self.router.shard().has_tracking_notes() {
             self.telling(Worker::tell_what_is_noted);
         }
     }
 
     #[cold]
     fn tell_what_is_noted(&mut self) {
-        if self.shard.has_served() {
+        if self.router.shard().has_served() {
             // What they have read comes before the word that it has changed.
-            self.deliver_served();
+            let (router, mut desk) = self.at_desk();
+            router.deliver_served(&mut desk);
         }
         let mut elsewhere: BTreeMap<ShardId, (Vec<TrackingNote>, usize)> = BTreeMap::new();
         let mut send = |worker: ShardId, note: TrackingNote| {
@@ -107,7 +108,7 @@ impl Worker {
             notes.push(note);
         };
         let mut own = Vec::new();
-        for note in self.shard.take_tracking_notes() {
+        for note in self.router.shard_mut().take_tracking_notes() {
             match note {
                 TrackingNote::Changed { tracker, .. } if tracker.at.worker == self.id => own.push(note),
                 TrackingNote::Changed { tracker, .. } => send(tracker.at.worker, note),
@@ -148,13 +149,13 @@ impl Worker {
     /// Tells those who track by prefixes what has changed since the last call. At the end of a turn, when no connection is
     /// being worked on.
     pub(crate) fn tell_of_prefixes(&mut self) {
-        if self.shard.has_changed_keys() || self.tracking.has_changed() {
+        if self.router.shard().has_changed_keys() || self.tracking.has_changed() {
             self.telling(Worker::tell_of_changed_prefixes);
         }
     }
 
     fn tell_of_changed_prefixes(&mut self) {
-        let changed = self.shard.take_changed_keys();
+        let changed = self.router.shard_mut().take_changed_keys();
         if !changed.is_empty() {
             self.tracking.changed(&changed);
             let bytes = changed.iter().map(|(key, _)| key.len() + HOP_BYTES).sum();
@@ -173,8 +174,8 @@ impl Worker {
 
     /// Forgets remembered keys that are too many.
     pub(crate) fn limit_tracking(&mut self) {
-        if self.shard.env().tracking.is_over_limit() {
-            self.shard.limit_tracking(FORGOTTEN_KEYS_PER_TURN);
+        if self.router.shard().env().tracking.is_over_limit() {
+            self.router.shard_mut().limit_tracking(FORGOTTEN_KEYS_PER_TURN);
         }
     }
 

@@ -12,9 +12,9 @@
 use crate::blocking::Block;
 use crate::error::CommandError;
 use crate::reply::Reply;
-pub use crate::router::blocked::Ending;
-use crate::router::blocked::{Blocked, is_awaited};
-use crate::router::coordinator::{Coordinator, Owners, Txn};
+use crate::router::blocked::{Blocked, Ending, is_awaited};
+use crate::router::coordinator::{Coordinator, Txn};
+use crate::router::route::Owners;
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
 use crate::slot::{ShardId, SlotId};

@@ -138,6 +138,11 @@ impl Router {
         }
     }
 
+    /// True while a client's watches are still to be forgotten, when the slots of their keys have arrived.
+    pub fn will_unwatch(&self, client: ClientId) -> bool {
+        self.unwatch_later.iter().any(|watched| watched.client == client)
+    }
+
     /// Puts into the outbox what the owners of watched keys are told.
     pub(super) fn unwatch_keys(&mut self, watched: &Watched) {
         let client = watched.client;

@@ -6,8 +6,9 @@
 //!
 //! - here: from a command to its shard, or to a transaction; replies, walks, messages of transactions;
 //! - `exec`: EXEC and WATCH; `waits`: blocking commands; `moving`: slots that change hands, and what may be told of
-//!   their keys; `remote`: commands of other workers' clients, and of those who wait for credit;
+//!   their keys; `walk`: SCAN from shard to shard; `remote`: commands of other workers' clients, and of those who wait for credit;
 //! - [`route`], [`coordinator`], [`blocking`], [`slot_move`], `merge`: what each of these decides by itself;
+//! - [`publish`]: the order of published messages, which needs no shard;
 //! - [`step`]: what comes back to the caller, and who is taken up again; [`progress`]: EXEC with commands of the session.
 //!
 //! This file must not know what any command does.
@@ -19,6 +20,7 @@ mod exec;
 mod merge;
 mod moving;
 pub mod progress;
+pub mod publish;
 mod remote;
 pub mod route;
 pub mod slot_move;
@@ -26,6 +28,7 @@ pub mod step;
 #[cfg(test)]
 mod tests;
 mod waits;
+mod walk;
 pub mod wire;
 
 use std::collections::HashMap;
@@ -39,13 +42,13 @@ use crate::router::progress::Progress;
 use crate::router::route::{Method, Owners, Route, follows_all, route};
 use crate::router::slot_move::{MOVING, SlotMap, SlotMoves};
 use crate::router::step::Step;
+use crate::router::walk::Walk;
 use crate::router::wire::{Places, Sight, TakenReplies, Wire};
 use crate::shard::{Call, Shard};
 use crate::slot::{ShardId, SlotId};
 use crate::spare::Trim;
 use crate::txn::credit::LARGE_REPLY_BYTES;
 use crate::txn::{Outbox, OwnedCall, Ticket, TxnMessage, Watched};
-use crate::walk::Walk;
 
 /// One per worker.
 pub struct Router {
@@ -194,9 +197,7 @@ impl Router {
                 self.walk_on(ticket, Box::new(Walk::new(call)), wire);
                 Step::Reply
             }
-            Route::Shard(shard, slot) => {
-                self.run_on_shard(shard.unwrap_or(self.id), Call { slot, ..call }, wanted, wire)
-            }
+            Route::Shard(shard) => self.run_on_shard(shard.unwrap_or(self.id), call, wanted, wire),
         }
     }
 

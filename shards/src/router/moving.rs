@@ -114,7 +114,7 @@ impl Router {
         let (notices, early): (Vec<Notice>, _) = self.shard.take_notices().into_iter().partition(may_tell);
         self.shard.put_notices_back(early);
         if !notices.is_empty() {
-            wire.tell(notices);
+            wire.tell(&mut self.shard, notices);
         }
     }
 }

@@ -41,11 +41,11 @@ impl Owners<'_> {
 /// Where to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Route {
-    /// To the only shard concerned; `None` when any will do. With the slot of the command's only key.
-    Shard(Option<ShardId>, Option<SlotId>),
+    /// To the only shard concerned; `None` when any will do.
+    Shard(Option<ShardId>),
     /// To several shards.
     Txn(Method),
-    /// To one shard after the other: [`crate::walk::Walk`].
+    /// To one shard after the other: `crate::router::walk::Walk`.
     Walk,
 }
 
@@ -72,11 +72,8 @@ pub fn route(
     positions: &mut Vec<KeyPosition>,
 ) -> Route {
     match plan {
-        Plan::SingleKey(index) => {
-            let slot = SlotId::of(args.get(index));
-            Route::Shard(Some(owner(slot)), Some(slot))
-        }
-        Plan::NoKeys => Route::Shard(None, None),
+        Plan::SingleKey(index) => Route::Shard(Some(owner(SlotId::of(args.get(index))))),
+        Plan::NoKeys => Route::Shard(None),
         Plan::AllShards => Route::Txn(Method::All),
         Plan::Walk => Route::Walk,
         _ if shard_count > 1 && spec.reads_any_key.is_some_and(|reads_any_key| reads_any_key(args)) => {
@@ -99,14 +96,14 @@ fn route_several(
     // A command whose keys cannot be found is one with a syntax error, which its handler reports.
     let first = owners.next();
     if owners.all(|owner| Some(owner) == first) {
-        return Route::Shard(first, None);
+        return Route::Shard(first);
     }
     // MSET with a key that lacks its value: the handler says so, wherever it runs.
     let is_incomplete = positions
         .first()
         .is_some_and(|first| !(args.len() - first.index).is_multiple_of(key_stride(positions, args.len())));
     match plan {
-        Plan::Split if is_incomplete => Route::Shard(first, None),
+        Plan::Split if is_incomplete => Route::Shard(first),
         Plan::Split => Route::Txn(Method::Split),
         _ => Route::Txn(Method::Gather),
     }

@@ -18,13 +18,6 @@ pub enum Step {
     Exec(u32),
 }
 
-impl Step {
-    /// The request has to be taken up again.
-    pub fn begins_later(self) -> bool {
-        matches!(self, Step::AfterReplies | Step::Slot)
-    }
-}
-
 /// What a connection waits for before anything more is executed for it, with the request that is to be taken up again.
 #[derive(Debug, Default)]
 pub enum Waiting<R> {
@@ -42,6 +35,8 @@ pub enum Waiting<R> {
     /// For the next part of a transaction that has commands of the session among its commands, with the
     /// number of the place of its reply.
     Exec(u32),
+    /// For its next worker, which it is about to be handed to: it executes nothing more here.
+    HandOver,
 }
 
 impl<R> Waiting<R> {
@@ -57,7 +52,14 @@ impl<R> Waiting<R> {
         }
     }
 
+    /// The request at hand has not begun, and will be taken up again.
+    #[inline]
+    pub fn begins_later(&self) -> bool {
+        matches!(self, Waiting::AfterReplies(_) | Waiting::Slot(_))
+    }
+
     /// True while nothing more may be executed.
+    #[inline]
     pub fn is_waiting(&self) -> bool {
         !matches!(self, Waiting::No)
     }
@@ -71,7 +73,7 @@ impl<R> Waiting<R> {
     /// more. A request that waits for a slot is tried whenever its connection is looked at, and waits again if need be.
     pub fn take_up(&mut self, awaited: usize) -> Option<R> {
         let goes_on = match self {
-            Waiting::No | Waiting::Exec(_) => false,
+            Waiting::No | Waiting::Exec(_) | Waiting::HandOver => false,
             Waiting::Slot(_) => true,
             Waiting::AfterReplies(_) | Waiting::Reply | Waiting::Blocked => awaited == 0,
         };
@@ -80,7 +82,7 @@ impl<R> Waiting<R> {
         }
         match std::mem::take(self) {
             Waiting::AfterReplies(request) | Waiting::Slot(request) => Some(request),
-            Waiting::No | Waiting::Reply | Waiting::Blocked | Waiting::Exec(_) => None,
+            Waiting::No | Waiting::Reply | Waiting::Blocked | Waiting::Exec(_) | Waiting::HandOver => None,
         }
     }
 }
@@ -107,7 +109,7 @@ mod tests {
                 made += 1;
                 7
             });
-            assert_eq!(made == 1, step.begins_later(), "{step:?}");
+            assert_eq!(made == 1, waiting.begins_later(), "{step:?}");
             assert_eq!((waiting.take_up(1), waiting.take_up(0)), (early, late), "{step:?}");
             assert_eq!(waiting.is_waiting(), still_waits, "{step:?}");
         }

@@ -112,7 +112,7 @@ impl Wire for Notes {
         self.sent.push(ticket);
     }
 
-    fn tell(&mut self, _notices: Vec<Notice>) {}
+    fn tell(&mut self, _shard: &mut Shard, _notices: Vec<Notice>) {}
 
     fn make_room(&mut self, _shard: &mut Shard) {}
 

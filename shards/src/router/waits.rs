@@ -77,7 +77,7 @@ impl Router {
     }
 
     /// Delivers the replies of clients that the shard has served.
-    fn deliver_served<W: Wire>(&mut self, wire: &mut W) {
+    pub fn deliver_served<W: Wire>(&mut self, wire: &mut W) {
         let served = self.coordinator.take_served(&mut self.shard, &mut self.outbox);
         self.deliver_made(served.map(Made::free), wire);
         self.send_outbox(wire);

@@ -3,8 +3,11 @@
 //!
 //! Static dispatch: a method that does nothing costs nothing.
 
+use std::sync::Arc;
+
 use crate::args::Blob;
 use crate::notify::Notice;
+use crate::pubsub::{Message, OwnedMessage};
 use crate::reply::Reply;
 use crate::router::slot_move::MoveMessage;
 use crate::shard::{Call, Shard};
@@ -98,7 +101,7 @@ pub trait Wire {
     fn end_reply(&mut self, ticket: Ticket);
 
     /// Tells those who want to know what has happened to keys of this worker's shard.
-    fn tell(&mut self, notices: Vec<Notice>);
+    fn tell(&mut self, shard: &mut Shard, notices: Vec<Notice>);
 
     /// Makes room in memory before a command runs on this worker's shard.
     fn make_room(&mut self, shard: &mut Shard);
@@ -109,4 +112,48 @@ pub trait Wire {
     /// Something has happened that is worth counting.
     #[inline]
     fn saw(&mut self, _sight: Sight<'_>) {}
+}
+
+/// The messages of one connection that are on their way to their subscribers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Publishing {
+    /// Who puts them in order.
+    pub sequencer: Option<ShardId>,
+    /// How many replies to PUBLISH are awaited.
+    pub awaited: u32,
+}
+
+/// The world of one worker, as those see it who publish and subscribe there ([`crate::router::publish`]). It has no shard.
+pub trait MessageWire {
+    /// How many replies a connection of this worker awaits, those to PUBLISH included.
+    fn awaited(&mut self, connection: u32) -> usize;
+
+    /// What a connection of this worker has on its way. None when there is no such connection.
+    fn publishing(&mut self, connection: u32) -> Option<&mut Publishing>;
+
+    /// True when a connection may be told of what it publishes itself.
+    fn is_subscribed(&mut self, connection: u32) -> bool;
+
+    /// Reserves a place for the reply to PUBLISH.
+    fn reserve(&mut self, connection: u32) -> Ticket;
+
+    /// The workers whose connections subscribe to anything. Who asks after a subscription was acknowledged finds its worker
+    /// here.
+    fn subscribed_workers(&self) -> impl Iterator<Item = ShardId>;
+
+    /// Hands a message to the subscribers of this worker ([`crate::pubsub::Subscribers::deliver`]). Returns how many have got
+    /// it.
+    fn deliver_here(&mut self, message: Message<'_>) -> usize;
+
+    /// Has another worker put a message in order.
+    fn publish(&mut self, to: ShardId, publisher: Ticket, message: Arc<OwnedMessage>);
+
+    /// Has another worker hand a message to its subscribers and say under this number how many have got it.
+    fn deliver(&mut self, to: ShardId, number: u64, message: Arc<OwnedMessage>);
+
+    /// Tells a sequencer how many of this worker's subscribers have got the message of this number.
+    fn delivered(&mut self, to: ShardId, number: u64, receivers: usize);
+
+    /// Tells another worker how many have got the message of its connection.
+    fn published(&mut self, publisher: Ticket, receivers: usize);
 }

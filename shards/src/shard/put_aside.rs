@@ -67,7 +67,7 @@ impl Shard {
 
     /// A reply of so many bytes was made for the connection of a ticket: it is owed until it is taken.
     #[inline]
-    pub fn owe(&mut self, ticket: Ticket, bytes: usize) {
+    pub(crate) fn owe(&mut self, ticket: Ticket, bytes: usize) {
         self.txn.credits.owe((ticket.worker, ticket.connection), bytes);
     }
 
@@ -104,7 +104,7 @@ impl Shard {
     }
 
     /// The next command of a connection that has waited for credit and can go on, or need not wait: to be given to
-    /// [`Shard::submit_ready`].
+    /// [`Shard::go_on_with`].
     pub fn take_ready(
         &mut self,
         worker: ShardId,
@@ -123,12 +123,7 @@ impl Shard {
         self.txn.locks.behind((worker, connection)).is_some()
     }
 
-    /// Runs such a command unless a lock is in its way, as [`Shard::submit`] does.
-    pub fn submit_ready(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
-        self.submit_among_locks(call, ticket, reply)
-    }
-
-    /// [`Shard::submit_ready`] for a connection that owes the reply, which has a buffer of its own, if it is large.
+    /// Runs such a command unless a lock is in its way, as [`Shard::submit_owing`] does. The reply has a buffer of its own.
     pub fn go_on_with(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
         let start = reply.mark();
         let has_run = self.submit_among_locks(call, ticket, reply);
@@ -194,7 +189,7 @@ mod tests {
         assert_eq!(shard.next_ready_connection(), Some((ShardId(1), 5)));
         let mut seqs = Vec::new();
         while let Some((ticket, call)) = shard.take_ready(ShardId(1), 5, false) {
-            assert!(shard.submit_ready(call.as_call(), ticket, &mut Reply::default()));
+            assert!(shard.go_on_with(call.as_call(), ticket, &mut Reply::default()));
             seqs.push(ticket.seq);
         }
         assert!(seqs == [1, 2, 3] && shard.nobody_waits());

@@ -4,34 +4,41 @@
 //! The routers are those of the server ([`crate::router`]): here are only the requests of clients ([`dispatch`](self::dispatch)),
 //! what lies between workers ([`net`]), and the choice of what happens next, which is random ([`Node::step_at_random`]): the
 //! next hop of some pair arrives, some connection goes on, or some worker looks after the slots that leave it, the clients
-//! that wait, the commands that have waited for credit, or what there is to tell of keys. It does not know what any command does.
+//! that wait, the commands that have waited for credit, or what there is to tell of keys. Connections can publish and subscribe
+//! ([`messages`](self::messages)). It does not know what any command does.
 
 mod dispatch;
+mod messages;
 mod net;
 mod owners;
 
 use std::collections::VecDeque;
 
 use crate::args::OwnedArgs;
+use crate::caller::Caller;
 use crate::command::DataCommand;
 use crate::command::registry::SessionNumber;
+use crate::copies::ConnectionId;
 use crate::effects::Group;
 use crate::key::DbIndex;
 use crate::notify::{Classes, Notice};
+use crate::pubsub::{SubscriptionKind, Subscriptions};
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::router::Router;
 use crate::router::blocked::Ending;
 use crate::router::progress::Queued;
+use crate::router::publish::Messages;
 use crate::router::slot_move::SlotMap;
 use crate::router::step::Waiting;
-use crate::router::wire::TakenReplies;
-use crate::shard::{Shard, ShardConfig};
+use crate::router::wire::{Publishing, TakenReplies};
+use crate::shard::{Call, Shard, ShardConfig};
 use crate::slot::{ShardId, SlotId};
-use crate::testing::registry;
+use crate::testing::{lookup, registry};
 use crate::txn::{Keys, Ticket};
 
 use dispatch::client_of;
+pub use messages::Told;
 use net::{Desk, Hop, Net, Places, Untold};
 
 /// Steps between two looks at what waits. To look costs as much as some steps.
@@ -66,14 +73,33 @@ pub enum SessionCommand {
     Ping,
     /// Asks all workers, as CLIENT LIST does, and replies its argument when all have answered.
     Survey,
+    /// PUBLISH and SPUBLISH
+    Publish(SubscriptionKind),
+    /// SUBSCRIBE and its kin
+    Subscribe(SubscriptionKind),
+    /// UNSUBSCRIBE and its kin, with names
+    Unsubscribe(SubscriptionKind),
 }
 
 impl SessionCommand {
     /// All of them, in the order of their numbers.
-    const ALL: [SessionCommand; 3] = [SessionCommand::Select, SessionCommand::Ping, SessionCommand::Survey];
+    const ALL: [SessionCommand; 11] = [
+        SessionCommand::Select,
+        SessionCommand::Ping,
+        SessionCommand::Survey,
+        SessionCommand::Publish(SubscriptionKind::Channel),
+        SessionCommand::Publish(SubscriptionKind::ShardChannel),
+        SessionCommand::Subscribe(SubscriptionKind::Channel),
+        SessionCommand::Subscribe(SubscriptionKind::Pattern),
+        SessionCommand::Subscribe(SubscriptionKind::ShardChannel),
+        SessionCommand::Unsubscribe(SubscriptionKind::Channel),
+        SessionCommand::Unsubscribe(SubscriptionKind::Pattern),
+        SessionCommand::Unsubscribe(SubscriptionKind::ShardChannel),
+    ];
 
     fn number(self) -> SessionNumber {
-        SessionNumber(self as u16)
+        let at = SessionCommand::ALL.iter().position(|&command| command == self);
+        SessionNumber(at.expect("it is one of all") as u16)
     }
 }
 
@@ -91,6 +117,10 @@ struct Connection {
     is_looked_at: bool,
     /// Large replies that the client has not read.
     untold: Vec<Untold>,
+    subscriptions: Subscriptions,
+    publishing: Publishing,
+    /// Messages that the client has got and that nobody has looked at.
+    told: Vec<Told>,
     life: Life,
 }
 
@@ -150,6 +180,14 @@ pub struct Events {
     pub closed_busy: usize,
     /// Keys that were removed because their time was over.
     pub expired: usize,
+    /// Messages that were with all their subscribers at once.
+    pub published_at_once: usize,
+    /// Messages that had to go to other workers.
+    pub published: usize,
+    /// PUBLISH that had to wait for other replies, or for messages to another sequencer.
+    pub held_messages: usize,
+    /// Times that a subscriber has got a message.
+    pub told: usize,
 }
 
 impl Events {
@@ -172,12 +210,17 @@ impl Events {
         self.deferred += other.deferred;
         self.closed_busy += other.closed_busy;
         self.expired += other.expired;
+        self.published_at_once += other.published_at_once;
+        self.published += other.published;
+        self.held_messages += other.held_messages;
+        self.told += other.told;
     }
 }
 
 /// Routers, connections and what is on its way between them.
 pub struct Node {
     routers: Vec<Router>,
+    messages: Vec<Messages>,
     shard_count: usize,
     net: Net,
     /// How slow each queue is: it delivers once in so many times that it is chosen.
@@ -224,6 +267,7 @@ impl Node {
         };
         Node {
             routers: (0..worker_count).map(router).collect(),
+            messages: messages::of_workers(worker_count, shard_count),
             shard_count,
             net: Net::new(worker_count),
             slowness: vec![1; worker_count * worker_count],
@@ -292,6 +336,21 @@ impl Node {
         self.routers[0].map().owner(SlotId::of(key))
     }
 
+    /// What GET of a key replies this moment at its owner, whatever is on its way there. None while a transaction holds the key:
+    /// GET would wait for it.
+    pub fn peek(&mut self, key: &str) -> Option<Reply> {
+        let args: OwnedArgs = ["GET", key].into_iter().collect();
+        let at = ConnectionId { worker: ShardId(0), index: u32::MAX };
+        let caller = Caller { at, ..Caller::new(client_of(usize::MAX)) };
+        let command = lookup(args.as_args());
+        let slot = Some(SlotId::of(key.as_bytes()));
+        let owner = self.owner(key.as_bytes());
+        let shard = self.shard_mut(owner);
+        let mut reply = Reply::default();
+        shard.execute(Call { command, slot, caller, args: args.as_args() }, &mut reply);
+        (!shard.is_held(caller.db, key.as_bytes())).then_some(reply)
+    }
+
     /// What has happened so far.
     pub fn events(&self) -> Events {
         let expired = self.routers.iter().map(|router| router.shard().env().expired_keys as usize).sum();
@@ -333,6 +392,9 @@ impl Node {
             waiting: Waiting::No,
             is_looked_at: false,
             untold: Vec::new(),
+            subscriptions: Subscriptions::default(),
+            publishing: Publishing::default(),
+            told: Vec::new(),
             life: Life::Open,
         });
         self.net.connections.len() - 1
@@ -353,6 +415,8 @@ impl Node {
         }
         connection.queue = None;
         connection.life = Life::Closed;
+        self.forget_subscriptions(index);
+        let connection = &mut self.net.connections[index];
         self.net.events.closed_busy += usize::from(connection.places.awaited > 0);
         let untold = std::mem::take(&mut connection.untold);
         self.say_taken(index, untold, true);
@@ -426,7 +490,9 @@ impl Node {
     /// True when no lock is held, nothing is under way and nothing waits.
     pub fn is_quiet(&self) -> bool {
         self.assert_that_all_have_owners();
-        self.net.queues.iter().all(VecDeque::is_empty) && self.routers.iter().all(Router::is_quiet)
+        self.net.queues.iter().all(VecDeque::is_empty)
+            && self.routers.iter().all(Router::is_quiet)
+            && self.messages.iter().all(|messages| messages.under_way().next().is_none())
     }
 
     /// Does one of the things that can happen next. False when nothing can.
@@ -493,6 +559,7 @@ impl Node {
             Hop::Txn(message) => self.with(to, |router, desk| router.take_txn(from, *message, desk)),
             Hop::Move(message) => self.with(to, |router, desk| router.take_move(from, message, desk)),
             Hop::Taken(taken) => self.with(to, |router, desk| router.take_taken(from, taken, desk)),
+            Hop::Message(hop) => self.take_message_hop(from, to, hop),
         }
     }
 }
@@ -504,6 +571,7 @@ impl Connection {
             Waiting::Reply | Waiting::Blocked => self.places.awaited == 0 && !self.requests.is_empty(),
             Waiting::AfterReplies(_) => self.places.awaited == 0,
             Waiting::Slot(_) | Waiting::Exec(_) => self.is_looked_at,
+            Waiting::HandOver => false,
         }
     }
 }

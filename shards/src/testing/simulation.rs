@@ -3,12 +3,14 @@
 //! `SIM_SEEDS=n` runs so many seeds instead of the usual number, `SIM_SEED=s` runs the one seed that a failure names, and both
 //! together so many from that one on (`make simulation SEED=s SEEDS=n`). What clients do is in [`serial`], whose histories are searched for a serial order; in [`crowds`], too many for that, whose
 //! sums and counts must be right; in [`blocking`], [`notices`] and [`credit`], about waiting, about what is told of keys
-//! and about clients that do not read; and in [`effects`], from whose effects a second key space is made. [`walks`] go over keys whose slots move.
+//! and about clients that do not read; and in [`effects`], from whose effects a second key space is made. [`walks`] go over keys whose slots move, and [`messages`] are published to
+//! subscribers who come and go.
 
 mod blocking;
 mod credit;
 mod crowds;
 mod effects;
+mod messages;
 mod notices;
 mod serial;
 mod walks;

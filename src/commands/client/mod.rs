@@ -2,6 +2,7 @@
 //!
 //! LIST and KILL concern all workers: they go out as inquiries.
 
+mod filter;
 pub mod rows;
 pub mod tracking;
 
@@ -10,9 +11,10 @@ use std::sync::Arc;
 
 use shards::args::Args;
 use shards::error::CommandError;
-use shards::router::blocking::Ending;
+use shards::router::blocked::Ending;
 use shards::watch::ClientId;
 
+use crate::commands::client::filter::{kind_of_name, meant_by_kill};
 use crate::commands::client::tracking::redirect_number;
 use crate::commands::connection::valid_name;
 use crate::io::socket::Socket;
@@ -20,7 +22,7 @@ use crate::pubsub::SubscriptionKind;
 use crate::session::ReplyMode;
 use crate::session::client::Client;
 use crate::session::command::{Flow, Foreseen, SessionCtx};
-use crate::session::filter::{ClientFilter, ClientKind};
+use crate::session::filter::{ClientAnswer, ClientFilter, ClientQuestion};
 use crate::session::inquiry::{Answer, Question};
 use crate::tracking::mode::TrackingMode;
 
@@ -125,7 +127,7 @@ fn client_list(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
     let mut in_order = None;
     match args.len() {
         2 => {}
-        4 if args.get(2).eq_ignore_ascii_case(b"type") => filter.kind = Some(ClientKind::parse(args.get(3))?),
+        4 if args.get(2).eq_ignore_ascii_case(b"type") => filter.kind = Some(kind_of_name(args.get(3))?),
         len if len > 3 && args.get(2).eq_ignore_ascii_case(b"id") => {
             let ids = args.iter_from(3).map(|id| {
                 let id = shards::num::parse_i64(id);
@@ -138,10 +140,10 @@ fn client_list(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
         _ => return Err(CommandError::Syntax),
     }
     Ok(Flow::Ask(
-        Question::ClientList(filter),
+        Question::Clients(ClientQuestion::List(filter)),
         Box::new(move |answers, reply| {
             let clients = answers.into_iter().map(|answer| match answer {
-                Answer::Clients(lines) => lines,
+                Answer::Clients(ClientAnswer::Lines(lines)) => lines,
                 _ => Vec::new(),
             });
             let clients: BTreeMap<u64, String> = clients.flatten().collect();
@@ -164,12 +166,12 @@ fn sorted(ids: &[u64]) -> Arc<[u64]> {
 fn client_kill(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
     // The old form names one address, kills its own connection too, and complains when nobody has it.
     let old_form = args.len() == 3;
-    let filter = if old_form { ClientFilter::of_peer(args.get(2)) } else { ClientFilter::parse_kill(args)? };
+    let filter = if old_form { ClientFilter::of_peer(args.get(2)) } else { meant_by_kill(args)? };
     Ok(Flow::Ask(
-        Question::ClientKill(filter),
+        Question::Clients(ClientQuestion::Kill(filter)),
         Box::new(move |answers, reply| {
             let killed = answers.into_iter().map(|answer| match answer {
-                Answer::Killed(ids) => ids,
+                Answer::Clients(ClientAnswer::Killed(ids)) => ids,
                 _ => Vec::new(),
             });
             // One that is just handed over is known to two workers.
@@ -199,9 +201,10 @@ fn client_unblock(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Com
     };
     let id = shards::num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
     Ok(Flow::Ask(
-        Question::ClientUnblock(ClientId(id as u64), ending),
+        Question::Clients(ClientQuestion::Unblock(ClientId(id as u64), ending)),
         Box::new(|answers, reply| {
-            let is_found = answers.iter().any(|answer| matches!(answer, Answer::Unblocked(true)));
+            let is_found =
+                answers.iter().any(|answer| matches!(answer, Answer::Clients(ClientAnswer::Unblocked(true))));
             reply.int(i64::from(is_found));
         }),
     ))

@@ -179,7 +179,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             )],
             ..OF_CLIENT
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         client_reply,
         CommandSpec {
@@ -251,7 +252,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             ],
             ..OF_CLIENT
         },
-    ),
+    )
+    .after_replies(),
     SessionCommand::new(
         client_no_touch,
         CommandSpec {

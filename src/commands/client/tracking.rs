@@ -8,6 +8,7 @@ use shards::watch::ClientId;
 
 use crate::session::Session;
 use crate::session::command::{Flow, Foreseen, SessionCtx};
+use crate::session::filter::{ClientAnswer, ClientQuestion};
 use crate::session::inquiry::{Answer, Question};
 use crate::tracking::mode::{ClientTracking, TrackingChange, TrackingMode};
 
@@ -142,9 +143,10 @@ pub(super) fn client_tracking(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Resul
     // Whether the other client is there is found out first; what is wrong besides is told afterwards.
     let result = change.map(|change| session.tracking_later = Some(Box::new((client, change))));
     Ok(Flow::Ask(
-        Question::FindClient(client),
+        Question::Clients(ClientQuestion::Find(client)),
         Box::new(move |answers, reply| {
-            let is_there = answers.iter().any(|answer| matches!(answer, Answer::Found(Some(_))));
+            let is_there =
+                answers.iter().any(|answer| matches!(answer, Answer::Clients(ClientAnswer::Found(Some(_)))));
             match result {
                 _ if !is_there => {
                     let text = "ERR The client ID you want redirect to does not exist";

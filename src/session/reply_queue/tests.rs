@@ -233,21 +233,3 @@ fn pushes_before_a_command_that_blocks_wait_for_the_gates_before_it() {
     assert!(queue.fill(blocked, b"2", &[]));
     assert_eq!(sent(&mut queue), "2");
 }
-
-#[test]
-fn a_reply_is_made_of_the_parts_that_come_for_its_place() {
-    let mut queue = ReplyQueue::default();
-    let place = queue.reserve_collected();
-    queue.push(false, &message(b"push"));
-    assert!(!queue.has_part(place) && queue.take_part(place).is_none());
-    assert!(queue.fill(place, b"a", &[]) && queue.has_part(place));
-    assert!(!queue.fill(place, b"one at a time", &[]));
-    assert_eq!(queue.take_part(place).unwrap().bytes(), b"a");
-    assert!(queue.fill_held(place, 3, b"b", &[]));
-    assert_eq!(queue.take_part(place).unwrap().bytes(), b"b");
-    assert_eq!((sent(&mut queue).as_str(), queue.awaited()), ("", 1));
-    assert!(queue.finish(place, b"ab", &[]) && !queue.finish(place, b"again", &[]));
-    assert_eq!((sent(&mut queue).as_str(), queue.awaited()), ("", 0));
-    queue.open(3);
-    assert_eq!((sent(&mut queue).as_str(), queue.is_empty()), ("abpush", true));
-}

@@ -83,7 +83,7 @@ impl Node {
     }
 
     /// Replies at once.
-    fn reply(&mut self, index: usize, write: impl FnOnce(&mut Reply)) -> Step {
+    pub(super) fn reply(&mut self, index: usize, write: impl FnOnce(&mut Reply)) -> Step {
         self.with(self.worker_of(index), |_, desk| {
             write(desk.places(index as u32).writer());
         });
@@ -167,12 +167,27 @@ impl Node {
         if command == SessionCommand::Survey && self.survey(ticket, args) {
             return false;
         }
+        if let SessionCommand::Publish(kind) = command {
+            let receivers = self.publish_in_exec(ticket, kind, args);
+            receivers.into_iter().for_each(|receivers| progress.output().len_int(receivers));
+            return receivers.is_some();
+        }
         self.apply(index, command, args, progress.output());
         true
     }
 
     /// A command of the session outside of a transaction.
     fn run_session(&mut self, index: usize, command: SessionCommand, args: Args<'_>) -> Step {
+        match command {
+            SessionCommand::Publish(kind) => return self.publish(index, kind, args),
+            SessionCommand::Subscribe(_) | SessionCommand::Unsubscribe(_) => {
+                let worker = self.worker_of(index);
+                if self.with(worker, |router, desk| router.is_behind(index as u32, desk)) {
+                    return Step::AfterReplies;
+                }
+            }
+            SessionCommand::Select | SessionCommand::Ping | SessionCommand::Survey => {}
+        }
         let mut reply = Reply::default();
         self.apply(index, command, args, &mut reply);
         self.reply(index, |out| out.append(reply.bytes(), reply.blobs()))
@@ -186,6 +201,9 @@ impl Node {
             }
             SessionCommand::Ping => reply.simple("PONG"),
             SessionCommand::Survey => reply.bulk(args.get(1)),
+            SessionCommand::Subscribe(kind) => self.subscribe_to(index, kind, args, reply),
+            SessionCommand::Unsubscribe(kind) => self.unsubscribe_from(index, kind, args, reply),
+            SessionCommand::Publish(_) => unreachable!("it has a way of its own"),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::messages::{MessageHop, Subscribed};
 use super::{Connection, Events, Life};
 use crate::args::Blob;
 use crate::notify::Notice;
@@ -23,6 +24,8 @@ pub(super) enum Hop {
     /// A client of the sender asks all workers.
     Ask(Ticket),
     Answer(Ticket),
+    /// About a published message.
+    Message(MessageHop),
 }
 
 /// A request of a connection, in the order of its requests.
@@ -117,6 +120,8 @@ pub(super) struct Net {
     /// No more replies are made for a worker while so many hops are on their way to it.
     pub(super) room: usize,
     pub(super) connections: Vec<Connection>,
+    /// Of each worker.
+    pub(super) subscribed: Vec<Subscribed>,
     /// The worker that is told of all that happens to keys, if there is one, and what it has been told.
     pub(super) witness: Option<ShardId>,
     pub(super) witnessed: Vec<Notice>,
@@ -136,6 +141,7 @@ impl Net {
             queues: (0..workers * workers).map(|_| VecDeque::new()).collect(),
             room: usize::MAX,
             connections: Vec::new(),
+            subscribed: (0..workers).map(|_| Subscribed::default()).collect(),
             witness: None,
             witnessed: Vec::new(),
             in_vain: Vec::new(),
@@ -230,7 +236,7 @@ impl Wire for Desk<'_> {
         self.net.send(self.at, ticket.worker, Hop::Reply(ticket, reply));
     }
 
-    fn tell(&mut self, notices: Vec<Notice>) {
+    fn tell(&mut self, _shard: &mut Shard, notices: Vec<Notice>) {
         match self.net.witness {
             None => {}
             Some(witness) if witness == self.at => self.net.witnessed.extend(notices),

@@ -5,6 +5,8 @@
 //!   a walk, or waits for a slot that is being moved.
 //! - A transaction has participants, and each whose word is missing knows of it, or the lock or the word is on its way.
 //! - A lock belongs to a transaction that its coordinator knows, or word of its end is on its way.
+//! - A published message that is not with all its subscribers is on its way, or with its sequencer, and each worker whose word
+//!   is missing there has the message or its word on the way.
 //! - A waiter at a shard belongs to a client in a blocking command, or word of the end is on its way; and a client that
 //!   waits has a waiter at some shard.
 //! - A shard has only keys of its own slots: what it was lent has gone home, and what it has lent comes home before the slot
@@ -28,6 +30,7 @@ impl Node {
                 assert!(self.is_owned(ticket), "nobody will reply to {ticket:?}");
             }
         }
+        self.assert_that_messages_go_on();
         for (at, worker) in self.routers.iter().enumerate() {
             let at = ShardId(at as u16);
             for slot in worker.shard().dbs().iter().flat_map(Db::slots_with_keys) {
@@ -72,6 +75,7 @@ impl Node {
         let worker = &self.routers[ticket.worker.index()];
         let is_on_its_way = |hop: &Hop| match hop {
             Hop::Command(_, of) | Hop::Reply(of, _) => *of == ticket,
+            Hop::Message(hop) => hop.publisher() == Some(ticket),
             Hop::Txn(_) | Hop::Move(_) | Hop::Taken(_) | Hop::Notices(_) | Hop::Ask(_) | Hop::Answer(_) => {
                 false
             }
@@ -80,6 +84,7 @@ impl Node {
             || worker.coordinator().blocked().any(|(_, of, _)| of == ticket)
             || worker.open_tickets().any(|of| of == ticket)
             || self.routers.iter().any(|worker| worker.shard().parked_tickets().any(|of| of == ticket))
+            || self.messages.iter().any(|messages| messages.under_way().any(|(_, of, _)| of == ticket))
             || self.net.queues.iter().flatten().any(is_on_its_way)
             // It may be the move of a slot that is awaited.
             || self.is_any_moving()

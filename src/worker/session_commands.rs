@@ -1,0 +1,156 @@
+//! Commands of the connection or the server: what they come behind, their run, and what follows from it.
+//!
+//! There are two ways to here, from `dispatch` and from a transaction, and what a [`Flow`] means stands here once, or in
+//! one function of its subject's file. What differs is where the reply goes.
+
+use shards::args::Args;
+use shards::command::registry::SessionNumber;
+use shards::reply::Reply;
+use shards::router::progress::Progress;
+use shards::router::step::Step;
+use shards::txn::Ticket;
+
+use crate::session::ReplyMode;
+use crate::session::client::Client;
+use crate::session::command::{Barrier, Flow, SessionCommand, SessionCtx};
+use crate::session::inquiry::{Finish, Question};
+use crate::session::order::Closing;
+use crate::worker::Worker;
+
+/// Where the reply to a session command goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ReplyPlace {
+    /// Into the client's queue. One that comes later has a place of its own there.
+    Queue,
+    /// Into the reply of the transaction that has this place. One that comes later comes as a part for that.
+    Exec(u32),
+}
+
+/// What has become of the reply to a session command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Replied {
+    /// It is written, or has a place of its own.
+    Written,
+    /// It is written, and consists of pushes, which CLIENT REPLY OFF does not hold back.
+    Pushed,
+    /// It comes as a part for the transaction.
+    Later,
+}
+
+impl Worker {
+    /// Runs a session command of a client, or lets it wait for what it comes behind.
+    pub(super) fn run_session(&mut self, index: u32, number: SessionNumber, args: Args<'_>) {
+        let command = self.session_commands.get(number);
+        if self.is_behind(index, command.barrier, args) {
+            return self.wait(index, Step::AfterReplies, args);
+        }
+        let mut reply = std::mem::take(&mut self.scratch);
+        reply.set_resp3(self.clients.at(index).session.resp3);
+        let replied = self.run_and_follow(index, command, args, ReplyPlace::Queue, &mut reply);
+        let Client { session, replies, .. } = self.clients.at(index);
+        let is_wanted = replied == Replied::Pushed || session.reply_mode == ReplyMode::On;
+        if is_wanted && !reply.is_empty() {
+            replies.writer().append(reply.bytes(), reply.blobs());
+        }
+        replies.set_resp3(session.resp3);
+        reply.clear();
+        self.scratch = reply;
+    }
+
+    /// Runs one of a transaction. False when its reply is to come.
+    pub(super) fn run_in_exec(
+        &mut self,
+        index: u32,
+        seq: u32,
+        number: SessionNumber,
+        args: Args<'_>,
+        progress: &mut Progress,
+    ) -> bool {
+        let (command, place) = (self.session_commands.get(number), ReplyPlace::Exec(seq));
+        let replied = self.run_and_follow(index, command, args, place, progress.output());
+        progress.has_run(self.audience(index), replied == Replied::Pushed);
+        replied != Replied::Later
+    }
+
+    /// True when the client awaits anything that the command comes behind.
+    fn is_behind(&mut self, index: u32, barrier: Barrier, args: Args<'_>) -> bool {
+        match barrier {
+            Barrier::Nothing => false,
+            Barrier::Everything => self.awaits_replies(index),
+            Barrier::EverythingFor(holds) => self.awaits_replies(index) && holds(args),
+            Barrier::OtherThanMessages => self.is_message_behind(index, args.get(1)),
+        }
+    }
+
+    fn run_and_follow(
+        &mut self,
+        index: u32,
+        command: &SessionCommand,
+        args: Args<'_>,
+        place: ReplyPlace,
+        reply: &mut Reply,
+    ) -> Replied {
+        let mark = reply.mark();
+        let client = self.clients.at(index);
+        let mut ctx =
+            SessionCtx { reply, client, node: self.node, config: &self.config, now_ms: self.now_ms };
+        match (command.run)(&mut ctx, args) {
+            Ok(flow) => self.follow(index, flow, args, place, reply),
+            Err(error) => {
+                reply.truncate(mark);
+                reply.error(&error);
+                Replied::Written
+            }
+        }
+    }
+
+    /// Does what a session command asks for.
+    fn follow(
+        &mut self,
+        index: u32,
+        flow: Flow,
+        args: Args<'_>,
+        place: ReplyPlace,
+        reply: &mut Reply,
+    ) -> Replied {
+        match flow {
+            Flow::Done => {}
+            Flow::Close => self.clients.at(index).closing = Some(Closing::AfterReplies),
+            Flow::Reset => {
+                self.unwatch(index);
+                self.forget_subscriptions(index);
+                self.end_tracking(index);
+            }
+            Flow::Ask(question, finish) => return self.ask_all(index, &question, finish, place, reply),
+            Flow::Transaction(flow) => self.follow_transaction(index, flow, args),
+            Flow::PubSub(flow) => return self.follow_pubsub(index, flow, args, place, reply),
+            Flow::Track(change) => self.set_tracking(index, change, None),
+            Flow::Slots(flow) => self.follow_slots(index, flow, args, place, reply),
+            // From within a transaction it goes when that is over.
+            Flow::HandOver(to) => self.hand_over(index, to),
+        }
+        Replied::Written
+    }
+
+    /// Asks all workers on behalf of a client, which waits for the answer.
+    fn ask_all(
+        &mut self,
+        index: u32,
+        question: &Question,
+        finish: Finish,
+        place: ReplyPlace,
+        reply: &mut Reply,
+    ) -> Replied {
+        let ticket = match place {
+            ReplyPlace::Queue => self.reserve(index),
+            ReplyPlace::Exec(seq) => Ticket { worker: self.id, connection: index, seq },
+        };
+        match (self.ask_with_ticket(ticket, question, finish), place) {
+            (Some(answer), ReplyPlace::Queue) => self.deliver(ticket, &answer),
+            (Some(answer), ReplyPlace::Exec(_)) => reply.append(answer.bytes(), answer.blobs()),
+            (None, ReplyPlace::Queue) => {}
+            (None, ReplyPlace::Exec(_)) => return Replied::Later,
+        }
+        Replied::Written
+    }
+}
