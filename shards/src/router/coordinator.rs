@@ -314,14 +314,7 @@ impl Coordinator {
         match message {
             TxnMessage::Granted(txid, grant) => self.granted(from, txid, grant, shard, out),
             TxnMessage::Refused(txid, latest) => {
-                self.clock = self.clock.max(latest.clock());
-                let mut txn = self.txns.remove(&txid)?;
-                for participant in &mut txn.participants {
-                    if participant.shard != from {
-                        out.push((participant.shard, TxnMessage::Cancel(txid, participant.lent.take())));
-                    }
-                }
-                self.attempt(txn, owners, shard, out);
+                self.refused(from, txid, latest, owners, shard, out);
                 None
             }
             TxnMessage::Done(txid, reply) => self.done(from, txid, reply, shard),
@@ -343,6 +336,33 @@ impl Coordinator {
             | TxnMessage::Restore(..)
             | TxnMessage::Unwatch(_)
             | TxnMessage::Unwait(..) => unreachable!("a message for a participant"),
+        }
+    }
+
+    /// A participant refuses its lock: the others give theirs up, and the transaction begins again.
+    fn refused(
+        &mut self,
+        from: ShardId,
+        txid: TxId,
+        latest: TxId,
+        owners: Owners<'_>,
+        shard: &Shard,
+        out: &mut Outbox,
+    ) {
+        self.clock = self.clock.max(latest.clock());
+        let Some(mut txn) = self.txns.remove(&txid) else { return };
+        let mut cancels = Outbox::new();
+        for part in txn.participants.iter_mut().filter(|part| part.shard != from) {
+            cancels.push((part.shard, TxnMessage::Cancel(txid, part.lent.take())));
+        }
+        if let Work::Move(..) = txn.work {
+            // The new lock comes first: between the two a client would be woken for a key of the slot, and the key would be
+            // away when the slot leaves.
+            self.attempt(txn, owners, shard, out);
+            out.append(&mut cancels);
+        } else {
+            out.append(&mut cancels);
+            self.attempt(txn, owners, shard, out);
         }
     }
 

@@ -7,7 +7,9 @@
 //!    their order, so behind the last fence no command for the slot is on its way to the owner.
 //! 2. When all fences have come, and no transaction holds a key of the slot and no command for it is parked, the slot is
 //!    handed over by pointer, in a transaction between the two shards (`Part::Depart`, `Part::Arrive`): it conflicts
-//!    with those that lock whole shards, so that DBSIZE counts the slot once and FLUSHALL empties it.
+//!    with those that lock whole shards, so that DBSIZE counts the slot once and FLUSHALL empties it. From its first lock
+//!    on until the slot has left, the owner wakes no client for a key of it (`Shard::is_leaving`): also when the new owner
+//!    refuses, the next lock is asked for before the first one is given up.
 //! 3. When the slot has arrived all workers are told, what waited goes on, and the move is done when all have seen it.
 //! 4. Then the new owner is told that it is settled. What the old owner has told of keys of the slot (keyspace
 //!    notifications) came to each worker before the news of step 3; what the new one has to tell of them it keeps until

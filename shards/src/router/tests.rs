@@ -5,12 +5,16 @@ use super::*;
 use crate::args::OwnedArgs;
 use crate::caller::Caller;
 use crate::command::registry::SessionNumber;
+use crate::key::DbIndex;
 use crate::notify::Notice;
+use crate::object::DataType;
 use crate::router::progress::{Audience, ExecPlan, Next, Queued};
 use crate::router::slot_move::MoveMessage;
 use crate::shard::ShardConfig;
 use crate::testing::{lookup, registry};
 use crate::txn::credit::CREDIT_BYTES;
+use crate::txn::wait::Waiter;
+use crate::txn::{Grant, Keys, Part, TxId};
 use crate::watch::ClientId;
 
 /// The only connection.
@@ -50,6 +54,7 @@ struct Notes {
     is_gone: bool,
     looked_at: Vec<u32>,
     commands: Vec<(ShardId, Ticket)>,
+    txns: Vec<(ShardId, TxnMessage)>,
     moving: Vec<(ShardId, MoveMessage)>,
     taken: Vec<(ShardId, TakenReplies)>,
     has_no_room: bool,
@@ -83,7 +88,9 @@ impl Wire for Notes {
         0
     }
 
-    fn txn(&mut self, _to: ShardId, _message: TxnMessage) {}
+    fn txn(&mut self, to: ShardId, message: TxnMessage) {
+        self.txns.push((to, message));
+    }
 
     fn moving(&mut self, to: ShardId, message: MoveMessage) {
         self.moving.push((to, message));
@@ -349,4 +356,39 @@ fn who_wants_no_replies_any_more_or_leaves_gets_those_before() {
     assert_eq!(exec(&["INCR a", "off", "INCR a", "own", "ask"], &[]), "*5\r\n:1\r\n");
     assert_eq!(exec(&["INCR a", "off", "on", "INCR a"], &[]), "*4\r\n:1\r\n+on\r\n:2\r\n");
     assert_eq!(exec(&["INCR a", "kill", "INCR a", "own"], &[]), "*4\r\n:1\r\n+kill\r\n");
+}
+
+#[test]
+fn no_client_is_woken_for_a_key_of_a_slot_whose_move_is_refused_and_tried_again() {
+    let here = key_of(ShardId(0));
+    let slot = SlotId::of(here.as_bytes());
+    let (mut router, mut notes) = (router_of(2), Notes::default());
+    run(&mut router, &mut notes, &format!("RPUSH {here} a"), true);
+    let mut keys = Keys::default();
+    keys.push(DbIndex(0), here.as_bytes());
+    let (client, ticket) = (ClientId(9), Ticket { worker: OTHER, connection: 1, seq: 0 });
+    let (awaited, wanted) = (keys.clone(), DataType::List);
+    let waiter = Waiter { client, ticket, wanted, wakes_on_removal: false, keys, awaited };
+    router.shard_mut().wait(waiter, None);
+    router.move_slot(slot, OTHER, 0, true, &mut notes);
+    router.take_move(OTHER, MoveMessage::Fence(slot), &mut notes);
+    router.advance_moves(&mut notes);
+    // As when another slot arrives.
+    router.shard_mut().env_mut().awaited.signal_all(None);
+    router.serve_blocked(&mut notes);
+    let asked = |notes: &mut Notes| match notes.txns.pop() {
+        Some((OTHER, TxnMessage::Lock(txid, Part::Arrive(of)))) => (txid, of, notes.txns.len()),
+        _ => panic!("the new owner is not asked last"),
+    };
+    let (first, of, others) = asked(&mut notes);
+    assert_eq!((of, others), (slot, 0));
+    router.take_txn(OTHER, TxnMessage::Refused(first, TxId(99 << 16)), &mut notes);
+    let (second, of, others) = asked(&mut notes);
+    assert_eq!((of, others), (slot, 0));
+    let grant = Grant { lent: None, is_watch_broken: false, watch_ends_ms: None, clock: 0 };
+    router.take_txn(OTHER, TxnMessage::Granted(second, grant), &mut notes);
+    let Some((OTHER, TxnMessage::Restore(_, come))) = notes.txns.pop() else { panic!("it does not leave") };
+    let slots = come.lent.slots.unwrap();
+    assert_eq!((slots.tables.len(), slots.waiters.waiters.len(), notes.txns.len()), (1, 1, 0));
+    assert!(router.shard().has_no_locks());
 }

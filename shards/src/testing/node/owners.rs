@@ -1,4 +1,5 @@
-//! Everything that waits has an owner that ends it: checked on the whole node between two steps.
+//! Everything that waits has an owner that ends it, and every key lies where it belongs: checked on the whole node between
+//! two steps.
 //!
 //! - A request without its reply is with a transaction, in a blocking command, parked on a shard, on its way as a hop, in
 //!   a walk, or waits for a slot that is being moved.
@@ -8,9 +9,12 @@
 //!   is missing there has the message or its word on the way.
 //! - A waiter at a shard belongs to a client in a blocking command, or word of the end is on its way; and a client that
 //!   waits has a waiter at some shard.
+//! - A shard has only keys of its own slots: what it was lent has gone home, and what it has lent comes home before the slot
+//!   leaves.
 
 use super::Node;
 use super::net::Hop;
+use crate::db::Db;
 use crate::router::Router;
 use crate::slot::ShardId;
 use crate::txn::{Ticket, TxId, TxnMessage};
@@ -29,6 +33,9 @@ impl Node {
         self.assert_that_messages_go_on();
         for (at, worker) in self.routers.iter().enumerate() {
             let at = ShardId(at as u16);
+            for slot in worker.shard().dbs().iter().flat_map(Db::slots_with_keys) {
+                assert!(worker.shard().env().owned.contains(slot), "{at:?} has keys of {slot:?}");
+            }
             for (txid, missing) in worker.coordinator().unanswered() {
                 assert!(!missing.is_empty(), "nobody takes {txid:?} on");
                 for shard in missing {
