@@ -62,6 +62,8 @@ fn info(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
     let all =
         wanted.is_empty() || wanted.iter().any(|name| ["all", "default", "everything"].contains(&&**name));
     let (node, config, now_ms) = (ctx.node, std::sync::Arc::clone(ctx.config), ctx.now_ms);
+    // Before the workers' reports take memory too.
+    let used_bytes = node.memory.used_bytes();
     Ok(Flow::Ask(
         Question::Stats(StatsQuestion::Report),
         Box::new(move |answers, reply| {
@@ -72,7 +74,7 @@ fn info(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
                     _ => None,
                 })
                 .collect();
-            let whole = Whole { node, now_ms, config: &config, reports: &reports };
+            let whole = Whole { node, now_ms, used_bytes, config: &config, reports: &reports };
             let text = info::text(&whole, |name| all || wanted.iter().any(|wanted| wanted == name));
             reply.verbatim("txt", text.as_bytes());
         }),

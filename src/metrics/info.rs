@@ -14,6 +14,8 @@ use crate::pubsub::SubscriptionKind;
 
 /// What the sections are made of.
 pub struct Whole<'a> {
+    /// What the process used when it was asked, in bytes.
+    pub used_bytes: u64,
     /// What the process shares.
     pub node: &'static Node,
     /// The time, in milliseconds since 1970.
@@ -137,7 +139,7 @@ fn clients(whole: &Whole<'_>, text: &mut String) {
 }
 
 fn memory(whole: &Whole<'_>, text: &mut String) {
-    let used = whole.node.memory.used_bytes();
+    let used = whole.used_bytes;
     let (peak, resident) = (whole.node.memory.peak_bytes(), sys::resident_bytes());
     let limit = whole.config.maxmemory_bytes;
     let part = |value: u64, of: u64| value as f64 / of.max(1) as f64;
