@@ -5,14 +5,12 @@
 use shards::args::Blob;
 use shards::notify::Notice;
 use shards::reply::Reply;
-use shards::router::Router;
 use shards::router::slot_move::MoveMessage;
 use shards::router::wire::{Sight, TakenReplies, Wire};
 use shards::shard::{Call, Shard};
 use shards::slot::ShardId;
 use shards::txn::{Ticket, TxnMessage};
 
-use super::Worker;
 use super::budget::WorkerMemory;
 use crate::host::clock;
 use crate::mesh::{Hop, Mesh, RemoteCommand};
@@ -60,21 +58,6 @@ pub(super) struct Desk<'a> {
     pub(super) clients: &'a mut Clients,
     pub(super) mesh: &'a mut Mesh,
     pub(super) office: &'a mut Office,
-}
-
-impl Worker {
-    /// The router, and what it is to be handed.
-    #[inline]
-    pub(super) fn at_desk(&mut self) -> (&mut Router, Desk<'_>) {
-        let Worker { router, clients, mesh, office, .. } = self;
-        (router, Desk { clients, mesh, office })
-    }
-
-    /// Delivers a reply that was made outside of the usual path: the answer to a question, for example.
-    pub(super) fn deliver(&mut self, ticket: Ticket, reply: &Reply) {
-        let (router, mut desk) = self.at_desk();
-        router.deliver(ticket, reply, &mut desk);
-    }
 }
 
 impl Desk<'_> {

@@ -1,13 +1,30 @@
 //! What other workers send to this one, and what it sends to them: commands and their replies, messages of
 //! transactions. What they send of another subject is taken up by one function of the subject's file.
 
+use shards::reply::Reply;
+use shards::router::Router;
 use shards::router::wire::TakenReplies;
 use shards::slot::ShardId;
+use shards::txn::Ticket;
 
+use super::desk::Desk;
 use super::{BATCHES_PER_TURN, Worker};
 use crate::mesh::{Batch, Delivery, Hop};
 
 impl Worker {
+    /// The router, and what it is to be handed.
+    #[inline]
+    pub(super) fn at_desk(&mut self) -> (&mut Router, Desk<'_>) {
+        let Worker { router, clients, mesh, office, .. } = self;
+        (router, Desk { clients, mesh, office })
+    }
+
+    /// Delivers a reply that was made outside of the usual path: the answer to a question, for example.
+    pub(super) fn deliver(&mut self, ticket: Ticket, reply: &Reply) {
+        let (router, mut desk) = self.at_desk();
+        router.deliver(ticket, reply, &mut desk);
+    }
+
     pub(super) fn take_inboxes(&mut self) {
         self.mesh.see_arrivals();
         let mut next = 0;
