@@ -89,7 +89,8 @@ impl Clients {
             if self.gates_in_vain * 2 > self.gates.len() {
                 let table = &self.table;
                 let is_awaited = |&Reverse((_, index)): &Reverse<(u64, u32)>| {
-                    table[index as usize].as_ref().is_some_and(|client| client.replies.waits_for_gate())
+                    let client = table.get(index as usize).and_then(Option::as_ref);
+                    client.is_some_and(|client| client.replies.waits_for_gate())
                 };
                 self.gates.retain(is_awaited);
                 self.gates_in_vain = 0;

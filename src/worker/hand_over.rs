@@ -67,9 +67,7 @@ impl Worker {
         match departure.stage {
             DepartureStage::Wanted => {
                 let id = client.session.id;
-                if self.router.will_unwatch(ClientId(id)) {
-                    // Its slot arrives soon.
-                    self.clients.look_at(index);
+                if self.router.will_unwatch(ClientId(id), index) {
                     return false;
                 }
                 let expected = Expected::of(client, departure.to, self.now_ms);

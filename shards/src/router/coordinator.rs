@@ -379,7 +379,9 @@ impl Coordinator {
             out.extend(grant.lent.map(|lent| (from, TxnMessage::Cancel(txid, Some(lent)))));
             return None;
         };
-        let part = txn.participants.iter().position(|part| part.shard == from)?;
+        let part = txn.participants.iter().position(|part| part.shard == from);
+        let part =
+            part.expect("only who was asked for a lock grants it, and what it has lent must not be dropped");
         txn.participants[part].granted = true;
         txn.participants[part].lent = grant.lent;
         txn.clock = txn.clock.max(grant.clock);

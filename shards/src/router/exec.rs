@@ -138,9 +138,14 @@ impl Router {
         }
     }
 
-    /// True while a client's watches are still to be forgotten, when the slots of their keys have arrived.
-    pub fn will_unwatch(&self, client: ClientId) -> bool {
-        self.unwatch_later.iter().any(|watched| watched.client == client)
+    /// True while a client's watches are still to be forgotten, when the slots of their keys have arrived. Its connection is
+    /// looked at again then.
+    pub fn will_unwatch(&mut self, client: ClientId, connection: u32) -> bool {
+        let will = self.unwatch_later.iter().any(|watched| watched.client == client);
+        if will && !self.awaiting_slot.contains(&connection) {
+            self.awaiting_slot.push(connection);
+        }
+        will
     }
 
     /// Puts into the outbox what the owners of watched keys are told.

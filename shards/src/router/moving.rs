@@ -21,9 +21,8 @@ impl Router {
     /// Lets a connection wait: its request concerns a slot that is on its way.
     #[cold]
     pub(super) fn await_slot(&mut self, connection: u32) -> Step {
-        if !self.awaiting_slot.contains(&connection) {
-            self.awaiting_slot.push(connection);
-        }
+        // Once for each time that it begins to wait; who stands here in vain is only looked at.
+        self.awaiting_slot.push(connection);
         Step::Slot
     }
 

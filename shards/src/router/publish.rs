@@ -276,7 +276,7 @@ impl Deliveries {
         let index = number.checked_sub(self.first)? as usize;
         let delivering = self.list.get_mut(index)?;
         delivering.receivers += receivers;
-        delivering.left -= 1;
+        delivering.left = delivering.left.checked_sub(1).expect("each worker delivers once");
         let done = (delivering.left == 0).then_some((delivering.publisher, delivering.receivers));
         while self.list.front().is_some_and(|delivering| delivering.left == 0) {
             self.list.pop_front();

@@ -1,6 +1,6 @@
 //! Where a command has to run: on one shard as it is, or as a transaction over several.
 //!
-//! Used by the server's dispatcher, by EXEC, and by the simulation, so that all of them go the same way.
+//! The router alone asks, for whoever holds one: the server's workers and the simulation go the same way.
 
 use crate::args::Args;
 use crate::command::keys::KeyPosition;

@@ -21,7 +21,7 @@
 //!
 //! A state machine without I/O, as all of the transactions: the server and the simulation drive it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::shard::Shard;
 use crate::slot::{SLOT_COUNT, ShardId, SlotId, SlotSet};
@@ -114,6 +114,13 @@ struct Departure {
     stage: Stage,
 }
 
+impl Departure {
+    /// One of the workers has answered what all have been asked.
+    fn answered(&mut self) {
+        self.missing = self.missing.checked_sub(1).expect("each worker answers once");
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Freezing,
@@ -127,7 +134,7 @@ pub struct SlotMoves {
     /// All of them route by maps of their own: those of the shards, and such as have none.
     worker_count: usize,
     map: SlotMap,
-    departures: HashMap<SlotId, Departure>,
+    departures: BTreeMap<SlotId, Departure>,
     /// Who has frozen the slots that are on their way: only its word counts for where they are. What a slower one says of
     /// the move before comes too late.
     frozen_by: HashMap<SlotId, ShardId>,
@@ -182,7 +189,7 @@ impl SlotMoves {
             }
             MoveMessage::Fence(slot) => {
                 if let Some(departure) = self.departures.get_mut(&slot) {
-                    departure.missing -= 1;
+                    departure.answered();
                 }
             }
             MoveMessage::Moved(slot, to) => {
@@ -198,7 +205,7 @@ impl SlotMoves {
             }
             MoveMessage::Seen(slot) => {
                 let departure = self.departures.get_mut(&slot)?;
-                departure.missing -= 1;
+                departure.answered();
                 if departure.missing == 0 {
                     let Departure { to, ticket, .. } = *departure;
                     self.departures.remove(&slot);

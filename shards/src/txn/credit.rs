@@ -148,7 +148,10 @@ impl<P> Credits<P> {
     /// The connections that have commands waiting, with credit or without.
     pub(crate) fn waiting_connections(&self) -> Vec<Source> {
         let waiting = self.accounts.iter().filter(|(_, account)| !account.waiting.is_empty());
-        waiting.map(|(&source, _)| source).collect()
+        let mut sources: Vec<Source> = waiting.map(|(&source, _)| source).collect();
+        // A table with random seeds has an order of its own each time, and a shard is to do the same again.
+        sources.sort_unstable();
+        sources
     }
 
     /// The commands that wait.

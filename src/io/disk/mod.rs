@@ -78,6 +78,8 @@ struct Pending {
     len: usize,
     moved: usize,
     directory: Option<Directory>,
+    /// A close is under way: it is not ended early, or the descriptor would stay open.
+    is_closing: bool,
     cancelled: bool,
     retries: u8,
 }
@@ -117,6 +119,7 @@ impl Disk {
             len: 0,
             moved: 0,
             directory: None,
+            is_closing: false,
             cancelled: false,
             retries: 0,
         };
@@ -161,7 +164,7 @@ impl Disk {
         let OpId(number) = op;
         let Some(pending) = self.requests.get_mut(number) else { return };
         // A file that is to be closed is closed, and so is a directory that was opened for its sync.
-        if matches!(pending.call.as_deref(), Some(FileCall::Close { .. })) {
+        if pending.is_closing || matches!(pending.call.as_deref(), Some(FileCall::Close { .. })) {
             return;
         }
         pending.cancelled = true;
@@ -196,7 +199,8 @@ impl Disk {
     /// Begins what may begin.
     pub fn submit(&mut self, calls: &mut impl FileCalls) {
         for number in std::mem::take(&mut self.to_cancel) {
-            if self.requests.get(number).is_some_and(|pending| pending.call.is_none()) {
+            if self.requests.get(number).is_some_and(|pending| pending.call.is_none() && !pending.is_closing)
+            {
                 calls.cancel(number.index());
             }
         }
@@ -209,6 +213,7 @@ impl Disk {
                 self.end(number, Err(cancelled()), buffer_of(*call));
                 continue;
             }
+            pending.is_closing = matches!(*call, FileCall::Close { .. });
             self.under_way += 1;
             calls.begin(number.index(), call);
         }

@@ -378,6 +378,8 @@ impl Link {
             }
             State::Closing { socket: None, .. } => return Driven::Gone,
             State::Closing { socket: Some(socket), .. } if self.under_way == [false; CALLS] => {
+                // From here on the descriptor is the kernel's: nothing more is done to its number.
+                self.state = State::Closing { socket: Some(socket), is_shut_down: true };
                 self.under_way[ENDS as usize] = true;
                 calls.begin(index(ENDS), Box::new(SocketCall::Close { socket }));
             }

@@ -1,7 +1,7 @@
 //! Hashes field by field: HSET HSETNX HMSET HGET HMGET HGETALL HKEYS HVALS HLEN HSTRLEN HEXISTS HDEL HINCRBY
 //! HINCRBYFLOAT.
 //!
-//! The rows are in `hash_rows.rs`. This file must not know how hashes are stored.
+//! The rows are in `rows.rs`. This file must not know how hashes are stored.
 
 mod ex;
 pub(super) mod ex_rows;

@@ -3,7 +3,7 @@
 //!
 //! Elements are copied out first, so that any key may be looked at afterwards, the sorted one included. Where BY and GET
 //! name keys, all slots of the node are at hand ([`crate::command::CommandSpec::reads_any_key`]): the command is atomic
-//! whatever shards they lie on. The rows are in `sort_rows.rs`.
+//! whatever shards they lie on. The rows are in `rows.rs`.
 
 mod options;
 pub(super) mod rows;
