@@ -145,7 +145,7 @@ pub struct SlotMoves {
 impl SlotMoves {
     /// The worker of `shard`, among so many, with the map that all begin with.
     pub fn new(shard: ShardId, worker_count: usize, map: SlotMap) -> SlotMoves {
-        let (departures, frozen_by) = (HashMap::new(), HashMap::new());
+        let (departures, frozen_by) = (BTreeMap::new(), HashMap::new());
         SlotMoves { shard, worker_count, map, departures, frozen_by, unsettled: HashSet::new() }
     }
 
