@@ -2,11 +2,11 @@
 #![expect(unsafe_code, reason = "the kernel reads and writes memory that the ring's entries name")]
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::IntoRawFd;
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::os::fd::{BorrowedFd, IntoRawFd};
 
-use io_uring::{opcode, squeue, types};
-use socket2::{Domain, SockAddr, Socket, Type};
+use io_uring::{opcode, types};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::{SocketCall, SocketCalls};
 use crate::io::ring::{ClientRing, Op};
@@ -84,9 +84,12 @@ impl SocketCalls for SocketsOnRing<'_> {
     }
 
     fn shut_down(&mut self, socket: i32) {
-        let entry = opcode::Shutdown::new(types::Fd(socket), libc::SHUT_RDWR).build();
-        // SAFETY: the entry names no memory.
-        unsafe { self.ring.begin(entry.flags(squeue::Flags::empty()), Op::Ignored, 0) };
+        // Not by the ring: there a thread of the kernel looks the descriptor up at some later time, when the number may be
+        // that of another socket.
+        // SAFETY: the link's descriptor is open: its close begins only when nothing else of it is under way.
+        let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+        // A socket that is not connected, or not any more, has nothing to be shut down.
+        let _ = SockRef::from(&socket).shutdown(Shutdown::Both);
     }
 }
 
