@@ -107,6 +107,7 @@ const RESERVED: [(&[&str], &[&str], &str); 4] = [
         &[
             "shards/src/encoding/hyperloglog/dense.rs",
             "shards/src/entry.rs",
+            "shards/src/prefetch.rs",
             "shards/src/table.rs",
             "shards/src/words.rs",
             "shards/tests/memory.rs",

@@ -11,6 +11,7 @@ use shards::args::OwnedArgs;
 use shards::command::DataCommand;
 use shards::command::registry::Registry;
 use shards::commands::FAMILIES;
+use shards::key::OnlyKey;
 use shards::reply::Reply;
 use shards::shard::{Call, Shard, ShardConfig};
 use shards::slot::{ShardId, SlotId};
@@ -99,8 +100,8 @@ fn execute(requests: &[OwnedArgs], count: usize, expected: &[u8]) -> Result<(), 
 fn execute_one(shard: &mut Shard, command: &'static DataCommand, request: &OwnedArgs, reply: &mut Reply) {
     reply.clear();
     let args = request.as_args();
-    let slot = Some(SlotId::of(args.get(1)));
-    shard.execute(Call { command, slot, caller: Caller::new(ClientId(1)), args }, reply);
+    let key = Some(OnlyKey::at(1, SlotId::of(args.get(1))));
+    shard.execute(Call { command, key, caller: Caller::new(ClientId(1)), args }, reply);
     black_box(reply.bytes());
 }
 

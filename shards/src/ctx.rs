@@ -1,10 +1,9 @@
 //! What a handler may touch while it runs: `ctx.reply`, `ctx.keys`, and nothing else.
 
 use crate::args::Args;
-use crate::key::Key;
+use crate::key::{Key, OnlyKey};
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
-use crate::slot::SlotId;
 use crate::watch::ClientId;
 
 /// The world of one running command.
@@ -13,19 +12,21 @@ pub struct Ctx<'a> {
     pub reply: &'a mut Reply,
     /// The keys of this shard, in the client's database.
     pub keys: Keyspace<'a>,
-    /// The slot of the command's only key, when routing has computed it.
-    pub slot: Option<SlotId>,
+    /// The command's only key, when routing has found it.
+    pub only_key: Option<OnlyKey>,
     /// The client that sent the command.
     pub client: ClientId,
 }
 
 impl Ctx<'_> {
-    /// The key at argument `index` of a command that has exactly one key: its slot is not computed again.
+    /// The key at argument `index` of a command that has exactly one key: what is known of it is not computed again.
     #[inline]
     pub fn only_key<'k>(&self, args: Args<'k>, index: usize) -> Key<'k> {
-        match self.slot {
-            Some(slot) => self.keys.key_in_slot(args.get(index), slot),
-            None => self.keys.key(args.get(index)),
+        let bytes = args.get(index);
+        match self.only_key {
+            Some(OnlyKey { slot, hash: Some(hash), .. }) => Key { bytes, slot, hash: hash.get() },
+            Some(OnlyKey { slot, .. }) => self.keys.key_in_slot(bytes, slot),
+            None => self.keys.key(bytes),
         }
     }
 

@@ -83,6 +83,12 @@ impl Db {
         self.slots.get(slot)
     }
 
+    /// Has the head of a slot's table fetched.
+    #[inline]
+    pub(crate) fn prefetch_table(&self, slot: SlotId) {
+        self.slots.prefetch(slot);
+    }
+
     /// The first slot from number `from` on that has keys; `SLOT_COUNT` when there is none.
     pub(crate) fn first_slot_from(&self, from: usize) -> usize {
         self.slots.first_from(from)

@@ -168,7 +168,13 @@ impl Env {
     /// The same when the slot is known already.
     #[inline]
     pub fn key_in_slot<'k>(&self, bytes: &'k [u8], slot: SlotId) -> Key<'k> {
-        Key { bytes, slot, hash: self.hasher.hash_one(bytes) }
+        Key { bytes, slot, hash: self.hash_of(bytes) }
+    }
+
+    /// The keyed hash of a key.
+    #[inline]
+    pub fn hash_of(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
     }
 
     /// The access statistics of an entry that had `bits` and is used now.

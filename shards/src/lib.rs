@@ -33,6 +33,7 @@ pub mod keyspace;
 pub mod notify;
 pub mod num;
 pub mod object;
+mod prefetch;
 pub mod pubsub;
 pub mod random;
 pub mod reply;

@@ -8,6 +8,7 @@
 //!
 //! This file must not know keys, times or commands.
 
+use crate::prefetch::prefetch;
 use crate::random::Random;
 use crate::slot::{SLOT_COUNT, SlotId};
 use crate::slot_counts::SlotCounts;
@@ -154,6 +155,17 @@ impl SlotTables {
                 directory.pages[page].as_ref().map(|page| &page[at])
             }
             None => self.few.at(slot).ok().map(|at| &self.few.tables[at]),
+        }
+    }
+
+    /// Has the head of a slot's table fetched. Those of a database without a directory are few.
+    #[inline]
+    pub(crate) fn prefetch(&self, slot: SlotId) {
+        if let Some(directory) = &self.directory {
+            let (page, at) = page_of(slot);
+            if let Some(page) = &directory.pages[page] {
+                prefetch(&raw const page[at]);
+            }
         }
     }
 

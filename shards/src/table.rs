@@ -19,6 +19,7 @@
 
 use crate::entry::{Entry, EntryRef};
 use crate::expires::{PartExpires, is_over, kept_ms};
+use crate::prefetch::{prefetch, prefetch_two_lines};
 use crate::random::Random;
 use crate::words::{UsedWords, Words};
 
@@ -446,6 +447,35 @@ impl Table {
             }
         };
         part.find(tag_of(hash), key).map(|at| Place { part: part_index as u32, at: at as u32 })
+    }
+
+    /// The part in which a hash belongs.
+    #[inline]
+    fn part_of(&self, hash: u64) -> &Part {
+        match &self.root {
+            Root::Part(part) => part,
+            Root::Split(directory) => &directory.parts[directory.part_index(hash)].1,
+        }
+    }
+
+    /// Has the words fetched among which the one of this hash is.
+    #[inline]
+    pub(crate) fn prefetch_words(&self, hash: u64) {
+        let part = self.part_of(hash);
+        if let Some(word) = part.words.get(part.home(tag_of(hash))) {
+            prefetch(word);
+        }
+    }
+
+    /// Has the entry of this hash fetched, or one of the same tag. Reads the words.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hash: u64) {
+        let (part, tag) = (self.part_of(hash), tag_of(hash));
+        let words = part.words.get(part.home(tag)..).unwrap_or_default();
+        let found = words.iter().find(|&&word| word == 0 || word_tag(word) >= tag);
+        if let Some(&word) = found.filter(|&&word| word_tag(word) == tag && word != 0) {
+            prefetch_two_lines(std::ptr::without_provenance::<u8>((word & POINTER_MASK) as usize));
+        }
     }
 
     /// Finds a key by its hash alone; of two keys with the same one, either.

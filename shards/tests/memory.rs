@@ -10,7 +10,7 @@ use shards::command::DataCommand;
 use shards::command::registry::Registry;
 use shards::commands::FAMILIES;
 use shards::eviction::{EvictionConfig, EvictionPolicy, Meter, Order};
-use shards::key::DbIndex;
+use shards::key::{DbIndex, OnlyKey};
 use shards::reply::Reply;
 use shards::shard::{Call, Shard, ShardConfig};
 use shards::slot::{ShardId, SlotId};
@@ -91,10 +91,10 @@ impl Scene {
     fn run(&mut self, db: u16, words: &[&str]) {
         let args: OwnedArgs = words.iter().map(|word| word.as_bytes()).collect();
         let (args, command) = (args.as_args(), command_named(&words[0].to_lowercase()));
-        let slot = words.get(1).map(|key| SlotId::of(key.as_bytes()));
+        let key = words.get(1).map(|key| OnlyKey::at(1, SlotId::of(key.as_bytes())));
         let mut reply = Reply::new(false);
         let caller = Caller { db: DbIndex(db), ..Caller::new(ClientId(1)) };
-        self.shard.execute(Call { command, slot, caller, args }, &mut reply);
+        self.shard.execute(Call { command, key, caller, args }, &mut reply);
         let reply = reply.bytes();
         assert!(!reply.starts_with(b"-") || reply.starts_with(b"-WRONGTYPE"), "{words:?}: {reply:?}");
     }

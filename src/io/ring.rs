@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use io_uring::{EnterFlags, IoUring, Probe, cqueue, opcode, squeue, types};
 
-use super::buffers::{BUFFER_BYTES, BUFFER_GROUP, BufferRing, ENTRIES_BYTES, Received};
+pub use super::buffers::Received;
+use super::buffers::{BUFFER_BYTES, BUFFER_GROUP, BufferRing, ENTRIES_BYTES};
 use crate::host::clock;
 
 /// Entries of the submission queue. When it is full, what is queued is submitted and the turn goes on: one system call

@@ -1,10 +1,13 @@
 //! What workers ask of each other and answer: one hop each, and for each subject one variant, whose own hops stand in a file
 //! of the subject.
 
+use std::num::NonZeroU16;
+
 use shards::args::Args;
 use shards::caller::Caller;
 use shards::command::DataCommand;
 use shards::copies::ConnectionId;
+use shards::key::OnlyKey;
 use shards::router::slot_move::MoveMessage;
 use shards::router::wire::TakenReplies;
 use shards::shard::Call;
@@ -57,8 +60,8 @@ pub struct RemoteCommand {
     pub seq: u32,
     /// Which command.
     pub command: &'static DataCommand,
-    /// The slot of its only key, when it has one.
-    pub slot: Option<SlotId>,
+    /// Its only key, when it has one: which argument it is, and its slot.
+    pub key: Option<(NonZeroU16, SlotId)>,
     /// The client that sent it.
     pub caller: Caller,
     pub(super) spans_end: u32,
@@ -77,14 +80,16 @@ impl RemoteCommand {
     /// What it runs, with the arguments that have come along.
     #[inline]
     pub fn call<'a>(&self, args: Args<'a>) -> Call<'a> {
-        let &RemoteCommand { command, slot, caller, .. } = self;
-        Call { command, slot, caller, args }
+        let &RemoteCommand { command, key, caller, .. } = self;
+        let key = key.map(|(argument, slot)| OnlyKey { argument, slot, hash: None });
+        Call { command, key, caller, args }
     }
 
     /// A hop that runs `call`, whose arguments go along (`Mesh::command`).
     #[inline]
     pub fn new(seq: u32, call: &Call<'_>) -> RemoteCommand {
-        let &Call { command, slot, caller, .. } = call;
-        RemoteCommand { seq, command, slot, caller, spans_end: 0, bytes_end: 0, blobs_end: 0 }
+        let &Call { command, key, caller, .. } = call;
+        let key = key.map(|key| (key.argument, key.slot));
+        RemoteCommand { seq, command, key, caller, spans_end: 0, bytes_end: 0, blobs_end: 0 }
     }
 }

@@ -70,9 +70,11 @@
 //! assert!(matches!(query.receive(b"\r\n", &mut argv).next(&limits), Next::Request(args) if args[1].len() == 100_000));
 //! ```
 
+mod ahead;
 mod inline;
 mod query_buffer;
 mod request;
 
+pub use ahead::ParsedAhead;
 pub use query_buffer::{BlobLoan, Next, QueryBuffer, Requests};
 pub use request::{Argv, BLOB_GROWTH_BYTES_MIN, LINE_BYTES_MAX, ProtocolError, RequestLimits};

@@ -190,6 +190,7 @@ impl Requests<'_> {
         }
         loop {
             let buffer = &self.received[self.at..];
+            self.argv.clear();
             let mut parser = RequestParser::default();
             match parser.parse(buffer, self.argv, limits) {
                 Parsed::Complete { consumed, inline } => {
@@ -242,7 +243,10 @@ impl Requests<'_> {
                     mem::swap(&mut partial.argv, self.argv);
                     &mut partial.parser
                 }
-                None => &mut fresh,
+                None => {
+                    self.argv.clear();
+                    &mut fresh
+                }
             };
             let start = self.query.start;
             match parser.parse(&self.query.bytes[start..], self.argv, limits) {

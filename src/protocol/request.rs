@@ -104,6 +104,14 @@ impl Argv {
         self.words.clear();
     }
 
+    /// Forgets all but so many arguments, none of which is a blob or a word.
+    #[cold]
+    pub(super) fn forget_behind(&mut self, spans: usize) {
+        self.spans.truncate(spans);
+        self.blobs.clear();
+        self.words.clear();
+    }
+
     /// Bytes of memory held on the heap.
     pub(super) fn memory_bytes(&self) -> usize {
         self.spans.capacity() * size_of::<Span>()
@@ -198,7 +206,7 @@ impl RequestParser {
         self.at
     }
 
-    /// Parses `buffer`, which starts with the request's first byte. While the result is [`Parsed::Incomplete`],
+    /// Parses `buffer`, which starts with the request's first byte, and appends the arguments to `argv`. While the result is [`Parsed::Incomplete`],
     /// the next call must have the same `argv` and the same bytes with more after them. While `blob` misses
     /// bytes, more bytes go there first.
     #[inline]
@@ -214,7 +222,6 @@ impl RequestParser {
     #[inline]
     fn parse_reachable(&mut self, buffer: &[u8], argv: &mut Argv, limits: &RequestLimits) -> Parsed {
         if self.at == 0 {
-            argv.clear();
             match buffer.first() {
                 None => return Parsed::Incomplete { keep: 0 },
                 Some(b'*') => {}

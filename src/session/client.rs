@@ -58,6 +58,8 @@ pub struct Client {
     pub has_left: bool,
     /// Requests wait in the query buffer that could not be executed at once.
     pub stopped: bool,
+    /// Some of its requests have been taken apart ahead, and were not executed yet.
+    pub is_ahead: bool,
     /// The client sends no more.
     pub end_of_input: bool,
     /// It shall go to another worker.
@@ -109,6 +111,7 @@ impl Client {
             closing: None,
             has_left: false,
             stopped: false,
+            is_ahead: false,
             end_of_input: false,
             departure: None,
             is_dirty: false,
@@ -128,6 +131,17 @@ impl Client {
             || self.replies.places_taken() >= AWAITED_REPLIES_MAX
             || self.replies.asked_bytes() >= ASKED_PAUSE_BYTES
             || self.output_bytes() >= OUTPUT_PAUSE_BYTES
+    }
+
+    /// True when the requests that come next can be taken apart before it is their turn: nothing is before them, and no limit
+    /// of theirs can change.
+    #[inline]
+    pub fn can_look_ahead(&self) -> bool {
+        self.session.authenticated
+            && !self.stopped
+            && !self.is_ahead
+            && self.query.is_idle()
+            && !self.must_wait()
     }
 
     #[inline]

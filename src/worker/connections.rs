@@ -34,15 +34,20 @@ const STEP_OUTPUT_BYTES: usize = 1 << 20;
 impl Worker {
     pub(super) fn complete(&mut self, completion: Completion) {
         match completion.op {
+            Op::Receive => return self.received(completion),
+            // Nothing but an error has to do with the order of requests.
+            Op::Send if completion.result >= 0 => return self.sent(completion),
+            _ => self.catch_up(),
+        }
+        match completion.op {
             Op::Accept => self.accepted(completion),
-            Op::Receive => self.received(completion),
             Op::ReceiveInto => self.received_into(completion),
             Op::Send => self.sent(completion),
             Op::Tick => self.ticked(completion.result),
             Op::Unheard => self.ring.wake_failed(completion),
             Op::Readable => self.see_signals(completion.result),
             Op::File | Op::Socket | Op::Alarm => self.errands.complete(completion, &mut self.ring),
-            Op::Wake | Op::Ignored => {}
+            Op::Receive | Op::Wake | Op::Ignored => {}
         }
     }
 
@@ -110,8 +115,12 @@ impl Worker {
 
     fn received(&mut self, completion: Completion) {
         let Completion { index, result, more, .. } = completion;
+        if result <= 0 {
+            // What has come before that comes first.
+            self.catch_up();
+        }
         let len = result.max(0) as usize;
-        let received = completion.buffer.map(|buffer| self.ring.received(buffer, len));
+        let mut received = completion.buffer.map(|buffer| self.ring.received(buffer, len));
         if let Some(client) = self.clients.get_mut(index) {
             if let Some(socket) = &mut client.socket {
                 socket.received_shared(more);
@@ -120,11 +129,17 @@ impl Worker {
                 // No provided buffer was free, an interrupted call, or our own cancellation.
                 error if [-libc::ENOBUFS, -libc::ECANCELED, -libc::EINTR, -libc::EAGAIN].contains(&error) => {
                 }
-                len if len > 0 => {
-                    if let Some(received) = &received {
-                        self.office.stats.reads += 1;
-                        self.office.stats.input_bytes += received.len() as u64;
-                        self.execute_received(index, received);
+                1.. => {
+                    let Some(buffer) = received.take() else { return };
+                    self.office.stats.reads += 1;
+                    self.office.stats.input_bytes += buffer.len() as u64;
+                    match self.look_ahead(index, buffer) {
+                        Ok(()) => return,
+                        Err(buffer) => {
+                            self.catch_up();
+                            self.execute_received(index, &buffer);
+                            received = Some(buffer);
+                        }
                     }
                 }
                 0 => client.end_of_input = true,
@@ -184,21 +199,14 @@ impl Worker {
         }
         let mut query = std::mem::take(&mut client.query);
         client.stopped = false;
-        let output_bytes_max = client.output_bytes() + STEP_OUTPUT_BYTES;
+        let output_bytes_max = output_bytes_max(client);
         let mut argv = std::mem::take(&mut self.argv);
         let mut requests = query.receive(received, &mut argv);
         loop {
+            if !self.goes_on(index, output_bytes_max) {
+                break;
+            }
             let client = self.clients.at(index);
-            if client.must_wait() {
-                client.stopped = true;
-                break;
-            }
-            // Nothing else may happen to the client by which it would be looked at again.
-            if self.mesh.is_congested() || client.output_bytes() >= output_bytes_max {
-                client.stopped = true;
-                self.clients.look_at(index);
-                break;
-            }
             let limits = RequestLimits {
                 bulk_bytes_max: self.config.proto_max_bulk_len_bytes,
                 authenticated: client.session.authenticated,
@@ -226,6 +234,23 @@ impl Worker {
         if buffered_bytes > self.config.client_query_buffer_limit_bytes && !client.waits_for_workers() {
             self.close_for_query_limit(index);
         }
+    }
+
+    /// Whether the next request of a client can be executed at once. If not, the client is stopped.
+    #[inline]
+    pub(super) fn goes_on(&mut self, index: u32, output_bytes_max: usize) -> bool {
+        let client = self.clients.at(index);
+        if client.must_wait() {
+            client.stopped = true;
+            return false;
+        }
+        // Nothing else may happen to the client by which it would be looked at again.
+        if self.mesh.is_congested() || client.output_bytes() >= output_bytes_max {
+            client.stopped = true;
+            self.clients.look_at(index);
+            return false;
+        }
+        true
     }
 
     /// Closes a client that has sent more than may wait here.
@@ -340,6 +365,12 @@ impl Worker {
             self.node.clients.fetch_sub(1, Ordering::Relaxed);
         }
     }
+}
+
+/// With so many bytes of output a client has had its share of a turn.
+#[inline]
+pub(super) fn output_bytes_max(client: &Client) -> usize {
+    client.output_bytes() + STEP_OUTPUT_BYTES
 }
 
 /// Closes a client that does not read what it has asked for.

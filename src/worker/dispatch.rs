@@ -10,6 +10,7 @@ use shards::command::registry::{Command, Entry, Registry};
 use shards::command::{DataCommand, flags};
 use shards::copies::ConnectionId;
 use shards::error::CommandError;
+use shards::key::OnlyKey;
 use shards::router::step::{Step, Waiting};
 use shards::shard::Call;
 use shards::txn::Ticket;
@@ -24,15 +25,29 @@ use crate::worker::Worker;
 static ATTACK_LINES: LineLimit = LineLimit::new();
 
 impl Worker {
-    /// Executes one request of a client that need not wait ([`Client::must_wait`]), or starts it: the reply may come later. When it returns, the reply or its place is
-    /// in the client's queue, so what the client is told of its own command comes behind it.
+    /// Executes one request of a client that need not wait ([`Client::must_wait`]), or starts it: the reply may come later.
+    /// When it returns, the reply or its place is in the client's queue, so what the client is told of its own command comes
+    /// behind it.
     #[inline]
     pub(crate) fn dispatch(&mut self, index: u32, args: Args<'_>) {
+        let registry: &'static Registry = &self.node.registry;
+        self.dispatch_found(index, registry.called(args), None, args);
+    }
+
+    /// The same when the command that is called has been looked up, and perhaps its only key.
+    #[inline]
+    pub(super) fn dispatch_found(
+        &mut self,
+        index: u32,
+        found: Option<&'static Entry>,
+        key: Option<OnlyKey>,
+        args: Args<'_>,
+    ) {
         self.office.stats.commands += 1;
-        match self.admit(index, args) {
+        match self.admit(index, found, args) {
             Ok((entry, true)) => self.queue(index, entry, args),
             Ok((entry, false)) => match entry.command {
-                Command::Data(command) => self.run_on_keys(index, entry, command, args),
+                Command::Data(command) => self.run_on_keys(index, entry, command, key, args),
                 Command::Session(number) => self.run_session(index, number, args),
             },
             Err(error) => self.reject(index, args, error),
@@ -57,14 +72,18 @@ impl Worker {
 impl Worker {
     /// The admission checks, in Redis's order. Also whether the command is queued behind MULTI.
     #[inline]
-    fn admit(&mut self, index: u32, args: Args<'_>) -> Result<(&'static Entry, bool), CommandError> {
-        let registry: &'static Registry = &self.node.registry;
+    fn admit(
+        &mut self,
+        index: u32,
+        found: Option<&'static Entry>,
+        args: Args<'_>,
+    ) -> Result<(&'static Entry, bool), CommandError> {
         let client = self.clients.at(index);
         client.session.commands += 1;
         if client.session.reply_mode == ReplyMode::SkipNext {
             client.session.reply_mode = ReplyMode::SkipThis;
         }
-        let Some(entry) = registry.called(args) else {
+        let Some(entry) = found else {
             client.session.last_command = None;
             if is_http(args.get(0)) {
                 if let Some(left_out) = ATTACK_LINES.admit() {
@@ -75,7 +94,7 @@ impl Worker {
                 }
                 client.closing = Some(Closing::Now);
             }
-            return Err(registry.unknown(args));
+            return Err(self.node.registry.unknown(args));
         };
         let spec = entry.spec();
         client.session.last_command = Some(entry);
@@ -138,12 +157,13 @@ impl Worker {
         index: u32,
         entry: &'static Entry,
         command: &'static DataCommand,
+        key: Option<OnlyKey>,
         args: Args<'_>,
     ) {
         let at = self.at(index);
         let session = &self.clients.at(index).session;
         let wanted = session.reply_mode == ReplyMode::On;
-        let call = Call { command, slot: None, caller: session.caller(at), args };
+        let call = Call { command, key, caller: session.caller(at), args };
         let (router, mut desk) = self.at_desk();
         let step = router.run(call, entry.plan, wanted, &mut desk);
         if step != Step::Done {

@@ -16,6 +16,7 @@ mod errands;
 mod hand_over;
 mod hops;
 mod inquiries;
+mod look_ahead;
 mod memory;
 mod notifications;
 mod publish;
@@ -64,6 +65,7 @@ use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
+use crate::worker::look_ahead::LookAhead;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -122,6 +124,8 @@ pub struct Worker {
     /// Those of `clients` that are counted: they have not left.
     client_count: usize,
     argv: Argv,
+    /// Requests that have been taken apart and have not run.
+    ahead: LookAhead,
     last_cron_ms: u64,
     /// What only the control worker has.
     control: Option<Control>,
@@ -191,6 +195,7 @@ impl Worker {
             expected: Vec::new(),
             client_count: 0,
             argv: Argv::default(),
+            ahead: LookAhead::default(),
             last_cron_ms: 0,
             control: control.map(Control::new),
             expiring: false,
@@ -245,6 +250,7 @@ impl Worker {
         for completion in completions.drain(..) {
             self.complete(completion);
         }
+        self.catch_up();
         self.completions = completions;
         self.take_errands();
         self.take_inboxes();
@@ -381,6 +387,7 @@ impl Worker {
         self.router.trim();
         self.mesh.trim();
         self.inquiries.trim();
+        self.ahead.trim();
         self.expected.trim();
         self.scratch.trim();
         self.office.encoded.trim();

@@ -671,7 +671,7 @@ fn split(
         split[part].push_value(args.value(index));
     }
     let OwnedCall { command, caller, .. } = *call;
-    let call = move |args| OwnedCall { command, slot: None, caller, args };
+    let call = move |args| OwnedCall { command, key: None, caller, args };
     split.into_iter().map(call)
 }
 
@@ -702,7 +702,7 @@ mod tests {
         let args: OwnedArgs = line.split(' ').collect();
         let mut rows = FAMILIES.iter().copied().flatten();
         let command = rows.find(|row| row.spec.name.as_bytes() == &args.as_args()[0]).unwrap();
-        let call = OwnedCall { command, slot: None, caller: Caller::new(ClientId(1)), args };
+        let call = OwnedCall { command, key: None, caller: Caller::new(ClientId(1)), args };
         let ticket = Ticket { worker: id, connection: 0, seq: 0 };
         let (mut coordinator, mut out) = (Coordinator::new(id), Outbox::new());
         coordinator.start(method, call, ticket, OWNERS, &shard, &mut out);

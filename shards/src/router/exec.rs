@@ -122,7 +122,7 @@ impl Router {
         for key in args.iter_from(1) {
             watched.push(caller.db, key);
         }
-        let call = Call { command: &WATCH, slot: None, caller, args };
+        let call = Call { command: &WATCH, key: None, caller, args };
         if self.has_all_slots() && wanted {
             self.shard.execute(call, wire.places(caller.at.index).writer());
             return Step::Done;

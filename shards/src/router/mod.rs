@@ -33,9 +33,10 @@ pub mod wire;
 
 use std::collections::HashMap;
 
-use crate::args::Blob;
+use crate::args::{Args, Blob};
 use crate::command::Plan;
 use crate::command::keys::KeyPosition;
+use crate::key::{DbIndex, OnlyKey};
 use crate::reply::Reply;
 use crate::router::coordinator::Coordinator;
 use crate::router::progress::Progress;
@@ -44,6 +45,7 @@ use crate::router::slot_move::{MOVING, SlotMap, SlotMoves};
 use crate::router::step::Step;
 use crate::router::walk::Walk;
 use crate::router::wire::{Places, Sight, TakenReplies, Wire};
+use crate::shard::look_ahead::ExpectedKey;
 use crate::shard::{Call, Shard};
 use crate::slot::{ShardId, SlotId};
 use crate::spare::Trim;
@@ -171,15 +173,32 @@ impl Router {
     #[inline]
     pub fn run<W: Wire>(&mut self, call: Call<'_>, plan: Plan, wanted: bool, wire: &mut W) -> Step {
         if let Plan::SingleKey(index) = plan {
-            let slot = SlotId::of(call.args.get(index));
-            return self.run_on_shard(
-                self.slots.owner(slot),
-                Call { slot: Some(slot), ..call },
-                wanted,
-                wire,
-            );
+            let key = call.key.unwrap_or_else(|| OnlyKey::at(index, SlotId::of(call.args.get(index))));
+            let owner = self.slots.owner(key.slot);
+            return self.run_on_shard(owner, Call { key: Some(key), ..call }, wanted, wire);
         }
         self.run_by_plan(call, plan, wanted, wire)
+    }
+
+    /// Looks at a command that will be run soon: if its only key lies here, the look-up of it begins, and `expected` has it
+    /// ([`Shard::fetch`]). Returns the key, which the call may have with it. The arity must have been checked.
+    #[inline]
+    pub fn expect(
+        &self,
+        db: DbIndex,
+        plan: Plan,
+        args: Args<'_>,
+        expected: &mut Vec<ExpectedKey>,
+    ) -> Option<OnlyKey> {
+        let Plan::SingleKey(index) = plan else { return None };
+        let bytes = args.get(index);
+        let key = OnlyKey::at(index, SlotId::of(bytes));
+        if self.slots.owner(key.slot) != self.id {
+            return Some(key);
+        }
+        let found = self.shard.expect_key(db, key, bytes);
+        expected.push(found);
+        Some(found.key())
     }
 
     fn run_by_plan<W: Wire>(&mut self, call: Call<'_>, plan: Plan, wanted: bool, wire: &mut W) -> Step {

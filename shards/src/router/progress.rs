@@ -48,7 +48,7 @@ impl ExecPlan {
         for (queued, args) in queue {
             items.push(match queued {
                 Queued::Data(command) => {
-                    exec.calls.push(OwnedCall { command, slot: None, caller, args });
+                    exec.calls.push(OwnedCall { command, key: None, caller, args });
                     Item::Data
                 }
                 Queued::Session(number) => {

@@ -147,7 +147,7 @@ fn run(router: &mut Router, notes: &mut Notes, line: &str, wanted: bool) -> Step
     let args: OwnedArgs = line.split(' ').collect();
     let command = lookup(args.as_args());
     let caller = Caller::new(ClientId(7));
-    let call = Call { command, slot: None, caller, args: args.as_args() };
+    let call = Call { command, key: None, caller, args: args.as_args() };
     router.run(call, command.spec.plan(), wanted, notes)
 }
 
@@ -231,7 +231,7 @@ fn a_command_for_which_there_is_no_room_runs_when_there_is() {
     let mut notes = Notes { has_no_room: true, ..Notes::default() };
     let args: OwnedArgs = ["APPEND", &here, "v"].into_iter().collect();
     let call =
-        Call { command: lookup(args.as_args()), slot: None, caller: Caller::default(), args: args.as_args() };
+        Call { command: lookup(args.as_args()), key: None, caller: Caller::default(), args: args.as_args() };
     let ticket = |seq| Ticket { worker: OTHER, connection: 3, seq };
     router.execute_remote(call, ticket(0), &mut notes);
     router.run_ready(&mut notes);

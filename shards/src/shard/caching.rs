@@ -183,7 +183,7 @@ mod tests {
         let command = rows.find(|row| row.spec.name.as_bytes() == &args.as_args()[0]).unwrap();
         let Tracker { client, at } = tracker(client);
         let caller = Caller { at, keeps_copies: tracks, ..Caller::new(client) };
-        let call = Call { command, slot: None, caller, args: args.as_args() };
+        let call = Call { command, key: None, caller, args: args.as_args() };
         shard.execute(call, &mut Reply::default());
     }
 

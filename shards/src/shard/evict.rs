@@ -379,7 +379,7 @@ mod tests {
                 .find(|row| row.spec.name == "get")
                 .unwrap();
             let args: OwnedArgs = ["get", "a"].map(str::as_bytes).into_iter().collect();
-            let call = OwnedCall { command, slot: None, caller: Caller::new(ClientId(1)), args };
+            let call = OwnedCall { command, key: None, caller: Caller::new(ClientId(1)), args };
             let (txid, mut out) = (TxId(1 << 16), Vec::new());
             shard.handle_txn(ShardId(1), TxnMessage::Lock(txid, Part::Run(call)), &mut out);
             assert_eq!(shard.evict_some(10), Eviction::More, "{order:?}");

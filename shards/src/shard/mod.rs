@@ -2,6 +2,7 @@
 
 mod caching;
 mod evict;
+pub mod look_ahead;
 mod participant;
 mod put_aside;
 
@@ -22,7 +23,7 @@ use crate::env::{Env, LazyFree};
 use crate::event;
 use crate::eviction::Evictor;
 use crate::expires::is_over;
-use crate::key::DbIndex;
+use crate::key::{DbIndex, OnlyKey};
 use crate::keyspace::Keyspace;
 use crate::notify::{Classes, Notice};
 use crate::reply::Reply;
@@ -68,8 +69,8 @@ pub struct Shard {
 pub struct Call<'a> {
     /// The command's row.
     pub command: &'static DataCommand,
-    /// The slot of the command's only key, when it has one.
-    pub slot: Option<SlotId>,
+    /// The command's only key, when it has one and has been routed.
+    pub key: Option<OnlyKey>,
     /// The client that sent it.
     pub caller: Caller,
     /// The arguments.
@@ -146,7 +147,7 @@ impl Shard {
         let Caller { client, db, touch, .. } = call.caller;
         self.env.tracking.running = client;
         let keys = Keyspace::new(&mut self.dbs, db, &mut self.env, touch);
-        let mut ctx = Ctx { reply, keys, slot: call.slot, client };
+        let mut ctx = Ctx { reply, keys, only_key: call.key, client };
         if let Err(error) = run(&mut ctx, call.args) {
             reply.truncate(mark);
             reply.error(&error);

@@ -495,7 +495,7 @@ impl Shard {
 impl OwnedCall {
     /// The borrowed form that a shard runs.
     pub fn as_call(&self) -> Call<'_> {
-        let &OwnedCall { command, slot, caller, .. } = self;
-        Call { command, slot, caller, args: self.args.as_args() }
+        let &OwnedCall { command, key, caller, .. } = self;
+        Call { command, key, caller, args: self.args.as_args() }
     }
 }

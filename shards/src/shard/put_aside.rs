@@ -149,8 +149,8 @@ impl Shard {
 impl Call<'_> {
     /// The form that can wait.
     pub(crate) fn to_owned(self) -> OwnedCall {
-        let Call { command, slot, caller, args } = self;
-        OwnedCall { command, slot, caller, args: args.to_owned() }
+        let Call { command, key, caller, args } = self;
+        OwnedCall { command, key, caller, args: args.to_owned() }
     }
 }
 
@@ -177,7 +177,7 @@ mod tests {
         let submit = |shard: &mut Shard, connection, seq, text: &str| {
             let args: OwnedArgs = ["APPEND", "key", text].into_iter().collect();
             let args = args.as_args();
-            let call = Call { command: append, slot: None, caller: Caller::default(), args };
+            let call = Call { command: append, key: None, caller: Caller::default(), args };
             shard.submit(call, || Ticket { connection, seq, ..TICKET }, &mut Reply::default())
         };
         assert!(submit(shard, 5, 0, "a"));

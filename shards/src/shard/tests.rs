@@ -186,7 +186,7 @@ fn keys_that_a_transaction_holds_stay_until_it_is_over() {
     let get = crate::commands::FAMILIES.iter().copied().flatten().find(|row| row.spec.name == "get").unwrap();
     let call = crate::txn::OwnedCall {
         command: get,
-        slot: None,
+        key: None,
         caller: Caller { db: DB, ..Caller::new(ClientId(1)) },
         args: ["get", "a"].map(str::as_bytes).into_iter().collect::<OwnedArgs>(),
     };

@@ -20,7 +20,7 @@ use crate::command::DataCommand;
 use crate::command::registry::SessionNumber;
 use crate::copies::ConnectionId;
 use crate::effects::Group;
-use crate::key::DbIndex;
+use crate::key::{DbIndex, OnlyKey};
 use crate::notify::{Classes, Notice};
 use crate::pubsub::{SubscriptionKind, Subscriptions};
 use crate::random::Random;
@@ -343,11 +343,11 @@ impl Node {
         let at = ConnectionId { worker: ShardId(0), index: u32::MAX };
         let caller = Caller { at, ..Caller::new(client_of(usize::MAX)) };
         let command = lookup(args.as_args());
-        let slot = Some(SlotId::of(key.as_bytes()));
+        let only_key = Some(OnlyKey::at(1, SlotId::of(key.as_bytes())));
         let owner = self.owner(key.as_bytes());
         let shard = self.shard_mut(owner);
         let mut reply = Reply::default();
-        shard.execute(Call { command, slot, caller, args: args.as_args() }, &mut reply);
+        shard.execute(Call { command, key: only_key, caller, args: args.as_args() }, &mut reply);
         (!shard.is_held(caller.db, key.as_bytes())).then_some(reply)
     }
 

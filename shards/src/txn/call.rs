@@ -5,8 +5,8 @@
 use crate::args::OwnedArgs;
 use crate::caller::Caller;
 use crate::command::DataCommand;
-use crate::key::DbIndex;
-use crate::slot::{ShardId, SlotId};
+use crate::key::{DbIndex, OnlyKey};
+use crate::slot::ShardId;
 use crate::watch::ClientId;
 
 /// The number of a transaction: a Lamport clock, and the coordinator's shard in the low 16 bits. Unique in a node.
@@ -37,8 +37,8 @@ pub struct Ticket {
 pub struct OwnedCall {
     /// The command's row.
     pub command: &'static DataCommand,
-    /// The slot of its only key, when it has one.
-    pub slot: Option<SlotId>,
+    /// Its only key, when it has one and has been routed.
+    pub key: Option<OnlyKey>,
     /// The client that sent it.
     pub caller: Caller,
     /// The arguments.

@@ -580,7 +580,7 @@ fn what_xread_would_wait_for_is_what_comes_from_now_on() {
         let (mut dbs, mut env) = ([Db::default()], Env::new([1, 2, 3, 4], 5, 512 << 20));
         for text in prepared.iter().chain([&command]) {
             let (keys, args) = (Keyspace::new(&mut dbs, DbIndex(0), &mut env, true), owned(text));
-            let mut ctx = Ctx { reply: &mut Reply::default(), keys, slot: None, client: ClientId(1) };
+            let mut ctx = Ctx { reply: &mut Reply::default(), keys, only_key: None, client: ClientId(1) };
             (lookup(args.as_args()).run)(&mut ctx, args.as_args()).expect("the command is right");
         }
         let block = env.block.expect("it would wait");

@@ -95,7 +95,7 @@ impl Node {
             let error = CommandError::WrongArity(full_name(command).into());
             return self.reply(index, |reply| reply.error(&error));
         }
-        let call = Call { command, slot: None, caller: self.caller(index), args };
+        let call = Call { command, key: None, caller: self.caller(index), args };
         self.with(call.caller.at.worker, |router, desk| router.run(call, command.spec.plan(), true, desk))
     }
 

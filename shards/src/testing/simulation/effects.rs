@@ -84,7 +84,7 @@ impl Replica {
         let command = lookup(args.as_args());
         let mut reply = Reply::default();
         let caller = Caller { db: *db, ..Caller::new(ClientId(0)) };
-        let call = Call { command, slot: None, caller, args: args.as_args() };
+        let call = Call { command, key: None, caller, args: args.as_args() };
         self.0.execute(call, &mut reply);
         assert!(!reply.bytes().starts_with(b"-"), "{:?} fails: {}", words(args), text(reply.bytes()));
         reply.bytes().to_vec()
