@@ -58,44 +58,18 @@ impl Batch {
         self.bytes.len() + self.held_bytes + self.replies.total_len()
     }
 
+    /// Begins to hand out the content. What is left of it when the reader goes is forgotten.
+    pub fn read(&mut self) -> BatchReader<'_> {
+        BatchReader { batch: self, at: Position::default(), relative: Vec::new() }
+    }
+
     /// Hands out the content in order and leaves the batch empty.
+    #[cfg(test)]
     pub fn take(&mut self, mut deliver: impl FnMut(Delivery<'_>)) {
-        let (mut span, mut byte, mut blob) = (0, 0, 0);
-        let (mut reply_byte, mut reply_blob) = (0, 0);
-        for hop in self.hops.drain(..) {
-            match hop {
-                Hop::Command(remote) => {
-                    let spans = &self.spans[span..remote.spans_end as usize];
-                    let bytes = &self.bytes[byte..remote.bytes_end as usize];
-                    let blobs = &self.blobs[blob..remote.blobs_end as usize];
-                    span = remote.spans_end as usize;
-                    byte = remote.bytes_end as usize;
-                    blob = remote.blobs_end as usize;
-                    deliver(Delivery::Command(remote, Args::new(bytes, spans, blobs)));
-                }
-                Hop::Reply { ticket, end, blobs_end } => {
-                    let bytes = &self.replies.bytes()[reply_byte..end];
-                    let blobs = &self.replies.blobs()[reply_blob..blobs_end];
-                    let relative: Vec<(usize, Blob)>;
-                    let blobs = if blobs.is_empty() {
-                        blobs
-                    } else {
-                        let moved = |(at, blob): &(usize, Blob)| (at - reply_byte, Blob::clone(blob));
-                        relative = blobs.iter().map(moved).collect();
-                        &relative
-                    };
-                    deliver(Delivery::Reply(ticket, bytes, blobs));
-                    reply_byte = end;
-                    reply_blob = blobs_end;
-                }
-                other => deliver(Delivery::Other(other)),
-            }
+        let mut reader = self.read();
+        while let Some(delivery) = reader.next() {
+            deliver(delivery);
         }
-        self.spans.clear();
-        self.bytes.clear();
-        self.blobs.clear();
-        self.replies.clear();
-        self.held_bytes = 0;
     }
 
     pub(super) fn bytes_end(&self) -> usize {
@@ -104,5 +78,87 @@ impl Batch {
 
     pub(super) fn blobs_end(&self) -> usize {
         self.blobs.len()
+    }
+}
+
+/// How far a batch has been read.
+#[derive(Clone, Copy, Default)]
+struct Position {
+    hop: usize,
+    span: usize,
+    byte: usize,
+    blob: usize,
+    reply_byte: usize,
+    reply_blob: usize,
+}
+
+impl Position {
+    /// The arguments of the command that is next, which is stepped over.
+    #[inline]
+    fn take_args<'a>(&mut self, remote: &RemoteCommand, batch: &'a Batch) -> Args<'a> {
+        let (spans_end, bytes_end) = (remote.spans_end as usize, remote.bytes_end as usize);
+        let blobs_end = remote.blobs_end as usize;
+        let spans = &batch.spans[self.span..spans_end];
+        let bytes = &batch.bytes[self.byte..bytes_end];
+        let blobs = &batch.blobs[self.blob..blobs_end];
+        (self.span, self.byte, self.blob) = (spans_end, bytes_end, blobs_end);
+        Args::new(bytes, spans, blobs)
+    }
+}
+
+/// Hands out what is in a batch, in order. It leaves the batch empty.
+pub struct BatchReader<'a> {
+    batch: &'a mut Batch,
+    at: Position,
+    /// The blobs of the reply that was handed out last, each with its place in that reply.
+    relative: Vec<(usize, Blob)>,
+}
+
+impl BatchReader<'_> {
+    /// The commands among the next hops, so many of these, which are not taken yet.
+    pub fn upcoming(&self, hops: usize) -> impl Iterator<Item = (&RemoteCommand, Args<'_>)> {
+        let batch = &*self.batch;
+        let mut at = self.at;
+        let upcoming = batch.hops[at.hop..].iter().take(hops);
+        upcoming.filter_map(move |hop| match hop {
+            Hop::Command(remote) => Some((remote, at.take_args(remote, batch))),
+            _ => None,
+        })
+    }
+
+    /// The next one.
+    #[inline]
+    pub fn next(&mut self) -> Option<Delivery<'_>> {
+        let BatchReader { batch, at, relative } = self;
+        let hop = batch.hops.get_mut(at.hop)?;
+        at.hop += 1;
+        match hop {
+            Hop::Command(remote) => {
+                let remote = *remote;
+                Some(Delivery::Command(remote, at.take_args(&remote, batch)))
+            }
+            &mut Hop::Reply { ticket, end, blobs_end } => {
+                let begin = std::mem::replace(&mut at.reply_byte, end);
+                let blobs = &batch.replies.blobs()[at.reply_blob..blobs_end];
+                at.reply_blob = blobs_end;
+                relative.clear();
+                relative.extend(blobs.iter().map(|(at, blob)| (at - begin, Blob::clone(blob))));
+                Some(Delivery::Reply(ticket, &batch.replies.bytes()[begin..end], relative))
+            }
+            // What is taken is replaced by the smallest there is.
+            other => Some(Delivery::Other(std::mem::replace(other, Hop::MakeRoom))),
+        }
+    }
+}
+
+impl Drop for BatchReader<'_> {
+    fn drop(&mut self) {
+        let Batch { hops, spans, bytes, blobs, replies, held_bytes } = &mut *self.batch;
+        hops.clear();
+        spans.clear();
+        bytes.clear();
+        blobs.clear();
+        replies.clear();
+        *held_bytes = 0;
     }
 }

@@ -1,15 +1,21 @@
 //! What other workers send to this one, and what it sends to them: commands and their replies, messages of
 //! transactions. What they send of another subject is taken up by one function of the subject's file.
 
+use shards::key::OnlyKey;
 use shards::reply::Reply;
 use shards::router::Router;
 use shards::router::wire::TakenReplies;
+use shards::shard::Call;
+use shards::shard::look_ahead::ExpectedKey;
 use shards::slot::ShardId;
 use shards::txn::Ticket;
 
 use super::desk::Desk;
 use super::{BATCHES_PER_TURN, Worker};
 use crate::mesh::{Batch, Delivery, Hop};
+
+/// Hops whose keys are fetched before the first of them is taken up.
+const HOPS_AHEAD: usize = 64;
 
 impl Worker {
     /// The router, and what it is to be handed.
@@ -42,10 +48,39 @@ impl Worker {
 
     fn take_batch(&mut self, from: ShardId, batch: &mut Batch) {
         self.see_broadcasting();
-        batch.take(|delivery| match delivery {
+        let mut reader = batch.read();
+        let mut expected = std::mem::take(&mut self.expected_keys);
+        loop {
+            expected.clear();
+            for (remote, args) in reader.upcoming(HOPS_AHEAD) {
+                expected.extend(self.router.expect_remote(remote.caller.db, remote.key, args));
+            }
+            self.router.shard().fetch(&expected);
+            let mut keys = expected.iter().map(ExpectedKey::key);
+            for _ in 0..HOPS_AHEAD {
+                let Some(delivery) = reader.next() else {
+                    self.expected_keys = expected;
+                    self.publish_notices();
+                    self.tell_trackers();
+                    return;
+                };
+                self.take_delivery(from, delivery, &mut keys);
+            }
+        }
+    }
+
+    #[inline]
+    fn take_delivery(
+        &mut self,
+        from: ShardId,
+        delivery: Delivery<'_>,
+        keys: &mut impl Iterator<Item = OnlyKey>,
+    ) {
+        match delivery {
             Delivery::Command(remote, args) => {
+                let key = remote.key.and_then(|_| keys.next());
                 let (router, mut desk) = self.at_desk();
-                router.execute_remote(remote.call(args), remote.ticket(), &mut desk);
+                router.execute_remote(Call { key, ..remote.call(args) }, remote.ticket(), &mut desk);
             }
             Delivery::Reply(ticket, bytes, blobs) => {
                 let (router, mut desk) = self.at_desk();
@@ -72,9 +107,7 @@ impl Worker {
             Delivery::Other(Hop::Command(_) | Hop::Reply { .. }) => {
                 unreachable!("handed out with what belongs to them")
             }
-        });
-        self.publish_notices();
-        self.tell_trackers();
+        }
     }
 
     /// Tells a shard, which may be this worker's own, that large replies that it has made are on their way.

@@ -37,6 +37,7 @@ use shards::router::Router;
 use shards::router::publish::Messages;
 use shards::router::slot_move::SlotMap;
 use shards::shard::Shard;
+use shards::shard::look_ahead::ExpectedKey;
 use shards::slot::ShardId;
 use shards::spare::Trim;
 use shards::txn::Ticket;
@@ -126,6 +127,8 @@ pub struct Worker {
     argv: Argv,
     /// Requests that have been taken apart and have not run.
     ahead: LookAhead,
+    /// The keys of the hops that are taken up next; kept for its memory.
+    expected_keys: Vec<ExpectedKey>,
     last_cron_ms: u64,
     /// What only the control worker has.
     control: Option<Control>,
@@ -196,6 +199,7 @@ impl Worker {
             client_count: 0,
             argv: Argv::default(),
             ahead: LookAhead::default(),
+            expected_keys: Vec::new(),
             last_cron_ms: 0,
             control: control.map(Control::new),
             expiring: false,
@@ -388,6 +392,7 @@ impl Worker {
         self.mesh.trim();
         self.inquiries.trim();
         self.ahead.trim();
+        self.expected_keys.trim();
         self.expected.trim();
         self.scratch.trim();
         self.office.encoded.trim();

@@ -32,6 +32,7 @@ mod walk;
 pub mod wire;
 
 use std::collections::HashMap;
+use std::num::NonZeroU16;
 
 use crate::args::{Args, Blob};
 use crate::command::Plan;
@@ -199,6 +200,19 @@ impl Router {
         let found = self.shard.expect_key(db, key, bytes);
         expected.push(found);
         Some(found.key())
+    }
+
+    /// The same for a command that another worker has sent, with its only key and that one's slot.
+    #[inline]
+    pub fn expect_remote(
+        &self,
+        db: DbIndex,
+        key: Option<(NonZeroU16, SlotId)>,
+        args: Args<'_>,
+    ) -> Option<ExpectedKey> {
+        let (argument, slot) = key?;
+        let key = OnlyKey { argument, slot, hash: None };
+        Some(self.shard.expect_key(db, key, args.get(usize::from(argument.get()))))
     }
 
     fn run_by_plan<W: Wire>(&mut self, call: Call<'_>, plan: Plan, wanted: bool, wire: &mut W) -> Step {
