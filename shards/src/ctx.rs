@@ -19,20 +19,16 @@ pub struct Ctx<'a> {
 }
 
 impl Ctx<'_> {
-    /// The key at argument `index` of a command that has exactly one key: what is known of it is not computed again.
-    #[inline]
-    pub fn only_key<'k>(&self, args: Args<'k>, index: usize) -> Key<'k> {
-        let bytes = args.get(index);
-        match self.only_key {
-            Some(OnlyKey { slot, hash: Some(hash), .. }) => Key { bytes, slot, hash: hash.get() },
-            Some(OnlyKey { slot, .. }) => self.keys.key_in_slot(bytes, slot),
-            None => self.keys.key(bytes),
-        }
-    }
-
-    /// The key at argument `index` of a command with several keys.
+    /// The key at argument `index`. What is known of it is not computed again.
     #[inline]
     pub fn key<'k>(&self, args: Args<'k>, index: usize) -> Key<'k> {
-        self.keys.key(args.get(index))
+        let bytes = args.get(index);
+        match self.only_key {
+            Some(OnlyKey { argument, slot, hash }) if usize::from(argument.get()) == index => match hash {
+                Some(hash) => Key { bytes, slot, hash: hash.get() },
+                None => self.keys.key_in_slot(bytes, slot),
+            },
+            _ => self.keys.key(bytes),
+        }
     }
 }

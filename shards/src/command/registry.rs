@@ -308,6 +308,9 @@ fn check_row(command: Command, spec: &CommandSpec, is_subcommand: bool) -> Resul
     }
     match spec.request_policy {
         Some(RequestPolicy::MultiShard) if !spec.has_keys() => Err("there are no keys to split".into()),
+        Some(RequestPolicy::MultiShard) if !matches!(spec.keys[0].begin, BeginSearch::Index(1)) => {
+            Err("the keys of a command that can be split begin behind its name".into())
+        }
         Some(RequestPolicy::AllShards | RequestPolicy::AllNodes) if spec.has_keys() => {
             Err("a command for all shards has no keys of its own".into())
         }

@@ -217,6 +217,19 @@ pub enum Plan {
     Walk,
 }
 
+impl Plan {
+    /// The argument that is the only key of a call with so many arguments, if it has one key and no more: DEL with one key
+    /// goes the way of GET. The keys of a command that can be split begin behind its name.
+    #[inline]
+    pub fn only_key(self, argc: usize) -> Option<usize> {
+        match self {
+            Plan::SingleKey(index) => Some(index),
+            Plan::Split if argc == 2 => Some(1),
+            _ => None,
+        }
+    }
+}
+
 /// A command for all shards whose shards do something else than the command as a whole, so that their replies can
 /// be put together: RANDOMKEY.
 #[derive(Clone, Copy, Debug)]

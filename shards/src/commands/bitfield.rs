@@ -108,7 +108,7 @@ fn bitfield(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     let Some(len_min) = operations.iter().filter_map(Operation::len_min).max() else {
         return read_all(ctx, args, &operations);
     };
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let len = ctx.keys.peek(&key).and_then(|entry| entry.as_string()).map(|text| text.len());
     // As in Redis the string is made and padded even when OVERFLOW FAIL then stores nothing.
     let mut entry = ctx.keys.write_padded(&key, len_min)?;
@@ -135,7 +135,7 @@ fn bitfield_ro(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
 }
 
 fn read_all(ctx: &mut Ctx<'_>, args: Args<'_>, operations: &[Operation]) -> Result<(), CommandError> {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let mut text = itoa::Buffer::new();
     let value = ctx.keys.read_string(&key)?;
     let bytes = value.map_or(&[][..], |value| value.bytes(&mut text));

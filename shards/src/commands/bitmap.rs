@@ -128,7 +128,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
 ];
 
 fn bitcount(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(value) = ctx.keys.read_string(&key)? else {
         // A key that is not there hides errors in the range, in Redis up to 7.0.
         ctx.reply.int(0);
@@ -158,7 +158,7 @@ fn bitpos(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
         1 => true,
         _ => return Err(CommandError::other("ERR The bit argument must be 1 or 0.")),
     };
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(value) = ctx.keys.read_string(&key)? else {
         // Zeros without end: the first 0 is at 0, and no 1 comes. Hides errors in the range, in Redis up to 7.0.
         ctx.reply.int(if bit { -1 } else { 0 });
@@ -183,7 +183,7 @@ fn bitpos(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
 
 fn getbit(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     let offset = bit_offset(&ctx.keys, args.get(2))?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let mut text = itoa::Buffer::new();
     let value = ctx.keys.read_string(&key)?;
     let bit = value.is_some_and(|value| bitops::get_bit(value.bytes(&mut text), offset));
@@ -198,7 +198,7 @@ fn setbit(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
         Some(1) => true,
         _ => return Err(CommandError::other("ERR bit is not an integer or out of range")),
     };
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let len_min = (offset / 8) as usize + 1;
     let len = ctx.keys.peek(&key).and_then(|entry| entry.as_string()).map(|text| text.len());
     let mut entry = ctx.keys.write_padded(&key, len_min)?;

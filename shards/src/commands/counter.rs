@@ -126,7 +126,7 @@ fn decrby(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 /// Adds to the integer at argument 1; a missing key counts as 0.
 fn add(ctx: &mut Ctx<'_>, args: Args<'_>, increment: i64) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(mut entry) = ctx.keys.write_string(&key)? else {
         ctx.keys.add(&key, NewValue::Int(increment), Expire::Clear);
         ctx.keys.changed(&key, event::INCRBY);
@@ -152,7 +152,7 @@ fn add(ctx: &mut Ctx<'_>, args: Args<'_>, increment: i64) -> Done {
 /// `INCRBYFLOAT key increment`. The result is stored as its text even when that is an integer's, as in Redis.
 fn incrbyfloat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let parse = |text: &[u8]| LongDouble::parse(text).ok_or(CommandError::NotAFloat);
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let entry = ctx.keys.write_string(&key)?;
     let sum = match &entry {
         Some(entry) => {

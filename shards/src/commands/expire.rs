@@ -218,7 +218,7 @@ fn set_expire(
         .and_then(|amount_ms| amount_ms.checked_add(base_ms))
         .ok_or(CommandError::InvalidExpire(name))?;
 
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(mut entry) = ctx.keys.write(&key) else {
         ctx.reply.int(0);
         return Ok(());
@@ -256,7 +256,7 @@ fn pexpiretime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
 
 /// Seconds are rounded to the nearest. -2: no such key, -1: no expire.
 fn reply_expire(ctx: &mut Ctx<'_>, args: Args<'_>, unit: Unit, since: Since) -> Result<(), CommandError> {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let now_ms = ctx.keys.now_ms();
     let reply = match ctx.keys.read_untouched(&key).map(|entry| entry.expire_ms()) {
         None => -2,
@@ -272,7 +272,7 @@ fn reply_expire(ctx: &mut Ctx<'_>, args: Args<'_>, unit: Unit, since: Since) -> 
 }
 
 fn persist(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let removed = match ctx.keys.write(&key) {
         Some(mut entry) if entry.view().expire_ms().is_some() => {
             entry.set_expire(None);

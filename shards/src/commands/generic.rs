@@ -146,7 +146,7 @@ fn touch(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
 }
 
 fn type_of(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let name = ctx.keys.read_untouched(&key).map(|entry| entry.data_type().name());
     ctx.reply.simple(name.unwrap_or("none"));
     Ok(())

@@ -72,7 +72,7 @@ fn usage(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         }
         at += 2;
     }
-    let key = ctx.only_key(args, 2);
+    let key = ctx.key(args, 2);
     match ctx.keys.view(&key).map(|entry| entry.memory_bytes()) {
         Some(bytes) => ctx.reply.len_int(bytes + TABLE_WORD_BYTES),
         None => ctx.reply.null(),

@@ -91,7 +91,7 @@ type Done = Result<(), CommandError>;
 
 /// What `look` says of the entry at the key, or a null when there is none. Leaves no trace but a hit or miss.
 fn of_key<T>(ctx: &mut Ctx<'_>, args: Args<'_>, look: impl FnOnce(EntryRef<'_>) -> T) -> Option<T> {
-    let key = ctx.only_key(args, 2);
+    let key = ctx.key(args, 2);
     let seen = ctx.keys.read_unnoticed(&key).map(look);
     if seen.is_none() {
         ctx.reply.null();

@@ -225,7 +225,7 @@ fn copy(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
 }
 
 fn move_key(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let db = other_db(ctx, args.get(2))?;
     if db == ctx.keys.selected() {
         return Err(CommandError::SameObject);

@@ -41,7 +41,7 @@ use crate::key::{DbIndex, OnlyKey};
 use crate::reply::Reply;
 use crate::router::coordinator::Coordinator;
 use crate::router::progress::Progress;
-use crate::router::route::{Method, Owners, Route, follows_all, route};
+use crate::router::route::{Method, Owners, Route, follows_all, is_of_one_slot, route};
 use crate::router::slot_move::{MOVING, SlotMap, SlotMoves};
 use crate::router::step::Step;
 use crate::router::walk::Walk;
@@ -173,7 +173,7 @@ impl Router {
     /// the reply. The connection is that of the caller.
     #[inline]
     pub fn run<W: Wire>(&mut self, call: Call<'_>, plan: Plan, wanted: bool, wire: &mut W) -> Step {
-        if let Plan::SingleKey(index) = plan {
+        if let Some(index) = plan.only_key(call.args.len()) {
             let key = call.key.unwrap_or_else(|| OnlyKey::at(index, SlotId::of(call.args.get(index))));
             let owner = self.slots.owner(key.slot);
             return self.run_on_shard(owner, Call { key: Some(key), ..call }, wanted, wire);
@@ -191,7 +191,7 @@ impl Router {
         args: Args<'_>,
         expected: &mut Vec<ExpectedKey>,
     ) -> Option<OnlyKey> {
-        let Plan::SingleKey(index) = plan else { return None };
+        let index = plan.only_key(args.len())?;
         let bytes = args.get(index);
         let key = OnlyKey::at(index, SlotId::of(bytes));
         if self.slots.owner(key.slot) != self.id {
@@ -216,7 +216,10 @@ impl Router {
     }
 
     fn run_by_plan<W: Wire>(&mut self, call: Call<'_>, plan: Plan, wanted: bool, wire: &mut W) -> Step {
-        if follows_all(plan) && self.is_behind(call.caller.at.index, wire) {
+        if follows_all(plan)
+            && self.is_behind(call.caller.at.index, wire)
+            && !is_of_one_slot(&call.command.spec, plan, call.args, &mut self.positions)
+        {
             return Step::AfterReplies;
         }
         if call.command.spec.may_block(call.args) {

@@ -50,14 +50,36 @@ pub enum Route {
 }
 
 /// True for a command of this plan that must come behind all that its connection has sent before, so that their replies have to
-/// be there when it begins: whatever concerns several keys, even if they happen to lie on one shard, or all of them. A command
-/// on one key keeps its order by the hop to its shard, and one without keys needs none.
+/// be there when it begins: whatever concerns several keys, or all of them. A command on one key keeps its order by the
+/// hop to its shard, one on several keys of one slot does so as well ([`is_of_one_slot`]), and one without keys needs none.
 #[inline]
 pub fn follows_all(plan: Plan) -> bool {
     match plan {
         Plan::SingleKey(_) | Plan::NoKeys => false,
         Plan::Split | Plan::Gather | Plan::AllShards | Plan::Walk => true,
     }
+}
+
+/// True for a command on several keys that all lie in one slot, and on nothing else: whatever concerns that slot goes to its
+/// owner in its order, so such a command need not wait for replies before it. Commands on several slots of one shard do
+/// wait: clients rely on their being behind all that was sent before, wherever the keys lie.
+#[cold]
+pub fn is_of_one_slot(
+    spec: &CommandSpec,
+    plan: Plan,
+    args: Args<'_>,
+    positions: &mut Vec<KeyPosition>,
+) -> bool {
+    if !matches!(plan, Plan::Split | Plan::Gather)
+        || spec.may_block(args)
+        || spec.reads_any_key.is_some_and(|reads_any_key| reads_any_key(args))
+    {
+        return false;
+    }
+    positions.clear();
+    spec.key_positions(args, positions);
+    let mut slots = positions.iter().map(|key| SlotId::of(args.get(key.index)));
+    slots.next().is_some_and(|first| slots.all(|slot| slot == first))
 }
 
 /// Finds the way of a command. `plan` is its row's ([`CommandSpec::plan`]), `owner` the slot map of `shard_count` shards;

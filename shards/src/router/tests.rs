@@ -138,9 +138,14 @@ fn router_of(shards: usize) -> Router {
 
 /// A key that a shard of two owns.
 fn key_of(shard: ShardId) -> String {
+    keys_of(shard).next().expect("a shard has slots")
+}
+
+/// Keys of a shard of two, each in a slot of its own.
+fn keys_of(shard: ShardId) -> impl Iterator<Item = String> {
     let map = SlotMap::dealt_to(2);
     let names = (0..).map(|number| format!("k{number}"));
-    names.into_iter().find(|name| map.owner(SlotId::of(name.as_bytes())) == shard).unwrap()
+    names.filter(move |name| map.owner(SlotId::of(name.as_bytes())) == shard)
 }
 
 fn run(router: &mut Router, notes: &mut Notes, line: &str, wanted: bool) -> Step {
@@ -154,14 +159,16 @@ fn run(router: &mut Router, notes: &mut Notes, line: &str, wanted: bool) -> Step
 #[test]
 fn what_concerns_several_keys_comes_behind_all_replies_and_what_concerns_one_does_not() {
     let (here, there) = (key_of(ShardId(0)), key_of(OTHER));
+    let also_here = keys_of(ShardId(0)).nth(1).unwrap();
     let mut router = router_of(2);
     let mut notes = Notes::default();
     assert_eq!(run(&mut router, &mut notes, &format!("GET {there}"), true), Step::Done);
     assert_eq!(notes.queue.awaited(), 1);
     for line in [
-        format!("MGET {here} {here}"),
+        format!("MGET {here} {also_here}"),
         format!("MGET {here} {there}"),
-        format!("RENAME {here} {here}"),
+        format!("RENAME {here} {also_here}"),
+        format!("SORT {here} BY x*"),
         format!("BLPOP {here} 0"),
         "DBSIZE".to_owned(),
         "SCAN 0".to_owned(),
@@ -177,8 +184,55 @@ fn what_concerns_several_keys_comes_behind_all_replies_and_what_concerns_one_doe
     assert_eq!(notes.queue.written.bytes(), b"$-1\r\n");
     let ticket = notes.commands[0].1;
     router.take_reply(OTHER, ticket, b"$-1\r\n", &[], &mut notes);
-    assert_eq!(run(&mut router, &mut notes, &format!("MGET {here} {here}"), true), Step::Done);
+    assert_eq!(run(&mut router, &mut notes, &format!("MGET {here} {also_here}"), true), Step::Done);
     assert_eq!(run(&mut router, &mut notes, &format!("BLPOP {here} 0"), true), Step::Blocked);
+}
+
+#[test]
+fn what_concerns_one_slot_waits_for_no_reply() {
+    let (here, there) = (key_of(ShardId(0)), key_of(OTHER));
+    let mut router = router_of(2);
+    let mut notes = Notes::default();
+    assert_eq!(run(&mut router, &mut notes, &format!("GET {there}"), true), Step::Done);
+    let lines = [
+        format!("DEL {here}"),
+        format!("EXISTS {there}"),
+        format!("MGET {here}"),
+        format!("MSET {there} v"),
+        format!("MGET {here} {{{here}}}x"),
+        format!("RENAMENX {{{there}}}x {there}"),
+        format!("SUNION {here} {here}"),
+    ];
+    for line in &lines {
+        assert_eq!(run(&mut router, &mut notes, line, true), Step::Done, "{line}");
+    }
+    assert_eq!(notes.queue.awaited(), 4, "three of them went to the other shard");
+    assert_eq!(notes.queue.written.bytes(), b":0\r\n*1\r\n$-1\r\n*2\r\n$-1\r\n$-1\r\n*0\r\n");
+}
+
+#[test]
+fn a_key_is_found_by_the_hash_that_was_computed_ahead() {
+    let (here, there) = (key_of(ShardId(0)), key_of(OTHER));
+    let mut router = router_of(2);
+    let mut notes = Notes::default();
+    let mut expected = Vec::new();
+    for (line, is_here, is_hashed) in [
+        (format!("SET {here} v"), true, true),
+        (format!("DEL {there}"), true, false),
+        (format!("MGET {here} {here}"), false, false),
+    ] {
+        let args: OwnedArgs = line.split(' ').collect();
+        let command = lookup(args.as_args());
+        let key = router.expect(DbIndex(0), command.spec.plan(), args.as_args(), &mut expected);
+        assert_eq!(key.is_some(), is_here, "{line}");
+        assert_eq!(key.is_some_and(|key| key.hash.is_some()), is_hashed, "{line}");
+        let call = Call { command, key, caller: Caller::new(ClientId(7)), args: args.as_args() };
+        router.run(call, command.spec.plan(), true, &mut notes);
+    }
+    assert_eq!(expected.len(), 1, "only what lies here is fetched");
+    router.shard().fetch(&[expected[0], expected[0]]);
+    assert_eq!(run(&mut router, &mut notes, &format!("GET {here}"), true), Step::Done);
+    assert_eq!(notes.queue.written.bytes(), b"+OK\r\n*2\r\n$1\r\nv\r\n$1\r\nv\r\n$1\r\nv\r\n");
 }
 
 #[test]

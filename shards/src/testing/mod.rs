@@ -207,7 +207,7 @@ static PROBES: &[DataCommand] = &[
     DataCommand {
         run: |ctx, args| {
             probe(ctx, args, |ctx, args| {
-                let key = ctx.only_key(args, 1);
+                let key = ctx.key(args, 1);
                 ctx.keys.peek(&key).map(|entry| format!("{:?}", entry.kind()).to_lowercase())
             })
         },
@@ -217,7 +217,7 @@ static PROBES: &[DataCommand] = &[
     DataCommand {
         run: |ctx, args| {
             probe(ctx, args, |ctx, args| {
-                let key = ctx.only_key(args, 1);
+                let key = ctx.key(args, 1);
                 ctx.keys
                     .peek(&key)
                     .map(|entry| entry.expire_ms().map_or("-1".to_owned(), |at_ms| at_ms.to_string()))

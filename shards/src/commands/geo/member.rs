@@ -42,7 +42,7 @@ pub(super) fn geoadd(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         position(member)?;
     }
     let score = |member| position(member).expect("all positions were looked at").score();
-    add_members(ctx, &ctx.only_key(args, 1), options, members, score, |member| args.get(at(member) + 2))
+    add_members(ctx, &ctx.key(args, 1), options, members, score, |member| args.get(at(member) + 2))
 }
 
 pub(super) fn geodist(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
@@ -51,7 +51,7 @@ pub(super) fn geodist(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         5 => notation::unit(args.get(4))?.length_m(),
         _ => return Err(CommandError::Syntax),
     };
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let set = ctx.keys.read_typed(&key, DataType::SortedSet)?.map(View::of);
     let position = |member| Some(Position::of_score(set?.score(&hash_of, args.get(member))?));
@@ -78,7 +78,7 @@ pub(super) fn geopos(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 /// Replies with an array of what `write` writes for the members from argument 2 on.
 fn each_position(ctx: &mut Ctx<'_>, args: Args<'_>, write: impl Fn(&mut Reply, Option<Position>)) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let set = ctx.keys.read_typed(&key, DataType::SortedSet)?.map(View::of);
     ctx.reply.array(args.len() - 2);

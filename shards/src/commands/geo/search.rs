@@ -306,7 +306,7 @@ fn find<'a>(set: View<'a>, search: &Search, request: &Request) -> Vec<Found<'a>>
 
 fn search(ctx: &mut Ctx<'_>, args: Args<'_>, form: Form) -> Done {
     let key = match form.storing {
-        Storing::Never => ctx.only_key(args, form.source),
+        Storing::Never => ctx.key(args, form.source),
         _ => ctx.key(args, form.source),
     };
     let hash_of = ctx.keys.hash_of();

@@ -200,7 +200,7 @@ pub(crate) fn hgetdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         return Err(CommandError::Syntax);
     }
     check_count(args, 2, 1)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let reply = &mut *ctx.reply;
     let mut removed = Vec::new();
@@ -232,7 +232,7 @@ pub(crate) fn hgetdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 /// numfields field [field ...]`
 pub(crate) fn hgetex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let options = Options::parse(args, 1, false)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let (now_ms, hash_of) = (ctx.keys.now_ms(), ctx.keys.hash_of());
     // Its values are read: a miss is told.
     ctx.keys.read_typed(&key, DataType::Hash)?;
@@ -295,7 +295,7 @@ fn tell_expires(ctx: &mut Ctx<'_>, key: &Key<'_>, at_ms: Option<u64>, fields: &[
 /// unix-time-milliseconds | KEEPTTL] FIELDS numfields field value [field value ...]`
 pub(crate) fn hsetex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let options = Options::parse(args, 2, true)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let (now_ms, hash_of) = (ctx.keys.now_ms(), ctx.keys.hash_of());
     // All checks: the type, then the key, then the time, then the fields.
     let (mut is_there, mut is_met) = (false, options.fields != Presence::Present);

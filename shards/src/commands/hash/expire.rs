@@ -205,7 +205,7 @@ fn set_expires(ctx: &mut Ctx<'_>, args: Args<'_>, name: &'static str, unit: Unit
     let at_ms = amount.checked_mul(unit as i64).and_then(|amount_ms| amount_ms.checked_add(base_ms));
     let at_ms = at_ms.filter(|_| amount >= 0).ok_or(CommandError::InvalidExpire(name))?;
 
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let (mut results, mut changed) = (Vec::with_capacity(args.len() - first), Vec::new());
     let is_empty = hash::write(&mut ctx.keys, &key, |hash| {
@@ -288,7 +288,7 @@ fn check_count(args: Args<'_>, wrong_count: CommandError) -> Done {
 /// Seconds are rounded to the nearest, as in TTL.
 fn reply_expires(ctx: &mut Ctx<'_>, args: Args<'_>, unit: Unit, since: Since) -> Done {
     check_count(args, CommandError::Syntax)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let (now_ms, hash_of) = (ctx.keys.now_ms(), ctx.keys.hash_of());
     let reply = &mut *ctx.reply;
     let found = hash::read(&mut ctx.keys, &key, |hash| {
@@ -319,7 +319,7 @@ fn no_such_fields(ctx: &mut Ctx<'_>, count: usize) {
 /// `HPERSIST key FIELDS numfields field [field ...]`
 fn hpersist(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     check_count(args, WRONG_COUNT)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let reply = &mut *ctx.reply;
     let found = hash::write(&mut ctx.keys, &key, |hash| {

@@ -64,7 +64,7 @@ fn set_all(ctx: &mut Ctx<'_>, args: Args<'_>, name: &'static str) -> Result<usiz
     if args.len() % 2 == 1 {
         return Err(CommandError::WrongArity(name.into()));
     }
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let set = hash::write(&mut ctx.keys, &key, |hash| hash.set_all(pairs_of(args), hash_of))?;
     let new = match set {
@@ -77,7 +77,7 @@ fn set_all(ctx: &mut Ctx<'_>, args: Args<'_>, name: &'static str) -> Result<usiz
 
 /// `HSETNX key field value`
 pub(crate) fn hsetnx(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let set = hash::write(&mut ctx.keys, &key, |hash| {
         let is_new = hash.view().get(args.get(2), &hash_of).is_none();
@@ -99,7 +99,7 @@ pub(crate) fn hsetnx(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 /// `HDEL key field [field ...]`
 pub(crate) fn hdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let outcome = hash::write(&mut ctx.keys, &key, |hash| {
         let mut removed = 0;
@@ -126,7 +126,7 @@ pub(crate) fn hdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 /// `HINCRBY key field increment`. A field that is not there counts as 0.
 pub(crate) fn hincrby(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let increment = num::parse_i64(args.get(3)).ok_or(CommandError::NotAnInteger)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let summed: Option<Result<_, CommandError>> = hash::write(&mut ctx.keys, &key, |hash| {
         let value = match hash.view().get(args.get(2), &hash_of) {
@@ -159,7 +159,7 @@ pub(crate) fn hincrbyfloat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     if !increment.is_finite() {
         return Err(CommandError::other("ERR value is NaN or Infinity"));
     }
-    let (key, field) = (ctx.only_key(args, 1), args.get(2));
+    let (key, field) = (ctx.key(args, 1), args.get(2));
     let hash_of = ctx.keys.hash_of();
     let summed: Option<Result<_, CommandError>> = hash::write(&mut ctx.keys, &key, |hash| {
         let sum = match hash.view().get(field, &hash_of) {
@@ -197,7 +197,7 @@ pub(crate) fn hincrbyfloat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 /// `HGET key field`
 pub(crate) fn hget(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let reply = &mut *ctx.reply;
     let found = hash::read(&mut ctx.keys, &key, |hash| {
@@ -211,7 +211,7 @@ pub(crate) fn hget(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 /// `HMGET key field [field ...]`
 pub(crate) fn hmget(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let reply = &mut *ctx.reply;
     let found = hash::read(&mut ctx.keys, &key, |hash| {
@@ -229,7 +229,7 @@ pub(crate) fn hmget(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 /// `HGETALL key`
 pub(crate) fn hgetall(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let reply = &mut *ctx.reply;
     let found = hash::read(&mut ctx.keys, &key, |hash| {
         reply.map(hash.len());
@@ -259,7 +259,7 @@ fn reply_each(
     args: Args<'_>,
     choose: for<'v> fn(Value<'v>, Value<'v>) -> Value<'v>,
 ) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let reply = &mut *ctx.reply;
     let found = hash::read(&mut ctx.keys, &key, |hash| {
         reply.array(hash.len());
@@ -273,7 +273,7 @@ fn reply_each(
 
 /// `HLEN key`
 pub(crate) fn hlen(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let len = hash::read(&mut ctx.keys, &key, |hash| hash.len())?;
     ctx.reply.len_int(len.unwrap_or(0));
     Ok(())
@@ -299,7 +299,7 @@ fn of_field<R>(
     args: Args<'_>,
     look: impl FnOnce(Value<'_>) -> R,
 ) -> Result<Option<R>, CommandError> {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let found = hash::read(&mut ctx.keys, &key, |hash| hash.get(args.get(2), hash_of).map(look))?;
     Ok(found.flatten())

@@ -22,7 +22,7 @@ const OUT_OF_RANGE: CommandError =
 
 /// `HRANDFIELD key [count [WITHVALUES]]`
 pub(crate) fn hrandfield(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let wanted = if args.len() > 2 { Some(Sample::parse(args)?) } else { None };
     let mut random = Random::new(ctx.keys.random_bits());
     let reply = &mut *ctx.reply;
@@ -190,7 +190,7 @@ const SCAN_COUNT_DEFAULT: usize = 10;
 /// `HSCAN key cursor [MATCH pattern] [COUNT count]`. The options are looked at only when there is a hash, as in Redis.
 pub(crate) fn hscan(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let cursor = walk::parse_number(args.get(2)).ok_or(CommandError::other("ERR invalid cursor"))?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let reply = &mut *ctx.reply;
     let found = hash::read(&mut ctx.keys, &key, |hash| {
         let ScanOptions { pattern, count } = ScanOptions::parse(args.skip(3))?;

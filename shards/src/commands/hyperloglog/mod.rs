@@ -14,7 +14,7 @@ use crate::keyspace::Keyspace;
 type Done = Result<(), CommandError>;
 
 pub(crate) fn pfadd(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let sparse_bytes_max = sparse_bytes_max(&ctx.keys);
     let has_changed = match ctx.keys.write_string(&key)? {
         Some(mut entry) => {
@@ -58,7 +58,7 @@ pub(crate) fn pfcount(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         ctx.reply.int(count);
         return Ok(());
     }
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let mut text = itoa::Buffer::new();
     let Some(value) = ctx.keys.read_string(&key)? else {
         ctx.reply.int(0);
@@ -115,7 +115,7 @@ fn union_of(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<Union, CommandError> {
 
 /// As in Redis a conversion is no change of the key to those who watch it, but it has an effect.
 pub(crate) fn pfdebug(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 2);
+    let key = ctx.key(args, 2);
     let Some(mut entry) = ctx.keys.write_string(&key)? else {
         return Err(CommandError::other("ERR The specified key does not exist"));
     };

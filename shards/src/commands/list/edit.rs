@@ -12,7 +12,7 @@ use crate::num;
 use crate::values::list::{self, End, ListRef};
 
 pub(crate) fn lset(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let mut list = list::write(&mut ctx.keys, &key)?.ok_or(CommandError::NoSuchKey)?;
     let index = num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
     let text = args.get(3);
@@ -33,7 +33,7 @@ pub(crate) fn linsert(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     if !is_behind && !place.eq_ignore_ascii_case(b"BEFORE") {
         return Err(CommandError::Syntax);
     }
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(mut list) = list::write(&mut ctx.keys, &key)? else {
         ctx.reply.int(0);
         return Ok(());
@@ -54,7 +54,7 @@ pub(crate) fn linsert(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 pub(crate) fn lrem(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let count = num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(mut list) = list::write(&mut ctx.keys, &key)? else {
         ctx.reply.int(0);
         return Ok(());

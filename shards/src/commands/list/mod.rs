@@ -46,7 +46,7 @@ pub(crate) fn rpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 }
 
 pub(crate) fn llen(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let len = list::read(&mut ctx.keys, &key)?.map_or(0, ListRef::len);
     ctx.reply.len_int(len);
     Ok(())
@@ -114,7 +114,7 @@ pub(crate) fn pop_several(mut list: ListMut<'_>, end: End, count: usize, reply: 
 }
 
 fn push(ctx: &mut Ctx<'_>, args: Args<'_>, end: End, must_exist: bool) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let len = match list::write(&mut ctx.keys, &key)? {
         Some(mut list) => list.push_args(end, args, 2),
         None if must_exist => {
@@ -137,7 +137,7 @@ fn pop(ctx: &mut Ctx<'_>, args: Args<'_>, end: End, name: &'static str) -> Done 
         3 => return pop_counted(ctx, args, end),
         _ => return Err(CommandError::WrongArity(name.into())),
     }
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(mut list) = list::write(&mut ctx.keys, &key)? else {
         ctx.reply.null();
         return Ok(());
@@ -151,7 +151,7 @@ fn pop(ctx: &mut Ctx<'_>, args: Args<'_>, end: End, name: &'static str) -> Done 
 fn pop_counted(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Done {
     let count = num::parse_i64(args.get(2)).and_then(|count| usize::try_from(count).ok());
     let count = count.ok_or(CommandError::other("ERR value is out of range, must be positive"))?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(list) = list::write(&mut ctx.keys, &key)? else {
         ctx.reply.null_array();
         return Ok(());

@@ -13,7 +13,7 @@ use crate::values::list::{self, End, ListRef};
 
 pub(crate) fn lrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let (start, stop) = parse_range(args)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(list) = list::read(&mut ctx.keys, &key)? else {
         ctx.reply.array(0);
         return Ok(());
@@ -25,7 +25,7 @@ pub(crate) fn lrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 }
 
 pub(crate) fn lindex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(list) = list::read(&mut ctx.keys, &key)? else {
         ctx.reply.null();
         return Ok(());
@@ -39,7 +39,7 @@ pub(crate) fn lindex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 pub(crate) fn ltrim(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let (start, stop) = parse_range(args)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     if let Some(mut list) = list::write(&mut ctx.keys, &key)? {
         let len = list.view().len();
         let kept = span(start, stop, len);
@@ -57,7 +57,7 @@ pub(crate) fn ltrim(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 pub(crate) fn lpos(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let search = Search::parse(args)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(list) = list::read(&mut ctx.keys, &key)? else {
         match search.count {
             Some(_) => ctx.reply.array(0),

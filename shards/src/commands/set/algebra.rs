@@ -21,7 +21,7 @@ type Done = Result<(), CommandError>;
 
 /// `SMEMBERS key`
 pub(crate) fn smembers(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let set = ctx.keys.read_typed(&key, DataType::Set)?.map(SetRef::of);
     ctx.reply.set(set.map_or(0, SetRef::len));
     reply_members(ctx.reply, set.into_iter().flat_map(SetRef::iter));

@@ -23,7 +23,7 @@ type Done = Result<(), CommandError>;
 
 /// `SADD key member [member ...]`
 pub(crate) fn sadd(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let added = add_all(ctx, &key, args, 2)?;
     if added > 0 {
         ctx.keys.changed(&key, event::SADD);
@@ -51,7 +51,7 @@ fn add_all(ctx: &mut Ctx<'_>, key: &Key<'_>, args: Args<'_>, first: usize) -> Re
 
 /// `SREM key member [member ...]`
 pub(crate) fn srem(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let Some(mut entry) = ctx.keys.write_typed(&key, DataType::Set)? else {
         ctx.reply.int(0);
@@ -88,7 +88,7 @@ fn tell_removed(ctx: &mut Ctx<'_>, key: &Key<'_>, is_empty: bool) {
 
 /// `SISMEMBER key member`
 pub(crate) fn sismember(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let entry = ctx.keys.read_typed(&key, DataType::Set)?;
     let is_member = entry.is_some_and(|entry| SetRef::of(entry).contains(args.get(2), hash_of));
@@ -98,7 +98,7 @@ pub(crate) fn sismember(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 /// `SMISMEMBER key member [member ...]`
 pub(crate) fn smismember(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let set = ctx.keys.read_typed(&key, DataType::Set)?.map(SetRef::of);
     ctx.reply.array(args.len() - 2);
@@ -110,7 +110,7 @@ pub(crate) fn smismember(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 /// `SCARD key`
 pub(crate) fn scard(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let len = ctx.keys.read_typed(&key, DataType::Set)?.map_or(0, |entry| SetRef::of(entry).len());
     ctx.reply.len_int(len);
     Ok(())
@@ -148,7 +148,7 @@ pub(crate) fn smove(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 /// `SSCAN key cursor [MATCH pattern] [COUNT count]`
 pub(crate) fn sscan(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let cursor = walk::parse_number(args.get(2)).ok_or(CommandError::other("ERR invalid cursor"))?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(entry) = ctx.keys.read_typed(&key, DataType::Set)? else {
         walk::write_reply(ctx.reply, 0, 0, &Reply::default());
         return Ok(());

@@ -35,7 +35,7 @@ const EFFECT_MEMBERS_MAX: usize = 1024;
 
 /// `SPOP key [count]`
 pub(crate) fn spop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     match args.len() {
         2 => pop_one(ctx, &key),
         3 => pop_some(ctx, &key, args.get(2)),
@@ -199,7 +199,7 @@ impl Choice {
 
 /// `SRANDMEMBER key [count]`
 pub(crate) fn srandmember(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     match args.len() {
         2 => show_one(ctx, &key),
         3 => show_some(ctx, &key, args.get(2)),

@@ -131,7 +131,7 @@ fn add(ctx: &mut Ctx<'_>, args: Args<'_>, options: Options, first: usize) -> Don
     }
     let score = |pair| if pair == 0 { first_score } else { score(pair).expect("all scores were parsed") };
     let member = |pair: usize| args.get(first + 2 * pair + 1);
-    add_members(ctx, &ctx.only_key(args, 1), options, pairs, score, member)
+    add_members(ctx, &ctx.key(args, 1), options, pairs, score, member)
 }
 
 /// Adds members, at least one, or gives them their scores, and replies as ZADD does.

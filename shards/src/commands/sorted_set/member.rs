@@ -12,7 +12,7 @@ use crate::values::sorted_set::{View, removed, tree_of};
 type Done = Result<(), CommandError>;
 
 pub(super) fn zrem(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let Some(mut entry) = ctx.keys.write_typed(&key, DataType::SortedSet)? else {
         ctx.reply.int(0);
@@ -45,14 +45,14 @@ fn remove(entry: &mut EntryMut<'_>, hash_of: &impl Fn(&[u8]) -> u64, member: &[u
 }
 
 pub(super) fn zcard(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let entry = ctx.keys.read_typed(&key, DataType::SortedSet)?;
     ctx.reply.len_int(entry.map_or(0, |entry| View::of(entry).len()));
     Ok(())
 }
 
 pub(super) fn zscore(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let entry = ctx.keys.read_typed(&key, DataType::SortedSet)?;
     match entry.and_then(|entry| View::of(entry).score(&hash_of, args.get(2))) {
@@ -63,7 +63,7 @@ pub(super) fn zscore(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 }
 
 pub(super) fn zmscore(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let set = ctx.keys.read_typed(&key, DataType::SortedSet)?.map(View::of);
     ctx.reply.array(args.len() - 2);
@@ -91,7 +91,7 @@ fn rank(ctx: &mut Ctx<'_>, args: Args<'_>, name: &'static str, is_from_end: bool
         4 => return Err(CommandError::Syntax),
         _ => return Err(CommandError::WrongArity(name.into())),
     };
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let set = ctx.keys.read_typed(&key, DataType::SortedSet)?.map(View::of);
     let found = set.and_then(|set| Some((set.len(), set.rank(&hash_of, args.get(2))?)));

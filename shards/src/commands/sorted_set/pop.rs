@@ -38,7 +38,7 @@ fn pop_one_key(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Done {
         }
         _ => return Err(CommandError::Syntax),
     };
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     if ctx.keys.write_typed(&key, DataType::SortedSet)?.is_none() || count == Some(0) {
         ctx.reply.array(0);
         return Ok(());

@@ -172,7 +172,7 @@ impl<'a> Request<'a> {
 
 fn reply_range(ctx: &mut Ctx<'_>, args: Args<'_>, by: Option<By>, reversed: Option<bool>) -> Done {
     let request = Request::parse(args, 2, by, reversed, false)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(entry) = ctx.keys.read_typed(&key, DataType::SortedSet)? else {
         ctx.reply.array(0);
         return Ok(());
@@ -235,7 +235,7 @@ pub(super) fn zrangestore(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 fn count(ctx: &mut Ctx<'_>, args: Args<'_>, by: By) -> Done {
     let ends = Ends::parse(by, args.get(2), args.get(3))?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let entry = ctx.keys.read_typed(&key, DataType::SortedSet)?;
     ctx.reply.len_int(entry.map_or(0, |entry| ends.ranks(View::of(entry), false).len()));
     Ok(())

@@ -12,7 +12,7 @@ type Done = Result<(), CommandError>;
 
 fn remove(ctx: &mut Ctx<'_>, args: Args<'_>, by: By, event: Event) -> Done {
     let ends = Ends::parse(by, args.get(2), args.get(3))?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(mut entry) = ctx.keys.write_typed(&key, DataType::SortedSet)? else {
         ctx.reply.int(0);
         return Ok(());

@@ -39,7 +39,7 @@ pub(super) fn zrandmember(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     if is_too_large || (count < 0 && count.unsigned_abs() > REPEATED_ELEMENTS_MAX as u64) {
         return Err(OUT_OF_RANGE);
     }
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let mut random = Random::new(ctx.keys.random_bits());
     let set = ctx.keys.read_typed(&key, DataType::SortedSet)?.map(View::of);
     let reply = &mut *ctx.reply;
@@ -70,7 +70,7 @@ pub(super) fn zrandmember(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 }
 
 fn random_one(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let mut random = Random::new(ctx.keys.random_bits());
     let Some(entry) = ctx.keys.read_typed(&key, DataType::SortedSet)? else {
         ctx.reply.null();
@@ -118,7 +118,7 @@ fn distinct(len: usize, wanted: usize, random: &mut Random) -> BTreeSet<usize> {
 
 pub(super) fn zscan(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let cursor = Cursor::parse(args.get(2)).ok_or(CommandError::other("ERR invalid cursor"))?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(entry) = ctx.keys.read_typed(&key, DataType::SortedSet)? else {
         // As in Redis, options are not looked at then.
         write_reply(ctx.reply, 0, 0, &Reply::default());

@@ -158,7 +158,7 @@ pub(super) fn xadd(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         let inexact = options.trim.filter(|trim| trim.approximate);
         Ok(Added { id, removed, trimmed: inexact.map(|trim| Trimmed::of(trim, &stream.log)) })
     };
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let added = match ctx.keys.write_typed(&key, DataType::Stream)? {
         Some(mut entry) => entry.with_object(|object| add(stream_mut(object)))?,
         None if options.no_mkstream => {
@@ -204,7 +204,7 @@ fn append_error(error: AppendError) -> CommandError {
 pub(super) fn xtrim(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let options = Options::parse(args, Form::Trim, ctx.keys.limits().stream_node_entries_max)?;
     let trim = options.trim.expect("XTRIM without a strategy was refused");
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(mut entry) = ctx.keys.write_typed(&key, DataType::Stream)? else {
         ctx.reply.int(0);
         return Ok(());

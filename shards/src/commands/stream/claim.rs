@@ -20,7 +20,7 @@ fn integer_or(text: &[u8], error: &'static str) -> Result<i64, CommandError> {
 
 /// The key of argument 1, if it holds a stream with the group of argument 2.
 fn key_with_group<'a>(ctx: &mut Ctx<'_>, args: Args<'a>) -> Result<Key<'a>, CommandError> {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let stream = ctx.keys.read_typed(&key, DataType::Stream)?.map(stream_of);
     match stream.and_then(|stream| stream.groups.get(args.get(2))) {
         Some(_) => Ok(key),

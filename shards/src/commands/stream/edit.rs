@@ -10,7 +10,7 @@ use crate::object::DataType;
 use crate::values::stream::{stream_mut, stream_of};
 
 pub(super) fn xdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(mut entry) = ctx.keys.write_typed(&key, DataType::Stream)? else {
         ctx.reply.int(0);
         return Ok(());
@@ -45,7 +45,7 @@ pub(super) fn xsetid(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         }
         at += 2;
     }
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let entry = ctx.keys.write_typed(&key, DataType::Stream)?;
     let mut entry = entry.ok_or(CommandError::NoSuchKey)?;
     let set = entry
@@ -74,7 +74,7 @@ fn set_id_error(error: SetIdError) -> CommandError {
 }
 
 pub(super) fn xlen(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let len = ctx.keys.read_typed(&key, DataType::Stream)?.map_or(0, |entry| stream_of(entry).log.len());
     ctx.reply.int(len as i64);
     Ok(())

@@ -59,7 +59,7 @@ fn no_stream() -> CommandError {
 
 pub(super) fn create(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let options = Options::parse(args, true)?;
-    let key = ctx.only_key(args, 2);
+    let key = ctx.key(args, 2);
     let (name, id) = (args.get(3), args.get(4));
     let create = |stream: &mut Stream| -> Done {
         check_len(args, CREATE_ARGS_MAX)?;
@@ -88,7 +88,7 @@ pub(super) fn create(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 /// The key of a subcommand that wants the group of argument 3 to be there.
 fn key_with_group<'a>(ctx: &mut Ctx<'_>, args: Args<'a>) -> Result<Key<'a>, CommandError> {
-    let key = ctx.only_key(args, 2);
+    let key = ctx.key(args, 2);
     let entry = ctx.keys.write_typed(&key, DataType::Stream)?.ok_or_else(no_stream)?;
     match stream_of(entry.view()).groups.get(args.get(3)) {
         Some(_) => Ok(key),
@@ -123,7 +123,7 @@ pub(super) fn setid(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 }
 
 pub(super) fn destroy(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 2);
+    let key = ctx.key(args, 2);
     let mut entry = ctx.keys.write_typed(&key, DataType::Stream)?.ok_or_else(no_stream)?;
     let group = entry.with_object(|object| stream_mut(object).groups.remove(args.get(3)));
     let was_there = group.is_some();

@@ -17,7 +17,7 @@ const FULL_COUNT: i64 = 10;
 
 /// The stream at argument 2.
 fn stream_at<'a>(ctx: &'a mut Ctx<'_>, args: Args<'_>) -> Result<(&'a Stream, &'a mut Reply), CommandError> {
-    let key: Key<'_> = ctx.only_key(args, 2);
+    let key: Key<'_> = ctx.key(args, 2);
     let entry = ctx.keys.read_typed(&key, DataType::Stream)?.ok_or(CommandError::NoSuchKey)?;
     Ok((stream_of(entry), ctx.reply))
 }

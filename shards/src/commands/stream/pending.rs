@@ -10,7 +10,7 @@ use crate::reply::Reply;
 use crate::values::stream::{change, stream_of};
 
 pub(super) fn xack(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let (key, name) = (ctx.only_key(args, 1), args.get(2));
+    let (key, name) = (ctx.key(args, 1), args.get(2));
     let stream = ctx.keys.read_typed(&key, DataType::Stream)?.map(stream_of);
     if stream.and_then(|stream| stream.groups.get(name)).is_none() {
         ctx.reply.int(0);
@@ -61,7 +61,7 @@ impl<'a> Shown<'a> {
 
 pub(super) fn xpending(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let shown = if args.len() == 3 { None } else { Some(Shown::parse(args)?) };
-    let (key, name, now_ms) = (ctx.only_key(args, 1), args.get(2), ctx.keys.now_ms());
+    let (key, name, now_ms) = (ctx.key(args, 1), args.get(2), ctx.keys.now_ms());
     let stream = ctx.keys.read_typed(&key, DataType::Stream)?.map(stream_of);
     let group = stream.and_then(|stream| stream.groups.get(name));
     let group = group.ok_or_else(|| no_key_or_group(key.bytes, name, ""))?;

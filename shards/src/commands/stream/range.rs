@@ -27,7 +27,7 @@ fn range(ctx: &mut Ctx<'_>, args: Args<'_>, direction: Direction) -> Done {
         limit = usize::try_from(integer(args.get(at + 1))?).unwrap_or(0);
         at += 2;
     }
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(entry) = ctx.keys.read_typed(&key, DataType::Stream)? else {
         ctx.reply.array(0);
         return Ok(());

@@ -35,7 +35,7 @@ pub(crate) fn get(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 /// Replies with the value of the key at argument 1, or with null.
 #[inline]
 fn reply_current(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     match ctx.keys.read_string(&key)? {
         Some(value) => reply_string(ctx.reply, value),
         None => ctx.reply.null(),
@@ -48,7 +48,7 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     if args.len() > 3 {
         return set_with_options(ctx, args);
     }
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     ctx.keys.set(&key, NewValue::encoded(args.value(2)), Expire::Clear);
     ctx.keys.changed(&key, event::SET);
     ctx.reply.ok();
@@ -115,7 +115,7 @@ fn set_if(
     value: NewValue<'_>,
     expire: Expire,
 ) -> bool {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     match (condition, ctx.keys.write(&key)) {
         (Condition::IfMissing, Some(_)) | (Condition::IfPresent, None) => return false,
         (_, Some(mut entry)) => entry.replace(value, expire),
@@ -228,7 +228,7 @@ pub(crate) fn psetex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 fn set_with_ttl(ctx: &mut Ctx<'_>, args: Args<'_>, unit: TimeUnit, command: &'static str) -> Done {
     let at_ms = unit.expire_ms(args.get(2), ctx.keys.now_ms(), command)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     ctx.keys.set(&key, NewValue::encoded(args.value(3)), Expire::At(at_ms));
     ctx.keys.changed(&key, event::SET);
     ctx.keys.notify(&key, event::EXPIRE);
@@ -248,7 +248,7 @@ pub(crate) fn setnx(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 /// `GETSET key value`
 pub(crate) fn getset(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     reply_current(ctx, args)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     ctx.keys.set(&key, NewValue::encoded(args.value(2)), Expire::Clear);
     ctx.keys.changed(&key, event::SET);
     Ok(())
@@ -257,7 +257,7 @@ pub(crate) fn getset(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 /// `GETDEL key`
 pub(crate) fn getdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     reply_current(ctx, args)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     if ctx.keys.delete(&key, ctx.keys.freeing_by_server()) {
         ctx.keys.changed(&key, event::DEL);
         ctx.keys.effect([&b"DEL"[..], key.bytes]);
@@ -283,7 +283,7 @@ pub(crate) fn getex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         }
     }
     let now_ms = ctx.keys.now_ms();
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(value) = ctx.keys.read_string(&key)? else {
         ctx.reply.null();
         return Ok(());
@@ -372,7 +372,7 @@ fn set_pairs(ctx: &mut Ctx<'_>, args: Args<'_>) {
 
 /// `STRLEN key`
 pub(crate) fn strlen(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let len = ctx.keys.read_string(&key)?.map_or(0, |value| value.len());
     ctx.reply.len_int(len);
     Ok(())

@@ -146,7 +146,7 @@ fn grown_len(len: usize, more: usize, len_max: usize) -> Result<usize, CommandEr
 
 /// `APPEND key value`
 fn append(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let len_max = ctx.keys.string_len_max();
     let tail = args.get(2);
     if let Some(mut entry) = ctx.keys.write_string(&key)? {
@@ -168,7 +168,7 @@ fn append(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 fn getrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let first = num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
     let last = num::parse_i64(args.get(3)).ok_or(CommandError::NotAnInteger)?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let Some(value) = ctx.keys.read_string(&key)? else {
         ctx.reply.bulk(b"");
         return Ok(());
@@ -199,7 +199,7 @@ fn clamped_range(first: i64, last: i64, len: usize) -> Option<(usize, usize)> {
 fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let offset = num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
     let offset = usize::try_from(offset).map_err(|_| CommandError::other("ERR offset is out of range"))?;
-    let key = ctx.only_key(args, 1);
+    let key = ctx.key(args, 1);
     let len_max = ctx.keys.string_len_max();
     let patch = args.get(3);
     if let Some(mut entry) = ctx.keys.write_string(&key)? {
