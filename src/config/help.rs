@@ -52,6 +52,7 @@ const TOPICS: &[(&str, &[(&str, &str)])] = &[
         "Shoal's own",
         &[
             ("shards", "Workers, each with its share of the keys; without it one for each CPU"),
+            ("client-workers", "Workers that take clients; 0 for as many as the load needs"),
             (
                 "pipeline-order",
                 "Whether a command of a pipeline waits for the one before it on another shard",

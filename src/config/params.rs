@@ -438,6 +438,7 @@ const SHUTDOWNS_WITHOUT_SAVE: &[&str] =
 pub(super) static DIRECTIVES: &[Directive] = &[
     // Shoal's own.
     live("shards", int(0, 1024), "0", number!(shards)).immutable(),
+    live("client-workers", int(0, 1024), "0", number!(client_workers)),
     live(
         "pipeline-order",
         ValueKind::OneOf(&["relaxed", "strict"]),

@@ -79,6 +79,8 @@ pub struct Config {
     pub tracking_table_max_keys: u64,
     /// Which keyspace notifications are sent: letters, as CONFIG GET shows them.
     pub notify_keyspace_events: Vec<u8>,
+    /// How many workers take clients (`client-workers`); 0 leaves it to the load.
+    pub client_workers: u16,
     /// Shoal's own: `strict` makes every command of a pipeline wait for the one before it.
     pub pipeline_order_strict: bool,
     /// Shoal's own: the turns of workers are measured by the CPU time of their threads, which costs a system call each.
@@ -184,6 +186,7 @@ impl Default for Config {
             limits: Limits::default(),
             tracking_table_max_keys: 1_000_000,
             notify_keyspace_events: Vec::new(),
+            client_workers: 0,
             pipeline_order_strict: false,
             turn_clock_cpu: false,
             loglevel: LogLevel::Notice,

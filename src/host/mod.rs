@@ -3,6 +3,7 @@
 pub mod allocator;
 pub mod cgroup;
 pub mod clock;
+pub mod cpu_use;
 pub mod log;
 pub mod open_files;
 pub mod signals;

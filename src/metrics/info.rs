@@ -373,7 +373,9 @@ fn keyspace(whole: &Whole<'_>, text: &mut String) {
 /// Shoal's own section: how long the turns of each worker took and how late they came, and all durations of those of the
 /// shards as a histogram.
 fn workers(whole: &Whole<'_>, text: &mut String) {
-    text.push_str("# Workers\r\n");
+    let client_workers = &whole.node.client_workers;
+    text.push_str(&format!("# Workers\r\nclient_workers:{}\r\n", client_workers.count()));
+    let loads: Vec<u32> = client_workers.loads().collect();
     let mut all = TurnTimes::default();
     for (worker, report) in whole.reports.iter().enumerate() {
         let (turns, lateness) = (report.stats.turns.summary(), report.stats.lateness.summary());
@@ -381,7 +383,10 @@ fn workers(whole: &Whole<'_>, text: &mut String) {
             text.push_str(&format!("control_worker:{turns},{lateness}\r\n"));
         } else {
             all.add(&report.stats.turns);
-            text.push_str(&format!("worker{worker}:{turns},{lateness}\r\n"));
+            let (clients, load) = (report.clients, f64::from(loads[worker]) / 1000.0);
+            text.push_str(&format!(
+                "worker{worker}:{turns},{lateness},clients={clients},load={load:.3}\r\n"
+            ));
         }
     }
     text.push_str(&format!("turns_by_us:{}\r\n", all.buckets()));

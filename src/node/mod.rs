@@ -1,5 +1,6 @@
 //! What all workers of the process share: facts that do not change, and a few counters off the data path.
 
+pub mod client_workers;
 pub mod counts;
 pub(crate) mod distinct_names;
 pub mod give_back;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use shards::command::registry::Registry;
 use shards::slot::ShardId;
 
+use crate::node::client_workers::ClientWorkers;
 use crate::node::counts::{SubscriptionCounts, TrackingCounts};
 use crate::node::give_back::GiveBack;
 use crate::node::memory::NodeMemory;
@@ -34,6 +36,10 @@ pub struct Node {
     pub shards: usize,
     /// Connected clients, all workers together: maxclients is about their sum.
     pub clients: AtomicU32,
+    /// The processor that each shard's worker is bound to, if it is.
+    pub cpus: Vec<Option<usize>>,
+    /// Which workers take clients.
+    pub client_workers: ClientWorkers,
     /// The id of the next client.
     pub next_client_id: AtomicU64,
     /// How much memory the process uses, and where keys could be evicted.
@@ -75,6 +81,8 @@ impl Node {
             supervisor: "no",
             shards: 1,
             clients: AtomicU32::new(0),
+            cpus: vec![None],
+            client_workers: ClientWorkers::new(1, 1),
             next_client_id: AtomicU64::new(1),
             memory: NodeMemory::new(2),
             give_back: GiveBack::default(),

@@ -36,6 +36,7 @@ use crate::host::version::SHOAL_VERSION;
 use crate::io::listener::{self, Listener};
 use crate::mesh::Mesh;
 use crate::node::Node;
+use crate::node::client_workers::ClientWorkers;
 use crate::node::counts::{SubscriptionCounts, TrackingCounts};
 use crate::node::give_back::GiveBack;
 use crate::node::memory::NodeMemory;
@@ -150,6 +151,8 @@ fn seeds(
         supervisor: process::supervisor_name(),
         shards,
         clients: AtomicU32::new(0),
+        cpus: (0..shards).map(|worker| (shards <= cpus.len()).then(|| cpus[worker])).collect(),
+        client_workers: ClientWorkers::new(shards, usize::from(config.client_workers).max(1)),
         next_client_id: AtomicU64::new(1),
         memory: NodeMemory::new(workers),
         give_back: GiveBack::default(),
@@ -183,7 +186,7 @@ fn seeds(
     let control = ends.pop().map(|end| seed(end, Vec::new(), None, Some(control)));
     let of_shards = ends.into_iter().zip(listeners).map(|(end, listeners)| {
         // More of them than processors share these, as the operator has asked.
-        let cpu = (shards <= cpus.len()).then(|| cpus[end.0]);
+        let cpu = node.cpus[end.0];
         seed(end, listeners, cpu, None)
     });
     control.into_iter().chain(of_shards).collect()

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::host::clock;
+use crate::host::cpu_use::{self, CpuUse};
 use crate::metrics::turns::LATE;
 use crate::node::pulses::{Pulse, Pulses, RESTS};
 
@@ -24,13 +25,6 @@ const CLOSE_LOOK_PERIOD: Duration = Duration::from_millis(250);
 const LOOK_LATE: Duration = Duration::from_millis(250);
 /// A process that has stood still is spoken of once in this time at most: on a loaded machine it may do so for hours.
 const STANDSTILL_PERIOD: Duration = Duration::from_secs(60);
-
-/// The time that a thread has run, and that it has waited for a processor, since its start.
-#[derive(Clone, Copy, Debug, Default)]
-struct CpuUse {
-    ran: Duration,
-    waited: Duration,
-}
 
 /// What keeps a worker from its turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,7 +79,7 @@ pub(super) struct Watchdog {
 impl Watchdog {
     /// Watches from now on. All workers should be running.
     pub(super) fn new(pulses: &'static Pulses, shards: usize) -> Watchdog {
-        Watchdog::at(pulses, shards, clock::moment(), cpu_use)
+        Watchdog::at(pulses, shards, clock::moment(), cpu_use::of_thread)
     }
 
     fn at(pulses: &'static Pulses, shards: usize, now: Instant, cpu_use: fn(i32) -> CpuUse) -> Watchdog {
@@ -209,19 +203,11 @@ impl fmt::Display for Finding {
     }
 }
 
-/// As the kernel counts it; zeros where it does not tell.
-fn cpu_use(thread: i32) -> CpuUse {
-    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).unwrap_or_default();
-    let mut words = text.split_whitespace().map(|word| Duration::from_nanos(word.parse().unwrap_or(0)));
-    CpuUse { ran: words.next().unwrap_or_default(), waited: words.next().unwrap_or_default() }
-}
-
 #[cfg(test)]
 mod tests {
     use shards::slot::ShardId;
 
     use super::*;
-    use crate::host::sys;
     use crate::node::pulses::Heart;
 
     /// A watchdog under a clock of its own, with hearts for two workers with shards and for the control worker, which rests.
@@ -351,17 +337,5 @@ mod tests {
         assert_eq!(cause(8, 10, 240), Cause::NoProcessor);
         assert_eq!(cause(7, 0, 0), Cause::BlockedInTurn);
         assert_eq!(cause(8, 0, 0), Cause::Asleep);
-    }
-
-    #[test]
-    fn the_kernel_tells_what_this_thread_has_used() {
-        let thread = sys::thread_id();
-        // Not every kernel counts, and one that does adds up when its timer ticks.
-        if std::fs::exists(format!("/proc/self/task/{thread}/schedstat")).unwrap_or(false) {
-            let begin = clock::moment();
-            while cpu_use(thread).ran == Duration::ZERO {
-                assert!(begin.elapsed() < Duration::from_secs(60), "this thread never seems to run");
-            }
-        }
     }
 }

@@ -192,6 +192,11 @@ impl Client {
         !self.waiting.is_waiting() && !is_known && self.closing.is_none()
     }
 
+    /// True for a client with a socket that stays, and that nothing keeps from being handed over.
+    pub fn may_be_moved(&self) -> bool {
+        self.socket.is_some() && self.departure.is_none() && self.can_be_spared()
+    }
+
     /// True when nothing of it is under way in the kernel.
     pub fn is_at_rest(&self) -> bool {
         self.socket.as_ref().is_none_or(Socket::is_at_rest)

@@ -84,13 +84,13 @@ impl Worker {
             active_ms: self.now_ms,
             ..Session::default()
         };
-        let index = self.take_in(Client::on_socket(Socket::new(socket), session, addresses));
-        self.clients.at(index).drive_receive(&mut self.ring);
+        self.place(Client::on_socket(Socket::new(socket), session, addresses));
     }
 
     /// Takes a client in, with or without a socket. Returns its number, by which its commands are dispatched.
     pub(super) fn take_in(&mut self, client: Client) -> u32 {
         self.client_count += 1;
+        self.node.client_workers.set_clients(self.id, self.client_count);
         self.clients.add(client)
     }
 

@@ -5,6 +5,7 @@
 //! ask for, and hands everything that results to the kernel and to the other workers at once. Only this folder,
 //! `io` and `server` know the runtime; what a command means is decided in `dispatch`.
 
+mod balance;
 mod blocking;
 mod budget;
 mod connections;
@@ -64,6 +65,7 @@ use crate::session::hand_over::Expected;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
+use crate::worker::balance::ClientBalance;
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
 use crate::worker::look_ahead::LookAhead;
@@ -137,6 +139,7 @@ pub struct Worker {
     /// More keys have expired than one turn removes: go on.
     expiring: bool,
     cron_part: usize,
+    client_balance: ClientBalance,
     /// How long the next turn is put off (DEBUG SLEEP).
     sleep: Duration,
     /// Completions of the turn; kept for its memory.
@@ -204,6 +207,7 @@ impl Worker {
             control: control.map(Control::new),
             expiring: false,
             cron_part: 0,
+            client_balance: ClientBalance::of_this_thread(),
             sleep: Duration::ZERO,
             completions: Vec::new(),
             freed: Freed::default(),
@@ -364,6 +368,7 @@ impl Worker {
         self.expire();
         self.trim();
         self.give_back();
+        self.balance();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
         let timeout_ms = u64::from(self.config.timeout_s) * 1000;
         for index in (self.cron_part as u32..self.clients.end()).step_by(CRON_CONNECTIONS_PART) {

@@ -199,6 +199,8 @@ impl ServerBuilder {
         if self.kind == Kind::Shoal && !is_oracle(binary) {
             if let Some(shards) = self.shards {
                 words.extend(["--shards".into(), shards.to_string().into()]);
+                // The few clients of a test are to be served by all workers, not by the first alone.
+                words.extend(["--client-workers".into(), shards.to_string().into()]);
             }
         } else {
             words.extend(["--save", "", "--appendonly", "no"].map(OsString::from));
