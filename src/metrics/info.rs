@@ -384,9 +384,7 @@ fn workers(whole: &Whole<'_>, text: &mut String) {
         } else {
             all.add(&report.stats.turns);
             let (clients, load) = (report.clients, f64::from(loads[worker]) / 1000.0);
-            text.push_str(&format!(
-                "worker{worker}:{turns},{lateness},clients={clients},load={load:.3}\r\n"
-            ));
+            text.push_str(&format!("worker{worker}:{turns},{lateness},clients={clients},load={load:.3}\r\n"));
         }
     }
     text.push_str(&format!("turns_by_us:{}\r\n", all.buckets()));

@@ -14,6 +14,7 @@ mod big_values;
 mod blocking;
 mod client_command;
 mod client_kill;
+mod client_workers;
 mod command_line;
 mod config_order;
 mod config_rewrite;
