@@ -7,6 +7,7 @@ use shards::copies::{ChangedByClient, Tracker, TrackingNote};
 use shards::watch::ClientId;
 
 use crate::config::Config;
+use crate::tracking::kept::{Copies, KeptInExec};
 use crate::tracking::mode::ClientTracking;
 
 /// A client of this worker that tracks.
@@ -25,6 +26,9 @@ pub struct TrackingClients {
     prefixes: BTreeMap<Vec<u8>, BTreeSet<u32>>,
     /// The keys of the node that have changed in this turn, as far as is known here.
     changed: BTreeMap<Box<[u8]>, ClientId>,
+    /// Those that track or may track, with a transaction under way that may change what they are told and how: what has come
+    /// for them meanwhile.
+    in_exec: BTreeMap<u32, KeptInExec>,
 }
 
 impl TrackingClients {
@@ -69,9 +73,33 @@ impl TrackingClients {
         self.prefixes.len()
     }
 
-    /// The numbers of their connections, and who they are.
+    /// How many clients have to be told of a flush, at most; and by how many prefixes any of them tracks, or may track before
+    /// long.
+    pub fn concerned(&self) -> (usize, usize) {
+        let may_have_prefixes = self.in_exec.values().filter(|kept| kept.may_have_prefixes).count();
+        (self.all.len() + self.in_exec.len(), self.prefixes.len() + may_have_prefixes)
+    }
+
+    /// The numbers of their connections, and who they are; with those whose transaction may have them track.
     pub fn all(&self) -> Vec<(u32, ClientId)> {
-        self.all.iter().map(|(&index, client)| (index, client.id)).collect()
+        let tracking = self.all.iter().map(|(&index, client)| (index, client.id));
+        let in_exec = self.in_exec.iter().map(|(&index, kept)| (index, kept.id));
+        tracking.chain(in_exec.filter(|(index, _)| !self.all.contains_key(index))).collect()
+    }
+
+    /// A client's transaction has begun that may change what the client is told and how.
+    pub fn begin_exec(&mut self, index: u32, kept: KeptInExec) {
+        self.in_exec.insert(index, kept);
+    }
+
+    /// It is over: what has come meanwhile.
+    pub fn end_exec(&mut self, index: u32) -> Option<KeptInExec> {
+        self.in_exec.remove(&index)
+    }
+
+    /// Where what comes for the client is kept, if its transaction is under way.
+    pub fn in_exec(&mut self, index: u32, id: ClientId) -> Option<&mut KeptInExec> {
+        self.in_exec.get_mut(&index).filter(|kept| kept.id == id)
     }
 
     /// Keys have changed in this turn, as far as anybody here tracks by prefixes.
@@ -81,7 +109,7 @@ impl TrackingClients {
 
     /// Of a key that has changed several times in a turn the first change counts, as in Redis.
     pub fn changed(&mut self, keys: &[ChangedByClient]) {
-        if !self.prefixes.is_empty() {
+        if !self.prefixes.is_empty() || self.in_exec.values().any(|kept| kept.may_have_prefixes) {
             for (key, by) in keys {
                 self.changed.entry(key.clone()).or_insert(*by);
             }
@@ -92,6 +120,9 @@ impl TrackingClients {
     /// but its own.
     pub fn take_broadcasts(&mut self) -> Vec<(u32, ClientId, Copies)> {
         let changed = std::mem::take(&mut self.changed);
+        for kept in self.in_exec.values_mut().filter(|kept| kept.may_have_prefixes) {
+            changed.iter().for_each(|(key, by)| kept.add_changed(key, *by));
+        }
         let mut broadcasts = Vec::new();
         for (prefix, clients) in &self.prefixes {
             let keys = changed.range(Box::from(&prefix[..])..).take_while(|(key, _)| key.starts_with(prefix));
@@ -100,6 +131,9 @@ impl TrackingClients {
             for (&index, &TrackingClient { id, is_noloop }) in
                 clients.iter().filter_map(|index| self.all.get_key_value(index))
             {
+                if self.in_exec.contains_key(&index) {
+                    continue;
+                }
                 let of_others = || keys.iter().filter(|(_, by)| *by != id).map(|(key, _)| (*key).clone());
                 let copies = if is_noloop { of_others().collect() } else { Arc::clone(&all) };
                 if !copies.is_empty() {
@@ -110,9 +144,6 @@ impl TrackingClients {
         broadcasts
     }
 }
-
-/// What is not valid any more: copies of these keys, or all.
-pub type Copies = Option<Arc<[Box<[u8]>]>>;
 
 /// What workers tell each other of tracking.
 pub enum TrackingHop {

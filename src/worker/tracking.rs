@@ -9,6 +9,11 @@
 //!
 //! A message for another connection (REDIRECT) goes to that connection's worker. If the connection has gone, the word
 //! comes back, and the client that has asked for it is told.
+//!
+//! The data commands of a transaction run as the client that they will find, before the commands of the session among them do
+//! (`transactions.rs`). So what comes for the client while the transaction is under way is kept, and told at its end, when
+//! it is known what the client tracks, in which protocol it is told, and in whose place. Prefixes that may be tracked by from one
+//! of the commands on count from the start.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +27,8 @@ use crate::mesh::Hop;
 use crate::session::Session;
 use crate::session::client::Client;
 use crate::session::order::Closing;
-use crate::tracking::clients::{Copies, TrackingHop};
+use crate::tracking::clients::TrackingHop;
+use crate::tracking::kept::{Copies, KeptInExec};
 use crate::tracking::mode::{ClientTracking, TrackingChange, TrackingMode};
 use crate::worker::Worker;
 
@@ -42,6 +48,9 @@ impl Worker {
         let distinct = self.node.tracking.prefixes();
         let before = session.tracking.take();
         if let Some(before) = &before {
+            if let Some(kept) = self.tracking.in_exec(index, ClientId(session.id)) {
+                kept.tracked(before);
+            }
             self.tracking.remove(index, before, |prefix| distinct.remove(prefix));
         }
         // A transaction that a killed client has begun goes on, and tracks nothing.
@@ -50,8 +59,34 @@ impl Worker {
             let begin = |prefix: &[u8]| distinct.add(&Arc::from(prefix));
             self.tracking.add(index, ClientId(session.id), tracking, begin);
         }
-        self.node.tracking.set(self.id, self.tracking.len(), self.tracking.prefix_count());
+        self.say_who_tracks();
+    }
+
+    /// Tells all workers what this one's clients want to hear of.
+    fn say_who_tracks(&mut self) {
+        let (clients, prefixes) = self.tracking.concerned();
+        self.node.tracking.set(self.id, clients, prefixes);
         self.see_broadcasting();
+    }
+
+    /// A client's transaction is about to begin that may change what the client is told of, and how: what comes for it is
+    /// kept until [`Worker::tell_what_was_kept`].
+    pub(super) fn keep_what_comes(&mut self, index: u32, may_have_prefixes: bool) {
+        let session = &self.clients.at(index).session;
+        let (id, before) = (ClientId(session.id), session.tracking.clone());
+        self.tracking.begin_exec(index, KeptInExec::new(id, before, may_have_prefixes));
+        self.say_who_tracks();
+    }
+
+    /// The transaction of a client is over. Its reply is in its place, and what has come meanwhile goes behind it.
+    pub(super) fn tell_what_was_kept(&mut self, index: u32) {
+        let Some(kept) = self.tracking.end_exec(index) else { return };
+        self.say_who_tracks();
+        let from = Tracker { client: kept.id, at: self.at(index) };
+        let told = kept.into_told(self.clients.at(index).session.tracking.as_deref());
+        self.telling(|worker| {
+            told.into_iter().for_each(|(redirect, copies)| worker.tell_at(from, redirect, &copies));
+        });
     }
 
     /// The client is told of nothing any more: RESET, or it is gone.
@@ -129,17 +164,20 @@ impl Worker {
         for note in notes {
             match note {
                 TrackingNote::Changed { tracker, key, by } => {
-                    // One that has changed to prefixes hears of these alone.
-                    let is_wanted = |tracking: &ClientTracking| {
-                        tracking.mode != TrackingMode::Prefixes
-                            && !(tracking.is_noloop && by == tracker.client)
-                    };
-                    let copies = Some(Arc::from([key]));
-                    self.tell_client(tracker.client, tracker.at.index, &copies, is_wanted);
+                    let (client, index) = (tracker.client, tracker.at.index);
+                    if let Some(kept) = self.tracking.in_exec(index, client) {
+                        kept.add_change(key, by);
+                        continue;
+                    }
+                    let is_wanted = |tracking: &ClientTracking| tracking.wants_change(by == client);
+                    self.tell_client(client, index, &Some(Arc::from([key])), is_wanted);
                 }
                 TrackingNote::Flushed => {
                     for (index, client) in self.tracking.all() {
-                        self.tell_client(client, index, &None, |_| true);
+                        match self.tracking.in_exec(index, client) {
+                            Some(kept) => kept.add_flush(),
+                            None => self.tell_client(client, index, &None, |_| true),
+                        }
                     }
                 }
             }
@@ -213,11 +251,19 @@ impl Worker {
         let Some(tracking) = told.session.tracking.as_ref().filter(|tracking| is_wanted(tracking)) else {
             return;
         };
-        let Some(to) = tracking.redirect else {
-            push_copies(told, copies, false);
-            return self.clients.look_at(index);
+        let redirect = tracking.redirect;
+        self.tell_at(Tracker { client, at: self.at(index) }, redirect, copies);
+    }
+
+    /// Tells a client of this worker, or the other one in its place.
+    fn tell_at(&mut self, from: Tracker, redirect: Option<Tracker>, copies: &Copies) {
+        let Some(to) = redirect else {
+            if let Some(told) = self.present_client(from.client, from.at.index) {
+                push_copies(told, copies, false);
+                self.clients.look_at(from.at.index);
+            }
+            return;
         };
-        let from = Tracker { client, at: self.at(index) };
         if to.at.worker != self.id {
             let keys = copies.iter().flat_map(|keys| keys.iter());
             let bytes = HOP_BYTES + keys.map(|key| key.len() + HOP_BYTES).sum::<usize>();
