@@ -217,7 +217,7 @@ pub enum Flow {
     Track(TrackingChange),
     /// About the slots of this node.
     Slots(SlotFlow),
-    /// The client goes to another worker, as soon as it can be spared. The reply is written.
+    /// The client goes to another worker, as soon as it can be spared, which makes the reply.
     HandOver(ShardId),
 }
 

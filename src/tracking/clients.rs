@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shards::copies::{ChangedByClient, Tracker, TrackingNote};
+use shards::copies::{ChangedByClient, ConnectionId, Tracker, TrackingNote};
 use shards::watch::ClientId;
 
 use crate::config::Config;
-use crate::tracking::kept::{Copies, KeptInExec};
+use crate::tracking::kept::{Copies, KeptCopies, KeptInExec};
 use crate::tracking::mode::ClientTracking;
 
 /// A client of this worker that tracks.
@@ -29,6 +29,34 @@ pub struct TrackingClients {
     /// Those that track or may track, with a transaction under way that may change what they are told and how: what has come
     /// for them meanwhile.
     in_exec: BTreeMap<u32, KeptInExec>,
+    /// Those that redirect to a client that is not where it was: one search for each.
+    searches: BTreeMap<u32, Search>,
+    /// The number of the last search.
+    last_search: u64,
+}
+
+/// The search for the client to which another one redirects. All other workers are asked.
+#[derive(Debug)]
+struct Search {
+    /// So that an answer is not taken for one to a later search.
+    number: u64,
+    /// Who redirects.
+    from: ClientId,
+    /// To whom.
+    to: ClientId,
+    /// How many workers have not answered.
+    awaited: usize,
+    /// What it has to be told.
+    kept: KeptCopies,
+}
+
+/// What an answer means to a search.
+#[derive(Debug)]
+pub enum Sought {
+    /// Nothing: others have not answered, or the search is over.
+    GoesOn,
+    /// This client was found, or nobody has it: here is what has been kept for it.
+    Over(ClientId, KeptCopies),
 }
 
 impl TrackingClients {
@@ -143,6 +171,40 @@ impl TrackingClients {
         }
         broadcasts
     }
+
+    /// Begins to look for the client to which this one redirects, by asking so many workers. Returns the search's number.
+    pub fn begin_search(&mut self, from: Tracker, to: ClientId, awaited: usize, copies: Copies) -> u64 {
+        self.last_search += 1;
+        let (number, mut kept) = (self.last_search, KeptCopies::default());
+        kept.add(copies);
+        let search = Search { number, from: from.client, to, awaited, kept };
+        self.searches.insert(from.at.index, search);
+        number
+    }
+
+    /// Keeps what the client to which this one redirects has to be told, if it is being looked for.
+    pub fn keep_for_search(&mut self, from: Tracker, to: ClientId, copies: &Copies) -> bool {
+        let search = self.searches.get_mut(&from.at.index);
+        let search = search.filter(|search| (search.from, search.to) == (from.client, to));
+        search.map(|search| search.kept.add(copies.clone())).is_some()
+    }
+
+    /// A worker has answered.
+    pub fn sought(&mut self, from: Tracker, number: u64, is_found: bool) -> Sought {
+        let index = from.at.index;
+        let search = self.searches.get_mut(&index).filter(|search| search.number == number);
+        let Some(search) = search else { return Sought::GoesOn };
+        search.awaited -= 1;
+        if search.awaited > 0 && !is_found {
+            return Sought::GoesOn;
+        }
+        self.end_search(index).map_or(Sought::GoesOn, |(to, kept)| Sought::Over(to, kept))
+    }
+
+    /// Ends the search for the client to which this one redirects, if there is one: whom it was for, and what has been kept.
+    pub fn end_search(&mut self, index: u32) -> Option<(ClientId, KeptCopies)> {
+        self.searches.remove(&index).map(|Search { to, kept, .. }| (to, kept))
+    }
 }
 
 /// What workers tell each other of tracking.
@@ -160,8 +222,19 @@ pub enum TrackingHop {
         /// What.
         copies: Copies,
     },
-    /// The client that yours has redirected to has gone.
-    RedirectBroken(Tracker),
+    /// The same, back: that client is not there.
+    NotHere {
+        /// Whom.
+        to: Tracker,
+        /// For whom.
+        from: Tracker,
+        /// What.
+        copies: Copies,
+    },
+    /// Is this client yours, to which one of mine redirects? The number is that of the search.
+    Seek(ClientId, Tracker, u64),
+    /// Where it is, if it is mine.
+    Sought(Tracker, u64, Option<ConnectionId>),
 }
 
 /// How many keys one of so many shards may remember: the directive is for all together.

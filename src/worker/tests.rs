@@ -2,6 +2,7 @@
 //! read from their queues.
 
 mod told;
+mod travels;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

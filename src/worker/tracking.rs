@@ -7,8 +7,7 @@
 //! (BCAST) is told at the end of a turn, of all keys that have changed in it, as Redis does once per event loop cycle;
 //! shards note changed keys while any worker has such clients ([`crate::node::counts::TrackingCounts`]).
 //!
-//! A message for another connection (REDIRECT) goes to that connection's worker. If the connection has gone, the word
-//! comes back, and the client that has asked for it is told.
+//! A message for another connection (REDIRECT) goes to that connection's worker (`redirection.rs`).
 //!
 //! The data commands of a transaction run as the client that they will find, before the commands of the session among them do
 //! (`transactions.rs`). So what comes for the client while the transaction is under way is kept, and told at its end, when
@@ -18,13 +17,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shards::copies::{ConnectionId, Tracker, TrackingNote};
+use shards::copies::{Tracker, TrackingNote};
 use shards::reply::Reply;
 use shards::slot::ShardId;
 use shards::watch::ClientId;
 
 use crate::mesh::Hop;
-use crate::session::Session;
 use crate::session::client::Client;
 use crate::session::order::Closing;
 use crate::tracking::clients::TrackingHop;
@@ -37,7 +35,7 @@ const CHANNEL: &[u8] = b"__redis__:invalidate";
 /// Remembered keys that a turn forgets while they are too many.
 const FORGOTTEN_KEYS_PER_TURN: usize = 256;
 /// Bytes of a hop beside its keys, and of a key beside its text.
-const HOP_BYTES: usize = 64;
+pub(super) const HOP_BYTES: usize = 64;
 
 impl Worker {
     // --- What clients ask for ----------------------------------------------------------------------------------
@@ -60,6 +58,7 @@ impl Worker {
             self.tracking.add(index, ClientId(session.id), tracking, begin);
         }
         self.say_who_tracks();
+        self.redirect_has_changed(index);
     }
 
     /// Tells all workers what this one's clients want to hear of.
@@ -96,26 +95,11 @@ impl Worker {
         }
     }
 
-    /// The client has been found to which invalidations for this connection shall go.
-    pub(crate) fn redirect_found(&mut self, index: u32, at: ConnectionId) {
-        let Some(asking) = self.clients.get_mut(index) else { return };
-        if let Some(later) = asking.session.tracking_later.take() {
-            let (client, change) = *later;
-            self.set_tracking(index, change, Some(Tracker { client, at }));
-        }
-    }
-
     /// Has the shard note changed keys as long as anybody of the node wants to know. Called before commands run that were
     /// sent after the last call.
     #[inline]
     pub(crate) fn see_broadcasting(&mut self) {
         self.router.shard_mut().set_broadcasting(self.node.tracking.is_broadcasting());
-    }
-
-    /// Where a client of this worker is.
-    pub(crate) fn find_client(&self, client: ClientId) -> Option<ConnectionId> {
-        let mut found = self.clients.present().filter(|present| present.session.id == client.0);
-        found.next().map(|present| self.at(present.index))
     }
 
     // --- What clients are told -----------------------------------------------------------------------------------
@@ -226,16 +210,17 @@ impl Worker {
         match hop {
             TrackingHop::Notes(notes) => self.tell_own(notes),
             TrackingHop::Changed(changed) => self.tracking.changed(&changed),
-            TrackingHop::Redirected { to, from: client, copies } => {
-                if !self.tell_redirected(to, &copies) {
-                    self.send_tracking(from, TrackingHop::RedirectBroken(client), HOP_BYTES);
-                }
+            TrackingHop::Redirected { to, from, copies } => self.take_redirected(to, from, copies),
+            TrackingHop::NotHere { to, from, copies } => self.is_not_there(from, to, copies),
+            TrackingHop::Seek(client, redirecting, number) => {
+                let found = TrackingHop::Sought(redirecting, number, self.find_client(client));
+                self.send_tracking(from, found, HOP_BYTES);
             }
-            TrackingHop::RedirectBroken(client) => self.redirect_is_broken(client),
+            TrackingHop::Sought(redirecting, number, at) => self.sought(redirecting, number, at),
         }
     }
 
-    fn send_tracking(&mut self, worker: ShardId, hop: TrackingHop, bytes: usize) {
+    pub(super) fn send_tracking(&mut self, worker: ShardId, hop: TrackingHop, bytes: usize) {
         self.mesh.send_sized(worker, Hop::Tracking(Box::new(hop)), bytes);
     }
 
@@ -256,50 +241,17 @@ impl Worker {
     }
 
     /// Tells a client of this worker, or the other one in its place.
-    fn tell_at(&mut self, from: Tracker, redirect: Option<Tracker>, copies: &Copies) {
-        let Some(to) = redirect else {
-            if let Some(told) = self.present_client(from.client, from.at.index) {
-                push_copies(told, copies, false);
-                self.clients.look_at(from.at.index);
-            }
-            return;
-        };
-        if to.at.worker != self.id {
-            let keys = copies.iter().flat_map(|keys| keys.iter());
-            let bytes = HOP_BYTES + keys.map(|key| key.len() + HOP_BYTES).sum::<usize>();
-            let copies = copies.clone();
-            self.send_tracking(to.at.worker, TrackingHop::Redirected { to, from, copies }, bytes);
-        } else if !self.tell_redirected(to, copies) {
-            self.redirect_is_broken(from);
-        }
-    }
-
-    /// Tells a client in the place of another one. False when it has gone.
-    fn tell_redirected(&mut self, to: Tracker, copies: &Copies) -> bool {
-        let Some(told) = self.present_client(to.client, to.at.index) else { return false };
-        push_copies(told, copies, true);
-        self.clients.look_at(to.at.index);
-        true
-    }
-
-    fn redirect_is_broken(&mut self, client: Tracker) {
-        let Some(told) = self.present_client(client.client, client.at.index) else { return };
-        let Session { ref mut tracking, resp3, .. } = told.session;
-        let Some(tracking) = tracking else { return };
-        let Some(redirect) = tracking.redirect else { return };
-        tracking.is_redirect_broken = true;
-        if resp3 {
-            let mut push = Reply::new(true);
-            push.push(2);
-            push.bulk(b"tracking-redir-broken");
-            push.int(redirect.client.0 as i64);
-            told.push(&push);
-            self.clients.look_at(client.at.index);
+    pub(super) fn tell_at(&mut self, from: Tracker, redirect: Option<Tracker>, copies: &Copies) {
+        if let Some(to) = redirect {
+            self.redirect(from, to, copies);
+        } else if let Some(told) = self.present_client(from.client, from.at.index) {
+            push_copies(told, copies, false);
+            self.clients.look_at(from.at.index);
         }
     }
 
     /// A client of this worker, unless it has gone.
-    fn present_client(&mut self, client: ClientId, index: u32) -> Option<&mut Client> {
+    pub(super) fn present_client(&mut self, client: ClientId, index: u32) -> Option<&mut Client> {
         let is_present =
             |found: &&mut Client| found.session.id == client.0 && found.closing != Some(Closing::Now);
         self.clients.get_mut(index).filter(is_present)
@@ -308,7 +260,7 @@ impl Worker {
 
 /// Pushes an invalidation. A client that speaks RESP2 can get it only as a subscriber, and only in the place of another
 /// one.
-fn push_copies(client: &mut Client, copies: &Copies, is_redirected: bool) {
+pub(super) fn push_copies(client: &mut Client, copies: &Copies, is_redirected: bool) {
     let session = &client.session;
     let mut push = Reply::new(session.resp3);
     if session.resp3 {
