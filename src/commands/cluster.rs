@@ -399,9 +399,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(3),
             flags: flags::ADMIN | flags::STALE,
             tips: &["nondeterministic_output"],
-            doc_flags: &["deprecated"],
-            deprecated_since: Some("5.0.0"),
-            replaced_by: Some("`CLUSTER REPLICAS`"),
+            deprecated: Some(("5.0.0", "`CLUSTER REPLICAS`")),
             args: &[Arg::string("node-id")],
             ..OF_CLUSTER
         },
@@ -415,9 +413,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(2),
             flags: flags::STALE,
             tips: &["nondeterministic_output"],
-            doc_flags: &["deprecated"],
-            deprecated_since: Some("7.0.0"),
-            replaced_by: Some("`CLUSTER SHARDS`"),
+            deprecated: Some(("7.0.0", "`CLUSTER SHARDS`")),
             history: &[
                 ("4.0.0", "Added node IDs."),
                 ("7.0.0", "Added additional networking metadata field."),

@@ -462,24 +462,22 @@ fn docs_of(registry: &Registry, entry: &Entry, reply: &mut Reply) {
         ("group", Some(spec.group.name())),
         ("complexity", Some(spec.complexity).filter(|text| !text.is_empty())),
     ];
-    let replacement = [("deprecated_since", spec.deprecated_since), ("replaced_by", spec.replaced_by)];
+    let replacement = [
+        ("deprecated_since", spec.deprecated.map(|(since, _)| since)),
+        ("replaced_by", spec.deprecated.map(|(_, replacement)| replacement)),
+    ];
+    let flags = || spec.deprecated.map(|_| "deprecated").into_iter().chain(spec.doc_flags.iter().copied());
     let subcommands = registry.subcommands(entry);
     let present = texts.iter().chain(&replacement).filter(|(_, text)| text.is_some()).count();
-    let lists = [
-        !spec.doc_flags.is_empty(),
-        !spec.history.is_empty(),
-        !spec.args.is_empty(),
-        !subcommands.is_empty(),
-    ];
+    let lists =
+        [flags().next().is_some(), !spec.history.is_empty(), !spec.args.is_empty(), !subcommands.is_empty()];
     reply.map(present + lists.into_iter().filter(|&present| present).count());
 
     optional_fields(&texts, reply);
-    if !spec.doc_flags.is_empty() {
+    if flags().next().is_some() {
         reply.bulk(b"doc_flags");
-        reply.set(spec.doc_flags.len());
-        for flag in spec.doc_flags {
-            reply.simple(flag);
-        }
+        reply.set(flags().count());
+        flags().for_each(|flag| reply.simple(flag));
     }
     optional_fields(&replacement, reply);
     if !spec.history.is_empty() {
@@ -609,9 +607,7 @@ mod tests {
                 flags: flags::READONLY,
                 acl: acl::STRING,
                 keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-                doc_flags: &["deprecated"],
-                deprecated_since: Some("2.0.0"),
-                replaced_by: Some("`GETRANGE`"),
+                deprecated: Some(("2.0.0", "`GETRANGE`")),
                 args: &[Arg::key(), Arg::integer("start")],
                 ..CommandSpec::BASE
             },

@@ -311,9 +311,6 @@ fn check_row(command: Command, spec: &CommandSpec, is_subcommand: bool) -> Resul
         Some(RequestPolicy::AllShards | RequestPolicy::AllNodes) if spec.has_keys() => {
             Err("a command for all shards has no keys of its own".into())
         }
-        _ if spec.deprecated_since.is_some() != spec.doc_flags.contains(&"deprecated") => {
-            Err("deprecated_since goes with the doc flag deprecated".into())
-        }
         _ => Ok(()),
     }
 }
@@ -395,7 +392,7 @@ mod tests {
     fn registry(spec: CommandSpec) -> Registry {
         let id = SessionRow { spec: &SESSION_ID, number: SessionNumber(8), subcommands: Vec::new() };
         let session = SessionRow { spec: &SESSION, number: SessionNumber(7), subcommands: vec![id] };
-        Registry::new(&[Box::leak(Box::new([DataCommand { spec, run, subcommands: &[] }]))], &[session])
+        Registry::new(&[Box::leak(Box::new([DataCommand::new(run, spec)]))], &[session])
     }
 
     fn called(line: &str) -> Result<String, String> {
@@ -511,7 +508,7 @@ mod tests {
         const NEITHER_READ_NOR_WRITTEN: &[KeySpec] = &[KeySpec::at(1, keys::ACCESS)];
         const UNKNOWN_SPEC: &[Arg] = &[Arg::key().of_key_spec(1)];
         let check = |spec: CommandSpec| {
-            let row = Box::leak(Box::new(DataCommand { spec, run, subcommands: &[] }));
+            let row = Box::leak(Box::new(DataCommand::new(run, spec)));
             check_row(Command::Data(row), &row.spec, false)
         };
         assert_eq!(check(READ), Ok(()));
@@ -527,7 +524,6 @@ mod tests {
             CommandSpec { keys: NEITHER_READ_NOR_WRITTEN, ..READ },
             CommandSpec { keys: &[], request_policy: Some(RequestPolicy::MultiShard), ..READ },
             CommandSpec { request_policy: Some(RequestPolicy::AllShards), ..READ },
-            CommandSpec { deprecated_since: Some("2.0.0"), ..READ },
             CommandSpec { args: UNKNOWN_SPEC, ..READ },
         ];
         for (index, spec) in wrong.into_iter().enumerate() {

@@ -60,12 +60,10 @@ pub struct CommandSpec {
     pub keeps_caching: bool,
     /// Other command tips, such as `nondeterministic_output`.
     pub tips: &'static [&'static str],
-    /// Documentation flags, such as `deprecated`.
+    /// Documentation flags besides `deprecated`, such as `syscmd`.
     pub doc_flags: &'static [&'static str],
-    /// Since when it is deprecated.
-    pub deprecated_since: Option<&'static str>,
-    /// What to use instead.
-    pub replaced_by: Option<&'static str>,
+    /// Since when it is deprecated, and what to use instead.
+    pub deprecated: Option<(&'static str, &'static str)>,
     /// Versions and what they changed.
     pub history: &'static [(&'static str, &'static str)],
     /// Its arguments as documented.
@@ -96,8 +94,7 @@ impl CommandSpec {
         keeps_caching: false,
         tips: &[],
         doc_flags: &[],
-        deprecated_since: None,
-        replaced_by: None,
+        deprecated: None,
         history: &[],
         args: &[],
     };

@@ -1,8 +1,8 @@
 //! Strings as arrays of bits: BITCOUNT, BITPOS, GETBIT, SETBIT, BITOP. Bit 0 is the highest bit of byte 0.
 
 use crate::args::{Args, Blob};
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::shapes::{BITMAP, KEYS};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
 use crate::encoding::bitops::{self, BitOp, Unit};
 use crate::entry::{Expire, NewValue};
@@ -17,38 +17,33 @@ const INDEX_UNIT: Arg = Arg::one_of("index_unit", &[Arg::word("byte", "BYTE"), A
 
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: bitcount,
-        spec: CommandSpec {
+    DataCommand::new(
+        bitcount,
+        CommandSpec {
             name: "bitcount",
             summary: "Count set bits in a string",
             since: "2.6.0",
             complexity: "O(N)",
-            group: Group::Bitmap,
             arity: Arity::AtLeast(2),
             flags: flags::READONLY,
-            acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("7.0.0", "Added the `BYTE|BIT` option.")],
             args: &[
                 Arg::key(),
                 Arg::block("index", &[Arg::integer("start"), Arg::integer("end"), INDEX_UNIT]).optional(),
             ],
-            ..CommandSpec::BASE
+            ..BITMAP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: bitpos,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        bitpos,
+        CommandSpec {
             name: "bitpos",
             summary: "Find first bit set or clear in a string",
             since: "2.8.7",
             complexity: "O(N)",
-            group: Group::Bitmap,
             arity: Arity::AtLeast(3),
             flags: flags::READONLY,
-            acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("7.0.0", "Added the `BYTE|BIT` option.")],
             args: &[
@@ -63,68 +58,54 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 )
                 .optional(),
             ],
-            ..CommandSpec::BASE
+            ..BITMAP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: getbit,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        getbit,
+        CommandSpec {
             name: "getbit",
             summary: "Returns the bit value at offset in the string value stored at key",
             since: "2.2.0",
             complexity: "O(1)",
-            group: Group::Bitmap,
             arity: Arity::Exactly(3),
             flags: flags::READONLY | flags::FAST,
-            acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             args: &[Arg::key(), Arg::integer("offset")],
-            ..CommandSpec::BASE
+            ..BITMAP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: setbit,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        setbit,
+        CommandSpec {
             name: "setbit",
             summary: "Sets or clears the bit at offset in the string value stored at key",
             since: "2.2.0",
             complexity: "O(1)",
-            group: Group::Bitmap,
             arity: Arity::Exactly(4),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
             args: &[Arg::key(), Arg::integer("offset"), Arg::integer("value")],
-            ..CommandSpec::BASE
+            ..BITMAP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: bitop,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        bitop,
+        CommandSpec {
             name: "bitop",
             summary: "Perform bitwise operations between strings",
             since: "2.6.0",
             complexity: "O(N)",
-            group: Group::Bitmap,
             arity: Arity::AtLeast(4),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::BITMAP,
             keys: &[
                 KeySpec::at(2, keys::OW | keys::UPDATE),
                 KeySpec::range(3, -1, 1, keys::RO | keys::ACCESS),
             ],
-            args: &[
-                Arg::string("operation"),
-                Arg::key_named("destkey"),
-                Arg::key().of_key_spec(1).multiple(),
-            ],
-            ..CommandSpec::BASE
+            args: &[Arg::string("operation"), Arg::key_named("destkey"), KEYS.of_key_spec(1)],
+            ..BITMAP
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 fn bitcount(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {

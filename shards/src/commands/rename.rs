@@ -3,46 +3,45 @@
 //! They move or copy entries whatever their type is. An entry keeps its expire on the way.
 
 use crate::args::Args;
-use crate::command::flags::{self, acl};
 use crate::command::keys::KeyPosition;
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, keys};
+use crate::command::shapes::{DESTINATION, KEYSPACE, SOURCE};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::event;
 use crate::key::DbIndex;
 use crate::num;
 
+/// Gives a key another name.
+const RENAME: CommandSpec = CommandSpec {
+    since: "1.0.0",
+    complexity: "O(1)",
+    arity: Arity::Exactly(3),
+    args: &[Arg::key(), Arg::key_named("newkey").of_key_spec(1)],
+    ..KEYSPACE
+};
+
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: rename,
-        spec: CommandSpec {
+    DataCommand::new(
+        rename,
+        CommandSpec {
             name: "rename",
             summary: "Rename a key",
-            since: "1.0.0",
-            complexity: "O(1)",
-            arity: Arity::Exactly(3),
             flags: flags::WRITE,
-            acl: acl::KEYSPACE,
             keys: &[
                 KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE),
                 KeySpec::at(2, keys::OW | keys::UPDATE),
             ],
-            args: &[Arg::key(), Arg::key_named("newkey").of_key_spec(1)],
-            ..CommandSpec::BASE
+            ..RENAME
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: renamenx,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        renamenx,
+        CommandSpec {
             name: "renamenx",
             summary: "Rename a key, only if the new key does not exist",
-            since: "1.0.0",
-            complexity: "O(1)",
-            arity: Arity::Exactly(3),
             flags: flags::WRITE | flags::FAST,
-            acl: acl::KEYSPACE,
             keys: &[
                 KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE),
                 KeySpec::at(2, keys::OW | keys::INSERT),
@@ -51,14 +50,12 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 "3.2.0",
                 "The command no longer returns an error when source and destination names are the same.",
             )],
-            args: &[Arg::key(), Arg::key_named("newkey").of_key_spec(1)],
-            ..CommandSpec::BASE
+            ..RENAME
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: copy,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        copy,
+        CommandSpec {
             name: "copy",
             summary: "Copy a key",
             since: "6.2.0",
@@ -66,36 +63,32 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 string values.",
             arity: Arity::AtLeast(3),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::KEYSPACE,
             keys: &COPY_KEYS,
             find_keys: Some(find_copy_keys),
             args: &[
-                Arg::key_named("source"),
-                Arg::key_named("destination").of_key_spec(1),
+                SOURCE,
+                DESTINATION.of_key_spec(1),
                 Arg::integer("destination-db").after("DB").optional(),
                 Arg::word("replace", "REPLACE").optional(),
             ],
-            ..CommandSpec::BASE
+            ..KEYSPACE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: move_key,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        move_key,
+        CommandSpec {
             name: "move",
             summary: "Move a key to another database",
             since: "1.0.0",
             complexity: "O(1)",
             arity: Arity::Exactly(3),
             flags: flags::WRITE | flags::FAST,
-            acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, MOVE_FLAGS)],
             find_keys: Some(find_move_keys),
             args: &[Arg::key(), Arg::integer("db")],
-            ..CommandSpec::BASE
+            ..KEYSPACE
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 const COPY_KEYS: [KeySpec; 2] =

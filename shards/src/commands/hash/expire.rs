@@ -6,6 +6,7 @@
 
 use crate::args::Args;
 use crate::command::flags::{self, acl};
+use crate::command::shapes::{EXPIRE_CONDITION, UNIX_MILLISECONDS, UNIX_SECONDS};
 use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
 use crate::commands::expire_condition::Condition;
 use crate::ctx::Ctx;
@@ -15,11 +16,6 @@ use crate::event;
 use crate::num;
 use crate::values::hash;
 
-const CONDITION: Arg = Arg::one_of(
-    "condition",
-    &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")],
-)
-.optional();
 const FIELDS: Arg =
     Arg::block("fields", &[Arg::integer("numfields"), Arg::string("field").multiple()]).after("FIELDS");
 
@@ -46,85 +42,77 @@ const GETTER: CommandSpec = CommandSpec {
 
 /// The rows of this family.
 pub(crate) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: hexpire,
-        spec: CommandSpec {
+    DataCommand::new(
+        hexpire,
+        CommandSpec {
             name: "hexpire",
             summary: "Set expiry time on hash fields in seconds",
-            args: &[Arg::key(), Arg::integer("seconds"), CONDITION, FIELDS],
+            args: &[Arg::key(), Arg::integer("seconds"), EXPIRE_CONDITION, FIELDS],
             ..SETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hpexpire,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        hpexpire,
+        CommandSpec {
             name: "hpexpire",
             summary: "Set expiry time on hash fields in milliseconds",
-            args: &[Arg::key(), Arg::integer("milliseconds"), CONDITION, FIELDS],
+            args: &[Arg::key(), Arg::integer("milliseconds"), EXPIRE_CONDITION, FIELDS],
             ..SETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hexpireat,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        hexpireat,
+        CommandSpec {
             name: "hexpireat",
             summary: "Set expiry time on hash fields as a Unix timestamp in seconds",
-            args: &[Arg::key(), Arg::unix_time("unix-time-seconds"), CONDITION, FIELDS],
+            args: &[Arg::key(), UNIX_SECONDS, EXPIRE_CONDITION, FIELDS],
             ..SETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hpexpireat,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        hpexpireat,
+        CommandSpec {
             name: "hpexpireat",
             summary: "Set expiry time on hash fields as a Unix timestamp in milliseconds",
-            args: &[Arg::key(), Arg::unix_time("unix-time-milliseconds"), CONDITION, FIELDS],
+            args: &[Arg::key(), UNIX_MILLISECONDS, EXPIRE_CONDITION, FIELDS],
             ..SETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: httl,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        httl,
+        CommandSpec {
             name: "httl",
             summary: "Get the remaining time to live of hash fields in seconds",
             ..GETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hpttl,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        hpttl,
+        CommandSpec {
             name: "hpttl",
             summary: "Get the remaining time to live of hash fields in milliseconds",
             ..GETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hexpiretime,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        hexpiretime,
+        CommandSpec {
             name: "hexpiretime",
             summary: "Get the expiration Unix timestamp of hash fields in seconds",
             ..GETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hpexpiretime,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        hpexpiretime,
+        CommandSpec {
             name: "hpexpiretime",
             summary: "Get the expiration Unix timestamp of hash fields in milliseconds",
             ..GETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hpersist,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        hpersist,
+        CommandSpec {
             name: "hpersist",
             summary: "Remove the expiration of hash fields",
             arity: Arity::AtLeast(5),
@@ -132,8 +120,7 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             args: &[Arg::key(), FIELDS],
             ..SETTER
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 type Done = Result<(), CommandError>;
