@@ -370,8 +370,8 @@ fn keyspace(whole: &Whole<'_>, text: &mut String) {
     }
 }
 
-/// Shoal's own section: how long the turns of each worker took and how late they came, and all durations of those of the
-/// shards as a histogram.
+/// Shoal's own section: how long the turns of each worker took and how late they came, and all durations of
+/// those of the shards as a histogram.
 fn workers(whole: &Whole<'_>, text: &mut String) {
     text.push_str("# Workers\r\n");
     let mut all = TurnTimes::default();

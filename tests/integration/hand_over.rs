@@ -1,5 +1,6 @@
-//! `DEBUG HANDOVER worker`: a connection goes from worker to worker, the control worker included, while it talks. No reply
-//! is lost, comes twice or out of order; what the session holds goes along; and every client is in CLIENT LIST once.
+//! `DEBUG HANDOVER worker`: a connection goes from worker to worker, the control worker included, while it
+//! talks. No reply is lost, comes twice or out of order; what the session holds goes along; and every client
+//! is in CLIENT LIST once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -63,8 +64,8 @@ impl Script {
     }
 }
 
-/// One round of one talker: data commands on several shards, transactions, session commands and big values, with
-/// hand-overs among them.
+/// One round of one talker: data commands on several shards, transactions, session commands and big values,
+/// with hand-overs among them.
 fn round(talker: usize, round: usize, workers: usize) -> Script {
     let mut script = Script::new();
     let key = |name: &str| format!("{name}:{talker}");

@@ -1,5 +1,5 @@
-//! Shapes of rows, and of their documented arguments, that several families share: a row that takes one over says only what
-//! is its own. What the rows of one family share stands beside them.
+//! Shapes of rows, and of their documented arguments, that several families share: a row that takes one over
+//! says only what is its own. What the rows of one family share stands beside them.
 //!
 //! This file must not know any handler, nor what a command replies.
 

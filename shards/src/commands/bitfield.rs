@@ -199,7 +199,8 @@ fn parse_type(text: &[u8]) -> Result<FieldType, CommandError> {
     };
     bits.and_then(|bits| FieldType::new(signed, bits)).ok_or_else(|| {
         CommandError::other(
-            "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
+            "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 \
+                is.",
         )
     })
 }
@@ -378,7 +379,8 @@ mod tests {
 
     #[test]
     fn a_wrong_subcommand_keeps_the_others_from_running() {
-        let invalid_type = "-ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+        let invalid_type = "-ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not \
+            supported but i64 is.";
         let bit_offset = "-ERR bit offset is not an integer or out of range";
         let not_an_integer = "-ERR value is not an integer or out of range";
         let syntax = "-ERR syntax error";

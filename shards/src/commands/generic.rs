@@ -1,6 +1,7 @@
 //! Commands on keys of any type: DEL, UNLINK, EXISTS, TYPE, TOUCH.
 //!
-//! Routing splits their keys by shard and adds up the replies, so a handler sees the keys of its own shard only.
+//! Routing splits their keys by shard and adds up the replies, so a handler sees the keys of its own shard
+//! only.
 
 use crate::args::Args;
 use crate::command::shapes::{KEYS, KEYSPACE};
@@ -204,7 +205,8 @@ mod tests {
         sandbox.shard_mut().set_lazy_free(LazyFree { server_del: true, ..LazyFree::default() });
         check_in(
             &mut sandbox,
-            "SET a \"v\"*1000000 PX 1000 | SET a 1 KEEPTTL GET | PTTL a | SET a \"w\"*1000000 | PTTL a | STRLEN a",
+            "SET a \"v\"*1000000 PX 1000 | SET a 1 KEEPTTL GET | PTTL a | SET a \"w\"*1000000 | PTTL a \
+                | STRLEN a",
             "OK | \"v\"*1000000 | :1000 | OK | :-1 | :1000000",
         );
     }

@@ -148,7 +148,8 @@ mod tests {
             for option in ["", "SYNC", "sync", "ASYNC", "aSync"] {
                 check(
                     &format!(
-                        "SET a 1 | SET b 2 | PEXPIRE b 9 | {command} {option} | DBSIZE | GET a | SET a 3 | GET a"
+                        "SET a 1 | SET b 2 | PEXPIRE b 9 | {command} {option} | DBSIZE | GET a | SET a 3 \
+                            | GET a"
                     ),
                     "OK | OK | :1 | OK | :0 | (nil) | OK | 3",
                 );
@@ -188,8 +189,8 @@ mod tests {
     #[test]
     fn swapped_databases_hold_each_others_keys() {
         check(
-            "SET a 1 | SET b 2 PX 50 | DB 1 | SET a 3 | SWAPDB 0 1 | GET a | PTTL b | DB 0 | GET a | EXISTS b \
-             | SWAPDB 1 0 | GET a | SWAPDB 0 0 | DBSIZE | SWAPDB 0 15 | DBSIZE",
+            "SET a 1 | SET b 2 PX 50 | DB 1 | SET a 3 | SWAPDB 0 1 | GET a | PTTL b | DB 0 | GET a \
+                | EXISTS b | SWAPDB 1 0 | GET a | SWAPDB 0 0 | DBSIZE | SWAPDB 0 15 | DBSIZE",
             "OK | OK | OK | OK | 1 | :50 | 3 | :0 | OK | 1 | OK | :2 | OK | :0",
         );
     }

@@ -56,8 +56,8 @@ type Done = Result<(), CommandError>;
 /// A word of the table of the key's slot, which holds the entry.
 const TABLE_WORD_BYTES: usize = 8;
 
-/// MEMORY USAGE key [SAMPLES count]. Every value knows what it has allocated, so nothing is sampled; the number of samples
-/// is checked as in Redis and means nothing. The key counts as not used.
+/// MEMORY USAGE key [SAMPLES count]. Every value knows what it has allocated, so nothing is sampled; the
+/// number of samples is checked as in Redis and means nothing. The key counts as not used.
 fn usage(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let mut at = 3;
     while at < args.len() {

@@ -99,8 +99,8 @@ fn encoding(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     Ok(())
 }
 
-const SWITCHING: &str = "Please note that when switching between policies at runtime LRU and LFU data will take \
-    some time to adjust.";
+const SWITCHING: &str = "Please note that when switching between policies at runtime LRU and LFU data will \
+    take some time to adjust.";
 
 fn freq(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     if let Some(access) = of_key(ctx, args, |entry| entry.access()) {
@@ -203,8 +203,8 @@ mod tests {
     #[test]
     fn idle_time_counts_seconds_since_the_last_access_and_does_not_touch() {
         check(
-            "SET a 1 | SLEEP 5400 | OBJECT IDLETIME a | OBJECT IDLETIME a | EXISTS a | OBJECT IDLETIME a | GET a \
-             | OBJECT IDLETIME a | SLEEP 600 | OBJECT IDLETIME a",
+            "SET a 1 | SLEEP 5400 | OBJECT IDLETIME a | OBJECT IDLETIME a | EXISTS a | OBJECT IDLETIME a \
+                | GET a | OBJECT IDLETIME a | SLEEP 600 | OBJECT IDLETIME a",
             "OK | :5 | :5 | :1 | :5 | 1 | :0 | :1",
         );
         // The seconds are kept modulo 2^24.
@@ -213,8 +213,8 @@ mod tests {
 
     #[test]
     fn without_an_lfu_policy_there_is_no_frequency() {
-        let error = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that \
-            when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+        let error = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
+            that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
         check("OBJECT FREQ a | SET a 1 | OBJECT FREQ a", &format!("(nil) | OK | {error}"));
     }
 

@@ -131,8 +131,8 @@ fn renamenx(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Renames a key, but not to one that is there if `only_new`. To its own name it does nothing, and says that the new
-/// name was there.
+/// Renames a key, but not to one that is there if `only_new`. To its own name it does nothing, and says that
+/// the new name was there.
 fn rename_unless(ctx: &mut Ctx<'_>, args: Args<'_>, only_new: bool) -> Result<bool, CommandError> {
     let (from, to) = (ctx.key(args, 1), ctx.key(args, 2));
     if ctx.keys.write(&from).is_none() {
@@ -244,7 +244,8 @@ mod tests {
     #[test]
     fn a_renamed_key_keeps_its_value_and_its_expire() {
         check(
-            "SET a 1 PX 100 | RENAME a b | EXISTS a | GET b | PTTL b | SET c xyz | RENAME c b | GET b | PTTL b | DBSIZE",
+            "SET a 1 PX 100 | RENAME a b | EXISTS a | GET b | PTTL b | SET c xyz | RENAME c b | GET b \
+                | PTTL b | DBSIZE",
             "OK | OK | :0 | 1 | :100 | OK | OK | xyz | :-1 | :1",
         );
         check(
@@ -258,7 +259,8 @@ mod tests {
         let none = "-ERR no such key";
         check("RENAME a b | RENAME a a | RENAMENX a b | RENAMENX a a", &[none; 4].join(" | "));
         check(
-            "SET a 1 | RENAME a a | RENAMENX a a | GET a | SET b 2 | RENAMENX a b | RENAMENX a c | GET b | GET c",
+            "SET a 1 | RENAME a a | RENAMENX a a | GET a | SET b 2 | RENAMENX a b | RENAMENX a c | GET b \
+                | GET c",
             "OK | OK | :0 | 1 | OK | :0 | :1 | 2 | 1",
         );
         check(
@@ -270,7 +272,8 @@ mod tests {
     #[test]
     fn a_copy_has_the_value_and_the_expire_and_goes_its_own_way() {
         check(
-            "SET a abc PX 100 | COPY a b | PTTL b | APPEND b d | GET a | GET b | COPY a b | COPY b a replace | GET a",
+            "SET a abc PX 100 | COPY a b | PTTL b | APPEND b d | GET a | GET b | COPY a b \
+                | COPY b a replace | GET a",
             "OK | :1 | :100 | :4 | abc | abcd | :0 | :1 | abcd",
         );
         check(
@@ -283,11 +286,13 @@ mod tests {
     #[test]
     fn copy_and_move_reach_other_databases() {
         check(
-            "SET a 1 PX 100 | COPY a a DB 1 | COPY a b DB 1 | COPY a b DB 1 | DB 1 | GET a | PTTL b | DB 0 | EXISTS b",
+            "SET a 1 PX 100 | COPY a a DB 1 | COPY a b DB 1 | COPY a b DB 1 | DB 1 | GET a | PTTL b | DB 0 \
+                | EXISTS b",
             "OK | :1 | :1 | :0 | 1 | :100 | :0",
         );
         check(
-            "SET a 1 PX 100 | MOVE a 2 | EXISTS a | MOVE a 2 | SET a 2 | MOVE a 2 | GET a | DB 2 | GET a | PTTL a",
+            "SET a 1 PX 100 | MOVE a 2 | EXISTS a | MOVE a 2 | SET a 2 | MOVE a 2 | GET a | DB 2 | GET a \
+                | PTTL a",
             "OK | :1 | :0 | :0 | OK | :0 | 2 | 1 | :100",
         );
         check("DB 2 | SET a 1 PX 5 | DB 0 | SET a 2 | SLEEP 6 | MOVE a 2 | DB 2 | GET a", "OK | OK | :1 | 2");

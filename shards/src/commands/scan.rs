@@ -1,6 +1,7 @@
 //! Commands that look for keys in a whole database: SCAN, KEYS, RANDOMKEY.
 //!
-//! KEYS and RANDOMKEY run on all shards at once. SCAN goes from shard to shard by its cursor: see [`crate::walk`].
+//! KEYS and RANDOMKEY run on all shards at once. SCAN goes from shard to shard by its cursor: see
+//! [`crate::walk`].
 
 use crate::args::Args;
 use crate::command::flags::{self, acl};
@@ -334,7 +335,8 @@ mod tests {
         }
     }
 
-    /// Clients walk while others run transactions that borrow the same keys, and rename some; what stays is seen.
+    /// Clients walk while others run transactions that borrow the same keys, and rename some; what stays is
+    /// seen.
     #[test]
     fn a_walk_misses_no_key_that_a_transaction_has_borrowed() {
         let mut parked = 0;

@@ -38,8 +38,8 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
         ex::hgetex,
         CommandSpec {
             name: "hgetex",
-            summary: "Gets the value of one or more fields of a given hash key, and optionally sets their expiration \
-                time or time-to-live (TTL).",
+            summary: "Gets the value of one or more fields of a given hash key, and optionally sets their \
+                expiration time or time-to-live (TTL).",
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
             args: &[
                 Arg::key(),
@@ -53,7 +53,8 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
         ex::hsetex,
         CommandSpec {
             name: "hsetex",
-            summary: "Sets the value of one or more fields of a given hash key, and optionally sets their expiration time.",
+            summary: "Sets the value of one or more fields of a given hash key, and optionally sets their \
+                expiration time.",
             since: "8.0.0",
             complexity: "O(N) where N is the number of specified fields.",
             arity: Arity::AtLeast(6),

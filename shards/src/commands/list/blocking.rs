@@ -1,7 +1,7 @@
 //! Commands that wait for an element: BLPOP, BRPOP, BLMOVE, BRPOPLPUSH, BLMPOP.
 //!
-//! Each does what its sibling without B does, or says that it would wait ([`crate::blocking`]). Its effect is that of its
-//! sibling, so that nobody who repeats it waits.
+//! Each does what its sibling without B does, or says that it would wait ([`crate::blocking`]). Its effect is
+//! that of its sibling, so that nobody who repeats it waits.
 
 use super::Done;
 use super::moving::{self, Moving};

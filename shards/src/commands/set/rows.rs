@@ -1,5 +1,5 @@
-//! The rows of the commands of sets, whose handlers are in [`crate::commands::set`], [`crate::commands::set::algebra`] and
-//! [`crate::commands::set::random`]. Apart from them for length only.
+//! The rows of the commands of sets, whose handlers are in [`crate::commands::set`],
+//! [`crate::commands::set::algebra`] and [`crate::commands::set::random`]. Apart from them for length only.
 
 use super::{algebra, random};
 use crate::command::shapes::{

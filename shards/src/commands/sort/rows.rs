@@ -20,8 +20,8 @@ const SORT: CommandSpec = CommandSpec {
 };
 
 const KEYS_OF_PATTERNS: KeySpec = KeySpec::unknown(keys::RO | keys::ACCESS).notes(
-    "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key \
-        we sort",
+    "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content \
+        of the key we sort",
 );
 
 /// The rows of this family.

@@ -1,7 +1,7 @@
 //! Commands that wait for a member: BZPOPMIN, BZPOPMAX, BZMPOP.
 //!
-//! Each does what its sibling without B does, or says that it would wait ([`crate::blocking`]). Its effect is that of its
-//! sibling, so that nobody who repeats it waits.
+//! Each does what its sibling without B does, or says that it would wait ([`crate::blocking`]). Its effect is
+//! that of its sibling, so that nobody who repeats it waits.
 
 use super::member_rows::{POP_OF_SEVERAL_COMPLEXITY, WHERE};
 use super::pop::{self, End};
@@ -98,7 +98,8 @@ mod tests {
     #[test]
     fn with_members_at_hand_nobody_waits() {
         check(
-            "ZADD b 1.5 x 2 y 3 z 4 w | BZPOPMIN a b 0 | BZPOPMAX a b 0 | BZMPOP 0 2 a b MIN COUNT 9 | EXISTS b",
+            "ZADD b 1.5 x 2 y 3 z 4 w | BZPOPMIN a b 0 | BZPOPMAX a b 0 | BZMPOP 0 2 a b MIN COUNT 9 \
+                | EXISTS b",
             ":4 | [b x 1.5] | [b w 4] | [b [[y 2] [z 3]]] | :0",
         );
     }

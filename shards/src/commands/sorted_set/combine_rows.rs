@@ -31,11 +31,12 @@ const COMBINE_AND_STORE: CommandSpec = CommandSpec {
     ..SORTED_SET
 };
 
-const INTERSECTION_COMPLEXITY: &str = "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being \
-    the number of input sorted sets and M being the number of elements in the resulting sorted set.";
+const INTERSECTION_COMPLEXITY: &str = "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted \
+    set, K being the number of input sorted sets and M being the number of elements in the resulting sorted \
+    set.";
 
-const DIFFERENCE_COMPLEXITY: &str = "O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, \
-    N is the size of the first set, and K is the size of the result set.";
+const DIFFERENCE_COMPLEXITY: &str = "O(L + (N-K)log(N)) worst case where L is the total number of elements \
+    in all the sets, N is the size of the first set, and K is the size of the result set.";
 
 /// The rows.
 pub(in crate::commands) static COMMANDS: &[DataCommand] = &[

@@ -33,8 +33,8 @@ const POP: CommandSpec = CommandSpec {
 };
 
 /// What it costs to take members from the first of several sorted sets.
-pub(super) const POP_OF_SEVERAL_COMPLEXITY: &str = "O(K) + O(M*log(N)) where K is the number of provided keys, N being the \
-    number of elements in the sorted set, and M being the number of elements popped.";
+pub(super) const POP_OF_SEVERAL_COMPLEXITY: &str = "O(K) + O(M*log(N)) where K is the number of provided \
+    keys, N being the number of elements in the sorted set, and M being the number of elements popped.";
 
 /// Which end of a sorted set.
 pub(super) const WHERE: Arg = Arg::one_of("where", &[Arg::word("min", "MIN"), Arg::word("max", "MAX")]);

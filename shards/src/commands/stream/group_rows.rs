@@ -1,5 +1,5 @@
-//! The rows of the commands on groups: [`super::claim`], [`super::group`], [`super::info`], [`super::pending`], and of
-//! XREADGROUP in [`super::read`].
+//! The rows of the commands on groups: [`super::claim`], [`super::group`], [`super::info`],
+//! [`super::pending`], and of XREADGROUP in [`super::read`].
 
 use super::entry_rows::{BLOCK, STREAMS};
 use super::{claim, group, info, pending, read};

@@ -1,6 +1,7 @@
 //! Parts of strings: APPEND, GETRANGE, SUBSTR, SETRANGE, and LCS, which compares two strings.
 //!
-//! Whole strings are in `string`, counters in `counter`. This file must not know how an entry stores its value.
+//! Whole strings are in `string`, counters in `counter`. This file must not know how an entry stores its
+//! value.
 
 use super::reply_string;
 use crate::args::{Args, Blob};
@@ -164,8 +165,8 @@ fn getrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     Ok(())
 }
 
-/// The bytes `start..end` that a range of Redis means in a string of `len` bytes: both ends belong to it, negative
-/// ones count from the string's end, and what lies outside is cut off. `None` when nothing is left.
+/// The bytes `start..end` that a range of Redis means in a string of `len` bytes: both ends belong to it,
+/// negative ones count from the string's end, and what lies outside is cut off. `None` when nothing is left.
 fn clamped_range(first: i64, last: i64, len: usize) -> Option<(usize, usize)> {
     if first < 0 && last < 0 && first > last {
         return None;

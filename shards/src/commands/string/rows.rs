@@ -1,5 +1,5 @@
-//! The rows of the commands in [`crate::commands::string`]. Apart from their handlers for length only: with its options
-//! documented for COMMAND DOCS, SET alone takes a page.
+//! The rows of the commands in [`crate::commands::string`]. Apart from their handlers for length only: with
+//! its options documented for COMMAND DOCS, SET alone takes a page.
 
 use crate::args::Args;
 use crate::command::keys::KeyPosition;
