@@ -4,7 +4,7 @@ use crate::args::{Args, Blob};
 use crate::command::shapes::{BITMAP, KEYS};
 use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
-use crate::encoding::bitops::{self, BitOp, Unit};
+use crate::encoding::bitops::{self, BitOp, IndexUnit};
 use crate::entry::{Expire, NewValue};
 use crate::error::CommandError;
 use crate::event;
@@ -124,7 +124,7 @@ fn bitcount(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
             let end = integer(args, 3)?;
             // Such a range is empty whatever it counts, so Redis does not look at the unit any more.
             let is_surely_empty = start < 0 && end < 0 && start > end;
-            let unit = if args.len() == 5 && !is_surely_empty { unit(args.get(4))? } else { Unit::Byte };
+            let unit = if args.len() == 5 && !is_surely_empty { unit(args.get(4))? } else { IndexUnit::Byte };
             bitops::count_ones_in(bytes, start, end, unit)
         }
         _ => return Err(CommandError::Syntax),
@@ -141,17 +141,18 @@ fn bitpos(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     };
     let key = ctx.only_key(args, 1);
     let Some(value) = ctx.keys.read_string(&key)? else {
-        // Zeros without end: the first 0 is at 0, and no 1 comes. Hides errors in the range, in Redis up to 7.0.
+        // Zeros without end: the first 0 is at 0, and no 1 comes. Hides errors in the range, in Redis up to
+        // 7.0.
         ctx.reply.int(if bit { -1 } else { 0 });
         return Ok(());
     };
     let mut text = itoa::Buffer::new();
     let bytes = value.bytes(&mut text);
     let (start, end, unit) = match args.len() {
-        3 => (0, None, Unit::Byte),
+        3 => (0, None, IndexUnit::Byte),
         4..=6 => {
             let start = integer(args, 3)?;
-            let unit = if args.len() == 6 { unit(args.get(5))? } else { Unit::Byte };
+            let unit = if args.len() == 6 { unit(args.get(5))? } else { IndexUnit::Byte };
             let end = if args.len() > 4 { Some(integer(args, 4)?) } else { None };
             (start, end, unit)
         }
@@ -243,11 +244,11 @@ fn operation(word: &[u8]) -> Result<BitOp, CommandError> {
     }
 }
 
-fn unit(word: &[u8]) -> Result<Unit, CommandError> {
+fn unit(word: &[u8]) -> Result<IndexUnit, CommandError> {
     if word.eq_ignore_ascii_case(b"bit") {
-        Ok(Unit::Bit)
+        Ok(IndexUnit::Bit)
     } else if word.eq_ignore_ascii_case(b"byte") {
-        Ok(Unit::Byte)
+        Ok(IndexUnit::Byte)
     } else {
         Err(CommandError::Syntax)
     }
