@@ -1,13 +1,12 @@
 //! The time to live of keys: EXPIRE and its variants, TTL and its variants, PERSIST.
 
-use super::expire_condition::Condition;
 use crate::args::Args;
 use crate::command::shapes::{EXPIRE_CONDITION, KEYSPACE, UNIX_MILLISECONDS, UNIX_SECONDS};
 use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::event;
-use crate::num;
+use crate::expire_options::{ExpireCondition, TimeUnit};
 
 const CONDITION: Arg = EXPIRE_CONDITION.since("7.0.0");
 
@@ -132,51 +131,31 @@ pub(super) static COMMANDS: &[DataCommand] = &[
     ),
 ];
 
-/// Milliseconds in a unit of the argument.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Seconds = 1000,
-    Milliseconds = 1,
-}
-
-/// What the argument counts from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Since {
-    Now,
-    Epoch,
-}
-
 fn expire(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    set_expire(ctx, args, "expire", Unit::Seconds, Since::Now)
+    set_expire(ctx, args, "expire", TimeUnit::Seconds)
 }
 
 fn pexpire(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    set_expire(ctx, args, "pexpire", Unit::Milliseconds, Since::Now)
+    set_expire(ctx, args, "pexpire", TimeUnit::Milliseconds)
 }
 
 fn expireat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    set_expire(ctx, args, "expireat", Unit::Seconds, Since::Epoch)
+    set_expire(ctx, args, "expireat", TimeUnit::UnixSeconds)
 }
 
 fn pexpireat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    set_expire(ctx, args, "pexpireat", Unit::Milliseconds, Since::Epoch)
+    set_expire(ctx, args, "pexpireat", TimeUnit::UnixMilliseconds)
 }
 
 fn set_expire(
     ctx: &mut Ctx<'_>,
     args: Args<'_>,
     name: &'static str,
-    unit: Unit,
-    since: Since,
+    unit: TimeUnit,
 ) -> Result<(), CommandError> {
-    let condition = Condition::parse(args.iter_from(3))?;
+    let condition = ExpireCondition::parse(args.iter_from(3))?;
     let now_ms = ctx.keys.now_ms() as i64;
-    let base_ms = if since == Since::Now { now_ms } else { 0 };
-    let amount = num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
-    let at_ms = amount
-        .checked_mul(unit as i64)
-        .and_then(|amount_ms| amount_ms.checked_add(base_ms))
-        .ok_or(CommandError::InvalidExpire(name))?;
+    let at_ms = unit.at_ms(args.get(2), i64::MIN, ctx.keys.now_ms(), name)?;
 
     let key = ctx.only_key(args, 1);
     let Some(mut entry) = ctx.keys.write(&key) else {
@@ -199,33 +178,29 @@ fn set_expire(
 }
 
 fn ttl(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    reply_expire(ctx, args, Unit::Seconds, Since::Now)
+    reply_expire(ctx, args, TimeUnit::Seconds)
 }
 
 fn pttl(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    reply_expire(ctx, args, Unit::Milliseconds, Since::Now)
+    reply_expire(ctx, args, TimeUnit::Milliseconds)
 }
 
 fn expiretime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    reply_expire(ctx, args, Unit::Seconds, Since::Epoch)
+    reply_expire(ctx, args, TimeUnit::UnixSeconds)
 }
 
 fn pexpiretime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    reply_expire(ctx, args, Unit::Milliseconds, Since::Epoch)
+    reply_expire(ctx, args, TimeUnit::UnixMilliseconds)
 }
 
-/// Seconds are rounded to the nearest. -2: no such key, -1: no expire.
-fn reply_expire(ctx: &mut Ctx<'_>, args: Args<'_>, unit: Unit, since: Since) -> Result<(), CommandError> {
+/// -2: no such key, -1: no expire.
+fn reply_expire(ctx: &mut Ctx<'_>, args: Args<'_>, unit: TimeUnit) -> Result<(), CommandError> {
     let key = ctx.only_key(args, 1);
     let now_ms = ctx.keys.now_ms();
     let reply = match ctx.keys.read_untouched(&key).map(|entry| entry.expire_ms()) {
         None => -2,
         Some(None) => -1,
-        Some(Some(at_ms)) => {
-            let ms = if since == Since::Now { at_ms.saturating_sub(now_ms) } else { at_ms };
-            let rounded = if unit == Unit::Seconds { (ms + 500) / 1000 } else { ms };
-            rounded as i64
-        }
+        Some(Some(at_ms)) => unit.told(at_ms, now_ms),
     };
     ctx.reply.int(reply);
     Ok(())
