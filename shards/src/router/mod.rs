@@ -38,6 +38,7 @@ use crate::command::Plan;
 use crate::command::keys::KeyPosition;
 use crate::reply::Reply;
 use crate::router::coordinator::Coordinator;
+use crate::router::moving::AwaitingSlot;
 use crate::router::progress::Progress;
 use crate::router::route::{Method, Owners, Route, follows_all, route};
 use crate::router::slot_move::{MOVING, SlotMap, SlotMoves};
@@ -65,8 +66,8 @@ pub struct Router {
     walks_later: Vec<(Ticket, Box<Walk>)>,
     /// Watches to be forgotten when the slots of their keys have arrived.
     unwatch_later: Vec<Watched>,
-    /// Connections whose request concerns a slot that is on its way.
-    awaiting_slot: Vec<u32>,
+    /// Connections whose request, or what they watch, concerns a slot that is on its way.
+    awaiting_slot: AwaitingSlot,
     /// The keys of the command at hand; kept for its memory.
     positions: Vec<KeyPosition>,
     /// Replies that are thrown away, or copied at once; kept for its memory.
@@ -133,7 +134,7 @@ impl Router {
             open: HashMap::new(),
             walks_later: Vec::new(),
             unwatch_later: Vec::new(),
-            awaiting_slot: Vec::new(),
+            awaiting_slot: AwaitingSlot::default(),
             positions: Vec::new(),
             scratch: Reply::default(),
         }

@@ -11,7 +11,36 @@ use crate::router::slot_move::{MoveEvent, MoveMessage};
 use crate::router::step::Step;
 use crate::router::wire::{Places, Sight, Wire};
 use crate::slot::{ShardId, SlotId};
+use crate::spare::Trim;
 use crate::txn::Ticket;
+
+/// Connections to be looked at when a slot has arrived: each once, however often it has begun to wait, and in
+/// the order in which they have.
+#[derive(Default)]
+pub(super) struct AwaitingSlot {
+    order: Vec<u32>,
+    known: HashSet<u32>,
+}
+
+impl AwaitingSlot {
+    pub(super) fn add(&mut self, connection: u32) {
+        if self.known.insert(connection) {
+            self.order.push(connection);
+        }
+    }
+
+    fn take(&mut self) -> Vec<u32> {
+        self.known.clear();
+        std::mem::take(&mut self.order)
+    }
+}
+
+impl Trim for AwaitingSlot {
+    fn trim(&mut self) {
+        self.order.trim();
+        self.known.trim();
+    }
+}
 
 impl Router {
     /// True while slots of this shard are about to leave: [`Router::advance_moves`] is to be called in each turn.
@@ -23,8 +52,7 @@ impl Router {
     /// Lets a connection wait: its request concerns a slot that is on its way.
     #[cold]
     pub(super) fn await_slot(&mut self, connection: u32) -> Step {
-        // Once for each time that it begins to wait: to search for it here would take time in proportion to all that wait.
-        self.awaiting_slot.push(connection);
+        self.awaiting_slot.add(connection);
         Step::Slot
     }
 
@@ -59,11 +87,8 @@ impl Router {
 
     /// Goes on with all that waited for a slot to arrive.
     fn thaw<W: Wire>(&mut self, wire: &mut W) {
-        let mut looked_at = HashSet::new();
-        for connection in std::mem::take(&mut self.awaiting_slot) {
-            if looked_at.insert(connection) {
-                wire.look_at(connection);
-            }
+        for connection in self.awaiting_slot.take() {
+            wire.look_at(connection);
         }
         // Before transactions go on: a WATCH among them may be of the same client and key, and later.
         for watched in std::mem::take(&mut self.unwatch_later) {
