@@ -13,6 +13,7 @@
 //!
 //! This file must not know what any command does.
 
+mod awaiting_slot;
 pub mod blocked;
 pub mod blocking;
 pub mod coordinator;
@@ -37,8 +38,8 @@ use crate::args::Blob;
 use crate::command::Plan;
 use crate::command::keys::KeyPosition;
 use crate::reply::Reply;
+use crate::router::awaiting_slot::AwaitingSlot;
 use crate::router::coordinator::Coordinator;
-use crate::router::moving::AwaitingSlot;
 use crate::router::progress::Progress;
 use crate::router::route::{Method, Owners, Route, follows_all, route};
 use crate::router::slot_move::{MOVING, SlotMap, SlotMoves};

@@ -1,8 +1,6 @@
 //! Slots that change hands: what happens in which order is decided in [`crate::router::slot_move`]; here its messages
 //! travel, requests wait, and what waited goes on. And what of the keys of such a slot may be told, and when.
 
-use std::collections::HashSet;
-
 use crate::error::CommandError;
 use crate::notify::Notice;
 use crate::reply::Reply;
@@ -11,36 +9,7 @@ use crate::router::slot_move::{MoveEvent, MoveMessage};
 use crate::router::step::Step;
 use crate::router::wire::{Places, Sight, Wire};
 use crate::slot::{ShardId, SlotId};
-use crate::spare::Trim;
 use crate::txn::Ticket;
-
-/// Connections to be looked at when a slot has arrived: each once, however often it has begun to wait, and in
-/// the order in which they have.
-#[derive(Default)]
-pub(super) struct AwaitingSlot {
-    order: Vec<u32>,
-    known: HashSet<u32>,
-}
-
-impl AwaitingSlot {
-    pub(super) fn add(&mut self, connection: u32) {
-        if self.known.insert(connection) {
-            self.order.push(connection);
-        }
-    }
-
-    fn take(&mut self) -> Vec<u32> {
-        self.known.clear();
-        std::mem::take(&mut self.order)
-    }
-}
-
-impl Trim for AwaitingSlot {
-    fn trim(&mut self) {
-        self.order.trim();
-        self.known.trim();
-    }
-}
 
 impl Router {
     /// True while slots of this shard are about to leave: [`Router::advance_moves`] is to be called in each turn.
