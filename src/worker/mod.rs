@@ -19,6 +19,7 @@ mod inquiries;
 mod memory;
 mod notifications;
 mod publish;
+mod redirection;
 mod session_commands;
 mod slot_moves;
 #[cfg(test)]
@@ -58,7 +59,7 @@ use crate::pubsub::keyspace::KeyspaceChannels;
 use crate::session::client::Client;
 use crate::session::clients::Clients;
 use crate::session::command::SessionCommands;
-use crate::session::hand_over::Expected;
+use crate::session::hand_over::Coming;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
@@ -118,7 +119,7 @@ pub struct Worker {
     has_accept_failed: bool,
     clients: Clients,
     /// Clients that other workers are about to hand over, as many as those have.
-    expected: Vec<Arc<Expected>>,
+    expected: Vec<Coming>,
     /// Those of `clients` that are counted: they have not left.
     client_count: usize,
     argv: Argv,
@@ -369,6 +370,10 @@ impl Worker {
                 client.closing = Some(Closing::Now);
             }
             client.trim();
+            if client.is_hand_over_overdue(self.now_ms) {
+                self.refuse_hand_over(index);
+                continue;
+            }
             // A limit that has become smaller is for output that nothing is added to as well.
             if is_idle || client.is_over_soft_limit() || client.output_bytes() > 0 {
                 self.clients.look_at(index);

@@ -1,6 +1,9 @@
 //! A worker without a thread of its own, and clients without sockets: their commands are handed in, and their replies are
 //! read from their queues.
 
+mod told;
+mod travels;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
