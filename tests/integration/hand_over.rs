@@ -26,7 +26,8 @@ fn skipped() -> bool {
     skip_if(is_oracle(), "it has no workers")
 }
 
-/// Hands the client to a worker, where it is when this returns, unless it subscribes to anything or tracks keys.
+/// Hands the client to a worker, where it is when this returns, unless it subscribes to anything or tracks
+/// keys.
 #[track_caller]
 fn hand_over(client: &mut Client, worker: usize) {
     assert_eq!(client.ask(&format!("DEBUG HANDOVER {worker}")), Value::ok());
@@ -322,7 +323,8 @@ fn replies_that_nobody_reads_go_along() {
     });
 }
 
-/// A client with more unsent than its socket holds, which it does not read, that asks to be handed over and then for more.
+/// A client with more unsent than its socket holds, which it does not read, that asks to be handed over and
+/// then for more.
 fn who_does_not_read(server: &Server, worker: usize) -> (Client, Value) {
     let mut client = server.client();
     let value = "v".repeat(1 << 20);

@@ -152,7 +152,8 @@ fn cache_and_compare(server: &Server, tracking: &str, seed: u64, can_move: bool,
     });
 }
 
-/// How a client that keeps copies is told: by itself, by another client that speaks RESP3, or by a RESP2 subscriber.
+/// How a client that keeps copies is told: by itself, by another client that speaks RESP3, or by a RESP2
+/// subscriber.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Told {
     Itself,

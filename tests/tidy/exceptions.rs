@@ -135,8 +135,6 @@ pub(crate) const WIDE_LINES: &[&[&str]] = &[
     &["src/session/inquiry.rs"],
     &["src/session/order.rs"],
     &["src/session/reply_queue.rs"],
-    &["src/tracking/clients.rs"],
-    &["src/tracking/mod.rs"],
     &["src/worker/budget.rs"],
     &["src/worker/connections.rs"],
     &["src/worker/control.rs"],
