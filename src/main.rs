@@ -56,7 +56,8 @@ fn log_panics() {
     }));
 }
 
-/// What `--version` prints: the program's version as redis-server shows its own, and that of Redis which clients are told.
+/// What `--version` prints: the program's version as redis-server shows its own, and that of Redis which
+/// clients are told.
 fn version_text() -> String {
     format!("Shoal server v={SHOAL_VERSION} redis_version={REDIS_VERSION} bits={}", usize::BITS)
 }

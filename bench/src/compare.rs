@@ -1,5 +1,5 @@
-//! `bench-compare`: shoal beside redis-server and Valkey. One server at a time, the servers in turn within a row, the
-//! rows in turn within a round; see README.md for the method. Which rows there are stands in `rows`.
+//! `bench-compare`: shoal beside redis-server and Valkey. One server at a time, the servers in turn within a
+//! row, the rows in turn within a round; see README.md for the method. Which rows there are stands in `rows`.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! One row on one server: start, fill, warm up, measure, stop. Returns plain figures; it must not know how they are
-//! compared or printed.
+//! One row on one server: start, fill, warm up, measure, stop. Returns plain figures; it must not know how
+//! they are compared or printed.
 
 use std::io;
 use std::thread;
@@ -17,8 +17,8 @@ use crate::long;
 use crate::resp::Template;
 use crate::rows::{CONNECTIONS, CONNECTIONS_BESIDE, CommandWords, DEFAULT_SET_NUMBERS, Fill, Row, Work};
 
-/// Requests of the run that warms a server up and tells how many requests fill the measured time; for each command of
-/// the pipeline.
+/// Requests of the run that warms a server up and tells how many requests fill the measured time; for each
+/// command of the pipeline.
 const WARM_UP_REQUESTS: u64 = 40_000;
 
 /// The same for an open loop, whose rate is known.
@@ -30,8 +30,8 @@ const SPARE_FILES: u64 = 200;
 /// After data or connections came, until their memory is read: lets rehashing end and buffers go back.
 const SETTLE: Duration = Duration::from_secs(4);
 
-/// The same for idle connections: Redis looks at a client once a second, takes its query buffer away after two idle
-/// seconds, and halves its reply buffer every five.
+/// The same for idle connections: Redis looks at a client once a second, takes its query buffer away after
+/// two idle seconds, and halves its reply buffer every five.
 const SETTLE_CONNECTIONS: Duration = Duration::from_secs(25);
 
 /// How long each part takes.

@@ -1,5 +1,6 @@
-//! Every row of the comparison, in one table: what is measured, on how many shards, which columns it gives, and the
-//! goals it is held against. A new row is a new entry here; only a new *kind* of work needs code in `measure`.
+//! Every row of the comparison, in one table: what is measured, on how many shards, which columns it gives,
+//! and the goals it is held against. A new row is a new entry here; only a new *kind* of work needs code in
+//! `measure`.
 
 mod collections;
 mod default_set;
@@ -94,8 +95,8 @@ const SAME_COMMANDS: Background = Background {
 /// Clients on single keys beside whom transactions run.
 pub const CONNECTIONS_BESIDE: usize = 100;
 
-/// Data that a server holds before it is measured: the command, once for each of `count` numbers from `first` up, in an
-/// order that looks random.
+/// Data that a server holds before it is measured: the command, once for each of `count` numbers from `first`
+/// up, in an order that looks random.
 #[derive(Clone, Copy, Debug)]
 pub struct Fill {
     /// What is sent.
@@ -124,10 +125,11 @@ const STRINGS: Fill = Fill::of(SET, KEYS);
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "the line of each variant tells what its fields are")]
 pub enum Work {
-    /// redis-benchmark: each connection sends `pipeline` commands, waits for all the replies, and sends again.
+    /// redis-benchmark: each connection sends `pipeline` commands, waits for all the replies, and sends
+    /// again.
     ClosedLoop { command: CommandWords, pipeline: u32, fill: Fill },
-    /// redis-benchmark with [`CONNECTIONS_BESIDE`] connections and one command at a time, while others send something
-    /// else.
+    /// redis-benchmark with [`CONNECTIONS_BESIDE`] connections and one command at a time, while others send
+    /// something else.
     Beside { command: CommandWords, others: Option<Background>, fill: Fill },
     /// Our own generator: commands leave at a fixed rate over all connections.
     OpenLoop { command: CommandWords, rate_per_s: u64, fill: Fill },
@@ -135,7 +137,8 @@ pub enum Work {
     DefaultSet { command: CommandWords, pipeline: u32, fills: &'static [Fill], requests_max: u64 },
     /// One connection sends a command that takes long, again and again.
     LongCommand { command: CommandWords, fills: &'static [Fill] },
-    /// A probing client on the second shard's core, while a long command runs on the first shard without a pause.
+    /// A probing client on the second shard's core, while a long command runs on the first shard without a
+    /// pause.
     BesideLong { probe: CommandWords, long: Option<CommandWords>, fills: &'static [Fill] },
     /// Growth of the resident set by the fill, per key.
     BytesPerKey { fill: Fill },
@@ -143,7 +146,8 @@ pub enum Work {
     BytesPerItem { fill: Fill, keys: u64 },
     /// A node that nobody talks to.
     IdleNode,
-    /// Growth of the resident set by connections that have said PING once and are silent since, per connection.
+    /// Growth of the resident set by connections that have said PING once and are silent since, per
+    /// connection.
     IdleConnections { count: u64 },
 }
 
@@ -175,8 +179,8 @@ const CPU_MS: Column = compared("CPU ms/op", 2);
 const PROBE_P99: Column = compared("p99 us", 0);
 const CONNECTION_BYTES: Column = compared("bytes/connection", 0);
 
-/// What processes that have nothing to do with the measurement took of the machine meanwhile. The last column of
-/// every row.
+/// What processes that have nothing to do with the measurement took of the machine meanwhile. The last column
+/// of every row.
 const OTHERS: Column = figure("others, % of a core", 0);
 
 const CLOSED_LOOP_COLUMNS: &[Column] =
@@ -305,8 +309,8 @@ const BESIDE: &[Goal] = &[Goal { column: WALL_US.name, against: Against::Row(ALO
 pub struct Row {
     /// Unique; `--rows` looks for a part of it.
     pub name: &'static str,
-    /// Workers of shoal and io-threads of Valkey. With one, server and generator have a core each; with two, both
-    /// share both cores.
+    /// Workers of shoal and io-threads of Valkey. With one, server and generator have a core each; with two,
+    /// both share both cores.
     pub shards: usize,
     /// What is measured.
     pub work: Work,

@@ -21,7 +21,8 @@ use crate::session::inquiry::{Question, finish_change};
 
 static MAXMEMORY_LINES: LineLimit = LineLimit::new();
 static REWRITE_LINES: LineLimit = LineLimit::new();
-/// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can fill the log.
+/// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can
+/// fill the log.
 static NAMED_IDLE: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 /// The rows.
@@ -132,7 +133,7 @@ fn config_get(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
 
 /// Which configuration is right, and which changes of it are, is known to the sequencer of changes.
 fn config_set(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    let change = NodeChange::Config { args: args.to_owned(), is_local: ctx.client.is_local };
+    let change = NodeChange::Config { args: args.to_owned(), is_local: ctx.client.is_local() };
     Ok(Flow::Ask(Question::Change(ChangeQuestion::Order(change)), Box::new(finish_change)))
 }
 
@@ -164,7 +165,9 @@ pub(crate) fn changed(ctx: &Current<'_>, args: Args<'_>) -> Result<Config, Comma
         && let Some(left_out) = MAXMEMORY_LINES.admit()
     {
         log::warn!(
-            "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept new write commands depending on the maxmemory-policy.{left_out}"
+            "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current \
+                memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept \
+                new write commands depending on the maxmemory-policy.{left_out}"
         );
     }
     let is_new = |name| NAMED_IDLE.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
@@ -187,7 +190,8 @@ fn check_open_files(ctx: &Current<'_>, new: &Config) -> Result<(), CommandError>
         return Ok(());
     }
     Err(CommandError::other(format!(
-        "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to handle the specified number of clients, try with {possible}"
+        "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not \
+            able to handle the specified number of clients, try with {possible}"
     )))
 }
 

@@ -31,7 +31,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
 )
 .after_replies_for(comes_behind)];
 
-/// A subcommand: its name, how many arguments follow it, whether it comes behind all commands before it, and what it does.
+/// A subcommand: its name, how many arguments follow it, whether it comes behind all commands before it, and
+/// what it does.
 struct Subcommand {
     name: &'static str,
     args: usize,

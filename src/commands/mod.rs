@@ -64,7 +64,8 @@ const ABSENT: &[&str] = &[
     "waitaof",
 ];
 
-/// The table of all commands, with the names that `rename-command` has given them, and what its session commands do.
+/// The table of all commands, with the names that `rename-command` has given them, and what its session
+/// commands do.
 ///
 /// # Errors
 /// For a line that names no command of Redis, or a name that another command has.

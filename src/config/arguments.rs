@@ -1,28 +1,30 @@
-//! The command line, as redis-server takes it: `[file|-] [--directive value ...] [-] [--sentinel]`. The program's own
-//! options, which come first or not at all, are in `help`.
+//! The command line, as redis-server takes it: `[file|-] [--directive value ...] [-] [--sentinel]`. The
+//! program's own options, which come first or not at all, are in `help`.
 //!
-//! Sources are read in the order file, standard input, arguments; the last value of a directive wins. This file
-//! must not know any directive but `save` and `sentinel`, which may stand without a value.
+//! Sources are read in the order file, standard input, arguments; the last value of a directive wins. This
+//! file must not know any directive but `save` and `sentinel`, which may stand without a value.
 
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 
-use super::file::{Action, ConfigError, Loader, Split};
+use super::file::{Action, Loader, Split};
+use super::refusal::ConfigError;
 use super::{help, special, words};
 
 /// One directive of the command line.
 struct GivenDirective {
     /// The number of the argument that names it.
     argument: usize,
-    /// The line of a file that would say the same: the first word as the operator wrote it, the others quoted.
+    /// The line of a file that would say the same: the first word as the operator wrote it, the others
+    /// quoted.
     line: String,
     /// Its name and values, unless quotes are open.
     words: Split,
 }
 
-/// Reads the configuration that the arguments (without the program's name) ask for. Reads files and, when `-` is the
-/// first or last argument, the standard input; changes nothing in the process.
+/// Reads the configuration that the arguments (without the program's name) ask for. Reads files and, when `-`
+/// is the first or last argument, the standard input; changes nothing in the process.
 pub fn load(args: impl Iterator<Item = OsString>) -> Result<Action, ConfigError> {
     load_from(args, std::io::stdin())
 }
@@ -55,9 +57,9 @@ fn load_from(args: impl Iterator<Item = OsString>, stdin: impl Read) -> Result<A
     Ok(Action::Run(Box::new(loader.finish(file)?)))
 }
 
-/// Groups arguments into directives. An argument that starts with `--` begins one, unless the directive before it
-/// has no value yet: then it is that value, but not for `--save` and `--sentinel`. One argument may hold a name
-/// and its values, split like a line of a file.
+/// Groups arguments into directives. An argument that starts with `--` begins one, unless the directive
+/// before it has no value yet: then it is that value, but not for `--save` and `--sentinel`. One argument may
+/// hold a name and its values, split like a line of a file.
 fn split_options<'a>(args: impl Iterator<Item = (usize, &'a [u8])>) -> Vec<GivenDirective> {
     let mut options: Vec<GivenDirective> = Vec::new();
     let mut wants_value = false;

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether a client that is handed over still goes, or has been killed or closed on its way. Each of both workers may end it,
-/// before it answers whoever has asked for that; and whoever has seen the answer finds it ended with both: hence sequential
-/// consistency. One for each client on its way.
+/// Whether a client that is handed over still goes, or has been killed or closed on its way. Each of both
+/// workers may end it, before it answers whoever has asked for that; and whoever has seen the answer finds it
+/// ended with both: hence sequential consistency. One for each client on its way.
 #[derive(Debug, Default)]
 pub struct Journey {
     is_over: AtomicBool,

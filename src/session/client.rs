@@ -65,19 +65,19 @@ pub struct Client {
     /// Some of its requests have been taken apart ahead, and were not executed yet.
     pub is_ahead: bool,
     /// The client sends no more.
-    pub end_of_input: bool,
+    pub(super) end_of_input: bool,
     /// It shall go to another worker.
     pub departure: Option<Box<Departure>>,
     /// On the worker's list of clients to be looked at before the turn ends.
-    pub is_dirty: bool,
+    pub(super) is_dirty: bool,
     /// Since when the output is over the soft limit, in milliseconds since 1970.
-    pub soft_limit_since_ms: Option<NonZeroU64>,
+    pub(super) soft_limit_since_ms: Option<NonZeroU64>,
     /// Peer address as CLIENT LIST shows it.
-    pub peer: Box<str>,
+    pub(super) peer: Box<str>,
     /// Own address as CLIENT LIST shows it.
-    pub local: Box<str>,
+    pub(super) local: Box<str>,
     /// A client on this machine.
-    pub is_local: bool,
+    pub(super) is_local: bool,
     /// Large replies of which the shards that have made them have not been told that they are on their way. A shard makes
     /// no more of them than its credit allows, so they are few.
     untold: Vec<LargeReply>,
@@ -125,6 +125,36 @@ impl Client {
             is_local: true,
             untold: Vec::new(),
         }
+    }
+
+    /// Peer address as CLIENT LIST shows it.
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Own address as CLIENT LIST shows it.
+    pub fn local(&self) -> &str {
+        &self.local
+    }
+
+    /// True for a client on this machine.
+    pub fn is_local(&self) -> bool {
+        self.is_local
+    }
+
+    /// The client sends no more.
+    pub fn end_input(&mut self) {
+        self.end_of_input = true;
+    }
+
+    /// True when the client sends no more.
+    pub fn has_ended_input(&self) -> bool {
+        self.end_of_input
+    }
+
+    /// True while its output is over the soft limit.
+    pub fn is_over_soft_limit(&self) -> bool {
+        self.soft_limit_since_ms.is_some()
     }
 
     /// True when the next request must not be executed yet.

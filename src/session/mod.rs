@@ -101,8 +101,8 @@ impl Session {
         Caller { client: ClientId(id), at, db, resp3, touch: !no_touch, keeps_copies: self.keeps_copies() }
     }
 
-    /// Bytes that it holds beside its struct, but for what the client subscribes to and tracks: the queue of MULTI and
-    /// what is watched, above all.
+    /// Bytes that it holds beside its struct, but for what the client subscribes to and tracks: the queue of
+    /// MULTI and what is watched, above all.
     pub fn bytes_held(&self) -> usize {
         let names = self.name.capacity() + self.lib_name.capacity() + self.lib_ver.capacity();
         let queue = self.queue.as_ref().map_or(0, |queue| {

@@ -1,4 +1,5 @@
-//! The clients of one worker that track, and what workers tell each other of copies that are not valid any more.
+//! The clients of one worker that track, and what workers tell each other of copies that are not valid any
+//! more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,8 +27,8 @@ pub struct TrackingClients {
     prefixes: BTreeMap<Vec<u8>, BTreeSet<u32>>,
     /// The keys of the node that have changed in this turn, as far as is known here.
     changed: BTreeMap<Box<[u8]>, ClientId>,
-    /// Those that track or may track, with a transaction under way that may change what they are told and how: what has come
-    /// for them meanwhile.
+    /// Those that track or may track, with a transaction under way that may change what they are told and
+    /// how: what has come for them meanwhile.
     in_exec: BTreeMap<u32, KeptInExec>,
     /// Those that redirect to a client that is not where it was: one search for each.
     searches: BTreeMap<u32, Search>,
@@ -101,8 +102,8 @@ impl TrackingClients {
         self.prefixes.len()
     }
 
-    /// How many clients have to be told of a flush, at most; and by how many prefixes any of them tracks, or may track before
-    /// long.
+    /// How many clients have to be told of a flush, at most; and by how many prefixes any of them tracks, or
+    /// may track before long.
     pub fn concerned(&self) -> (usize, usize) {
         let may_have_prefixes = self.in_exec.values().filter(|kept| kept.may_have_prefixes).count();
         (self.all.len() + self.in_exec.len(), self.prefixes.len() + may_have_prefixes)
@@ -144,8 +145,8 @@ impl TrackingClients {
         }
     }
 
-    /// Who has to be told of which keys of this turn: for each prefix, in order, all keys, and for each of its clients all
-    /// but its own.
+    /// Who has to be told of which keys of this turn: for each prefix, in order, all keys, and for each of
+    /// its clients all but its own.
     pub fn take_broadcasts(&mut self) -> Vec<(u32, ClientId, Copies)> {
         let changed = std::mem::take(&mut self.changed);
         for kept in self.in_exec.values_mut().filter(|kept| kept.may_have_prefixes) {
@@ -172,7 +173,8 @@ impl TrackingClients {
         broadcasts
     }
 
-    /// Begins to look for the client to which this one redirects, by asking so many workers. Returns the search's number.
+    /// Begins to look for the client to which this one redirects, by asking so many workers. Returns the
+    /// search's number.
     pub fn begin_search(&mut self, from: Tracker, to: ClientId, awaited: usize, copies: Copies) -> u64 {
         self.last_search += 1;
         let (number, mut kept) = (self.last_search, KeptCopies::default());
@@ -201,7 +203,8 @@ impl TrackingClients {
         self.end_search(index).map_or(Sought::GoesOn, |(to, kept)| Sought::Over(to, kept))
     }
 
-    /// Ends the search for the client to which this one redirects, if there is one: whom it was for, and what has been kept.
+    /// Ends the search for the client to which this one redirects, if there is one: whom it was for, and what
+    /// has been kept.
     pub fn end_search(&mut self, index: u32) -> Option<(ClientId, KeptCopies)> {
         self.searches.remove(&index).map(|Search { to, kept, .. }| (to, kept))
     }

@@ -1,8 +1,9 @@
-//! Words that copies are not valid any more, kept for a moment because whom they are for, or how, is not known yet: while a
-//! client's transaction may change what the client is told and how, and while the client to which it redirects is looked for or
-//! on its way from worker to worker.
+//! Words that copies are not valid any more, kept for a moment because whom they are for, or how, is not
+//! known yet: while a client's transaction may change what the client is told and how, and while the client
+//! to which it redirects is looked for or on its way from worker to worker.
 //!
-//! What is kept is bounded: when it becomes too much, one word stands for all, that no copy of anything is valid.
+//! What is kept is bounded: when it becomes too much, one word stands for all, that no copy of anything is
+//! valid.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use shards::watch::ClientId;
 
 use crate::tracking::mode::{ClientTracking, TrackingMode};
 
-/// Bytes that are kept for one client at a time: as much as other workers change in the few round trips that it takes.
+/// Bytes that are kept for one client at a time: as much as other workers change in the few round trips that
+/// it takes.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a key beside its text.
 const KEY_BYTES: usize = 64;
@@ -48,9 +50,9 @@ impl KeptCopies {
     }
 }
 
-/// What has come for a client while a transaction of its own is under way that has commands of the session among its
-/// commands. The data commands of that have run, as the client that they will find, before those of the session do; so what the
-/// client wants to be told, in which protocol and by whom, is known at the end.
+/// What has come for a client while a transaction of its own is under way that has commands of the session
+/// among its commands. The data commands of that have run, as the client that they will find, before those of
+/// the session do; so what the client wants to be told, in which protocol and by whom, is known at the end.
 #[derive(Debug)]
 pub struct KeptInExec {
     /// The client.
@@ -113,9 +115,10 @@ impl KeptInExec {
         has_room
     }
 
-    /// What has to be told now that the client tracks like this, and to whom in its place. When in the transaction a change has
-    /// come is not known, so what the client has wanted before and meanwhile counts as well: it is told too much, if anything.
-    /// Who tracks by prefixes is told of changes when all is over, so what was meanwhile does not count.
+    /// What has to be told now that the client tracks like this, and to whom in its place. When in the
+    /// transaction a change has come is not known, so what the client has wanted before and meanwhile counts
+    /// as well: it is told too much, if anything. Who tracks by prefixes is told of changes when all is over,
+    /// so what was meanwhile does not count.
     pub fn into_told(self, after: Option<&ClientTracking>) -> Vec<(Option<Tracker>, Copies)> {
         let KeptInExec { id, before, between, notes, changed, .. } = self;
         let states = || after.into_iter().chain(between.iter().rev()).chain(before.as_deref());

@@ -74,7 +74,8 @@ impl TrackingChange {
 }
 
 impl ClientTracking {
-    /// Whether the client wants to hear of a change of a key that it has read; `is_own`: it has changed it itself.
+    /// Whether the client wants to hear of a change of a key that it has read; `is_own`: it has changed it
+    /// itself.
     pub fn wants_change(&self, is_own: bool) -> bool {
         // One that has changed to prefixes hears of these alone.
         self.mode != TrackingMode::Prefixes && !(self.is_noloop && is_own)

@@ -142,9 +142,9 @@ impl Worker {
                         }
                     }
                 }
-                0 => client.end_of_input = true,
+                0 => client.end_input(),
                 _ => {
-                    client.end_of_input = true;
+                    client.end_input();
                     client.closing = Some(Closing::Now);
                 }
             }
@@ -163,13 +163,13 @@ impl Worker {
         self.office.stats.reads += 1;
         self.office.stats.input_bytes += len as u64;
         match result {
-            0 => client.end_of_input = true,
+            0 => client.end_input(),
             // Our own cancellation is among them.
             result if result > 0 || [-libc::EINTR, -libc::EAGAIN, -libc::ECANCELED].contains(&result) => {
                 self.execute_received(index, &[]);
             }
             _ => {
-                client.end_of_input = true;
+                client.end_input();
                 client.closing = Some(Closing::Now);
             }
         }
@@ -260,7 +260,7 @@ impl Worker {
             return;
         }
         if let Some(left_out) = QUERY_LIMIT_LINES.admit() {
-            log::warn!("Closing client that reached max query buffer length: {}{left_out}", client.peer);
+            log::warn!("Closing client that reached max query buffer length: {}{left_out}", client.peer());
         }
         self.office.stats.query_limit_closed += 1;
         client.closing = Some(Closing::Now);
@@ -321,7 +321,7 @@ impl Worker {
             self.go_on_with_exec(index, seq);
         }
         let client = self.clients.at(index);
-        let is_leaving = client.closing.is_some() || client.end_of_input;
+        let is_leaving = client.closing.is_some() || client.has_ended_input();
         if is_leaving && client.waiting.is_blocked() {
             self.stop_waiting(index);
         }
@@ -381,7 +381,7 @@ pub(super) fn output_bytes_max(client: &Client) -> usize {
 #[cold]
 fn close_for_output_limit(client: &mut Client) {
     if let Some(left_out) = OUTPUT_LIMIT_LINES.admit() {
-        let peer = &client.peer;
+        let peer = client.peer();
         log::warn!(
             "Client {peer} scheduled to be closed ASAP for overcoming of output buffer limits.{left_out}"
         );

@@ -65,7 +65,7 @@ impl Desk<'_> {
     /// while it awaits any. Builds with assertions stop. Others write it into the log and go on: nobody waits in a place that
     /// is not there, so to stop would cost all clients their data for nothing.
     #[cold]
-    pub(super) fn reply_is_lost(&mut self, ticket: Ticket) {
+    fn reply_is_lost(&mut self, ticket: Ticket) {
         debug_assert!(false, "a reply without a place: {ticket:?}");
         let lost_replies = &mut self.office.lost_replies;
         *lost_replies += 1;

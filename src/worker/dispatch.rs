@@ -15,7 +15,7 @@ use shards::router::step::{Step, Waiting};
 use shards::shard::Call;
 use shards::txn::Ticket;
 
-use crate::commands::client::tracking::command_is_over;
+use crate::commands::client::tracking_commands::command_is_over;
 use crate::host::log::LineLimit;
 use crate::session::client::Client;
 use crate::session::order::Closing;
@@ -89,7 +89,7 @@ impl Worker {
                 if let Some(left_out) = ATTACK_LINES.admit() {
                     log::warn!(
                         "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection from {} aborted.{left_out}",
-                        client.peer
+                        client.peer()
                     );
                 }
                 client.closing = Some(Closing::Now);
@@ -101,7 +101,7 @@ impl Worker {
         if !spec.arity.accepts(args.len()) {
             return Err(CommandError::WrongArity(entry.full_name.clone().into()));
         }
-        if spec.has(flags::PROTECTED) && !self.config.enable_debug_command.includes(client.is_local) {
+        if spec.has(flags::PROTECTED) && !self.config.enable_debug_command.includes(client.is_local()) {
             return Err(CommandError::other(DEBUG_REFUSED_TEXT));
         }
         let session = &client.session;
@@ -141,7 +141,7 @@ impl Worker {
         self.reply_error(index, &CommandError::quoting(before, text, ""));
     }
 
-    pub(crate) fn reply_error(&mut self, index: u32, error: &CommandError) {
+    pub(super) fn reply_error(&mut self, index: u32, error: &CommandError) {
         let client = self.clients.at(index);
         if client.session.reply_mode == ReplyMode::On {
             client.replies.writer().error(error);

@@ -311,7 +311,7 @@ impl Worker {
         shard.ask_for_notices(self.office.keyspace_channels.classes(config));
     }
 
-    pub(crate) fn tell_time(&mut self) {
+    fn tell_time(&mut self) {
         self.now_ms = clock::now_ms();
         self.router.shard_mut().set_now(self.now_ms);
     }
@@ -390,7 +390,7 @@ impl Worker {
                 continue;
             }
             // A limit that has become smaller is for output that nothing is added to as well.
-            if is_idle || client.soft_limit_since_ms.is_some() || client.output_bytes() > 0 {
+            if is_idle || client.is_over_soft_limit() || client.output_bytes() > 0 {
                 self.clients.look_at(index);
             }
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use shards::args::Args;
 use shards::reply::Reply;
-use shards::router::publish::{Answer, Messages, Published};
+use shards::router::publish::{Messages, Published, Receipt};
 use shards::router::step::Waiting;
 use shards::router::wire::{MessageWire, Publishing};
 use shards::slot::ShardId;
@@ -149,14 +149,14 @@ impl Worker {
         messages.publish_in_exec(ticket, message, &mut desk)
     }
 
-    fn answer_publisher(&mut self, Answer { publisher, receivers }: Answer) {
+    fn answer_publisher(&mut self, Receipt { publisher, receivers }: Receipt) {
         let mut reply = Reply::default();
         reply.len_int(receivers);
         self.deliver(publisher, &reply);
     }
 
     /// Takes what another worker says of a published message.
-    pub(crate) fn take_pubsub(&mut self, from: ShardId, hop: PubSubHop) {
+    pub(super) fn take_pubsub(&mut self, from: ShardId, hop: PubSubHop) {
         match hop {
             PubSubHop::Publish(ticket, message) => self.take_publish(ticket, &message),
             PubSubHop::Deliver(number, message) => self.take_message(from, number, &message),
@@ -166,7 +166,7 @@ impl Worker {
     }
 
     /// Answers a question about the subscribers of this worker.
-    pub(crate) fn answer_pubsub(&self, question: &PubSubQuestion) -> PubSubAnswer {
+    pub(super) fn answer_pubsub(&self, question: &PubSubQuestion) -> PubSubAnswer {
         match question {
             PubSubQuestion::Names(kind, pattern) => {
                 PubSubAnswer::Names(self.office.pubsub.names(*kind, pattern.as_deref()))
@@ -179,14 +179,14 @@ impl Worker {
     }
 
     /// Takes a message that this worker has to put in order.
-    pub(crate) fn take_publish(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) {
+    fn take_publish(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) {
         let (messages, mut desk) = self.messages();
         let answer = messages.take_publish(publisher, message, &mut desk);
         answer.into_iter().for_each(|answer| self.answer_publisher(answer));
     }
 
     /// Takes a message for the subscribers of this worker, and says how many they are if a sequencer asks.
-    pub(crate) fn take_message(&mut self, from: ShardId, number: Option<u64>, message: &OwnedMessage) {
+    fn take_message(&mut self, from: ShardId, number: Option<u64>, message: &OwnedMessage) {
         if let Some(number) = number {
             let (messages, mut desk) = self.messages();
             messages.take_message(from, number, message, &mut desk);
@@ -197,21 +197,21 @@ impl Worker {
     }
 
     /// Another worker has delivered a message that this one has put in order.
-    pub(crate) fn take_delivered(&mut self, number: u64, receivers: usize) {
+    fn take_delivered(&mut self, number: u64, receivers: usize) {
         let (messages, mut desk) = self.messages();
         let answer = messages.take_delivered(number, receivers, &mut desk);
         answer.into_iter().for_each(|answer| self.answer_publisher(answer));
     }
 
     /// A message of a connection of this worker is with all its subscribers.
-    pub(crate) fn take_published(&mut self, publisher: Ticket, receivers: usize) {
+    fn take_published(&mut self, publisher: Ticket, receivers: usize) {
         let (messages, mut desk) = self.messages();
-        let answer = messages.take_published(Answer { publisher, receivers }, &mut desk);
+        let answer = messages.take_published(Receipt { publisher, receivers }, &mut desk);
         self.answer_publisher(answer);
     }
 
     /// Delivers a message to the subscribers of this worker. Returns how many they are.
-    pub(crate) fn deliver_message(&mut self, message: Message<'_>) -> usize {
+    fn deliver_message(&mut self, message: Message<'_>) -> usize {
         self.messages().1.deliver_here(message)
     }
 

@@ -1,9 +1,10 @@
 //! CLIENT TRACKING with REDIRECT: what a client would be told goes to another one, wherever that is.
 //!
-//! Who redirects remembers where the other client was last. A worker that does not have it sends the word back, and then all
-//! workers are asked for it: one that is handed over from worker to worker (`hand_over.rs`) is with one of them or expected by one at
-//! any moment, so what is found nowhere has gone, and is never looked for again. What comes meanwhile is kept for it, and so
-//! it is with a worker that expects it. Nothing has to be told to those who redirect when a client goes to another worker.
+//! Who redirects remembers where the other client was last. A worker that does not have it sends the word
+//! back, and then all workers are asked for it: one that is handed over from worker to worker
+//! (`hand_over.rs`) is with one of them or expected by one at any moment, so what is found nowhere has gone,
+//! and is never looked for again. What comes meanwhile is kept for it, and so it is with a worker that
+//! expects it. Nothing has to be told to those who redirect when a client goes to another worker.
 
 use shards::copies::{ConnectionId, Tracker};
 use shards::reply::Reply;
@@ -17,8 +18,8 @@ use crate::worker::Worker;
 use crate::worker::tracking::{HOP_BYTES, push_copies};
 
 impl Worker {
-    /// Where a client is that this worker has, or that is about to be handed to it. The number of one that has not come is
-    /// not known: it is any.
+    /// Where a client is that this worker has, or that is about to be handed to it. The number of one that
+    /// has not come is not known: it is any.
     pub(super) fn find_client(&self, client: ClientId) -> Option<ConnectionId> {
         let mut found = self.clients.present().filter(|present| present.session.id == client.0);
         let at = found.next().map(|present| self.at(present.index));
@@ -109,8 +110,8 @@ impl Worker {
         }
     }
 
-    /// A client of this worker tracks in another way: what was kept for the one that it has redirected to is told as it is
-    /// wanted now.
+    /// A client of this worker tracks in another way: what was kept for the one that it has redirected to is
+    /// told as it is wanted now.
     pub(super) fn redirect_has_changed(&mut self, index: u32) {
         let Some((_, kept)) = self.tracking.end_search(index) else { return };
         let session = &self.clients.at(index).session;
@@ -119,7 +120,8 @@ impl Worker {
         kept.into_all().iter().for_each(|copies| self.tell_at(from, redirect, copies));
     }
 
-    /// Where a client of this worker redirects to, if it is to this client, and whether that is known to have gone.
+    /// Where a client of this worker redirects to, if it is to this client, and whether that is known to have
+    /// gone.
     fn redirect_of(&mut self, from: Tracker, to: ClientId) -> Option<(Tracker, bool)> {
         let client = self.present_client(from.client, from.at.index)?;
         let tracking = client.session.tracking.as_ref()?;

@@ -55,7 +55,8 @@ fn a_mistake_in_a_directive_is_shown_with_its_reason() {
             "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
         ),
     ] {
-        // A port first, so that nothing listens should the mistake be overlooked, and the server runs into the wait.
+        // A port first, so that nothing listens should the mistake be overlooked, and the server runs into
+        // the wait.
         let output = refusal(&[&["--port", "0"], words].concat());
         assert!(output.contains("FATAL CONFIG FILE ERROR"), "{words:?}: {output}");
         assert!(output.contains(&format!("\n>>> '{shown}'\n")), "{shown} in {output}");

@@ -1,5 +1,5 @@
-//! CONFIG REWRITE as an operator uses it: what CONFIG SET has changed is there when the server starts anew from the file,
-//! and so is what was set back to its default.
+//! CONFIG REWRITE as an operator uses it: what CONFIG SET has changed is there when the server starts anew
+//! from the file, and so is what was set back to its default.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -42,7 +42,8 @@ const CANDIDATES: [&str; 25] = [
 /// Directives that this test needs as they are.
 const KEPT: [&str; 2] = ["bind", "requirepass"];
 
-/// Starts a server from a file with this text, on a port of its own: the kernel may keep the last one for a moment.
+/// Starts a server from a file with this text, on a port of its own: the kernel may keep the last one for a
+/// moment.
 fn start(text: &str) -> (Bare, Client, PortLease) {
     let lease = PortLease::take().unwrap();
     let folder = TempDir::new().unwrap();
@@ -54,7 +55,8 @@ fn start(text: &str) -> (Bare, Client, PortLease) {
     (server, client, lease)
 }
 
-/// What CONFIG GET shows of everything but directory and port, which are other ones for each server of this test.
+/// What CONFIG GET shows of everything but directory and port, which are other ones for each server of this
+/// test.
 fn settings(client: &mut Client) -> BTreeMap<String, String> {
     let reply = client.ask("CONFIG GET *");
     let words = reply.as_slice().unwrap();

@@ -1,5 +1,6 @@
-//! `DEBUG HANDOVER worker`: a connection goes from worker to worker, the control worker included, while it talks. No reply
-//! is lost, comes twice or out of order; what the session holds goes along; and every client is in CLIENT LIST once.
+//! `DEBUG HANDOVER worker`: a connection goes from worker to worker, the control worker included, while it
+//! talks. No reply is lost, comes twice or out of order; what the session holds goes along; and every client
+//! is in CLIENT LIST once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,7 +26,8 @@ fn skipped() -> bool {
     skip_if(is_oracle(), "it has no workers")
 }
 
-/// Hands the client to a worker, where it is when this returns, unless it subscribes to anything or tracks keys.
+/// Hands the client to a worker, where it is when this returns, unless it subscribes to anything or tracks
+/// keys.
 #[track_caller]
 fn hand_over(client: &mut Client, worker: usize) {
     assert_eq!(client.ask(&format!("DEBUG HANDOVER {worker}")), Value::ok());
@@ -64,8 +66,8 @@ impl Script {
     }
 }
 
-/// One round of one talker: data commands on several shards, transactions, session commands and big values, with
-/// hand-overs among them.
+/// One round of one talker: data commands on several shards, transactions, session commands and big values,
+/// with hand-overs among them.
 fn round(talker: usize, round: usize, workers: usize) -> Script {
     let mut script = Script::new();
     let key = |name: &str| format!("{name}:{talker}");
@@ -321,7 +323,8 @@ fn replies_that_nobody_reads_go_along() {
     });
 }
 
-/// A client with more unsent than its socket holds, which it does not read, that asks to be handed over and then for more.
+/// A client with more unsent than its socket holds, which it does not read, that asks to be handed over and
+/// then for more.
 fn who_does_not_read(server: &Server, worker: usize) -> (Client, Value) {
     let mut client = server.client();
     let value = "v".repeat(1 << 20);

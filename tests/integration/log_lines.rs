@@ -1,4 +1,5 @@
-//! Lines of the log: those that clients can cause must not fill the disk, and which are written can be chosen.
+//! Lines of the log: those that clients can cause must not fill the disk, and which are written can be
+//! chosen.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -59,8 +60,8 @@ fn last_words_of_raw(mut stream: TcpStream) {
     let _ = std::io::copy(&mut stream, &mut std::io::sink());
 }
 
-/// A server that may raise its limit of descriptors for clients, up to 2000; none where the limit of this process does not
-/// allow so many connections.
+/// A server that may raise its limit of descriptors for clients, up to 2000; none where the limit of this
+/// process does not allow so many connections.
 fn server_with_few_descriptors(shards: usize) -> Option<Server> {
     if skip_if(sys::raise_descriptor_limit() < 3_000, "the hard limit of open files is below 3000") {
         return None;

@@ -1,4 +1,5 @@
-//! Client-side caching with many readers and writers at once: whatever they do, no copy stays that is not right.
+//! Client-side caching with many readers and writers at once: whatever they do, no copy stays that is not
+//! right.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,7 +102,8 @@ fn write(client: &mut Client, dice: &mut Dice, number: usize) {
     }
 }
 
-/// Readers on all workers cache, writers change, and slots move if they can; then every copy is as the server has it.
+/// Readers on all workers cache, writers change, and slots move if they can; then every copy is as the server
+/// has it.
 fn cache_and_compare(server: &Server, tracking: &str, seed: u64, can_move: bool, shards: usize) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -139,7 +141,8 @@ fn cache_and_compare(server: &Server, tracking: &str, seed: u64, can_move: bool,
         let mut plain = server.client_resp3();
         for cacher in cachers {
             let mut cacher = cacher.join().expect("it reads");
-            // The last changes may still be on their way, and the last keys expire: in the end all copies are right.
+            // The last changes may still be on their way, and the last keys expire: in the end all copies are
+            // right.
             eventually("each copy that is left is as the server has it", || {
                 cacher.send(&["PING"]);
                 while cacher.reply() != Value::simple("PONG") {}
@@ -149,7 +152,8 @@ fn cache_and_compare(server: &Server, tracking: &str, seed: u64, can_move: bool,
     });
 }
 
-/// How a client that keeps copies is told: by itself, by another client that speaks RESP3, or by a RESP2 subscriber.
+/// How a client that keeps copies is told: by itself, by another client that speaks RESP3, or by a RESP2
+/// subscriber.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Told {
     Itself,

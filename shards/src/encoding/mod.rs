@@ -1,4 +1,5 @@
-//! Byte-level algorithms under the data types. They see bytes and numbers only: no key, no argument, no reply.
+//! Byte-level algorithms under the data types. They see bytes and numbers only: no key, no argument, no
+//! reply.
 
 pub mod bitops;
 pub mod geohash;

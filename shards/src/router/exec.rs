@@ -142,8 +142,8 @@ impl Router {
     /// looked at again then.
     pub fn will_unwatch(&mut self, client: ClientId, connection: u32) -> bool {
         let will = self.unwatch_later.iter().any(|watched| watched.client == client);
-        if will && !self.awaiting_slot.contains(&connection) {
-            self.awaiting_slot.push(connection);
+        if will {
+            self.awaiting_slot.add(connection);
         }
         will
     }

@@ -13,6 +13,7 @@
 //!
 //! This file must not know what any command does.
 
+mod awaiting_slot;
 pub mod blocked;
 pub mod blocking;
 pub mod coordinator;
@@ -39,6 +40,7 @@ use crate::command::Plan;
 use crate::command::keys::KeyPosition;
 use crate::key::{DbIndex, OnlyKey};
 use crate::reply::Reply;
+use crate::router::awaiting_slot::AwaitingSlot;
 use crate::router::coordinator::Coordinator;
 use crate::router::progress::Progress;
 use crate::router::route::{Method, Owners, Route, follows_all, is_of_one_slot, route};
@@ -68,8 +70,8 @@ pub struct Router {
     walks_later: Vec<(Ticket, Box<Walk>)>,
     /// Watches to be forgotten when the slots of their keys have arrived.
     unwatch_later: Vec<Watched>,
-    /// Connections whose request concerns a slot that is on its way.
-    awaiting_slot: Vec<u32>,
+    /// Connections whose request, or what they watch, concerns a slot that is on its way.
+    awaiting_slot: AwaitingSlot,
     /// The keys of the command at hand; kept for its memory.
     positions: Vec<KeyPosition>,
     /// Replies that are thrown away, or copied at once; kept for its memory.
@@ -136,7 +138,7 @@ impl Router {
             open: HashMap::new(),
             walks_later: Vec::new(),
             unwatch_later: Vec::new(),
-            awaiting_slot: Vec::new(),
+            awaiting_slot: AwaitingSlot::default(),
             positions: Vec::new(),
             scratch: Reply::default(),
         }

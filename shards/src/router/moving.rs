@@ -1,8 +1,6 @@
 //! Slots that change hands: what happens in which order is decided in [`crate::router::slot_move`]; here its messages
 //! travel, requests wait, and what waited goes on. And what of the keys of such a slot may be told, and when.
 
-use std::collections::HashSet;
-
 use crate::error::CommandError;
 use crate::notify::Notice;
 use crate::reply::Reply;
@@ -23,8 +21,7 @@ impl Router {
     /// Lets a connection wait: its request concerns a slot that is on its way.
     #[cold]
     pub(super) fn await_slot(&mut self, connection: u32) -> Step {
-        // Once for each time that it begins to wait: to search for it here would take time in proportion to all that wait.
-        self.awaiting_slot.push(connection);
+        self.awaiting_slot.add(connection);
         Step::Slot
     }
 
@@ -59,11 +56,8 @@ impl Router {
 
     /// Goes on with all that waited for a slot to arrive.
     fn thaw<W: Wire>(&mut self, wire: &mut W) {
-        let mut looked_at = HashSet::new();
-        for connection in std::mem::take(&mut self.awaiting_slot) {
-            if looked_at.insert(connection) {
-                wire.look_at(connection);
-            }
+        for connection in self.awaiting_slot.take() {
+            wire.look_at(connection);
         }
         // Before transactions go on: a WATCH among them may be of the same client and key, and later.
         for watched in std::mem::take(&mut self.unwatch_later) {

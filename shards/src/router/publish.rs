@@ -29,7 +29,7 @@ pub enum Published {
     AtOnce(usize),
     /// So many have got it, and this is the place of the reply: the publisher may be one of them, and what it is told comes
     /// behind it.
-    InPlace(Answer),
+    InPlace(Receipt),
     /// The message is on its way, and the reply has a place.
     Later,
     /// It has not begun: all replies to the requests before it must be there.
@@ -38,7 +38,7 @@ pub enum Published {
 
 /// The reply to the PUBLISH of a connection of this worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Answer {
+pub struct Receipt {
     /// Its place.
     pub publisher: Ticket,
     /// How many have got the message.
@@ -113,7 +113,7 @@ impl Messages {
         } else {
             self.send(publisher, sequencer, message, wire)
         };
-        receivers.map_or(Published::Later, |receivers| Published::InPlace(Answer { publisher, receivers }))
+        receivers.map_or(Published::Later, |receivers| Published::InPlace(Receipt { publisher, receivers }))
     }
 
     /// PUBLISH inside EXEC, for the place of its reply. Returns the number of receivers if it is there already.
@@ -185,9 +185,9 @@ impl Messages {
         publisher: Ticket,
         message: &Arc<OwnedMessage>,
         wire: &mut W,
-    ) -> Option<Answer> {
+    ) -> Option<Receipt> {
         let receivers = self.put_in_order(publisher, message, wire)?;
-        self.tell_publisher(Answer { publisher, receivers }, wire)
+        self.tell_publisher(Receipt { publisher, receivers }, wire)
     }
 
     /// Takes a message for the subscribers of this worker, and says how many have got it.
@@ -208,12 +208,12 @@ impl Messages {
         number: u64,
         receivers: usize,
         wire: &mut W,
-    ) -> Option<Answer> {
+    ) -> Option<Receipt> {
         let (publisher, receivers) = self.deliveries.delivered(number, receivers)?;
-        self.tell_publisher(Answer { publisher, receivers }, wire)
+        self.tell_publisher(Receipt { publisher, receivers }, wire)
     }
 
-    fn tell_publisher<W: MessageWire>(&mut self, answer: Answer, wire: &mut W) -> Option<Answer> {
+    fn tell_publisher<W: MessageWire>(&mut self, answer: Receipt, wire: &mut W) -> Option<Receipt> {
         if answer.publisher.worker == self.id {
             return Some(self.take_published(answer, wire));
         }
@@ -222,7 +222,7 @@ impl Messages {
     }
 
     /// A message of a connection of this worker is with all its subscribers.
-    pub fn take_published<W: MessageWire>(&mut self, answer: Answer, wire: &mut W) -> Answer {
+    pub fn take_published<W: MessageWire>(&mut self, answer: Receipt, wire: &mut W) -> Receipt {
         if let Some(publishing) = wire.publishing(answer.publisher.connection) {
             publishing.awaited = publishing.awaited.saturating_sub(1);
         }

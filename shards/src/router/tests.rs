@@ -336,6 +336,38 @@ fn a_connection_waits_once_for_a_slot_on_its_way_and_is_looked_at_when_it_has_co
     assert_eq!(notes.queue.written.bytes(), b"$-1\r\n");
 }
 
+#[test]
+fn who_waits_for_a_slot_with_a_request_and_with_a_watch_is_looked_at_once_and_in_order() {
+    let there = key_of(OTHER);
+    let slot = SlotId::of(there.as_bytes());
+    let mut router = router_of(2);
+    let mut notes = Notes::default();
+    let mut watched = Keys::default();
+    watched.push(DbIndex(0), there.as_bytes());
+    router.take_move(OTHER, MoveMessage::Freeze(slot), &mut notes);
+    router.unwatch(ClientId(7), &mut watched, &mut notes);
+    assert!(router.will_unwatch(ClientId(7), 3));
+    for _ in 0..2 {
+        assert_eq!(run(&mut router, &mut notes, &format!("GET {there}"), true), Step::Slot);
+        assert!(router.will_unwatch(ClientId(7), 0));
+    }
+    router.take_move(OTHER, MoveMessage::Moved(slot, ShardId(0)), &mut notes);
+    assert_eq!(notes.looked_at, [3, 0]);
+    assert!(!router.will_unwatch(ClientId(7), 0));
+    // The next slot is waited for anew, by nobody else.
+    let mut names = (0..).map(|number| format!("next:{number}"));
+    let of_other = |key: &String| {
+        let place = SlotId::of(key.as_bytes());
+        place != slot && router.map().owner(place) == OTHER
+    };
+    let next = names.find(of_other).expect("the other shard has more than one slot");
+    let slot = SlotId::of(next.as_bytes());
+    router.take_move(OTHER, MoveMessage::Freeze(slot), &mut notes);
+    assert_eq!(run(&mut router, &mut notes, &format!("GET {next}"), true), Step::Slot);
+    router.take_move(OTHER, MoveMessage::Moved(slot, ShardId(0)), &mut notes);
+    assert_eq!(notes.looked_at, [3, 0, 0]);
+}
+
 /// Runs EXEC with these commands, of which those in lower case are of the session, and returns what its client reads. The
 /// session's command `off` switches replies off, `kill` has the client leave, and `ask` has its reply later.
 fn exec(commands: &[&str], watched: &[&str]) -> String {

@@ -4,7 +4,7 @@
 
 mod filter;
 pub mod rows;
-pub mod tracking;
+pub mod tracking_commands;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use shards::router::blocked::Ending;
 use shards::watch::ClientId;
 
 use crate::commands::client::filter::{kind_of_name, meant_by_kill};
-use crate::commands::client::tracking::redirect_number;
+use crate::commands::client::tracking_commands::redirect_number;
 use crate::commands::connection::valid_name;
 use crate::io::socket::Socket;
 use crate::pubsub::SubscriptionKind;
@@ -298,10 +298,12 @@ impl Client {
             flags.push('N');
         }
         format!(
-            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={flags} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} events=r cmd={} user={} redir={} resp={} lib-name={} lib-ver={}\n",
+            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={flags} db={} sub={} \
+                psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} \
+                oll=0 omem={} tot-mem={} events=r cmd={} user={} redir={} resp={} lib-name={} lib-ver={}\n",
             session.id,
-            self.peer,
-            self.local,
+            self.peer(),
+            self.local(),
             self.socket.as_ref().map_or(-1, Socket::fd_number),
             text(&session.name),
             session.db.0,

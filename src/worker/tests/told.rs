@@ -1,4 +1,5 @@
-//! What clients are told of keys that they keep copies of, at each moment of a transaction and of a hand-over.
+//! What clients are told of keys that they keep copies of, at each moment of a transaction and of a
+//! hand-over.
 
 use shards::router::slot_move::SlotMap;
 use shards::slot::{ShardId, SlotId};
@@ -57,7 +58,8 @@ fn a_change_that_comes_before_the_transaction_has_turned_tracking_on_is_told_beh
             let reader = new_client(&mut workers[0]);
             queue(&mut workers[0], reader, &[on, &format!("{get} {key}")]);
             call(&mut workers[0], reader, "EXEC");
-            // What it reads is run, and changed at once by another client, before the first command of the session is.
+            // What it reads is run, and changed at once by another client, before the first command of the
+            // session is.
             if owner == 1 {
                 workers.iter_mut().for_each(Worker::turn);
             }
@@ -99,7 +101,8 @@ fn a_flush_in_the_middle_of_a_transaction_that_turns_tracking_on_is_told() {
 fn what_the_transaction_changes_of_protocol_and_subscriptions_counts_for_what_it_reads() {
     let (mut workers, [_, there]) = two();
     let channel = "__redis__:invalidate";
-    // One tracks in RESP2, where it can be told nothing, and learns RESP3. The other redirects to itself and subscribes.
+    // One tracks in RESP2, where it can be told nothing, and learns RESP3. The other redirects to itself and
+    // subscribes.
     for line in ["HELLO 3", "SUBSCRIBE __redis__:invalidate"] {
         let reader = client(&mut workers[0]);
         let redirect = format!("CLIENT TRACKING ON REDIRECT {}", id(&mut workers[0], reader));

@@ -105,8 +105,8 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Reads the ends at argument `at` and the options behind them. `by` and `reversed` are what the command's name
-    /// says; where it leaves them open (`None`) the options do.
+    /// Reads the ends at argument `at` and the options behind them. `by` and `reversed` are what the
+    /// command's name says; where it leaves them open (`None`) the options do.
     fn parse(
         args: Args<'a>,
         at: usize,

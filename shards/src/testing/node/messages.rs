@@ -9,7 +9,7 @@ use super::{Life, Node};
 use crate::args::{ArgValue, Args};
 use crate::pubsub::{Message, OwnedMessage, Subscribers, SubscriptionKind};
 use crate::reply::Reply;
-use crate::router::publish::{Answer, Messages, Published};
+use crate::router::publish::{Messages, Published, Receipt};
 use crate::router::step::Step;
 use crate::router::wire::{MessageWire, Places as _, Publishing, Wire};
 use crate::slot::ShardId;
@@ -182,7 +182,7 @@ impl Node {
         })
     }
 
-    fn answer_publisher(&mut self, Answer { publisher, receivers }: Answer) {
+    fn answer_publisher(&mut self, Receipt { publisher, receivers }: Receipt) {
         let mut reply = Reply::default();
         reply.len_int(receivers);
         self.with(publisher.worker, |router, desk| router.deliver(publisher, &reply, desk));
@@ -197,7 +197,7 @@ impl Node {
             }
             MessageHop::Delivered(number, receivers) => messages.take_delivered(number, receivers, desk),
             MessageHop::Published(publisher, receivers) => {
-                Some(messages.take_published(Answer { publisher, receivers }, desk))
+                Some(messages.take_published(Receipt { publisher, receivers }, desk))
             }
         });
         answer.into_iter().for_each(|answer| self.answer_publisher(answer));
