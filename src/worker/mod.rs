@@ -19,6 +19,7 @@ mod inquiries;
 mod memory;
 mod notifications;
 mod publish;
+mod rewriting;
 mod session_commands;
 mod slot_moves;
 #[cfg(test)]
@@ -64,6 +65,7 @@ use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
+use crate::worker::rewriting::Rewriting;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -83,6 +85,9 @@ const EXPIRE_TIME_PER_TURN: Duration = Duration::from_micros(300);
 const EXPIRE_ENTRIES_PER_STEP: usize = 50;
 /// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
 const STOPPING_TURNS_MAX: usize = 100;
+/// How long it waits for its files and links: a disk that has much to write may need seconds to force it, and whoever stops the
+/// server kills it if it takes much longer (systemd: after 90 seconds).
+const STOPPING_ERRANDS_MAX: Duration = Duration::from_secs(20);
 
 static IDLE_LINES: LineLimit = LineLimit::new();
 
@@ -107,6 +112,8 @@ pub struct Worker {
     ring: ClientRing,
     /// What is waited for in the ring besides clients.
     errands: Errands,
+    /// The configuration's file, while CONFIG REWRITE writes it.
+    rewriting: Rewriting,
     /// The timer for the next client that has waited long enough, with its deadline, while that is before the next tick.
     blocked_timer: Option<(u64, TimerId)>,
     listeners: Vec<Listener>,
@@ -182,6 +189,7 @@ impl Worker {
             tracking: TrackingClients::default(),
             ring,
             errands: Errands::default(),
+            rewriting: Rewriting::default(),
             blocked_timer: None,
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
@@ -389,6 +397,7 @@ impl Worker {
         self.argv.trim();
         self.completions.trim();
         self.errands.trim();
+        self.rewriting.trim();
         self.clients.trim();
     }
 
@@ -403,16 +412,25 @@ impl Worker {
         }
     }
 
-    /// Sends what is ready, bounded in time, and lets everything go.
+    /// Brings to its end what is under way on disk, sends what is ready, both bounded in time, and lets everything go.
     fn stop(mut self) {
         self.listeners.iter().for_each(Listener::close);
-        for _ in 0..STOPPING_TURNS_MAX {
+        self.errands.links.close_all();
+        let begin = clock::moment();
+        for turn in 1.. {
             self.turn();
             self.submit(Wait::AtMost(STOPPING_TURN_MAX));
+            let is_late = begin.elapsed() >= STOPPING_ERRANDS_MAX;
+            if self.errands.is_busy() && !is_late {
+                continue;
+            }
             let is_drained = self.clients.iter().all(Client::is_drained);
-            if is_drained && !self.has_work() {
+            if turn >= STOPPING_TURNS_MAX || (is_drained && !self.has_work()) {
                 break;
             }
+        }
+        if self.errands.is_busy() {
+            log::warn!("{} did not end in time and are given up", self.errands.pending_text());
         }
         self.clients.iter_mut().for_each(Client::shut_down);
         // Until every request has completed, the kernel may still write to what the sockets own.

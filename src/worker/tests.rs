@@ -1,6 +1,9 @@
 //! A worker without a thread of its own, and clients without sockets: their commands are handed in, and their replies are
 //! read from their queues.
 
+mod errands;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -36,9 +39,15 @@ fn worker() -> Worker {
 
 /// The workers of one node. Whoever has them takes their turns.
 fn workers(count: usize) -> Vec<Worker> {
+    workers_with_file(count, None)
+}
+
+/// The same of a node that was started with a file of its configuration.
+fn workers_with_file(count: usize, config_file: Option<PathBuf>) -> Vec<Worker> {
     let (registry, session_commands) = commands::registry(Vec::new()).unwrap();
     let node: &'static Node = Box::leak(Box::new(Node {
         shards: count,
+        config_file,
         memory: NodeMemory::new(count),
         subscriptions: SubscriptionCounts::new(count),
         tracking: TrackingCounts::new(count),
