@@ -12,7 +12,7 @@ use shards::slot::ShardId;
 use crate::io::socket::Socket;
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
-use crate::session::client::Client;
+use crate::session::client::{CallerKind, Client};
 use crate::session::filter::ClientFilter;
 
 /// What another worker has to know of a client that will come, so that it is in CLIENT LIST and can be killed while no worker
@@ -141,6 +141,7 @@ impl Travelling {
             is_local,
         } = self;
         let mut client = Client::without_socket(session);
+        client.kind = CallerKind::Normal;
         client.socket = socket.map(Socket::new);
         client.query = query;
         client.stopped = stopped;

@@ -85,7 +85,7 @@ impl Worker {
 
     /// Takes a client in, with or without a socket. Returns its number, by which its commands are dispatched.
     pub(super) fn take_in(&mut self, client: Client) -> u32 {
-        self.client_count += 1;
+        self.client_count += usize::from(client.is_normal());
         self.clients.add(client)
     }
 
@@ -179,7 +179,9 @@ impl Worker {
     pub(super) fn execute_received(&mut self, index: u32, received: &[u8]) {
         let client = self.clients.at(index);
         client.session.active_ms = self.now_ms;
-        if client.query.completes_over(received.len(), self.config.client_query_buffer_limit_bytes) {
+        if client.query.completes_over(received.len(), self.config.client_query_buffer_limit_bytes)
+            && client.is_normal()
+        {
             return self.close_for_query_limit(index);
         }
         let mut query = std::mem::take(&mut client.query);
@@ -223,7 +225,10 @@ impl Worker {
         client.query = query;
         // What waits for other workers is not the client's doing, and is read no further than `QUERY_PAUSE_BYTES`.
         let buffered_bytes = client.query.buffered_bytes() as u64;
-        if buffered_bytes > self.config.client_query_buffer_limit_bytes && !client.waits_for_workers() {
+        if buffered_bytes > self.config.client_query_buffer_limit_bytes
+            && !client.waits_for_workers()
+            && client.is_normal()
+        {
             self.close_for_query_limit(index);
         }
     }
@@ -323,7 +328,7 @@ impl Worker {
         if !std::mem::replace(&mut self.clients.at(index).has_left, true) {
             self.forget_subscriptions(index);
             self.end_tracking(index);
-            self.client_count -= 1;
+            self.client_count -= usize::from(self.clients.at(index).is_normal());
         }
     }
 

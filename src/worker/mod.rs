@@ -369,7 +369,7 @@ impl Worker {
             let idle_ms = self.now_ms.saturating_sub(client.session.active_ms);
             // Subscribers may be silent for ever, and who waits for replies is.
             let may_be_idle = client.replies.places_taken() > 0 || client.session.is_subscribed();
-            let is_idle = timeout_ms > 0 && idle_ms > timeout_ms && !may_be_idle;
+            let is_idle = timeout_ms > 0 && idle_ms > timeout_ms && !may_be_idle && client.is_normal();
             if is_idle {
                 if let Some(left_out) = IDLE_LINES.admit() {
                     log::debug!("Closing idle client{left_out}");
@@ -424,7 +424,8 @@ impl Worker {
             if self.errands.is_busy() && !is_late {
                 continue;
             }
-            let is_drained = self.clients.iter().all(Client::is_drained);
+            // What the server's own have to read somebody reads who stops as well.
+            let is_drained = self.clients.iter().all(|client| client.is_drained() || !client.is_normal());
             if turn >= STOPPING_TURNS_MAX || (is_drained && !self.has_work()) {
                 break;
             }
