@@ -19,7 +19,11 @@ use crate::session::change::{ChangeQuestion, NodeChange};
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Question, finish_change};
 
-static MAXMEMORY_LINES: LineLimit = LineLimit::new();
+static MAXMEMORY_LINES: LineLimit = LineLimit::new(
+    module_path!(),
+    log::Level::Warn,
+    "WARNING: the new maxmemory value set via CONFIG SET is smaller than the current memory usage",
+);
 /// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can fill the log.
 static NAMED_IDLE: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 

@@ -124,6 +124,7 @@ pub fn run(
         let _ = std::fs::remove_file(path);
     }
     drop(pid_file);
+    crate::host::log::tell_all_left_out();
     log::warn!("Shoal is now ready to exit, bye bye...");
     outcome
 }

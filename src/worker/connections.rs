@@ -23,9 +23,15 @@ use crate::session::{ReplyMode, Session};
 /// again, for as long as they are missing.
 const ACCEPT_PAUSE_MS: u64 = 1000;
 
-static ACCEPT_LINES: LineLimit = LineLimit::new();
-static QUERY_LIMIT_LINES: LineLimit = LineLimit::new();
-static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new();
+static ACCEPT_LINES: LineLimit =
+    LineLimit::new(module_path!(), log::Level::Warn, "Accepting client connection");
+static QUERY_LIMIT_LINES: LineLimit =
+    LineLimit::new(module_path!(), log::Level::Warn, "Closing client that reached max query buffer length");
+static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new(
+    module_path!(),
+    log::Level::Warn,
+    "Client scheduled to be closed ASAP for overcoming of output buffer limits",
+);
 
 /// One client goes on in the next turn when its commands have made so many bytes of replies: the kernel takes no more
 /// in one send, and others are not held up for longer than that takes.

@@ -21,7 +21,8 @@ use crate::session::order::Closing;
 use crate::session::{ReplyMode, Session};
 use crate::worker::Worker;
 
-static ATTACK_LINES: LineLimit = LineLimit::new();
+static ATTACK_LINES: LineLimit =
+    LineLimit::new(module_path!(), log::Level::Warn, "Possible SECURITY ATTACK detected");
 
 impl Worker {
     /// Executes one request of a stream of this process, or starts it: the door for callers that have their requests as arguments.

@@ -7,6 +7,7 @@ use crate::host::clock;
 use crate::io::Owner;
 use crate::io::errands::News;
 use crate::io::ring::TICK_PERIOD_MS;
+use crate::worker::control::LEFT_OUT_LINES;
 use crate::worker::rewriting::REWRITING;
 
 /// The timer of clients in blocking commands.
@@ -19,6 +20,7 @@ impl Worker {
             match (owner, news) {
                 // The turn looks after them.
                 (BLOCKED_CLIENTS, _) => self.blocked_timer = None,
+                (LEFT_OUT_LINES, _) => self.tell_left_out(),
                 (REWRITING, News::Disk(done)) => self.take_rewritten(done),
                 (Owner(_), news) => log::error!("Nobody has asked for {news:?}"),
             }

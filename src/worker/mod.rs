@@ -43,7 +43,7 @@ use shards::txn::Ticket;
 
 use crate::config::Config;
 use crate::host::clock;
-use crate::host::log::LineLimit;
+use crate::host::log::{LineLimit, has_left_out};
 use crate::io::errands::Errands;
 use crate::io::listener::Listener;
 use crate::io::ring::{ClientRing, Completion, TICK_PERIOD_MS, Wait};
@@ -89,7 +89,7 @@ const STOPPING_TURNS_MAX: usize = 100;
 /// server kills it if it takes much longer (systemd: after 90 seconds).
 const STOPPING_ERRANDS_MAX: Duration = Duration::from_secs(20);
 
-static IDLE_LINES: LineLimit = LineLimit::new();
+static IDLE_LINES: LineLimit = LineLimit::new(module_path!(), log::Level::Debug, "Closing idle client");
 
 /// One per core.
 pub struct Worker {
@@ -358,6 +358,9 @@ impl Worker {
         }
         if self.now_ms >= self.accept_after_ms {
             self.listen();
+        }
+        if has_left_out() {
+            self.pass_on_left_out();
         }
         self.expire();
         self.trim();

@@ -23,8 +23,9 @@ use crate::session::inquiry::Answer;
 /// Permissions of a file that was not there before (Redis: rewriteConfigOverwriteFile).
 const NEW_FILE_MODE: u32 = 0o644;
 
-static DONE_LINES: LineLimit = LineLimit::new();
-static FAILED_LINES: LineLimit = LineLimit::new();
+static DONE_LINES: LineLimit =
+    LineLimit::new(module_path!(), log::Level::Info, "CONFIG REWRITE executed with success");
+static FAILED_LINES: LineLimit = LineLimit::new(module_path!(), log::Level::Warn, "CONFIG REWRITE failed");
 
 /// One per worker; only the sequencer of changes has work for it.
 #[derive(Default)]
