@@ -19,6 +19,7 @@ mod inquiries;
 mod memory;
 mod notifications;
 mod publish;
+mod rewrites;
 mod rewriting;
 mod session_commands;
 mod slot_moves;
@@ -65,7 +66,7 @@ use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
-use crate::worker::rewriting::Rewriting;
+use crate::worker::rewrites::Rewrites;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -113,7 +114,7 @@ pub struct Worker {
     /// What is waited for in the ring besides clients.
     errands: Errands,
     /// The configuration's file, while CONFIG REWRITE writes it.
-    rewriting: Rewriting,
+    rewrites: Rewrites,
     /// The timer for the next client that has waited long enough, with its deadline, while that is before the next tick.
     blocked_timer: Option<(u64, TimerId)>,
     listeners: Vec<Listener>,
@@ -189,7 +190,7 @@ impl Worker {
             tracking: TrackingClients::default(),
             ring,
             errands: Errands::default(),
-            rewriting: Rewriting::default(),
+            rewrites: Rewrites::default(),
             blocked_timer: None,
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
@@ -400,7 +401,7 @@ impl Worker {
         self.argv.trim();
         self.completions.trim();
         self.errands.trim();
-        self.rewriting.trim();
+        self.rewrites.trim();
         self.clients.trim();
     }
 

@@ -9,7 +9,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use shards::spare::Trim;
 use shards::txn::Ticket;
 
 use super::Worker;
@@ -19,6 +18,7 @@ use crate::io::Owner;
 use crate::io::disk::Done;
 use crate::io::edit::{EditPlan, FileEdit};
 use crate::session::inquiry::Answer;
+use crate::worker::rewrites::Rewrites;
 
 /// Permissions of a file that was not there before (Redis: rewriteConfigOverwriteFile).
 const NEW_FILE_MODE: u32 = 0o644;
@@ -27,15 +27,8 @@ static DONE_LINES: LineLimit =
     LineLimit::new(module_path!(), log::Level::Info, "CONFIG REWRITE executed with success");
 static FAILED_LINES: LineLimit = LineLimit::new(module_path!(), log::Level::Warn, "CONFIG REWRITE failed");
 
-/// One per worker; only the sequencer of changes has work for it.
-#[derive(Default)]
-pub(super) struct Rewriting {
-    edit: Option<FileEdit>,
-    /// Whose reply the change under way makes.
-    served: Vec<Ticket>,
-    /// Who waits for the next one. Clients wait for their reply, so there is at most one of each.
-    waiting: Vec<Ticket>,
-}
+/// Whose requests to the disk these are.
+pub(super) const REWRITING: Owner = Owner(1);
 
 impl Worker {
     /// CONFIG REWRITE for this ticket. Returns the answer if it is there at once: there is no file.
@@ -43,15 +36,15 @@ impl Worker {
         let Some(file) = self.node.config_file.as_deref() else {
             return Some(Answer::Ended(Err(config::without_file())));
         };
-        self.rewriting.waiting.push(ticket);
-        if self.rewriting.edit.is_none() {
+        self.rewrites.waiting.push(ticket);
+        if self.rewrites.edit.is_none() {
             self.begin_rewriting(file);
         }
         None
     }
 
     fn begin_rewriting(&mut self, file: &Path) {
-        self.rewriting.served = std::mem::take(&mut self.rewriting.waiting);
+        self.rewrites.served = std::mem::take(&mut self.rewrites.waiting);
         // A symbolic link stays one. Where there is no file yet, its name is all there is.
         let path = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
         let permissions = path.metadata().map_or(NEW_FILE_MODE, |found| found.permissions().mode() & 0o7777);
@@ -60,12 +53,12 @@ impl Worker {
         let config = Arc::clone(&self.config);
         let change = Box::new(move |old: &[u8]| config::rewritten(&config, old));
         let plan = EditPlan { path, temporary, permissions, change };
-        self.rewriting.edit = Some(FileEdit::start(plan, REWRITING, &mut self.errands.disk));
+        self.rewrites.edit = Some(FileEdit::start(plan, REWRITING, &mut self.errands.disk));
     }
 
     /// Takes the end of a request to the disk that was made for it.
     pub(super) fn take_rewritten(&mut self, done: Done) {
-        let Rewriting { edit, served, .. } = &mut self.rewriting;
+        let Rewrites { edit, served, .. } = &mut self.rewrites;
         let Some(ended) = edit.as_mut().and_then(|edit| edit.take(done, &mut self.errands.disk)) else {
             return;
         };
@@ -75,7 +68,7 @@ impl Worker {
         for ticket in std::mem::take(served) {
             self.send_answer(ticket, Answer::Ended(outcome.clone()));
         }
-        if let Some(file) = self.node.config_file.as_deref().filter(|_| !self.rewriting.waiting.is_empty()) {
+        if let Some(file) = self.node.config_file.as_deref().filter(|_| !self.rewrites.waiting.is_empty()) {
             self.begin_rewriting(file);
         }
     }
@@ -93,15 +86,5 @@ fn tell(ended: &io::Result<()>) {
                 log::warn!("CONFIG REWRITE failed: {error}{left_out}");
             }
         }
-    }
-}
-
-/// Whose requests to the disk these are.
-pub(super) const REWRITING: Owner = Owner(1);
-
-impl Trim for Rewriting {
-    fn trim(&mut self) {
-        self.served.trim();
-        self.waiting.trim();
     }
 }
