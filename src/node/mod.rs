@@ -3,6 +3,7 @@
 pub mod counts;
 pub(crate) mod distinct_names;
 pub mod give_back;
+pub mod journey;
 pub mod memory;
 pub mod pulses;
 

@@ -19,7 +19,7 @@ use crate::io::ring::ClientRing;
 use crate::io::socket::{DIRECT_READ_BYTES_MIN, Reading, Socket};
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
-use crate::session::order::{Closing, Departure, DepartureStage};
+use crate::session::order::{Closing, Departure};
 use crate::session::reply_queue::ReplyQueue;
 
 /// Replies of one client that may be awaited from other cores at a time, those included that wait for their gate.
@@ -35,6 +35,10 @@ const ASKED_PAUSE_BYTES: usize = 16 << 20;
 /// itself up, or that is in a blocking command, is read from, up to client-query-buffer-limit: it may write
 /// a whole pipeline before it reads the first reply, and only who reads learns that it has gone.
 const QUERY_PAUSE_BYTES: usize = 1 << 20;
+
+/// A client that shall be handed over stays when it has not taken its replies within this time, in milliseconds. It executes
+/// nothing meanwhile.
+const HAND_OVER_PATIENCE_MS: u64 = 10_000;
 
 /// Whose a client is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,7 +78,7 @@ pub struct Client {
     /// The client sends no more.
     pub end_of_input: bool,
     /// It shall go to another worker.
-    pub departure: Option<Departure>,
+    pub departure: Option<Box<Departure>>,
     /// On the worker's list of clients to be looked at before the turn ends.
     pub is_dirty: bool,
     /// Since when the output is over the soft limit, in milliseconds since 1970.
@@ -199,6 +203,38 @@ impl Client {
         !self.waiting.is_waiting() && !is_known && self.closing.is_none()
     }
 
+    /// The client executes nothing more until it has gone to its next worker, if it can be spared.
+    pub fn wait_for_hand_over(&mut self, now_ms: u64) {
+        if self.can_be_spared()
+            && let Some(departure) = &mut self.departure
+        {
+            departure.waits_since_ms = Some(now_ms);
+            self.waiting = Waiting::HandOver;
+        }
+    }
+
+    /// True when it waits for its next worker, and of its replies none is awaited or held but that which comes when it is there.
+    pub fn is_settled(&self) -> bool {
+        let Some(departure) = &self.departure else { return false };
+        let own = usize::from(departure.place.is_some());
+        matches!(self.waiting, Waiting::HandOver) && self.replies.is_settled_but_for(own)
+    }
+
+    /// True when all that can be sent has been taken by the kernel. What is read from the queue goes along as it is.
+    pub fn is_sent(&self) -> bool {
+        self.socket.as_ref().is_none_or(|socket| self.replies.ready_bytes() == 0 && !socket.is_sending())
+    }
+
+    /// True when it has not become ready to go within `HAND_OVER_PATIENCE_MS`.
+    pub fn is_hand_over_overdue(&self, now_ms: u64) -> bool {
+        let Some(departure) = self.departure.as_ref().filter(|departure| !departure.is_announced()) else {
+            return false;
+        };
+        departure
+            .waits_since_ms
+            .is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > HAND_OVER_PATIENCE_MS)
+    }
+
     /// True when nothing of it is under way in the kernel.
     pub fn is_at_rest(&self) -> bool {
         self.socket.as_ref().is_none_or(Socket::is_at_rest)
@@ -224,7 +260,7 @@ impl Client {
     /// Starts or stops the reading side as the state demands.
     pub fn drive_receive(&mut self, ring: &mut ClientRing) {
         let pause = self.closing.is_some()
-            || matches!(self.waiting, Waiting::HandOver)
+            || self.departure.as_ref().is_some_and(|departure| departure.is_announced())
             || (self.query.buffered_bytes() > QUERY_PAUSE_BYTES && self.waits_for_workers());
         let Some(socket) = &mut self.socket else { return };
         if self.end_of_input {
@@ -242,7 +278,9 @@ impl Client {
 
     /// True when requests wait, and what they wait for comes without the client's doing and before long.
     pub fn waits_for_workers(&self) -> bool {
-        self.stopped && !self.waiting.is_blocked() && self.output_bytes() < OUTPUT_PAUSE_BYTES
+        // One that shall be handed over has to take first what can be sent to it.
+        let must_read = matches!(self.waiting, Waiting::HandOver) && !self.is_sent();
+        self.stopped && !self.waiting.is_blocked() && !must_read && self.output_bytes() < OUTPUT_PAUSE_BYTES
     }
 
     /// A receive into a big argument has completed with so many bytes.
@@ -255,7 +293,7 @@ impl Client {
     /// Gives the kernel what is ready to be sent, unless a send is under way.
     pub fn drive_send(&mut self, ring: &mut ClientRing) {
         // What has not been sent when it is to go is sent by its next worker.
-        let goes = self.departure.is_some_and(|departure| departure.stage == DepartureStage::Fenced);
+        let goes = self.departure.as_ref().is_some_and(|departure| departure.is_announced());
         if let Some(socket) = &mut self.socket
             && !goes
         {

@@ -18,7 +18,7 @@ use crate::pubsub::PubSubFlow;
 use crate::session::client::Client;
 use crate::session::inquiry::{Finish, Question};
 use crate::session::order::TransactionFlow;
-use crate::tracking::mode::{ClientTracking, TrackingChange};
+use crate::tracking::mode::{ClientTracking, TrackingChange, TrackingMode};
 
 /// The body of a session command.
 pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>;
@@ -144,12 +144,24 @@ pub struct Foreseen<'a> {
     caller: Caller,
     /// What the client is told of changes.
     tracking: Option<Box<ClientTracking>>,
+    /// It is told of any before, behind or at one of the commands.
+    has_tracked: bool,
+    /// The same, of those of keys with certain prefixes.
+    has_prefixes: bool,
 }
 
 impl Foreseen<'_> {
     /// What the first command finds.
     pub fn new(config: &Config, caller: Caller, tracking: Option<Box<ClientTracking>>) -> Foreseen<'_> {
-        Foreseen { config, caller, tracking }
+        let mut foreseen = Foreseen { config, caller, tracking, has_tracked: false, has_prefixes: false };
+        foreseen.see_tracking();
+        foreseen
+    }
+
+    /// Whether the client is told of changes before, behind or at any of the commands, and whether of those of keys with
+    /// certain prefixes.
+    pub fn tracks(&self) -> (bool, bool) {
+        (self.has_tracked, self.has_prefixes)
     }
 
     /// As whom the next command is called.
@@ -176,6 +188,14 @@ impl Foreseen<'_> {
     pub fn track(&mut self, change: impl FnOnce(&mut Option<Box<ClientTracking>>)) {
         change(&mut self.tracking);
         self.caller.keeps_copies = self.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+        self.see_tracking();
+    }
+
+    fn see_tracking(&mut self) {
+        if let Some(tracking) = &self.tracking {
+            self.has_tracked = true;
+            self.has_prefixes |= tracking.mode == TrackingMode::Prefixes;
+        }
     }
 }
 
@@ -197,7 +217,7 @@ pub enum Flow {
     Track(TrackingChange),
     /// About the slots of this node.
     Slots(SlotFlow),
-    /// The client goes to another worker, as soon as it can be spared. The reply is written.
+    /// The client goes to another worker, as soon as it can be spared, which makes the reply.
     HandOver(ShardId),
 }
 

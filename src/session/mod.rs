@@ -101,6 +101,16 @@ impl Session {
         Caller { client: ClientId(id), at, db, resp3, touch: !no_touch, keeps_copies: self.keeps_copies() }
     }
 
+    /// Bytes that it holds beside its struct, but for what the client subscribes to and tracks: the queue of MULTI and
+    /// what is watched, above all.
+    pub fn bytes_held(&self) -> usize {
+        let names = self.name.capacity() + self.lib_name.capacity() + self.lib_ver.capacity();
+        let queue = self.queue.as_ref().map_or(0, |queue| {
+            queue.bytes + queue.commands.capacity() * size_of::<(&'static Entry, OwnedArgs)>()
+        });
+        names + queue + self.watched.bytes_held()
+    }
+
     /// The client is a subscriber.
     #[inline]
     pub fn is_subscribed(&self) -> bool {

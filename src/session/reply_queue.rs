@@ -301,9 +301,9 @@ impl ReplyQueue {
         self.ready.total_len()
     }
 
-    /// Nothing is awaited and nothing held, nor would be what is written next.
-    pub fn is_settled(&self) -> bool {
-        self.places.is_empty() && self.gate <= self.opened
+    /// So many replies are awaited and nothing is held, nor would be what is written next.
+    pub fn is_settled_but_for(&self, awaited: usize) -> bool {
+        self.places_taken() == awaited && self.awaited() == awaited && self.gate <= self.opened
     }
 
     /// Nothing can be sent, nothing is awaited and nothing held.

@@ -4,4 +4,5 @@
 //! more is the business of `worker/tracking.rs`. These files must not know workers, sockets or hops' ways.
 
 pub mod clients;
+pub mod kept;
 pub mod mode;

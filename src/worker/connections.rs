@@ -331,7 +331,11 @@ impl Worker {
     /// A client has gone: it is not counted, subscribes to nothing and tracks nothing. It may stay in the table for a
     /// while, until what is under way for it has ended.
     pub(super) fn leave(&mut self, index: u32) {
-        if !std::mem::replace(&mut self.clients.at(index).has_left, true) {
+        let client = self.clients.at(index);
+        if let Some(departure) = &client.departure {
+            departure.journey.end();
+        }
+        if !std::mem::replace(&mut client.has_left, true) {
             self.forget_subscriptions(index);
             self.end_tracking(index);
             self.client_count -= usize::from(self.clients.at(index).is_normal());

@@ -206,7 +206,8 @@ impl Worker {
                 let now_ms = self.now_ms;
                 let matching = self.clients.present().filter(|client| filter.matches(client));
                 let lines = matching.map(|client| (client.session.id, client.line(now_ms)));
-                let expected = self.expected.iter().filter(|expected| expected.is_meant(filter));
+                let expected = self.expected.iter().map(|coming| &coming.expected);
+                let expected = expected.filter(|expected| expected.is_meant(filter));
                 ClientAnswer::Lines(
                     expected.map(|expected| (expected.id, expected.line.clone())).chain(lines).collect(),
                 )

@@ -19,6 +19,7 @@ mod inquiries;
 mod memory;
 mod notifications;
 mod publish;
+mod redirection;
 mod rewrites;
 mod rewriting;
 mod session_commands;
@@ -60,7 +61,7 @@ use crate::pubsub::keyspace::KeyspaceChannels;
 use crate::session::client::Client;
 use crate::session::clients::Clients;
 use crate::session::command::SessionCommands;
-use crate::session::hand_over::Expected;
+use crate::session::hand_over::Coming;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
@@ -126,7 +127,7 @@ pub struct Worker {
     has_accept_failed: bool,
     clients: Clients,
     /// Clients that other workers are about to hand over, as many as those have.
-    expected: Vec<Arc<Expected>>,
+    expected: Vec<Coming>,
     /// Those of `clients` that are counted: they have not left.
     client_count: usize,
     argv: Argv,
@@ -381,6 +382,10 @@ impl Worker {
                 client.closing = Some(Closing::Now);
             }
             client.trim();
+            if client.is_hand_over_overdue(self.now_ms) {
+                self.refuse_hand_over(index);
+                continue;
+            }
             // A limit that has become smaller is for output that nothing is added to as well.
             if is_idle || client.soft_limit_since_ms.is_some() || client.output_bytes() > 0 {
                 self.clients.look_at(index);

@@ -126,8 +126,7 @@ impl Worker {
             Flow::PubSub(flow) => return self.follow_pubsub(index, flow, args, place, reply),
             Flow::Track(change) => self.set_tracking(index, change, None),
             Flow::Slots(flow) => self.follow_slots(index, flow, args, place, reply),
-            // From within a transaction it goes when that is over.
-            Flow::HandOver(to) => self.hand_over(index, to),
+            Flow::HandOver(to) => self.hand_over(index, to, place, reply),
         }
         Replied::Written
     }

@@ -2,6 +2,8 @@
 //! read from their queues.
 
 mod errands;
+mod told;
+mod travels;
 
 use std::path::PathBuf;
 use std::sync::Arc;

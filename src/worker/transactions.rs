@@ -70,16 +70,23 @@ impl Worker {
     fn plan_exec(&mut self, index: u32, caller: Caller, queue: QueuedCommands) -> ExecPlan {
         let tracking = self.clients.at(index).session.tracking.clone();
         let mut foreseen = Foreseen::new(&self.config, caller, tracking);
+        let is_data = |(entry, _): &(&Entry, _)| matches!(entry.command, Command::Data(_));
+        let is_data_only = queue.commands.iter().all(is_data);
         let queue = queue.commands.into_iter().map(|(entry, args)| match entry.command {
             Command::Data(command) => (Queued::Data(command), args),
             Command::Session(number) => (Queued::Session(number), args),
         });
-        ExecPlan::new(queue, caller, |number, args, caller| {
+        let plan = ExecPlan::new(queue, caller, |number, args, caller| {
             if let Some(foresees) = self.session_commands.get(number).foresees {
                 foresees(&mut foreseen, args);
                 *caller = foreseen.caller();
             }
-        })
+        });
+        let (tracks, may_have_prefixes) = foreseen.tracks();
+        if tracks && !is_data_only {
+            self.keep_what_comes(index, may_have_prefixes);
+        }
+        plan
     }
 
     /// Takes a transaction up again if something has come for the place of its reply, which has this number.
@@ -116,6 +123,7 @@ impl Worker {
         router.end_exec(index, seq, progress, &mut desk);
         let Client { session, replies, .. } = self.clients.at(index);
         replies.set_resp3(session.resp3);
+        self.tell_what_was_kept(index);
     }
 
     /// WATCH. The client waits for it.
