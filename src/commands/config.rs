@@ -19,10 +19,12 @@ use crate::session::change::{ChangeQuestion, NodeChange};
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Question, finish_change};
 
-static MAXMEMORY_LINES: LineLimit = LineLimit::new();
-static REWRITE_LINES: LineLimit = LineLimit::new();
-/// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can
-/// fill the log.
+static MAXMEMORY_LINES: LineLimit = LineLimit::new(
+    module_path!(),
+    log::Level::Warn,
+    "WARNING: the new maxmemory value set via CONFIG SET is smaller than the current memory usage",
+);
+/// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can fill the log.
 static NAMED_IDLE: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 /// The rows.
@@ -201,18 +203,6 @@ fn config_resetstat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, 
 
 fn config_rewrite(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     Ok(Flow::Ask(Question::Change(ChangeQuestion::Order(NodeChange::RewriteConfig)), Box::new(finish_change)))
-}
-
-/// CONFIG REWRITE, where all changes of the configuration are put in order.
-///
-/// # Errors
-/// As CONFIG REWRITE replies.
-pub(crate) fn rewrite(config: &Config, node: &Node) -> Result<(), CommandError> {
-    config::rewrite_file(config, node.config_file.as_deref())?;
-    if let Some(left_out) = REWRITE_LINES.admit() {
-        log::info!("CONFIG REWRITE executed with success.{left_out}");
-    }
-    Ok(())
 }
 
 fn config_help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

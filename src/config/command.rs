@@ -3,7 +3,7 @@
 //! Semantics and texts are those of Redis 7, byte for byte. This file must not know connections or workers:
 //! who calls [`set`] makes the new configuration effective, or refuses it.
 
-use std::path::Path;
+use std::io;
 
 use shards::args::Args;
 use shards::error::CommandError;
@@ -12,7 +12,6 @@ use shards::glob;
 use super::directive::Directive;
 use super::file::idle;
 use super::params::{self, DIRECTIVES};
-use super::rewrite::rewrite;
 use super::settings::Config;
 use super::words::error_text;
 
@@ -81,13 +80,14 @@ pub fn newly_idle(old: &Config, new: &Config, mut is_new: impl FnMut(&'static st
     idle(changed.filter(|directive| is_new(directive.name)))
 }
 
-/// CONFIG REWRITE: writes the configuration into the file that the server was started with, if there was one.
-pub fn rewrite_file(config: &Config, file: Option<&Path>) -> Result<(), CommandError> {
-    let Some(file) = file else {
-        return Err(CommandError::other("ERR The server is running without a config file"));
-    };
-    rewrite(config, file)
-        .map_err(|error| CommandError::other(format!("ERR Rewriting config file: {}", error_text(&error))))
+/// What CONFIG REWRITE says when the server was started without a file.
+pub fn without_file() -> CommandError {
+    CommandError::other("ERR The server is running without a config file")
+}
+
+/// What CONFIG REWRITE says when the file could not be written.
+pub fn rewrite_failed(error: &io::Error) -> CommandError {
+    CommandError::other(format!("ERR Rewriting config file: {}", error_text(error)))
 }
 
 /// Looks up the names of all pairs and checks that these may be set. An unknown name comes before all other
@@ -262,17 +262,6 @@ mod tests {
         assert!(set(&config, pairs.as_args(), false).is_err());
         directive.set(&mut config, &[b"yes"]).unwrap();
         assert!(set(&config, pairs.as_args(), false).is_ok());
-    }
-
-    #[test]
-    fn rewrite_needs_a_file_that_can_be_written() {
-        let refused = |file: Option<&str>| {
-            let file = file.map(Path::new);
-            rewrite_file(&Config::default(), file).unwrap_err().text().into_owned()
-        };
-        assert_eq!(refused(None), "ERR The server is running without a config file");
-        let text = refused(Some("/nonexistent/shoal.conf"));
-        assert_eq!(text, "ERR Rewriting config file: No such file or directory");
     }
 
     #[test]

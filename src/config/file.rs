@@ -243,7 +243,8 @@ impl Loader {
             return Err(ConfigError::Missing(self.missing));
         }
         let changed = DIRECTIVES.iter().filter(|directive| directive.is_changed(&self.config));
-        let warnings = idle(changed);
+        let mut warnings = idle(changed);
+        warnings.extend((!self.save_seen).then(|| params::NOTHING_SAVED.to_owned()));
         let Loader { config, sentinel, renames, .. } = self;
         Ok(Loaded { config, file, warnings, renames, sentinel })
     }
@@ -429,7 +430,8 @@ mod tests {
     #[test]
     fn directives_that_only_tune_are_accepted_and_named_by_reason() {
         let loaded =
-            load("io-threads 4\nhz 10\nrdbchecksum no\nio-threads-do-reads yes\nrepl-timeout 5").unwrap();
+            load("io-threads 4\nhz 10\nrdbchecksum no\nio-threads-do-reads yes\nrepl-timeout 5\nsave ''")
+                .unwrap();
         assert_eq!(value(&loaded.config, "io-threads"), "4");
         assert_eq!(
             loaded.warnings,
@@ -539,7 +541,7 @@ mod tests {
         let sample = include_str!("../../conf/shoal.conf");
         let loaded = load(sample).unwrap();
         assert_eq!(loaded.config, Config::default());
-        assert_eq!(loaded.warnings, [""; 0]);
+        assert_eq!(loaded.warnings, [params::NOTHING_SAVED]);
         let lines: Vec<_> = sample.lines().map(sample_words).collect();
         for directive in DIRECTIVES.iter().filter(|directive| directive.class == Class::Live) {
             let is_there = lines.iter().any(|(active, words)| {

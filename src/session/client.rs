@@ -40,10 +40,23 @@ const QUERY_PAUSE_BYTES: usize = 1 << 20;
 /// nothing meanwhile.
 const HAND_OVER_PATIENCE_MS: u64 = 10_000;
 
+/// Whose a client is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallerKind {
+    /// Somebody's who has come to the server: it is counted, listed and killed, closed when it is idle for too long, and kept
+    /// within the limits of what it sends and reads.
+    Normal,
+    /// The server's own, a stream of this process (Redis: a client without a connection, as the one that loads a file). Nobody
+    /// meets it, and no limit but those of `Client::must_wait` is for it: whoever has made it looks after it.
+    Stream,
+}
+
 /// One per client.
 pub struct Client {
     /// Its number on this worker.
     pub index: u32,
+    /// Whose it is.
+    pub kind: CallerKind,
     /// The logical client.
     pub session: Session,
     /// Replies in order.
@@ -99,13 +112,15 @@ impl Client {
     pub fn on_socket(socket: Socket, session: Session, addresses: Addresses) -> Client {
         let Addresses { peer, local, is_local } = addresses;
         let (socket, peer, local) = (Some(socket), peer.into_boxed_str(), local.into_boxed_str());
-        Client { socket, peer, local, is_local, ..Client::without_socket(session) }
+        let kind = CallerKind::Normal;
+        Client { kind, socket, peer, local, is_local, ..Client::without_socket(session) }
     }
 
-    /// A client of this process, whose replies are read from its queue.
+    /// A client of the server's own, whose replies are read from its queue.
     pub fn without_socket(session: Session) -> Client {
         Client {
             index: 0,
+            kind: CallerKind::Stream,
             session,
             replies: ReplyQueue::default(),
             socket: None,
@@ -155,6 +170,12 @@ impl Client {
     /// True while its output is over the soft limit.
     pub fn is_over_soft_limit(&self) -> bool {
         self.soft_limit_since_ms.is_some()
+    }
+
+    /// True for one that has come to the server, which others meet and limits are for.
+    #[inline]
+    pub fn is_normal(&self) -> bool {
+        self.kind == CallerKind::Normal
     }
 
     /// True when the next request must not be executed yet.
@@ -231,7 +252,7 @@ impl Client {
     pub fn may_be_moved(&self) -> bool {
         self.departure.is_none()
             && self.can_be_spared()
-            && self.socket.is_some()
+            && self.is_normal()
             && self.is_sent()
             && self.replies.is_settled_but_for(0)
     }
@@ -359,8 +380,9 @@ impl Client {
         let is_over_soft = limit.soft_bytes > 0 && bytes > limit.soft_bytes;
         let since_ms = self.soft_limit_since_ms.or(NonZeroU64::new(now_ms)).filter(|_| is_over_soft);
         self.soft_limit_since_ms = since_ms;
-        (limit.hard_bytes > 0 && bytes > limit.hard_bytes)
-            || since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms.get()) > limit.soft_s * 1000)
+        let is_over = (limit.hard_bytes > 0 && bytes > limit.hard_bytes)
+            || since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms.get()) > limit.soft_s * 1000);
+        is_over && self.is_normal()
     }
 
     /// Whether the time has come to end the connection: at once, or as all has been sent. It is being closed then.

@@ -135,9 +135,9 @@ impl Clients {
         self.table.iter_mut().flatten().map(|client| &mut **client)
     }
 
-    /// The clients that are there, with those that are only being sent the rest.
+    /// The clients that others meet, with those that are only being sent the rest.
     pub fn present(&self) -> impl Iterator<Item = &Client> {
-        self.iter().filter(|client| client.closing != Some(Closing::Now))
+        self.iter().filter(|client| client.is_normal() && client.closing != Some(Closing::Now))
     }
 
     /// Numbers below this one may have clients.

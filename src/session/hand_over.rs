@@ -13,7 +13,7 @@ use crate::io::socket::Socket;
 use crate::node::journey::Journey;
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
-use crate::session::client::Client;
+use crate::session::client::{CallerKind, Client};
 use crate::session::filter::ClientFilter;
 use crate::session::order::Departure;
 use crate::tracking::kept::KeptCopies;
@@ -160,6 +160,7 @@ impl Travelling {
             is_local,
         } = self;
         let mut client = Client::without_socket(session);
+        client.kind = CallerKind::Normal;
         client.socket = socket.map(Socket::new);
         client.query = query;
         client.stopped = stopped;

@@ -23,9 +23,15 @@ use crate::session::{ReplyMode, Session};
 /// again, for as long as they are missing.
 const ACCEPT_PAUSE_MS: u64 = 1000;
 
-static ACCEPT_LINES: LineLimit = LineLimit::new();
-static QUERY_LIMIT_LINES: LineLimit = LineLimit::new();
-static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new();
+static ACCEPT_LINES: LineLimit =
+    LineLimit::new(module_path!(), log::Level::Warn, "Accepting client connection");
+static QUERY_LIMIT_LINES: LineLimit =
+    LineLimit::new(module_path!(), log::Level::Warn, "Closing client that reached max query buffer length");
+static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new(
+    module_path!(),
+    log::Level::Warn,
+    "Client scheduled to be closed ASAP for overcoming of output buffer limits",
+);
 
 /// One client goes on in the next turn when its commands have made so many bytes of replies: the kernel takes no more
 /// in one send, and others are not held up for longer than that takes.
@@ -89,7 +95,7 @@ impl Worker {
 
     /// Takes a client in, with or without a socket. Returns its number, by which its commands are dispatched.
     pub(super) fn take_in(&mut self, client: Client) -> u32 {
-        self.client_count += 1;
+        self.client_count += usize::from(client.is_normal());
         self.node.client_workers.set_clients(self.id, self.client_count);
         self.clients.add(client)
     }
@@ -194,7 +200,9 @@ impl Worker {
     pub(super) fn execute_received(&mut self, index: u32, received: &[u8]) {
         let client = self.clients.at(index);
         client.session.active_ms = self.now_ms;
-        if client.query.completes_over(received.len(), self.config.client_query_buffer_limit_bytes) {
+        if client.query.completes_over(received.len(), self.config.client_query_buffer_limit_bytes)
+            && client.is_normal()
+        {
             return self.close_for_query_limit(index);
         }
         let mut query = std::mem::take(&mut client.query);
@@ -231,7 +239,10 @@ impl Worker {
         client.query = query;
         // What waits for other workers is not the client's doing, and is read no further than `QUERY_PAUSE_BYTES`.
         let buffered_bytes = client.query.buffered_bytes() as u64;
-        if buffered_bytes > self.config.client_query_buffer_limit_bytes && !client.waits_for_workers() {
+        if buffered_bytes > self.config.client_query_buffer_limit_bytes
+            && !client.waits_for_workers()
+            && client.is_normal()
+        {
             self.close_for_query_limit(index);
         }
     }
@@ -352,7 +363,7 @@ impl Worker {
         if !std::mem::replace(&mut client.has_left, true) {
             self.forget_subscriptions(index);
             self.end_tracking(index);
-            self.client_count -= 1;
+            self.client_count -= usize::from(self.clients.at(index).is_normal());
         }
     }
 

@@ -22,14 +22,27 @@ use crate::session::order::Closing;
 use crate::session::{ReplyMode, Session};
 use crate::worker::Worker;
 
-static ATTACK_LINES: LineLimit = LineLimit::new();
+static ATTACK_LINES: LineLimit =
+    LineLimit::new(module_path!(), log::Level::Warn, "Possible SECURITY ATTACK detected");
 
 impl Worker {
+    /// Executes one request of a stream of this process, or starts it: the door for callers that have their requests as arguments.
+    /// False when the client has to wait ([`Client::must_wait`]) and nothing has been done: the caller keeps the request and comes again
+    /// when its client has gone on, so that no request overtakes one that waits.
+    #[must_use = "what is not taken has to be handed in again"]
+    pub fn call(&mut self, index: u32, args: Args<'_>) -> bool {
+        if self.clients.at(index).must_wait() {
+            return false;
+        }
+        self.dispatch(index, args);
+        true
+    }
+
     /// Executes one request of a client that need not wait ([`Client::must_wait`]), or starts it: the reply may come later.
     /// When it returns, the reply or its place is in the client's queue, so what the client is told of its own command comes
     /// behind it.
     #[inline]
-    pub(crate) fn dispatch(&mut self, index: u32, args: Args<'_>) {
+    pub(super) fn dispatch(&mut self, index: u32, args: Args<'_>) {
         let registry: &'static Registry = &self.node.registry;
         self.dispatch_found(index, registry.called(args), None, args);
     }
@@ -179,7 +192,9 @@ impl Worker {
 
     /// Lets a client wait for what its request has come to.
     pub(crate) fn wait(&mut self, index: u32, step: Step, args: Args<'_>) {
-        self.clients.at(index).waiting = Waiting::after(step, || args.to_owned());
+        let waiting = &mut self.clients.at(index).waiting;
+        assert!(!waiting.is_waiting(), "a client that waits executes nothing");
+        *waiting = Waiting::after(step, || args.to_owned());
     }
 
     /// True when a client awaits replies to commands before the one at hand.
@@ -191,6 +206,7 @@ impl Worker {
     /// The place of a reply for which the client waits from now on.
     pub(crate) fn reserve(&mut self, index: u32) -> Ticket {
         let Client { session, replies, waiting, .. } = self.clients.at(index);
+        assert!(!waiting.is_waiting(), "a client that waits executes nothing");
         *waiting = Waiting::Reply;
         let seq = replies.reserve(session.reply_mode == ReplyMode::On);
         Ticket { worker: self.id, connection: index, seq }

@@ -47,11 +47,13 @@ impl Worker {
     /// neither: these have their reply before, as they could not end it otherwise.
     pub(super) fn hand_over(&mut self, index: u32, to: ShardId, place: ReplyPlace, reply: &mut Reply) {
         let client = self.clients.at(index);
+        // Whoever reads the replies of one of the server's own knows it by its number here.
+        let stays = to == self.id || !client.is_normal();
         let goes_now = matches!(place, ReplyPlace::Queue) && client.can_be_spared();
-        if to == self.id || !goes_now {
+        if stays || !goes_now {
             reply.ok();
         }
-        if to == self.id {
+        if stays {
             client.departure = None;
             return;
         }

@@ -19,12 +19,14 @@ use crate::worker::Worker;
 impl Worker {
     /// Queues a command behind MULTI.
     pub(crate) fn queue(&mut self, index: u32, entry: &'static Entry, args: Args<'_>) {
-        let Client { session, replies, .. } = self.clients.at(index);
+        let client = self.clients.at(index);
+        let is_normal = client.is_normal();
+        let Client { session, replies, .. } = client;
         let Some(queue) = &mut session.queue else { return };
         let args = args.to_owned();
         queue.bytes += args.bytes_held();
         queue.commands.push((entry, args));
-        if queue.bytes as u64 > self.config.client_query_buffer_limit_bytes {
+        if queue.bytes as u64 > self.config.client_query_buffer_limit_bytes && is_normal {
             self.close_for_query_limit(index);
         } else if session.reply_mode == ReplyMode::On {
             replies.writer().simple("QUEUED");

@@ -189,6 +189,21 @@ fn help_shows_how_to_start() {
 }
 
 #[test]
+fn what_cannot_be_printed_is_an_error() {
+    if skip_if(is_oracle(), "Redis does not look") {
+        return;
+    }
+    for words in [&["--help"][..], &["--version"], &["--completion", "bash"]] {
+        let mut program = Command::new(testkit::binary::shoal(option_env!("CARGO_BIN_EXE_shoal")));
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = program.args(words).stdout(full).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {error}");
+        assert!(error.starts_with("Could not write to the standard output: No space left"), "{error}");
+    }
+}
+
+#[test]
 fn a_shell_completes_directives_and_their_values() {
     if skip_if(is_oracle(), "Redis has no such script") {
         return;

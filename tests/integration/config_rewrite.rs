@@ -103,3 +103,23 @@ fn what_was_changed_and_what_was_set_back_is_there_after_the_next_start() {
     let (_server, mut client, _port) = start(&text);
     assert_eq!(settings(&mut client), before, "from\n{text}");
 }
+
+#[test]
+fn a_file_that_cannot_be_written_is_an_error_and_the_next_try_makes_it() {
+    let (server, mut client, _port) = start("bind 127.0.0.1\n");
+    let path = server.folder().join("my.conf");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let refused = Value::Error("ERR Rewriting config file: Is a directory".into());
+    assert_eq!(client.ask("CONFIG REWRITE"), refused);
+    client.ask("MULTI");
+    client.ask("CONFIG REWRITE");
+    client.ask("CONFIG SET timeout 7");
+    assert_eq!(client.ask("EXEC").as_slice().unwrap(), [refused, Value::ok()]);
+    std::fs::remove_dir(&path).unwrap();
+    let text = rewritten(&mut client, server.folder());
+    assert!(text.contains("timeout 7\n"), "{text}");
+    let left = std::fs::read_dir(server.folder()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("rewrite")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}

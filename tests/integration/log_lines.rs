@@ -5,8 +5,10 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::process::Command;
 
-use testkit::{Client, Server, Value};
+use testkit::port::PortLease;
+use testkit::{Client, Server, TempDir, Value};
 
+use crate::bare::Bare;
 use crate::scene::{alone, eventually, is_oracle, last_words, shoal, skip_if, start, with_shards};
 use crate::sys;
 
@@ -33,6 +35,29 @@ fn somebody_who_sends_http_again_and_again_leaves_one_line() {
         }
         is_told_once(&server, "Possible SECURITY ATTACK detected.");
     });
+}
+
+#[test]
+fn lines_that_were_left_out_are_told_of_at_the_end() {
+    if skip_if(is_oracle(), "Redis does not count them") {
+        return;
+    }
+    let lease = PortLease::take().unwrap();
+    let port = lease.port().to_string();
+    let words = ["--port", &port, "--bind", "127.0.0.1", "--shards", "2"];
+    let mut server = Bare::spawn(TempDir::new().unwrap(), &words);
+    server.wait_until_ready();
+    for _ in 0..4 {
+        let mut client = Client::connect(("127.0.0.1", lease.port())).unwrap();
+        client.send_raw("POST / HTTP/1.1\r\n\r\n");
+        last_words(&mut client);
+    }
+    sys::signal(server.pid(), libc::SIGTERM);
+    server.wait();
+    let log = server.log();
+    let told = "# Possible SECURITY ATTACK detected: 3 more lines like it were left out";
+    // A minute may have ended meanwhile.
+    assert!(log.contains(told) || log.contains(" (left out since the last such line: "), "{log}");
 }
 
 #[test]

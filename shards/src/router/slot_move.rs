@@ -166,6 +166,11 @@ impl SlotMoves {
         !self.departures.is_empty()
     }
 
+    /// True for a slot of this shard that leaves as soon as nothing here waits for its keys.
+    pub(super) fn is_to_leave(&self, slot: SlotId) -> bool {
+        self.departures.get(&slot).is_some_and(|departure| departure.stage == Stage::Freezing)
+    }
+
     /// True when this shard may tell now what happens to keys of the slot, which lies here: all have heard, or will hear
     /// before, what another owner has told of them.
     pub(super) fn may_tell(&self, slot: SlotId) -> bool {

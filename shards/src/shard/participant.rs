@@ -372,12 +372,7 @@ impl Shard {
 
     /// True when no transaction holds or awaits a key of the slot and no command for it is parked here.
     pub(crate) fn is_slot_quiet(&self, slot: SlotId) -> bool {
-        let touches = |parked: &Parked| {
-            let mut positions = Vec::new();
-            let call = parked.call.as_call();
-            call.command.spec.key_positions(call.args, &mut positions);
-            positions.iter().any(|position| SlotId::of(call.args.get(position.index)) == slot)
-        };
+        let touches = |parked: &Parked| parked.concerns(|concerned| concerned == slot);
         !self.txn.locks.is_slot_claimed(slot)
             && !self.txn.locks.parked().chain(self.txn.credits.waiting()).any(touches)
     }

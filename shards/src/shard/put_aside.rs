@@ -6,7 +6,7 @@
 use crate::reply::{Reply, ReplyMark};
 use crate::shard::txn_state::Parked;
 use crate::shard::{Call, Shard};
-use crate::slot::ShardId;
+use crate::slot::{ShardId, SlotId};
 use crate::txn::{OwnedCall, Ticket};
 
 /// Replies to commands that had been parked are made until they have so many bytes; the other commands wait for credit
@@ -98,9 +98,10 @@ impl Shard {
         self.txn.credits.go_on_later((worker, connection));
     }
 
-    /// The connections that wait for credit, or have waited for it and can go on.
-    pub(crate) fn waiting_connections(&self) -> Vec<(ShardId, u32)> {
-        self.txn.credits.waiting_connections()
+    /// The connections with commands that wait for credit, or have waited for it and can go on, and that concern a key of such a
+    /// slot; and how many of their commands have to run until the last of these has.
+    pub(crate) fn waiting_for(&self, is_meant: impl Fn(SlotId) -> bool) -> Vec<((ShardId, u32), usize)> {
+        self.txn.credits.connections_with(|parked| parked.concerns(&is_meant))
     }
 
     /// The next command of a connection that has waited for credit and can go on, or need not wait: to be given to
@@ -143,6 +144,15 @@ impl Shard {
             self.txn.completed_bytes += reply.total_len();
             self.txn.completed.push((ticket, reply));
         }
+    }
+}
+
+impl Parked {
+    /// True when one of its keys lies in such a slot.
+    pub(super) fn concerns(&self, is_meant: impl Fn(SlotId) -> bool) -> bool {
+        let (call, mut positions) = (self.call.as_call(), Vec::new());
+        call.command.spec.key_positions(call.args, &mut positions);
+        positions.iter().any(|position| is_meant(SlotId::of(call.args.get(position.index))))
     }
 }
 
