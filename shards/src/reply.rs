@@ -4,10 +4,10 @@
 //! the reply remembers the [`Blob`] and the place where it belongs. This file must not know any command.
 
 use crate::args::{BLOB_LEN_MIN, Blob};
-use crate::encoding::score::format_score;
+
 use crate::error::CommandError;
 use crate::error_counts;
-use crate::num;
+use crate::num::{self, format_score};
 use crate::spare::Trim;
 
 /// A reply to a client of another core that has so many bytes is not copied there: the copy, into memory that has to be

@@ -30,7 +30,7 @@ pub(crate) const LONG_FUNCTIONS: &[(&str, usize)] = &[
     ("tests/integration/numbers.rs texts", 160),
     ("tests/protocol_errors.rs odd_streams", 80),
 ];
-pub(crate) const UPWARDS: &[&[&str]] = &[&["shards/src/reply.rs", "shards/src/encoding/score.rs"]];
+pub(crate) const UPWARDS: &[&[&str]] = &[];
 pub(crate) const BETWEEN_FAMILIES: &[&[&str]] = &[
     &["shards/src/commands/expire.rs", "shards/src/commands/expire_condition.rs"],
     &["shards/src/commands/geo/member.rs", "shards/src/commands/sorted_set/add.rs"],
