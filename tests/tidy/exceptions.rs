@@ -37,15 +37,7 @@ pub(crate) const BETWEEN_FAMILIES: &[&[&str]] = &[
     &["shards/src/commands/geo/search.rs", "shards/src/commands/sorted_set/reply.rs"],
     &["shards/src/commands/hash/expire.rs", "shards/src/commands/expire_condition.rs"],
 ];
-pub(crate) const CIRCLES: &[&[&str]] = &[
-    &["shards/src/encoding/listpack/edit.rs", "shards/src/encoding/listpack/mod.rs"],
-    &[
-        "shards/src/testing/mod.rs",
-        "shards/src/testing/node.rs",
-        "shards/src/testing/node/dispatch.rs",
-        "shards/src/testing/node/messages.rs",
-        "shards/src/testing/node/net.rs",
-    ],
-];
+pub(crate) const CIRCLES: &[&[&str]] =
+    &[&["shards/src/encoding/listpack/edit.rs", "shards/src/encoding/listpack/mod.rs"]];
 pub(crate) const NAMED_COMMANDS: &[&[&str]] = &[];
 pub(crate) const RESERVED_WORDS: &[&[&str]] = &[&["src/commands/config.rs", "Mutex"]];

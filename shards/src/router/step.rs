@@ -14,7 +14,7 @@ pub enum Step {
     /// The same, and the reply may take for ever: a blocking command.
     Blocked,
     /// A transaction with commands of the session among its commands has begun. When the connection is looked at it may have
-    /// come further ([`crate::router::Router::take_exec`], with the number of the place of its reply).
+    /// come further ([`crate::router::exec::go_on_with_exec`], with the number of the place of its reply).
     Exec(u32),
 }
 
