@@ -145,6 +145,12 @@ impl Worker {
         if step != Step::Done {
             return self.wait(index, step, args);
         }
+        self.keep_strict_order(index);
+    }
+
+    /// With `pipeline-order-strict` a client waits for each reply that comes from another worker.
+    #[inline]
+    pub(super) fn keep_strict_order(&mut self, index: u32) {
         if self.config.pipeline_order_strict {
             let Client { replies, waiting, .. } = self.clients.at(index);
             if replies.awaited() > 0 {

@@ -10,7 +10,6 @@ use shards::args::Args;
 use shards::reply::Reply;
 use shards::router::publish::{Answer, Messages, Published};
 use shards::router::session::{Replied, ReplyPlace};
-use shards::router::step::Waiting;
 use shards::router::wire::{MessageWire, Publishing};
 use shards::slot::ShardId;
 use shards::txn::Ticket;
@@ -121,10 +120,7 @@ impl Worker {
             (Published::InPlace(answer), _) => self.answer_publisher(answer),
             (Published::Later, ReplyPlace::Queue) => {}
         }
-        let Client { replies, waiting, .. } = self.clients.at(index);
-        if self.config.pipeline_order_strict && replies.awaited() > 0 {
-            *waiting = Waiting::Reply;
-        }
+        self.keep_strict_order(index);
         Replied::Written
     }
 

@@ -364,7 +364,7 @@ impl Node {
         let id = |worker: usize| ShardId(worker as u16);
         match choices[random.below(choices.len())] {
             Choice::GoOn(index) => self.go_on(index),
-            Choice::OpenGates => {
+            Choice::OpenGates if random.one_in(4) => {
                 let opened = self.net.gates.open(random);
                 self.net.connections.iter_mut().for_each(|connection| connection.replies.open(opened));
             }
@@ -379,7 +379,7 @@ impl Node {
             Choice::Arrive(queue) if random.one_in(self.slowness[queue]) => {
                 self.arrive(id(queue / self.routers.len()), id(queue % self.routers.len()));
             }
-            Choice::Arrive(_) => {}
+            Choice::Arrive(_) | Choice::OpenGates => {}
         }
         if self.net.steps.is_multiple_of(STEPS_PER_LOOK) {
             self.assert_that_all_have_owners();

@@ -241,13 +241,8 @@ impl Connection {
     }
 
     pub(super) fn can_go_on(&self) -> bool {
-        match self.waiting {
-            Waiting::No => !self.requests.is_empty(),
-            Waiting::Reply | Waiting::Blocked => self.replies.awaited() == 0 && !self.requests.is_empty(),
-            Waiting::AfterReplies(_) => self.replies.awaited() == 0,
-            Waiting::Slot(_) | Waiting::Exec(_) => self.is_looked_at,
-            Waiting::HandOver => false,
-        }
+        let has_requests = !self.requests.is_empty();
+        self.waiting.is_worth_a_look(self.replies.awaited(), self.is_looked_at, has_requests)
     }
 
     /// A request is taken up in this step. With a gate its reply is held, and what comes behind it.

@@ -32,7 +32,9 @@ impl Node {
             return self.go_on_with_exec(index, seq);
         }
         let again = connection.waiting.take_up(connection.replies.awaited());
-        if let Some(request) = again.or_else(|| connection.requests.pop_front()) {
+        if !connection.waiting.is_waiting()
+            && let Some(request) = again.or_else(|| connection.requests.pop_front())
+        {
             self.dispatch(index, request);
         }
     }

@@ -403,6 +403,7 @@ fn subscribers_see_the_messages_of_a_channel_in_one_order_and_behind_what_was_wr
     if let Some(events) = for_each_seed(test, 1500, messages_come_in_order) {
         assert!(events.published > 20_000 && events.published_at_once > 4000, "{events:?}");
         assert!(events.held_messages > 3000 && events.told > 150_000, "{events:?}");
+        assert!(events.held_replies > 1000 && events.unwanted > 1000, "{events:?}");
         assert!(events.awaited_items > 10_000 && events.direct_execs > 5000, "{events:?}");
     }
 }

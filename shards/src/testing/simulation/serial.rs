@@ -167,6 +167,7 @@ fn transactions_and_watches_are_strictly_serialisable_while_slots_move() {
         assert!(events.refused > 500 && events.lent_in_vain > 100 && events.parked > 2000, "{events:?}");
         assert!(events.moves > 2000 && events.refused_moves > 100, "{events:?}");
         assert!(events.awaited_slot > 500 && events.deferred > 500, "{events:?}");
+        assert!(events.held_replies > 1000 && events.unwanted > 1000, "{events:?}");
     }
 }
 
