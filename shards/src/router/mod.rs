@@ -188,7 +188,7 @@ impl Router {
     }
 
     fn run_by_plan<W: Wire>(&mut self, call: Call<'_>, plan: Plan, wanted: bool, wire: &mut W) -> Step {
-        if follows_all(plan) && self.is_behind(call.caller.at.index, wire) {
+        if follows_all(plan) && wire.replies(call.caller.at.index).awaited() > 0 {
             return Step::AfterReplies;
         }
         if call.command.spec.may_block(call.args) {
@@ -204,14 +204,6 @@ impl Router {
             }
             Route::Shard(shard) => self.run_on_shard(shard.unwrap_or(self.id), call, wanted, wire),
         }
-    }
-
-    /// True while a connection awaits replies to requests before the one at hand. Whatever must come behind them all asks
-    /// here: [`follows_all`] says which commands on keys that are, and EXEC, WATCH and some commands of the session are as
-    /// well.
-    #[inline]
-    pub fn is_behind<W: Wire>(&self, connection: u32, wire: &mut W) -> bool {
-        wire.replies(connection).awaited() > 0
     }
 
     /// Runs a command on the one shard that has its keys: at once here, or by a hop.
