@@ -51,7 +51,8 @@ pub(super) enum Route {
 
 /// True for a command of this plan that must come behind all that its connection has sent before, so that their replies have to
 /// be there when it begins: whatever concerns several keys, even if they happen to lie on one shard, or all of them. A command
-/// on one key keeps its order by the hop to its shard, and one without keys needs none.
+/// on one key keeps its order by the hop to its shard, and one without keys needs none. For commands of the session
+/// [`crate::router::barrier::Barrier`] says it.
 #[inline]
 pub(super) fn follows_all(plan: Plan) -> bool {
     match plan {
