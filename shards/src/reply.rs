@@ -5,10 +5,10 @@
 //! command.
 
 use crate::args::{BLOB_LEN_MIN, Blob};
-use crate::encoding::score::format_score;
+
 use crate::error::CommandError;
 use crate::error_counts;
-use crate::num;
+use crate::num::{self, format_score};
 use crate::spare::Trim;
 
 /// A reply to a client of another core that has so many bytes is not copied there: the copy, into memory that

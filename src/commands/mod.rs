@@ -86,7 +86,7 @@ pub fn registry(renames: Vec<Rename>) -> Result<(Registry, SessionCommands), Con
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::command::Barrier;
+    use shards::router::barrier::Barrier;
 
     #[test]
     fn what_concerns_more_than_its_own_client_comes_behind_all_that_the_client_awaits() {

@@ -8,6 +8,7 @@ use std::num::NonZeroU64;
 
 use shards::args::OwnedArgs;
 use shards::reply::Reply;
+use shards::router::reply_queue::ReplyQueue;
 use shards::router::step::Waiting;
 use shards::router::wire::Publishing;
 use shards::slot::ShardId;
@@ -20,7 +21,6 @@ use crate::io::socket::{DIRECT_READ_BYTES_MIN, Reading, Socket};
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
 use crate::session::order::{Closing, Departure};
-use crate::session::reply_queue::ReplyQueue;
 
 /// Replies of one client that may be awaited from other cores at a time, those included that wait for their gate.
 pub const AWAITED_REPLIES_MAX: usize = 1024;

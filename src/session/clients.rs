@@ -8,11 +8,11 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use shards::args::Blob;
 use shards::reply::Reply;
+use shards::router::reply_queue::ReplyQueue;
 use shards::spare::{SPARE_BYTES_MAX, Trim};
 
 use crate::session::client::Client;
 use crate::session::order::Closing;
-use crate::session::reply_queue::ReplyQueue;
 
 /// By how much the numbers of places go on when it has been forgotten where those of some clients were: nothing can
 /// still be on its way from so far behind.

@@ -10,6 +10,7 @@ use shards::command::registry::{SessionNumber, SessionRow};
 use shards::error::CommandError;
 use shards::key::DbIndex;
 use shards::reply::Reply;
+use shards::router::barrier::Barrier;
 use shards::slot::{ShardId, SlotId};
 
 use crate::config::Config;
@@ -25,21 +26,6 @@ pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, Comm
 
 /// Changes what is foreseen as the session command with these arguments will. What it will refuse changes nothing.
 pub type Foresight = fn(&mut Foreseen<'_>, Args<'_>);
-
-/// What a session command comes behind, of all that its client has asked for before it and awaits. Within a transaction that
-/// is nothing: all of it has waited.
-#[derive(Clone, Copy, Debug, Default)]
-pub enum Barrier {
-    /// Nothing: it runs when it comes, and only its reply takes its turn.
-    #[default]
-    Nothing,
-    /// Everything: what it does may concern the keys or the receivers of a command that is on its way to another worker.
-    Everything,
-    /// The same for some arguments.
-    EverythingFor(fn(Args<'_>) -> bool),
-    /// Everything but messages on the way to the worker that puts its own in order.
-    OtherThanMessages,
-}
 
 /// A command that works on the connection, the server or the table of commands: it runs on the connection's own worker.
 #[derive(Debug)]

@@ -15,9 +15,9 @@ use crate::io::listener;
 use crate::io::ring::{Completion, Op};
 use crate::io::socket::Socket;
 use crate::protocol::{Next, RequestLimits};
+use crate::session::Session;
 use crate::session::client::{Client, LargeReply};
 use crate::session::order::Closing;
-use crate::session::{ReplyMode, Session};
 
 /// How long a worker does not accept after that has failed, in milliseconds: without descriptors it would fail at once
 /// again, for as long as they are missing.
@@ -225,7 +225,7 @@ impl Worker {
                 Next::Error(error) => {
                     let reply = error.reply();
                     shards::error_counts::count(&reply[1..]);
-                    if client.session.reply_mode == ReplyMode::On {
+                    if client.session.reply_mode.is_wanted() {
                         client.replies.writer().raw(&reply);
                     }
                     client.closing = Some(Closing::AfterReplies);

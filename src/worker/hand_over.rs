@@ -23,6 +23,7 @@ use std::sync::atomic::Ordering;
 
 use shards::error::CommandError;
 use shards::reply::Reply;
+use shards::router::session::ReplyPlace;
 use shards::router::step::Waiting;
 use shards::router::wire::TakenReplies;
 use shards::slot::ShardId;
@@ -31,14 +32,12 @@ use shards::watch::ClientId;
 
 use super::Worker;
 use crate::mesh::Hop;
-use crate::session::ReplyMode;
 use crate::session::client::LargeReply;
 use crate::session::filter::ClientFilter;
 use crate::session::hand_over::{Coming, Expected, HandOver, HandOverQuestion, Travelling};
 use crate::session::inquiry::{Answer, Question};
 use crate::session::order::{Closing, Departure, DepartureStage};
 use crate::tracking::kept::KeptCopies;
-use crate::worker::session_commands::ReplyPlace;
 use crate::worker::tracking::push_copies;
 
 impl Worker {
@@ -57,7 +56,7 @@ impl Worker {
             client.departure = None;
             return;
         }
-        let place = goes_now.then(|| client.replies.reserve(client.session.reply_mode == ReplyMode::On));
+        let place = goes_now.then(|| client.replies.reserve(client.session.reply_mode.is_wanted()));
         client.departure = Some(Box::new(Departure::wanted(to, place)));
         client.wait_for_hand_over(self.now_ms);
         self.clients.look_at(index);

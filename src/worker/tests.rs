@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 
 use shards::args::OwnedArgs;
 use shards::reply::Reply;
+use shards::router::session::ReplyPlace;
 use shards::router::slot_move::SlotMap;
 use shards::router::step::Waiting;
 use shards::router::wire::Publishing;
@@ -367,7 +368,7 @@ fn who_subscribes_when_a_message_is_already_said_to_have_no_subscribers_does_not
     let mut args = OwnedArgs::default();
     ["PUBLISH", "news", "early"].iter().for_each(|word| args.push(word.as_bytes()));
     let mut reply = Reply::default();
-    worker.publish(publisher, SubscriptionKind::Channel, args.as_args(), &mut reply);
+    worker.publish(publisher, SubscriptionKind::Channel, args.as_args(), ReplyPlace::Queue, &mut reply);
     assert_eq!((reply.bytes(), &*read(worker, subscriber)), (&b":0\r\n"[..], ""));
 }
 

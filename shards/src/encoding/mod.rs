@@ -11,7 +11,7 @@ pub mod listpack;
 pub mod lzf;
 pub mod member_table;
 pub mod quicklist;
-pub mod score;
+pub mod score_bound;
 pub mod sorted_pack;
 pub mod sorted_set;
 pub mod splice;

@@ -10,9 +10,9 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::listpack::{self, Listpack, Value, Wanted};
-use super::score::format_score;
 use super::sorted_set::{Builder, LexBound, ScoreBound, SortedSet};
 use super::splice::Splice;
+use crate::num::format_score;
 
 /// Elements of a listpack for each member.
 const PAIR: usize = 2;

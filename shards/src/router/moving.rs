@@ -7,7 +7,7 @@ use crate::reply::Reply;
 use crate::router::Router;
 use crate::router::slot_move::{MoveEvent, MoveMessage};
 use crate::router::step::Step;
-use crate::router::wire::{Places, Sight, Wire};
+use crate::router::wire::{Sight, Wire};
 use crate::slot::{ShardId, SlotId};
 use crate::txn::Ticket;
 
@@ -34,7 +34,7 @@ impl Router {
         wanted: bool,
         wire: &mut W,
     ) -> Step {
-        let seq = wire.places(connection).reserve(wanted);
+        let seq = wire.replies(connection).reserve(wanted);
         let ticket = Ticket { worker: self.id, connection, seq };
         self.take_move(self.id, MoveMessage::Move(slot, to, ticket), wire);
         Step::Reply

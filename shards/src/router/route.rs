@@ -51,7 +51,8 @@ pub(super) enum Route {
 
 /// True for a command of this plan that must come behind all that its connection has sent before, so that their replies have to
 /// be there when it begins: whatever concerns several keys, or all of them. A command on one key keeps its order by the
-/// hop to its shard, one on several keys of one slot does so as well ([`is_of_one_slot`]), and one without keys needs none.
+/// hop to its shard, one on several keys of one slot does so as well ([`is_of_one_slot`]), and one without keys needs none. For
+/// commands of the session [`crate::router::barrier::Barrier`] says it.
 #[inline]
 pub(super) fn follows_all(plan: Plan) -> bool {
     match plan {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::reply::{store, write_header, write_item};
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::encoding::score::parse_score_bound;
+use crate::encoding::score_bound::parse_score_bound;
 use crate::encoding::sorted_set::{Builder, LexBound, ScoreBound, SortedSet};
 use crate::error::CommandError;
 use crate::event;

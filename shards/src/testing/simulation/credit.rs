@@ -69,6 +69,7 @@ impl Scene {
         }
         while node.step_at_random(&mut random) {}
         node.limit_room([usize::MAX, 3][seed as usize / 2 % 2]);
+        node.hold_replies([0, 10][seed as usize / 4 % 2]);
         let mut scene = Scene { node, random, base, clients: Vec::new(), mover, moves: seed % 2 == 1 };
         (0..3).for_each(|_| scene.connect(0..KEYS, REQUESTS));
         scene.connect(KEYS..KEYS + 1, REQUESTS);
