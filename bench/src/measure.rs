@@ -149,7 +149,10 @@ fn figures(
 
 fn start(row: &Row, kind: Kind, machine: &Machine, placement: &Placement) -> io::Result<Server> {
     let mut builder = Server::builder(kind).shards(row.shards).cpus(&placement.server);
-    if let Work::IdleConnections { count } = row.work {
+    // kevy has no limit of clients.
+    if let Work::IdleConnections { count } = row.work
+        && kind != Kind::Kevy
+    {
         builder = builder.args(["--maxclients".to_owned(), (machine.connections(count) + 50).to_string()]);
     }
     if kind == Kind::Valkey {

@@ -9,7 +9,7 @@ use testkit::Kind;
 use crate::resp::NUMBER_PLACE;
 
 /// The servers, in the order in which they run and are printed. The first is ours.
-pub const SERVERS: [Kind; 3] = [Kind::Shoal, Kind::Redis, Kind::Valkey];
+pub const SERVERS: [Kind; 4] = [Kind::Shoal, Kind::Redis, Kind::Valkey, Kind::Kevy];
 
 /// The name of a server in the output.
 pub fn server_name(server: Kind) -> &'static str {
@@ -17,6 +17,7 @@ pub fn server_name(server: Kind) -> &'static str {
         Kind::Shoal => "shoal",
         Kind::Redis => "redis-server",
         Kind::Valkey => "Valkey",
+        Kind::Kevy => "kevy",
     }
 }
 
