@@ -149,6 +149,10 @@ fn figures(
 
 fn start(row: &Row, kind: Kind, machine: &Machine, placement: &Placement) -> io::Result<Server> {
     let mut builder = Server::builder(kind).shards(row.shards).cpus(&placement.server);
+    // Only the probing client needs connections of every worker.
+    if !matches!(row.work, Work::BesideLong { .. }) {
+        builder = builder.default_client_workers();
+    }
     // kevy has no limit of clients.
     if let Work::IdleConnections { count } = row.work
         && kind != Kind::Kevy

@@ -59,6 +59,7 @@ pub struct ServerBuilder {
     wrapper: Vec<OsString>,
     args: Vec<OsString>,
     shards: Option<usize>,
+    all_workers_take_clients: bool,
     unix_socket: bool,
 }
 
@@ -93,6 +94,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn shards(mut self, count: usize) -> ServerBuilder {
         self.shards = Some(count);
+        self
+    }
+
+    /// Leaves it to shoal which workers take clients, as when a user starts it. Otherwise all of those that
+    /// [`ServerBuilder::shards`] asks for do, so that the few clients of a test are served by every one of them.
+    #[must_use]
+    pub fn default_client_workers(mut self) -> ServerBuilder {
+        self.all_workers_take_clients = false;
         self
     }
 
@@ -210,8 +219,9 @@ impl ServerBuilder {
             (Kind::Shoal, shards) if !is_oracle(binary) => {
                 if let Some(count) = shards {
                     words.extend(["--shards".into(), count.clone()]);
-                    // The few clients of a test are to be served by all workers, not by the first alone.
-                    words.extend(["--client-workers".into(), count]);
+                    if self.all_workers_take_clients {
+                        words.extend(["--client-workers".into(), count]);
+                    }
                 }
             }
             _ => words.extend(["--save", "", "--appendonly", "no"].map(OsString::from)),
@@ -240,6 +250,7 @@ impl Server {
             wrapper: Vec::new(),
             args: Vec::new(),
             shards: None,
+            all_workers_take_clients: true,
             unix_socket: false,
         }
     }
@@ -405,10 +416,11 @@ mod tests {
     #[test]
     fn every_server_is_told_in_its_own_words_to_save_nothing_and_how_many_threads_to_run() {
         let of = |kind| Server::builder(kind).shards(2);
-        let all_workers = "--shards 2 --client-workers 2";
+        let plain = of(Kind::Shoal).default_client_workers();
+        assert_eq!(words(&plain, "shoal"), "shoal --port 7 --bind 127.0.0.1 --shards 2");
         assert_eq!(
             words(&of(Kind::Shoal), "shoal"),
-            format!("shoal --port 7 --bind 127.0.0.1 {all_workers}")
+            format!("{} --client-workers 2", words(&plain, "shoal"))
         );
         let saves_nothing = "--port 7 --bind 127.0.0.1 --save  --appendonly no";
         assert_eq!(words(&of(Kind::Shoal), "redis-server"), format!("redis-server {saves_nothing}"));
