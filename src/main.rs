@@ -1,6 +1,6 @@
 //! The binary `shoal`: command line, logging, exit codes.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use shoal::commands;
@@ -56,15 +56,21 @@ fn log_panics() {
     }));
 }
 
-/// What `--version` prints: the program's version as redis-server shows its own, and that of Redis which clients are told.
+/// What `--version` prints: the program's version as redis-server shows its own, and that of Redis which
+/// clients are told.
 fn version_text() -> String {
     format!("Shoal server v={SHOAL_VERSION} redis_version={REDIS_VERSION} bits={}", usize::BITS)
 }
 
 fn print(text: &str) -> ExitCode {
-    // A reader that is gone needs no text.
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
-    ExitCode::SUCCESS
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        // A reader that has gone has read what it wanted.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            fail(&format!("Could not write to the standard output: {error}"))
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 fn fail(text: &str) -> ExitCode {

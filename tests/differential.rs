@@ -1,9 +1,11 @@
-//! The same random commands sent to shoal and to a redis-server started here: every reply must be equal, on 1, 2 and
-//! 3 shards; and random edits near the thresholds of encodings, to which Valkey knows the right ones too. A difference is shrunk to the fewest commands that still show it, and printed as redis-cli lines.
+//! The same random commands sent to shoal and to a redis-server started here: every reply must be equal, on
+//! 1, 2 and 3 shards; and random edits near the thresholds of encodings, to which Valkey knows the right ones
+//! too. A difference is shrunk to the fewest commands that still show it, and printed as redis-cli lines.
 //!
-//! `DIFF_COMMANDS` sets the number of commands in all (default 200 000), `DIFF_SEED` the first seed (a number, or
-//! `random` to look for new differences). Streams have consecutive seeds, so a failing seed can be given as `DIFF_SEED`
-//! and comes first. A command is added by a row in `differential/rows.rs`. This file must not know any command.
+//! `DIFF_COMMANDS` sets the number of commands in all (default 200 000), `DIFF_SEED` the first seed (a
+//! number, or `random` to look for new differences). Streams have consecutive seeds, so a failing seed can be
+//! given as `DIFF_SEED` and comes first. A command is added by a row in `differential/rows.rs`. This file
+//! must not know any command.
 
 #[path = "differential/argument.rs"]
 mod argument;
@@ -151,8 +153,9 @@ fn step(line: &str) -> Step {
     Step { connection: 0, pipelined: false, args, row: 0 }
 }
 
-/// The smallest list of commands that still showed a difference, and both replies. `seen` is the difference of `steps`. A
-/// difference that depends on the moment may not come again, so the one that is printed is the last that was seen.
+/// The smallest list of commands that still showed a difference, and both replies. `seen` is the difference
+/// of `steps`. A difference that depends on the moment may not come again, so the one that is printed is the
+/// last that was seen.
 fn shrunk_report(rig: &mut Rig, steps: Vec<Step>, mut seen: Difference) -> String {
     let full = steps.len();
     let shrunk = shrink::shrink(steps, SHRINK_TIME_MAX, |steps| {

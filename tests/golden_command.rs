@@ -1,5 +1,5 @@
-//! Holds what COMMAND INFO and COMMAND DOCS say of every command of shoal against redis-server 7.0.15, in RESP2 and
-//! RESP3. Differences are allowed only where the table below gives a reason.
+//! Holds what COMMAND INFO and COMMAND DOCS say of every command of shoal against redis-server 7.0.15, in
+//! RESP2 and RESP3. Differences are allowed only where the table below gives a reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,8 +42,8 @@ const ALLOWED: &[Allowed] = &[
     Allowed { command: "zrevrank", field: "docs: history", reason: "WITHSCORE is new in Redis 7.2" },
 ];
 
-/// The elements of COMMAND INFO. Subcommands are compared one by one under their full names: a container may have
-/// fewer of them than in Redis.
+/// The elements of COMMAND INFO. Subcommands are compared one by one under their full names: a container may
+/// have fewer of them than in Redis.
 const INFO_FIELDS: [&str; 9] = [
     "info: name",
     "info: arity",

@@ -1,5 +1,6 @@
-//! Holds the request parser against a real redis-server: well-formed and broken streams must be understood as the
-//! same requests and errors. Needs redis-server 7.0 on the PATH. Knows nothing of shoal beyond its parser.
+//! Holds the request parser against a real redis-server: well-formed and broken streams must be understood as
+//! the same requests and errors. Needs redis-server 7.0 on the PATH. Knows nothing of shoal beyond its
+//! parser.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};

@@ -1,6 +1,7 @@
-//! The clients that people use, against the real binary, with several workers: redis-cli, redis-benchmark, redis-py, RQ
-//! and the crate `redis`, in RESP2 and RESP3. Each test asserts what the client got, not only that it ended well.
-//! redis-cli and redis-benchmark are those of the PATH; redis-py and RQ are installed by `tests/real_clients/install.sh`.
+//! The clients that people use, against the real binary, with several workers: redis-cli, redis-benchmark,
+//! redis-py, RQ and the crate `redis`, in RESP2 and RESP3. Each test asserts what the client got, not only
+//! that it ended well. redis-cli and redis-benchmark are those of the PATH; redis-py and RQ are installed by
+//! `tests/real_clients/install.sh`.
 
 #[path = "real_clients/program.rs"]
 mod program;

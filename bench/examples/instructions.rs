@@ -1,7 +1,8 @@
 //! Runs one operation of the pure code many times, for callgrind.sh to count its instructions.
 //!
-//! `instructions OPERATION COUNT`; without arguments it prints the operations. Everything that happens besides the
-//! operation happens as often for a small COUNT as for a large one, so the difference of two runs is the operation's.
+//! `instructions OPERATION COUNT`; without arguments it prints the operations. Everything that happens
+//! besides the operation happens as often for a small COUNT as for a large one, so the difference of two runs
+//! is the operation's.
 
 use shards::caller::Caller;
 use std::hint::black_box;
@@ -70,8 +71,8 @@ fn requests(command: &str, first: usize, rest: &[String]) -> Vec<OwnedArgs> {
     (first..first + KEYS).map(request).collect()
 }
 
-/// Executes `count` of the requests on a shard that holds the keys; each includes the hash slot of its key. The last
-/// reply must begin with `expected`.
+/// Executes `count` of the requests on a shard that holds the keys; each includes the hash slot of its key.
+/// The last reply must begin with `expected`.
 fn execute(requests: &[OwnedArgs], count: usize, expected: &[u8]) -> Result<(), String> {
     let config = ShardConfig {
         id: ShardId(0),

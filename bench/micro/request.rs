@@ -1,4 +1,5 @@
-//! What parsing requests costs: single ones, a pipeline of 16, one that comes in two pieces, and an inline one.
+//! What parsing requests costs: single ones, a pipeline of 16, one that comes in two pieces, and an inline
+//! one.
 
 use divan::{Bencher, black_box};
 use shoal::protocol::{Argv, Next, QueryBuffer, RequestLimits};

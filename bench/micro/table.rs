@@ -1,5 +1,6 @@
-//! What one slot's hash table costs: lookups that find their key and that do not, and adding and taking out. Sizes
-//! are those of a lightly used slot, of a hundred thousand keys in a node (6 a slot) up to a hundred million (6000).
+//! What one slot's hash table costs: lookups that find their key and that do not, and adding and taking out.
+//! Sizes are those of a lightly used slot, of a hundred thousand keys in a node (6 a slot) up to a hundred
+//! million (6000).
 
 use ahash::RandomState;
 use divan::{Bencher, black_box};

@@ -1,5 +1,5 @@
-//! A load that runs beside a measured one, at a rate it keeps to: a few threads, each with one connection, send the
-//! same group of commands and wait for its replies. It must not know which server it talks to.
+//! A load that runs beside a measured one, at a rate it keeps to: a few threads, each with one connection,
+//! send the same group of commands and wait for its replies. It must not know which server it talks to.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -60,8 +60,8 @@ impl Drop for Beside {
     }
 }
 
-/// Sends groups at the times of a schedule. A group that could not leave in time leaves at once; time lost is not made
-/// up for, so that the rate stays a bound.
+/// Sends groups at the times of a schedule. A group that could not leave in time leaves at once; time lost is
+/// not made up for, so that the rate stays a bound.
 fn run(
     mut client: Client,
     load: Background,

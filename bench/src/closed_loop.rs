@@ -1,6 +1,7 @@
 //! redis-benchmark: how it is called and what its output says. It must not know which server it talks to.
 //!
-//! No `--threads`: with it redis-benchmark stops only at ticks of 250 ms and reports too little for short runs.
+//! No `--threads`: with it redis-benchmark stops only at ticks of 250 ms and reports too little for short
+//! runs.
 
 use std::io;
 use std::process::Command;
@@ -83,8 +84,8 @@ impl ClosedLoop {
     }
 }
 
-/// Reads the last line of `--csv`: test, rps, and the average, min, p50, p95, p99 and max of latency in milliseconds.
-/// The test's name may hold anything, so fields count from the end.
+/// Reads the last line of `--csv`: test, rps, and the average, min, p50, p95, p99 and max of latency in
+/// milliseconds. The test's name may hold anything, so fields count from the end.
 fn parse(text: &str) -> Option<Report> {
     let line = text.lines().rfind(|line| !line.trim().is_empty())?;
     let mut fields = line.trim().rsplit(',').map(|field| field.trim_matches('"').parse::<f64>().ok());

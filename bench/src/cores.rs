@@ -31,8 +31,8 @@ pub fn available() -> io::Result<Vec<usize>> {
     Ok((0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect())
 }
 
-/// Always two cores, however many there are, so that figures of different machines mean the same: one for each side
-/// with one shard, both for both with more. On a machine with a single core everything shares it.
+/// Always two cores, however many there are, so that figures of different machines mean the same: one for
+/// each side with one shard, both for both with more. On a machine with a single core everything shares it.
 pub fn place(cores: &[usize], shards: usize) -> Placement {
     let used = &cores[..cores.len().min(2)];
     let (server, generator) = match used {
@@ -55,8 +55,8 @@ pub fn pin_this_thread(cores: &[usize]) -> io::Result<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// Raises the limit of open files as far as the machine allows, for this process and those it starts. Returns the
-/// limit reached.
+/// Raises the limit of open files as far as the machine allows, for this process and those it starts. Returns
+/// the limit reached.
 pub fn raise_open_files_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };

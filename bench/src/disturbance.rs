@@ -1,5 +1,5 @@
-//! How much of the machine others used while something was measured: on a shared machine a figure means little when
-//! that was much. It must not know what was measured.
+//! How much of the machine others used while something was measured: on a shared machine a figure means
+//! little when that was much. It must not know what was measured.
 
 use std::fs;
 use std::io;
@@ -53,15 +53,16 @@ fn read(path: &str, ticks: fn(&str) -> Option<u64>) -> io::Result<u64> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{path} is not understood")))
 }
 
-/// Fields 14 to 17 of proc_pid_stat(5): user and system time of the process and of its children that have ended.
+/// Fields 14 to 17 of proc_pid_stat(5): user and system time of the process and of its children that have
+/// ended.
 fn own_ticks(stat: &str) -> Option<u64> {
     let after_name = &stat[stat.rfind(')')? + 1..];
     sum(after_name.split_ascii_whitespace().skip(11).take(4), 4)
 }
 
-/// User, nice, system, interrupt and stolen time of proc_stat(5). Interrupts belong to it, since the run time of a
-/// process contains those that it ran into, unless the kernel has IRQ_TIME_ACCOUNTING; there, the loopback interface's
-/// own work shows up as that of others.
+/// User, nice, system, interrupt and stolen time of proc_stat(5). Interrupts belong to it, since the run time
+/// of a process contains those that it ran into, unless the kernel has IRQ_TIME_ACCOUNTING; there, the
+/// loopback interface's own work shows up as that of others.
 fn all_ticks(stat: &str) -> Option<u64> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();

@@ -21,8 +21,8 @@ const AHEAD: u64 = 2 * BATCH;
 /// A prime that divides no count of a fill, so that its multiples reach every number below the count once.
 const STRIDE: u64 = 7_368_787;
 
-/// Sends the fill's command once for each number. The numbers come in an order that looks random, as they do to a
-/// server in use: trees that are filled in order are not like others.
+/// Sends the fill's command once for each number. The numbers come in an order that looks random, as they do
+/// to a server in use: trees that are filled in order are not like others.
 ///
 /// # Errors
 /// What the socket says; `InvalidData` for an error reply.

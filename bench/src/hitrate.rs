@@ -1,5 +1,6 @@
-//! `bench-hitrate`: how many requests of a Zipf-distributed load find their key in a cache that holds only part of all
-//! keys. The same maxmemory and the same sequence of requests for every server; see README.md for the method.
+//! `bench-hitrate`: how many requests of a Zipf-distributed load find their key in a cache that holds only
+//! part of all keys. The same maxmemory and the same sequence of requests for every server; see README.md for
+//! the method.
 
 use std::io;
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
-//! What the benchmarks of whole servers share: load generators, placement on cores, figures and tables. The programs
-//! are `compare`, `pauses` and `hitrate`; README.md has their methods. No part of it is in the product.
+//! What the benchmarks of whole servers share: load generators, placement on cores, figures and tables. The
+//! programs are `compare`, `pauses` and `hitrate`; README.md has their methods. No part of it is in the
+//! product.
 
 pub mod background;
 pub mod closed_loop;

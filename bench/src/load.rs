@@ -1,6 +1,6 @@
-//! An open loop: requests leave at the times of a fixed schedule, whether or not earlier ones have been answered,
-//! and a latency counts from the *scheduled* time. So a server that stalls pays for every request that waited,
-//! which a closed loop hides (it stops asking while the server stalls; "coordinated omission").
+//! An open loop: requests leave at the times of a fixed schedule, whether or not earlier ones have been
+//! answered, and a latency counts from the *scheduled* time. So a server that stalls pays for every request
+//! that waited, which a closed loop hides (it stops asking while the server stalls; "coordinated omission").
 //!
 //! One thread, non-blocking sockets, epoll. It must not know which server it talks to.
 
@@ -65,7 +65,8 @@ struct Connection {
 /// Runs the schedule against the server at `address`.
 ///
 /// # Errors
-/// What the sockets say, and `InvalidData` for an error reply: a server that refuses commands is not measured.
+/// What the sockets say, and `InvalidData` for an error reply: a server that refuses commands is not
+/// measured.
 pub fn run(address: SocketAddr, schedule: Schedule, template: &Template) -> io::Result<Outcome> {
     Generator::connect(address, schedule)?.run(template, &AtomicBool::new(false))
 }
@@ -273,8 +274,8 @@ mod tests {
         let outcome = run(stalled, SCHEDULE, &Template::new(&["PING"])).unwrap();
         assert_eq!(outcome.latency_ns.len(), 200, "one latency a scheduled request");
         assert_eq!(outcome.lost, 0);
-        // Requests come every 2 ms: 50 of them were due in the first half of the stall. A closed loop would have
-        // seen a single slow request.
+        // Requests come every 2 ms: 50 of them were due in the first half of the stall. A closed loop would
+        // have seen a single slow request.
         assert!(outcome.latency_ns.count_between(100_000_000, 60_000_000_000) >= 50);
     }
 

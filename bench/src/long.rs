@@ -1,5 +1,5 @@
-//! Commands that take long: what one costs, and what a client on the other core sees of it. Plain blocking sockets.
-//! It does not ask which server it talks to.
+//! Commands that take long: what one costs, and what a client on the other core sees of it. Plain blocking
+//! sockets. It does not ask which server it talks to.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +16,8 @@ use crate::rows::CommandWords;
 
 /// Fewer commands than this are not measured, however long they take.
 const COMMANDS_MIN: u64 = 3;
-/// Connections that are tried for probing. The kernel spreads them over the workers, about half on each of two.
+/// Connections that are tried for probing. The kernel spreads them over the workers, about half on each of
+/// two.
 const CANDIDATES: usize = 8;
 /// Commands by which a connection is tried: so many more of them must have crossed to another core.
 const TRIALS: u64 = 16;
@@ -67,8 +68,8 @@ impl Line {
     }
 }
 
-/// Sends a command again and again, one at a time, for `time` and [`COMMANDS_MIN`] times at least; how often it was
-/// answered.
+/// Sends a command again and again, one at a time, for `time` and [`COMMANDS_MIN`] times at least; how often
+/// it was answered.
 ///
 /// # Errors
 /// What the socket says; `InvalidData` for an error reply.
@@ -102,8 +103,9 @@ pub struct Seen {
     pub connections_apart: usize,
 }
 
-/// Probes for `time` while `long` runs without a pause. Probes go over those connections that the server has put on
-/// another core than that of the shard with `busy_key`, where the long command runs; over all where there is none.
+/// Probes for `time` while `long` runs without a pause. Probes go over those connections that the server has
+/// put on another core than that of the shard with `busy_key`, where the long command runs; over all where
+/// there is none.
 ///
 /// # Errors
 /// What the sockets say; `InvalidData` for an error reply.
@@ -131,8 +133,8 @@ pub fn beside(
     })
 }
 
-/// Connections on another core than the shard that has `key`, and how many they are; all connections when there are none,
-/// as on a server that does not tell. Nothing else may send commands meanwhile.
+/// Connections on another core than the shard that has `key`, and how many they are; all connections when
+/// there are none, as on a server that does not tell. Nothing else may send commands meanwhile.
 fn lines_apart(address: SocketAddr, key: &str) -> io::Result<(Vec<Line>, usize)> {
     let trial = Template::new(&["TYPE", key]);
     let mut counting = Client::connect(address)?;
@@ -159,8 +161,8 @@ fn commands_crossed(client: &mut Client) -> io::Result<Option<u64>> {
     Ok(value.and_then(|value| value.trim_end().parse().ok()))
 }
 
-/// One probe at a time at the times of a schedule; a late reply makes those behind it late, and they count from the
-/// time at which they were due.
+/// One probe at a time at the times of a schedule; a late reply makes those behind it late, and they count
+/// from the time at which they were due.
 fn probe_for(
     lines: &mut [Line],
     probe: &Template,

@@ -1,5 +1,5 @@
-//! One row on one server: start, fill, warm up, measure, stop. Returns plain figures; it must not know how they are
-//! compared or printed.
+//! One row on one server: start, fill, warm up, measure, stop. Returns plain figures; it must not know how
+//! they are compared or printed.
 
 use std::io;
 use std::thread;
@@ -32,8 +32,8 @@ const SPARE_FILES: u64 = 200;
 /// After data or connections came, until their memory is read: lets rehashing end and buffers go back.
 const SETTLE: Duration = Duration::from_secs(4);
 
-/// The same for idle connections: Redis looks at a client once a second, takes its query buffer away after two idle
-/// seconds, and halves its reply buffer every five.
+/// The same for idle connections: Redis looks at a client once a second, takes its query buffer away after
+/// two idle seconds, and halves its reply buffer every five.
 const SETTLE_CONNECTIONS: Duration = Duration::from_secs(25);
 
 /// How long each part takes.

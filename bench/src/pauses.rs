@@ -1,5 +1,5 @@
-//! `bench-pauses`: how long a worker's turns take, and how long a probing client waits, while a server is filled, its
-//! keys expire in one second, and it evicts. See README.md for the method.
+//! `bench-pauses`: how long a worker's turns take, and how long a probing client waits, while a server is
+//! filled, its keys expire in one second, and it evicts. See README.md for the method.
 
 use std::io;
 use std::net::SocketAddr;
@@ -46,7 +46,8 @@ struct Options {
     /// Workers of shoal; with one, the server has a core of its own
     #[arg(long, default_value_t = 1)]
     shards: usize,
-    /// Measure shoal's turns by the CPU time of their thread: what neighbours take from the core does not count
+    /// Measure shoal's turns by the CPU time of their thread: what neighbours take from the core does not
+    /// count
     #[arg(long)]
     cpu: bool,
     /// Measure redis-server and Valkey, too: their waits are seen from outside only
@@ -194,7 +195,8 @@ fn keys_per_s(address: SocketAddr, keys: u64) -> io::Result<f64> {
     Ok(rate)
 }
 
-/// Sets keys of 16 bytes to values of 32, in pipelines of [`BATCH`]; they expire in the second from `expire_at_ms` on.
+/// Sets keys of 16 bytes to values of 32, in pipelines of [`BATCH`]; they expire in the second from
+/// `expire_at_ms` on.
 fn fill(address: SocketAddr, numbers: std::ops::Range<u64>, expire_at_ms: Option<u64>) -> io::Result<()> {
     let mut client = Client::connect(address)?;
     let (mut next, mut bytes) = (numbers.start, Vec::new());
@@ -240,7 +242,8 @@ fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
 }
 
-// --- Output --------------------------------------------------------------------------------------------------
+// ---
+// Output --------------------------------------------------------------------------------------------------
 
 fn print(phases: &[Phase]) {
     for table in [turns_table(phases), waits_table(phases)] {

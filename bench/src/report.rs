@@ -22,8 +22,8 @@ impl RowFigures {
         RowFigures { row, servers: servers.iter().map(|&kind| (kind, Vec::new())).collect() }
     }
 
-    /// Keeps a round's figures. A round that failed is kept as figures that are not numbers, so that rounds of
-    /// different servers still pair up; [`Spread`] then gives none.
+    /// Keeps a round's figures. A round that failed is kept as figures that are not numbers, so that rounds
+    /// of different servers still pair up; [`Spread`] then gives none.
     pub fn push(&mut self, kind: Kind, figures: Option<Vec<f64>>) {
         let width = self.row.work.columns().len();
         if let Some((_, rounds)) = self.servers.iter_mut().find(|(server, _)| *server == kind) {

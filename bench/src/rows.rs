@@ -1,5 +1,6 @@
-//! Every row of the comparison, in one table: what is measured, on how many shards, which columns it gives, and the
-//! goals it is held against. A new row is a new entry here; only a new *kind* of work needs code in `measure`.
+//! Every row of the comparison, in one table: what is measured, on how many shards, which columns it gives,
+//! and the goals it is held against. A new row is a new entry here; only a new *kind* of work needs code in
+//! `measure`.
 
 mod collections;
 mod default_set;
@@ -120,8 +121,8 @@ const SAME_COMMANDS: Background = Background {
 /// Clients on single keys beside whom transactions run.
 pub const CONNECTIONS_BESIDE: usize = 100;
 
-/// Data that a server holds before it is measured: the command, once for each of `count` numbers from `first` up, in an
-/// order that looks random.
+/// Data that a server holds before it is measured: the command, once for each of `count` numbers from `first`
+/// up, in an order that looks random.
 #[derive(Clone, Copy, Debug)]
 pub struct Fill {
     /// What is sent.
@@ -161,7 +162,8 @@ pub enum Work {
     DefaultSet { command: CommandWords, pipeline: u32, fills: &'static [Fill], requests_max: u64 },
     /// One connection sends a command that takes long, again and again.
     LongCommand { command: CommandWords, fills: &'static [Fill] },
-    /// A probing client on the second shard's core, while a long command runs on the first shard without a pause.
+    /// A probing client on the second shard's core, while a long command runs on the first shard without a
+    /// pause.
     BesideLong { probe: CommandWords, long: Option<CommandWords>, fills: &'static [Fill] },
     /// Growth of the resident set by the fill, per key.
     BytesPerKey { fill: Fill },
@@ -169,7 +171,8 @@ pub enum Work {
     BytesPerItem { fill: Fill, keys: u64, items: u64 },
     /// A node that nobody talks to.
     IdleNode,
-    /// Growth of the resident set by connections that have said PING once and are silent since, per connection.
+    /// Growth of the resident set by connections that have said PING once and are silent since, per
+    /// connection.
     IdleConnections { count: u64 },
 }
 
@@ -201,8 +204,8 @@ const CPU_MS: Column = compared("CPU ms/op", 2);
 const PROBE_P99: Column = compared("p99 us", 0);
 const CONNECTION_BYTES: Column = compared("bytes/connection", 0);
 
-/// What processes that have nothing to do with the measurement took of the machine meanwhile. The last column of
-/// every row.
+/// What processes that have nothing to do with the measurement took of the machine meanwhile. The last column
+/// of every row.
 const OTHERS: Column = figure("others, % of a core", 0);
 
 const CLOSED_LOOP_COLUMNS: &[Column] =
@@ -346,8 +349,8 @@ const BESIDE: &[Goal] = &[Goal { column: WALL_US.name, against: Against::Row(ALO
 pub struct Row {
     /// Unique; `--rows` looks for a part of it.
     pub name: &'static str,
-    /// Workers of shoal and io-threads of Valkey. With one, server and generator have a core each; with two, both
-    /// share both cores.
+    /// Workers of shoal and io-threads of Valkey. With one, server and generator have a core each; with two,
+    /// both share both cores.
     pub shards: usize,
     /// What is measured.
     pub work: Work,

@@ -25,8 +25,8 @@ impl Spread {
         Some(Spread { median, min: sorted[0], max: sorted[sorted.len() - 1] })
     }
 
-    /// The spread of `ours / theirs`, round by round: both were measured in the same round, so what disturbed the
-    /// machine in that round disturbed both. None when the rounds do not pair up or a divisor is zero.
+    /// The spread of `ours / theirs`, round by round: both were measured in the same round, so what disturbed
+    /// the machine in that round disturbed both. None when the rounds do not pair up or a divisor is zero.
     pub fn of_ratios(ours: &[f64], theirs: &[f64]) -> Option<Spread> {
         if ours.len() != theirs.len() {
             return None;

@@ -1,5 +1,5 @@
-//! Which key a cache is asked for: rank r with a probability proportional to 1 / r^exponent (Zipf's law). It must not
-//! know what a key is.
+//! Which key a cache is asked for: rank r with a probability proportional to 1 / r^exponent (Zipf's law). It
+//! must not know what a key is.
 
 use crate::random::SplitMix;
 
@@ -28,7 +28,8 @@ impl Zipf {
         self.cumulated.partition_point(|cumulated| *cumulated <= unit).min(self.cumulated.len() - 1) as u64
     }
 
-    /// The hit rate of a cache that holds the `held` most wanted keys and no others: no cache does better in the long run.
+    /// The hit rate of a cache that holds the `held` most wanted keys and no others: no cache does better in
+    /// the long run.
     pub fn best_hit_rate(&self, held: usize) -> f64 {
         match held {
             0 => 0.0,

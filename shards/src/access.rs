@@ -1,9 +1,10 @@
 //! The 24 bits in which an entry remembers how it was used: when last (LRU), or how often (LFU).
 //!
-//! LRU: seconds, modulo 2^24 (Redis: LRU_CLOCK). LFU: above, the minute in which the counter was last brought up to
-//! date, modulo 2^16; below, a counter that grows the slower the larger it is, and that loses one for each
-//! `lfu-decay-time` minutes (Redis: LFULogIncr, LFUDecrAndReturn; Morris, CACM 1978). The policy says which of the two the
-//! bits are; when it changes they stay as they are, as in Redis. This file must not know entries or databases.
+//! LRU: seconds, modulo 2^24 (Redis: LRU_CLOCK). LFU: above, the minute in which the counter was last brought
+//! up to date, modulo 2^16; below, a counter that grows the slower the larger it is, and that loses one for
+//! each `lfu-decay-time` minutes (Redis: LFULogIncr, LFUDecrAndReturn; Morris, CACM 1978). The policy says
+//! which of the two the bits are; when it changes they stay as they are, as in Redis. This file must not know
+//! entries or databases.
 
 use crate::random::Random;
 

@@ -1,15 +1,15 @@
 //! The arguments of one command, as a handler sees them: `args[0]` is the command's name.
 //!
-//! Arguments are spans over one byte buffer (the connection's query buffer, or a frame of a hop), so a command
-//! is parsed once and can be copied to another core without parsing it again. An argument of at least
+//! Arguments are spans over one byte buffer (the connection's query buffer, or a frame of a hop), so a
+//! command is parsed once and can be copied to another core without parsing it again. An argument of at least
 //! [`BLOB_LEN_MIN`] bytes has its own allocation, a [`Blob`], which the keyspace can keep without copying it.
 //! This file must not know any command.
 
 use std::ops::Index;
 use std::sync::Arc;
 
-/// A big byte string with its own allocation: a large argument, the string value made of it, and the reply that
-/// sends it. It is immutable while shared; whoever wants to change it uses `Arc::get_mut` or copies.
+/// A big byte string with its own allocation: a large argument, the string value made of it, and the reply
+/// that sends it. It is immutable while shared; whoever wants to change it uses `Arc::get_mut` or copies.
 ///
 /// This is the one kind of data that may be shared between cores: one atomic operation for at least
 /// [`BLOB_LEN_MIN`] bytes is cheaper than the copy that it saves.

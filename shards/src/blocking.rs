@@ -1,9 +1,10 @@
 //! What a command says that has found nothing and would rather wait: BLPOP and its kin.
 //!
-//! The handler of a blocking command does what it would do without waiting. When there is nothing for it, it writes the
-//! reply of a transaction that does not wait and calls [`crate::keyspace::Keyspace::block`]. Whoever runs the command decides what comes of it: inside
-//! EXEC the reply stands; otherwise the client waits, and the command is run again when one of its keys has
-//! changed (Redis 7.2: blockForKeys, handleClientsBlockedOnKeys).
+//! The handler of a blocking command does what it would do without waiting. When there is nothing for it, it
+//! writes the reply of a transaction that does not wait and calls [`crate::keyspace::Keyspace::block`].
+//! Whoever runs the command decides what comes of it: inside EXEC the reply stands; otherwise the client
+//! waits, and the command is run again when one of its keys has changed (Redis 7.2: blockForKeys,
+//! handleClientsBlockedOnKeys).
 
 use crate::args::OwnedArgs;
 use crate::error::CommandError;
@@ -17,7 +18,8 @@ pub struct Block {
     pub timeout_ms: u64,
     /// A key is worth a look when it holds this type.
     pub wanted: DataType,
-    /// It is also worth one when it has gone or has another type now: XREADGROUP, which then has an error to tell.
+    /// It is also worth one when it has gone or has another type now: XREADGROUP, which then has an error to
+    /// tell.
     pub wakes_on_removal: bool,
     /// The command as it has to be run again, when that is not what was sent: XREAD with `$`.
     pub args: Option<OwnedArgs>,

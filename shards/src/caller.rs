@@ -1,4 +1,5 @@
-//! Who calls a command, as far as the command and its shards have to know: a client, a replica's stream or a script.
+//! Who calls a command, as far as the command and its shards have to know: a client, a replica's stream or a
+//! script.
 
 use crate::copies::ConnectionId;
 use crate::key::DbIndex;

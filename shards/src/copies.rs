@@ -1,7 +1,7 @@
 //! Which clients hold copies of which keys of a shard, and what they have to be told (CLIENT TRACKING).
 //!
-//! What is remembered when, and why no copy stays that is older than a change, is in `shard/caching.rs`. This file must not
-//! know connections, protocols or modes of tracking.
+//! What is remembered when, and why no copy stays that is older than a change, is in `shard/caching.rs`. This
+//! file must not know connections, protocols or modes of tracking.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -37,8 +37,8 @@ pub enum TrackingNote {
         tracker: Tracker,
         /// The key.
         key: Box<[u8]>,
-        /// The client whose command did it; nobody's (0) for keys that were forgotten for want of room, and for what happens
-        /// between commands.
+        /// The client whose command did it; nobody's (0) for keys that were forgotten for want of room, and
+        /// for what happens between commands.
         by: ClientId,
     },
     /// No copy of anything is valid any more.
@@ -133,7 +133,8 @@ impl TrackedKeys {
         self.update();
     }
 
-    /// A key has changed. `is_removal`: it has gone by itself, because its time was over or for want of memory.
+    /// A key has changed. `is_removal`: it has gone by itself, because its time was over or for want of
+    /// memory.
     #[cold]
     pub fn changed(&mut self, key: &[u8], is_removal: bool, by: ClientId) {
         if self.is_broadcasting {

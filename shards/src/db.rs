@@ -1,6 +1,7 @@
 //! The databases of one shard, each a table for every hash slot that has keys, and what they share.
 //!
-//! What a command may do with them is in [`crate::keyspace`]. This file must not know arguments, replies or commands.
+//! What a command may do with them is in [`crate::keyspace`]. This file must not know arguments, replies or
+//! commands.
 
 use ahash::RandomState;
 
@@ -225,7 +226,8 @@ impl Db {
         is_over(at_ms, now_ms).then_some((slot, part))
     }
 
-    /// Has a part that was looked at come up again when its first time has come, but not before `not_before_ms`.
+    /// Has a part that was looked at come up again when its first time has come, but not before
+    /// `not_before_ms`.
     pub(crate) fn put_off(&mut self, slot: SlotId, part: u32, not_before_ms: u64) {
         if let Some(expires) = self.slots.get_mut(slot).and_then(|table| table.expires_mut(part)) {
             self.agenda.correct(slot, part, expires, not_before_ms);
@@ -254,8 +256,8 @@ impl Db {
         self.slots.random_expiring_place(random)
     }
 
-    /// The place of a random key, each with the same chance however they are spread over slots; one whose time is over
-    /// included.
+    /// The place of a random key, each with the same chance however they are spread over slots; one whose
+    /// time is over included.
     pub(crate) fn random_place(&self, random: &mut Random) -> Option<(SlotId, Place)> {
         self.slots.random_place(random)
     }

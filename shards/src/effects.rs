@@ -1,19 +1,20 @@
 //! Effects: what writes have done, as commands that do the same again wherever and whenever they are run.
 //!
-//! An effect is the deterministic form of a change: absolute times, results instead of increments of floats, a DEL for
-//! a key that expired or was evicted. They are the only source of what others learn of writes (the append-only file,
-//! replicas). A command that changed something is its own effect unless its handler says better
-//! ([`crate::keyspace::Keyspace::effect`]). Nothing is recorded, and nothing is paid but a comparison, while nobody listens.
+//! An effect is the deterministic form of a change: absolute times, results instead of increments of floats,
+//! a DEL for a key that expired or was evicted. They are the only source of what others learn of writes (the
+//! append-only file, replicas). A command that changed something is its own effect unless its handler says
+//! better ([`crate::keyspace::Keyspace::effect`]). Nothing is recorded, and nothing is paid but a comparison,
+//! while nobody listens.
 //!
-//! *Order.* Effects come in groups; a group is one command, or one whole transaction. Each shard gives its groups out
-//! in the order in which they happened. Between shards [`Stamp`]s decide: sorted by stamp, groups that touch the same
-//! key are in the order in which they happened, wherever they ran. Parts of one transaction that ran on several
-//! shards bear the same stamp and belong together.
+//! *Order.* Effects come in groups; a group is one command, or one whole transaction. Each shard gives its
+//! groups out in the order in which they happened. Between shards [`Stamp`]s decide: sorted by stamp, groups
+//! that touch the same key are in the order in which they happened, wherever they ran. Parts of one
+//! transaction that ran on several shards bear the same stamp and belong together.
 //!
 //! Why that is so: the stamp's clock is the Lamport clock of the transactions' numbers. A grant tells the
-//! coordinator the clock of the participant, so the run of a transaction is later than all that its keys have seen
-//! before; and the order to run, or the return of lent entries, moves the participant's clock past it, so all that
-//! its keys see afterwards is later still. This file must not know commands or tables.
+//! coordinator the clock of the participant, so the run of a transaction is later than all that its keys have
+//! seen before; and the order to run, or the return of lent entries, moves the participant's clock past it,
+//! so all that its keys see afterwards is later still. This file must not know commands or tables.
 
 use crate::args::OwnedArgs;
 use crate::key::DbIndex;
@@ -23,8 +24,8 @@ use crate::key::DbIndex;
 pub struct Stamp {
     /// Lamport clock.
     pub clock: u64,
-    /// The transaction's number, or the shard's for a command that ran on its own: parts of one transaction are
-    /// together, and independent groups have some order.
+    /// The transaction's number, or the shard's for a command that ran on its own: parts of one transaction
+    /// are together, and independent groups have some order.
     pub source: u64,
 }
 

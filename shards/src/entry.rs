@@ -5,10 +5,14 @@
 //!  | meta   | key len | value  | expire ms  | key bytes   | inline value bytes
 //! ```
 //!
-//! `meta` holds 24 bits of access statistics (LRU clock or LFU counter), the kind of the value and whether there
-//! is an expire. `value` is the integer, the length of the inline value, or a pointer. A 16-byte key with a
-//! 64-byte value takes 96 bytes. This file must not know tables, slots or commands.
+//! `meta` holds 24 bits of access statistics (LRU clock or LFU counter), the kind of the value and whether
+//! there is an expire. `value` is the integer, the length of the inline value, or a pointer. A 16-byte key
+//! with a 64-byte value takes 96 bytes. This file must not know tables, slots or commands.
 #![expect(unsafe_code, reason = "an entry is laid out by hand to be one allocation of the exact size")]
+
+#[cfg(test)]
+mod tests;
+mod value;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::marker::PhantomData;
@@ -16,94 +20,21 @@ use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::ptr::NonNull;
 
-use crate::args::{ArgValue, Blob};
+use crate::args::Blob;
 use crate::encoding::splice::Splice;
-use crate::num;
 use crate::object::{DataType, Object};
+use value::KIND_MASK;
+pub use value::{Expire, INLINE_LEN_MAX, Kind, NewValue, Packing, StrValue, Value};
 
-/// String values up to this length, in bytes, lie inside their entry. Longer ones have their own allocation.
-pub const INLINE_LEN_MAX: usize = 4096;
-
-/// Giving a page back to the system takes about as long as freeing a small entry, something under a microsecond.
+/// Giving a page back to the system takes about as long as freeing a small entry, something under a
+/// microsecond.
 const FREEING_UNIT_BYTES: usize = 4096;
 
 const ACCESS_MASK: u32 = (1 << 24) - 1;
-const KIND_SHIFT: u32 = 24;
-const KIND_MASK: u32 = 0xf << KIND_SHIFT;
 const HAS_EXPIRE: u32 = 1 << 28;
 const ENTRY_ALIGN: usize = 8;
 /// Entries of packed collections up to this length, in bytes, have no room to grow.
 const PACKED_EXACT_LEN_MAX: usize = 256;
-
-/// How a value is stored.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// A string that is a signed 64-bit integer.
-    Int,
-    /// A string inside the entry.
-    Inline,
-    /// A string in its own allocation: long, or changed in place before.
-    Raw,
-    /// A small collection inside the entry.
-    Packed(Packing),
-    /// A large value in its own allocations.
-    Object,
-}
-
-/// What a packed string of bytes inside an entry is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Packing {
-    /// A list, as a listpack of its elements.
-    List = 3,
-    /// A set, as an intset.
-    Ints = 4,
-    /// A set, as a listpack of its members.
-    Set = 5,
-    /// A hash, as a listpack of fields, each followed by its value.
-    Hash = 6,
-    /// A sorted set, as a listpack of members in their order, each followed by its score.
-    SortedSet = 7,
-}
-
-impl Packing {
-    const ALL: [Packing; 5] = [Packing::List, Packing::Ints, Packing::Set, Packing::Hash, Packing::SortedSet];
-
-    /// The type of the collection.
-    pub const fn data_type(self) -> DataType {
-        match self {
-            Packing::List => DataType::List,
-            Packing::Ints | Packing::Set => DataType::Set,
-            Packing::Hash => DataType::Hash,
-            Packing::SortedSet => DataType::SortedSet,
-        }
-    }
-}
-
-impl Kind {
-    /// The number in `meta`.
-    const fn bits(self) -> u32 {
-        let number = match self {
-            Kind::Int => 0,
-            Kind::Inline => 1,
-            Kind::Raw => 2,
-            Kind::Packed(packing) => packing as u32,
-            Kind::Object => 8,
-        };
-        number << KIND_SHIFT
-    }
-
-    #[inline]
-    fn of(meta: u32) -> Kind {
-        match (meta & KIND_MASK) >> KIND_SHIFT {
-            0 => Kind::Int,
-            1 => Kind::Inline,
-            2 => Kind::Raw,
-            number @ 3..8 => Kind::Packed(Packing::ALL[number as usize - 3]),
-            _ => Kind::Object,
-        }
-    }
-}
 
 /// Which member is valid follows from the kind in `meta`.
 #[repr(C)]
@@ -125,77 +56,13 @@ struct Header {
 
 const HEADER_LEN: usize = size_of::<Header>();
 
-/// A value on its way into an entry.
-#[derive(Debug)]
-pub enum NewValue<'a> {
-    /// An integer.
-    Int(i64),
-    /// A string to be copied.
-    Bytes(&'a [u8]),
-    /// A string that is kept as it is.
-    Blob(Blob),
-    /// A small collection, to be copied.
-    Packed(Packing, &'a [u8]),
-    /// A large value.
-    Object(Box<Object>),
-}
-
-/// A value as readers see it.
-#[derive(Clone, Copy, Debug)]
-pub enum Value<'a> {
-    /// A string.
-    Str(StrValue<'a>),
-    /// A small collection.
-    Packed(Packing, &'a [u8]),
-    /// A large value.
-    Object(&'a Object),
-}
-
-/// A string value as readers see it.
-#[derive(Clone, Copy, Debug)]
-pub enum StrValue<'a> {
-    /// An integer: its text is the value.
-    Int(i64),
-    /// Bytes inside the entry.
-    Inline(&'a [u8]),
-    /// Bytes in their own allocation.
-    Raw(&'a Blob),
-}
-
-impl<'a> StrValue<'a> {
-    /// The string's bytes; an integer's text is written to `text`.
-    pub fn bytes<'b>(self, text: &'b mut itoa::Buffer) -> &'b [u8]
-    where
-        'a: 'b,
-    {
-        match self {
-            StrValue::Int(value) => text.format(value).as_bytes(),
-            StrValue::Inline(bytes) => bytes,
-            StrValue::Raw(blob) => blob,
-        }
-    }
-
-    /// Length of the string in bytes.
-    pub fn len(&self) -> usize {
-        match self {
-            StrValue::Int(value) => itoa::Buffer::new().format(*value).len(),
-            StrValue::Inline(bytes) => bytes.len(),
-            StrValue::Raw(blob) => blob.len(),
-        }
-    }
-
-    /// True for the empty string.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
 /// An owned entry. The keyspace's tables keep it as a bare pointer; see [`Entry::into_raw`].
 pub struct Entry {
     header: NonNull<Header>,
 }
 
-// SAFETY: an entry owns all it points to; a `Blob` is an `Arc<Vec<u8>>`, which is `Send`, and so is an `Object`.
+// SAFETY: an entry owns all it points to; a `Blob` is an `Arc<Vec<u8>>`, which is `Send`, and so is an
+// `Object`.
 unsafe impl Send for Entry {}
 
 impl Entry {
@@ -210,7 +77,8 @@ impl Entry {
         let Some(header) = NonNull::new(memory.cast::<Header>()) else { handle_alloc_error(layout) };
         let expire_flag = if expire_ms.is_some() { HAS_EXPIRE } else { 0 };
         let meta = kind.bits() | expire_flag;
-        // SAFETY: `memory` has room for the header, the expire, the key and the inline value, as `layout` says.
+        // SAFETY: `memory` has room for the header, the expire, the key and the inline value, as `layout`
+        // says.
         unsafe {
             header.write(Header { meta, key_len: key.len() as u32, value: word });
             if let Some(at_ms) = expire_ms {
@@ -245,8 +113,8 @@ impl Entry {
         EntryRef { header: self.header, lifetime: PhantomData }
     }
 
-    /// Changes the value; the key stays, and the expire stays when `expire` says so. Keeps the allocation when the
-    /// new content has the same size.
+    /// Changes the value; the key stays, and the expire stays when `expire` says so. Keeps the allocation
+    /// when the new content has the same size.
     pub fn replace(&mut self, value: NewValue<'_>, expire: Expire) {
         let value = value.settled();
         let view = self.view();
@@ -267,7 +135,8 @@ impl Entry {
             return;
         }
         self.drop_value();
-        // SAFETY: the allocation has the size that the new value needs, so the inline bytes fit behind the key.
+        // SAFETY: the allocation has the size that the new value needs, so the inline bytes fit behind the
+        // key.
         unsafe {
             self.inline_at(0).copy_from_nonoverlapping(inline.as_ptr(), inline.len());
             let header = self.header.as_mut();
@@ -299,20 +168,22 @@ impl Entry {
         self
     }
 
-    /// Moves the value to an allocation for another key, or with another expire. An object or blob is not touched.
+    /// Moves the value to an allocation for another key, or with another expire. An object or blob is not
+    /// touched.
     fn reshape(&mut self, key: Option<&[u8]>, expire_ms: Option<u64>) {
         let old = self.view();
         let (kind, access) = (old.kind(), old.access());
         let mut new = Entry::with_room(key.unwrap_or(old.key()), kind, old.inline(), expire_ms);
         new.set_access(access);
-        // SAFETY: the value moves from the old entry, which is left with an integer, to the new one, whose kind says
-        // how to read it.
+        // SAFETY: the value moves from the old entry, which is left with an integer, to the new one, whose
+        // kind says how to read it.
         unsafe {
             let old = self.header.as_mut();
             std::mem::swap(&mut old.value, &mut new.header.as_mut().value);
         }
-        // SAFETY: both headers are valid; the old entry must not drop what has moved, and its layout must be found by
-        // what it still holds inline: it keeps its kind and length if those are inline, which own nothing.
+        // SAFETY: both headers are valid; the old entry must not drop what has moved, and its layout must be
+        // found by what it still holds inline: it keeps its kind and length if those are inline, which own
+        // nothing.
         unsafe {
             let old = self.header.as_mut();
             match kind {
@@ -336,8 +207,8 @@ impl Entry {
             Kind::Int | Kind::Raw | Kind::Object => NewValue::Int(0),
         };
         let mut entry = Entry::new(key, value, expire_ms);
-        // SAFETY: the header is valid while the entry is. The word is an integer until the caller fills it in, which it
-        // does before anything can look at it.
+        // SAFETY: the header is valid while the entry is. The word is an integer until the caller fills it
+        // in, which it does before anything can look at it.
         let header = unsafe { entry.header.as_mut() };
         header.meta = (header.meta & !KIND_MASK) | kind.bits();
         entry
@@ -370,7 +241,8 @@ impl Entry {
     /// # Safety
     /// `at` is at most the number of bytes that the allocation has behind the key.
     unsafe fn inline_at(&self, at: usize) -> *mut u8 {
-        // SAFETY: the header is valid while the entry is, and by this function's contract the place is in the allocation.
+        // SAFETY: the header is valid while the entry is, and by this function's contract the place is in the
+        // allocation.
         unsafe {
             let header = self.header.as_ref();
             let offset = key_offset(header.meta) + header.key_len as usize + at;
@@ -386,8 +258,8 @@ impl Entry {
         let len = old_len - range.len() + with.len();
         let new_layout = layout(old.kind(), old.key().len(), len, old.expire_ms().is_some());
         let tail_len = old_len - range.end;
-        // SAFETY: the tail moves within the bytes that the larger of both layouts has, while the allocation has that one;
-        // then `with` fits before it. The length is set to what was written.
+        // SAFETY: the tail moves within the bytes that the larger of both layouts has, while the allocation
+        // has that one; then `with` fits before it. The length is set to what was written.
         unsafe {
             if new_layout.size() > old_layout.size() {
                 self.reallocate(old_layout, new_layout);
@@ -411,8 +283,8 @@ impl Entry {
         self.header = header;
     }
 
-    /// The string's bytes, to be changed in place. An integer or inline value moves to its own allocation first
-    /// (Redis shows such a value as `raw`); a blob that a reply is still sending is copied.
+    /// The string's bytes, to be changed in place. An integer or inline value moves to its own allocation
+    /// first (Redis shows such a value as `raw`); a blob that a reply is still sending is copied.
     pub fn raw_mut(&mut self) -> &mut Vec<u8> {
         let moved = match self.view().string() {
             StrValue::Raw(_) => None,
@@ -462,8 +334,9 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let layout = self.view().layout();
         self.drop_value();
-        // SAFETY: allocated with this very layout: key length and expire flag never change, and an inline value is only
-        // replaced in place by one that needs the same size, or the allocation is changed with it.
+        // SAFETY: allocated with this very layout: key length and expire flag never change, and an inline
+        // value is only replaced in place by one that needs the same size, or the allocation is changed with
+        // it.
         unsafe { dealloc(self.header.as_ptr().cast::<u8>(), layout) }
     }
 }
@@ -575,8 +448,8 @@ impl<'a> EntryRef<'a> {
         Some(unsafe { self.header.as_ptr().cast::<u8>().add(HEADER_LEN).cast::<u64>().read() })
     }
 
-    /// When the first field of a hash ends, in milliseconds since 1970; `None` when no field has an expire, and for
-    /// all other types.
+    /// When the first field of a hash ends, in milliseconds since 1970; `None` when no field has an expire,
+    /// and for all other types.
     #[inline]
     pub fn fields_expire_ms(&self) -> Option<u64> {
         if self.kind() != Kind::Object {
@@ -594,8 +467,8 @@ impl<'a> EntryRef<'a> {
         self.header().meta & ACCESS_MASK
     }
 
-    /// A new entry with another key and the same value and expire. A blob is shared by both until one of them is
-    /// changed. The access statistics are those of this entry.
+    /// A new entry with another key and the same value and expire. A blob is shared by both until one of them
+    /// is changed. The access statistics are those of this entry.
     pub fn with_key(&self, key: &[u8]) -> Entry {
         let mut entry = Entry::new(key, self.value().into(), self.expire_ms());
         entry.set_access(self.access());
@@ -612,8 +485,8 @@ impl<'a> EntryRef<'a> {
         self.layout().size() + outside
     }
 
-    /// How long it takes to free the entry, in units of what a small one takes: each [`FREEING_UNIT_BYTES`] of a value
-    /// is one more.
+    /// How long it takes to free the entry, in units of what a small one takes: each [`FREEING_UNIT_BYTES`]
+    /// of a value is one more.
     pub fn freeing_cost(&self) -> usize {
         match self.value() {
             Value::Str(StrValue::Raw(blob)) => 1 + blob.capacity() / FREEING_UNIT_BYTES,
@@ -660,87 +533,13 @@ impl Splice for PackedMut<'_> {
     }
 }
 
-/// What becomes of a key's expire when its value is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expire {
-    /// It stays.
-    Keep,
-    /// It goes.
-    Clear,
-    /// It becomes this time, in milliseconds since 1970.
-    At(u64),
-}
-
-/// The same value once more; a blob is shared, an object copied.
-impl<'a> From<Value<'a>> for NewValue<'a> {
-    fn from(value: Value<'a>) -> NewValue<'a> {
-        match value {
-            Value::Str(value) => value.into(),
-            Value::Packed(packing, bytes) => NewValue::Packed(packing, bytes),
-            Value::Object(object) => NewValue::Object(Box::new(object.clone())),
-        }
-    }
-}
-
-/// The same value once more; a blob is shared.
-impl<'a> From<StrValue<'a>> for NewValue<'a> {
-    fn from(value: StrValue<'a>) -> NewValue<'a> {
-        match value {
-            StrValue::Int(int) => NewValue::Int(int),
-            StrValue::Inline(bytes) => NewValue::Bytes(bytes),
-            StrValue::Raw(blob) => NewValue::Blob(Blob::clone(blob)),
-        }
-    }
-}
-
-impl<'a> NewValue<'a> {
-    /// An argument as the string commands store it: an integer when its text is one, a blob without copying it
-    /// (Redis: tryObjectEncoding).
-    #[inline]
-    pub fn encoded(arg: ArgValue<'a>) -> NewValue<'a> {
-        match arg {
-            ArgValue::Bytes(bytes) => match num::parse_i64(bytes) {
-                Some(int) => NewValue::Int(int),
-                None => NewValue::Bytes(bytes),
-            },
-            ArgValue::Blob(blob) => NewValue::Blob(Blob::clone(blob)),
-        }
-    }
-
-    fn kind(&self) -> Kind {
-        match self {
-            NewValue::Int(_) => Kind::Int,
-            NewValue::Bytes(_) => Kind::Inline,
-            NewValue::Blob(_) => Kind::Raw,
-            NewValue::Packed(packing, _) => Kind::Packed(*packing),
-            NewValue::Object(_) => Kind::Object,
-        }
-    }
-
-    fn inline(&self) -> &'a [u8] {
-        match self {
-            NewValue::Bytes(bytes) | NewValue::Packed(_, bytes) => bytes,
-            NewValue::Int(_) | NewValue::Blob(_) | NewValue::Object(_) => &[],
-        }
-    }
-
+impl NewValue<'_> {
     fn into_word(self) -> Word {
         match self {
             NewValue::Int(int) => Word { number: int },
             NewValue::Bytes(bytes) | NewValue::Packed(_, bytes) => Word { number: bytes.len() as i64 },
             NewValue::Blob(blob) => Word { blob: ManuallyDrop::new(blob) },
             NewValue::Object(object) => Word { object: ManuallyDrop::new(object) },
-        }
-    }
-
-    /// The value in the form in which entries keep it: a long string becomes a blob. A blob stays one however short,
-    /// since it is what changes in place.
-    fn settled(self) -> NewValue<'a> {
-        match self {
-            NewValue::Bytes(bytes) if bytes.len() > INLINE_LEN_MAX => {
-                NewValue::Blob(Blob::new(bytes.to_vec()))
-            }
-            other => other,
         }
     }
 }
@@ -751,8 +550,8 @@ fn key_offset(meta: u32) -> usize {
 }
 
 /// Allocation of an entry. Sizes are rounded up to 16 bytes above 64, since allocators do so anyway and more
-/// values can then be overwritten in place. A packed collection of more than [`PACKED_EXACT_LEN_MAX`] bytes has some room to
-/// grow, an eighth at the most.
+/// values can then be overwritten in place. A packed collection of more than [`PACKED_EXACT_LEN_MAX`] bytes
+/// has some room to grow, an eighth at the most.
 #[inline]
 fn layout(kind: Kind, key_len: usize, inline_len: usize, has_expire: bool) -> Layout {
     let expire_len = if has_expire { 8 } else { 0 };
@@ -765,174 +564,4 @@ fn layout(kind: Kind, key_len: usize, inline_len: usize, has_expire: bool) -> La
         _ => len.next_multiple_of(16),
     };
     Layout::from_size_align(len, ENTRY_ALIGN).expect("a key and an inline value are far under isize::MAX")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::encoding::sorted_set::SortedSet;
-    use crate::random::Random;
-
-    fn text(entry: &Entry) -> String {
-        match entry.view().string() {
-            StrValue::Int(int) => int.to_string(),
-            StrValue::Inline(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
-            StrValue::Raw(blob) => String::from_utf8(blob.to_vec()).unwrap(),
-        }
-    }
-
-    #[test]
-    fn a_small_entry_takes_the_bytes_that_the_memory_goal_counts_on() {
-        let entry = Entry::new(&[b'k'; 16], NewValue::Bytes(&[b'v'; 64]), None);
-        assert_eq!(entry.view().memory_bytes(), 96);
-    }
-
-    #[test]
-    fn every_kind_can_become_every_other_with_and_without_expire() {
-        let long = "l".repeat(INLINE_LEN_MAX + 1);
-        let values = ["7", "a", "bcdefghij", "0123456789abcdef0123456789abcdef", &long];
-        fn new(text: &str) -> NewValue<'_> {
-            text.parse().map_or(NewValue::Bytes(text.as_bytes()), NewValue::Int)
-        }
-        for from in values {
-            for to in values {
-                for (had, expire, has) in [
-                    (None, Expire::Keep, None),
-                    (None, Expire::At(5), Some(5)),
-                    (Some(4), Expire::Keep, Some(4)),
-                    (Some(4), Expire::Clear, None),
-                    (Some(4), Expire::At(9), Some(9)),
-                ] {
-                    let mut entry = Entry::new(b"key", new(from), had);
-                    entry.set_access(77);
-                    entry.replace(new(to), expire);
-                    assert_eq!((text(&entry), entry.view().expire_ms()), (to.to_owned(), has));
-                    assert_eq!((entry.view().key(), entry.view().access()), (&b"key"[..], 77));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn setting_and_removing_an_expire_keeps_the_value() {
-        for value in [NewValue::Int(-3), NewValue::Bytes(b"x"), NewValue::Blob(Blob::new(vec![b'y'; 9000]))] {
-            let mut entry = Entry::new(b"key", value, None);
-            let before = text(&entry);
-            for expire in [Some(1), Some(u64::MAX), None, None] {
-                entry.set_expire(expire);
-                assert_eq!((text(&entry), entry.view().expire_ms()), (before.clone(), expire));
-            }
-        }
-    }
-
-    #[test]
-    fn an_entry_with_another_key_has_the_same_value_and_expire_and_goes_its_own_way() {
-        for value in [NewValue::Int(-3), NewValue::Bytes(b"x"), NewValue::Blob(Blob::new(vec![b'y'; 9000]))] {
-            let mut entry = Entry::new(b"key", value, Some(7));
-            entry.set_access(77);
-            let other = entry.view().with_key(b"a longer key");
-            assert_eq!(other.view().key(), b"a longer key");
-            assert_eq!(text(&other), text(&entry));
-            let traits =
-                |entry: &Entry| (entry.view().kind(), entry.view().expire_ms(), entry.view().access());
-            assert_eq!(traits(&other), traits(&entry));
-            let before = text(&other);
-            entry.raw_mut().push(b'z');
-            assert_eq!((text(&entry), text(&other)), (format!("{before}z"), before));
-        }
-    }
-
-    #[test]
-    fn changing_a_blob_does_not_change_what_a_reply_still_holds() {
-        let mut entry = Entry::new(b"key", NewValue::Bytes(b"ab"), None);
-        entry.raw_mut().push(b'c');
-        let StrValue::Raw(blob) = entry.view().string() else { panic!("raw_mut makes it raw") };
-        let held = Blob::clone(blob);
-        entry.raw_mut().push(b'd');
-        assert_eq!((&held[..], text(&entry)), (&b"abc"[..], "abcd".to_owned()));
-        let sent = Entry::from_blob_for_test(held);
-        assert_eq!(text(&sent), "abc");
-    }
-
-    impl Entry {
-        fn from_blob_for_test(blob: Blob) -> Entry {
-            Entry::new(b"k", NewValue::Blob(blob), Some(3))
-        }
-    }
-
-    #[test]
-    fn an_object_moves_with_its_entry_and_is_freed_once() {
-        let object = || {
-            let mut set = SortedSet::default();
-            set.insert(7, b"member", 1.5);
-            NewValue::Object(Box::new(Object::SortedSet(set)))
-        };
-        let len = |entry: &Entry| match entry.view().value() {
-            Value::Object(Object::SortedSet(set)) => set.len(),
-            other => panic!("{other:?}"),
-        };
-        let mut entry = Entry::new(b"key", object(), None);
-        entry.set_expire(Some(7));
-        let mut entry = entry.renamed(b"a longer key");
-        entry.set_expire(None);
-        let mut other = entry.view().with_key(b"other");
-        let Object::SortedSet(set) = entry.object_mut() else { panic!("it is what it was") };
-        set.insert(9, b"another", 2.5);
-        assert_eq!((len(&entry), len(&other)), (2, 1));
-        assert_eq!(
-            (entry.view().key(), entry.view().data_type()),
-            (&b"a longer key"[..], DataType::SortedSet)
-        );
-        // In place, since the shape is the same, and with another shape.
-        entry.replace(object(), Expire::Keep);
-        assert_eq!(len(&entry), 1);
-        entry.replace(NewValue::Int(5), Expire::At(3));
-        assert_eq!(text(&entry), "5");
-        let taken = other.take_object();
-        assert!(matches!(taken, Some(Object::SortedSet(set)) if set.len() == 1));
-        assert!(other.take_object().is_none() && text(&other) == "0");
-        entry.replace(object(), Expire::Clear);
-        assert_eq!(len(&entry), 1);
-    }
-
-    #[test]
-    fn edits_of_packed_bytes_agree_with_a_vector() {
-        let mut random = Random::new(11);
-        for round in 0..if cfg!(miri) { 3 } else { 100 } {
-            let mut model = vec![b'a'; random.below(600)];
-            let mut entry = Entry::new(b"key", NewValue::Packed(Packing::List, &model), None);
-            for step in 0..if cfg!(miri) { 25 } else { 200 } {
-                let start = random.below(model.len() + 1);
-                let end = start + random.below(model.len() - start + 1).min(random.below(300));
-                let with = vec![b'a' + (step % 26) as u8; random.below(if step % 9 == 0 { 400 } else { 9 })];
-                match random.below(6) {
-                    0 => entry.set_expire(random.one_in(2).then_some(step)),
-                    1 => entry = entry.renamed(&vec![b'k'; random.below(40)]),
-                    2 => {
-                        let with = &with[..with.len().min(model.len() - start)];
-                        entry.packed_mut().overwrite(start, with);
-                        model[start..start + with.len()].copy_from_slice(with);
-                    }
-                    _ => {
-                        entry.packed_mut().splice(start..end, &with);
-                        model.splice(start..end, with);
-                    }
-                }
-                assert_eq!(entry.packed_mut().bytes(), model, "round {round}, step {step}");
-                let least = HEADER_LEN + entry.view().key().len() + model.len();
-                assert!((least..least * 9 / 8 + 24).contains(&entry.view().memory_bytes()));
-            }
-            let expire = if random.one_in(2) { Expire::Keep } else { Expire::At(9) };
-            entry.replace(NewValue::Packed(Packing::Set, &model), expire);
-            assert!(matches!(entry.view().value(), Value::Packed(Packing::Set, bytes) if bytes == model));
-        }
-    }
-
-    #[test]
-    fn a_pointer_survives_the_way_through_a_table() {
-        let raw = Entry::new(b"key", NewValue::Bytes(b"value"), Some(1)).into_raw();
-        // SAFETY: `raw` has just been given up and is taken back once.
-        let entry = unsafe { Entry::from_raw(raw) };
-        assert_eq!(text(&entry), "value");
-    }
 }

@@ -50,14 +50,15 @@ pub struct Env {
     pub effects: Effects,
     /// What has happened to keys, as far as somebody has asked.
     pub notices: Notices,
-    /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were changed, so
-    /// that their owners can tell those who watch them.
+    /// Set while this shard runs a transaction on entries that other shards have lent: the keys that were
+    /// changed, so that their owners can tell those who watch them.
     pub away: Option<Vec<ChangedKey>>,
     /// How entries remember their use.
     pub access: AccessPolicy,
     /// All random choices of the shard.
     pub random: Random,
-    /// Tables that FLUSHDB ASYNC and FLUSHALL ASYNC have taken away, and big values, that are still to be freed.
+    /// Tables that FLUSHDB ASYNC and FLUSHALL ASYNC have taken away, and big values, that are still to be
+    /// freed.
     pub garbage: Garbage,
     /// Which removals leave the freeing of big values to later turns.
     pub lazy_free: LazyFree,

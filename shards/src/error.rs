@@ -31,8 +31,8 @@ pub enum CommandError {
     SameObject,
     /// RENAME of a key that is not there.
     NoSuchKey,
-    /// A TTL that cannot be: zero, negative where it must not be, or over the range of milliseconds. Holds the
-    /// command's name in lower case.
+    /// A TTL that cannot be: zero, negative where it must not be, or over the range of milliseconds. Holds
+    /// the command's name in lower case.
     InvalidExpire(&'static str),
     /// Too few or too many arguments. Holds the command's name in lower case.
     WrongArity(Cow<'static, str>),
@@ -48,8 +48,8 @@ impl CommandError {
         CommandError::Other(text.into())
     }
 
-    /// An error that quotes what the client sent: `before`, then `quoted` as C prints it, up to its first NUL, then
-    /// `after`.
+    /// An error that quotes what the client sent: `before`, then `quoted` as C prints it, up to its first
+    /// NUL, then `after`.
     pub fn quoting(before: &str, quoted: &[u8], after: &str) -> CommandError {
         let end = memchr::memchr(0, quoted).unwrap_or(quoted.len());
         CommandError::Quoting([before.as_bytes(), &quoted[..end], after.as_bytes()].concat())

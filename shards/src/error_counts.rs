@@ -1,18 +1,19 @@
 //! How many errors the calling thread has replied, by their codes, for INFO.
 //!
-//! Each worker is a thread with a shard, so the sum over all threads is that of the node. It must not know who asks.
+//! Each worker is a thread with a shard, so the sum over all threads is that of the node. It must not know
+//! who asks.
 
 use std::cell::RefCell;
 
-/// Codes that are told apart on one thread. What a server says has a few dozen; DEBUG ERROR lets a client invent more,
-/// which only count in the total.
+/// Codes that are told apart on one thread. What a server says has a few dozen; DEBUG ERROR lets a client
+/// invent more, which only count in the total.
 const CODES_MAX: usize = 128;
 
 /// A code ends at the first blank among so many bytes, or the error has none (Redis: afterErrorReply).
 const CODE_LEN_MAX: usize = 32;
 
-/// Errors since the thread was started or [`reset`]. A number may be negative where an error was counted elsewhere and
-/// [`uncount`]ed here.
+/// Errors since the thread was started or [`reset`]. A number may be negative where an error was counted
+/// elsewhere and [`uncount`]ed here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ErrorCounts {
     /// All errors.

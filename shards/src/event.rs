@@ -1,19 +1,20 @@
 //! What can happen to a key, by Redis's names: the events of `notify-keyspace-events`.
 //!
-//! A writing handler names the event with each key that it has changed ([`crate::keyspace::Keyspace::changed`]). This
-//! file must not know who listens.
+//! A writing handler names the event with each key that it has changed
+//! ([`crate::keyspace::Keyspace::changed`]). This file must not know who listens.
 
 use crate::key::DbIndex;
 
 /// What happened to a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Event {
-    /// The letter of `notify-keyspace-events` that asks for it: `g`, `$`, `l`, `s`, `h`, `z`, `t`, `x`, `e`, `n`, `m`.
+    /// The letter of `notify-keyspace-events` that asks for it: `g`, `$`, `l`, `s`, `h`, `z`, `t`, `x`, `e`,
+    /// `n`, `m`.
     pub class: u8,
     /// Redis's name of the event.
     pub name: &'static str,
-    /// The key's value has changed for WATCH. Groups of streams can change without that, and counters of a stream
-    /// (Redis: no signalModifiedKey).
+    /// The key's value has changed for WATCH. Groups of streams can change without that, and counters of a
+    /// stream (Redis: no signalModifiedKey).
     pub breaks_watches: bool,
 }
 
@@ -82,7 +83,8 @@ pub const SETBIT: Event = event(b'$', "setbit");
 // HyperLogLogs, which are strings.
 /// PFADD and PFMERGE.
 pub const PFADD: Event = event(b'$', "pfadd");
-/// No event at all, whatever is asked for: PFCOUNT that keeps its estimate changes the value, but Redis tells nobody.
+/// No event at all, whatever is asked for: PFCOUNT that keeps its estimate changes the value, but Redis tells
+/// nobody.
 pub const UNTOLD: Event = event(0, "");
 
 // Lists.

@@ -55,7 +55,8 @@ impl EvictionPolicy {
 /// How a shard learns how much memory it uses.
 #[derive(Clone, Copy, Debug)]
 pub enum Meter {
-    /// Bytes that the shard's thread has allocated and not freed; negative when it frees what others have allocated.
+    /// Bytes that the shard's thread has allocated and not freed; negative when it frees what others have
+    /// allocated.
     Thread(fn() -> isize),
     /// So many bytes for each key: for simulations, where all shards share a thread.
     PerKey(usize),
@@ -66,7 +67,8 @@ pub enum Meter {
 pub struct EvictionConfig {
     /// `maxmemory` of the node, in bytes; 0 for no limit.
     pub limit_bytes: u64,
-    /// What tells of changes is left out of account up to so many bytes on this shard, whatever clients there are.
+    /// What tells of changes is left out of account up to so many bytes on this shard, whatever clients there
+    /// are.
     pub told_bytes_max: u64,
     /// `maxmemory-policy`.
     pub policy: EvictionPolicy,
@@ -91,7 +93,8 @@ pub enum Eviction {
     Nothing,
 }
 
-/// A key that was looked at. It is known by its hash: names may be long, and a pool of them would outlive their keys.
+/// A key that was looked at. It is known by its hash: names may be long, and a pool of them would outlive
+/// their keys.
 pub(crate) struct Candidate {
     /// The larger, the better it is to evict it.
     pub(crate) score: u64,
@@ -106,8 +109,8 @@ pub(crate) struct Evictor {
     pub(crate) meter: Meter,
     /// What the rest of the node uses, in bytes.
     pub(crate) elsewhere_bytes: isize,
-    /// What messages about changes take that are on their way to clients, in bytes: those of this period of the cron, and
-    /// those of the one before; see [`crate::shard::Shard::add_told_bytes`].
+    /// What messages about changes take that are on their way to clients, in bytes: those of this period of
+    /// the cron, and those of the one before; see [`crate::shard::Shard::add_told_bytes`].
     pub(crate) told_bytes: [isize; 2],
     /// In the order of their scores, the best one last.
     pub(crate) pool: Vec<Candidate>,
@@ -126,8 +129,8 @@ impl Default for Evictor {
     }
 }
 
-/// How good it is to evict an entry. For LRU it tells the second of the last use, so that it does not change while the
-/// candidate waits in the pool.
+/// How good it is to evict an entry. For LRU it tells the second of the last use, so that it does not change
+/// while the candidate waits in the pool.
 pub(crate) fn score(order: Order, entry: &EntryRef<'_>, env: &Env) -> u64 {
     match order {
         Order::Lru => {

@@ -1,23 +1,25 @@
-//! When keys expire: for each part of a table the times of its entries in order, and for each database an agenda of
-//! the parts by their first time. Active expiry and the `volatile-*` policies find by them what the tables would have
-//! to be searched for.
+//! When keys expire: for each part of a table the times of its entries in order, and for each database an
+//! agenda of the parts by their first time. Active expiry and the `volatile-*` policies find by them what the
+//! tables would have to be searched for.
 //!
-//! A time is kept with the tag of its entry, by which the entry is found in its part; so there is nothing to be
-//! kept right when words or entries move. The times are exact: every entry with an expire has one. The agenda is a lower bound:
-//! a part may be listed for an earlier time than its first, which is found out when that time comes. A part whose last time
-//! goes keeps nothing, whenever that is ([`Agenda::settle`]).
+//! A time is kept with the tag of its entry, by which the entry is found in its part; so there is nothing to
+//! be kept right when words or entries move. The times are exact: every entry with an expire has one. The
+//! agenda is a lower bound: a part may be listed for an earlier time than its first, which is found out when
+//! that time comes. A part whose last time goes keeps nothing, whenever that is ([`Agenda::settle`]).
 //!
-//! The fields of hashes have times as well (HEXPIRE). A part keeps for each such hash the first time of its fields, in
-//! a list of its own ([`PartExpires::fields`]), which an agenda of its own lists.
+//! The fields of hashes have times as well (HEXPIRE). A part keeps for each such hash the first time of its
+//! fields, in a list of its own ([`PartExpires::fields`]), which an agenda of its own lists.
 //!
-//! **Invariant:** a part with times is listed once, under [`PartExpires::listed_ms`], which is not later than its first
-//! time unless it was put off; nothing else is listed. This file must not know entries, tables or databases.
+//! **Invariant:** a part with times is listed once, under [`PartExpires::listed_ms`], which is not later than
+//! its first time unless it was put off; nothing else is listed. This file must not know entries, tables or
+//! databases.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::slot::SlotId;
 
-/// Times from here on (in the year 10889) are kept as this one; whether such an entry has expired is seen on the entry.
+/// Times from here on (in the year 10889) are kept as this one; whether such an entry has expired is seen on
+/// the entry.
 const TIME_MS_MAX: u64 = (1 << 48) - 1;
 
 /// What stands in `listed_ms` of a part that is not listed.
@@ -32,9 +34,9 @@ pub(crate) fn kept_ms(at_ms: u64) -> u64 {
     at_ms.min(TIME_MS_MAX)
 }
 
-/// True when a time is over. Clocks are read in whole milliseconds, so while one shows the very number of the time, the time
-/// may not have come yet for who counts from a moment within a millisecond: a key may live longer than it was given, by
-/// less than a millisecond, but never shorter (Redis: keyIsExpired).
+/// True when a time is over. Clocks are read in whole milliseconds, so while one shows the very number of the
+/// time, the time may not have come yet for who counts from a moment within a millisecond: a key may live
+/// longer than it was given, by less than a millisecond, but never shorter (Redis: keyIsExpired).
 #[inline]
 pub(crate) fn is_over(at_ms: u64, now_ms: u64) -> bool {
     at_ms < now_ms
@@ -72,7 +74,8 @@ struct Times {
 }
 
 impl PartExpires {
-    /// These times, in any order, listed as `other` was: half of a part that is split, when `other` is the part.
+    /// These times, in any order, listed as `other` was: half of a part that is split, when `other` is the
+    /// part.
     pub(crate) fn of(mut times: Vec<(u64, u16)>, listed_like: &PartExpires) -> PartExpires {
         let listed_ms = listed_like.listed_ms();
         if times.is_empty() && listed_ms == UNLISTED {

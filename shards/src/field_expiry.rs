@@ -1,6 +1,8 @@
-//! Fields of hashes whose time is over: their removal in bounded steps, when a command meets them and when nobody asks.
+//! Fields of hashes whose time is over: their removal in bounded steps, when a command meets them and when
+//! nobody asks.
 //!
-//! What is over and has not been removed yet is hidden by whoever reads a hash. This file must not know commands.
+//! What is over and has not been removed yet is hidden by whoever reads a hash. This file must not know
+//! commands.
 
 use crate::entry::Value;
 use crate::event;
@@ -9,8 +11,9 @@ use crate::keyspace::Keyspace;
 use crate::object::Object;
 
 impl Keyspace<'_> {
-    /// Removes up to `budget` fields of a hash whose time is over, or the whole key when that is all of them, and tells
-    /// it: an effect of its own, before that of the running command. Returns how many of the budget's units were used.
+    /// Removes up to `budget` fields of a hash whose time is over, or the whole key when that is all of them,
+    /// and tells it: an effect of its own, before that of the running command. Returns how many of the
+    /// budget's units were used.
     pub(crate) fn expire_fields(&mut self, key: &Key<'_>, budget: usize) -> usize {
         let (now_ms, hash_of) = (self.now_ms(), self.hash_of());
         let Some(place) = self.db().find(key) else { return 0 };

@@ -1,8 +1,8 @@
-//! Removed tables and big values whose memory is given back in bounded steps, so that FLUSHALL ASYNC of a huge keyspace
-//! or UNLINK of a huge value does not stall its worker.
+//! Removed tables and big values whose memory is given back in bounded steps, so that FLUSHALL ASYNC of a
+//! huge keyspace or UNLINK of a huge value does not stall its worker.
 //!
-//! Redis frees in a background thread. A shard shares no memory with another thread, so it frees between commands
-//! instead. This file must not know databases, commands or time.
+//! Redis frees in a background thread. A shard shares no memory with another thread, so it frees between
+//! commands instead. This file must not know databases, commands or time.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,10 +13,12 @@ use crate::slot_tables::IntoTables;
 use crate::spare::Trim;
 use crate::table::{IntoEntries, Table};
 
-/// Freeing an entry of fewer units is not worth being put off (as Redis frees what has up to 64 allocations at once).
+/// Freeing an entry of fewer units is not worth being put off (as Redis frees what has up to 64 allocations
+/// at once).
 const UNITS_PUT_OFF_MIN: usize = 64;
 
-/// Room for entries and tables that is kept while there is nothing to be freed, in bytes: what a few commands need.
+/// Room for entries and tables that is kept while there is nothing to be freed, in bytes: what a few commands
+/// need.
 const KEPT_BYTES_MAX: usize = 4096;
 
 /// What is to be freed. One per shard.
@@ -66,8 +68,8 @@ impl Garbage {
         self.big.is_empty() && self.remains.is_none() && self.entries.is_none() && self.tables.is_empty()
     }
 
-    /// Frees until `budget` units are used up, and says whether anything is left. A unit is an entry, a table, or
-    /// a page of a value; the last entry may exceed the budget by its own size.
+    /// Frees until `budget` units are used up, and says whether anything is left. A unit is an entry, a
+    /// table, or a page of a value; the last entry may exceed the budget by its own size.
     pub fn free_some(&mut self, budget: usize) -> bool {
         let mut used = 0;
         while used < budget {

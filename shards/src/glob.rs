@@ -1,12 +1,12 @@
 //! Glob patterns as Redis matches them: KEYS, SCAN, PSUBSCRIBE, ACL, COMMAND LIST, CONFIG GET.
 //!
-//! `*` any bytes, `?` one byte, `[a-z]` `[^a]` one byte of a class, `\x` the byte `x`. Source: the behaviour of
-//! `stringmatchlen` in Redis 7.0, its oddities included, each named where it is. Time is at most
-//! `pattern.len() * text.len()`, whatever the number of stars, so that a client cannot stall a core with a pattern.
-//! This file must not know any command.
+//! `*` any bytes, `?` one byte, `[a-z]` `[^a]` one byte of a class, `\x` the byte `x`. Source: the behaviour
+//! of `stringmatchlen` in Redis 7.0, its oddities included, each named where it is. Time is at most
+//! `pattern.len() * text.len()`, whatever the number of stars, so that a client cannot stall a core with a
+//! pattern. This file must not know any command.
 
-/// A text that fits only with more groups of stars than this, each with something behind it, does not fit (Redis: the
-/// nesting of stringmatchlen_impl).
+/// A text that fits only with more groups of stars than this, each with something behind it, does not fit
+/// (Redis: the nesting of stringmatchlen_impl).
 const STARS_MAX: usize = 1000;
 
 /// True when the whole `text` fits `pattern`.
@@ -21,8 +21,8 @@ pub fn matches_nocase(pattern: &[u8], text: &[u8]) -> bool {
 
 /// `fold` maps the bytes that count as equal to one of them.
 ///
-/// Only the last star is ever tried again: what stands between two stars has a fixed length, so the leftmost place
-/// where it fits leaves the most text to the rest.
+/// Only the last star is ever tried again: what stands between two stars has a fixed length, so the leftmost
+/// place where it fits leaves the most text to the rest.
 fn fits(pattern: &[u8], text: &[u8], fold: impl Fn(u8) -> u8 + Copy) -> bool {
     // Redis: no pattern of stars fits the empty text; KEYS * gets there without asking.
     if text.is_empty() {
@@ -72,8 +72,8 @@ fn fits_byte(pattern: &[u8], at: usize, byte: u8, fold: impl Fn(u8) -> u8) -> Op
     fits.then_some(next)
 }
 
-/// Whether `byte` is in the class whose `[` is before `at`, and where the pattern goes on. A class that is not
-/// closed ends with the pattern.
+/// Whether `byte` is in the class whose `[` is before `at`, and where the pattern goes on. A class that is
+/// not closed ends with the pattern.
 fn fits_class(pattern: &[u8], mut at: usize, byte: u8, fold: impl Fn(u8) -> u8) -> (bool, usize) {
     // Redis compares the bounds of a range as signed characters.
     let signed = |byte: u8| fold(byte).cast_signed();

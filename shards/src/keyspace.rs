@@ -1,16 +1,22 @@
 //! The keyspace of one shard as commands see it: the lookups and changes that every handler goes through.
 //!
-//! Expiry is lazy here: a lookup that meets an expired key removes it and finds nothing, exact to the millisecond.
+//! Expiry is lazy here: a lookup that meets an expired key removes it and finds nothing, exact to the
+//! millisecond.
 //!
-//! A handler that has changed a key says so by [`Keyspace::changed`], once for each key and with the event's name:
-//! from that follow WATCH, the effects, and the count of changes. This file must not know arguments, replies or
-//! commands.
+//! A handler that has changed a key says so by [`Keyspace::changed`], once for each key and with the event's
+//! name: from that follow WATCH, the effects, and the count of changes. This file must not know arguments,
+//! replies or commands.
+
+mod databases;
+mod entry_mut;
+#[cfg(test)]
+mod tests;
 
 use crate::args::Blob;
 use crate::blocking::Block;
-use crate::db::{Db, ExpireChange, Freeing};
+use crate::db::{Db, Freeing};
 use crate::encoding::limits::Limits;
-use crate::entry::{Entry, EntryRef, Expire, NewValue, PackedMut, StrValue, Value};
+use crate::entry::{Entry, EntryRef, Expire, NewValue, StrValue, Value};
 use crate::env::Env;
 use crate::error::CommandError;
 use crate::event::{self, Event};
@@ -20,6 +26,7 @@ use crate::object::{DataType, Object};
 use crate::slot::SlotId;
 use crate::table::{Place, Word};
 use crate::watch::ClientId;
+pub use entry_mut::EntryMut;
 
 /// The databases of the shard as one command sees them. Handlers reach it as `ctx.keys`.
 pub struct Keyspace<'a> {
@@ -59,8 +66,8 @@ impl<'a> Keyspace<'a> {
         self.env.random.bits()
     }
 
-    /// The keyed hash of members and fields, as the tables of large collections want it. A copy, so that it can be used
-    /// while an entry is borrowed.
+    /// The keyed hash of members and fields, as the tables of large collections want it. A copy, so that it
+    /// can be used while an entry is borrowed.
     #[inline]
     pub fn hash_of(&self) -> impl Fn(&[u8]) -> u64 + use<> {
         let hasher = self.env.hasher.clone();
@@ -86,28 +93,30 @@ impl<'a> Keyspace<'a> {
         self.env.signal(self.selected, key.bytes, event);
     }
 
-    /// Tells that something has changed that has no event and breaks no watch: what is pending in a group of a stream.
+    /// Tells that something has changed that has no event and breaks no watch: what is pending in a group of
+    /// a stream.
     #[inline]
     pub fn changed_without_event(&mut self) {
         self.env.dirty += 1;
     }
 
-    /// Tells of a further event of a key, beside the change that [`Keyspace::changed`] tells of: SET with a time to live
-    /// sets and expires, and the last LPOP pops and deletes. In the order of Redis.
+    /// Tells of a further event of a key, beside the change that [`Keyspace::changed`] tells of: SET with a
+    /// time to live sets and expires, and the last LPOP pops and deletes. In the order of Redis.
     #[inline]
     pub fn notify(&mut self, key: &Key<'_>, event: Event) {
         self.env.notices.tell(self.selected, key.bytes, event);
     }
 
-    /// Says what the running command has done where that is not what the client sent: with absolute times, results
-    /// instead of increments of floats, chosen members. Called after `changed`; several calls are several commands.
+    /// Says what the running command has done where that is not what the client sent: with absolute times,
+    /// results instead of increments of floats, chosen members. Called after `changed`; several calls are
+    /// several commands.
     #[inline]
     pub fn effect<'e>(&mut self, args: impl IntoIterator<Item = &'e [u8]>) {
         self.env.effects.say(self.selected, args);
     }
 
-    /// Says that the running command has found nothing and would wait. Its reply, which it has written or will write, is
-    /// that of a transaction, where nothing waits.
+    /// Says that the running command has found nothing and would wait. Its reply, which it has written or
+    /// will write, is that of a transaction, where nothing waits.
     pub fn block(&mut self, block: Block) {
         self.env.block = Some(Box::new(block));
     }
@@ -177,8 +186,8 @@ impl<'a> Keyspace<'a> {
         Some(self.touched(key, place).entry())
     }
 
-    /// Looks a key up to tell something about it: counts a hit or a miss and leaves the access statistics alone
-    /// (Redis: lookupKeyRead with LOOKUP_NOTOUCH): EXISTS, TYPE, TTL.
+    /// Looks a key up to tell something about it: counts a hit or a miss and leaves the access statistics
+    /// alone (Redis: lookupKeyRead with LOOKUP_NOTOUCH): EXISTS, TYPE, TTL.
     pub fn read_untouched(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         self.find_untouched(key, Self::missed)
     }
@@ -209,23 +218,24 @@ impl<'a> Keyspace<'a> {
         self.notify(key, event::KEY_MISS);
     }
 
-    /// Looks a key up without counting or touching it (Redis: LOOKUP_NOTOUCH with NOSTATS): conditions of writing
-    /// commands.
+    /// Looks a key up without counting or touching it (Redis: LOOKUP_NOTOUCH with NOSTATS): conditions of
+    /// writing commands.
     #[inline]
     pub fn peek(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         let place = self.find_alive(key)?;
         Some(self.db().entry(key.slot, place))
     }
 
-    /// Looks a key up and leaves no trace, so that several values can be looked at together. An expired key is not
-    /// found and not removed. A command that reads the key calls [`Keyspace::read`] before, for what follows from it.
+    /// Looks a key up and leaves no trace, so that several values can be looked at together. An expired key
+    /// is not found and not removed. A command that reads the key calls [`Keyspace::read`] before, for what
+    /// follows from it.
     pub fn view(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         let (_, entry) = self.dbs[self.selected.index()].find_entry(key)?;
         entry.expire_ms().is_none_or(|at_ms| !is_over(at_ms, self.env.now_ms)).then_some(entry)
     }
 
-    /// A random key's entry, each with the same chance. Expired keys that are met on the way are removed; `None` when there
-    /// is none but those (Redis: dbRandomKey).
+    /// A random key's entry, each with the same chance. Expired keys that are met on the way are removed;
+    /// `None` when there is none but those (Redis: dbRandomKey).
     pub fn random_entry(&mut self) -> Option<EntryRef<'_>> {
         loop {
             let (slot, place) = self.dbs[self.selected.index()].random_place(&mut self.env.random)?;
@@ -237,14 +247,14 @@ impl<'a> Keyspace<'a> {
         }
     }
 
-    /// How long an entry with these access statistics has not been used, in milliseconds (OBJECT IDLETIME). Means
-    /// nothing while the policy is LFU.
+    /// How long an entry with these access statistics has not been used, in milliseconds (OBJECT IDLETIME).
+    /// Means nothing while the policy is LFU.
     pub fn idle_ms(&self, access: u32) -> u64 {
         self.env.access.idle_ms(access, self.env.now_ms)
     }
 
-    /// How often an entry with these access statistics was used, on LFU's logarithmic scale (OBJECT FREQ). Means nothing
-    /// unless the policy is LFU.
+    /// How often an entry with these access statistics was used, on LFU's logarithmic scale (OBJECT FREQ).
+    /// Means nothing unless the policy is LFU.
     pub fn frequency(&self, access: u32) -> u8 {
         self.env.access.frequency(access, self.env.now_ms)
     }
@@ -316,8 +326,8 @@ impl<'a> Keyspace<'a> {
         }
     }
 
-    /// Looks up a string to change bytes of it in place. It is made when it is not there, and padded with zero bytes
-    /// up to a length of `len_min` when it is shorter. Its value then has its own allocation.
+    /// Looks up a string to change bytes of it in place. It is made when it is not there, and padded with
+    /// zero bytes up to a length of `len_min` when it is shorter. Its value then has its own allocation.
     ///
     /// # Errors
     /// `WrongType` when the key holds another type.
@@ -351,8 +361,8 @@ impl<'a> Keyspace<'a> {
         }
     }
 
-    /// Leaves the value that is about to be overwritten to the garbage; the key keeps its expire and its access
-    /// statistics.
+    /// Leaves the value that is about to be overwritten to the garbage; the key keeps its expire and its
+    /// access statistics.
     #[cold]
     fn put_off_old_value(&mut self, key: &Key<'_>) {
         let Some(mut entry) = self.write(key) else { return };
@@ -448,57 +458,6 @@ impl<'a> Keyspace<'a> {
         Freeing::in_steps_if(self.env.lazy_free.user_flush)
     }
 
-    /// Another view, of another database, for as long as `look` runs.
-    pub fn in_db<R>(&mut self, db: DbIndex, look: impl FnOnce(&mut Keyspace<'_>) -> R) -> R {
-        look(&mut Keyspace::new(self.dbs, db, self.env, self.touch))
-    }
-
-    /// Swaps two databases of this shard, which must be there.
-    pub fn swap_dbs(&mut self, first: DbIndex, second: DbIndex) {
-        self.env.dirty += 1;
-        if first == second {
-            return;
-        }
-        for (db, other) in [(first, second), (second, first)] {
-            for bytes in self.env.watches.keys_of(db) {
-                let key = self.env.key(&bytes);
-                let was_there = self.dbs[db.index()].find(&key).is_some();
-                let comes = self.dbs[other.index()].find(&key);
-                let comes = comes.map(|_| self.in_db(other, |keys| keys.is_expired(&key)));
-                self.env.watches.replaced(db, &bytes, was_there, comes);
-            }
-            self.env.awaited.signal_all(Some(db));
-        }
-        self.dbs.swap(first.index(), second.index());
-    }
-
-    /// Removes every key of the selected database.
-    pub fn flush_selected(&mut self, freeing: Freeing) {
-        let selected = self.selected;
-        self.flush(selected, freeing);
-        self.env.tracking.flushed();
-    }
-
-    /// Removes every key of every database.
-    pub fn flush_all(&mut self, freeing: Freeing) {
-        for index in 0..self.dbs.len() {
-            self.flush(DbIndex(index as u16), freeing);
-        }
-        self.env.tracking.flushed();
-    }
-
-    /// As in Redis a FLUSHALL of nothing is a change all the same: it has an effect.
-    fn flush(&mut self, index: DbIndex, freeing: Freeing) {
-        let db = &mut self.dbs[index.index()];
-        for bytes in self.env.watches.keys_of(index) {
-            let was_there = db.find(&self.env.key(&bytes)).is_some();
-            self.env.watches.replaced(index, &bytes, was_there, None);
-        }
-        self.env.awaited.signal_all(Some(index));
-        self.env.dirty += 1;
-        db.flush(freeing, &mut self.env.garbage);
-    }
-
     /// A place of a key that has not expired. An expired one is removed.
     #[inline]
     fn find_alive(&mut self, key: &Key<'_>) -> Option<Place> {
@@ -541,8 +500,8 @@ fn note_use(word: &mut Word, env: &mut Env) {
     }
 }
 
-/// Appends zero bytes up to a length of `len_min`. A string that grows a little has room to grow again; one that grows
-/// much moves to zeroed memory, whose pages cost nothing until they are used.
+/// Appends zero bytes up to a length of `len_min`. A string that grows a little has room to grow again; one
+/// that grows much moves to zeroed memory, whose pages cost nothing until they are used.
 fn pad(bytes: &mut Vec<u8>, len_min: usize) {
     if len_min > bytes.capacity() && len_min / 2 > bytes.len() {
         let mut grown = vec![0; len_min];
@@ -550,180 +509,5 @@ fn pad(bytes: &mut Vec<u8>, len_min: usize) {
         *bytes = grown;
     } else if len_min > bytes.len() {
         bytes.resize(len_min, 0);
-    }
-}
-
-/// An entry that may be changed.
-pub struct EntryMut<'a> {
-    word: &'a mut Word,
-    expire_change: ExpireChange<'a>,
-}
-
-impl EntryMut<'_> {
-    /// The entry as readers see it.
-    #[inline]
-    pub fn view(&self) -> EntryRef<'_> {
-        self.word.entry()
-    }
-
-    /// The string value.
-    #[inline]
-    pub fn string(&self) -> StrValue<'_> {
-        self.view().string()
-    }
-
-    /// Changes the value and the expire.
-    #[inline]
-    pub fn replace(&mut self, value: NewValue<'_>, expire: Expire) {
-        self.telling_of_times(|word| word.with_entry(|entry| entry.replace(value, expire)));
-    }
-
-    /// Sets or removes the expire, in milliseconds since 1970.
-    pub fn set_expire(&mut self, expire_ms: Option<u64>) {
-        self.telling_of_times(|word| word.with_entry(|entry| entry.set_expire(expire_ms)));
-    }
-
-    /// Changes the packed bytes in place; see [`Entry::packed_mut`].
-    #[inline]
-    pub fn with_packed<R>(&mut self, change: impl FnOnce(&mut PackedMut<'_>) -> R) -> R {
-        self.word.with_entry(|entry| change(&mut entry.packed_mut()))
-    }
-
-    /// Changes the object in place; see [`Entry::object_mut`].
-    #[inline]
-    pub fn with_object<R>(&mut self, change: impl FnOnce(&mut Object) -> R) -> R {
-        self.telling_of_times(|word| word.with_entry(|entry| change(entry.object_mut())))
-    }
-
-    /// Takes the object out; see [`Entry::take_object`].
-    pub fn take_object(&mut self) -> Option<Object> {
-        self.telling_of_times(|word| word.with_entry(Entry::take_object))
-    }
-
-    /// Overwrites an integer value in place. The kind must be `Kind::Int`.
-    #[inline]
-    pub fn set_int(&mut self, value: i64) {
-        self.word.with_entry(|entry| entry.set_int(value));
-    }
-
-    /// Changes the string's bytes in place; see [`Entry::raw_mut`].
-    pub fn with_raw<R>(&mut self, change: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-        self.word.with_entry(|entry| change(entry.raw_mut()))
-    }
-
-    #[inline]
-    fn telling_of_times<R>(&mut self, change: impl FnOnce(&mut Word) -> R) -> R {
-        let (before, fields_before) = (self.view().expire_ms(), self.view().fields_expire_ms());
-        let result = change(self.word);
-        let (after, fields_after) = (self.view().expire_ms(), self.view().fields_expire_ms());
-        if before != after {
-            self.expire_change.happened(self.word.tag(), before, after);
-        }
-        if fields_before != fields_after {
-            self.expire_change.happened_to_fields(self.word.tag(), fields_before, fields_after);
-        }
-        result
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::entry::Kind;
-
-    fn env() -> Env {
-        Env { now_ms: 5_000, ..Env::new([1, 2, 3, 4], 5, 512 << 20) }
-    }
-
-    /// What is left of the key "k", expired at 5000 ms if its time is before that, after `look` at 5000 ms: the seconds of its last
-    /// access, and the number of hits and misses.
-    fn traces(expire_ms: u64, look: impl Fn(&mut Keyspace<'_>, &Key<'_>)) -> (Option<u32>, u64, u64) {
-        let (mut dbs, mut env) = ([Db::default()], env());
-        env.now_ms = 1_000;
-        let key = env.key(b"k");
-        let mut keys = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
-        keys.set(&key, NewValue::Int(7), Expire::At(expire_ms));
-        keys.env.now_ms = 5_000;
-        look(&mut keys, &key);
-        let access = keys.db().find_entry(&key).map(|(_, entry)| entry.access());
-        (access, env.keyspace_hits, env.keyspace_misses)
-    }
-
-    #[test]
-    fn lookups_differ_in_the_traces_they_leave() {
-        type Look = fn(&mut Keyspace<'_>, &Key<'_>);
-        let lookups: [(Look, _, _); 5] = [
-            (|keys, key| _ = keys.read(key), (Some(5), 1, 0), (None, 0, 1)),
-            (|keys, key| _ = keys.read_untouched(key), (Some(1), 1, 0), (None, 0, 1)),
-            (|keys, key| _ = keys.read_unnoticed(key), (Some(1), 1, 0), (None, 0, 1)),
-            (|keys, key| _ = keys.peek(key), (Some(1), 0, 0), (None, 0, 0)),
-            (|keys, key| _ = keys.write(key), (Some(5), 0, 0), (None, 0, 0)),
-        ];
-        for (look, alive, expired) in lookups {
-            assert_eq!((traces(5_000, look), traces(4_999, look)), (alive, expired));
-        }
-    }
-
-    #[test]
-    fn a_view_finds_no_expired_key_and_leaves_it_where_it_is() {
-        for (expire_ms, is_found) in [(5_000, true), (4_999, false)] {
-            let view =
-                |keys: &mut Keyspace<'_>, key: &Key<'_>| assert_eq!(keys.view(key).is_some(), is_found);
-            assert_eq!(traces(expire_ms, view), (Some(1), 0, 0));
-        }
-    }
-
-    #[test]
-    fn a_padded_string_keeps_its_bytes_and_its_expire_and_grows_by_zeros() {
-        for (value, text) in [
-            (NewValue::Int(-12), &b"-12"[..]),
-            (NewValue::Bytes(b"text"), b"text"),
-            (NewValue::Blob(Blob::new(b"blob".to_vec())), b"blob"),
-        ] {
-            let (mut dbs, mut env) = ([Db::default()], env());
-            let key = env.key(b"k");
-            let mut keys = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
-            keys.set(&key, value, Expire::At(9_000));
-            // Shorter, a little longer, and so much longer that it moves.
-            let mut expected = text.to_vec();
-            for len_min in [2, 6, 100_000] {
-                let mut entry = keys.write_padded(&key, len_min).unwrap();
-                expected.resize(expected.len().max(len_min), 0);
-                entry.with_raw(|bytes| assert_eq!(*bytes, expected));
-                assert_eq!((entry.view().kind(), entry.view().expire_ms()), (Kind::Raw, Some(9_000)));
-            }
-            assert_eq!((dbs[0].len(), dbs[0].keys_with_expire()), (1, 1));
-        }
-    }
-
-    #[test]
-    fn a_string_that_is_not_there_is_made_of_zeros() {
-        let (mut dbs, mut env) = ([Db::default()], env());
-        let key = env.key(b"k");
-        let mut keys = Keyspace::new(&mut dbs, DbIndex(0), &mut env, true);
-        keys.set(&key, NewValue::Bytes(b"expired"), Expire::At(4_999));
-        keys.write_padded(&key, 3).unwrap().with_raw(|bytes| assert_eq!(*bytes, [0; 3]));
-        let entry = keys.view(&key).unwrap();
-        assert_eq!((entry.access(), entry.expire_ms()), (5, None));
-        assert_eq!((dbs[0].len(), dbs[0].keys_with_expire()), (1, 0));
-    }
-
-    #[test]
-    fn flushing_reaches_the_selected_database_or_all() {
-        for (freeing, garbage) in [(Freeing::Now, 0), (Freeing::InSteps, 3)] {
-            let (mut dbs, mut env) = ([Db::default(), Db::default()], env());
-            let (a, b) = (env.key(b"a"), env.key(b"b"));
-            for (db, key) in [(0, a), (1, a), (1, b)] {
-                Keyspace::new(&mut dbs, DbIndex(db), &mut env, true).set(
-                    &key,
-                    NewValue::Int(1),
-                    Expire::Clear,
-                );
-            }
-            Keyspace::new(&mut dbs, DbIndex(1), &mut env, true).flush_selected(freeing);
-            assert_eq!((dbs[0].len(), dbs[1].len()), (1, 0));
-            Keyspace::new(&mut dbs, DbIndex(1), &mut env, true).flush_all(freeing);
-            assert_eq!((dbs[0].len(), env.garbage.len()), (0, garbage));
-        }
     }
 }

@@ -1,11 +1,11 @@
 //! What runs inside one shard of shoal.
 //!
 //! A shard is a deterministic, synchronous state machine that owns a set of the 16384 hash slots. It knows no
-//! socket, no clock, no configuration file and no other shard: time and randomness are handed in, so it can be
-//! simulated, fuzzed and replayed. Everything that talks to the world is in the package `shoal`.
+//! socket, no clock, no configuration file and no other shard: time and randomness are handed in, so it can
+//! be simulated, fuzzed and replayed. Everything that talks to the world is in the package `shoal`.
 //!
-//! Imports go one way: `encoding`, `num` <- `entry`, `table` <- `db`, `env` <- `keyspace` <- `command` <- `values`, `commands`;
-//! `txn` <- `shard` <- `router`. No file imports one that imports it.
+//! Imports go one way: `encoding`, `num` <- `entry`, `table` <- `db`, `env` <- `keyspace` <- `command` <-
+//! `values`, `commands`; `txn` <- `shard` <- `router`. No file imports one that imports it.
 
 pub mod access;
 pub mod args;
@@ -24,6 +24,7 @@ pub mod error;
 pub mod error_counts;
 pub mod event;
 pub mod eviction;
+mod expire_options;
 mod expires;
 mod field_expiry;
 pub mod garbage;

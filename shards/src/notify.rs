@@ -1,12 +1,14 @@
-//! The events that somebody has asked to be told of (`notify-keyspace-events`), in the order in which they happened.
+//! The events that somebody has asked to be told of (`notify-keyspace-events`), in the order in which they
+//! happened.
 //!
-//! Whoever runs commands on a shard fetches them soon after: their number is bounded by the work done between. While
-//! a class of events is not asked for, an event of it costs one comparison.
+//! Whoever runs commands on a shard fetches them soon after: their number is bounded by the work done
+//! between. While a class of events is not asked for, an event of it costs one comparison.
 //!
-//! *Order.* Only the owner of a key tells of it: what a transaction does to entries that other shards have lent is noted
-//! where it runs, goes home with the entries, and stands among the owner's notices between what its commands have done
-//! to the key before and afterwards. So the notices of one key are in the order of its changes wherever these were
-//! made, also when its slot goes to another shard ([`crate::router::slot_move`]). This file must not know who is told.
+//! *Order.* Only the owner of a key tells of it: what a transaction does to entries that other shards have
+//! lent is noted where it runs, goes home with the entries, and stands among the owner's notices between what
+//! its commands have done to the key before and afterwards. So the notices of one key are in the order of its
+//! changes wherever these were made, also when its slot goes to another shard ([`crate::router::slot_move`]).
+//! This file must not know who is told.
 
 use crate::event::Event;
 use crate::key::DbIndex;
@@ -33,8 +35,8 @@ impl Classes {
     }
 }
 
-/// Each class has a bit of its own: their letters differ in the low six bits, but for `d` (events of modules, of which
-/// there are none).
+/// Each class has a bit of its own: their letters differ in the low six bits, but for `d` (events of modules,
+/// of which there are none).
 #[inline]
 const fn bit(class: u8) -> u64 {
     1 << (class & 63)

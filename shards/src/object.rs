@@ -1,7 +1,7 @@
 //! Large values that are more than a string, and the types that users know them by.
 //!
-//! A small collection is a packed string of bytes inside its key's entry ([`crate::entry`]); a large one is an [`Object`]
-//! behind a pointer. This file must not know keys, tables or commands.
+//! A small collection is a packed string of bytes inside its key's entry ([`crate::entry`]); a large one is
+//! an [`Object`] behind a pointer. This file must not know keys, tables or commands.
 
 use crate::encoding::member_table::{self, Fields, Members};
 use crate::encoding::quicklist::Quicklist;

@@ -1,7 +1,7 @@
 //! Who of one worker's connections subscribes to what, and the messages for them.
 //!
-//! A subscription lives only at the worker of its connection. How a message finds all workers that have subscribers
-//! is the business of `router/publish.rs`. This file must not know workers, connections or hops.
+//! A subscription lives only at the worker of its connection. How a message finds all workers that have
+//! subscribers is the business of `router/publish.rs`. This file must not know workers, connections or hops.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use crate::glob;
 use crate::reply::Reply;
 use crate::spare::{Trim, shrink_emptied};
 
-/// The name of a channel, or a pattern. Shared between the table of subscribers, the connections and answers to questions.
+/// The name of a channel, or a pattern. Shared between the table of subscribers, the connections and answers
+/// to questions.
 pub type Name = Arc<[u8]>;
 
 /// What can be subscribed to. Channels and shard channels of one name have nothing to do with each other.
@@ -78,7 +79,8 @@ impl Subscriptions {
         }
     }
 
-    /// Writes what SUBSCRIBE and its kin reply for each name; none when there was nothing to unsubscribe from.
+    /// Writes what SUBSCRIBE and its kin reply for each name; none when there was nothing to unsubscribe
+    /// from.
     pub fn acknowledge(
         &self,
         kind: SubscriptionKind,
@@ -114,8 +116,8 @@ impl Trim for Subscribers {
 }
 
 impl Subscribers {
-    /// Subscribes a connection, and tells `begin` of a name that no other connection of this worker subscribes to. True when
-    /// it was not subscribed.
+    /// Subscribes a connection, and tells `begin` of a name that no other connection of this worker
+    /// subscribes to. True when it was not subscribed.
     pub fn subscribe(
         &mut self,
         kind: SubscriptionKind,
@@ -144,8 +146,8 @@ impl Subscribers {
         true
     }
 
-    /// Ends a subscription of a connection, and tells `end` when it was the last one to that name. True when there was
-    /// one.
+    /// Ends a subscription of a connection, and tells `end` when it was the last one to that name. True when
+    /// there was one.
     pub fn unsubscribe(
         &mut self,
         kind: SubscriptionKind,
@@ -202,9 +204,9 @@ impl Subscribers {
             .map(|(pattern, subscribers)| (&**pattern, subscribers.as_slice()))
     }
 
-    /// Hands a message to all connections that it is for. `push_to` gives it to some of them, by the pattern that they have
-    /// subscribed to if it is by one, and tells how many have got it. Returns how many have in all; who subscribes to the
-    /// channel and to patterns that match counts for each.
+    /// Hands a message to all connections that it is for. `push_to` gives it to some of them, by the pattern
+    /// that they have subscribed to if it is by one, and tells how many have got it. Returns how many have in
+    /// all; who subscribes to the channel and to patterns that match counts for each.
     pub fn deliver(
         &self,
         message: Message<'_>,

@@ -1,21 +1,22 @@
 //! Replies in RESP2 and RESP3, written straight into the bytes that leave for the client.
 //!
-//! Source of the wire forms: the Redis protocol specification (RESP2, RESP3). A big bulk string is not copied:
-//! the reply remembers the [`Blob`] and the place where it belongs. This file must not know any command.
+//! Source of the wire forms: the Redis protocol specification (RESP2, RESP3). A big bulk string is not
+//! copied: the reply remembers the [`Blob`] and the place where it belongs. This file must not know any
+//! command.
 
 use crate::args::{BLOB_LEN_MIN, Blob};
-use crate::encoding::score::format_score;
+
 use crate::error::CommandError;
 use crate::error_counts;
-use crate::num;
+use crate::num::{self, format_score};
 use crate::spare::Trim;
 
-/// A reply to a client of another core that has so many bytes is not copied there: the copy, into memory that has to be
-/// made first, would hold that core up for longer than it takes to send it.
+/// A reply to a client of another core that has so many bytes is not copied there: the copy, into memory that
+/// has to be made first, would hold that core up for longer than it takes to send it.
 const SHARED_LEN_MIN: usize = 256 << 10;
 
-/// A reply of which the client alone names the length, not the data, may have about so many bytes: SRANDMEMBER,
-/// HRANDFIELD and ZRANDMEMBER with a negative count. Redis goes on until its memory is full.
+/// A reply of which the client alone names the length, not the data, may have about so many bytes:
+/// SRANDMEMBER, HRANDFIELD and ZRANDMEMBER with a negative count. Redis goes on until its memory is full.
 pub const REPEATED_BYTES_MAX: usize = 256 << 20;
 /// It has at most so many elements: the least that one takes is `$0`, and two line ends.
 pub const REPEATED_ELEMENTS_MAX: usize = REPEATED_BYTES_MAX / 6;
@@ -90,7 +91,8 @@ impl Reply {
         (std::mem::take(&mut self.bytes), std::mem::take(&mut self.blobs))
     }
 
-    /// Makes a long reply that was written since `mark` a blob, so that another core sends it without copying it first.
+    /// Makes a long reply that was written since `mark` a blob, so that another core sends it without copying
+    /// it first.
     pub fn share_since(&mut self, mark: ReplyMark) {
         if self.bytes.len() - mark.bytes < SHARED_LEN_MIN || self.blobs.len() > mark.blobs {
             return;

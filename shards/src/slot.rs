@@ -92,8 +92,8 @@ impl FromIterator<SlotId> for SlotSet {
     }
 }
 
-/// The part of a key that is hashed: what stands between the first `{` and the next `}` when that is not empty,
-/// else the whole key.
+/// The part of a key that is hashed: what stands between the first `{` and the next `}` when that is not
+/// empty, else the whole key.
 #[inline]
 fn tagged_part(key: &[u8]) -> &[u8] {
     let Some(open) = memchr::memchr(b'{', key) else { return key };
@@ -115,8 +115,8 @@ impl ShardId {
     }
 }
 
-/// CRC16/XMODEM eight bytes at a time: table `k` holds the checksum of a byte followed by `k` zero bytes, so the
-/// eight lookups of one step do not wait for each other ("slicing by 8"; Kounavis and Berry, ISCC 2005).
+/// CRC16/XMODEM eight bytes at a time: table `k` holds the checksum of a byte followed by `k` zero bytes, so
+/// the eight lookups of one step do not wait for each other ("slicing by 8"; Kounavis and Berry, ISCC 2005).
 fn crc16(bytes: &[u8]) -> u16 {
     let mut crc = 0u16;
     let mut chunks = bytes.chunks_exact(8);

@@ -1,8 +1,8 @@
-//! How many keys lie in which slots, kept so that the key of a random number is found without going through all
-//! slots: however the keys are spread, also when most of them share one slot.
+//! How many keys lie in which slots, kept so that the key of a random number is found without going through
+//! all slots: however the keys are spread, also when most of them share one slot.
 //!
-//! Slots are counted in groups and the groups in blocks. Adding a key costs two increments, finding the group of a key
-//! some dozens of comparisons. This file must not know tables or keys.
+//! Slots are counted in groups and the groups in blocks. Adding a key costs two increments, finding the group
+//! of a key some dozens of comparisons. This file must not know tables or keys.
 
 use crate::slot::{SLOT_COUNT, SlotId};
 
@@ -49,8 +49,8 @@ impl SlotCounts {
         groups.iter().all(|&count| count == 0)
     }
 
-    /// The slots of the group that holds key `number` of all keys, counted from 0 in the order of the slots, and the
-    /// key's number within the group.
+    /// The slots of the group that holds key `number` of all keys, counted from 0 in the order of the slots,
+    /// and the key's number within the group.
     pub(crate) fn locate(&self, number: usize) -> Option<(std::ops::Range<usize>, usize)> {
         let mut rest = number;
         let mut skip = |counts: &[u32]| {

@@ -1,10 +1,11 @@
-//! The tables of one database by slot. A database pays for the slots in which it has keys, and for nothing when it has
-//! none.
+//! The tables of one database by slot. A database pays for the slots in which it has keys, and for nothing
+//! when it has none.
 //!
-//! How it works. Up to [`FEW_SLOTS_MAX`] tables are a plain list in the order of their slots. A database of more slots has
-//! a directory of pages, each with the tables of [`PAGE_SLOTS`] neighbouring slots; a page is there while one of its
-//! slots has a key. So finding a table is two loads, the first of them in a directory of 4 KB that stays in the cache,
-//! and the header of a table lies where it would lie in one array of all tables.
+//! How it works. Up to [`FEW_SLOTS_MAX`] tables are a plain list in the order of their slots. A database of
+//! more slots has a directory of pages, each with the tables of [`PAGE_SLOTS`] neighbouring slots; a page is
+//! there while one of its slots has a key. So finding a table is two loads, the first of them in a directory
+//! of 4 KB that stays in the cache, and the header of a table lies where it would lie in one array of all
+//! tables.
 //!
 //! This file must not know keys, times or commands.
 
@@ -14,24 +15,26 @@ use crate::slot::{SLOT_COUNT, SlotId};
 use crate::slot_counts::SlotCounts;
 use crate::table::{Place, Table};
 
-/// A database of more slots with keys than this has a directory. The search among so many takes seven steps, and the longest
-/// move of tables is 4 KB. Under Miri few are many already.
+/// A database of more slots with keys than this has a directory. The search among so many takes seven steps,
+/// and the longest move of tables is 4 KB. Under Miri few are many already.
 const FEW_SLOTS_MAX: usize = if cfg!(miri) { 8 } else { 128 };
 /// One of fewer gives its directory up: half, so that no database goes to and fro.
 const FEW_SLOTS_AGAIN: usize = FEW_SLOTS_MAX / 2;
 /// So many have room in the list as it is first made.
 const FEW_SLOTS_MIN: usize = 4;
-/// Slots of a page, which takes 1 KB: with fewer the directory outgrows the cache, with more a small database pays for
-/// many empty tables.
+/// Slots of a page, which takes 1 KB: with fewer the directory outgrows the cache, with more a small database
+/// pays for many empty tables.
 const PAGE_SLOTS: usize = 32;
 const PAGES: usize = SLOT_COUNT / PAGE_SLOTS;
 
-/// The tables of one database. Whoever changes the number of keys in a table, or of those with an expire, tells it.
+/// The tables of one database. Whoever changes the number of keys in a table, or of those with an expire,
+/// tells it.
 #[derive(Default)]
 pub(crate) struct SlotTables {
     /// There are many slots with keys.
     directory: Option<Box<Directory>>,
-    /// Those of a database without a directory: sorted, no table twice, none of them empty between two changes.
+    /// Those of a database without a directory: sorted, no table twice, none of them empty between two
+    /// changes.
     few: Few,
     keys: usize,
     keys_with_expire: usize,
@@ -199,8 +202,8 @@ impl SlotTables {
         }
     }
 
-    /// A slot's table, which is made if there is none, and `keys` and `expiring` keys more are counted in it: the caller puts
-    /// them in.
+    /// A slot's table, which is made if there is none, and `keys` and `expiring` keys more are counted in it:
+    /// the caller puts them in.
     pub(crate) fn grow(&mut self, slot: SlotId, keys: usize, expiring: usize) -> &mut Table {
         self.keys += keys;
         self.keys_with_expire += expiring;
@@ -226,7 +229,8 @@ impl SlotTables {
         }
     }
 
-    /// A slot's table has `keys` and `expiring` keys fewer: the caller has taken them out. An empty table goes.
+    /// A slot's table has `keys` and `expiring` keys fewer: the caller has taken them out. An empty table
+    /// goes.
     pub(crate) fn shrink(&mut self, slot: SlotId, keys: usize, expiring: usize) {
         self.keys -= keys;
         self.keys_with_expire -= expiring;
@@ -389,8 +393,8 @@ impl SlotTables {
     }
 }
 
-/// The tables with keys of a database that is no more; see [`SlotTables::into_tables`]. What it has not given out it
-/// frees.
+/// The tables with keys of a database that is no more; see [`SlotTables::into_tables`]. What it has not given
+/// out it frees.
 pub(crate) struct IntoTables {
     /// What is left of the list, or of the page that is being taken apart.
     tables: std::vec::IntoIter<Table>,

@@ -1,24 +1,24 @@
 //! Memory that is kept for its next use, and its bound: what one large command has needed does not stay.
 //!
-//! Queues, buffers and tables that live as long as their worker keep their memory when they become empty, so that the
-//! usual turn allocates nothing. Whoever owns one trims it when the unusual turn is over: in the cron of the worker, or
-//! where the memory is put aside.
+//! Queues, buffers and tables that live as long as their worker keep their memory when they become empty, so
+//! that the usual turn allocates nothing. Whoever owns one trims it when the unusual turn is over: in the
+//! cron of the worker, or where the memory is put aside.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
 
-/// What one queue, buffer or table may keep while it does not need it, in bytes: more than a turn of a busy worker
-/// needs, and with some dozens of them about a megabyte for each worker.
+/// What one queue, buffer or table may keep while it does not need it, in bytes: more than a turn of a busy
+/// worker needs, and with some dozens of them about a megabyte for each worker.
 pub const SPARE_BYTES_MAX: usize = 64 << 10;
 
-/// One with room for this many times its content has memory to spare. Less would be given back and asked for again in
-/// turns.
+/// One with room for this many times its content has memory to spare. Less would be given back and asked for
+/// again in turns.
 const SPARE_PART_MIN: usize = 4;
 
 /// What can give back memory that it does not need.
 pub trait Trim {
-    /// Gives back what is over [`SPARE_BYTES_MAX`] and has not been needed lately. Takes time in proportion to what is
-    /// in use, and only when it has become a quarter of what was.
+    /// Gives back what is over [`SPARE_BYTES_MAX`] and has not been needed lately. Takes time in proportion
+    /// to what is in use, and only when it has become a quarter of what was.
     fn trim(&mut self);
 }
 
@@ -68,8 +68,8 @@ impl<K: Eq + Hash, S: BuildHasher> Trim for HashSet<K, S> {
 /// The entries that an emptied table keeps room for.
 const SPARE_ENTRIES: usize = 16;
 
-/// Gives the memory of a table back that is less than a quarter full, so that many entries leave nothing behind when they
-/// have gone. Called after each removal it moves every entry a few times at most.
+/// Gives the memory of a table back that is less than a quarter full, so that many entries leave nothing
+/// behind when they have gone. Called after each removal it moves every entry a few times at most.
 pub fn shrink_emptied<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
     if table.capacity() > 2 * SPARE_ENTRIES && table.len() < table.capacity() / 4 {
         table.shrink_to(table.len() * 2);

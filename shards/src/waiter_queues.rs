@@ -1,9 +1,10 @@
-//! Keys that clients wait for in blocking commands: who waits for which key of one shard, and which of these keys are
-//! worth a look.
+//! Keys that clients wait for in blocking commands: who waits for which key of one shard, and which of these
+//! keys are worth a look.
 //!
-//! Clients of one key are in the order in which they came: the first one is served first (Redis: `blocking_keys`,
-//! `ready_keys`). A change of an awaited key makes it *ready*, with a number that tells this change from others; a client
-//! that has been tried at a number is not tried at it again. This file must not know commands or transactions.
+//! Clients of one key are in the order in which they came: the first one is served first (Redis:
+//! `blocking_keys`, `ready_keys`). A change of an awaited key makes it *ready*, with a number that tells this
+//! change from others; a client that has been tried at a number is not tried at it again. This file must not
+//! know commands or transactions.
 
 use std::collections::{HashMap, VecDeque};
 

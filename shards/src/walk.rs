@@ -1,11 +1,13 @@
 //! Walks over all keys of a database in several calls (SCAN), and the choice of a key at random.
 //!
-//! A walk goes through the slots in ascending order, and through a slot's table in the order of its hashes. So its
-//! cursor stays right whatever happens between two calls: tables grow, split and shrink, and a slot with all its keys
-//! may move to another shard. Every key that is there from the first call to the last is seen.
+//! A walk goes through the slots in ascending order, and through a slot's table in the order of its hashes.
+//! So its cursor stays right whatever happens between two calls: tables grow, split and shrink, and a slot
+//! with all its keys may move to another shard. Every key that is there from the first call to the last is
+//! seen.
 //!
-//! One call of a client goes on from shard to shard until it has seen enough: `router::walk` says where to ask next. Each
-//! shard answers with an ordinary command of its own, and stops where the slots of another one begin.
+//! One call of a client goes on from shard to shard until it has seen enough: `router::walk` says where to
+//! ask next. Each shard answers with an ordinary command of its own, and stops where the slots of another one
+//! begin.
 
 use crate::args::Args;
 use crate::entry::EntryRef;
@@ -17,7 +19,8 @@ use crate::reply::Reply;
 use crate::slot::{SLOT_COUNT, SlotId};
 use crate::table::ScanPosition;
 
-/// Bits of a cursor that hold the slot: the lowest ones, so that the owner of a cursor is known without its table.
+/// Bits of a cursor that hold the slot: the lowest ones, so that the owner of a cursor is known without its
+/// table.
 const SLOT_BITS: u32 = SLOT_COUNT.ilog2();
 
 /// The option that says how many keys a call is to see.
@@ -61,8 +64,8 @@ impl Cursor {
     }
 }
 
-/// The number of a cursor that a client sends; `None` for what is none (Redis: parseScanCursorOrReply, by strtoul: it
-/// takes a sign, and nothing at all for 0).
+/// The number of a cursor that a client sends; `None` for what is none (Redis: parseScanCursorOrReply, by
+/// strtoul: it takes a sign, and nothing at all for 0).
 pub fn parse_number(text: &[u8]) -> Option<u64> {
     let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
     if text.is_empty() {
@@ -83,7 +86,8 @@ pub fn parse_number(text: &[u8]) -> Option<u64> {
     Some(if is_negative { number.wrapping_neg() } else { number })
 }
 
-/// The slot in which a command that walks begins. One whose cursor is none may begin anywhere: its handler refuses it.
+/// The slot in which a command that walks begins. One whose cursor is none may begin anywhere: its handler
+/// refuses it.
 pub fn first_slot(args: Args<'_>) -> SlotId {
     Cursor::parse(args.get(1)).unwrap_or(Cursor::START).slot
 }
@@ -105,9 +109,10 @@ pub fn count_of(args: Args<'_>) -> usize {
 }
 
 impl Keyspace<'_> {
-    /// Visits about `count` keys of the selected database from `from` on, and returns where to go on; `None` at the end of
-    /// the last slot. It stops at a slot that is not wholly here: of another shard, or with keys that a transaction has
-    /// borrowed. Keys whose time is over are counted, but removed instead of visited.
+    /// Visits about `count` keys of the selected database from `from` on, and returns where to go on; `None`
+    /// at the end of the last slot. It stops at a slot that is not wholly here: of another shard, or with
+    /// keys that a transaction has borrowed. Keys whose time is over are counted, but removed instead of
+    /// visited.
     pub fn walk(
         &mut self,
         from: Cursor,

@@ -1,8 +1,8 @@
 //! WATCH: which clients want to know whether a key has changed.
 //!
-//! The watches of a key are kept by the shard that owns it. A change marks them; EXEC asks, under its locks, whether
-//! one of its client's watches is marked (Redis: touchWatchedKey, isWatchedKeyExpired). This file must not know
-//! transactions or connections.
+//! The watches of a key are kept by the shard that owns it. A change marks them; EXEC asks, under its locks,
+//! whether one of its client's watches is marked (Redis: touchWatchedKey, isWatchedKeyExpired). This file
+//! must not know transactions or connections.
 
 use std::collections::HashMap;
 
@@ -29,8 +29,8 @@ const KEPT_KEYS_MAX: usize = 64;
 /// A watched key.
 type WatchedKey = (DbIndex, Box<[u8]>);
 
-/// The watches of the keys of one shard. One per shard, and on the way between two shards the part of a slot that
-/// moves.
+/// The watches of the keys of one shard. One per shard, and on the way between two shards the part of a slot
+/// that moves.
 #[derive(Debug, Default)]
 pub struct Watches {
     keys: HashMap<WatchedKey, Vec<Watch>>,
@@ -49,8 +49,8 @@ impl Watches {
         self.keys.is_empty()
     }
 
-    /// Watches a key for a client. A second watch of the same key changes nothing. `was_expired`: the key is there,
-    /// but its time is over.
+    /// Watches a key for a client. A second watch of the same key changes nothing. `was_expired`: the key is
+    /// there, but its time is over.
     pub fn add(&mut self, db: DbIndex, key: &[u8], client: ClientId, was_expired: bool) {
         let watches = self.keys.entry((db, key.into())).or_default();
         if !watches.iter().any(|watch| watch.client == client) {
@@ -72,8 +72,8 @@ impl Watches {
         }
     }
 
-    /// A key has changed. `is_removal`: it has gone by itself, because its time was over or for want of memory, which for
-    /// a key whose time was over when it was watched is no change.
+    /// A key has changed. `is_removal`: it has gone by itself, because its time was over or for want of
+    /// memory, which for a key whose time was over when it was watched is no change.
     pub fn touch(&mut self, db: DbIndex, key: &[u8], is_removal: bool) {
         let Some(watches) = self.keys.get_mut(&(db, key.into())) else { return };
         for watch in watches {
@@ -83,8 +83,8 @@ impl Watches {
         }
     }
 
-    /// A whole database is replaced by another one, or by none. `was_there`: it held the key, expired or not. `comes`:
-    /// the other one holds it, and whether its time is over there (Redis: touchAllWatchedKeysInDb).
+    /// A whole database is replaced by another one, or by none. `was_there`: it held the key, expired or not.
+    /// `comes`: the other one holds it, and whether its time is over there (Redis: touchAllWatchedKeysInDb).
     pub fn replaced(&mut self, db: DbIndex, key: &[u8], was_there: bool, comes: Option<bool>) {
         if !was_there && comes.is_none() {
             return;
@@ -102,8 +102,8 @@ impl Watches {
         }
     }
 
-    /// Whether EXEC of a client must not run because of this key. `is_expired_now`: the key is there, but its time is
-    /// over. A watch that is not known counts as changed.
+    /// Whether EXEC of a client must not run because of this key. `is_expired_now`: the key is there, but its
+    /// time is over. A watch that is not known counts as changed.
     pub fn is_changed(&self, db: DbIndex, key: &[u8], client: ClientId, is_expired_now: bool) -> bool {
         let watches = self.keys.get(&(db, key.into()));
         let watch = watches.and_then(|watches| watches.iter().find(|watch| watch.client == client));
@@ -184,8 +184,8 @@ mod tests {
 
     #[test]
     fn replacing_a_database_changes_what_a_client_could_see_of_its_keys() {
-        // Was it there when it was watched, but expired; is it there now; what comes; is that a change; and is it when
-        // the key is found expired afterwards.
+        // Was it there when it was watched, but expired; is it there now; what comes; is that a change; and
+        // is it when the key is found expired afterwards.
         for (was_expired, was_there, comes, changed, changed_if_expired) in [
             (false, true, None, true, true),
             (false, false, None, false, true),

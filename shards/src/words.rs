@@ -1,9 +1,10 @@
 //! The array of words of a table's part, allocated with the C library's allocator.
 //!
-//! Why not the process's allocator: tables grow by small steps, all at about the same time. An allocator with size
-//! classes keeps a page for a size as long as one block of it is in use, and some slots always lag behind, so the
-//! sizes that most tables have left behind stayed in memory: 25 bytes for each key of a million. The C library joins
-//! neighbouring free blocks of any size. This file must not know what a word means.
+//! Why not the process's allocator: tables grow by small steps, all at about the same time. An allocator with
+//! size classes keeps a page for a size as long as one block of it is in use, and some slots always lag
+//! behind, so the sizes that most tables have left behind stayed in memory: 25 bytes for each key of a
+//! million. The C library joins neighbouring free blocks of any size. This file must not know what a word
+//! means.
 #![expect(unsafe_code, reason = "an array in memory of a chosen allocator, which `Box` cannot have yet")]
 
 use std::alloc::{GlobalAlloc, Layout, System, handle_alloc_error};
@@ -15,7 +16,8 @@ use std::sync::OnceLock;
 /// Is told how many bytes the C library has refused, before the process ends for want of them.
 static TOLD_OF_REFUSAL: OnceLock<fn(usize)> = OnceLock::new();
 
-/// Names who is told, with the bytes that were asked for, when there is no memory for an array. The process ends then.
+/// Names who is told, with the bytes that were asked for, when there is no memory for an array. The process
+/// ends then.
 pub fn on_refusal(tell: fn(usize)) {
     let _ = TOLD_OF_REFUSAL.set(tell);
 }

@@ -1,7 +1,7 @@
 //! CLUSTER and its kin: known by name, and refused, because the node is in no cluster.
 //!
-//! Clients that ask whether there is a cluster (CLUSTER INFO, CLUSTER SLOTS) understand this error, and not that of an
-//! unknown command.
+//! Clients that ask whether there is a cluster (CLUSTER INFO, CLUSTER SLOTS) understand this error, and not
+//! that of an unknown command.
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
@@ -76,7 +76,8 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             name: "addslotsrange",
             summary: "Assign new hash slots to receiving node",
             since: "7.0.0",
-            complexity: "O(N) where N is the total number of the slots between the start slot and end slot arguments.",
+            complexity: "O(N) where N is the total number of the slots between the start slot and end slot \
+                arguments.",
             arity: Arity::AtLeast(4),
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
             args: &[Arg::block(
@@ -140,7 +141,8 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             name: "delslotsrange",
             summary: "Set hash slots as unbound in receiving node",
             since: "7.0.0",
-            complexity: "O(N) where N is the total number of the slots between the start slot and end slot arguments.",
+            complexity: "O(N) where N is the total number of the slots between the start slot and end slot \
+                arguments.",
             arity: Arity::AtLeast(4),
             flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
             args: &[Arg::block(
@@ -326,7 +328,8 @@ const SUBCOMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "reset",
             summary: "Reset a Redis Cluster node",
-            complexity: "O(N) where N is the number of known nodes. The command may execute a FLUSHALL as a side effect.",
+            complexity: "O(N) where N is the number of known nodes. The command may execute a FLUSHALL as a \
+                side effect.",
             arity: Arity::AtLeast(2),
             flags: flags::ADMIN | flags::NOSCRIPT | flags::STALE,
             args: &[
@@ -399,9 +402,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(3),
             flags: flags::ADMIN | flags::STALE,
             tips: &["nondeterministic_output"],
-            doc_flags: &["deprecated"],
-            deprecated_since: Some("5.0.0"),
-            replaced_by: Some("`CLUSTER REPLICAS`"),
+            deprecated: Some(("5.0.0", "`CLUSTER REPLICAS`")),
             args: &[Arg::string("node-id")],
             ..OF_CLUSTER
         },
@@ -415,9 +416,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             arity: Arity::Exactly(2),
             flags: flags::STALE,
             tips: &["nondeterministic_output"],
-            doc_flags: &["deprecated"],
-            deprecated_since: Some("7.0.0"),
-            replaced_by: Some("`CLUSTER SHARDS`"),
+            deprecated: Some(("7.0.0", "`CLUSTER SHARDS`")),
             history: &[
                 ("4.0.0", "Added node IDs."),
                 ("7.0.0", "Added additional networking metadata field."),

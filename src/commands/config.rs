@@ -19,8 +19,11 @@ use crate::session::change::{ChangeQuestion, NodeChange};
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Question, finish_change};
 
-static MAXMEMORY_LINES: LineLimit = LineLimit::new();
-static REWRITE_LINES: LineLimit = LineLimit::new();
+static MAXMEMORY_LINES: LineLimit = LineLimit::new(
+    module_path!(),
+    log::Level::Warn,
+    "WARNING: the new maxmemory value set via CONFIG SET is smaller than the current memory usage",
+);
 /// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can fill the log.
 static NAMED_IDLE: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
@@ -132,7 +135,7 @@ fn config_get(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
 
 /// Which configuration is right, and which changes of it are, is known to the sequencer of changes.
 fn config_set(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
-    let change = NodeChange::Config { args: args.to_owned(), is_local: ctx.client.is_local };
+    let change = NodeChange::Config { args: args.to_owned(), is_local: ctx.client.is_local() };
     Ok(Flow::Ask(Question::Change(ChangeQuestion::Order(change)), Box::new(finish_change)))
 }
 
@@ -164,7 +167,9 @@ pub(crate) fn changed(ctx: &Current<'_>, args: Args<'_>) -> Result<Config, Comma
         && let Some(left_out) = MAXMEMORY_LINES.admit()
     {
         log::warn!(
-            "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept new write commands depending on the maxmemory-policy.{left_out}"
+            "WARNING: the new maxmemory value set via CONFIG SET ({limit_bytes}) is smaller than the current \
+                memory usage ({used_bytes}). This will result in key eviction and/or the inability to accept \
+                new write commands depending on the maxmemory-policy.{left_out}"
         );
     }
     let is_new = |name| NAMED_IDLE.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
@@ -187,7 +192,8 @@ fn check_open_files(ctx: &Current<'_>, new: &Config) -> Result<(), CommandError>
         return Ok(());
     }
     Err(CommandError::other(format!(
-        "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to handle the specified number of clients, try with {possible}"
+        "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not \
+            able to handle the specified number of clients, try with {possible}"
     )))
 }
 
@@ -197,18 +203,6 @@ fn config_resetstat(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, 
 
 fn config_rewrite(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     Ok(Flow::Ask(Question::Change(ChangeQuestion::Order(NodeChange::RewriteConfig)), Box::new(finish_change)))
-}
-
-/// CONFIG REWRITE, where all changes of the configuration are put in order.
-///
-/// # Errors
-/// As CONFIG REWRITE replies.
-pub(crate) fn rewrite(config: &Config, node: &Node) -> Result<(), CommandError> {
-    config::rewrite_file(config, node.config_file.as_deref())?;
-    if let Some(left_out) = REWRITE_LINES.admit() {
-        log::info!("CONFIG REWRITE executed with success.{left_out}");
-    }
-    Ok(())
 }
 
 fn config_help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {

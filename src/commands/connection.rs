@@ -172,7 +172,8 @@ fn auth(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
         2 => {
             if ctx.config.requirepass.is_empty() {
                 return Err(CommandError::other(
-                    "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+                    "ERR AUTH <password> called without any password configured for the default user. Are \
+                        you sure your configuration is correct?",
                 ));
             }
             (&b"default"[..], args.get(1))
@@ -185,7 +186,8 @@ fn auth(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> 
     Ok(Flow::Done)
 }
 
-/// Checks a name and a password. Until there are ACLs, the only user is `default`; without a password it accepts any.
+/// Checks a name and a password. Until there are ACLs, the only user is `default`; without a password it
+/// accepts any.
 fn check_password(config: &Config, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
     let right = config.requirepass.is_empty() || same_bytes(password, &config.requirepass);
     if user != b"default" || !right {
@@ -321,7 +323,9 @@ fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError>
     }
     if !session.authenticated {
         return Err(CommandError::other(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH \
+                <user> <pass> option can be used to authenticate the client and select the RESP protocol \
+                version at the same time",
         ));
     }
     if let Some(name) = name {

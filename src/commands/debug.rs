@@ -31,7 +31,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
 )
 .after_replies_for(comes_behind)];
 
-/// A subcommand: its name, how many arguments follow it, whether it comes behind all commands before it, and what it does.
+/// A subcommand: its name, how many arguments follow it, whether it comes behind all commands before it, and
+/// what it does.
 struct Subcommand {
     name: &'static str,
     args: usize,
@@ -61,8 +62,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
         help: &[
             "HANDOVER <worker>",
             "    Hand this connection to another worker: that of a shard, by its number, or the",
-            "    control worker, whose number is the next. One that subscribes to anything or",
-            "    tracks keys goes when it does so no more.",
+            "    control worker, whose number is the next. The reply comes when it is there. One",
+            "    that subscribes to anything or tracks keys goes when it does so no more.",
         ],
     },
     Subcommand {
@@ -189,7 +190,6 @@ fn hand_over(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandEr
     let worker = u16::try_from(number).ok().filter(|&worker| worker <= last.0).ok_or_else(|| {
         CommandError::other(format!("ERR there is no worker {number}: they are 0 to {}", last.0))
     })?;
-    ctx.reply.ok();
     Ok(Flow::HandOver(ShardId(worker)))
 }
 

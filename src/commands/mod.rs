@@ -64,7 +64,8 @@ const ABSENT: &[&str] = &[
     "waitaof",
 ];
 
-/// The table of all commands, with the names that `rename-command` has given them, and what its session commands do.
+/// The table of all commands, with the names that `rename-command` has given them, and what its session
+/// commands do.
 ///
 /// # Errors
 /// For a line that names no command of Redis, or a name that another command has.
@@ -85,7 +86,7 @@ pub fn registry(renames: Vec<Rename>) -> Result<(Registry, SessionCommands), Con
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::command::Barrier;
+    use shards::router::barrier::Barrier;
 
     #[test]
     fn what_concerns_more_than_its_own_client_comes_behind_all_that_the_client_awaits() {

@@ -252,7 +252,8 @@ fn psubscribe(_ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, Comman
     Ok(Flow::PubSub(PubSubFlow::Subscribe(SubscriptionKind::Pattern)))
 }
 
-/// Not in a transaction, where SUBSCRIBE and PSUBSCRIBE have been allowed for long (Redis: CLIENT_DENY_BLOCKING).
+/// Not in a transaction, where SUBSCRIBE and PSUBSCRIBE have been allowed for long (Redis:
+/// CLIENT_DENY_BLOCKING).
 fn ssubscribe(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     if ctx.client.session.running.is_some() {
         return Err(CommandError::other("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));

@@ -1,28 +1,31 @@
-//! The command line, as redis-server takes it: `[file|-] [--directive value ...] [-] [--sentinel]`. The program's own
-//! options, which come first or not at all, are in `help`.
+//! The command line, as redis-server takes it: `[file|-] [--directive value ...] [-] [--sentinel]`. The
+//! program's own options, which come first or not at all, are in `help`.
 //!
-//! Sources are read in the order file, standard input, arguments; the last value of a directive wins. This file
-//! must not know any directive but `save` and `sentinel`, which may stand without a value.
+//! Sources are read in the order file, standard input, arguments; the last value of a directive wins. This
+//! file must not know any directive but `save` and `sentinel`, which may stand without a value.
 
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
-use super::file::{Action, ConfigError, Loader, Split};
+use super::file::{Action, Loader, Split};
+use super::refusal::ConfigError;
 use super::{help, special, words};
 
 /// One directive of the command line.
 struct GivenDirective {
     /// The number of the argument that names it.
     argument: usize,
-    /// The line of a file that would say the same: the first word as the operator wrote it, the others quoted.
+    /// The line of a file that would say the same: the first word as the operator wrote it, the others
+    /// quoted.
     line: String,
     /// Its name and values, unless quotes are open.
     words: Split,
 }
 
-/// Reads the configuration that the arguments (without the program's name) ask for. Reads files and, when `-` is the
-/// first or last argument, the standard input; changes nothing in the process.
+/// Reads the configuration that the arguments (without the program's name) ask for. Reads files and, when `-`
+/// is the first or last argument, the standard input; changes nothing in the process.
 pub fn load(args: impl Iterator<Item = OsString>) -> Result<Action, ConfigError> {
     load_from(args, std::io::stdin())
 }
@@ -37,7 +40,9 @@ fn load_from(args: impl Iterator<Item = OsString>, stdin: impl Read) -> Result<A
     let mut first = 0;
     let mut file = None;
     if let Some(path) = args.first().filter(|arg| !arg.starts_with(b"-")) {
-        let path = special::path_from(path);
+        // Redis: getAbsolutePath. What is empty then is the working directory, which is no file.
+        let path = special::path_from(path.trim_ascii());
+        let path = if path.as_os_str().is_empty() { PathBuf::from(".") } else { path };
         let path = std::path::absolute(&path).map_err(|error| ConfigError::Open(path, error))?;
         loader.file(&path)?;
         file = Some(path);
@@ -55,9 +60,9 @@ fn load_from(args: impl Iterator<Item = OsString>, stdin: impl Read) -> Result<A
     Ok(Action::Run(Box::new(loader.finish(file)?)))
 }
 
-/// Groups arguments into directives. An argument that starts with `--` begins one, unless the directive before it
-/// has no value yet: then it is that value, but not for `--save` and `--sentinel`. One argument may hold a name
-/// and its values, split like a line of a file.
+/// Groups arguments into directives. An argument that starts with `--` begins one, unless the directive
+/// before it has no value yet: then it is that value, but not for `--save` and `--sentinel`. One argument may
+/// hold a name and its values, split like a line of a file.
 fn split_options<'a>(args: impl Iterator<Item = (usize, &'a [u8])>) -> Vec<GivenDirective> {
     let mut options: Vec<GivenDirective> = Vec::new();
     let mut wants_value = false;
@@ -76,13 +81,16 @@ fn split_options<'a>(args: impl Iterator<Item = (usize, &'a [u8])>) -> Vec<Given
             (Some(directive), previous) if !wants_value || may_stand_alone => {
                 finish(previous);
                 let words = words::split(directive);
-                wants_value = words.as_ref().is_ok_and(|words| words.len() == 1);
+                // One without a name takes what follows for its name, whatever that is (`-- --port`).
+                wants_value = words.as_ref().is_ok_and(|words| words.len() <= 1);
                 let line = String::from_utf8_lossy(directive).into_owned();
                 options.push(GivenDirective { argument, line, words });
             }
             (_, Some(option)) => {
                 wants_value = false;
-                option.line.push(' ');
+                if !option.line.is_empty() {
+                    option.line.push(' ');
+                }
                 option.line.push_str(&quoted(text));
                 if let Ok(words) = &mut option.words {
                     words.push(text.to_vec());
@@ -105,8 +113,6 @@ fn quoted(word: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::super::file::Loaded;
     use super::super::settings::Config;
     use super::*;
@@ -142,7 +148,24 @@ mod tests {
     fn without_arguments_there_are_the_defaults() {
         let loaded = run(&[], "port 1").unwrap();
         assert_eq!(loaded.config, Config::default());
-        assert!(loaded.file.is_none() && loaded.warnings.is_empty() && !loaded.sentinel);
+        assert!(loaded.file.is_none() && !loaded.sentinel);
+    }
+
+    #[test]
+    fn that_nothing_is_saved_is_said_unless_the_configuration_says_so() {
+        let (_home, path) = file("port 1\nsave \"\"\n");
+        for (args, stdin, is_said) in [
+            (&[][..], "", false),
+            (&["--port", "1"], "", false),
+            (&["--save", ""], "", true),
+            (&["--save"], "", true),
+            (&[&path], "", true),
+            (&["-"], "save ''", true),
+        ] {
+            let warnings = run(args, stdin).unwrap().warnings;
+            let is_told = warnings.iter().any(|line| line.starts_with("Nothing is saved to disk"));
+            assert_eq!(is_told, !is_said, "{args:?}: {warnings:?}");
+        }
     }
 
     #[test]
@@ -167,6 +190,27 @@ mod tests {
     fn an_option_without_value_takes_the_next_option_for_its_value() {
         let config = config(&["--requirepass", "--port", "--timeout", "9"]);
         assert_eq!((config.requirepass.as_slice(), config.timeout_s), (&b"--port"[..], 9));
+    }
+
+    #[test]
+    fn dashes_alone_take_what_follows_for_the_name_of_a_directive() {
+        assert_eq!(config(&["--"]), Config::default());
+        assert_eq!(config(&["--timeout", "9", "--"]).timeout_s, 9);
+        for args in [&["--", "--port", "1"][..], &["--timeout", "9", "--", "--port", "1"]] {
+            let error = run(args, "").unwrap_err();
+            let text = ">>> '\"--port\" \"1\"'\nBad directive or wrong number of arguments";
+            assert!(error.ends_with(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_no_configuration_file_and_nothing_is_the_working_directory() {
+        let here = std::env::current_dir().unwrap();
+        for (given, shown) in [("/tmp", "/tmp"), ("", here.to_str().unwrap()), (" ", here.to_str().unwrap())]
+        {
+            let error = run(&[given, "--port", "1"], "").unwrap_err();
+            assert_eq!(error, format!("Fatal error, can't open config file '{shown}': Is a directory"));
+        }
     }
 
     #[test]

@@ -1,25 +1,25 @@
 //! CONFIG GET, SET and REWRITE as functions of the configuration, with the errors that the client sees.
 //!
-//! Semantics and texts are those of Redis 7, byte for byte. This file must not know connections or workers: who
-//! calls [`set`] makes the new configuration effective, or refuses it.
+//! Semantics and texts are those of Redis 7, byte for byte. This file must not know connections or workers:
+//! who calls [`set`] makes the new configuration effective, or refuses it.
 
-use std::path::Path;
+use std::io;
 
 use shards::args::Args;
 use shards::error::CommandError;
 use shards::glob;
 
+use super::directive::Directive;
 use super::file::idle;
-use super::params::{self, DIRECTIVES, Directive};
-use super::rewrite::rewrite;
+use super::params::{self, DIRECTIVES};
 use super::settings::Config;
 use super::words::error_text;
 
-/// CONFIG GET: names and values of the directives that at least one of `patterns` fits, in the table's order and
-/// each once. Aliases count as directives.
+/// CONFIG GET: names and values of the directives that at least one of `patterns` fits, in the table's order
+/// and each once. Aliases count as directives.
 ///
-/// A pattern without any of `[*?` is a name: it is replied as the client has spelled it, and finds hidden directives
-/// too. Patterns and names are compared without regard to case.
+/// A pattern without any of `[*?` is a name: it is replied as the client has spelled it, and finds hidden
+/// directives too. Patterns and names are compared without regard to case.
 pub fn get(config: &Config, patterns: Args<'_>) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for directive in DIRECTIVES {
@@ -72,25 +72,26 @@ pub fn set(config: &Config, pairs: Args<'_>, client_is_local: bool) -> Result<Co
     Ok(new)
 }
 
-/// Lines for the log about directives that have no effect, and that have in `new` another value than in `old`. Those that
-/// `is_new` does not find new are left out.
+/// Lines for the log about directives that have no effect, and that have in `new` another value than in
+/// `old`. Those that `is_new` does not find new are left out.
 pub fn newly_idle(old: &Config, new: &Config, mut is_new: impl FnMut(&'static str) -> bool) -> Vec<String> {
     let changed =
         DIRECTIVES.iter().filter(|directive| directive.is_idle() && directive.get(old) != directive.get(new));
     idle(changed.filter(|directive| is_new(directive.name)))
 }
 
-/// CONFIG REWRITE: writes the configuration into the file that the server was started with, if there was one.
-pub fn rewrite_file(config: &Config, file: Option<&Path>) -> Result<(), CommandError> {
-    let Some(file) = file else {
-        return Err(CommandError::other("ERR The server is running without a config file"));
-    };
-    rewrite(config, file)
-        .map_err(|error| CommandError::other(format!("ERR Rewriting config file: {}", error_text(&error))))
+/// What CONFIG REWRITE says when the server was started without a file.
+pub fn without_file() -> CommandError {
+    CommandError::other("ERR The server is running without a config file")
 }
 
-/// Looks up the names of all pairs and checks that these may be set. An unknown name comes before all other errors
-/// that are found after it, as in Redis.
+/// What CONFIG REWRITE says when the file could not be written.
+pub fn rewrite_failed(error: &io::Error) -> CommandError {
+    CommandError::other(format!("ERR Rewriting config file: {}", error_text(error)))
+}
+
+/// Looks up the names of all pairs and checks that these may be set. An unknown name comes before all other
+/// errors that are found after it, as in Redis.
 fn find_all(
     config: &Config,
     pairs: Args<'_>,
@@ -243,7 +244,8 @@ mod tests {
         let old = Config::default();
         let new =
             set_all(&old, &["hz", "50", "dynamic-hz", "no", "timeout", "5", "repl-timeout", "9"]).unwrap();
-        let hz = "Configuration without effect: hz, dynamic-hz, because there is no periodic job whose rate it could set.";
+        let hz = "Configuration without effect: hz, dynamic-hz, because there is no periodic job whose rate \
+            it could set.";
         let repl = "Configuration without effect: repl-timeout, because there is no replication.";
         assert_eq!(newly_idle(&old, &new, |_| true), [hz, repl]);
         assert_eq!(newly_idle(&old, &new, |name| name == "repl-timeout"), [repl]);
@@ -260,17 +262,6 @@ mod tests {
         assert!(set(&config, pairs.as_args(), false).is_err());
         directive.set(&mut config, &[b"yes"]).unwrap();
         assert!(set(&config, pairs.as_args(), false).is_ok());
-    }
-
-    #[test]
-    fn rewrite_needs_a_file_that_can_be_written() {
-        let refused = |file: Option<&str>| {
-            let file = file.map(Path::new);
-            rewrite_file(&Config::default(), file).unwrap_err().text().into_owned()
-        };
-        assert_eq!(refused(None), "ERR The server is running without a config file");
-        let text = refused(Some("/nonexistent/shoal.conf"));
-        assert_eq!(text, "ERR Rewriting config file: No such file or directory");
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! Reading redis.conf: lines, comments, quoting, `include`, and errors that say where.
 //!
-//! The errors are worded as redis-server words them, with the name of the file added. This file must not know the
-//! command line's syntax, only that directives can come from there.
+//! The errors are worded as redis-server words them, with the name of the file added. This file must not know
+//! the command line's syntax, only that directives can come from there.
 
-use std::fmt::{self, Display};
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::directive::{Class, Directive};
 use super::kind::Reason;
-use super::params::{self, Class, DIRECTIVES, Directive};
+use super::params::{self, DIRECTIVES};
+use super::refusal::{ConfigError, Missing, Origin};
 use super::settings::Config;
 use super::special;
-use super::words::{self, error_text};
+use super::words;
 
 /// How deep files may include files. A file that includes itself ends here.
 const INCLUDE_DEPTH_MAX: usize = 16;
@@ -65,94 +66,6 @@ impl Rename {
         ConfigError::Line { place: self.place, line: self.line, reason: reason.to_owned() }
     }
 }
-
-/// Where a directive was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// A line of a file, counted from 1.
-    File(PathBuf, usize),
-    /// A line of the standard input, counted from 1.
-    Stdin(usize),
-    /// An argument of the command line, counted from 1.
-    CommandLine(usize),
-}
-
-impl Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::File(path, line) => {
-                write!(f, "Reading the configuration file {}, at line {line}", path.display())
-            }
-            Origin::Stdin(line) => {
-                write!(f, "Reading the configuration from standard input, at line {line}")
-            }
-            Origin::CommandLine(argument) => write!(f, "Reading the command line, at argument {argument}"),
-        }
-    }
-}
-
-/// Why there is no configuration. Displays as the text for the operator; the process then exits with status 1.
-#[derive(Debug)]
-pub enum ConfigError {
-    /// A directive that is refused.
-    Line {
-        /// Where it stands.
-        place: Origin,
-        /// The line without blanks around it.
-        line: String,
-        /// What is wrong, in Redis's words.
-        reason: String,
-    },
-    /// Directives that protect the server or decide what it is, and that are not there: all of them at once.
-    Missing(Vec<Missing>),
-    /// A file that cannot be read.
-    Open(PathBuf, io::Error),
-    /// Directives that are right each and wrong together.
-    Conflict(&'static str),
-    /// An option of the program itself that is not complete, as the operator reads it.
-    OwnOption(String),
-}
-
-/// A line that asks for what the server cannot be without for whoever has written it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// What the line sets.
-    directive: &'static str,
-    place: Origin,
-    line: String,
-    reason: &'static str,
-}
-
-impl Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Missing { place, line, reason, .. } = self;
-        let what = if matches!(place, Origin::CommandLine(_)) { "option" } else { "line" };
-        write!(f, "{place}\n>>> '{line}'\n{reason} Remove the {what} to start without it.")
-    }
-}
-
-impl Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const TITLE: &str =
-            concat!("\n*** FATAL CONFIG FILE ERROR (shoal ", env!("CARGO_PKG_VERSION"), ") ***");
-        match self {
-            ConfigError::Line { place, line, reason } => {
-                write!(f, "{TITLE}\n{place}\n>>> '{line}'\n{reason}")
-            }
-            ConfigError::Missing(lines) => {
-                f.write_str(TITLE)?;
-                lines.iter().try_for_each(|line| write!(f, "\n{line}"))
-            }
-            ConfigError::Open(path, error) => {
-                write!(f, "Fatal error, can't open config file '{}': {}", path.display(), error_text(error))
-            }
-            ConfigError::Conflict(reason) => write!(f, "{TITLE}\n{reason}"),
-            ConfigError::OwnOption(text) => f.write_str(text),
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 /// The words of a line, unless its quotes are not closed.
 pub(super) type Split = Result<Vec<Vec<u8>>, words::MisplacedQuote>;
@@ -234,8 +147,8 @@ impl Loader {
         done.map_err(refused)
     }
 
-    /// Reads the files that fit a pattern, in the order of their names. No file at all is an error only when there
-    /// are no wildcards, so that a directory may be empty.
+    /// Reads the files that fit a pattern, in the order of their names. No file at all is an error only when
+    /// there are no wildcards, so that a directory may be empty.
     fn include(&mut self, pattern: &[u8], depth: usize) -> Result<(), ConfigError> {
         let plain = special::path_from(pattern);
         let text = match std::str::from_utf8(pattern) {
@@ -252,7 +165,8 @@ impl Loader {
         Ok(())
     }
 
-    /// Sets one directive: its name and its values. `place` and `shown` are where and how the operator wrote it.
+    /// Sets one directive: its name and its values. `place` and `shown` are where and how the operator wrote
+    /// it.
     fn directive(&mut self, words: &[Vec<u8>], place: &Origin, shown: &str) -> Result<(), Reason> {
         let Some((name, values)) = words.split_first() else {
             return Ok(());
@@ -329,7 +243,8 @@ impl Loader {
             return Err(ConfigError::Missing(self.missing));
         }
         let changed = DIRECTIVES.iter().filter(|directive| directive.is_changed(&self.config));
-        let warnings = idle(changed);
+        let mut warnings = idle(changed);
+        warnings.extend((!self.save_seen).then(|| params::NOTHING_SAVED.to_owned()));
         let Loader { config, sentinel, renames, .. } = self;
         Ok(Loaded { config, file, warnings, renames, sentinel })
     }
@@ -341,8 +256,8 @@ impl Loader {
     }
 }
 
-/// A line of `user`, without its first word, that says what holds without it (Redis writes it with CONFIG REWRITE): the
-/// default user may do everything without a password.
+/// A line of `user`, without its first word, that says what holds without it (Redis writes it with CONFIG
+/// REWRITE): the default user may do everything without a password.
 fn is_default_user(words: &[Vec<u8>]) -> bool {
     const RULES: [&[&str]; 6] = [
         &["on"],
@@ -515,13 +430,14 @@ mod tests {
     #[test]
     fn directives_that_only_tune_are_accepted_and_named_by_reason() {
         let loaded =
-            load("io-threads 4\nhz 10\nrdbchecksum no\nio-threads-do-reads yes\nrepl-timeout 5").unwrap();
+            load("io-threads 4\nhz 10\nrdbchecksum no\nio-threads-do-reads yes\nrepl-timeout 5\nsave ''")
+                .unwrap();
         assert_eq!(value(&loaded.config, "io-threads"), "4");
         assert_eq!(
             loaded.warnings,
             [
-                "Configuration without effect: io-threads, io-threads-do-reads, because every worker does its own \
-                 input and output; their number is set by shards.",
+                "Configuration without effect: io-threads, io-threads-do-reads, because every worker does \
+                    its own input and output; their number is set by shards.",
                 "Configuration without effect: rdbchecksum, because nothing is saved to disk.",
                 "Configuration without effect: repl-timeout, because there is no replication.",
             ]
@@ -572,9 +488,10 @@ mod tests {
 
     #[test]
     fn what_is_so_without_the_line_may_be_said() {
-        let text = "user default on nopass sanitize-payload ~* &* +@all\nuser default on nopass allkeys allchannels \
-            allcommands\nsave \"\"\nappendonly no\nappendfsync no\ncluster-enabled no\ntls-port 0\nreplicaof no one\n\
-            min-replicas-to-write 0\naclfile \"\"\nshutdown-on-sigterm nosave now\nmaxmemory-clients 0\ndaemonize no";
+        let text = "user default on nopass sanitize-payload ~* &* +@all\nuser default on nopass allkeys \
+            allchannels allcommands\nsave \"\"\nappendonly no\nappendfsync no\ncluster-enabled no\ntls-port \
+            0\nreplicaof no one\nmin-replicas-to-write 0\naclfile \"\"\nshutdown-on-sigterm nosave \
+            now\nmaxmemory-clients 0\ndaemonize no";
         assert_eq!(load(text).unwrap().warnings, [""; 0]);
     }
 
@@ -624,7 +541,7 @@ mod tests {
         let sample = include_str!("../../conf/shoal.conf");
         let loaded = load(sample).unwrap();
         assert_eq!(loaded.config, Config::default());
-        assert_eq!(loaded.warnings, [""; 0]);
+        assert_eq!(loaded.warnings, [params::NOTHING_SAVED]);
         let lines: Vec<_> = sample.lines().map(sample_words).collect();
         for directive in DIRECTIVES.iter().filter(|directive| directive.class == Class::Live) {
             let is_there = lines.iter().any(|(active, words)| {

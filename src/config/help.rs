@@ -1,8 +1,9 @@
-//! The program's own options, what `--help` prints and the scripts that complete command lines, by the crate `clap`.
+//! The program's own options, what `--help` prints and the scripts that complete command lines, by the crate
+//! `clap`.
 //!
-//! All directives are options of the help and of the scripts, from their table; what the command line sets is read in
-//! `arguments`, since Redis's form of it (`--save --port 1`, `--bind a b`, `--timeout "--1"`) is not one that clap knows.
-//! This file must not set anything.
+//! All directives are options of the help and of the scripts, from their table; what the command line sets is
+//! read in `arguments`, since Redis's form of it (`--save --port 1`, `--bind a b`, `--timeout "--1"`) is not
+//! one that clap knows. This file must not set anything.
 
 use std::ffi::OsString;
 
@@ -11,8 +12,10 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 
-use super::file::{Action, ConfigError};
-use super::params::{Class, DIRECTIVES, Directive};
+use super::directive::{Class, Directive};
+use super::file::Action;
+use super::params::DIRECTIVES;
+use super::refusal::ConfigError;
 
 /// The program's own options, which count only as the first argument.
 const OWN_OPTIONS: [&str; 5] = ["-h", "--help", "-v", "--version", COMPLETION];

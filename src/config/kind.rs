@@ -1,7 +1,7 @@
 //! What the value of a directive may be, and the one spelling in which it is kept and shown.
 //!
-//! A value is parsed into its canonical text, the text that CONFIG GET shows: memory sizes as bytes, words in lower
-//! case, and so on. The reasons of refusal are Redis's. This file must not know any directive.
+//! A value is parsed into its canonical text, the text that CONFIG GET shows: memory sizes as bytes, words in
+//! lower case, and so on. The reasons of refusal are Redis's. This file must not know any directive.
 
 use std::borrow::Cow;
 
@@ -34,7 +34,8 @@ pub(super) enum ValueKind {
     Text,
     /// One value with rules of its own.
     Special(SpecialParser),
-    /// Any number of words with rules of their own; CONFIG SET gives them in one argument, split at each space.
+    /// Any number of words with rules of their own; CONFIG SET gives them in one argument, split at each
+    /// space.
     SpecialWords(SpecialParser),
 }
 
@@ -118,8 +119,8 @@ fn parse_int(value: &[u8], min: i64, max: i64) -> Result<i64, Reason> {
     Ok(number)
 }
 
-/// A number of bytes: digits and a unit, in either case. `k m g` are powers of 1000, `kb mb gb` of 1024. As in
-/// Redis (memtoull), no digits at all mean zero. A size that does not fit is the largest.
+/// A number of bytes: digits and a unit, in either case. `k m g` are powers of 1000, `kb mb gb` of 1024. As
+/// in Redis (memtoull), no digits at all mean zero. A size that does not fit is the largest.
 pub(super) fn parse_memory(value: &[u8]) -> Option<u64> {
     let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, unit) = value.split_at(digits);

@@ -1,8 +1,9 @@
-//! The table of all directives, each declared once: name, kind, default, whether CONFIG SET may change it, and
-//! what it does here.
+//! The table of all directives, each declared once: name, kind, default, whether CONFIG SET may change it,
+//! and what it does here.
 //!
 //! Names, defaults and bounds are those of Redis 7.2. Everything that reads or writes directives (files, the
-//! command line, CONFIG GET, SET and REWRITE) is derived from this table. It must not know where words come from.
+//! command line, CONFIG GET, SET and REWRITE) is derived from this table. It must not know where words come
+//! from.
 
 #[cfg(test)]
 mod tests;
@@ -12,124 +13,15 @@ use std::str::FromStr;
 
 use shards::eviction::{EvictionPolicy, Order};
 
-use super::kind::{Reason, ValueKind};
+use super::directive::{Directive, Store, idle, live, refused};
+use super::kind::ValueKind;
 use super::settings::{Allowed, Config, OutputLimit, Supervision};
 use super::special;
 use crate::host::log::LogLevel;
 
 /// Why lines about users are refused.
-pub(super) const NO_ACL: &str = "This version has no users but the default one, and would serve everybody as that one; requirepass gives it a password.";
-
-/// What a directive does here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// It has effect.
-    Live,
-    /// It tunes or describes something. It is kept and shown, and has no effect for this reason: the end of a sentence
-    /// that begins with `because`.
-    Idle(&'static str),
-    /// It protects the server or its data, or decides what the node is, and does not work: whoever relies on it must
-    /// not be served without it.
-    Refused(Refusal),
-}
-
-/// Why a directive that is not there is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    /// The values, in canonical text, that ask for nothing that is not there.
-    harmless: &'static [&'static str],
-    /// What the operator cannot have: a whole sentence.
-    pub(super) reason: &'static str,
-}
-
-/// Where the value lies.
-#[derive(Clone, Copy)]
-enum Store {
-    /// In a field of its own. Both functions deal in canonical text.
-    Field { get: fn(&Config) -> Vec<u8>, set: fn(&mut Config, &[u8]) },
-    /// As text in `Config::kept`.
-    Kept,
-}
-
-/// One directive.
-#[derive(Clone, Copy)]
-pub(super) struct Directive {
-    pub(super) name: &'static str,
-    /// An older name.
-    pub(super) alias: Option<&'static str>,
-    pub(super) kind: ValueKind,
-    /// The canonical text of the default.
-    pub(super) default: &'static str,
-    pub(super) class: Class,
-    /// CONFIG SET may not change it.
-    pub(super) immutable: bool,
-    /// CONFIG SET may change it only as far as `enable-protected-configs` allows.
-    pub(super) protected: bool,
-    /// CONFIG GET shows it only to who asks for exactly this name.
-    pub(super) hidden: bool,
-    store: Store,
-}
-
-impl Directive {
-    /// The value as CONFIG GET shows it.
-    pub(super) fn get(&self, config: &Config) -> Vec<u8> {
-        match self.store {
-            Store::Field { get, .. } => get(config),
-            Store::Kept => {
-                config.kept.get(self.name).cloned().unwrap_or_else(|| self.default.as_bytes().to_vec())
-            }
-        }
-    }
-
-    /// Checks the words of a new value and sets it. On error nothing is changed.
-    pub(super) fn set(&self, config: &mut Config, words: &[&[u8]]) -> Result<(), Reason> {
-        let text = self.kind.parse(&self.get(config), words)?;
-        match self.store {
-            Store::Field { set, .. } => set(config, &text),
-            Store::Kept if text == self.default.as_bytes() => {
-                config.kept.remove(self.name);
-            }
-            Store::Kept => {
-                config.kept.insert(self.name, text);
-            }
-        }
-        Ok(())
-    }
-
-    /// Why the value that the directive has must not be accepted, when it asks for what is not there.
-    pub(super) fn refusal(&self, config: &Config) -> Option<&'static str> {
-        let Class::Refused(refusal) = self.class else { return None };
-        let value = self.get(config);
-        let is_harmless = refusal.harmless.iter().any(|harmless| harmless.as_bytes() == value);
-        (!is_harmless).then_some(refusal.reason)
-    }
-
-    /// It has no effect, whatever its value.
-    pub(super) fn is_idle(&self) -> bool {
-        matches!(self.class, Class::Idle(_))
-    }
-
-    /// The value differs from the built-in default.
-    pub(super) fn is_changed(&self, config: &Config) -> bool {
-        self.get(config) != self.get(&Config::default())
-    }
-
-    const fn alias(self, alias: &'static str) -> Directive {
-        Directive { alias: Some(alias), ..self }
-    }
-
-    const fn immutable(self) -> Directive {
-        Directive { immutable: true, ..self }
-    }
-
-    const fn protected(self) -> Directive {
-        Directive { protected: true, ..self }
-    }
-
-    const fn hidden(self) -> Directive {
-        Directive { hidden: true, ..self }
-    }
-}
+pub(super) const NO_ACL: &str = "This version has no users but the default one, and would serve everybody as \
+    that one; requirepass gives it a password.";
 
 /// The directive that has this name or alias, in any case, and which of the two was meant.
 pub(super) fn lookup(name: &[u8]) -> Option<(&'static Directive, &'static str)> {
@@ -138,44 +30,6 @@ pub(super) fn lookup(name: &[u8]) -> Option<(&'static Directive, &'static str)> 
         let meant = names.into_iter().flatten().find(|known| name.eq_ignore_ascii_case(known.as_bytes()))?;
         Some((directive, meant))
     })
-}
-
-const fn row(
-    name: &'static str,
-    kind: ValueKind,
-    default: &'static str,
-    class: Class,
-    store: Store,
-) -> Directive {
-    Directive {
-        name,
-        alias: None,
-        kind,
-        default,
-        class,
-        immutable: false,
-        protected: false,
-        hidden: false,
-        store,
-    }
-}
-
-const fn live(name: &'static str, kind: ValueKind, default: &'static str, store: Store) -> Directive {
-    row(name, kind, default, Class::Live, store)
-}
-
-const fn idle(name: &'static str, kind: ValueKind, default: &'static str, reason: &'static str) -> Directive {
-    row(name, kind, default, Class::Idle(reason), Store::Kept)
-}
-
-/// The first of the harmless values is the default.
-const fn refused(
-    name: &'static str,
-    kind: ValueKind,
-    harmless: &'static [&'static str],
-    reason: &'static str,
-) -> Directive {
-    row(name, kind, harmless[0], Class::Refused(Refusal { harmless, reason }), Store::Kept)
 }
 
 /// A value from canonical text, whose kind has checked that it fits.
@@ -420,6 +274,8 @@ const NO_CLIENT_EVICTION: &str =
     "This version does not close clients for the memory that they take together.";
 const NO_SOCKET_MARK: &str = "This version does not mark its sockets, on which a firewall may rely.";
 const NO_TLS_PORT: &str = "This version has no TLS, so clients would be refused or served in plain text.";
+/// Said at the start when the configuration says nothing of it: Redis saves then.
+pub(super) const NOTHING_SAVED: &str = "Nothing is saved to disk: this version has no persistence, and all keys are lost when the server ends. With 'save \"\"' in the configuration this line is not written.";
 const NO_SAVE: &str = "This version saves nothing to disk, so all keys are lost when the server ends.";
 const NO_APPENDONLY: &str =
     "This version has no append-only file, so all keys are lost when the server ends.";
@@ -489,7 +345,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     live("daemonize", BOOL, "no", choice!(daemonize, "yes", "no")).immutable(),
     live("supervised", ValueKind::OneOf(SUPERVISIONS), "no", SUPERVISED).immutable(),
     live("pidfile", TEXT, "", path!(pidfile)).immutable(),
-    row("set-proc-title", BOOL, "yes", Class::Live, Store::Kept).immutable(),
+    live("set-proc-title", BOOL, "yes", Store::Kept).immutable(),
     idle(
         "proc-title-template",
         ValueKind::Special(special::proc_title_template),
@@ -555,7 +411,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         "resetchannels",
         NO_USERS,
     ),
-    row("enable-protected-configs", PROTECTED_ACTION, "no", Class::Live, Store::Kept).immutable(),
+    live("enable-protected-configs", PROTECTED_ACTION, "no", Store::Kept).immutable(),
     live("enable-debug-command", PROTECTED_ACTION, "no", ENABLE_DEBUG_COMMAND).immutable(),
     idle("enable-module-command", PROTECTED_ACTION, "no", NO_MODULES).immutable(),
     // TLS.

@@ -1,7 +1,7 @@
 //! All settings of a node, with their defaults.
 //!
-//! Names, defaults and units are those of redis.conf 7.2 unless a field says otherwise. This file must not know
-//! how directives are written in files or replies.
+//! Names, defaults and units are those of redis.conf 7.2 unless a field says otherwise. This file must not
+//! know how directives are written in files or replies.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -70,8 +70,8 @@ pub struct Config {
     pub lfu_decay_time_min: u32,
     /// The number of databases.
     pub databases: u16,
-    /// When big values are freed in later turns: the directives lazyfree-lazy-user-del, -server-del, -expire and
-    /// -user-flush.
+    /// When big values are freed in later turns: the directives lazyfree-lazy-user-del, -server-del, -expire
+    /// and -user-flush.
     pub lazy_free: LazyFree,
     /// When packed collections are converted: hash-max-listpack-entries and its like.
     pub limits: Limits,
@@ -83,7 +83,8 @@ pub struct Config {
     pub client_workers: u16,
     /// Shoal's own: `strict` makes every command of a pipeline wait for the one before it.
     pub pipeline_order_strict: bool,
-    /// Shoal's own: the turns of workers are measured by the CPU time of their threads, which costs a system call each.
+    /// Shoal's own: the turns of workers are measured by the CPU time of their threads, which costs a system
+    /// call each.
     pub turn_clock_cpu: bool,
     /// The least serious log line that is written: `debug`, `verbose`, `notice`, `warning`, `nothing`.
     pub loglevel: LogLevel,
@@ -103,8 +104,8 @@ pub struct Config {
     pub supervised: Supervision,
     /// The file that holds the number of the process; none when empty, but for a server in the background.
     pub pidfile: PathBuf,
-    /// Directives of Redis that this server accepts and does not use: name and value as CONFIG GET shows it. One
-    /// that is not here has its default.
+    /// Directives of Redis that this server accepts and does not use: name and value as CONFIG GET shows it.
+    /// One that is not here has its default.
     pub(crate) kept: BTreeMap<&'static str, Vec<u8>>,
     /// Lines of `sentinel`, which only a file can hold, in order, as words.
     pub file_only: Vec<Vec<Vec<u8>>>,

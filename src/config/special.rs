@@ -1,7 +1,7 @@
 //! Values with rules of their own: one parser for each such directive, from words to canonical text.
 //!
-//! The rules and the reasons of refusal are those of Redis 7.0 and 7.2, oddities included where files rely on them.
-//! This file must not know where words come from or where values are kept.
+//! The rules and the reasons of refusal are those of Redis 7.0 and 7.2, oddities included where files rely on
+//! them. This file must not know where words come from or where values are kept.
 
 use std::path::{Path, PathBuf};
 
@@ -159,8 +159,8 @@ pub(super) fn notify_keyspace_events(_: &[u8], words: &[&[u8]]) -> Result<Vec<u8
     Ok(flags)
 }
 
-/// `latency-tracking-info-percentiles`: numbers from 0 to 100, shown with up to six decimals; one empty word means
-/// none.
+/// `latency-tracking-info-percentiles`: numbers from 0 to 100, shown with up to six decimals; one empty word
+/// means none.
 pub(super) fn percentiles(_: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
     if words == [b""] {
         return Ok(Vec::new());

@@ -1,6 +1,7 @@
 //! The words of a line of redis.conf: splitting it, and quoting a word so that splitting gives it back.
 //!
-//! The rules are those of inline requests (Redis: sdssplitargs, sdscatrepr). This file must not know directives.
+//! The rules are those of inline requests (Redis: sdssplitargs, sdscatrepr). This file must not know
+//! directives.
 
 use std::io;
 
@@ -10,8 +11,8 @@ pub(super) struct MisplacedQuote;
 
 /// Splits a line into words, with quotes and escapes resolved.
 ///
-/// In double quotes there are the escapes `\n \r \t \b \a \xHH`, and a backslash before any other byte stands for
-/// that byte; in single quotes only `\'`. A quote may start inside a word, but the word ends with it.
+/// In double quotes there are the escapes `\n \r \t \b \a \xHH`, and a backslash before any other byte stands
+/// for that byte; in single quotes only `\'`. A quote may start inside a word, but the word ends with it.
 pub(super) fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, MisplacedQuote> {
     let mut words = Vec::new();
     let mut rest = line;

@@ -34,7 +34,7 @@ pub struct Allocator;
 const CLASS_BYTES_MAX: usize = 128 << 10;
 const PAGE_BYTES: usize = 4096;
 
-static REFUSED_LINES: LineLimit = LineLimit::new();
+static REFUSED_LINES: LineLimit = LineLimit::new(module_path!(), log::Level::Error, "Out Of Memory");
 
 thread_local! {
     static ALLOCATED_BYTES: Cell<isize> = const { Cell::new(0) };

@@ -25,8 +25,7 @@ pub struct CpuUse {
 impl CpuUse {
     /// Reads a line of `/proc/.../schedstat`; zeros for what is not there.
     fn parse(text: &str) -> CpuUse {
-        let mut words =
-            text.split_whitespace().map(|word| Duration::from_nanos(word.parse().unwrap_or(0)));
+        let mut words = text.split_whitespace().map(|word| Duration::from_nanos(word.parse().unwrap_or(0)));
         CpuUse { ran: words.next().unwrap_or_default(), waited: words.next().unwrap_or_default() }
     }
 

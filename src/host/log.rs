@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use env_logger::Target;
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -19,6 +20,15 @@ use crate::host::sys;
 
 /// How often a line that a client can cause is written at most, in milliseconds (Redis: securityWarningCommand).
 const LIMITED_LINE_PERIOD_MS: u64 = 60_000;
+/// So much later it is quiet: while such lines go on one of them has passed, and has told how many were left out.
+const QUIET_MS: u64 = LIMITED_LINE_PERIOD_MS + 1000;
+/// Kinds of lines that have a limit. There are a few; what is beyond is told with the next line of its kind only.
+const KINDS_MAX: usize = 64;
+
+/// The kinds of lines of which some were left out since the start.
+static KINDS: [OnceLock<&'static LineLimit>; KINDS_MAX] = [const { OnceLock::new() }; KINDS_MAX];
+/// Of some kind lines were left out of which nobody knows who will tell of them.
+static HAS_LEFT_OUT: AtomicBool = AtomicBool::new(false);
 
 /// Redis's log levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,9 +60,17 @@ pub enum Role {
 }
 
 /// Lets one line in a minute pass of all those that any thread would write for the same cause: what clients can cause must
-/// not fill the disk. To be a `static` beside its line.
-#[derive(Debug, Default)]
+/// not fill the disk. To be a `static` beside its line. How many did not pass the next one tells, or [`tell_left_out`] if there
+/// is none.
+#[derive(Debug)]
 pub struct LineLimit {
+    /// The module of its lines.
+    target: &'static str,
+    level: Level,
+    /// What they say.
+    what: &'static str,
+    /// Somebody will look whether it is quiet.
+    is_watched: AtomicBool,
     /// When the last line passed, in milliseconds since 1970; 0 for never.
     last_ms: AtomicU64,
     /// Lines that have not passed since.
@@ -64,14 +82,54 @@ pub struct LineLimit {
 pub struct LeftOut(u64);
 
 impl LineLimit {
-    /// A limit of its own.
-    pub const fn new() -> LineLimit {
-        LineLimit { last_ms: AtomicU64::new(0), left_out: AtomicU64::new(0) }
+    /// A limit of lines of a module (`module_path!()`), of this level, that say this.
+    pub const fn new(target: &'static str, level: Level, what: &'static str) -> LineLimit {
+        let (last_ms, left_out) = (AtomicU64::new(0), AtomicU64::new(0));
+        LineLimit { target, level, what, is_watched: AtomicBool::new(false), last_ms, left_out }
     }
 
-    /// Whether the line may be written, and what is to be shown at its end.
-    pub fn admit(&self) -> Option<LeftOut> {
-        self.admit_at(clock::now_ms())
+    /// Whether the line may be written, and what is to be shown at its end. Takes no memory and no lock.
+    pub fn admit(&'static self) -> Option<LeftOut> {
+        let admitted = self.admit_at(clock::now_ms());
+        if admitted.is_none() && !self.is_watched.load(Ordering::SeqCst) {
+            self.ask_to_watch();
+        }
+        admitted
+    }
+
+    #[cold]
+    fn ask_to_watch(&'static self) {
+        let is_wanted = log::log_enabled!(target: self.target, self.level);
+        if !is_wanted || self.is_watched.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // It has a place already, or takes the first that is free.
+        let has_place =
+            |place: &OnceLock<&'static LineLimit>| std::ptr::eq(*place.get_or_init(|| self), self);
+        if KINDS.iter().any(has_place) {
+            HAS_LEFT_OUT.store(true, Ordering::Release);
+        }
+    }
+
+    /// How many lines are to be told of now, and after how many milliseconds to look again if there are any that are not.
+    /// The line that tells of them counts as one of the kind.
+    fn look_at(&self, now_ms: u64) -> (u64, Option<u64>) {
+        let last_ms = self.last_ms.load(Ordering::SeqCst);
+        let passed_ms = now_ms.abs_diff(last_ms);
+        if self.left_out.load(Ordering::SeqCst) > 0 {
+            if passed_ms < QUIET_MS {
+                return (0, Some(QUIET_MS - passed_ms));
+            }
+            if self.last_ms.compare_exchange(last_ms, now_ms, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+                return (0, Some(QUIET_MS));
+            }
+        }
+        let lines = self.left_out.swap(0, Ordering::SeqCst);
+        self.is_watched.store(false, Ordering::SeqCst);
+        // One that was left out just now may still have seen that it is watched.
+        let is_late =
+            self.left_out.load(Ordering::SeqCst) > 0 && !self.is_watched.swap(true, Ordering::SeqCst);
+        (lines, is_late.then_some(QUIET_MS))
     }
 
     /// A clock that was set back counts like one that went on, so that the log does not stay silent.
@@ -81,11 +139,42 @@ impl LineLimit {
         let passes = is_due
             && self.last_ms.compare_exchange(last_ms, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if !passes {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
+            self.left_out.fetch_add(1, Ordering::SeqCst);
             return None;
         }
         Some(LeftOut(self.left_out.swap(0, Ordering::Relaxed)))
     }
+}
+
+/// True when lines were left out since the last call, of kinds that nobody watches: [`tell_left_out`] is to be called.
+pub fn has_left_out() -> bool {
+    HAS_LEFT_OUT.load(Ordering::Relaxed) && HAS_LEFT_OUT.swap(false, Ordering::Acquire)
+}
+
+/// Tells how many lines were left out of each kind of which none has come for a while. Returns after how long to call it again, if
+/// there are others.
+pub fn tell_left_out() -> Option<Duration> {
+    tell_left_out_at(clock::now_ms())
+}
+
+/// Tells how many lines were left out of any kind: no more will come.
+pub fn tell_all_left_out() {
+    tell_left_out_at(u64::MAX);
+}
+
+fn tell_left_out_at(now_ms: u64) -> Option<Duration> {
+    let look = |kind: &&'static LineLimit| {
+        let (lines, again_ms) = kind.look_at(now_ms);
+        let LineLimit { target, level, what, .. } = kind;
+        match lines {
+            0 => {}
+            1 => log::log!(target: target, *level, "{what}: 1 more line like it was left out"),
+            _ => log::log!(target: target, *level, "{what}: {lines} more lines like it were left out"),
+        }
+        again_ms
+    };
+    let again_ms = KINDS.iter().filter_map(OnceLock::get).filter_map(look).min();
+    again_ms.map(Duration::from_millis)
 }
 
 impl fmt::Display for LeftOut {
@@ -141,8 +230,12 @@ pub fn init(level: LogLevel, logfile: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Why a filter cannot be understood, in one line.
+/// Why a filter does not count, in one line. `/text` at its end would leave out all lines without the text, whatever they
+/// are about and however serious.
 fn what_is_wrong(filter: &str) -> Option<String> {
+    if let Some((_, text)) = filter.split_once('/') {
+        return Some(format!("'/{text}' would leave out all lines that do not contain it"));
+    }
     let error = env_filter::Builder::new().try_parse(filter).err()?;
     Some(error.to_string().replace('\n', " "))
 }
@@ -400,7 +493,6 @@ mod tests {
                 "shoal::worker::dispatch:3 shoal::io:3 shards::shard:3 glommio::executor:3",
             ),
             ("off,shards=trace", LogLevel::Debug, "shards::shard:5"),
-            ("trace/worker", LogLevel::Notice, "shoal::worker::dispatch:5"),
         ] {
             assert_eq!(passed(filter, level), expected, "{filter} at {level:?}");
         }
@@ -410,7 +502,9 @@ mod tests {
     fn a_filter_that_is_not_understood_says_where() {
         assert_eq!(what_is_wrong("shoal::worker=debug, shoal::io=off"), None);
         assert_eq!(what_is_wrong(""), None);
-        for (filter, place) in [("shoal=loud", "'loud'"), ("a=b=c", "'a=b=c'"), ("a/b/c", "'a/b/c'")] {
+        for (filter, place) in
+            [("shoal=loud", "'loud'"), ("a=b=c", "'a=b=c'"), ("a/b/c", "'/b/c'"), ("debug/x", "'/x'")]
+        {
             let wrong = what_is_wrong(filter).unwrap();
             assert!(wrong.contains(place), "{wrong}");
         }
@@ -418,7 +512,7 @@ mod tests {
 
     #[test]
     fn of_many_lines_one_a_minute_passes_and_tells_how_many_were_left_out() {
-        let limit = LineLimit::new();
+        let limit = LineLimit::new("shoal", Level::Info, "A line");
         let shown = |now_ms| limit.admit_at(now_ms).map(|left_out| left_out.to_string());
         assert_eq!(shown(1_000_000), Some(String::new()));
         assert!((0..500).all(|_| shown(1_000_001).is_none()));
@@ -430,8 +524,50 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_were_left_out_are_told_of_when_none_comes_any_more() {
+        let limit = LineLimit::new("shoal", Level::Info, "A line");
+        let begin_ms = 1_000_000;
+        assert_eq!(limit.look_at(begin_ms), (0, None));
+        assert!(limit.admit_at(begin_ms).is_some());
+        assert_eq!(limit.look_at(begin_ms), (0, None), "none was left out");
+        assert!((0..3).all(|_| limit.admit_at(begin_ms + 10).is_none()));
+        limit.is_watched.store(true, Ordering::Relaxed);
+        assert_eq!(limit.look_at(begin_ms + 1000), (0, Some(QUIET_MS - 1000)));
+        // One that passes in time tells itself.
+        let passed_ms = begin_ms + LIMITED_LINE_PERIOD_MS;
+        assert_eq!(limit.admit_at(passed_ms).unwrap().0, 3);
+        assert!(limit.admit_at(passed_ms + 1).is_none());
+        assert_eq!(limit.look_at(begin_ms + QUIET_MS), (0, Some(LIMITED_LINE_PERIOD_MS)));
+        assert!(limit.is_watched.load(Ordering::Relaxed));
+        let told_ms = passed_ms + QUIET_MS;
+        assert_eq!(limit.look_at(told_ms), (1, None));
+        assert!(!limit.is_watched.load(Ordering::Relaxed));
+        assert!(limit.admit_at(told_ms + 1).is_none(), "the line that told of them was one");
+        assert_eq!(limit.look_at(u64::MAX), (1, None));
+    }
+
+    #[test]
+    fn whoever_tells_hears_of_each_kind_of_line_that_is_wanted() {
+        static WANTED: LineLimit = LineLimit::new("shoal::host", Level::Warn, "A line of this test");
+        static UNWANTED: LineLimit = LineLimit::new("shoal::host", Level::Trace, "Another line of this test");
+        let has_place = |limit: &'static LineLimit| {
+            KINDS.iter().filter_map(OnceLock::get).any(|kind| std::ptr::eq(*kind, limit))
+        };
+        let _level = set_level_alone(LogLevel::Notice);
+        let _ = init(LogLevel::Notice, Path::new(""));
+        for limit in [&WANTED, &UNWANTED] {
+            assert!(limit.admit().is_some() && limit.admit().is_none() && limit.admit().is_none());
+        }
+        assert!(has_place(&WANTED) && !has_place(&UNWANTED));
+        assert!(WANTED.is_watched.load(Ordering::Relaxed));
+        let again = tell_left_out().expect("it is not quiet yet");
+        assert!(again > Duration::from_secs(1) && again <= Duration::from_millis(QUIET_MS), "{again:?}");
+        assert_eq!(WANTED.look_at(u64::MAX), (2, None));
+    }
+
+    #[test]
     fn threads_share_the_limit_of_a_line() {
-        let limit = LineLimit::new();
+        let limit = LineLimit::new("shoal", Level::Info, "A line");
         let passed = std::thread::scope(|scope| {
             let threads: Vec<_> =
                 (0..4).map(|_| scope.spawn(|| (0..1000).filter_map(|_| limit.admit_at(7)).count())).collect();

@@ -78,6 +78,16 @@ impl Errands {
         self.disk.has_news() || self.links.has_news()
     }
 
+    /// Files or links have requests that have not ended. Timers are no work.
+    pub fn is_busy(&self) -> bool {
+        self.disk.pending() > 0 || !self.links.is_empty()
+    }
+
+    /// What [`Errands::is_busy`] counts, for the log.
+    pub fn pending_text(&self) -> String {
+        format!("{} requests to files and {} links", self.disk.pending(), self.links.len())
+    }
+
     /// Takes what has happened, with whose it is. To be called until nothing is left.
     #[inline]
     pub fn take(&mut self) -> Option<(Owner, News)> {

@@ -8,6 +8,7 @@ mod buffers;
 #[cfg(test)]
 mod conformance;
 pub mod disk;
+pub mod edit;
 pub mod errands;
 pub mod links;
 pub mod listener;

@@ -73,6 +73,11 @@ impl<T> Numbered<T> {
         Some(thing)
     }
 
+    /// The numbers of all things that are there.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = Number> {
+        (0..self.seats.len() as u32).filter_map(|index| self.number_at(index))
+    }
+
     /// The number of the thing that is at an index.
     pub(super) fn number_at(&self, index: u32) -> Option<Number> {
         let seat = self.seats.get(index as usize)?;

@@ -23,6 +23,11 @@ impl<T> UnderWay<T> {
         place.insert(kept)
     }
 
+    /// What a call needs that is under way.
+    pub(super) fn get(&self, index: u32) -> Option<&T> {
+        self.0.get(index as usize)?.as_deref()
+    }
+
     /// The call has completed.
     pub(super) fn take(&mut self, index: u32) -> Option<Box<T>> {
         self.0.get_mut(index as usize)?.take()

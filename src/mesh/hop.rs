@@ -46,6 +46,8 @@ pub enum Hop {
     Taken(TakenReplies),
     /// A client of mine that comes to you, or that does not.
     HandOver(HandOver),
+    /// Lines of the log were left out: tell of them when it is quiet. To the control worker.
+    LeftOut,
     /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
     MakeRoom,
 }

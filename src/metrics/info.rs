@@ -370,8 +370,8 @@ fn keyspace(whole: &Whole<'_>, text: &mut String) {
     }
 }
 
-/// Shoal's own section: how long the turns of each worker took and how late they came, and all durations of those of the
-/// shards as a histogram.
+/// Shoal's own section: how long the turns of each worker took and how late they came, and all durations of
+/// those of the shards as a histogram.
 fn workers(whole: &Whole<'_>, text: &mut String) {
     let client_workers = &whole.node.client_workers;
     text.push_str(&format!("# Workers\r\nclient_workers:{}\r\n", client_workers.count()));
@@ -384,9 +384,7 @@ fn workers(whole: &Whole<'_>, text: &mut String) {
         } else {
             all.add(&report.stats.turns);
             let (clients, load) = (report.clients, f64::from(loads[worker]) / 1000.0);
-            text.push_str(&format!(
-                "worker{worker}:{turns},{lateness},clients={clients},load={load:.3}\r\n"
-            ));
+            text.push_str(&format!("worker{worker}:{turns},{lateness},clients={clients},load={load:.3}\r\n"));
         }
     }
     text.push_str(&format!("turns_by_us:{}\r\n", all.buckets()));

@@ -1,5 +1,5 @@
-//! What a worker has done a second lately: the average of some samples, as Redis makes its instantaneous metrics. It must
-//! not know what is counted.
+//! What a worker has done a second lately: the average of some samples, as Redis makes its instantaneous
+//! metrics. It must not know what is counted.
 
 /// Samples that make an average. With one for each cron they cover the last 1.6 seconds.
 const SAMPLES: usize = 16;

@@ -1,5 +1,5 @@
-//! How long the turns of a worker take: what a client of that worker may have to wait because of others. It must not
-//! know what happens in a turn.
+//! How long the turns of a worker take: what a client of that worker may have to wait because of others. It
+//! must not know what happens in a turn.
 
 use std::time::{Duration, Instant};
 
@@ -85,7 +85,8 @@ impl TurnTimes {
         )
     }
 
-    /// How many turns took up to 1 us, over that up to 2 us, and so on in powers of two; the last one holds the longest.
+    /// How many turns took up to 1 us, over that up to 2 us, and so on in powers of two; the last one holds
+    /// the longest.
     pub fn buckets(&self) -> String {
         let mut buckets = Vec::new();
         let (mut bound_us, mut below) = (1_u64, 0);

@@ -1,6 +1,8 @@
-//! How many subscriptions and how many clients that track each worker has, so that messages go only where they are wanted.
+//! How many subscriptions and how many clients that track each worker has, so that messages go only where
+//! they are wanted.
 //!
-//! A worker tells its own numbers; whoever sends asks for all. This file must not know clients or connections.
+//! A worker tells its own numbers; whoever sends asks for all. This file must not know clients or
+//! connections.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,8 +11,8 @@ use shards::slot::ShardId;
 use crate::node::distinct_names::DistinctNames;
 use crate::pubsub::SubscriptionKind;
 
-/// What the process shares: how many subscriptions each worker has, so that messages go only where subscribers are, and how
-/// many names have subscribers, for those who ask.
+/// What the process shares: how many subscriptions each worker has, so that messages go only where
+/// subscribers are, and how many names have subscribers, for those who ask.
 #[derive(Debug)]
 pub struct SubscriptionCounts {
     of_worker: Vec<AtomicUsize>,
@@ -29,8 +31,8 @@ impl SubscriptionCounts {
         &self.distinct[kind as usize]
     }
 
-    /// Told by the worker itself, before it acknowledges a subscription. Whoever publishes after an acknowledgement
-    /// was seen sees it here: hence sequential consistency.
+    /// Told by the worker itself, before it acknowledges a subscription. Whoever publishes after an
+    /// acknowledgement was seen sees it here: hence sequential consistency.
     pub fn set(&self, worker: ShardId, count: usize) {
         self.of_worker[worker.index()].store(count, Ordering::SeqCst);
     }
@@ -79,8 +81,8 @@ impl TrackingCounts {
         &self.distinct_prefixes
     }
 
-    /// Told by the worker itself, before CLIENT TRACKING is answered. Who changes a key after that answer was seen sees it
-    /// here: hence sequential consistency.
+    /// Told by the worker itself, before CLIENT TRACKING is answered. Who changes a key after that answer was
+    /// seen sees it here: hence sequential consistency.
     pub fn set(&self, worker: ShardId, clients: usize, prefixes: usize) {
         self.clients[worker.index()].store(clients, Ordering::SeqCst);
         let before = self.prefixes[worker.index()].swap(prefixes, Ordering::SeqCst);

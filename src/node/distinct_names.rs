@@ -1,10 +1,11 @@
-//! Names that clients of several workers can have at once, each counted once: channels and patterns that are subscribed to,
-//! prefixes of client-side caching.
+//! Names that clients of several workers can have at once, each counted once: channels and patterns that are
+//! subscribed to, prefixes of client-side caching.
 //!
-//! A worker adds a name with its first client and removes it with its last one, before that client is answered; so who asks
-//! after the answer finds the count right, on whatever worker, and asking costs nothing. This is the one place where workers
-//! share a lock. Publishing, delivering and commands on keys never come here, a stripe is held for one operation of a hash
-//! table, and who holds it waits for nothing. This file must not know workers or clients.
+//! A worker adds a name with its first client and removes it with its last one, before that client is
+//! answered; so who asks after the answer finds the count right, on whatever worker, and asking costs
+//! nothing. This is the one place where workers share a lock. Publishing, delivering and commands on keys
+//! never come here, a stripe is held for one operation of a hash table, and who holds it waits for nothing.
+//! This file must not know workers or clients.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -14,8 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shards::spare::shrink_emptied;
 
-/// Parts with a lock of their own: so many that two workers of a large machine seldom meet in one, and that the growth of one
-/// part's table holds up few names.
+/// Parts with a lock of their own: so many that two workers of a large machine seldom meet in one, and that
+/// the growth of one part's table holds up few names.
 const STRIPES: usize = 64;
 
 /// For each name of a stripe, how many workers have it.

@@ -1,9 +1,10 @@
 //! Memory that the process has freed goes back to the system, also while the server is idle.
 //!
-//! The allocator keeps freed pages for their next use, and would give them back in the turn of whichever worker happens
-//! to allocate next: tens of milliseconds for some hundred megabytes, or never on an idle server. So a thread of its own
-//! does it, with little weight beside the workers, a few megabytes in each call of the kernel. A worker that has freed
-//! much since the last time asks for it; nothing runs, and nothing wakes up, while nobody does.
+//! The allocator keeps freed pages for their next use, and would give them back in the turn of whichever
+//! worker happens to allocate next: tens of milliseconds for some hundred megabytes, or never on an idle
+//! server. So a thread of its own does it, with little weight beside the workers, a few megabytes in each
+//! call of the kernel. A worker that has freed much since the last time asks for it; nothing runs, and
+//! nothing wakes up, while nobody does.
 
 use std::sync::OnceLock;
 use std::thread::{self, Thread};
@@ -12,8 +13,8 @@ use std::time::Duration;
 use crate::host::allocator;
 use crate::host::sys;
 
-/// A worker asks when it has freed its share of so many bytes since it asked last, or had no more than it has now: less
-/// is soon used again.
+/// A worker asks when it has freed its share of so many bytes since it asked last, or had no more than it has
+/// now: less is soon used again.
 const FREED_BYTES_MIN: isize = 8 << 20;
 /// The least that such a share is, in bytes.
 const FREED_SHARE_MIN: isize = 256 << 10;
@@ -31,7 +32,8 @@ pub struct GiveBack {
 }
 
 impl GiveBack {
-    /// Starts the thread, which ends with the process. Without it the allocator does the work as it comes to it.
+    /// Starts the thread, which ends with the process. Without it the allocator does the work as it comes to
+    /// it.
     ///
     /// # Errors
     /// When the system has no thread left.
@@ -68,8 +70,8 @@ pub(crate) struct Freed {
 }
 
 impl Freed {
-    /// Looks at what the thread, one of so many workers', has allocated, in bytes, once in each cron. True when it is time to
-    /// ask.
+    /// Looks at what the thread, one of so many workers', has allocated, in bytes, once in each cron. True
+    /// when it is time to ask.
     pub(crate) fn look(&mut self, bytes: isize, workers: usize, used_bytes: impl FnOnce() -> u64) -> bool {
         self.most_bytes = self.most_bytes.max(bytes);
         let freed_bytes = self.most_bytes - bytes;

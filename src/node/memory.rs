@@ -1,4 +1,5 @@
-//! How much memory the process uses: what each thread has allocated and not freed, published once a turn, and the sum.
+//! How much memory the process uses: what each thread has allocated and not freed, published once a turn, and
+//! the sum.
 //!
 //! Beside it stands what each shard could evict and has evicted. Who evicts when is the workers' business.
 
@@ -45,7 +46,8 @@ impl NodeMemory {
         }
     }
 
-    /// What a worker's thread has allocated and not freed, in bytes, and how much of that does not count against the limit.
+    /// What a worker's thread has allocated and not freed, in bytes, and how much of that does not count
+    /// against the limit.
     #[inline]
     pub(crate) fn publish(&self, worker: ShardId, bytes: isize, told_bytes: isize) {
         let published = &self.published[worker.index()];
@@ -86,7 +88,8 @@ impl NodeMemory {
         self.published[worker].evictable_keys.load(Ordering::Relaxed) > 0
     }
 
-    /// What all workers have evicted, modulo 2^64, and this worker's share of the keys that may go, from 0 to 1.
+    /// What all workers have evicted, modulo 2^64, and this worker's share of the keys that may go, from 0
+    /// to 1.
     pub(crate) fn evictions(&self, own: ShardId) -> (u64, f64) {
         let evicted = self.published.iter().map(|thread| thread.evicted_keys.load(Ordering::Relaxed));
         let evictable = |thread: &Published| thread.evictable_keys.load(Ordering::Relaxed);

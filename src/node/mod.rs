@@ -4,6 +4,7 @@ pub mod client_workers;
 pub mod counts;
 pub(crate) mod distinct_names;
 pub mod give_back;
+pub mod journey;
 pub mod memory;
 pub mod pulses;
 

@@ -1,7 +1,7 @@
 //! The workers' turns, counted where other threads can read it: a store or two a turn, no clock.
 //!
-//! Each worker has a [`Heart`]; whoever looks after the workers reads the pulses of all. This file must not know what
-//! happens in a turn, nor who looks.
+//! Each worker has a [`Heart`]; whoever looks after the workers reads the pulses of all. This file must not
+//! know what happens in a turn, nor who looks.
 
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
@@ -19,8 +19,8 @@ pub(crate) const RESTS: u64 = 1 << 63;
 #[derive(Default)]
 #[repr(align(128))]
 pub(crate) struct Pulse {
-    /// Grows with each turn; odd in a turn, even while the worker sleeps in its ring. With [`RESTS`] while it sleeps for as
-    /// long as nobody calls it.
+    /// Grows with each turn; odd in a turn, even while the worker sleeps in its ring. With [`RESTS`] while it
+    /// sleeps for as long as nobody calls it.
     pub(crate) count: AtomicU64,
     /// The thread's number, 0 before it runs.
     pub(crate) thread: AtomicI32,

@@ -23,7 +23,8 @@ pub enum PubSubHop {
 /// What a worker can be asked about its subscribers.
 #[derive(Clone)]
 pub enum PubSubQuestion {
-    /// The channels or patterns of a kind that you have subscribers of, and that match if there is something to match.
+    /// The channels or patterns of a kind that you have subscribers of, and that match if there is something
+    /// to match.
     Names(SubscriptionKind, Option<Vec<u8>>),
     /// How many subscribers you have of each of these names.
     Subscribers(SubscriptionKind, Arc<Vec<Vec<u8>>>),

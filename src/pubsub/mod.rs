@@ -1,5 +1,5 @@
-//! What the server says of subscriptions beside the vocabulary of [`shards::pubsub`]: which channels keyspace notifications
-//! go to.
+//! What the server says of subscriptions beside the vocabulary of [`shards::pubsub`]: which channels keyspace
+//! notifications go to.
 
 pub mod hop;
 pub mod keyspace;

@@ -125,6 +125,7 @@ pub fn run(
         let _ = std::fs::remove_file(path);
     }
     drop(pid_file);
+    crate::host::log::tell_all_left_out();
     log::warn!("Shoal is now ready to exit, bye bye...");
     outcome
 }
@@ -365,14 +366,8 @@ fn process_title(addresses: &[SocketAddr], config: &Config) -> String {
     format!("shoal {at}")
 }
 
-/// Says that nothing is saved, unless the operator has said so, and that what lies there is not loaded. Redis saves when
-/// its configuration says nothing, and starts with what it has saved.
+/// Says that what lies there is not loaded. Redis starts with what it has saved.
 fn tell_what_is_lost(config: &Config) {
-    if config.kept("save").is_none() {
-        log::warn!(
-            "Nothing is saved to disk: this version has no persistence, and all keys are lost when the server ends. With 'save \"\"' in the configuration this line is not written."
-        );
-    }
     let snapshot = config.kept("dbfilename").unwrap_or(b"dump.rdb");
     let snapshot = Path::new(OsStr::from_bytes(snapshot));
     if !snapshot.as_os_str().is_empty() && snapshot.exists() {

@@ -8,6 +8,7 @@ use std::num::NonZeroU64;
 
 use shards::args::OwnedArgs;
 use shards::reply::Reply;
+use shards::router::reply_queue::ReplyQueue;
 use shards::router::step::Waiting;
 use shards::router::wire::Publishing;
 use shards::slot::ShardId;
@@ -19,8 +20,7 @@ use crate::io::ring::ClientRing;
 use crate::io::socket::{DIRECT_READ_BYTES_MIN, Reading, Socket};
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
-use crate::session::order::{Closing, Departure, DepartureStage};
-use crate::session::reply_queue::ReplyQueue;
+use crate::session::order::{Closing, Departure};
 
 /// Replies of one client that may be awaited from other cores at a time, those included that wait for their gate.
 pub const AWAITED_REPLIES_MAX: usize = 1024;
@@ -36,10 +36,27 @@ const ASKED_PAUSE_BYTES: usize = 16 << 20;
 /// a whole pipeline before it reads the first reply, and only who reads learns that it has gone.
 const QUERY_PAUSE_BYTES: usize = 1 << 20;
 
+/// A client that shall be handed over stays when it has not taken its replies within this time, in milliseconds. It executes
+/// nothing meanwhile.
+const HAND_OVER_PATIENCE_MS: u64 = 10_000;
+
+/// Whose a client is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallerKind {
+    /// Somebody's who has come to the server: it is counted, listed and killed, closed when it is idle for too long, and kept
+    /// within the limits of what it sends and reads.
+    Normal,
+    /// The server's own, a stream of this process (Redis: a client without a connection, as the one that loads a file). Nobody
+    /// meets it, and no limit but those of `Client::must_wait` is for it: whoever has made it looks after it.
+    Stream,
+}
+
 /// One per client.
 pub struct Client {
     /// Its number on this worker.
     pub index: u32,
+    /// Whose it is.
+    pub kind: CallerKind,
     /// The logical client.
     pub session: Session,
     /// Replies in order.
@@ -61,19 +78,19 @@ pub struct Client {
     /// Some of its requests have been taken apart ahead, and were not executed yet.
     pub is_ahead: bool,
     /// The client sends no more.
-    pub end_of_input: bool,
+    pub(super) end_of_input: bool,
     /// It shall go to another worker.
-    pub departure: Option<Departure>,
+    pub departure: Option<Box<Departure>>,
     /// On the worker's list of clients to be looked at before the turn ends.
-    pub is_dirty: bool,
+    pub(super) is_dirty: bool,
     /// Since when the output is over the soft limit, in milliseconds since 1970.
-    pub soft_limit_since_ms: Option<NonZeroU64>,
+    pub(super) soft_limit_since_ms: Option<NonZeroU64>,
     /// Peer address as CLIENT LIST shows it.
-    pub peer: Box<str>,
+    pub(super) peer: Box<str>,
     /// Own address as CLIENT LIST shows it.
-    pub local: Box<str>,
+    pub(super) local: Box<str>,
     /// A client on this machine.
-    pub is_local: bool,
+    pub(super) is_local: bool,
     /// Large replies of which the shards that have made them have not been told that they are on their way. A shard makes
     /// no more of them than its credit allows, so they are few.
     untold: Vec<LargeReply>,
@@ -95,13 +112,15 @@ impl Client {
     pub fn on_socket(socket: Socket, session: Session, addresses: Addresses) -> Client {
         let Addresses { peer, local, is_local } = addresses;
         let (socket, peer, local) = (Some(socket), peer.into_boxed_str(), local.into_boxed_str());
-        Client { socket, peer, local, is_local, ..Client::without_socket(session) }
+        let kind = CallerKind::Normal;
+        Client { kind, socket, peer, local, is_local, ..Client::without_socket(session) }
     }
 
-    /// A client of this process, whose replies are read from its queue.
+    /// A client of the server's own, whose replies are read from its queue.
     pub fn without_socket(session: Session) -> Client {
         Client {
             index: 0,
+            kind: CallerKind::Stream,
             session,
             replies: ReplyQueue::default(),
             socket: None,
@@ -121,6 +140,42 @@ impl Client {
             is_local: true,
             untold: Vec::new(),
         }
+    }
+
+    /// Peer address as CLIENT LIST shows it.
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Own address as CLIENT LIST shows it.
+    pub fn local(&self) -> &str {
+        &self.local
+    }
+
+    /// True for a client on this machine.
+    pub fn is_local(&self) -> bool {
+        self.is_local
+    }
+
+    /// The client sends no more.
+    pub fn end_input(&mut self) {
+        self.end_of_input = true;
+    }
+
+    /// True when the client sends no more.
+    pub fn has_ended_input(&self) -> bool {
+        self.end_of_input
+    }
+
+    /// True while its output is over the soft limit.
+    pub fn is_over_soft_limit(&self) -> bool {
+        self.soft_limit_since_ms.is_some()
+    }
+
+    /// True for one that has come to the server, which others meet and limits are for.
+    #[inline]
+    pub fn is_normal(&self) -> bool {
+        self.kind == CallerKind::Normal
     }
 
     /// True when the next request must not be executed yet.
@@ -192,9 +247,46 @@ impl Client {
         !self.waiting.is_waiting() && !is_known && self.closing.is_none()
     }
 
-    /// True for a client with a socket that stays, and that nothing keeps from being handed over.
+    /// True for a client with a socket that can be handed over at once, without waiting for anything that the client has to do:
+    /// it has taken all its replies.
     pub fn may_be_moved(&self) -> bool {
-        self.socket.is_some() && self.departure.is_none() && self.can_be_spared()
+        self.departure.is_none()
+            && self.can_be_spared()
+            && self.is_normal()
+            && self.is_sent()
+            && self.replies.is_settled_but_for(0)
+    }
+
+    /// The client executes nothing more until it has gone to its next worker, if it can be spared.
+    pub fn wait_for_hand_over(&mut self, now_ms: u64) {
+        if self.can_be_spared()
+            && let Some(departure) = &mut self.departure
+        {
+            departure.waits_since_ms = Some(now_ms);
+            self.waiting = Waiting::HandOver;
+        }
+    }
+
+    /// True when it waits for its next worker, and of its replies none is awaited or held but that which comes when it is there.
+    pub fn is_settled(&self) -> bool {
+        let Some(departure) = &self.departure else { return false };
+        let own = usize::from(departure.place.is_some());
+        matches!(self.waiting, Waiting::HandOver) && self.replies.is_settled_but_for(own)
+    }
+
+    /// True when all that can be sent has been taken by the kernel. What is read from the queue goes along as it is.
+    pub fn is_sent(&self) -> bool {
+        self.socket.as_ref().is_none_or(|socket| self.replies.ready_bytes() == 0 && !socket.is_sending())
+    }
+
+    /// True when it has not become ready to go within `HAND_OVER_PATIENCE_MS`.
+    pub fn is_hand_over_overdue(&self, now_ms: u64) -> bool {
+        let Some(departure) = self.departure.as_ref().filter(|departure| !departure.is_announced()) else {
+            return false;
+        };
+        departure
+            .waits_since_ms
+            .is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > HAND_OVER_PATIENCE_MS)
     }
 
     /// True when nothing of it is under way in the kernel.
@@ -222,7 +314,7 @@ impl Client {
     /// Starts or stops the reading side as the state demands.
     pub fn drive_receive(&mut self, ring: &mut ClientRing) {
         let pause = self.closing.is_some()
-            || matches!(self.waiting, Waiting::HandOver)
+            || self.departure.as_ref().is_some_and(|departure| departure.is_announced())
             || (self.query.buffered_bytes() > QUERY_PAUSE_BYTES && self.waits_for_workers());
         let Some(socket) = &mut self.socket else { return };
         if self.end_of_input {
@@ -240,7 +332,9 @@ impl Client {
 
     /// True when requests wait, and what they wait for comes without the client's doing and before long.
     pub fn waits_for_workers(&self) -> bool {
-        self.stopped && !self.waiting.is_blocked() && self.output_bytes() < OUTPUT_PAUSE_BYTES
+        // One that shall be handed over has to take first what can be sent to it.
+        let must_read = matches!(self.waiting, Waiting::HandOver) && !self.is_sent();
+        self.stopped && !self.waiting.is_blocked() && !must_read && self.output_bytes() < OUTPUT_PAUSE_BYTES
     }
 
     /// A receive into a big argument has completed with so many bytes.
@@ -253,7 +347,7 @@ impl Client {
     /// Gives the kernel what is ready to be sent, unless a send is under way.
     pub fn drive_send(&mut self, ring: &mut ClientRing) {
         // What has not been sent when it is to go is sent by its next worker.
-        let goes = self.departure.is_some_and(|departure| departure.stage == DepartureStage::Fenced);
+        let goes = self.departure.as_ref().is_some_and(|departure| departure.is_announced());
         if let Some(socket) = &mut self.socket
             && !goes
         {
@@ -286,8 +380,9 @@ impl Client {
         let is_over_soft = limit.soft_bytes > 0 && bytes > limit.soft_bytes;
         let since_ms = self.soft_limit_since_ms.or(NonZeroU64::new(now_ms)).filter(|_| is_over_soft);
         self.soft_limit_since_ms = since_ms;
-        (limit.hard_bytes > 0 && bytes > limit.hard_bytes)
-            || since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms.get()) > limit.soft_s * 1000)
+        let is_over = (limit.hard_bytes > 0 && bytes > limit.hard_bytes)
+            || since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms.get()) > limit.soft_s * 1000);
+        is_over && self.is_normal()
     }
 
     /// Whether the time has come to end the connection: at once, or as all has been sent. It is being closed then.

@@ -8,11 +8,11 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use shards::args::Blob;
 use shards::reply::Reply;
+use shards::router::reply_queue::ReplyQueue;
 use shards::spare::{SPARE_BYTES_MAX, Trim};
 
 use crate::session::client::Client;
 use crate::session::order::Closing;
-use crate::session::reply_queue::ReplyQueue;
 
 /// By how much the numbers of places go on when it has been forgotten where those of some clients were: nothing can
 /// still be on its way from so far behind.
@@ -135,9 +135,9 @@ impl Clients {
         self.table.iter_mut().flatten().map(|client| &mut **client)
     }
 
-    /// The clients that are there, with those that are only being sent the rest.
+    /// The clients that others meet, with those that are only being sent the rest.
     pub fn present(&self) -> impl Iterator<Item = &Client> {
-        self.iter().filter(|client| client.closing != Some(Closing::Now))
+        self.iter().filter(|client| client.is_normal() && client.closing != Some(Closing::Now))
     }
 
     /// Numbers below this one may have clients.

@@ -10,6 +10,7 @@ use shards::command::registry::{SessionNumber, SessionRow};
 use shards::error::CommandError;
 use shards::key::DbIndex;
 use shards::reply::Reply;
+use shards::router::barrier::Barrier;
 use shards::slot::{ShardId, SlotId};
 
 use crate::config::Config;
@@ -18,28 +19,13 @@ use crate::pubsub::PubSubFlow;
 use crate::session::client::Client;
 use crate::session::inquiry::{Finish, Question};
 use crate::session::order::TransactionFlow;
-use crate::tracking::mode::{ClientTracking, TrackingChange};
+use crate::tracking::mode::{ClientTracking, TrackingChange, TrackingMode};
 
 /// The body of a session command.
 pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>;
 
 /// Changes what is foreseen as the session command with these arguments will. What it will refuse changes nothing.
 pub type Foresight = fn(&mut Foreseen<'_>, Args<'_>);
-
-/// What a session command comes behind, of all that its client has asked for before it and awaits. Within a transaction that
-/// is nothing: all of it has waited.
-#[derive(Clone, Copy, Debug, Default)]
-pub enum Barrier {
-    /// Nothing: it runs when it comes, and only its reply takes its turn.
-    #[default]
-    Nothing,
-    /// Everything: what it does may concern the keys or the receivers of a command that is on its way to another worker.
-    Everything,
-    /// The same for some arguments.
-    EverythingFor(fn(Args<'_>) -> bool),
-    /// Everything but messages on the way to the worker that puts its own in order.
-    OtherThanMessages,
-}
 
 /// A command that works on the connection, the server or the table of commands: it runs on the connection's own worker.
 #[derive(Debug)]
@@ -144,12 +130,24 @@ pub struct Foreseen<'a> {
     caller: Caller,
     /// What the client is told of changes.
     tracking: Option<Box<ClientTracking>>,
+    /// It is told of any before, behind or at one of the commands.
+    has_tracked: bool,
+    /// The same, of those of keys with certain prefixes.
+    has_prefixes: bool,
 }
 
 impl Foreseen<'_> {
     /// What the first command finds.
     pub fn new(config: &Config, caller: Caller, tracking: Option<Box<ClientTracking>>) -> Foreseen<'_> {
-        Foreseen { config, caller, tracking }
+        let mut foreseen = Foreseen { config, caller, tracking, has_tracked: false, has_prefixes: false };
+        foreseen.see_tracking();
+        foreseen
+    }
+
+    /// Whether the client is told of changes before, behind or at any of the commands, and whether of those of keys with
+    /// certain prefixes.
+    pub fn tracks(&self) -> (bool, bool) {
+        (self.has_tracked, self.has_prefixes)
     }
 
     /// As whom the next command is called.
@@ -176,6 +174,14 @@ impl Foreseen<'_> {
     pub fn track(&mut self, change: impl FnOnce(&mut Option<Box<ClientTracking>>)) {
         change(&mut self.tracking);
         self.caller.keeps_copies = self.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+        self.see_tracking();
+    }
+
+    fn see_tracking(&mut self) {
+        if let Some(tracking) = &self.tracking {
+            self.has_tracked = true;
+            self.has_prefixes |= tracking.mode == TrackingMode::Prefixes;
+        }
     }
 }
 
@@ -197,7 +203,7 @@ pub enum Flow {
     Track(TrackingChange),
     /// About the slots of this node.
     Slots(SlotFlow),
-    /// The client goes to another worker, as soon as it can be spared. The reply is written.
+    /// The client goes to another worker, as soon as it can be spared, which makes the reply.
     HandOver(ShardId),
 }
 

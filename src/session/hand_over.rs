@@ -10,10 +10,13 @@ use shards::reply::Reply;
 use shards::slot::ShardId;
 
 use crate::io::socket::Socket;
+use crate::node::journey::Journey;
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
-use crate::session::client::Client;
+use crate::session::client::{CallerKind, Client};
 use crate::session::filter::ClientFilter;
+use crate::session::order::Departure;
+use crate::tracking::kept::KeptCopies;
 
 /// What another worker has to know of a client that will come, so that it is in CLIENT LIST and can be killed while no worker
 /// has it.
@@ -28,27 +31,43 @@ pub struct Expected {
     peer: Box<str>,
     local: Box<str>,
     authenticated: bool,
-    /// It has been killed, and is closed when it comes.
-    pub is_killed: bool,
+    /// Over when it has been killed or closed, on either worker: nobody meets it any more.
+    pub journey: Arc<Journey>,
 }
 
 impl Expected {
     /// What there is to say of a client.
-    pub fn of(client: &Client, to: ShardId, now_ms: u64) -> Arc<Expected> {
+    pub fn of(client: &Client, departure: &Departure, now_ms: u64) -> Arc<Expected> {
         Arc::new(Expected {
-            to,
+            to: departure.to,
             id: client.session.id,
             line: client.line(now_ms),
             peer: client.peer.clone(),
             local: client.local.clone(),
             authenticated: client.session.authenticated,
-            is_killed: false,
+            journey: Arc::clone(&departure.journey),
         })
     }
 
     /// True when the client is meant. It subscribes to nothing.
     pub fn is_meant(&self, filter: &ClientFilter) -> bool {
-        !self.is_killed && filter.matches_one(self.id, false, &self.peer, &self.local, self.authenticated)
+        !self.journey.is_over()
+            && filter.matches_one(self.id, false, &self.peer, &self.local, self.authenticated)
+    }
+}
+
+/// A client that will come, and what its next worker has for it. One for each.
+pub struct Coming {
+    /// What is known of it.
+    pub expected: Arc<Expected>,
+    /// What it has to be told in the place of another client (CLIENT TRACKING REDIRECT).
+    pub copies: KeptCopies,
+}
+
+impl Coming {
+    /// It is the client of this number, and goes.
+    pub fn is_awaited(&self, id: u64) -> bool {
+        self.expected.id == id && !self.expected.journey.is_over()
     }
 }
 
@@ -123,7 +142,7 @@ impl Travelling {
 
     /// Bytes that travel with it.
     pub fn bytes_held(&self) -> usize {
-        self.query.memory_bytes() + self.ready.total_len()
+        self.query.memory_bytes() + self.ready.total_len() + self.session.bytes_held()
     }
 
     /// The client, for its new worker, and its replies, which go into its new queue.
@@ -141,6 +160,7 @@ impl Travelling {
             is_local,
         } = self;
         let mut client = Client::without_socket(session);
+        client.kind = CallerKind::Normal;
         client.socket = socket.map(Socket::new);
         client.query = query;
         client.stopped = stopped;

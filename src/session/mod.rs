@@ -10,43 +10,17 @@ pub mod filter;
 pub mod hand_over;
 pub mod inquiry;
 pub mod order;
-pub mod reply_queue;
 
-use shards::args::OwnedArgs;
 use shards::caller::Caller;
 use shards::command::registry::Entry;
 use shards::copies::ConnectionId;
 use shards::key::DbIndex;
+use shards::router::session::{QueuedCommands, ReplyMode};
 use shards::txn::Keys;
 use shards::watch::ClientId;
 
 use crate::pubsub::{SubscriptionKind, Subscriptions};
 use crate::tracking::mode::{ClientTracking, TrackingChange};
-
-/// CLIENT REPLY.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum ReplyMode {
-    /// Replies are sent.
-    #[default]
-    On,
-    /// No replies.
-    Off,
-    /// No reply to the next command.
-    SkipNext,
-    /// No reply to the command that runs now.
-    SkipThis,
-}
-
-/// What MULTI has queued.
-#[derive(Debug, Default)]
-pub struct QueuedCommands {
-    /// In order.
-    pub commands: Vec<(&'static Entry, OwnedArgs)>,
-    /// Bytes of the arguments. They count towards client-query-buffer-limit, as in Redis.
-    pub bytes: usize,
-    /// One of the commands could not be queued: EXEC will refuse.
-    pub is_refused: bool,
-}
 
 /// The state of a logical client.
 #[derive(Debug, Default)]
@@ -99,6 +73,14 @@ impl Session {
     pub fn caller(&self, at: ConnectionId) -> Caller {
         let &Session { id, db, resp3, no_touch, .. } = self;
         Caller { client: ClientId(id), at, db, resp3, touch: !no_touch, keeps_copies: self.keeps_copies() }
+    }
+
+    /// Bytes that it holds beside its struct, but for what the client subscribes to and tracks: the queue of
+    /// MULTI and what is watched, above all.
+    pub fn bytes_held(&self) -> usize {
+        let names = self.name.capacity() + self.lib_name.capacity() + self.lib_ver.capacity();
+        let queue = self.queue.as_ref().map_or(0, |queue| queue.memory_bytes());
+        names + queue + self.watched.bytes_held()
     }
 
     /// The client is a subscriber.

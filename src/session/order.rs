@@ -3,7 +3,11 @@
 //!
 //! This file must not know sockets, buffers or workers.
 
+use std::sync::Arc;
+
 use shards::slot::ShardId;
+
+use crate::node::journey::Journey;
 
 /// Why a connection is being closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,12 +20,31 @@ pub enum Closing {
 }
 
 /// That a client shall go to another worker, and how far that is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Departure {
     /// Its next worker.
     pub to: ShardId,
     /// What has been done for it.
     pub stage: DepartureStage,
+    /// The place of the reply to the command that has asked for it, which comes when it is done.
+    pub place: Option<u32>,
+    /// Since when the client executes nothing because of it, in milliseconds since 1970.
+    pub waits_since_ms: Option<u64>,
+    /// What its next worker has been told to look at, from [`DepartureStage::Announced`] on.
+    pub journey: Arc<Journey>,
+}
+
+impl Departure {
+    /// Nothing has been done for it.
+    pub fn wanted(to: ShardId, place: Option<u32>) -> Departure {
+        let (stage, journey) = (DepartureStage::Wanted, Arc::default());
+        Departure { to, stage, place, waits_since_ms: None, journey }
+    }
+
+    /// Other workers have been told of it.
+    pub fn is_announced(&self) -> bool {
+        self.stage != DepartureStage::Wanted
+    }
 }
 
 /// The steps of a departure.

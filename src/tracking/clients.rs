@@ -1,12 +1,14 @@
-//! The clients of one worker that track, and what workers tell each other of copies that are not valid any more.
+//! The clients of one worker that track, and what workers tell each other of copies that are not valid any
+//! more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shards::copies::{ChangedByClient, Tracker, TrackingNote};
+use shards::copies::{ChangedByClient, ConnectionId, Tracker, TrackingNote};
 use shards::watch::ClientId;
 
 use crate::config::Config;
+use crate::tracking::kept::{Copies, KeptCopies, KeptInExec};
 use crate::tracking::mode::ClientTracking;
 
 /// A client of this worker that tracks.
@@ -25,6 +27,37 @@ pub struct TrackingClients {
     prefixes: BTreeMap<Vec<u8>, BTreeSet<u32>>,
     /// The keys of the node that have changed in this turn, as far as is known here.
     changed: BTreeMap<Box<[u8]>, ClientId>,
+    /// Those that track or may track, with a transaction under way that may change what they are told and
+    /// how: what has come for them meanwhile.
+    in_exec: BTreeMap<u32, KeptInExec>,
+    /// Those that redirect to a client that is not where it was: one search for each.
+    searches: BTreeMap<u32, Search>,
+    /// The number of the last search.
+    last_search: u64,
+}
+
+/// The search for the client to which another one redirects. All other workers are asked.
+#[derive(Debug)]
+struct Search {
+    /// So that an answer is not taken for one to a later search.
+    number: u64,
+    /// Who redirects.
+    from: ClientId,
+    /// To whom.
+    to: ClientId,
+    /// How many workers have not answered.
+    awaited: usize,
+    /// What it has to be told.
+    kept: KeptCopies,
+}
+
+/// What an answer means to a search.
+#[derive(Debug)]
+pub enum Sought {
+    /// Nothing: others have not answered, or the search is over.
+    GoesOn,
+    /// This client was found, or nobody has it: here is what has been kept for it.
+    Over(ClientId, KeptCopies),
 }
 
 impl TrackingClients {
@@ -69,9 +102,33 @@ impl TrackingClients {
         self.prefixes.len()
     }
 
-    /// The numbers of their connections, and who they are.
+    /// How many clients have to be told of a flush, at most; and by how many prefixes any of them tracks, or
+    /// may track before long.
+    pub fn concerned(&self) -> (usize, usize) {
+        let may_have_prefixes = self.in_exec.values().filter(|kept| kept.may_have_prefixes).count();
+        (self.all.len() + self.in_exec.len(), self.prefixes.len() + may_have_prefixes)
+    }
+
+    /// The numbers of their connections, and who they are; with those whose transaction may have them track.
     pub fn all(&self) -> Vec<(u32, ClientId)> {
-        self.all.iter().map(|(&index, client)| (index, client.id)).collect()
+        let tracking = self.all.iter().map(|(&index, client)| (index, client.id));
+        let in_exec = self.in_exec.iter().map(|(&index, kept)| (index, kept.id));
+        tracking.chain(in_exec.filter(|(index, _)| !self.all.contains_key(index))).collect()
+    }
+
+    /// A client's transaction has begun that may change what the client is told and how.
+    pub fn begin_exec(&mut self, index: u32, kept: KeptInExec) {
+        self.in_exec.insert(index, kept);
+    }
+
+    /// It is over: what has come meanwhile.
+    pub fn end_exec(&mut self, index: u32) -> Option<KeptInExec> {
+        self.in_exec.remove(&index)
+    }
+
+    /// Where what comes for the client is kept, if its transaction is under way.
+    pub fn in_exec(&mut self, index: u32, id: ClientId) -> Option<&mut KeptInExec> {
+        self.in_exec.get_mut(&index).filter(|kept| kept.id == id)
     }
 
     /// Keys have changed in this turn, as far as anybody here tracks by prefixes.
@@ -81,17 +138,20 @@ impl TrackingClients {
 
     /// Of a key that has changed several times in a turn the first change counts, as in Redis.
     pub fn changed(&mut self, keys: &[ChangedByClient]) {
-        if !self.prefixes.is_empty() {
+        if !self.prefixes.is_empty() || self.in_exec.values().any(|kept| kept.may_have_prefixes) {
             for (key, by) in keys {
                 self.changed.entry(key.clone()).or_insert(*by);
             }
         }
     }
 
-    /// Who has to be told of which keys of this turn: for each prefix, in order, all keys, and for each of its clients all
-    /// but its own.
+    /// Who has to be told of which keys of this turn: for each prefix, in order, all keys, and for each of
+    /// its clients all but its own.
     pub fn take_broadcasts(&mut self) -> Vec<(u32, ClientId, Copies)> {
         let changed = std::mem::take(&mut self.changed);
+        for kept in self.in_exec.values_mut().filter(|kept| kept.may_have_prefixes) {
+            changed.iter().for_each(|(key, by)| kept.add_changed(key, *by));
+        }
         let mut broadcasts = Vec::new();
         for (prefix, clients) in &self.prefixes {
             let keys = changed.range(Box::from(&prefix[..])..).take_while(|(key, _)| key.starts_with(prefix));
@@ -100,6 +160,9 @@ impl TrackingClients {
             for (&index, &TrackingClient { id, is_noloop }) in
                 clients.iter().filter_map(|index| self.all.get_key_value(index))
             {
+                if self.in_exec.contains_key(&index) {
+                    continue;
+                }
                 let of_others = || keys.iter().filter(|(_, by)| *by != id).map(|(key, _)| (*key).clone());
                 let copies = if is_noloop { of_others().collect() } else { Arc::clone(&all) };
                 if !copies.is_empty() {
@@ -109,10 +172,43 @@ impl TrackingClients {
         }
         broadcasts
     }
-}
 
-/// What is not valid any more: copies of these keys, or all.
-pub type Copies = Option<Arc<[Box<[u8]>]>>;
+    /// Begins to look for the client to which this one redirects, by asking so many workers. Returns the
+    /// search's number.
+    pub fn begin_search(&mut self, from: Tracker, to: ClientId, awaited: usize, copies: Copies) -> u64 {
+        self.last_search += 1;
+        let (number, mut kept) = (self.last_search, KeptCopies::default());
+        kept.add(copies);
+        let search = Search { number, from: from.client, to, awaited, kept };
+        self.searches.insert(from.at.index, search);
+        number
+    }
+
+    /// Keeps what the client to which this one redirects has to be told, if it is being looked for.
+    pub fn keep_for_search(&mut self, from: Tracker, to: ClientId, copies: &Copies) -> bool {
+        let search = self.searches.get_mut(&from.at.index);
+        let search = search.filter(|search| (search.from, search.to) == (from.client, to));
+        search.map(|search| search.kept.add(copies.clone())).is_some()
+    }
+
+    /// A worker has answered.
+    pub fn sought(&mut self, from: Tracker, number: u64, is_found: bool) -> Sought {
+        let index = from.at.index;
+        let search = self.searches.get_mut(&index).filter(|search| search.number == number);
+        let Some(search) = search else { return Sought::GoesOn };
+        search.awaited -= 1;
+        if search.awaited > 0 && !is_found {
+            return Sought::GoesOn;
+        }
+        self.end_search(index).map_or(Sought::GoesOn, |(to, kept)| Sought::Over(to, kept))
+    }
+
+    /// Ends the search for the client to which this one redirects, if there is one: whom it was for, and what
+    /// has been kept.
+    pub fn end_search(&mut self, index: u32) -> Option<(ClientId, KeptCopies)> {
+        self.searches.remove(&index).map(|Search { to, kept, .. }| (to, kept))
+    }
+}
 
 /// What workers tell each other of tracking.
 pub enum TrackingHop {
@@ -129,8 +225,19 @@ pub enum TrackingHop {
         /// What.
         copies: Copies,
     },
-    /// The client that yours has redirected to has gone.
-    RedirectBroken(Tracker),
+    /// The same, back: that client is not there.
+    NotHere {
+        /// Whom.
+        to: Tracker,
+        /// For whom.
+        from: Tracker,
+        /// What.
+        copies: Copies,
+    },
+    /// Is this client yours, to which one of mine redirects? The number is that of the search.
+    Seek(ClientId, Tracker, u64),
+    /// Where it is, if it is mine.
+    Sought(Tracker, u64, Option<ConnectionId>),
 }
 
 /// How many keys one of so many shards may remember: the directive is for all together.

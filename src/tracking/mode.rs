@@ -74,6 +74,13 @@ impl TrackingChange {
 }
 
 impl ClientTracking {
+    /// Whether the client wants to hear of a change of a key that it has read; `is_own`: it has changed it
+    /// itself.
+    pub fn wants_change(&self, is_own: bool) -> bool {
+        // One that has changed to prefixes hears of these alone.
+        self.mode != TrackingMode::Prefixes && !(self.is_noloop && is_own)
+    }
+
     /// Whether the keys of the command that runs are remembered, if it reads.
     pub fn remembers(&self) -> bool {
         match self.mode {

@@ -128,7 +128,7 @@ impl Worker {
             self.client_balance.next = index + 1;
             let is_free = self.clients.get(index).is_some_and(Client::may_be_moved);
             if is_free {
-                self.hand_over(index, to);
+                self.move_client(index, to);
                 left -= 1;
             }
         }

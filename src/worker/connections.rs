@@ -15,17 +15,23 @@ use crate::io::listener;
 use crate::io::ring::{Completion, Op};
 use crate::io::socket::Socket;
 use crate::protocol::{Next, RequestLimits};
+use crate::session::Session;
 use crate::session::client::{Client, LargeReply};
 use crate::session::order::Closing;
-use crate::session::{ReplyMode, Session};
 
 /// How long a worker does not accept after that has failed, in milliseconds: without descriptors it would fail at once
 /// again, for as long as they are missing.
 const ACCEPT_PAUSE_MS: u64 = 1000;
 
-static ACCEPT_LINES: LineLimit = LineLimit::new();
-static QUERY_LIMIT_LINES: LineLimit = LineLimit::new();
-static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new();
+static ACCEPT_LINES: LineLimit =
+    LineLimit::new(module_path!(), log::Level::Warn, "Accepting client connection");
+static QUERY_LIMIT_LINES: LineLimit =
+    LineLimit::new(module_path!(), log::Level::Warn, "Closing client that reached max query buffer length");
+static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new(
+    module_path!(),
+    log::Level::Warn,
+    "Client scheduled to be closed ASAP for overcoming of output buffer limits",
+);
 
 /// One client goes on in the next turn when its commands have made so many bytes of replies: the kernel takes no more
 /// in one send, and others are not held up for longer than that takes.
@@ -89,7 +95,7 @@ impl Worker {
 
     /// Takes a client in, with or without a socket. Returns its number, by which its commands are dispatched.
     pub(super) fn take_in(&mut self, client: Client) -> u32 {
-        self.client_count += 1;
+        self.client_count += usize::from(client.is_normal());
         self.node.client_workers.set_clients(self.id, self.client_count);
         self.clients.add(client)
     }
@@ -142,9 +148,9 @@ impl Worker {
                         }
                     }
                 }
-                0 => client.end_of_input = true,
+                0 => client.end_input(),
                 _ => {
-                    client.end_of_input = true;
+                    client.end_input();
                     client.closing = Some(Closing::Now);
                 }
             }
@@ -163,13 +169,13 @@ impl Worker {
         self.office.stats.reads += 1;
         self.office.stats.input_bytes += len as u64;
         match result {
-            0 => client.end_of_input = true,
+            0 => client.end_input(),
             // Our own cancellation is among them.
             result if result > 0 || [-libc::EINTR, -libc::EAGAIN, -libc::ECANCELED].contains(&result) => {
                 self.execute_received(index, &[]);
             }
             _ => {
-                client.end_of_input = true;
+                client.end_input();
                 client.closing = Some(Closing::Now);
             }
         }
@@ -194,7 +200,9 @@ impl Worker {
     pub(super) fn execute_received(&mut self, index: u32, received: &[u8]) {
         let client = self.clients.at(index);
         client.session.active_ms = self.now_ms;
-        if client.query.completes_over(received.len(), self.config.client_query_buffer_limit_bytes) {
+        if client.query.completes_over(received.len(), self.config.client_query_buffer_limit_bytes)
+            && client.is_normal()
+        {
             return self.close_for_query_limit(index);
         }
         let mut query = std::mem::take(&mut client.query);
@@ -217,7 +225,7 @@ impl Worker {
                 Next::Error(error) => {
                     let reply = error.reply();
                     shards::error_counts::count(&reply[1..]);
-                    if client.session.reply_mode == ReplyMode::On {
+                    if client.session.reply_mode.is_wanted() {
                         client.replies.writer().raw(&reply);
                     }
                     client.closing = Some(Closing::AfterReplies);
@@ -231,7 +239,10 @@ impl Worker {
         client.query = query;
         // What waits for other workers is not the client's doing, and is read no further than `QUERY_PAUSE_BYTES`.
         let buffered_bytes = client.query.buffered_bytes() as u64;
-        if buffered_bytes > self.config.client_query_buffer_limit_bytes && !client.waits_for_workers() {
+        if buffered_bytes > self.config.client_query_buffer_limit_bytes
+            && !client.waits_for_workers()
+            && client.is_normal()
+        {
             self.close_for_query_limit(index);
         }
     }
@@ -260,7 +271,7 @@ impl Worker {
             return;
         }
         if let Some(left_out) = QUERY_LIMIT_LINES.admit() {
-            log::warn!("Closing client that reached max query buffer length: {}{left_out}", client.peer);
+            log::warn!("Closing client that reached max query buffer length: {}{left_out}", client.peer());
         }
         self.office.stats.query_limit_closed += 1;
         client.closing = Some(Closing::Now);
@@ -321,7 +332,7 @@ impl Worker {
             self.go_on_with_exec(index, seq);
         }
         let client = self.clients.at(index);
-        let is_leaving = client.closing.is_some() || client.end_of_input;
+        let is_leaving = client.closing.is_some() || client.has_ended_input();
         if is_leaving && client.waiting.is_blocked() {
             self.stop_waiting(index);
         }
@@ -345,10 +356,14 @@ impl Worker {
     /// A client has gone: it is not counted, subscribes to nothing and tracks nothing. It may stay in the table for a
     /// while, until what is under way for it has ended.
     pub(super) fn leave(&mut self, index: u32) {
-        if !std::mem::replace(&mut self.clients.at(index).has_left, true) {
+        let client = self.clients.at(index);
+        if let Some(departure) = &client.departure {
+            departure.journey.end();
+        }
+        if !std::mem::replace(&mut client.has_left, true) {
             self.forget_subscriptions(index);
             self.end_tracking(index);
-            self.client_count -= 1;
+            self.client_count -= usize::from(self.clients.at(index).is_normal());
         }
     }
 
@@ -377,7 +392,7 @@ pub(super) fn output_bytes_max(client: &Client) -> usize {
 #[cold]
 fn close_for_output_limit(client: &mut Client) {
     if let Some(left_out) = OUTPUT_LIMIT_LINES.admit() {
-        let peer = &client.peer;
+        let peer = client.peer();
         log::warn!(
             "Client {peer} scheduled to be closed ASAP for overcoming of output buffer limits.{left_out}"
         );

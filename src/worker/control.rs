@@ -15,10 +15,17 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 
 use super::Worker;
+use crate::host::clock;
+use crate::host::log::tell_left_out;
+use crate::io::Owner;
+use crate::mesh::Hop;
 
 /// So many ticks that nothing else comes with come before a rest: the rates of INFO, averages over 16 of them, have gone back
 /// to nothing by then, and what is kept for a while has been trimmed.
 const QUIET_TICKS_MIN: u32 = 20;
+
+/// The timer of lines of the log that were left out.
+pub(super) const LEFT_OUT_LINES: Owner = Owner(2);
 
 impl Worker {
     /// True for the control worker.
@@ -45,6 +52,28 @@ impl Worker {
         } else {
             log::warn!("io_uring does not watch for signals: {}", std::io::Error::from_raw_os_error(-result));
         }
+    }
+
+    /// Has the control worker tell of lines of the log that were left out.
+    #[cold]
+    pub(super) fn pass_on_left_out(&mut self) {
+        let control = self.node.control();
+        if self.is_control() {
+            self.tell_left_out();
+        } else if control.index() < self.mesh.workers() {
+            self.mesh.send(control, Hop::LeftOut);
+        }
+    }
+
+    /// Tells of lines of the log that were left out if it is quiet, and looks again when it may be. While none was left out no
+    /// timer is set.
+    pub(super) fn tell_left_out(&mut self) {
+        let Some(control) = &mut self.control else { return };
+        if let Some(timer) = control.log_timer.take() {
+            self.errands.timers.cancel(timer);
+        }
+        let set = |wait| self.errands.timers.set(LEFT_OUT_LINES, clock::monotonic() + wait);
+        control.log_timer = tell_left_out().map(set);
     }
 
     /// Whether the worker, about to sleep, may do so until it is called. If not, the control worker sees to its next tick

@@ -5,6 +5,7 @@
 use shards::args::Blob;
 use shards::notify::Notice;
 use shards::reply::Reply;
+use shards::router::reply_queue::ReplyQueue;
 use shards::router::slot_move::MoveMessage;
 use shards::router::wire::{Sight, TakenReplies, Wire};
 use shards::shard::{Call, Shard};
@@ -21,7 +22,6 @@ use crate::pubsub::Subscribers;
 use crate::pubsub::keyspace::KeyspaceChannels;
 use crate::session::client::LargeReply;
 use crate::session::clients::{Clients, EncodedPush};
-use crate::session::reply_queue::ReplyQueue;
 
 /// What the desk needs beside the clients and the mesh. One per worker.
 pub(super) struct Office {
@@ -65,7 +65,7 @@ impl Desk<'_> {
     /// while it awaits any. Builds with assertions stop. Others write it into the log and go on: nobody waits in a place that
     /// is not there, so to stop would cost all clients their data for nothing.
     #[cold]
-    pub(super) fn reply_is_lost(&mut self, ticket: Ticket) {
+    fn reply_is_lost(&mut self, ticket: Ticket) {
         debug_assert!(false, "a reply without a place: {ticket:?}");
         let lost_replies = &mut self.office.lost_replies;
         *lost_replies += 1;
@@ -77,10 +77,8 @@ impl Desk<'_> {
 }
 
 impl Wire for Desk<'_> {
-    type Places = ReplyQueue;
-
     #[inline]
-    fn places(&mut self, connection: u32) -> &mut ReplyQueue {
+    fn replies(&mut self, connection: u32) -> &mut ReplyQueue {
         &mut self.clients.at(connection).replies
     }
 

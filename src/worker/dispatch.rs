@@ -15,21 +15,34 @@ use shards::router::step::{Step, Waiting};
 use shards::shard::Call;
 use shards::txn::Ticket;
 
-use crate::commands::client::tracking::command_is_over;
+use crate::commands::client::tracking_commands::command_is_over;
 use crate::host::log::LineLimit;
+use crate::session::Session;
 use crate::session::client::Client;
 use crate::session::order::Closing;
-use crate::session::{ReplyMode, Session};
 use crate::worker::Worker;
 
-static ATTACK_LINES: LineLimit = LineLimit::new();
+static ATTACK_LINES: LineLimit =
+    LineLimit::new(module_path!(), log::Level::Warn, "Possible SECURITY ATTACK detected");
 
 impl Worker {
+    /// Executes one request of a stream of this process, or starts it: the door for callers that have their requests as arguments.
+    /// False when the client has to wait ([`Client::must_wait`]) and nothing has been done: the caller keeps the request and comes again
+    /// when its client has gone on, so that no request overtakes one that waits.
+    #[must_use = "what is not taken has to be handed in again"]
+    pub fn call(&mut self, index: u32, args: Args<'_>) -> bool {
+        if self.clients.at(index).must_wait() {
+            return false;
+        }
+        self.dispatch(index, args);
+        true
+    }
+
     /// Executes one request of a client that need not wait ([`Client::must_wait`]), or starts it: the reply may come later.
     /// When it returns, the reply or its place is in the client's queue, so what the client is told of its own command comes
     /// behind it.
     #[inline]
-    pub(crate) fn dispatch(&mut self, index: u32, args: Args<'_>) {
+    pub(super) fn dispatch(&mut self, index: u32, args: Args<'_>) {
         let registry: &'static Registry = &self.node.registry;
         self.dispatch_found(index, registry.called(args), None, args);
     }
@@ -61,9 +74,7 @@ impl Worker {
         } else if session.tracking.is_some() {
             command_is_over(session);
         }
-        if session.reply_mode == ReplyMode::SkipThis {
-            session.reply_mode = if is_put_off { ReplyMode::SkipNext } else { ReplyMode::On };
-        }
+        session.reply_mode.end_command(is_put_off);
         self.publish_notices();
         self.tell_trackers();
     }
@@ -80,16 +91,14 @@ impl Worker {
     ) -> Result<(&'static Entry, bool), CommandError> {
         let client = self.clients.at(index);
         client.session.commands += 1;
-        if client.session.reply_mode == ReplyMode::SkipNext {
-            client.session.reply_mode = ReplyMode::SkipThis;
-        }
+        client.session.reply_mode.begin_command();
         let Some(entry) = found else {
             client.session.last_command = None;
             if is_http(args.get(0)) {
                 if let Some(left_out) = ATTACK_LINES.admit() {
                     log::warn!(
                         "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection from {} aborted.{left_out}",
-                        client.peer
+                        client.peer()
                     );
                 }
                 client.closing = Some(Closing::Now);
@@ -101,7 +110,7 @@ impl Worker {
         if !spec.arity.accepts(args.len()) {
             return Err(CommandError::WrongArity(entry.full_name.clone().into()));
         }
-        if spec.has(flags::PROTECTED) && !self.config.enable_debug_command.includes(client.is_local) {
+        if spec.has(flags::PROTECTED) && !self.config.enable_debug_command.includes(client.is_local()) {
             return Err(CommandError::other(DEBUG_REFUSED_TEXT));
         }
         let session = &client.session;
@@ -127,7 +136,7 @@ impl Worker {
     fn reject(&mut self, index: u32, args: Args<'_>, error: CommandError) {
         let session = &mut self.clients.at(index).session;
         if let Some(queue) = &mut session.queue {
-            queue.is_refused = true;
+            queue.refuse();
         }
         let entry = self.node.registry.called(args);
         if !entry.is_some_and(|entry| entry.spec().has(flags::RUNS_QUEUE)) {
@@ -141,9 +150,9 @@ impl Worker {
         self.reply_error(index, &CommandError::quoting(before, text, ""));
     }
 
-    pub(crate) fn reply_error(&mut self, index: u32, error: &CommandError) {
+    pub(super) fn reply_error(&mut self, index: u32, error: &CommandError) {
         let client = self.clients.at(index);
-        if client.session.reply_mode == ReplyMode::On {
+        if client.session.reply_mode.is_wanted() {
             client.replies.writer().error(error);
         } else {
             shards::error_counts::count(&error.bytes());
@@ -162,13 +171,19 @@ impl Worker {
     ) {
         let at = self.at(index);
         let session = &self.clients.at(index).session;
-        let wanted = session.reply_mode == ReplyMode::On;
+        let wanted = session.reply_mode.is_wanted();
         let call = Call { command, key, caller: session.caller(at), args };
         let (router, mut desk) = self.at_desk();
         let step = router.run(call, entry.plan, wanted, &mut desk);
         if step != Step::Done {
             return self.wait(index, step, args);
         }
+        self.keep_strict_order(index);
+    }
+
+    /// With `pipeline-order-strict` a client waits for each reply that comes from another worker.
+    #[inline]
+    pub(super) fn keep_strict_order(&mut self, index: u32) {
         if self.config.pipeline_order_strict {
             let Client { replies, waiting, .. } = self.clients.at(index);
             if replies.awaited() > 0 {
@@ -179,20 +194,17 @@ impl Worker {
 
     /// Lets a client wait for what its request has come to.
     pub(crate) fn wait(&mut self, index: u32, step: Step, args: Args<'_>) {
-        self.clients.at(index).waiting = Waiting::after(step, || args.to_owned());
-    }
-
-    /// True when a client awaits replies to commands before the one at hand.
-    pub(super) fn awaits_replies(&mut self, index: u32) -> bool {
-        let (router, mut desk) = self.at_desk();
-        router.is_behind(index, &mut desk)
+        let waiting = &mut self.clients.at(index).waiting;
+        assert!(!waiting.is_waiting(), "a client that waits executes nothing");
+        *waiting = Waiting::after(step, || args.to_owned());
     }
 
     /// The place of a reply for which the client waits from now on.
     pub(crate) fn reserve(&mut self, index: u32) -> Ticket {
         let Client { session, replies, waiting, .. } = self.clients.at(index);
+        assert!(!waiting.is_waiting(), "a client that waits executes nothing");
         *waiting = Waiting::Reply;
-        let seq = replies.reserve(session.reply_mode == ReplyMode::On);
+        let seq = replies.reserve(session.reply_mode.is_wanted());
         Ticket { worker: self.id, connection: index, seq }
     }
 
@@ -217,10 +229,8 @@ const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-d
 fn may_need_memory(session: &Session, entry: &Entry) -> bool {
     let spec = entry.spec();
     let Some(queue) = &session.queue else { return spec.has(flags::DENYOOM) };
-    let mut queued = queue.commands.iter();
     // A queue takes memory whatever is put into it.
-    !spec.has(flags::RUNS_IN_MULTI)
-        || (spec.has(flags::RUNS_QUEUE) && queued.any(|(entry, _)| entry.spec().has(flags::DENYOOM)))
+    !spec.has(flags::RUNS_IN_MULTI) || (spec.has(flags::RUNS_QUEUE) && queue.needs_memory())
 }
 
 /// A subscriber that speaks RESP2 takes every reply for a message but those to a few commands (Redis: processCommand).

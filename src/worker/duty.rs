@@ -1,6 +1,7 @@
 //! What only the control worker has: the signals, and how quiet it is. This file must not know the worker.
 
 use crate::host::signals::Signals;
+use crate::io::timers::TimerId;
 
 /// What the control worker does that others do not.
 pub struct ControlDuty {
@@ -17,13 +18,15 @@ pub(super) struct Control {
     pub(super) has_ticked: bool,
     /// The kernel has refused one: the next one is not asked for at once.
     pub(super) has_tick_failed: bool,
+    /// When it is to look whether there are lines of the log to tell of, while some were left out.
+    pub(super) log_timer: Option<TimerId>,
     /// Ticks one after the other in whose turns nothing else has come.
     pub(super) quiet_ticks: u32,
 }
 
 impl Control {
     pub(super) fn new(duty: ControlDuty) -> Control {
-        Control { duty, has_ticked: false, has_tick_failed: false, quiet_ticks: 0 }
+        Control { duty, has_ticked: false, has_tick_failed: false, log_timer: None, quiet_ticks: 0 }
     }
 
     /// A tick has completed with this result.

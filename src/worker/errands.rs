@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::Worker;
 use crate::host::clock;
 use crate::io::Owner;
+use crate::io::errands::News;
 use crate::io::ring::TICK_PERIOD_MS;
+use crate::worker::control::LEFT_OUT_LINES;
+use crate::worker::rewriting::REWRITING;
 
 /// The timer of clients in blocking commands.
 const BLOCKED_CLIENTS: Owner = Owner(0);
@@ -14,10 +17,12 @@ impl Worker {
     /// Hands what has happened to whoever has asked for it.
     pub(super) fn take_errands(&mut self) {
         while let Some((owner, news)) = self.errands.take() {
-            match owner {
+            match (owner, news) {
                 // The turn looks after them.
-                BLOCKED_CLIENTS => self.blocked_timer = None,
-                Owner(_) => log::error!("Nobody has asked for {news:?}"),
+                (BLOCKED_CLIENTS, _) => self.blocked_timer = None,
+                (LEFT_OUT_LINES, _) => self.tell_left_out(),
+                (REWRITING, News::Disk(done)) => self.take_rewritten(done),
+                (Owner(_), news) => log::error!("Nobody has asked for {news:?}"),
             }
         }
     }

@@ -13,7 +13,7 @@ use shards::txn::Ticket;
 use shards::watch::ClientId;
 
 use super::Worker;
-use crate::commands::config::{Current, changed, rewrite};
+use crate::commands::config::{Current, changed};
 use crate::mesh::Hop;
 use crate::metrics::report::{Report, Stats, StatsQuestion};
 use crate::session::change::{CHANGE_SEQUENCER, ChangeQuestion, NodeChange, OrderedChange};
@@ -37,7 +37,7 @@ impl Worker {
             return self.ask_for_change(ticket, change, inquiry);
         }
         let own = self.answer(ticket, question, Some(ticket.connection));
-        self.ask(ticket, question, inquiry, own)
+        self.ask(ticket, question, inquiry, own.expect("nobody but the sequencer of changes answers later"))
     }
 
     /// Asks the other workers, where there are any. Returns the reply if there are none.
@@ -70,24 +70,24 @@ impl Worker {
             return None;
         }
         let answer = self.put_change_in_order(ticket, change);
-        if inquiry.answered(self.id, answer) {
+        if answer.is_some_and(|answer| inquiry.answered(self.id, answer)) {
             return Some(inquiry.finish());
         }
         self.inquiries.insert(ticket, inquiry);
         None
     }
 
-    /// Puts a change of what all workers hold behind all others. Returns this worker's answer.
-    fn put_change_in_order(&mut self, ticket: Ticket, change: &NodeChange) -> Answer {
+    /// Puts a change of what all workers hold behind all others. Returns this worker's answer, unless it comes later.
+    fn put_change_in_order(&mut self, ticket: Ticket, change: &NodeChange) -> Option<Answer> {
         let made = match change {
             NodeChange::Config { args, is_local } => {
                 let current = Current { config: &self.config, node: self.node, is_local: *is_local };
                 match changed(&current, args.as_args()) {
                     Ok(config) => OrderedChange::Config(Arc::new(config)),
-                    Err(error) => return Answer::Ended(Err(error)),
+                    Err(error) => return Some(Answer::Ended(Err(error))),
                 }
             }
-            NodeChange::RewriteConfig => return Answer::Ended(rewrite(&self.config, self.node)),
+            NodeChange::RewriteConfig => return self.rewrite_config(ticket),
             NodeChange::ActiveExpire(is_expiring) => OrderedChange::ActiveExpire(*is_expiring),
         };
         for peer in (0..self.mesh.workers()).map(|peer| ShardId(peer as u16)) {
@@ -95,7 +95,7 @@ impl Worker {
                 self.send_question(peer, ticket, Question::Change(ChangeQuestion::Make(made.clone())));
             }
         }
-        self.make_change(&made)
+        Some(self.make_change(&made))
     }
 
     fn send_question(&mut self, to: ShardId, ticket: Ticket, question: Question) {
@@ -106,16 +106,22 @@ impl Worker {
     pub(super) fn take_inquiry(&mut self, from: ShardId, hop: InquiryHop) {
         match hop {
             InquiryHop::Ask(ticket, question) => {
-                let answer = self.answer(ticket, &question, None);
-                // What the sequencer of changes passes on may be of a client of this worker.
-                if ticket.worker == self.id {
-                    self.take_answer(self.id, ticket, answer);
-                } else {
-                    let answer = InquiryHop::Answer(ticket, Box::new(answer));
-                    self.mesh.send(ticket.worker, Hop::Inquiry(answer));
+                if let Some(answer) = self.answer(ticket, &question, None) {
+                    self.send_answer(ticket, answer);
                 }
             }
             InquiryHop::Answer(ticket, answer) => self.take_answer(from, ticket, *answer),
+        }
+    }
+
+    /// Sends this worker's answer to where it was asked for. What the sequencer of changes has done or passed on may be of a
+    /// client of this worker.
+    pub(super) fn send_answer(&mut self, ticket: Ticket, answer: Answer) {
+        if ticket.worker == self.id {
+            self.take_answer(self.id, ticket, answer);
+        } else {
+            let answer = InquiryHop::Answer(ticket, Box::new(answer));
+            self.mesh.send(ticket.worker, Hop::Inquiry(answer));
         }
     }
 
@@ -132,16 +138,17 @@ impl Worker {
         }
     }
 
-    /// Answers a question, the answer to which is for this ticket. `asking` is the client of this worker that asks.
-    fn answer(&mut self, ticket: Ticket, question: &Question, asking: Option<u32>) -> Answer {
-        match question {
-            Question::Change(question) => self.answer_change(ticket, question),
+    /// Answers a question, the answer to which is for this ticket, unless it is answered later. `asking` is the client of this
+    /// worker that asks.
+    fn answer(&mut self, ticket: Ticket, question: &Question, asking: Option<u32>) -> Option<Answer> {
+        Some(match question {
+            Question::Change(question) => return self.answer_change(ticket, question),
             Question::Clients(question) => Answer::Clients(self.answer_clients(question, asking)),
             Question::PubSub(question) => Answer::PubSub(self.answer_pubsub(question)),
             Question::Stats(question) => self.answer_stats(*question),
             Question::HandOver(question) => self.answer_hand_over(question),
             Question::Sleep(time) => self.answer_sleep(*time),
-        }
+        })
     }
 
     fn answer_sleep(&mut self, time: Duration) -> Answer {
@@ -169,10 +176,10 @@ impl Worker {
         }
     }
 
-    fn answer_change(&mut self, ticket: Ticket, question: &ChangeQuestion) -> Answer {
+    fn answer_change(&mut self, ticket: Ticket, question: &ChangeQuestion) -> Option<Answer> {
         match question {
             ChangeQuestion::Order(change) => self.put_change_in_order(ticket, change),
-            ChangeQuestion::Make(change) => self.make_change(change),
+            ChangeQuestion::Make(change) => Some(self.make_change(change)),
         }
     }
 
@@ -199,7 +206,8 @@ impl Worker {
                 let now_ms = self.now_ms;
                 let matching = self.clients.present().filter(|client| filter.matches(client));
                 let lines = matching.map(|client| (client.session.id, client.line(now_ms)));
-                let expected = self.expected.iter().filter(|expected| expected.is_meant(filter));
+                let expected = self.expected.iter().map(|coming| &coming.expected);
+                let expected = expected.filter(|expected| expected.is_meant(filter));
                 ClientAnswer::Lines(
                     expected.map(|expected| (expected.id, expected.line.clone())).chain(lines).collect(),
                 )

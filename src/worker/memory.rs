@@ -43,7 +43,7 @@ const OOM_TEXT: &str = "OOM command not allowed when used memory > 'maxmemory'."
 
 impl Worker {
     /// Takes over what the configuration says about memory.
-    pub(crate) fn configure_memory(&mut self, config: &Config) {
+    pub(super) fn configure_memory(&mut self, config: &Config) {
         self.office.memory = WorkerMemory {
             is_limited: config.maxmemory_bytes > 0,
             command_keys: command_keys(config.maxmemory_eviction_tenacity),
@@ -69,7 +69,7 @@ impl Worker {
 
     /// Learns what the others use; at the beginning of a turn.
     #[inline]
-    pub(crate) fn begin_turn_memory(&mut self) {
+    pub(super) fn begin_turn_memory(&mut self) {
         if self.office.memory.is_limited {
             if self.now_ms.wrapping_sub(self.office.memory.told_since_ms) >= TOLD_PERIOD_MS {
                 self.office.memory.told_since_ms = self.now_ms;
@@ -88,7 +88,7 @@ impl Worker {
 
     /// Publishes what this worker uses, and goes on evicting if the node is over its limit; at the end of a turn.
     #[inline]
-    pub(crate) fn end_turn_memory(&mut self) {
+    pub(super) fn end_turn_memory(&mut self) {
         if self.office.memory.is_limited {
             self.go_on_evicting();
         }
@@ -103,7 +103,7 @@ impl Worker {
     /// `TOLD_PERIOD_MS`, by which it has been sent if its clients read: otherwise the messages about evicted keys would evict further keys,
     /// where names are long and clients many.
     #[inline]
-    pub(crate) fn telling<R>(&mut self, tell: impl FnOnce(&mut Worker) -> R) -> R {
+    pub(super) fn telling<R>(&mut self, tell: impl FnOnce(&mut Worker) -> R) -> R {
         if !self.office.memory.is_limited {
             return tell(self);
         }
@@ -150,7 +150,7 @@ impl Worker {
     /// # Errors
     /// OOM, when the node is over its limit and no shard has a key that may be evicted.
     #[inline]
-    pub(crate) fn admit_memory(&mut self, denies_oom: bool) -> Result<(), CommandError> {
+    pub(super) fn admit_memory(&mut self, denies_oom: bool) -> Result<(), CommandError> {
         if self.office.memory.is_limited && self.router.shard().over_bytes() > 0 {
             return self.admit_over_limit(denies_oom);
         }

@@ -21,6 +21,9 @@ mod look_ahead;
 mod memory;
 mod notifications;
 mod publish;
+mod redirection;
+mod rewrites;
+mod rewriting;
 mod session_commands;
 mod slot_moves;
 #[cfg(test)]
@@ -45,7 +48,7 @@ use shards::txn::Ticket;
 
 use crate::config::Config;
 use crate::host::clock;
-use crate::host::log::LineLimit;
+use crate::host::log::{LineLimit, has_left_out};
 use crate::io::errands::Errands;
 use crate::io::listener::Listener;
 use crate::io::ring::{ClientRing, Completion, TICK_PERIOD_MS, Wait};
@@ -61,7 +64,7 @@ use crate::pubsub::keyspace::KeyspaceChannels;
 use crate::session::client::Client;
 use crate::session::clients::Clients;
 use crate::session::command::SessionCommands;
-use crate::session::hand_over::Expected;
+use crate::session::hand_over::Coming;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
@@ -69,6 +72,7 @@ use crate::worker::balance::ClientBalance;
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
 use crate::worker::look_ahead::LookAhead;
+use crate::worker::rewrites::Rewrites;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -88,8 +92,11 @@ const EXPIRE_TIME_PER_TURN: Duration = Duration::from_micros(300);
 const EXPIRE_ENTRIES_PER_STEP: usize = 50;
 /// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
 const STOPPING_TURNS_MAX: usize = 100;
+/// How long it waits for its files and links: a disk that has much to write may need seconds to force it, and whoever stops the
+/// server kills it if it takes much longer (systemd: after 90 seconds).
+const STOPPING_ERRANDS_MAX: Duration = Duration::from_secs(20);
 
-static IDLE_LINES: LineLimit = LineLimit::new();
+static IDLE_LINES: LineLimit = LineLimit::new(module_path!(), log::Level::Debug, "Closing idle client");
 
 /// One per core.
 pub struct Worker {
@@ -112,6 +119,8 @@ pub struct Worker {
     ring: ClientRing,
     /// What is waited for in the ring besides clients.
     errands: Errands,
+    /// The configuration's file, while CONFIG REWRITE writes it.
+    rewrites: Rewrites,
     /// The timer for the next client that has waited long enough, with its deadline, while that is before the next tick.
     blocked_timer: Option<(u64, TimerId)>,
     listeners: Vec<Listener>,
@@ -123,7 +132,7 @@ pub struct Worker {
     has_accept_failed: bool,
     clients: Clients,
     /// Clients that other workers are about to hand over, as many as those have.
-    expected: Vec<Arc<Expected>>,
+    expected: Vec<Coming>,
     /// Those of `clients` that are counted: they have not left.
     client_count: usize,
     argv: Argv,
@@ -192,6 +201,7 @@ impl Worker {
             tracking: TrackingClients::default(),
             ring,
             errands: Errands::default(),
+            rewrites: Rewrites::default(),
             blocked_timer: None,
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
@@ -310,7 +320,7 @@ impl Worker {
         shard.ask_for_notices(self.office.keyspace_channels.classes(config));
     }
 
-    pub(crate) fn tell_time(&mut self) {
+    fn tell_time(&mut self) {
         self.now_ms = clock::now_ms();
         self.router.shard_mut().set_now(self.now_ms);
     }
@@ -365,6 +375,9 @@ impl Worker {
         if self.now_ms >= self.accept_after_ms {
             self.listen();
         }
+        if has_left_out() {
+            self.pass_on_left_out();
+        }
         self.expire();
         self.trim();
         self.give_back();
@@ -376,7 +389,7 @@ impl Worker {
             let idle_ms = self.now_ms.saturating_sub(client.session.active_ms);
             // Subscribers may be silent for ever, and who waits for replies is.
             let may_be_idle = client.replies.places_taken() > 0 || client.session.is_subscribed();
-            let is_idle = timeout_ms > 0 && idle_ms > timeout_ms && !may_be_idle;
+            let is_idle = timeout_ms > 0 && idle_ms > timeout_ms && !may_be_idle && client.is_normal();
             if is_idle {
                 if let Some(left_out) = IDLE_LINES.admit() {
                     log::debug!("Closing idle client{left_out}");
@@ -384,8 +397,12 @@ impl Worker {
                 client.closing = Some(Closing::Now);
             }
             client.trim();
+            if client.is_hand_over_overdue(self.now_ms) {
+                self.refuse_hand_over(index);
+                continue;
+            }
             // A limit that has become smaller is for output that nothing is added to as well.
-            if is_idle || client.soft_limit_since_ms.is_some() || client.output_bytes() > 0 {
+            if is_idle || client.is_over_soft_limit() || client.output_bytes() > 0 {
                 self.clients.look_at(index);
             }
         }
@@ -406,6 +423,7 @@ impl Worker {
         self.argv.trim();
         self.completions.trim();
         self.errands.trim();
+        self.rewrites.trim();
         self.clients.trim();
     }
 
@@ -420,16 +438,26 @@ impl Worker {
         }
     }
 
-    /// Sends what is ready, bounded in time, and lets everything go.
+    /// Brings to its end what is under way on disk, sends what is ready, both bounded in time, and lets everything go.
     fn stop(mut self) {
         self.listeners.iter().for_each(Listener::close);
-        for _ in 0..STOPPING_TURNS_MAX {
+        self.errands.links.close_all();
+        let begin = clock::moment();
+        for turn in 1.. {
             self.turn();
             self.submit(Wait::AtMost(STOPPING_TURN_MAX));
-            let is_drained = self.clients.iter().all(Client::is_drained);
-            if is_drained && !self.has_work() {
+            let is_late = begin.elapsed() >= STOPPING_ERRANDS_MAX;
+            if self.errands.is_busy() && !is_late {
+                continue;
+            }
+            // What the server's own have to read somebody reads who stops as well.
+            let is_drained = self.clients.iter().all(|client| client.is_drained() || !client.is_normal());
+            if turn >= STOPPING_TURNS_MAX || (is_drained && !self.has_work()) {
                 break;
             }
+        }
+        if self.errands.is_busy() {
+            log::warn!("{} did not end in time and are given up", self.errands.pending_text());
         }
         self.clients.iter_mut().for_each(Client::shut_down);
         // Until every request has completed, the kernel may still write to what the sockets own.

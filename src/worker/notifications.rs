@@ -25,7 +25,7 @@ use crate::worker::desk::Desk;
 impl Worker {
     /// Publishes what has happened to keys of this worker's shard since the last call.
     #[inline]
-    pub(crate) fn publish_notices(&mut self) {
+    pub(super) fn publish_notices(&mut self) {
         if self.router.shard().has_notices() {
             let (router, mut desk) = self.at_desk();
             router.tell_notices(&mut desk);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use shards::args::Args;
 use shards::reply::Reply;
-use shards::router::publish::{Answer, Messages, Published};
-use shards::router::step::Waiting;
+use shards::router::publish::{Messages, Published, Receipt};
+use shards::router::session::{Replied, ReplyPlace};
 use shards::router::wire::{MessageWire, Publishing};
 use shards::slot::ShardId;
 use shards::txn::Ticket;
@@ -17,11 +17,9 @@ use shards::txn::Ticket;
 use crate::mesh::Hop;
 use crate::pubsub::hop::{PubSubAnswer, PubSubHop, PubSubQuestion};
 use crate::pubsub::{Message, OwnedMessage, PubSubFlow, SubscriptionKind, Subscriptions};
-use crate::session::ReplyMode;
 use crate::session::client::Client;
 use crate::worker::Worker;
 use crate::worker::desk::{Desk, Office};
-use crate::worker::session_commands::{Replied, ReplyPlace};
 
 impl MessageWire for Desk<'_> {
     fn awaited(&mut self, connection: u32) -> usize {
@@ -38,7 +36,7 @@ impl MessageWire for Desk<'_> {
 
     fn reserve(&mut self, connection: u32) -> Ticket {
         let Client { session, replies, .. } = self.clients.at(connection);
-        let seq = replies.reserve(session.reply_mode == ReplyMode::On);
+        let seq = replies.reserve(session.reply_mode.is_wanted());
         Ticket { worker: self.office.id, connection, seq }
     }
 
@@ -75,7 +73,7 @@ impl MessageWire for Desk<'_> {
 }
 
 impl Worker {
-    fn messages(&mut self) -> (&mut Messages, Desk<'_>) {
+    pub(super) fn messages(&mut self) -> (&mut Messages, Desk<'_>) {
         let Worker { messages, clients, mesh, office, .. } = self;
         (messages, Desk { clients, mesh, office })
     }
@@ -98,65 +96,42 @@ impl Worker {
                 self.unsubscribe(index, kind, args, reply);
                 Replied::Pushed
             }
-            (PubSubFlow::Publish(kind), ReplyPlace::Queue) => {
-                self.publish(index, kind, args, reply);
-                Replied::Written
-            }
-            (PubSubFlow::Publish(kind), ReplyPlace::Exec(seq)) => {
-                let ticket = Ticket { worker: self.id, connection: index, seq };
-                let Some(receivers) = self.publish_with_ticket(ticket, kind, args) else {
-                    return Replied::Later;
-                };
-                reply.len_int(receivers);
-                Replied::Written
-            }
+            (PubSubFlow::Publish(kind), place) => self.publish(index, kind, args, place, reply),
         }
     }
 
-    /// Whether a message to this channel has to come behind what its publisher awaits.
-    pub(super) fn is_message_behind(&mut self, index: u32, channel: &[u8]) -> bool {
-        let (messages, mut desk) = self.messages();
-        messages.is_behind(index, channel, &mut desk)
-    }
-
-    /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved.
-    pub(super) fn publish(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
-        let message = Message { kind, channel: args.get(1), payload: args.value(2) };
-        let (messages, mut desk) = self.messages();
-        match messages.publish(index, message, &mut desk) {
-            Published::AtOnce(receivers) => return reply.len_int(receivers),
-            // It was looked at before it ran, and nobody subscribed then: whoever has come since comes after it.
-            Published::AfterReplies => return reply.int(0),
-            Published::InPlace(answer) => self.answer_publisher(answer),
-            Published::Later => {}
-        }
-        let Client { replies, waiting, .. } = self.clients.at(index);
-        if self.config.pipeline_order_strict && replies.awaited() > 0 {
-            *waiting = Waiting::Reply;
-        }
-    }
-
-    /// PUBLISH and SPUBLISH inside EXEC, for the place of its reply. Returns the number of receivers if it is there
-    /// already.
-    fn publish_with_ticket(
+    /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved, or it comes as a part for a transaction.
+    pub(super) fn publish(
         &mut self,
-        ticket: Ticket,
+        index: u32,
         kind: SubscriptionKind,
         args: Args<'_>,
-    ) -> Option<usize> {
+        place: ReplyPlace,
+        reply: &mut Reply,
+    ) -> Replied {
         let message = Message { kind, channel: args.get(1), payload: args.value(2) };
         let (messages, mut desk) = self.messages();
-        messages.publish_in_exec(ticket, message, &mut desk)
+        match (messages.publish(index, place, message, &mut desk), place) {
+            (Published::AtOnce(receivers), _) => {
+                reply.len_int(receivers);
+                return Replied::Written;
+            }
+            (Published::Later, ReplyPlace::Exec(_)) => return Replied::Later,
+            (Published::InPlace(answer), _) => self.answer_publisher(answer),
+            (Published::Later, ReplyPlace::Queue) => {}
+        }
+        self.keep_strict_order(index);
+        Replied::Written
     }
 
-    fn answer_publisher(&mut self, Answer { publisher, receivers }: Answer) {
+    fn answer_publisher(&mut self, Receipt { publisher, receivers }: Receipt) {
         let mut reply = Reply::default();
         reply.len_int(receivers);
         self.deliver(publisher, &reply);
     }
 
     /// Takes what another worker says of a published message.
-    pub(crate) fn take_pubsub(&mut self, from: ShardId, hop: PubSubHop) {
+    pub(super) fn take_pubsub(&mut self, from: ShardId, hop: PubSubHop) {
         match hop {
             PubSubHop::Publish(ticket, message) => self.take_publish(ticket, &message),
             PubSubHop::Deliver(number, message) => self.take_message(from, number, &message),
@@ -166,7 +141,7 @@ impl Worker {
     }
 
     /// Answers a question about the subscribers of this worker.
-    pub(crate) fn answer_pubsub(&self, question: &PubSubQuestion) -> PubSubAnswer {
+    pub(super) fn answer_pubsub(&self, question: &PubSubQuestion) -> PubSubAnswer {
         match question {
             PubSubQuestion::Names(kind, pattern) => {
                 PubSubAnswer::Names(self.office.pubsub.names(*kind, pattern.as_deref()))
@@ -179,14 +154,14 @@ impl Worker {
     }
 
     /// Takes a message that this worker has to put in order.
-    pub(crate) fn take_publish(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) {
+    fn take_publish(&mut self, publisher: Ticket, message: &Arc<OwnedMessage>) {
         let (messages, mut desk) = self.messages();
         let answer = messages.take_publish(publisher, message, &mut desk);
         answer.into_iter().for_each(|answer| self.answer_publisher(answer));
     }
 
     /// Takes a message for the subscribers of this worker, and says how many they are if a sequencer asks.
-    pub(crate) fn take_message(&mut self, from: ShardId, number: Option<u64>, message: &OwnedMessage) {
+    fn take_message(&mut self, from: ShardId, number: Option<u64>, message: &OwnedMessage) {
         if let Some(number) = number {
             let (messages, mut desk) = self.messages();
             messages.take_message(from, number, message, &mut desk);
@@ -197,21 +172,21 @@ impl Worker {
     }
 
     /// Another worker has delivered a message that this one has put in order.
-    pub(crate) fn take_delivered(&mut self, number: u64, receivers: usize) {
+    fn take_delivered(&mut self, number: u64, receivers: usize) {
         let (messages, mut desk) = self.messages();
         let answer = messages.take_delivered(number, receivers, &mut desk);
         answer.into_iter().for_each(|answer| self.answer_publisher(answer));
     }
 
     /// A message of a connection of this worker is with all its subscribers.
-    pub(crate) fn take_published(&mut self, publisher: Ticket, receivers: usize) {
+    fn take_published(&mut self, publisher: Ticket, receivers: usize) {
         let (messages, mut desk) = self.messages();
-        let answer = messages.take_published(Answer { publisher, receivers }, &mut desk);
+        let answer = messages.take_published(Receipt { publisher, receivers }, &mut desk);
         self.answer_publisher(answer);
     }
 
     /// Delivers a message to the subscribers of this worker. Returns how many they are.
-    pub(crate) fn deliver_message(&mut self, message: Message<'_>) -> usize {
+    fn deliver_message(&mut self, message: Message<'_>) -> usize {
         self.messages().1.deliver_here(message)
     }
 

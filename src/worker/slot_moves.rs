@@ -3,13 +3,12 @@
 use shards::args::Args;
 use shards::error::CommandError;
 use shards::reply::Reply;
+use shards::router::session::ReplyPlace;
 use shards::router::step::Step;
 use shards::slot::{ShardId, SlotId};
 
-use crate::session::ReplyMode;
 use crate::session::command::SlotFlow;
 use crate::worker::Worker;
-use crate::worker::session_commands::ReplyPlace;
 
 impl Worker {
     /// Does what a command about slots asks for.
@@ -42,7 +41,7 @@ impl Worker {
             self.reply_error(index, &CommandError::other(text));
             return Step::Done;
         }
-        let wanted = self.clients.at(index).session.reply_mode == ReplyMode::On;
+        let wanted = self.clients.at(index).session.reply_mode.is_wanted();
         let (router, mut desk) = self.at_desk();
         router.move_slot(slot, to, index, wanted, &mut desk)
     }

@@ -1,11 +1,17 @@
 //! A worker without a thread of its own, and clients without sockets: their commands are handed in, and their replies are
 //! read from their queues.
 
+mod errands;
+mod told;
+mod travels;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use shards::args::OwnedArgs;
 use shards::reply::Reply;
+use shards::router::session::ReplyPlace;
 use shards::router::slot_move::SlotMap;
 use shards::router::step::Waiting;
 use shards::router::wire::Publishing;
@@ -13,9 +19,9 @@ use shards::shard::{Shard, ShardConfig};
 use shards::slot::ShardId;
 use shards::txn::Ticket;
 
-use super::{Worker, WorkerParts};
+use super::{CRON_CONNECTIONS_PART, Worker, WorkerParts};
 use crate::commands;
-use crate::config::{Allowed, Config};
+use crate::config::{Allowed, Config, OutputLimit};
 use crate::io::ring::ClientRing;
 use crate::mesh::Mesh;
 use crate::node::Node;
@@ -24,7 +30,7 @@ use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
 use crate::pubsub::SubscriptionKind;
 use crate::session::Session;
-use crate::session::client::{AWAITED_REPLIES_MAX, Client};
+use crate::session::client::{AWAITED_REPLIES_MAX, CallerKind, Client};
 use crate::session::order::Closing;
 
 /// Turns within which everything has happened that a worker does without being asked again.
@@ -36,9 +42,15 @@ fn worker() -> Worker {
 
 /// The workers of one node. Whoever has them takes their turns.
 fn workers(count: usize) -> Vec<Worker> {
+    workers_with_file(count, None)
+}
+
+/// The same of a node that was started with a file of its configuration.
+fn workers_with_file(count: usize, config_file: Option<PathBuf>) -> Vec<Worker> {
     let (registry, session_commands) = commands::registry(Vec::new()).unwrap();
     let node: &'static Node = Box::leak(Box::new(Node {
         shards: count,
+        config_file,
         memory: NodeMemory::new(count),
         subscriptions: SubscriptionCounts::new(count),
         tracking: TrackingCounts::new(count),
@@ -73,13 +85,22 @@ fn workers(count: usize) -> Vec<Worker> {
 
 fn client(worker: &mut Worker) -> u32 {
     let id = worker.node.next_client_id.fetch_add(1, Ordering::Relaxed);
+    let mut client = Client::without_socket(Session { id, authenticated: true, ..Session::default() });
+    // Others shall meet it.
+    client.kind = CallerKind::Normal;
+    worker.take_in(client)
+}
+
+/// A client of the server's own.
+fn stream(worker: &mut Worker) -> u32 {
+    let id = worker.node.next_client_id.fetch_add(1, Ordering::Relaxed);
     worker.take_in(Client::without_socket(Session { id, authenticated: true, ..Session::default() }))
 }
 
 fn call(worker: &mut Worker, client: u32, command: &str) {
     let mut args = OwnedArgs::default();
     command.split(' ').for_each(|word| args.push(word.as_bytes()));
-    worker.dispatch(client, args.as_args());
+    assert!(worker.call(client, args.as_args()), "{command}: the client waits");
 }
 
 /// What a client can read by now; line ends are shown as spaces.
@@ -347,6 +368,65 @@ fn who_subscribes_when_a_message_is_already_said_to_have_no_subscribers_does_not
     let mut args = OwnedArgs::default();
     ["PUBLISH", "news", "early"].iter().for_each(|word| args.push(word.as_bytes()));
     let mut reply = Reply::default();
-    worker.publish(publisher, SubscriptionKind::Channel, args.as_args(), &mut reply);
+    worker.publish(publisher, SubscriptionKind::Channel, args.as_args(), ReplyPlace::Queue, &mut reply);
     assert_eq!((reply.bytes(), &*read(worker, subscriber)), (&b":0\r\n"[..], ""));
+}
+
+#[test]
+fn nobody_meets_a_stream_of_the_server_and_no_limit_of_clients_is_for_it() {
+    let worker = &mut worker();
+    let (caller, visitor) = (stream(worker), client(worker));
+    let id = worker.clients.at(caller).session.id;
+    check(worker, visitor, &format!("CLIENT KILL ID {id}"), ":0");
+    check(
+        worker,
+        visitor,
+        &format!("CLIENT TRACKING ON REDIRECT {id}"),
+        "-ERR The client ID you want redirect to does not exist",
+    );
+    assert_eq!(worker.client_count, 1);
+    assert_eq!(worker.clients.present().map(|client| client.index).collect::<Vec<_>>(), [visitor]);
+    let limit = OutputLimit { hard_bytes: 10, soft_bytes: 10, soft_s: 0 };
+    worker.config = Arc::new(Config {
+        timeout_s: 1,
+        client_output_buffer_limit: [limit; 3],
+        client_query_buffer_limit_bytes: 20,
+        ..Config::default()
+    });
+    // It has been silent for long, has replies that nobody has read, and is in the middle of a long request.
+    call(worker, caller, "SET key value-that-is-long");
+    call(worker, caller, "GET key");
+    worker.execute_received(caller, b"*2\r\n$4\r\nECHO\r\n$40\r\n0123456789012345678901234567");
+    for index in [caller, visitor] {
+        worker.clients.at(index).session.active_ms = 1;
+        worker.clients.look_at(index);
+    }
+    for _ in 0..CRON_CONNECTIONS_PART {
+        worker.cron();
+    }
+    let replies = read(worker, caller);
+    assert_eq!(replies, "+OK $18 value-that-is-long");
+    assert!(worker.clients.get(visitor).is_none(), "clients that have come have limits");
+    worker.execute_received(caller, b"890123456789\r\n");
+    assert_eq!(read(worker, caller), "$40 0123456789012345678901234567890123456789");
+    for command in ["MULTI", "SET key value-that-is-longer-than-the-limit"] {
+        call(worker, caller, command);
+    }
+    check(worker, caller, "EXEC", "+OK +QUEUED *1 +OK");
+    assert_eq!(worker.client_count, 0);
+}
+
+#[test]
+fn a_stream_is_not_heard_while_it_waits() {
+    let worker = &mut worker();
+    let (caller, other) = (stream(worker), client(worker));
+    check(worker, caller, "BLPOP list 0", "");
+    let mut args = OwnedArgs::default();
+    ["SET", "key", "1"].iter().for_each(|word| args.push(word.as_bytes()));
+    assert!(!worker.call(caller, args.as_args()));
+    check(worker, other, "EXISTS key", ":0");
+    check(worker, other, "RPUSH list a", ":1");
+    assert_eq!(read(worker, caller), "*2 $4 list $1 a");
+    assert!(worker.call(caller, args.as_args()));
+    assert_eq!(read(worker, caller), "+OK");
 }

@@ -7,22 +7,26 @@
 //! (BCAST) is told at the end of a turn, of all keys that have changed in it, as Redis does once per event loop cycle;
 //! shards note changed keys while any worker has such clients ([`crate::node::counts::TrackingCounts`]).
 //!
-//! A message for another connection (REDIRECT) goes to that connection's worker. If the connection has gone, the word
-//! comes back, and the client that has asked for it is told.
+//! A message for another connection (REDIRECT) goes to that connection's worker (`redirection.rs`).
+//!
+//! The data commands of a transaction run as the client that they will find, before the commands of the session among them do
+//! (`transactions.rs`). So what comes for the client while the transaction is under way is kept, and told at its end, when
+//! it is known what the client tracks, in which protocol it is told, and in whose place. Prefixes that may be tracked by from one
+//! of the commands on count from the start.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shards::copies::{ConnectionId, Tracker, TrackingNote};
+use shards::copies::{Tracker, TrackingNote};
 use shards::reply::Reply;
 use shards::slot::ShardId;
 use shards::watch::ClientId;
 
 use crate::mesh::Hop;
-use crate::session::Session;
 use crate::session::client::Client;
 use crate::session::order::Closing;
-use crate::tracking::clients::{Copies, TrackingHop};
+use crate::tracking::clients::TrackingHop;
+use crate::tracking::kept::{Copies, KeptInExec};
 use crate::tracking::mode::{ClientTracking, TrackingChange, TrackingMode};
 use crate::worker::Worker;
 
@@ -31,7 +35,7 @@ const CHANNEL: &[u8] = b"__redis__:invalidate";
 /// Remembered keys that a turn forgets while they are too many.
 const FORGOTTEN_KEYS_PER_TURN: usize = 256;
 /// Bytes of a hop beside its keys, and of a key beside its text.
-const HOP_BYTES: usize = 64;
+pub(super) const HOP_BYTES: usize = 64;
 
 impl Worker {
     // --- What clients ask for ----------------------------------------------------------------------------------
@@ -42,6 +46,9 @@ impl Worker {
         let distinct = self.node.tracking.prefixes();
         let before = session.tracking.take();
         if let Some(before) = &before {
+            if let Some(kept) = self.tracking.in_exec(index, ClientId(session.id)) {
+                kept.tracked(before);
+            }
             self.tracking.remove(index, before, |prefix| distinct.remove(prefix));
         }
         // A transaction that a killed client has begun goes on, and tracks nothing.
@@ -50,8 +57,35 @@ impl Worker {
             let begin = |prefix: &[u8]| distinct.add(&Arc::from(prefix));
             self.tracking.add(index, ClientId(session.id), tracking, begin);
         }
-        self.node.tracking.set(self.id, self.tracking.len(), self.tracking.prefix_count());
+        self.say_who_tracks();
+        self.redirect_has_changed(index);
+    }
+
+    /// Tells all workers what this one's clients want to hear of.
+    fn say_who_tracks(&mut self) {
+        let (clients, prefixes) = self.tracking.concerned();
+        self.node.tracking.set(self.id, clients, prefixes);
         self.see_broadcasting();
+    }
+
+    /// A client's transaction is about to begin that may change what the client is told of, and how: what comes for it is
+    /// kept until [`Worker::tell_what_was_kept`].
+    pub(super) fn keep_what_comes(&mut self, index: u32, may_have_prefixes: bool) {
+        let session = &self.clients.at(index).session;
+        let (id, before) = (ClientId(session.id), session.tracking.clone());
+        self.tracking.begin_exec(index, KeptInExec::new(id, before, may_have_prefixes));
+        self.say_who_tracks();
+    }
+
+    /// The transaction of a client is over. Its reply is in its place, and what has come meanwhile goes behind it.
+    pub(super) fn tell_what_was_kept(&mut self, index: u32) {
+        let Some(kept) = self.tracking.end_exec(index) else { return };
+        self.say_who_tracks();
+        let from = Tracker { client: kept.id, at: self.at(index) };
+        let told = kept.into_told(self.clients.at(index).session.tracking.as_deref());
+        self.telling(|worker| {
+            told.into_iter().for_each(|(redirect, copies)| worker.tell_at(from, redirect, &copies));
+        });
     }
 
     /// The client is told of nothing any more: RESET, or it is gone.
@@ -61,26 +95,11 @@ impl Worker {
         }
     }
 
-    /// The client has been found to which invalidations for this connection shall go.
-    pub(crate) fn redirect_found(&mut self, index: u32, at: ConnectionId) {
-        let Some(asking) = self.clients.get_mut(index) else { return };
-        if let Some(later) = asking.session.tracking_later.take() {
-            let (client, change) = *later;
-            self.set_tracking(index, change, Some(Tracker { client, at }));
-        }
-    }
-
     /// Has the shard note changed keys as long as anybody of the node wants to know. Called before commands run that were
     /// sent after the last call.
     #[inline]
     pub(crate) fn see_broadcasting(&mut self) {
         self.router.shard_mut().set_broadcasting(self.node.tracking.is_broadcasting());
-    }
-
-    /// Where a client of this worker is.
-    pub(crate) fn find_client(&self, client: ClientId) -> Option<ConnectionId> {
-        let mut found = self.clients.present().filter(|present| present.session.id == client.0);
-        found.next().map(|present| self.at(present.index))
     }
 
     // --- What clients are told -----------------------------------------------------------------------------------
@@ -129,17 +148,20 @@ impl Worker {
         for note in notes {
             match note {
                 TrackingNote::Changed { tracker, key, by } => {
-                    // One that has changed to prefixes hears of these alone.
-                    let is_wanted = |tracking: &ClientTracking| {
-                        tracking.mode != TrackingMode::Prefixes
-                            && !(tracking.is_noloop && by == tracker.client)
-                    };
-                    let copies = Some(Arc::from([key]));
-                    self.tell_client(tracker.client, tracker.at.index, &copies, is_wanted);
+                    let (client, index) = (tracker.client, tracker.at.index);
+                    if let Some(kept) = self.tracking.in_exec(index, client) {
+                        kept.add_change(key, by);
+                        continue;
+                    }
+                    let is_wanted = |tracking: &ClientTracking| tracking.wants_change(by == client);
+                    self.tell_client(client, index, &Some(Arc::from([key])), is_wanted);
                 }
                 TrackingNote::Flushed => {
                     for (index, client) in self.tracking.all() {
-                        self.tell_client(client, index, &None, |_| true);
+                        match self.tracking.in_exec(index, client) {
+                            Some(kept) => kept.add_flush(),
+                            None => self.tell_client(client, index, &None, |_| true),
+                        }
                     }
                 }
             }
@@ -188,16 +210,17 @@ impl Worker {
         match hop {
             TrackingHop::Notes(notes) => self.tell_own(notes),
             TrackingHop::Changed(changed) => self.tracking.changed(&changed),
-            TrackingHop::Redirected { to, from: client, copies } => {
-                if !self.tell_redirected(to, &copies) {
-                    self.send_tracking(from, TrackingHop::RedirectBroken(client), HOP_BYTES);
-                }
+            TrackingHop::Redirected { to, from, copies } => self.take_redirected(to, from, copies),
+            TrackingHop::NotHere { to, from, copies } => self.is_not_there(from, to, copies),
+            TrackingHop::Seek(client, redirecting, number) => {
+                let found = TrackingHop::Sought(redirecting, number, self.find_client(client));
+                self.send_tracking(from, found, HOP_BYTES);
             }
-            TrackingHop::RedirectBroken(client) => self.redirect_is_broken(client),
+            TrackingHop::Sought(redirecting, number, at) => self.sought(redirecting, number, at),
         }
     }
 
-    fn send_tracking(&mut self, worker: ShardId, hop: TrackingHop, bytes: usize) {
+    pub(super) fn send_tracking(&mut self, worker: ShardId, hop: TrackingHop, bytes: usize) {
         self.mesh.send_sized(worker, Hop::Tracking(Box::new(hop)), bytes);
     }
 
@@ -213,47 +236,22 @@ impl Worker {
         let Some(tracking) = told.session.tracking.as_ref().filter(|tracking| is_wanted(tracking)) else {
             return;
         };
-        let Some(to) = tracking.redirect else {
+        let redirect = tracking.redirect;
+        self.tell_at(Tracker { client, at: self.at(index) }, redirect, copies);
+    }
+
+    /// Tells a client of this worker, or the other one in its place.
+    pub(super) fn tell_at(&mut self, from: Tracker, redirect: Option<Tracker>, copies: &Copies) {
+        if let Some(to) = redirect {
+            self.redirect(from, to, copies);
+        } else if let Some(told) = self.present_client(from.client, from.at.index) {
             push_copies(told, copies, false);
-            return self.clients.look_at(index);
-        };
-        let from = Tracker { client, at: self.at(index) };
-        if to.at.worker != self.id {
-            let keys = copies.iter().flat_map(|keys| keys.iter());
-            let bytes = HOP_BYTES + keys.map(|key| key.len() + HOP_BYTES).sum::<usize>();
-            let copies = copies.clone();
-            self.send_tracking(to.at.worker, TrackingHop::Redirected { to, from, copies }, bytes);
-        } else if !self.tell_redirected(to, copies) {
-            self.redirect_is_broken(from);
-        }
-    }
-
-    /// Tells a client in the place of another one. False when it has gone.
-    fn tell_redirected(&mut self, to: Tracker, copies: &Copies) -> bool {
-        let Some(told) = self.present_client(to.client, to.at.index) else { return false };
-        push_copies(told, copies, true);
-        self.clients.look_at(to.at.index);
-        true
-    }
-
-    fn redirect_is_broken(&mut self, client: Tracker) {
-        let Some(told) = self.present_client(client.client, client.at.index) else { return };
-        let Session { ref mut tracking, resp3, .. } = told.session;
-        let Some(tracking) = tracking else { return };
-        let Some(redirect) = tracking.redirect else { return };
-        tracking.is_redirect_broken = true;
-        if resp3 {
-            let mut push = Reply::new(true);
-            push.push(2);
-            push.bulk(b"tracking-redir-broken");
-            push.int(redirect.client.0 as i64);
-            told.push(&push);
-            self.clients.look_at(client.at.index);
+            self.clients.look_at(from.at.index);
         }
     }
 
     /// A client of this worker, unless it has gone.
-    fn present_client(&mut self, client: ClientId, index: u32) -> Option<&mut Client> {
+    pub(super) fn present_client(&mut self, client: ClientId, index: u32) -> Option<&mut Client> {
         let is_present =
             |found: &&mut Client| found.session.id == client.0 && found.closing != Some(Closing::Now);
         self.clients.get_mut(index).filter(is_present)
@@ -262,7 +260,7 @@ impl Worker {
 
 /// Pushes an invalidation. A client that speaks RESP2 can get it only as a subscriber, and only in the place of another
 /// one.
-fn push_copies(client: &mut Client, copies: &Copies, is_redirected: bool) {
+pub(super) fn push_copies(client: &mut Client, copies: &Copies, is_redirected: bool) {
     let session = &client.session;
     let mut push = Reply::new(session.resp3);
     if session.resp3 {

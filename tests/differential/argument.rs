@@ -1,8 +1,8 @@
-//! Argument generators: what a row of the table is made of, and how a command is drawn from it. This file must not
-//! know any command.
+//! Argument generators: what a row of the table is made of, and how a command is drawn from it. This file
+//! must not know any command.
 //!
-//! Two rules keep every stream deterministic on both servers: no TTL ends during a run (see [`Arg::Ttl`]), and no
-//! argument makes a server allocate more than some tens of kilobytes (see [`ODD`]).
+//! Two rules keep every stream deterministic on both servers: no TTL ends during a run (see [`Arg::Ttl`]),
+//! and no argument makes a server allocate more than some tens of kilobytes (see [`ODD`]).
 
 use std::collections::HashSet;
 
@@ -54,8 +54,9 @@ pub(crate) enum Arg {
     FieldOffset,
     /// The number of a database.
     Database,
-    /// A time to live: so long that it does not end during the run, or already over, or not possible. No two long ones of a
-    /// stream are near each other, because whether GT and LT see equal times depends on the millisecond.
+    /// A time to live: so long that it does not end during the run, or already over, or not possible. No two
+    /// long ones of a stream are near each other, because whether GT and LT see equal times depends on the
+    /// millisecond.
     Ttl(Unit),
     /// A fixed word, in upper, lower or mixed case.
     Word(&'static str),
@@ -114,8 +115,8 @@ const FIELDS: &[&[u8]] = &[
     b"field-0123456789-0123456789-0123456789-0123456789-0123456789-0123456789",
 ];
 
-/// Arguments that fit nowhere. No whole number between 1 and 2^32 is among them: as a TTL it could end during the run,
-/// as an offset it could make a string of megabytes.
+/// Arguments that fit nowhere. No whole number between 1 and 2^32 is among them: as a TTL it could end during
+/// the run, as an offset it could make a string of megabytes.
 pub(crate) const ODD: &[&[u8]] = &[
     b"", b" ", b"0", b"-0", b"-1", b"+1", b"01", b" 1", b"1 ", b"0x10", b"1.5", b"1e3", b"abc", b"NX", b"nan", b"inf",
     b"-inf", b"4294967296", b"9223372036854775807", b"9223372036854775808", b"-9223372036854775808",
@@ -124,7 +125,8 @@ pub(crate) const ODD: &[&[u8]] = &[
       2345678901234567890123456789",
 ];
 
-/// Long times to live start here, in seconds, and are a multiple of it: far from the end of any run and from each other.
+/// Long times to live start here, in seconds, and are a multiple of it: far from the end of any run and from
+/// each other.
 const TTL_SECONDS_STEP: u64 = 1_000;
 const TTL_STEPS_MAX: u64 = 100_000;
 /// The year 2096: absolute times lie after it, so that they do not depend on the day of the run.
@@ -132,10 +134,11 @@ const UNIX_SECONDS_BASE: u64 = 4_000_000_000;
 /// One command of so many is spoilt.
 const SPOILT_ONE_OF: u32 = 16;
 
-/// Commands that take or refuse other arguments since Redis 7.2; the server beside us may be older. Such a one is not
-/// spoilt. (Redis 7.0 obeys the options of HELLO one by one until it meets a wrong one; 7.2 looks at all of them first.)
-/// Nor is PFMERGE: without a source it has no keys for Redis's COMMAND GETKEYS, not even the destination. XADD is not
-/// spoilt either, because a `*` would make it use the clock, and of what blocks none, because it could wait for ever.
+/// Commands that take or refuse other arguments since Redis 7.2; the server beside us may be older. Such a
+/// one is not spoilt. (Redis 7.0 obeys the options of HELLO one by one until it meets a wrong one; 7.2 looks
+/// at all of them first.) Nor is PFMERGE: without a source it has no keys for Redis's COMMAND GETKEYS, not
+/// even the destination. XADD is not spoilt either, because a `*` would make it use the clock, and of what
+/// blocks none, because it could wait for ever.
 const NEWER: &[&[u8]] = &[
     b"BLMOVE",
     b"BLMPOP",

@@ -1,5 +1,5 @@
-//! When two replies count as equal: when their bytes do, except for the commands of one table. This file must not know
-//! how replies were got.
+//! When two replies count as equal: when their bytes do, except for the commands of one table. This file must
+//! not know how replies were got.
 
 use testkit::Value;
 
@@ -261,7 +261,8 @@ fn spelt_alike(value: &Value) -> Value {
     }
 }
 
-/// The value with zero as the time that any entry of XPENDING has been pending for: the third of its four elements.
+/// The value with zero as the time that any entry of XPENDING has been pending for: the third of its four
+/// elements.
 fn without_idle_times(value: &Value) -> Value {
     match value {
         Value::Array(values) => match values.as_slice() {
@@ -274,8 +275,8 @@ fn without_idle_times(value: &Value) -> Value {
     }
 }
 
-/// What a connection has queued since MULTI, so that the elements of EXEC's reply are compared as the replies of their
-/// commands. One for each connection.
+/// What a connection has queued since MULTI, so that the elements of EXEC's reply are compared as the replies
+/// of their commands. One for each connection.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     commands: Vec<Vec<Vec<u8>>>,
@@ -306,8 +307,8 @@ impl Queue {
     }
 }
 
-/// What Redis 7.2 refuses and the server beside us, which may be older, takes: a number of keys that is none for
-/// COMMAND GETKEYS, the least number as the rank of LPOS.
+/// What Redis 7.2 refuses and the server beside us, which may be older, takes: a number of keys that is none
+/// for COMMAND GETKEYS, the least number as the rank of LPOS.
 fn is_newer(args: &[Vec<u8>]) -> bool {
     const COUNTING_KEYS: &[&[u8]] =
         &[b"LMPOP", b"SINTERCARD", b"ZDIFF", b"ZINTER", b"ZINTERCARD", b"ZMPOP", b"ZUNION", b"ZDIFFSTORE"];

@@ -1,6 +1,6 @@
-//! OBJECT ENCODING after random edits near every threshold, of shoal beside a server that decides as Redis 7.2 does:
-//! redis-server for strings, hashes and sorted sets, Valkey for lists and sets, which Redis 7.0 encodes differently.
-//! This file must not know how streams of the other tests are made.
+//! OBJECT ENCODING after random edits near every threshold, of shoal beside a server that decides as Redis
+//! 7.2 does: redis-server for strings, hashes and sorted sets, Valkey for lists and sets, which Redis 7.0
+//! encodes differently. This file must not know how streams of the other tests are made.
 
 use fastrand::Rng;
 use testkit::{Client, Kind, Server, ServerBuilder, Value};
@@ -46,7 +46,8 @@ impl Family {
                 ("hash-max-listpack-entries", &["512", "8", "0"]),
                 ("hash-max-listpack-value", &["64", "10", "0"]),
             ],
-            // With fewer integers than members the result of a command that reads a hash table depends on its order.
+            // With fewer integers than members the result of a command that reads a hash table depends on its
+            // order.
             Family::Set => &[
                 ("set-max-intset-entries", &["512", "12", "8"]),
                 ("set-max-listpack-entries", &["8", "6", "0"]),
@@ -120,8 +121,8 @@ impl Generator {
         (0..count).map(|_| self.value()).collect::<Vec<_>>().join(" ")
     }
 
-    /// What an element of a list is replaced by. Redis lets a node grow without a bound in this way, and shoal does not, so
-    /// there are no large ones but those that have a node for themselves.
+    /// What an element of a list is replaced by. Redis lets a node grow without a bound in this way, and
+    /// shoal does not, so there are no large ones but those that have a node for themselves.
     fn replacement(&mut self) -> String {
         match self.below(4) {
             0 => "z".repeat(66_000),
@@ -257,7 +258,8 @@ impl Pair {
         Some(Pair { subject: start(subject.start()), oracle: start(oracle) })
     }
 
-    /// Sends a stream to both, which start empty: the first step after which a key is encoded differently, and how.
+    /// Sends a stream to both, which start empty: the first step after which a key is encoded differently,
+    /// and how.
     pub(crate) fn difference(&mut self, steps: &[Step]) -> Option<(usize, String)> {
         let (expected, got) = (encodings(&mut self.oracle.1, steps), encodings(&mut self.subject.1, steps));
         let step = expected.iter().zip(&got).position(|(expected, got)| expected != got)?;

@@ -1,5 +1,5 @@
-//! Two servers side by side: a stream is sent to both, and the first reply that differs is reported. This file must
-//! not know how streams are made or which differences are allowed.
+//! Two servers side by side: a stream is sent to both, and the first reply that differs is reported. This
+//! file must not know how streams are made or which differences are allowed.
 
 use std::fmt;
 use std::io;
@@ -94,7 +94,8 @@ impl Rig {
     }
 }
 
-/// Whether a step belongs to the pipeline that begins with `first`. Shrinking may have taken the steps between.
+/// Whether a step belongs to the pipeline that begins with `first`. Shrinking may have taken the steps
+/// between.
 fn continues(step: &Step, first: &Step) -> bool {
     step.pipelined && step.connection == first.connection
 }
@@ -104,7 +105,8 @@ impl Side {
         Side { server: builder.clone().start(), builder, clients: Vec::new() }
     }
 
-    /// Empties the server and replaces the connections; starts it again if it has died, is about to, or hangs.
+    /// Empties the server and replaces the connections; starts it again if it has died, is about to, or
+    /// hangs.
     fn reset(&mut self) {
         if self.try_reset().is_err() {
             self.server = self.builder.clone().start();

@@ -1,5 +1,5 @@
-//! The commands of the differential test, one row each. A command is added by adding its row; a second row for a
-//! command gives it a second shape. This file must not know how arguments are drawn.
+//! The commands of the differential test, one row each. A command is added by adding its row; a second row
+//! for a command gives it a second shape. This file must not know how arguments are drawn.
 
 use crate::argument::Arg::{
     BigKey, BigValue, Bit, BitOffset, ByteOffset, Command, Database, Field, FieldOffset, FieldType, Float,
@@ -63,7 +63,8 @@ const WAIT: crate::argument::Arg =
     OneOf(&[&[Word("0.001")], &[Word("0.002")], &[Word("1e-3")], &[Word("-1")], &[Word("soon")]]);
 const LPOS_OPTIONS: &[Sequence] =
     &[&[Word("RANK"), Index], &[Word("COUNT"), Index], &[Word("MAXLEN"), Index]];
-/// Few members and scores, so that commands meet. The scores are those that both versions of Redis print alike.
+/// Few members and scores, so that commands meet. The scores are those that both versions of Redis print
+/// alike.
 const SORTED_MEMBER: crate::argument::Arg = OneOf(&[
     &[Word("1")],
     &[Word("2")],
@@ -94,7 +95,8 @@ const LEX_BOUND: crate::argument::Arg = OneOf(&[
     &[Word("(+5")],
     &[Word("[")],
 ]);
-/// Keys of sets whose members all have the score 0: with other scores a range by member depends on Redis's dice.
+/// Keys of sets whose members all have the score 0: with other scores a range by member depends on Redis's
+/// dice.
 const LEX_KEY: crate::argument::Arg = Word("lex");
 const ADD_OPTIONS: &[Sequence] =
     &[&[Word("NX")], &[Word("XX")], &[Word("GT")], &[Word("LT")], &[Word("CH")], &[Word("INCR")]];
@@ -117,7 +119,8 @@ const AGGREGATES: &[Sequence] = &[
 ];
 const ENDS: crate::argument::Arg = OneOf(&[&[Word("MIN")], &[Word("MAX")]]);
 
-/// Positions in Sicily, on both sides of the date line, at the edges of the map, antipodes, and beyond the map.
+/// Positions in Sicily, on both sides of the date line, at the edges of the map, antipodes, and beyond the
+/// map.
 const POSITION: crate::argument::Arg = OneOf(&[
     &[Word("13.361389"), Word("38.115556")],
     &[Word("15.087269"), Word("37.502669")],
@@ -134,7 +137,8 @@ const POSITION: crate::argument::Arg = OneOf(&[
     &[Word("180.5"), Word("-86")],
     &[Float, Float],
 ]);
-/// So few that no set has seven: from there on Redis gives members at the same distance in the order of its sort.
+/// So few that no set has seven: from there on Redis gives members at the same distance in the order of its
+/// sort.
 const GEO_MEMBER: crate::argument::Arg = OneOf(&[&[Word("1")], &[Word("2")], &[Word("30")], &[Word("-4")]]);
 /// Mostly keys that only these commands use, so that sets grow.
 const GEO_KEY: crate::argument::Arg = OneOf(&[
@@ -190,14 +194,14 @@ const GEO_BY: crate::argument::Arg = OneOf(&[
 ]);
 const HLL_KEY: crate::argument::Arg =
     OneOf(&[&[Word("hll")], &[Word("hll")], &[Word("hll2")], &[Word("{a}hll")], &[SmallKey]]);
-/// Keys that only SORT's rows know: redis-server 7.0 converts a sorted set that it sorts, and replies with a set that it
-/// does not sort in the order of its dice.
+/// Keys that only SORT's rows know: redis-server 7.0 converts a sorted set that it sorts, and replies with a
+/// set that it does not sort in the order of its dice.
 const NUMBERS: crate::argument::Arg = Word("numbers");
 const MEMBERS: crate::argument::Arg = Word("members");
 const RANKED: crate::argument::Arg = Word("ranked");
 const TO_SORT: crate::argument::Arg = OneOf(&[&[NUMBERS], &[MEMBERS], &[RANKED], &[Word("nosuch")]]);
-/// Integers only, and what is none is no number at all: redis-server 7.0 refuses to sort any other number when an earlier
-/// command has read one that is too large (`errno` stays as it was).
+/// Integers only, and what is none is no number at all: redis-server 7.0 refuses to sort any other number
+/// when an earlier command has read one that is too large (`errno` stays as it was).
 const SORT_ELEMENT: crate::argument::Arg =
     OneOf(&[&[Word("1")], &[Word("2")], &[Word("30")], &[Word("-4")], &[Word("500")]]);
 const SORT_WEIGHT: crate::argument::Arg =
@@ -266,8 +270,8 @@ const TRIMMING: crate::argument::Arg = OneOf(&[
     &[Word("LIMIT"), Index],
 ]);
 const GROUP: crate::argument::Arg = OneOf(&[&[Word("g")], &[Word("g")], &[Word("streams")]]);
-/// Those that commands may create by naming them. XGROUP CREATECONSUMER has names of its own, because Redis 7.0 creates
-/// nobody who gets nothing.
+/// Those that commands may create by naming them. XGROUP CREATECONSUMER has names of its own, because Redis
+/// 7.0 creates nobody who gets nothing.
 const CONSUMER: crate::argument::Arg = OneOf(&[&[Word("c")], &[Word("d")], &[Word("streams")]]);
 const STREAMS: crate::argument::Arg = OneOf(&[
     &[Word("STREAMS"), STREAM_KEY, ENTRY_ID],

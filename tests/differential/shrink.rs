@@ -1,8 +1,8 @@
 //! Makes a failing stream small. This file must not know what failing means.
 //!
-//! Delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002), without its test
-//! of the parts alone: chunks of halving size are left out as long as the rest still fails. Then the steps that are
-//! left are made simpler one by one.
+//! Delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002),
+//! without its test of the parts alone: chunks of halving size are left out as long as the rest still fails.
+//! Then the steps that are left are made simpler one by one.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use crate::stream::Step;
 /// Streams of up to so many steps are tried without each two of their steps.
 const PAIRED_STEPS_MAX: usize = 40;
 
-/// A smaller stream for which `fails` still holds; it holds for `steps`. Ends after `time_max` at the latest, one call
-/// of `fails` aside.
+/// A smaller stream for which `fails` still holds; it holds for `steps`. Ends after `time_max` at the latest,
+/// one call of `fails` aside.
 pub(crate) fn shrink(
     steps: Vec<Step>,
     time_max: Duration,
@@ -50,8 +50,8 @@ fn leave_out_chunks(steps: &mut Vec<Step>, fails: &mut impl FnMut(&[Step]) -> bo
     }
 }
 
-/// Leaves out two steps of a connection at once, as MULTI with its EXEC: either alone may be needed as long as the other
-/// is there.
+/// Leaves out two steps of a connection at once, as MULTI with its EXEC: either alone may be needed as long
+/// as the other is there.
 fn leave_out_pairs(steps: &mut Vec<Step>, fails: &mut impl FnMut(&[Step]) -> bool) {
     let mut second = steps.len();
     while second > 1 && steps.len() <= PAIRED_STEPS_MAX {

@@ -1,6 +1,6 @@
-//! A stream: commands on a few connections, some of them in pipelines or in transactions that other connections
-//! interfere with, all made from one seed. This file must not know any command but HELLO and those of transactions, nor
-//! how a stream is sent.
+//! A stream: commands on a few connections, some of them in pipelines or in transactions that other
+//! connections interfere with, all made from one seed. This file must not know any command but HELLO and
+//! those of transactions, nor how a stream is sent.
 
 use std::collections::HashSet;
 
@@ -71,8 +71,8 @@ impl Stream {
         self.steps.push(Step { connection, pipelined, args, row });
     }
 
-    /// WATCH, MULTI, some commands, and EXEC or DISCARD or neither; other connections come between, unless all is in
-    /// one pipeline.
+    /// WATCH, MULTI, some commands, and EXEC or DISCARD or neither; other connections come between, unless
+    /// all is in one pipeline.
     fn transaction(&mut self, connection: usize) {
         let pipelined = self.rng.bool();
         let is_watching = self.rng.bool();

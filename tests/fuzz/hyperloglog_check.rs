@@ -1,5 +1,5 @@
-//! What must hold for every string that a client can store and then use as a HyperLogLog. Shared by the fuzz target and
-//! by the test that runs its corpus.
+//! What must hold for every string that a client can store and then use as a HyperLogLog. Shared by the fuzz
+//! target and by the test that runs its corpus.
 
 use shards::encoding::hyperloglog::{self as hll, Encoding, HllError, REGISTERS, Union};
 
@@ -10,11 +10,11 @@ const DENSE: u8 = 2;
 /// Elements are added one by one, not at once.
 const ONE_BY_ONE: u8 = 4;
 
-/// Checks an input of the fuzzer: a byte of flags, the limit of sparse values (2 bytes), the length of the value (2
-/// bytes), the value, then elements, each ended by a zero.
+/// Checks an input of the fuzzer: a byte of flags, the limit of sparse values (2 bytes), the length of the
+/// value (2 bytes), the value, then elements, each ended by a zero.
 ///
-/// Nothing may panic, damage must be found before anything is written, and the registers must be those of the value
-/// and of the elements, whichever way they are merged and written.
+/// Nothing may panic, damage must be found before anything is written, and the registers must be those of the
+/// value and of the elements, whichever way they are merged and written.
 pub(crate) fn check(input: &[u8]) {
     let [flags, limit @ .., _, _] = &[input, &[0; 5]].concat()[..5] else { unreachable!("five bytes") };
     let limit = usize::from(u16::from_le_bytes([limit[0], limit[1]]));
@@ -98,7 +98,8 @@ fn check_refused(value: &[u8], elements: &[&[u8]], limit: usize, error: HllError
     assert_eq!(copy, value);
     let _ = (hll::decode(value), hll::cached_count(value));
 
-    // An element whose register the runs reach is added all the same, but never to a damaged value made dense.
+    // An element whose register the runs reach is added all the same, but never to a damaged value made
+    // dense.
     for element in elements {
         let before = copy.clone();
         if hll::add(&mut copy, [*element], limit).is_err() {

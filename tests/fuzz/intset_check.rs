@@ -1,5 +1,5 @@
-//! What must hold for intsets: foreign bytes are refused or understood alike from all sides, and edits agree with a
-//! tree. Shared by the fuzz target and by the test that runs its corpus.
+//! What must hold for intsets: foreign bytes are refused or understood alike from all sides, and edits agree
+//! with a tree. Shared by the fuzz target and by the test that runs its corpus.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,8 @@ pub(crate) fn check(input: &[u8]) {
     }
 }
 
-/// An intset of as many integers as there are bytes for, sorted or not, with the width that the first byte chooses.
+/// An intset of as many integers as there are bytes for, sorted or not, with the width that the first byte
+/// chooses.
 fn framed(input: &[u8]) -> Vec<u8> {
     let Some((&choice, integers)) = input.split_first() else { return Vec::new() };
     let width = [2, 4, 8][usize::from(choice) % 3];
@@ -56,7 +57,8 @@ fn foreign(bytes: &[u8]) {
     assert_eq!(edited, bytes, "the width stays");
 }
 
-/// Operations of 9 bytes: one chooses what is done and how many high bits the integer in the others has too many.
+/// Operations of 9 bytes: one chooses what is done and how many high bits the integer in the others has too
+/// many.
 fn edit(input: &[u8]) {
     let mut bytes = intset::EMPTY.to_vec();
     let mut model = BTreeSet::new();

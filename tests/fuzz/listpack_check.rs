@@ -1,5 +1,6 @@
-//! What must hold for listpacks, quicklists and their compression: foreign bytes are refused or understood alike from all sides, and edits
-//! agree with plain collections. Shared by the fuzz target and by the test that runs its corpus.
+//! What must hold for listpacks, quicklists and their compression: foreign bytes are refused or understood
+//! alike from all sides, and edits agree with plain collections. Shared by the fuzz target and by the test
+//! that runs its corpus.
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,5 @@
-//! An input of the fuzzer read as a program: operations and their operands. It must not know what they are done to.
+//! An input of the fuzzer read as a program: operations and their operands. It must not know what they are
+//! done to.
 
 /// Operations of one input; more add nothing but time.
 pub(crate) const STEPS_MAX: usize = 200;

@@ -1,5 +1,5 @@
-//! What must hold for every stream of bytes that a client can send, however it is cut into packets. Shared by the
-//! fuzz target and by the test that runs its corpus.
+//! What must hold for every stream of bytes that a client can send, however it is cut into packets. Shared by
+//! the fuzz target and by the test that runs its corpus.
 
 use shoal::protocol::{Argv, BLOB_GROWTH_BYTES_MIN, Next, ProtocolError, QueryBuffer, RequestLimits};
 
@@ -21,11 +21,11 @@ struct Outcome {
     idle: bool,
 }
 
-/// Checks an input of the fuzzer: a byte of flags, three lengths of packets, which take turns, then the stream, in
-/// which byte 1 followed by n stands for n KB of filling.
+/// Checks an input of the fuzzer: a byte of flags, three lengths of packets, which take turns, then the
+/// stream, in which byte 1 followed by n stands for n KB of filling.
 ///
-/// Requests and errors must not depend on how the stream is cut, nor on how the caller takes them; memory must
-/// be bounded by what was sent; nothing may panic.
+/// Requests and errors must not depend on how the stream is cut, nor on how the caller takes them; memory
+/// must be bounded by what was sent; nothing may panic.
 pub(crate) fn check(input: &[u8]) {
     let [flags, packets @ .., _, _] = &[input, &[0; 6]].concat()[..6] else { unreachable!("six bytes") };
     let stream = expand(input.get(4..).unwrap_or_default());

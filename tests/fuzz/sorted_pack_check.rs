@@ -1,6 +1,6 @@
-//! What must hold for small sorted sets: foreign bytes are refused or understood as the structure for large sets
-//! understands them, and edits agree with a sorted vector. Shared by the fuzz target and by the test that runs its
-//! corpus.
+//! What must hold for small sorted sets: foreign bytes are refused or understood as the structure for large
+//! sets understands them, and edits agree with a sorted vector. Shared by the fuzz target and by the test
+//! that runs its corpus.
 
 use shards::encoding::listpack::{self, Value};
 use shards::encoding::sorted_pack::{self, SortedPack};

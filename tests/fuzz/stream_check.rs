@@ -1,6 +1,6 @@
-//! What must hold for the entries of streams: a foreign block is refused or understood alike from both ends, and
-//! whatever is then done agrees with a vector and leaves blocks that would be taken again. Shared by the fuzz target
-//! and by the test that runs its corpus.
+//! What must hold for the entries of streams: a foreign block is refused or understood alike from both ends,
+//! and whatever is then done agrees with a vector and leaves blocks that would be taken again. Shared by the
+//! fuzz target and by the test that runs its corpus.
 
 use shards::encoding::listpack;
 use shards::encoding::stream::{BlockLimits, Counters, Entry, Item, Keep, Log, NewId, StreamId, Trim};
@@ -10,8 +10,8 @@ use crate::program::{Program, STEPS_MAX};
 /// An entry: its id, fields and values.
 type Row = (StreamId, Vec<[Vec<u8>; 2]>);
 
-/// Checks an input of the fuzzer: a byte that chooses what is checked, then what it is checked with. A foreign block
-/// follows a program, whose length in bytes comes first.
+/// Checks an input of the fuzzer: a byte that chooses what is checked, then what it is checked with. A
+/// foreign block follows a program, whose length in bytes comes first.
 pub(crate) fn check(input: &[u8]) {
     let Some((&choice, rest)) = input.split_first() else { return };
     if choice == b'P' {

@@ -16,7 +16,8 @@ fn hundred_clients_that_send(announcement: &str) {
         let announcers: Vec<Client> = (0..100)
             .map(|_| {
                 let mut client = server.client();
-                // The reply to PING proves that the server has read up to the announcement, which is in the same packet.
+                // The reply to PING proves that the server has read up to the announcement, which is in the
+                // same packet.
                 client.send_raw(format!("PING\r\n{announcement}"));
                 assert_eq!(client.recv(), Value::simple("PONG"));
                 client

@@ -1,4 +1,5 @@
-//! Commands with keys on several shards, seen from outside: all or nothing, at one moment, whatever else runs.
+//! Commands with keys on several shards, seen from outside: all or nothing, at one moment, whatever else
+//! runs.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;

@@ -1,6 +1,6 @@
-//! A bank whose accounts lie on all shards: clients move amounts between them, other clients add all of them up, and
-//! the sum never changes, also while slots move between shards and connections are cut. Bounded by operations. This
-//! file knows transfers and sums only; what else the server does is its own affair.
+//! A bank whose accounts lie on all shards: clients move amounts between them, other clients add all of them
+//! up, and the sum never changes, also while slots move between shards and connections are cut. Bounded by
+//! operations. This file knows transfers and sums only; what else the server does is its own affair.
 
 use std::io;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -72,7 +72,8 @@ impl<'a> Bank<'a> {
         self.tellers_left.load(Ordering::Relaxed) > 0
     }
 
-    /// Runs tellers and auditors, and `disturb` beside them until the tellers are done; then adds up once more.
+    /// Runs tellers and auditors, and `disturb` beside them until the tellers are done; then adds up once
+    /// more.
     fn run(&self, tell: impl Fn(usize) + Sync, disturb: impl FnOnce() + Send) {
         thread::scope(|scope| {
             for number in 0..TELLERS {
@@ -333,8 +334,8 @@ fn the_sum_stays_when_clients_leave_at_any_byte() {
     });
 }
 
-/// A transfer whose client closes its socket after some byte of it, the last one included: some replies have been
-/// read, or none.
+/// A transfer whose client closes its socket after some byte of it, the last one included: some replies have
+/// been read, or none.
 fn leave_in_the_middle(bank: &Bank<'_>, choices: &mut Choices) {
     let mut client = bank.server.client();
     let (from, to, amount) = bank.order(choices);

@@ -186,8 +186,8 @@ fn a_wait_is_never_over_early() {
     });
 }
 
-/// A push wakes a client whose command runs as a transaction, so that what comes behind the push in its pipeline has
-/// to wait for a lock; and it is done with while the end of the pipeline is worked on.
+/// A push wakes a client whose command runs as a transaction, so that what comes behind the push in its
+/// pipeline has to wait for a lock; and it is done with while the end of the pipeline is worked on.
 #[test]
 fn a_reply_that_is_made_while_its_connection_is_worked_on_is_not_lost() {
     if skip_if(is_oracle(), "slots do not move there") {

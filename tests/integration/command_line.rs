@@ -55,7 +55,8 @@ fn a_mistake_in_a_directive_is_shown_with_its_reason() {
             "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
         ),
     ] {
-        // A port first, so that nothing listens should the mistake be overlooked, and the server runs into the wait.
+        // A port first, so that nothing listens should the mistake be overlooked, and the server runs into
+        // the wait.
         let output = refusal(&[&["--port", "0"], words].concat());
         assert!(output.contains("FATAL CONFIG FILE ERROR"), "{words:?}: {output}");
         assert!(output.contains(&format!("\n>>> '{shown}'\n")), "{shown} in {output}");
@@ -184,6 +185,21 @@ fn help_shows_how_to_start() {
                 assert!(output.contains(shown), "{output}");
             }
         }
+    }
+}
+
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    if skip_if(is_oracle(), "Redis does not look") {
+        return;
+    }
+    for words in [&["--help"][..], &["--version"], &["--completion", "bash"]] {
+        let mut program = Command::new(testkit::binary::shoal(option_env!("CARGO_BIN_EXE_shoal")));
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = program.args(words).stdout(full).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {error}");
+        assert!(error.starts_with("Could not write to the standard output: No space left"), "{error}");
     }
 }
 

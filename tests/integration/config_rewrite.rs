@@ -1,5 +1,5 @@
-//! CONFIG REWRITE as an operator uses it: what CONFIG SET has changed is there when the server starts anew from the file,
-//! and so is what was set back to its default.
+//! CONFIG REWRITE as an operator uses it: what CONFIG SET has changed is there when the server starts anew
+//! from the file, and so is what was set back to its default.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -42,7 +42,8 @@ const CANDIDATES: [&str; 25] = [
 /// Directives that this test needs as they are.
 const KEPT: [&str; 2] = ["bind", "requirepass"];
 
-/// Starts a server from a file with this text, on a port of its own: the kernel may keep the last one for a moment.
+/// Starts a server from a file with this text, on a port of its own: the kernel may keep the last one for a
+/// moment.
 fn start(text: &str) -> (Bare, Client, PortLease) {
     let lease = PortLease::take().unwrap();
     let folder = TempDir::new().unwrap();
@@ -54,7 +55,8 @@ fn start(text: &str) -> (Bare, Client, PortLease) {
     (server, client, lease)
 }
 
-/// What CONFIG GET shows of everything but directory and port, which are other ones for each server of this test.
+/// What CONFIG GET shows of everything but directory and port, which are other ones for each server of this
+/// test.
 fn settings(client: &mut Client) -> BTreeMap<String, String> {
     let reply = client.ask("CONFIG GET *");
     let words = reply.as_slice().unwrap();
@@ -100,4 +102,24 @@ fn what_was_changed_and_what_was_set_back_is_there_after_the_next_start() {
 
     let (_server, mut client, _port) = start(&text);
     assert_eq!(settings(&mut client), before, "from\n{text}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_an_error_and_the_next_try_makes_it() {
+    let (server, mut client, _port) = start("bind 127.0.0.1\n");
+    let path = server.folder().join("my.conf");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let refused = Value::Error("ERR Rewriting config file: Is a directory".into());
+    assert_eq!(client.ask("CONFIG REWRITE"), refused);
+    client.ask("MULTI");
+    client.ask("CONFIG REWRITE");
+    client.ask("CONFIG SET timeout 7");
+    assert_eq!(client.ask("EXEC").as_slice().unwrap(), [refused, Value::ok()]);
+    std::fs::remove_dir(&path).unwrap();
+    let text = rewritten(&mut client, server.folder());
+    assert!(text.contains("timeout 7\n"), "{text}");
+    let left = std::fs::read_dir(server.folder()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("rewrite")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }

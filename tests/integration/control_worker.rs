@@ -1,5 +1,5 @@
-//! The worker without slots and without a core of its own: it costs nothing while nobody needs it, and whoever is handed
-//! to it is served as anywhere.
+//! The worker without slots and without a core of its own: it costs nothing while nobody needs it, and
+//! whoever is handed to it is served as anywhere.
 
 use std::thread;
 use std::time::Duration;

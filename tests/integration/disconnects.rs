@@ -1,5 +1,5 @@
-//! Clients that leave in the middle: half-closed, reset, or gone with a command half sent. Replies that were asked
-//! for must still come, and nothing of the client may stay behind.
+//! Clients that leave in the middle: half-closed, reset, or gone with a command half sent. Replies that were
+//! asked for must still come, and nothing of the client may stay behind.
 
 use std::io::Write;
 use std::net::TcpStream;

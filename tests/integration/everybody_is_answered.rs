@@ -1,8 +1,9 @@
-//! Every request is answered, and whoever leaves is gone: random pipelines of commands that wait, of those that end
-//! waits, and of those that move keys, slots and locks about meanwhile, by clients some of which leave in the middle.
+//! Every request is answered, and whoever leaves is gone: random pipelines of commands that wait, of those
+//! that end waits, and of those that move keys, slots and locks about meanwhile, by clients some of which
+//! leave in the middle.
 //!
-//! `ANSWERED_SEEDS=n` plays so many seeds instead of the usual number, `ANSWERED_SEED=s` the one that a failure names.
-//! Threads are not in step, so a seed says what clients do, not what happens.
+//! `ANSWERED_SEEDS=n` plays so many seeds instead of the usual number, `ANSWERED_SEED=s` the one that a
+//! failure names. Threads are not in step, so a seed says what clients do, not what happens.
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;
@@ -154,7 +155,8 @@ impl Player<'_> {
     }
 }
 
-/// Sends the lines and reads so many replies, or fewer if the client leaves. False when the connection is over.
+/// Sends the lines and reads so many replies, or fewer if the client leaves. False when the connection is
+/// over.
 fn exchange(client: &mut Client, bytes: &[u8], lines: &[String], read: usize, leaves: bool) -> bool {
     if client.try_send_raw(bytes).is_err() {
         return false;

@@ -1,4 +1,5 @@
-//! `maxmemory` as clients and operators see it: what is refused, what goes, and how much memory is used meanwhile.
+//! `maxmemory` as clients and operators see it: what is refused, what goes, and how much memory is used
+//! meanwhile.
 
 use testkit::{Client, Value};
 

@@ -1,4 +1,5 @@
-//! Expiry as a client sees it: by the server's own clock, a key is gone as soon as its millisecond is over, for every command.
+//! Expiry as a client sees it: by the server's own clock, a key is gone as soon as its millisecond is over,
+//! for every command.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,12 +1,14 @@
-//! `DEBUG HANDOVER worker`: a connection goes from worker to worker, the control worker included, while it talks. No reply
-//! is lost, comes twice or out of order; what the session holds goes along; and every client is in CLIENT LIST once.
+//! `DEBUG HANDOVER worker`: a connection goes from worker to worker, the control worker included, while it
+//! talks. No reply is lost, comes twice or out of order; what the session holds goes along; and every client
+//! is in CLIENT LIST once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use testkit::{Client, Server, Value};
 
-use crate::scene::{alone, eventually, is_oracle, last_words, skip_if, start, with_shards};
+use crate::scene::{alone, client_count, eventually, is_oracle, last_words, skip_if, start, with_shards};
+use crate::tracking::keys_of;
 
 const SHARDS: [usize; 3] = [1, 2, 3];
 /// Clients that talk at the same time.
@@ -24,7 +26,8 @@ fn skipped() -> bool {
     skip_if(is_oracle(), "it has no workers")
 }
 
-/// Hands the client to a worker, which it need not have reached when this returns.
+/// Hands the client to a worker, where it is when this returns, unless it subscribes to anything or tracks
+/// keys.
 #[track_caller]
 fn hand_over(client: &mut Client, worker: usize) {
     assert_eq!(client.ask(&format!("DEBUG HANDOVER {worker}")), Value::ok());
@@ -63,8 +66,8 @@ impl Script {
     }
 }
 
-/// One round of one talker: data commands on several shards, transactions, session commands and big values, with
-/// hand-overs among them.
+/// One round of one talker: data commands on several shards, transactions, session commands and big values,
+/// with hand-overs among them.
 fn round(talker: usize, round: usize, workers: usize) -> Script {
     let mut script = Script::new();
     let key = |name: &str| format!("{name}:{talker}");
@@ -317,6 +320,97 @@ fn replies_that_nobody_reads_go_along() {
             assert_eq!(client.recv(), Value::ok());
         }
         assert_eq!(client.ask("PING"), Value::simple("PONG"));
+    });
+}
+
+/// A client with more unsent than its socket holds, which it does not read, that asks to be handed over and
+/// then for more.
+fn who_does_not_read(server: &Server, worker: usize) -> (Client, Value) {
+    let mut client = server.client();
+    let value = "v".repeat(1 << 20);
+    assert_eq!(client.cmd(&["SET", "big", &value]), Value::ok());
+    client.send_raw("GET big\r\n".repeat(UNREAD));
+    client.send_raw(format!("DEBUG HANDOVER {worker}\r\nINCR done\r\n"));
+    (client, Value::bulk(&value))
+}
+
+/// Values of a megabyte: more than a socket holds, and less than would keep commands from being executed.
+const UNREAD: usize = 15;
+
+#[test]
+fn a_client_that_does_not_read_stays_after_a_while_and_goes_on() {
+    if skipped() {
+        return;
+    }
+    let (shards, control) = (2, 2);
+    let (server, workers) = (server(shards), shards + 1);
+    let witness = &mut server.client();
+    let mut clients: Vec<_> = (0..workers).map(|worker| who_does_not_read(&server, worker)).collect();
+    // One that goes away instead is seen to be gone.
+    drop(who_does_not_read(&server, control));
+    eventually("it is not there", || client_count(witness) == workers + 1);
+    let expected = Value::bulk(workers.to_string());
+    eventually("what comes behind is executed", || witness.ask("GET done") == expected);
+    for (worker, (client, value)) in clients.iter_mut().enumerate() {
+        for _ in 0..UNREAD {
+            assert_eq!(client.recv(), *value);
+        }
+        let reply = client.recv();
+        let is_refusal = reply.text().starts_with("ERR the connection stays where it is: ");
+        // No client begins on the control worker; others may be where they want to go.
+        assert!(is_refusal || (worker != control && reply == Value::ok()), "{reply}");
+        assert!(matches!(client.recv(), Value::Int(_)));
+        // It can be handed over when it reads.
+        hand_over(client, worker);
+        assert_eq!(client.ask("PING"), Value::simple("PONG"));
+    }
+}
+
+#[test]
+fn what_is_redirected_to_a_client_follows_it_to_other_workers() {
+    if skipped() {
+        return;
+    }
+    with_shards(&SHARDS, |shards| {
+        let (server, workers) = (server(shards), shards + 1);
+        let (mut target, mut writer) = (server.client_resp3(), server.client());
+        let on = format!("CLIENT TRACKING ON REDIRECT {}", id_of(&mut target));
+        let mut readers: Vec<Client> = (0..TALKERS).map(|_| server.client()).collect();
+        for (number, reader) in readers.iter_mut().enumerate() {
+            hand_over(reader, number % workers);
+            assert_eq!(reader.ask(&on), Value::ok());
+        }
+        for round in 0..ROUNDS {
+            for (number, reader) in readers.iter_mut().enumerate() {
+                assert!(!reader.ask(&format!("GET key{number}")).is_error());
+            }
+            let travels = 1 + round % 3;
+            let asked = (0..travels).map(|step| format!("DEBUG HANDOVER {}\r\n", (round + step) % workers));
+            target.send_raw(asked.collect::<String>());
+            for number in 0..TALKERS {
+                assert_eq!(writer.ask(&format!("SET key{number} {round}")), Value::ok());
+            }
+            let mut told = [false; TALKERS];
+            let mut replies = 0;
+            while replies < travels || told.contains(&false) {
+                match target.recv() {
+                    push @ Value::Push(_) => {
+                        for key in keys_of(&push) {
+                            let number: usize = key.trim_start_matches("key").parse().expect("a number");
+                            assert!(!std::mem::replace(&mut told[number], true), "{key} comes twice");
+                        }
+                    }
+                    reply => {
+                        assert_eq!(reply, Value::ok());
+                        replies += 1;
+                    }
+                }
+            }
+        }
+        for reader in &mut readers {
+            let info = reader.ask("CLIENT TRACKINGINFO").to_string();
+            assert!(!info.contains("broken_redirect"), "{info}");
+        }
     });
 }
 

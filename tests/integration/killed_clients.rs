@@ -1,4 +1,5 @@
-//! Clients that are killed are gone for everything that comes behind; clients that are only being sent the rest are there.
+//! Clients that are killed are gone for everything that comes behind; clients that are only being sent the
+//! rest are there.
 
 use testkit::client::encode;
 use testkit::{Client, Server, Value};
@@ -93,7 +94,8 @@ fn info_and_client_list_behind_client_kill_count_the_client_no_more() {
     });
 }
 
-/// More than the kernel takes for one connection, and less than what keeps the server from executing what comes behind.
+/// More than the kernel takes for one connection, and less than what keeps the server from executing what
+/// comes behind.
 const BIG_BYTES: usize = 12 << 20;
 
 /// A client that has asked for more than the kernel takes, has then sent `end`, and does not read.

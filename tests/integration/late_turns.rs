@@ -31,7 +31,8 @@ impl Thief {
         Thief { library, _dir: dir }
     }
 
-    /// The server, of whose calls of the kernel that do not wait one in so many is followed by a loss of time.
+    /// The server, of whose calls of the kernel that do not wait one in so many is followed by a loss of
+    /// time.
     fn robs(&self, server: ServerBuilder, one_in: u32) -> ServerBuilder {
         let preload = format!("LD_PRELOAD={}", self.library.display());
         let (ms, one_in) = (format!("SLOW_MS={LOST_MS}"), format!("SLOW_ONE_IN={one_in}"));

@@ -216,7 +216,8 @@ fn the_query_buffer_limit_counts_one_argument_and_its_line_end() {
             ]
             .concat()
         };
-        // Redis counts what comes in one packet with the end of an argument, so nothing else comes with it here.
+        // Redis counts what comes in one packet with the end of an argument, so nothing else comes with it
+        // here.
         for (len, is_served) in
             [(LIMIT - 3, true), (LIMIT - 2, true), (LIMIT - 1, false), (LIMIT, false), (LIMIT + 1, false)]
         {

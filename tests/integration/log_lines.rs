@@ -1,11 +1,14 @@
-//! Lines of the log: those that clients can cause must not fill the disk, and which are written can be chosen.
+//! Lines of the log: those that clients can cause must not fill the disk, and which are written can be
+//! chosen.
 
 use std::io::Write;
 use std::net::TcpStream;
 use std::process::Command;
 
-use testkit::{Client, Server, Value};
+use testkit::port::PortLease;
+use testkit::{Client, Server, TempDir, Value};
 
+use crate::bare::Bare;
 use crate::scene::{alone, eventually, is_oracle, last_words, shoal, skip_if, start, with_shards};
 use crate::sys;
 
@@ -35,6 +38,29 @@ fn somebody_who_sends_http_again_and_again_leaves_one_line() {
 }
 
 #[test]
+fn lines_that_were_left_out_are_told_of_at_the_end() {
+    if skip_if(is_oracle(), "Redis does not count them") {
+        return;
+    }
+    let lease = PortLease::take().unwrap();
+    let port = lease.port().to_string();
+    let words = ["--port", &port, "--bind", "127.0.0.1", "--shards", "2"];
+    let mut server = Bare::spawn(TempDir::new().unwrap(), &words);
+    server.wait_until_ready();
+    for _ in 0..4 {
+        let mut client = Client::connect(("127.0.0.1", lease.port())).unwrap();
+        client.send_raw("POST / HTTP/1.1\r\n\r\n");
+        last_words(&mut client);
+    }
+    sys::signal(server.pid(), libc::SIGTERM);
+    server.wait();
+    let log = server.log();
+    let told = "# Possible SECURITY ATTACK detected: 3 more lines like it were left out";
+    // A minute may have ended meanwhile.
+    assert!(log.contains(told) || log.contains(" (left out since the last such line: "), "{log}");
+}
+
+#[test]
 fn clients_over_the_limit_of_their_query_buffers_leave_one_line() {
     if skip_if(is_oracle(), "Redis writes a line for each client") {
         return;
@@ -59,8 +85,8 @@ fn last_words_of_raw(mut stream: TcpStream) {
     let _ = std::io::copy(&mut stream, &mut std::io::sink());
 }
 
-/// A server that may raise its limit of descriptors for clients, up to 2000; none where the limit of this process does not
-/// allow so many connections.
+/// A server that may raise its limit of descriptors for clients, up to 2000; none where the limit of this
+/// process does not allow so many connections.
 fn server_with_few_descriptors(shards: usize) -> Option<Server> {
     if skip_if(sys::raise_descriptor_limit() < 3_000, "the hard limit of open files is below 3000") {
         return None;

@@ -1,5 +1,6 @@
-//! Black-box tests of the server's edges: the real binary, real sockets, exact texts. `SHOAL_BIN=redis-server` runs
-//! them against Redis 7.0, where everything that Redis defines must hold as well.
+//! Black-box tests of the server's edges: the real binary, real sockets, exact texts.
+//! `SHOAL_BIN=redis-server` runs them against Redis 7.0, where everything that Redis defines must hold as
+//! well.
 #![expect(clippy::unwrap_used, reason = "a test ends where something does not hold")]
 
 mod bare;
@@ -14,6 +15,7 @@ mod big_values;
 mod blocking;
 mod client_command;
 mod client_kill;
+mod client_workers;
 mod command_line;
 mod config_order;
 mod config_rewrite;
@@ -39,6 +41,7 @@ mod pipelines;
 mod privileges;
 mod protocol;
 mod pubsub;
+mod pubsub_order;
 mod refusals;
 mod reply_modes;
 mod shutdown;

@@ -1,4 +1,5 @@
-//! Memory that the server takes for a while: how much of it one client can make it take, and that it gives it back.
+//! Memory that the server takes for a while: how much of it one client can make it take, and that it gives it
+//! back.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -39,7 +40,8 @@ const KEPT_BYTES_MAX: usize = 2 << 20;
 const LISTS: usize = 4;
 const LIST_ELEMENTS: usize = 20_000;
 
-/// An element of one of some lists of 2 MB each, whose keys lie on several shards. Too short to be shared when it is read.
+/// An element of one of some lists of 2 MB each, whose keys lie on several shards. Too short to be shared
+/// when it is read.
 fn element(list: usize) -> String {
     format!("{list}").repeat(100)
 }
@@ -72,8 +74,9 @@ fn what_all_cores_make_for_a_client_that_does_not_read_has_a_bound_in_bytes() {
     // 200 MB for each client.
     const COMMANDS: usize = 100;
     const CLIENTS: usize = 2;
-    // For each client 16 MB and a reply that wait to be sent, and for each of three shards a megabyte and a reply, in
-    // buffers that have grown by doubling; as much again for what a batch and a place hold at the same time.
+    // For each client 16 MB and a reply that wait to be sent, and for each of three shards a megabyte and a
+    // reply, in buffers that have grown by doubling; as much again for what a batch and a place hold at the
+    // same time.
     const BYTES_MAX: usize = 2 * CLIENTS * 2 * (16 + 2 + 3 * (1 + 2)) * (1 << 20);
     let _alone = alone();
     with_shards(&[1, 2, 3], |shards| {
@@ -87,7 +90,8 @@ fn what_all_cores_make_for_a_client_that_does_not_read_has_a_bound_in_bytes() {
         }
         let mut lazy: Vec<_> = (0..CLIENTS).map(|_| connection(&server)).collect();
         lazy.iter_mut().for_each(|stream| stream.write_all(&commands).unwrap());
-        // Long enough for a server without a bound to execute everything; others are served meanwhile on every shard.
+        // Long enough for a server without a bound to execute everything; others are served meanwhile on
+        // every shard.
         for round in 0..3_000 {
             let key = format!("other:{round}");
             assert_eq!(other.cmd(&["SET", &key, "1"]), Value::ok());

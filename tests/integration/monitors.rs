@@ -1,4 +1,5 @@
-//! What monitors and diagnosing clients read: INFO, MEMORY USAGE, and CLUSTER of a node that is in no cluster.
+//! What monitors and diagnosing clients read: INFO, MEMORY USAGE, and CLUSTER of a node that is in no
+//! cluster.
 
 use testkit::Client;
 
@@ -11,8 +12,8 @@ fn field(client: &mut Client, name: &str) -> Option<String> {
     field.map(|value| value.trim_end().to_owned())
 }
 
-/// Fields that exporters, dashboards and orchestrators look for, and what they say of a node that is as new, where that
-/// is the same everywhere.
+/// Fields that exporters, dashboards and orchestrators look for, and what they say of a node that is as new,
+/// where that is the same everywhere.
 const FIELDS: &[(&str, Option<&str>)] = &[
     ("process_supervised", Some("no")),
     ("uptime_in_seconds", None),

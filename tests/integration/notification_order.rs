@@ -1,8 +1,9 @@
-//! Keyspace notifications of one key come in the order of its changes, whoever makes them: single commands, transactions
-//! over several shards, clients of any worker that are served while they wait, also while slots move. Bounded by
-//! operations.
+//! Keyspace notifications of one key come in the order of its changes, whoever makes them: single commands,
+//! transactions over several shards, clients of any worker that are served while they wait, also while slots
+//! move. Bounded by operations.
 //!
-//! Of the logs the order is known exactly: they are lists whose elements say what was done to the list with them.
+//! Of the logs the order is known exactly: they are lists whose elements say what was done to the list with
+//! them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

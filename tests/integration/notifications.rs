@@ -1,5 +1,5 @@
-//! Keyspace notifications: for every command exactly the events of redis-server, in its order, for each key on any number
-//! of shards.
+//! Keyspace notifications: for every command exactly the events of redis-server, in its order, for each key
+//! on any number of shards.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ const SHARDS: [usize; 3] = [1, 2, 3];
 /// All classes, those that `A` leaves out included.
 const EVERYTHING: &str = "KEAnm";
 
-/// Commands on an empty server, separated by `|`, that Redis 7.0 knows. One that begins with `@` is another client's, which
-/// waits in it until a later command serves it.
+/// Commands on an empty server, separated by `|`, that Redis 7.0 knows. One that begins with `@` is another
+/// client's, which waits in it until a later command serves it.
 const CASES: &[&str] = &[
     // Strings.
     "SET k 1|SET k 2|GET k|GET missing",
@@ -277,8 +277,8 @@ fn of_keys(told: &[Told]) -> BTreeMap<&str, Vec<&Told>> {
     keys
 }
 
-/// Compares what is told after each command: of each key the same in the same order, wherever it lies and whoever has
-/// changed it. What comes of keys on different shards may overtake each other.
+/// Compares what is told after each command: of each key the same in the same order, wherever it lies and
+/// whoever has changed it. What comes of keys on different shards may overtake each other.
 fn compare(cases: &[&str], mut oracle: Watched) {
     let mut expected: Vec<Vec<Vec<Told>>> = Vec::new();
     for case in cases {

@@ -1,8 +1,9 @@
-//! Numbers as clients may write them, at the edges of every type, given to every command that reads a float: the replies
-//! are those of redis-server and, where Redis has become newer than that, of Valkey.
+//! Numbers as clients may write them, at the edges of every type, given to every command that reads a float:
+//! the replies are those of redis-server and, where Redis has become newer than that, of Valkey.
 //!
-//! Both are asked. Where they disagree, [`Reader::Timeout`] follows Valkey and all else redis-server, each for the reason
-//! that stands there. Without Valkey the timeouts that redis-server 7.0 counts wrongly are left out.
+//! Both are asked. Where they disagree, [`Reader::Timeout`] follows Valkey and all else redis-server, each
+//! for the reason that stands there. Without Valkey the timeouts that redis-server 7.0 counts wrongly are
+//! left out.
 
 use testkit::{Client, Kind, Server, Value, client};
 
@@ -11,13 +12,13 @@ use crate::scene::{shoal, with_shards};
 /// What reads the number.
 #[derive(Clone, Copy, PartialEq)]
 enum Reader {
-    /// Seconds to wait. Redis 7.0 lets what 64 bits cannot count overflow and calls it negative; Redis 7.2 and Valkey say
-    /// that it is out of range.
+    /// Seconds to wait. Redis 7.0 lets what 64 bits cannot count overflow and calls it negative; Redis 7.2
+    /// and Valkey say that it is out of range.
     Timeout,
     /// A double. Valkey reads no hexadecimal numbers, and no blanks before the bound of a range; Redis does.
     Double,
-    /// An element to be sorted. Redis 7.0 does not reset `errno`, so an earlier overflow refuses everything; Valkey takes
-    /// denormals and reads no hexadecimal numbers, no blanks and no empty text.
+    /// An element to be sorted. Redis 7.0 does not reset `errno`, so an earlier overflow refuses everything;
+    /// Valkey takes denormals and reads no hexadecimal numbers, no blanks and no empty text.
     Weight,
 }
 
@@ -263,7 +264,8 @@ fn reply(client: &mut Client, place: &Place, text: &[u8]) -> Value {
     commands.push(words("INCRBYFLOAT reset 1", text));
     commands.extend(place.before.iter().map(|line| words(line, text)));
     commands.push(words(place.command, text));
-    // A blocking command in a transaction does not wait: so the reply tells whether the timeout was understood.
+    // A blocking command in a transaction does not wait: so the reply tells whether the timeout was
+    // understood.
     if place.reader == Reader::Timeout {
         commands.push(words("EXEC", text));
     }

@@ -1,5 +1,5 @@
-//! Commands that arrive in odd portions: byte by byte, a hundred thousand at once, or from many connections at once
-//! for keys of all shards. Every reply must be the right one, in its place.
+//! Commands that arrive in odd portions: byte by byte, a hundred thousand at once, or from many connections
+//! at once for keys of all shards. Every reply must be the right one, in its place.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -70,7 +70,8 @@ fn a_hundred_thousand_commands_are_written_before_a_reply_is_read() {
         for command in &commands {
             encode_into(&mut bytes, command);
         }
-        // 3.6 MB of commands, 0.5 MB of replies: the server must go on reading although nobody reads its replies.
+        // 3.6 MB of commands, 0.5 MB of replies: the server must go on reading although nobody reads its
+        // replies.
         client.send_raw(&bytes);
         for index in 0..100_000 {
             assert_eq!(client.recv(), Value::Int(index / 997 + 1), "reply {index}");
@@ -79,8 +80,8 @@ fn a_hundred_thousand_commands_are_written_before_a_reply_is_read() {
     });
 }
 
-/// Replies of twice as many bytes as are kept for one client, and behind them more requests than the kernel's buffers
-/// take: the server must take them in although it executes nothing more for this client.
+/// Replies of twice as many bytes as are kept for one client, and behind them more requests than the kernel's
+/// buffers take: the server must take them in although it executes nothing more for this client.
 #[test]
 fn a_pipeline_with_more_replies_than_are_kept_is_written_before_a_reply_is_read() {
     const READS: usize = 1_600;
@@ -206,8 +207,8 @@ fn big_and_small_replies_of_many_connections_keep_their_order() {
 
 #[test]
 fn a_client_without_replies_goes_on_behind_a_jam_of_its_own_making() {
-    // Its commands make so many messages for another worker that nothing more is executed for a while. No reply is sent to
-    // it by whose end the worker would come back to it.
+    // Its commands make so many messages for another worker that nothing more is executed for a while. No
+    // reply is sent to it by whose end the worker would come back to it.
     let server = start(2, "--notify-keyspace-events KEA");
     thread::scope(|scope| {
         let subscribers: Vec<TcpStream> = (0..16)

@@ -1,4 +1,5 @@
-//! A server that is not given what it needs: io_uring, open files, locked memory. It copes, or it says what to do.
+//! A server that is not given what it needs: io_uring, open files, locked memory. It copes, or it says what
+//! to do.
 
 use std::thread;
 
@@ -152,7 +153,8 @@ fn open_files_limit(server: &Server) -> usize {
     line.split_ascii_whitespace().nth(3).unwrap().parse().unwrap()
 }
 
-/// A program that starts its arguments without the right to lock as much memory as it likes, if it has that right.
+/// A program that starts its arguments without the right to lock as much memory as it likes, if it has that
+/// right.
 fn without_the_right_to_lock(limit_bytes: u64) -> Vec<String> {
     let is_root = std::process::Command::new("setpriv").args(["--bounding-set=-ipc_lock", "true"]).status();
     let mut words: Vec<String> = Vec::new();

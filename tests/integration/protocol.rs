@@ -1,5 +1,5 @@
-//! What the request parser accepts and refuses, with the exact text of every refusal, and the texts for commands that
-//! do not exist or are called wrongly.
+//! What the request parser accepts and refuses, with the exact text of every refusal, and the texts for
+//! commands that do not exist or are called wrongly.
 
 use testkit::Value;
 use testkit::client::encode_into;

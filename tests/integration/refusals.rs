@@ -1,4 +1,5 @@
-//! Directives that protect the server or decide what it is: they work, or the server does not start and says why.
+//! Directives that protect the server or decide what it is: they work, or the server does not start and says
+//! why.
 
 use testkit::port::PortLease;
 use testkit::{Client, TempDir, Value};

@@ -1,12 +1,13 @@
-//! What CLIENT REPLY OFF and SKIP leave out, and what may stand in a transaction: the same scenes against the server under
-//! test and against redis-server, byte for byte.
+//! What CLIENT REPLY OFF and SKIP leave out, and what may stand in a transaction: the same scenes against the
+//! server under test and against redis-server, byte for byte.
 
 use testkit::client::encode;
 use testkit::{Kind, Server, Value};
 
 use crate::scene::{eventually, is_oracle, last_words, shoal, skip_if, start, with_shards};
 
-/// What stands between CLIENT REPLY and the end of a scene: commands of the connection and the server, with some on keys.
+/// What stands between CLIENT REPLY and the end of a scene: commands of the connection and the server, with
+/// some on keys.
 const COMMANDS: &[&str] = &[
     "PING",
     "PING a",
@@ -106,7 +107,8 @@ fn scenes() -> Vec<Vec<&'static str>> {
     scenes
 }
 
-/// All that a new client gets for these lines, sent at once. What differs between two servers anyway is made alike.
+/// All that a new client gets for these lines, sent at once. What differs between two servers anyway is made
+/// alike.
 fn played(server: &Server, lines: &[&str]) -> String {
     let mut client = server.client();
     let id = client.ask("CLIENT ID").as_int().unwrap();

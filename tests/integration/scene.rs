@@ -1,5 +1,5 @@
-//! What every scene of these tests is made of: the server under test with a number of shards, a written dialogue
-//! with it, waits that end, and reasons for leaving a test out. It must not know any command.
+//! What every scene of these tests is made of: the server under test with a number of shards, a written
+//! dialogue with it, waits that end, and reasons for leaving a test out. It must not know any command.
 
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

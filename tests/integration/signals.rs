@@ -8,7 +8,8 @@ use testkit::{Client, Server, Value};
 use crate::scene::{PATIENCE, eventually, is_oracle, shoal, skip_if, start, with_shards};
 use crate::sys;
 
-/// What the server leaves of itself when it dies of a signal must not be a core file in the folder of the tests.
+/// What the server leaves of itself when it dies of a signal must not be a core file in the folder of the
+/// tests.
 fn start_without_core(shards: usize, args: &[&str]) -> Server {
     shoal(shards).wrapper(["prlimit", "--core=0:0"]).args(args).start()
 }

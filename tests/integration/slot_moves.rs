@@ -1,5 +1,5 @@
-//! `DEBUG SLOT-MOVE slot shard`: a slot with all its keys goes to another shard while clients use it. Nothing is lost
-//! or comes twice, no order changes, and WATCH, SCAN, expiry and transactions do not notice.
+//! `DEBUG SLOT-MOVE slot shard`: a slot with all its keys goes to another shard while clients use it. Nothing
+//! is lost or comes twice, no order changes, and WATCH, SCAN, expiry and transactions do not notice.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,8 @@ pub(crate) fn answers_slots(client: &mut Client) -> bool {
     !skip_if(reply.is_error(), "this server does not move slots")
 }
 
-/// The slot of a key, by the CRC16 of the Redis Cluster specification (CCITT, XMODEM); keys here have no hash tags.
+/// The slot of a key, by the CRC16 of the Redis Cluster specification (CCITT, XMODEM); keys here have no hash
+/// tags.
 pub(crate) fn slot_of(key: &str) -> usize {
     let crc = key.bytes().fold(0_u16, |crc, byte| {
         (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| match crc & 0x8000 {

@@ -51,8 +51,8 @@ pub(crate) fn forbid_io_uring() -> io::Result<()> {
     }
 }
 
-/// Moves the calling thread, and the processes it starts, into a network of its own whose only interface has the
-/// address 127.0.0.1 and the returned one, which is not a loopback address. Needs the right to do so.
+/// Moves the calling thread, and the processes it starts, into a network of its own whose only interface has
+/// the address 127.0.0.1 and the returned one, which is not a loopback address. Needs the right to do so.
 pub(crate) fn enter_private_network() -> io::Result<Ipv4Addr> {
     // SAFETY: a network namespace concerns only the sockets that this thread opens from now on.
     if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {

@@ -1,5 +1,5 @@
-//! Client-side caching: who is told that which copies are not valid any more, in both protocols, with readers and writers
-//! on any worker.
+//! Client-side caching: who is told that which copies are not valid any more, in both protocols, with readers
+//! and writers on any worker.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! Client-side caching with many readers and writers at once: whatever they do, no copy stays that is not right.
+//! Client-side caching with many readers and writers at once: whatever they do, no copy stays that is not
+//! right.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,7 +102,8 @@ fn write(client: &mut Client, dice: &mut Dice, number: usize) {
     }
 }
 
-/// Readers on all workers cache, writers change, and slots move if they can; then every copy is as the server has it.
+/// Readers on all workers cache, writers change, and slots move if they can; then every copy is as the server
+/// has it.
 fn cache_and_compare(server: &Server, tracking: &str, seed: u64, can_move: bool, shards: usize) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -139,11 +141,126 @@ fn cache_and_compare(server: &Server, tracking: &str, seed: u64, can_move: bool,
         let mut plain = server.client_resp3();
         for cacher in cachers {
             let mut cacher = cacher.join().expect("it reads");
-            // The last changes may still be on their way, and the last keys expire: in the end all copies are right.
+            // The last changes may still be on their way, and the last keys expire: in the end all copies are
+            // right.
             eventually("each copy that is left is as the server has it", || {
                 cacher.send(&["PING"]);
                 while cacher.reply() != Value::simple("PONG") {}
                 cacher.copies.iter().all(|(key, copy)| plain.cmd(&["GET", key]) == *copy)
+            });
+        }
+    });
+}
+
+/// How a client that keeps copies is told: by itself, by another client that speaks RESP3, or by a RESP2
+/// subscriber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Told {
+    Itself,
+    InResp3,
+    BySubscription,
+}
+
+/// Who has read a key by a transaction that has turned tracking on, whom invalidations come to, and the copy.
+struct Reading {
+    /// Stays connected.
+    _reader: Option<Client>,
+    told: Client,
+    key: String,
+    copy: Value,
+    /// An invalidation has come.
+    is_invalid: bool,
+}
+
+impl Reading {
+    fn new(server: &Server, told_how: Told, on: &str, key: String) -> Reading {
+        let mut told = if told_how == Told::BySubscription { server.client() } else { server.client_resp3() };
+        let mut on = on.to_owned();
+        let mut reader = None;
+        if told_how != Told::Itself {
+            on = format!("{on} REDIRECT {}", told.ask("CLIENT ID").as_int().expect("a number"));
+            reader = Some(server.client());
+        }
+        if told_how == Told::BySubscription {
+            told.ask("SUBSCRIBE __redis__:invalidate");
+        }
+        let reading = reader.as_mut().unwrap_or(&mut told);
+        // INFO asks all workers, so that much can happen between the reading and the end.
+        let lines = ["MULTI", "INFO clients", &on, "CLIENT GETNAME", &format!("GET {key}"), "EXEC"];
+        reading.send_raw(lines.map(|line| format!("{line}\r\n")).concat());
+        let mut is_invalid = false;
+        let mut replies = 0;
+        let copy = loop {
+            let reply = reading.recv();
+            if is_told(&reply, &key) {
+                is_invalid = true;
+            } else {
+                replies += 1;
+            }
+            if replies == lines.len() {
+                break reply.as_slice().and_then(<[Value]>::last).expect("the reply of EXEC").clone();
+            }
+        };
+        Reading { _reader: reader, told, key, copy, is_invalid }
+    }
+
+    /// True when the copy is right, or an invalidation has come.
+    fn is_settled(&mut self, plain: &mut Client) -> bool {
+        self.told.send_raw("PING\r\n");
+        loop {
+            let value = self.told.recv();
+            if is_told(&value, &self.key) {
+                self.is_invalid = true;
+            } else if !is_told_anything(&value) {
+                break;
+            }
+        }
+        self.is_invalid || plain.cmd(&["GET", &self.key]) == self.copy
+    }
+}
+
+fn is_told_anything(value: &Value) -> bool {
+    let is_message = |parts: &[Value]| parts.first() == Some(&Value::bulk("message"));
+    matches!(value, Value::Push(_)) || value.as_slice().is_some_and(is_message)
+}
+
+fn is_told(value: &Value, key: &str) -> bool {
+    is_told_anything(value) && keys_of(value).iter().any(|told| told == key)
+}
+
+#[test]
+fn what_the_transaction_reads_that_turns_tracking_on_is_right_in_the_end_or_invalidated() {
+    let _alone = alone();
+    let ways = [
+        (Told::Itself, "CLIENT TRACKING ON"),
+        (Told::Itself, "CLIENT TRACKING ON BCAST PREFIX c"),
+        (Told::InResp3, "CLIENT TRACKING ON NOLOOP"),
+        (Told::BySubscription, "CLIENT TRACKING ON OPTOUT"),
+    ];
+    with_shards(&[1, 2, 3], |shards| {
+        let server = start(shards, "");
+        for (told_how, on) in ways {
+            let stop = AtomicBool::new(false);
+            thread::scope(|scope| {
+                for number in 0..2 {
+                    let (server, stop) = (&server, &stop);
+                    scope.spawn(move || {
+                        let (mut client, mut dice) = (server.client(), Dice(number));
+                        let mut value = 0;
+                        while !stop.load(Ordering::Relaxed) {
+                            value += 1;
+                            client.cmd(&["SET", &format!("c{}", dice.below(3)), &value.to_string()]);
+                        }
+                    });
+                }
+                let mut readings: Vec<Reading> = (0..40)
+                    .map(|number| Reading::new(&server, told_how, on, format!("c{}", number % 3)))
+                    .collect();
+                stop.store(true, Ordering::Relaxed);
+                let mut plain = server.client_resp3();
+                for reading in &mut readings {
+                    eventually("the copy is right or was invalidated", || reading.is_settled(&mut plain));
+                }
             });
         }
     });

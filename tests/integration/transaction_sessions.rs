@@ -1,5 +1,5 @@
-//! A transaction and the session it belongs to: session commands in the queue, RESET and QUIT, silenced clients, what
-//! CLIENT LIST shows, authentication.
+//! A transaction and the session it belongs to: session commands in the queue, RESET and QUIT, silenced
+//! clients, what CLIENT LIST shows, authentication.
 
 use testkit::{Client, Value};
 

@@ -1,5 +1,5 @@
-//! MULTI, EXEC and DISCARD as a client sees them: what is queued, what aborts, what the replies are, on how many
-//! shards the keys may lie. WATCH and what concerns the session have files of their own.
+//! MULTI, EXEC and DISCARD as a client sees them: what is queued, what aborts, what the replies are, on how
+//! many shards the keys may lie. WATCH and what concerns the session have files of their own.
 
 use testkit::client::encode_into;
 use testkit::{Client, Server, Value};

@@ -1,5 +1,5 @@
-//! WATCH: which changes make EXEC answer nil, which do not, and when a watch is forgotten. Each change is made by
-//! another client, on every number of shards.
+//! WATCH: which changes make EXEC answer nil, which do not, and when a watch is forgotten. Each change is
+//! made by another client, on every number of shards.
 
 use testkit::{Client, Server, Value};
 
@@ -18,8 +18,8 @@ enum Then {
 
 use Then::{Aborts, Runs};
 
-/// Before WATCH; what is watched; what another client does; what EXEC says. Commands are separated by `|`, and a
-/// session starts in database 0.
+/// Before WATCH; what is watched; what another client does; what EXEC says. Commands are separated by `|`,
+/// and a session starts in database 0.
 type Case = (&'static str, &'static str, &'static str, Then);
 
 const CASES: &[Case] = &[

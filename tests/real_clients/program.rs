@@ -37,8 +37,8 @@ pub(crate) fn run<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: &[A], stdin
         .unwrap_or_else(|error| panic!("{} cannot be started: {error}", program.display()));
     let mut input = child.stdin.take().expect("stdin is piped");
     let stdin = stdin.to_vec();
-    // A thread of its own: a program that writes before it has read all would wait for us otherwise. A program that
-    // does not read its input to the end is no failure.
+    // A thread of its own: a program that writes before it has read all would wait for us otherwise. A
+    // program that does not read its input to the end is no failure.
     let writer = std::thread::spawn(move || drop(input.write_all(&stdin)));
     let outcome = wait(child, &program.display().to_string());
     writer.join().expect("writing does not panic");

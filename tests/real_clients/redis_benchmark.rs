@@ -1,5 +1,5 @@
-//! redis-benchmark: it needs nothing explained away, loses no request, and leaves the keys that it says it wrote. How
-//! fast it is does not matter here.
+//! redis-benchmark: it needs nothing explained away, loses no request, and leaves the keys that it says it
+//! wrote. How fast it is does not matter here.
 
 use testkit::{Server, Value};
 

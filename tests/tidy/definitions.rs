@@ -1,5 +1,5 @@
-//! What the sources define: names, what belongs to which type, where types are implemented, how long functions are; and
-//! which of these names a document uses. Nothing here knows a rule.
+//! What the sources define: names, what belongs to which type, where types are implemented, how long
+//! functions are; and which of these names a document uses. Nothing here knows a rule.
 
 use std::collections::HashSet;
 
@@ -131,4 +131,15 @@ pub(crate) fn quoted(document: &str) -> Vec<(usize, String)> {
         }
     }
     found
+}
+
+/// The lines of more than `width_max` columns, with their widths. Where code `may_quote` at length, only
+/// those that are comments.
+pub(crate) fn wide_lines(text: &str, width_max: usize, may_quote: bool) -> Vec<(usize, usize)> {
+    let is_comment = |line: &str| line.trim_start().starts_with("//");
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line, line.chars().count()));
+    lines
+        .filter(|&(_, line, width)| width > width_max && (is_comment(line) || !may_quote))
+        .map(|(number, _, width)| (number, width))
+        .collect()
 }

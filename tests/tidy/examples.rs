@@ -149,3 +149,10 @@ fn lists_of_exceptions_may_only_shrink() {
     assert!(faults(&[("a", 90)], 80)[0].contains("lowered to 80"));
     assert!(faults(&[("a", 90)], 70)[0].contains("no longer needs"));
 }
+
+#[test]
+fn comments_are_wide_everywhere_and_code_where_it_quotes_nothing() {
+    let text = "// 345678901\n    // 78901\nlet a = \"ä\";\nlet b = \"öü\";\n//! 45678\n// 34567890";
+    assert_eq!(definitions::wide_lines(text, 11, false), [(1, 12), (2, 12), (3, 12), (4, 13)]);
+    assert_eq!(definitions::wide_lines(text, 11, true), [(1, 12), (2, 12)]);
+}

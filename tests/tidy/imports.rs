@@ -1,5 +1,6 @@
-//! Which file imports which: the modules of a crate, what their `use` and their paths name, and where that is defined. A
-//! name that is passed on (`pub use`) counts as an import of the file that defines it. Nothing here knows a rule.
+//! Which file imports which: the modules of a crate, what their `use` and their paths name, and where that is
+//! defined. A name that is passed on (`pub use`) counts as an import of the file that defines it. Nothing
+//! here knows a rule.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

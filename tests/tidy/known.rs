@@ -1,5 +1,6 @@
-//! Lists that may only shrink. What breaks a rule and is on the list is let through; what is on the list and breaks no rule
-//! any more has to leave it. With `TIDY_PRINT` the lists are printed as they have to be, and nothing fails.
+//! Lists that may only shrink. What breaks a rule and is on the list is let through; what is on the list and
+//! breaks no rule any more has to leave it. With `TIDY_PRINT` the lists are printed as they have to be, and
+//! nothing fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 

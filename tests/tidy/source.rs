@@ -1,5 +1,5 @@
-//! The sources as a row of tokens: no comments, strings as one token each, and which of them are product code. Nothing here
-//! knows a rule.
+//! The sources as a row of tokens: no comments, strings as one token each, and which of them are product
+//! code. Nothing here knows a rule.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The rows about what collections take in memory, about commands over very large ones, and about what the other core
-//! sees of such a command.
+//! The rows about what collections take in memory, about commands over very large ones, and about what the
+//! other core sees of such a command.
 
 use testkit::Kind;
 

@@ -1,5 +1,6 @@
-//! The rows of redis-benchmark's default set on lists, sets, hashes and sorted sets: its keys, its arguments and its
-//! three bytes of data. Pops never find an empty key: so much is put in before, and no more is taken out.
+//! The rows of redis-benchmark's default set on lists, sets, hashes and sorted sets: its keys, its arguments
+//! and its three bytes of data. Pops never find an empty key: so much is put in before, and no more is taken
+//! out.
 
 use super::{CPU_US, CommandWords, Fill, Goal, Row, Work, at_most_of_both};
 

@@ -146,8 +146,8 @@ pub mod acl {
         (SCRIPTING, "scripting"),
     ];
 
-    /// The categories that follow from the command's flags, given its `explicit` ones: what scripts do to keys is
-    /// not known from the command (Redis: setImplicitACLCategories).
+    /// The categories that follow from the command's flags, given its `explicit` ones: what scripts do to
+    /// keys is not known from the command (Redis: setImplicitACLCategories).
     pub const fn implied(flags: u64, explicit: u64) -> u64 {
         let mut categories = 0;
         if flags & super::WRITE != 0 && explicit & SCRIPTING == 0 {

@@ -116,7 +116,8 @@ impl KeySpec {
         KeySpec::range(index, 0, 1, flags)
     }
 
-    /// Keys from argument `first` to `last` (relative to `first`; negative counts from the end), every `step`th.
+    /// Keys from argument `first` to `last` (relative to `first`; negative counts from the end), every
+    /// `step`th.
     pub const fn range(first: i32, last: i32, step: i32, flags: u32) -> KeySpec {
         let find = FindKeys::Range { last, step, limit: 0 };
         KeySpec { flags, begin: BeginSearch::Index(first), find, notes: "" }
@@ -149,8 +150,8 @@ impl KeySpec {
         KeySpec { notes, ..self }
     }
 
-    /// Appends the keys that this spec finds in `args`. False when they cannot be all: a bad number of keys, a missing
-    /// keyword, a place that no rule finds, a spec that is marked [`INCOMPLETE`].
+    /// Appends the keys that this spec finds in `args`. False when they cannot be all: a bad number of keys,
+    /// a missing keyword, a place that no rule finds, a spec that is marked [`INCOMPLETE`].
     pub fn positions(&self, args: Args<'_>, found: &mut Vec<KeyPosition>) -> bool {
         let argc = args.len() as i32;
         let first = match self.begin {
@@ -172,8 +173,8 @@ impl KeySpec {
             BeginSearch::Unknown => return false,
         };
         let (first, last, step) = match self.find {
-            // An open range may be empty, as a destination's sources. Redis then finds no keys at all, not even the
-            // destination; we could not route the command.
+            // An open range may be empty, as a destination's sources. Redis then finds no keys at all, not
+            // even the destination; we could not route the command.
             FindKeys::Range { last: ..0, limit: 0, .. } if first == argc => return true,
             FindKeys::Range { last, step, limit } => {
                 let last = if last >= 0 {

@@ -7,6 +7,7 @@ pub mod flags;
 pub mod keys;
 mod name_table;
 pub mod registry;
+pub(crate) mod shapes;
 pub mod spec;
 
 pub use keys::{BeginSearch, FindKeys, KeySpec};
@@ -23,4 +24,16 @@ pub struct DataCommand {
     pub run: Handler,
     /// Its subcommands. A container has at least one; it runs itself only when called without any argument.
     pub subcommands: &'static [DataCommand],
+}
+
+impl DataCommand {
+    /// A command without subcommands.
+    pub const fn new(run: Handler, spec: CommandSpec) -> DataCommand {
+        DataCommand { spec, run, subcommands: &[] }
+    }
+
+    /// It is a container of these.
+    pub const fn with_subcommands(self, subcommands: &'static [DataCommand]) -> DataCommand {
+        DataCommand { subcommands, ..self }
+    }
 }

@@ -1,7 +1,8 @@
 //! From a command's name, in any case, to its number: the first thing that every command pays for.
 //!
-//! Names of up to 16 bytes, which is nearly all, are loaded as two machine words, brought to lower case there, and
-//! compared as words in an open hash table: no loop over bytes, no allocation. This file must not know any command.
+//! Names of up to 16 bytes, which is nearly all, are loaded as two machine words, brought to lower case
+//! there, and compared as words in an open hash table: no loop over bytes, no allocation. This file must not
+//! know any command.
 
 /// Longer names are searched one by one; a few geo commands have them.
 const WORDS_BYTES_MAX: usize = 16;
@@ -83,8 +84,8 @@ impl NameTable {
     /// The slots where the name may be, the likeliest first.
     #[inline]
     fn probe(&self, words: Words) -> impl Iterator<Item = usize> + use<> {
-        // Names differ most in the low bits of their bytes; the odd multiplier (2^64 / golden ratio) carries all of
-        // them into the high bits that are used.
+        // Names differ most in the low bits of their bytes; the odd multiplier (2^64 / golden ratio) carries
+        // all of them into the high bits that are used.
         let mixed = (words.first ^ words.last.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let start = (mixed >> self.shift) as usize;
         let mask = self.slots.len() - 1;

@@ -1,7 +1,7 @@
 //! The table of all commands: from a name to its row, its dense id and its plan.
 //!
-//! Built once at start from the rows and shared by all workers, so an id means the same command on every core. Rows
-//! that contradict themselves stop the start. This file must not know any command by name.
+//! Built once at start from the rows and shared by all workers, so an id means the same command on every
+//! core. Rows that contradict themselves stop the start. This file must not know any command by name.
 
 use std::ops::Range;
 
@@ -17,7 +17,8 @@ use crate::error::CommandError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionNumber(pub u16);
 
-/// A session command as the registry is told of it: what it is, and by which number its worker knows what it does.
+/// A session command as the registry is told of it: what it is, and by which number its worker knows what it
+/// does.
 #[derive(Debug)]
 pub struct SessionRow {
     /// What the command is.
@@ -68,7 +69,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A command's place in the registry: small, dense, the same on all workers. What hops carry instead of a name.
+/// A command's place in the registry: small, dense, the same on all workers. What hops carry instead of a
+/// name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommandId(pub u16);
 
@@ -81,8 +83,8 @@ pub struct Entry {
     pub command: Command,
     /// What it is.
     spec: &'static CommandSpec,
-    /// How it finds its shards. What a session command sends to other shards is its own business: it has only the
-    /// plans of its keys.
+    /// How it finds its shards. What a session command sends to other shards is its own business: it has only
+    /// the plans of its keys.
     pub plan: Plan,
     /// `name`, or `container|name`.
     pub full_name: String,
@@ -150,8 +152,8 @@ impl Registry {
         Registry { entries, callable, names }
     }
 
-    /// From now on the command that is called `from` is called `to` and nothing else; with an empty `to` it cannot be
-    /// called. What it is called in COMMAND's replies and in errors stays as it is, as in Redis.
+    /// From now on the command that is called `from` is called `to` and nothing else; with an empty `to` it
+    /// cannot be called. What it is called in COMMAND's replies and in errors stays as it is, as in Redis.
     ///
     /// # Errors
     /// Redis's words for a name that no command has, and for one that another command has.
@@ -212,8 +214,8 @@ impl Registry {
         }
     }
 
-    /// The command that `args` calls: a container's subcommand when there is an argument after its name. The number
-    /// of arguments is not checked.
+    /// The command that `args` calls: a container's subcommand when there is an argument after its name. The
+    /// number of arguments is not checked.
     #[inline]
     pub fn called(&self, args: Args<'_>) -> Option<&Entry> {
         let entry = self.get(self.lookup(args.get(0))?);
@@ -314,9 +316,6 @@ fn check_row(command: Command, spec: &CommandSpec, is_subcommand: bool) -> Resul
         Some(RequestPolicy::AllShards | RequestPolicy::AllNodes) if spec.has_keys() => {
             Err("a command for all shards has no keys of its own".into())
         }
-        _ if spec.deprecated_since.is_some() != spec.doc_flags.contains(&"deprecated") => {
-            Err("deprecated_since goes with the doc flag deprecated".into())
-        }
         _ => Ok(()),
     }
 }
@@ -393,12 +392,12 @@ mod tests {
         ..CommandSpec::BASE
     };
 
-    /// A registry of one data command and one session command with a subcommand. The row is leaked, as rows live as
-    /// long as the process.
+    /// A registry of one data command and one session command with a subcommand. The row is leaked, as rows
+    /// live as long as the process.
     fn registry(spec: CommandSpec) -> Registry {
         let id = SessionRow { spec: &SESSION_ID, number: SessionNumber(8), subcommands: Vec::new() };
         let session = SessionRow { spec: &SESSION, number: SessionNumber(7), subcommands: vec![id] };
-        Registry::new(&[Box::leak(Box::new([DataCommand { spec, run, subcommands: &[] }]))], &[session])
+        Registry::new(&[Box::leak(Box::new([DataCommand::new(run, spec)]))], &[session])
     }
 
     fn called(line: &str) -> Result<String, String> {
@@ -514,7 +513,7 @@ mod tests {
         const NEITHER_READ_NOR_WRITTEN: &[KeySpec] = &[KeySpec::at(1, keys::ACCESS)];
         const UNKNOWN_SPEC: &[Arg] = &[Arg::key().of_key_spec(1)];
         let check = |spec: CommandSpec| {
-            let row = Box::leak(Box::new(DataCommand { spec, run, subcommands: &[] }));
+            let row = Box::leak(Box::new(DataCommand::new(run, spec)));
             check_row(Command::Data(row), &row.spec, false)
         };
         assert_eq!(check(READ), Ok(()));
@@ -530,7 +529,6 @@ mod tests {
             CommandSpec { keys: NEITHER_READ_NOR_WRITTEN, ..READ },
             CommandSpec { keys: &[], request_policy: Some(RequestPolicy::MultiShard), ..READ },
             CommandSpec { request_policy: Some(RequestPolicy::AllShards), ..READ },
-            CommandSpec { deprecated_since: Some("2.0.0"), ..READ },
             CommandSpec { args: UNKNOWN_SPEC, ..READ },
         ];
         for (index, spec) in wrong.into_iter().enumerate() {

@@ -35,22 +35,22 @@ pub struct CommandSpec {
     pub acl: u64,
     /// Its keys.
     pub keys: &'static [KeySpec],
-    /// Finds the keys of a concrete command where `keys` cannot say it all: their places depend on options (SORT), or
-    /// what is done with them does (SET reads only with GET).
+    /// Finds the keys of a concrete command where `keys` cannot say it all: their places depend on options
+    /// (SORT), or what is done with them does (SET reads only with GET).
     pub find_keys: Option<KeyFinder>,
     /// How the command is spread over shards.
     pub request_policy: Option<RequestPolicy>,
     /// How the shards' replies become one.
     pub response_policy: Option<ResponsePolicy>,
-    /// What it does to one key depends on another (MSETNX), so inside a node its keys are brought together even though
-    /// its `request_policy`, which speaks to cluster clients, would split it.
+    /// What it does to one key depends on another (MSETNX), so inside a node its keys are brought together
+    /// even though its `request_policy`, which speaks to cluster clients, would split it.
     pub keys_depend: bool,
     /// Every shard runs it, although its `request_policy` does not tell cluster clients so: SWAPDB.
     pub on_all_shards: bool,
     /// How a command for all shards is carried out when no policy can make its reply of theirs.
     pub combined: Option<Combined>,
-    /// Whether, with these arguments, it may read keys that are not among them (SORT with BY): then it runs where all
-    /// slots of the node are at hand.
+    /// Whether, with these arguments, it may read keys that are not among them (SORT with BY): then it runs
+    /// where all slots of the node are at hand.
     pub reads_any_key: Option<fn(Args<'_>) -> bool>,
     /// It walks over the slots from a cursor on and goes from shard to shard: [`crate::walk`].
     pub walks: bool,
@@ -60,12 +60,10 @@ pub struct CommandSpec {
     pub keeps_caching: bool,
     /// Other command tips, such as `nondeterministic_output`.
     pub tips: &'static [&'static str],
-    /// Documentation flags, such as `deprecated`.
+    /// Documentation flags besides `deprecated`, such as `syscmd`.
     pub doc_flags: &'static [&'static str],
-    /// Since when it is deprecated.
-    pub deprecated_since: Option<&'static str>,
-    /// What to use instead.
-    pub replaced_by: Option<&'static str>,
+    /// Since when it is deprecated, and what to use instead.
+    pub deprecated: Option<(&'static str, &'static str)>,
     /// Versions and what they changed.
     pub history: &'static [(&'static str, &'static str)],
     /// Its arguments as documented.
@@ -96,8 +94,7 @@ impl CommandSpec {
         keeps_caching: false,
         tips: &[],
         doc_flags: &[],
-        deprecated_since: None,
-        replaced_by: None,
+        deprecated: None,
         history: &[],
         args: &[],
     };
@@ -136,21 +133,23 @@ impl CommandSpec {
         }
     }
 
-    /// True for a command that may wait for its keys. One that has a key of the option's name merely takes the longer way.
+    /// True for a command that may wait for its keys. One that has a key of the option's name merely takes
+    /// the longer way.
     pub fn may_block(&self, args: Args<'_>) -> bool {
         let is_given =
             |option: &str| args.iter_from(1).any(|arg| arg.eq_ignore_ascii_case(option.as_bytes()));
         self.has(flags::BLOCKING) && self.block_option.is_none_or(is_given)
     }
 
-    /// True for a command that, with these arguments, may look at any key: inside EXEC it needs all slots at hand.
+    /// True for a command that, with these arguments, may look at any key: inside EXEC it needs all slots at
+    /// hand.
     pub fn is_for_all_shards(&self, args: Args<'_>) -> bool {
         matches!(self.plan(), Plan::AllShards | Plan::Walk)
             || self.reads_any_key.is_some_and(|reads_any_key| reads_any_key(args))
     }
 
-    /// Appends the keys of a concrete command, spec by spec. When one spec does not fit the arguments there are no
-    /// keys at all: the handler will report a syntax error (Redis: getKeysFromCommandWithSpecs).
+    /// Appends the keys of a concrete command, spec by spec. When one spec does not fit the arguments there
+    /// are no keys at all: the handler will report a syntax error (Redis: getKeysFromCommandWithSpecs).
     pub fn key_positions(&self, args: Args<'_>, found: &mut Vec<KeyPosition>) {
         if let Some(find_keys) = self.find_keys {
             return find_keys(args, found);
@@ -176,8 +175,8 @@ impl CommandSpec {
         self.find_keys.is_some()
     }
 
-    /// First key, last key and step as they were before key specs: `(0, 0, 0)` when there are no keys at fixed
-    /// places; a negative last key counts from the end (Redis: populateCommandLegacyRangeSpec).
+    /// First key, last key and step as they were before key specs: `(0, 0, 0)` when there are no keys at
+    /// fixed places; a negative last key counts from the end (Redis: populateCommandLegacyRangeSpec).
     pub fn legacy_range(&self) -> (i32, i32, i32) {
         let fixed = |spec: &KeySpec| match (spec.begin, spec.find) {
             (BeginSearch::Index(first), FindKeys::Range { last, step, .. }) => {
@@ -230,8 +229,8 @@ impl Plan {
     }
 }
 
-/// A command for all shards whose shards do something else than the command as a whole, so that their replies can
-/// be put together: RANDOMKEY.
+/// A command for all shards whose shards do something else than the command as a whole, so that their replies
+/// can be put together: RANDOMKEY.
 #[derive(Clone, Copy, Debug)]
 pub struct Combined {
     /// What each shard runs. Alone, as in EXEC, the command is what its row runs.
@@ -394,7 +393,8 @@ impl Group {
     }
 }
 
-/// A documented argument (COMMAND DOCS `arguments`), as a row says it: `Arg::integer("seconds").after("EX").optional()`.
+/// A documented argument (COMMAND DOCS `arguments`), as a row says it:
+/// `Arg::integer("seconds").after("EX").optional()`.
 #[derive(Clone, Copy, Debug)]
 pub struct Arg {
     /// Its name.

@@ -1,9 +1,9 @@
 //! Strings as arrays of integers of any width: BITFIELD, BITFIELD_RO.
 
 use crate::args::Args;
-use crate::command::flags::{self, acl};
 use crate::command::keys::KeyPosition;
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::shapes::BITMAP;
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
 use crate::encoding::bitops::{FieldType, Overflow};
 use crate::error::CommandError;
@@ -32,17 +32,15 @@ const WRITE_OPERATION: Arg = Arg::one_of(
 
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: bitfield,
-        spec: CommandSpec {
+    DataCommand::new(
+        bitfield,
+        CommandSpec {
             name: "bitfield",
             summary: "Perform arbitrary bitfield integer operations on strings",
             since: "3.2.0",
             complexity: "O(1) for each subcommand specified",
-            group: Group::Bitmap,
             arity: Arity::AtLeast(2),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE | keys::VARIABLE_FLAGS)
                 .notes("This command allows both access and modification of the key")],
             find_keys: Some(bitfield_keys),
@@ -58,22 +56,19 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 .optional()
                 .multiple(),
             ],
-            ..CommandSpec::BASE
+            ..BITMAP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: bitfield_ro,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        bitfield_ro,
+        CommandSpec {
             name: "bitfield_ro",
             summary: "Perform arbitrary bitfield integer operations on strings. Read-only variant of \
                 BITFIELD",
             since: "6.0.0",
             complexity: "O(1) for each subcommand specified",
-            group: Group::Bitmap,
             arity: Arity::AtLeast(2),
             flags: flags::READONLY | flags::FAST,
-            acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             args: &[
                 Arg::key(),
@@ -82,10 +77,9 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                     .optional()
                     .multiple_with_token(),
             ],
-            ..CommandSpec::BASE
+            ..BITMAP
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 /// One subcommand.
@@ -205,7 +199,8 @@ fn parse_type(text: &[u8]) -> Result<FieldType, CommandError> {
     };
     bits.and_then(|bits| FieldType::new(signed, bits)).ok_or_else(|| {
         CommandError::other(
-            "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
+            "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 \
+                is.",
         )
     })
 }
@@ -384,7 +379,8 @@ mod tests {
 
     #[test]
     fn a_wrong_subcommand_keeps_the_others_from_running() {
-        let invalid_type = "-ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+        let invalid_type = "-ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not \
+            supported but i64 is.";
         let bit_offset = "-ERR bit offset is not an integer or out of range";
         let not_an_integer = "-ERR value is not an integer or out of range";
         let syntax = "-ERR syntax error";

@@ -1,10 +1,10 @@
 //! Strings as arrays of bits: BITCOUNT, BITPOS, GETBIT, SETBIT, BITOP. Bit 0 is the highest bit of byte 0.
 
 use crate::args::{Args, Blob};
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::shapes::{BITMAP, KEYS};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
-use crate::encoding::bitops::{self, BitOp, Unit};
+use crate::encoding::bitops::{self, BitOp, IndexUnit};
 use crate::entry::{Expire, NewValue};
 use crate::error::CommandError;
 use crate::event;
@@ -17,38 +17,33 @@ const INDEX_UNIT: Arg = Arg::one_of("index_unit", &[Arg::word("byte", "BYTE"), A
 
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: bitcount,
-        spec: CommandSpec {
+    DataCommand::new(
+        bitcount,
+        CommandSpec {
             name: "bitcount",
             summary: "Count set bits in a string",
             since: "2.6.0",
             complexity: "O(N)",
-            group: Group::Bitmap,
             arity: Arity::AtLeast(2),
             flags: flags::READONLY,
-            acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("7.0.0", "Added the `BYTE|BIT` option.")],
             args: &[
                 Arg::key(),
                 Arg::block("index", &[Arg::integer("start"), Arg::integer("end"), INDEX_UNIT]).optional(),
             ],
-            ..CommandSpec::BASE
+            ..BITMAP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: bitpos,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        bitpos,
+        CommandSpec {
             name: "bitpos",
             summary: "Find first bit set or clear in a string",
             since: "2.8.7",
             complexity: "O(N)",
-            group: Group::Bitmap,
             arity: Arity::AtLeast(3),
             flags: flags::READONLY,
-            acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             history: &[("7.0.0", "Added the `BYTE|BIT` option.")],
             args: &[
@@ -63,68 +58,54 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 )
                 .optional(),
             ],
-            ..CommandSpec::BASE
+            ..BITMAP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: getbit,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        getbit,
+        CommandSpec {
             name: "getbit",
             summary: "Returns the bit value at offset in the string value stored at key",
             since: "2.2.0",
             complexity: "O(1)",
-            group: Group::Bitmap,
             arity: Arity::Exactly(3),
             flags: flags::READONLY | flags::FAST,
-            acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             args: &[Arg::key(), Arg::integer("offset")],
-            ..CommandSpec::BASE
+            ..BITMAP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: setbit,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        setbit,
+        CommandSpec {
             name: "setbit",
             summary: "Sets or clears the bit at offset in the string value stored at key",
             since: "2.2.0",
             complexity: "O(1)",
-            group: Group::Bitmap,
             arity: Arity::Exactly(4),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::BITMAP,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
             args: &[Arg::key(), Arg::integer("offset"), Arg::integer("value")],
-            ..CommandSpec::BASE
+            ..BITMAP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: bitop,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        bitop,
+        CommandSpec {
             name: "bitop",
             summary: "Perform bitwise operations between strings",
             since: "2.6.0",
             complexity: "O(N)",
-            group: Group::Bitmap,
             arity: Arity::AtLeast(4),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::BITMAP,
             keys: &[
                 KeySpec::at(2, keys::OW | keys::UPDATE),
                 KeySpec::range(3, -1, 1, keys::RO | keys::ACCESS),
             ],
-            args: &[
-                Arg::string("operation"),
-                Arg::key_named("destkey"),
-                Arg::key().of_key_spec(1).multiple(),
-            ],
-            ..CommandSpec::BASE
+            args: &[Arg::string("operation"), Arg::key_named("destkey"), KEYS.of_key_spec(1)],
+            ..BITMAP
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 fn bitcount(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
@@ -143,7 +124,7 @@ fn bitcount(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
             let end = integer(args, 3)?;
             // Such a range is empty whatever it counts, so Redis does not look at the unit any more.
             let is_surely_empty = start < 0 && end < 0 && start > end;
-            let unit = if args.len() == 5 && !is_surely_empty { unit(args.get(4))? } else { Unit::Byte };
+            let unit = if args.len() == 5 && !is_surely_empty { unit(args.get(4))? } else { IndexUnit::Byte };
             bitops::count_ones_in(bytes, start, end, unit)
         }
         _ => return Err(CommandError::Syntax),
@@ -160,17 +141,18 @@ fn bitpos(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     };
     let key = ctx.key(args, 1);
     let Some(value) = ctx.keys.read_string(&key)? else {
-        // Zeros without end: the first 0 is at 0, and no 1 comes. Hides errors in the range, in Redis up to 7.0.
+        // Zeros without end: the first 0 is at 0, and no 1 comes. Hides errors in the range, in Redis up to
+        // 7.0.
         ctx.reply.int(if bit { -1 } else { 0 });
         return Ok(());
     };
     let mut text = itoa::Buffer::new();
     let bytes = value.bytes(&mut text);
     let (start, end, unit) = match args.len() {
-        3 => (0, None, Unit::Byte),
+        3 => (0, None, IndexUnit::Byte),
         4..=6 => {
             let start = integer(args, 3)?;
-            let unit = if args.len() == 6 { unit(args.get(5))? } else { Unit::Byte };
+            let unit = if args.len() == 6 { unit(args.get(5))? } else { IndexUnit::Byte };
             let end = if args.len() > 4 { Some(integer(args, 4)?) } else { None };
             (start, end, unit)
         }
@@ -262,11 +244,11 @@ fn operation(word: &[u8]) -> Result<BitOp, CommandError> {
     }
 }
 
-fn unit(word: &[u8]) -> Result<Unit, CommandError> {
+fn unit(word: &[u8]) -> Result<IndexUnit, CommandError> {
     if word.eq_ignore_ascii_case(b"bit") {
-        Ok(Unit::Bit)
+        Ok(IndexUnit::Bit)
     } else if word.eq_ignore_ascii_case(b"byte") {
-        Ok(Unit::Byte)
+        Ok(IndexUnit::Byte)
     } else {
         Err(CommandError::Syntax)
     }

@@ -3,100 +3,64 @@
 //! They change the value and leave the expire as it is.
 
 use crate::args::Args;
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::shapes::STRING;
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
 use crate::entry::{Expire, NewValue, StrValue};
 use crate::error::CommandError;
 use crate::event;
 use crate::num::{self, LongDouble};
 
+/// Adds to the number that a key holds.
+const INCREMENT: CommandSpec = CommandSpec {
+    since: "1.0.0",
+    complexity: "O(1)",
+    arity: Arity::Exactly(3),
+    flags: flags::WRITE | flags::DENYOOM | flags::FAST,
+    keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
+    ..STRING
+};
+
+/// Adds one to it, or takes one away.
+const STEP: CommandSpec = CommandSpec { arity: Arity::Exactly(2), args: &[Arg::key()], ..INCREMENT };
+
 pub(super) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: incr,
-        spec: CommandSpec {
-            name: "incr",
-            summary: "Increment the integer value of a key by one",
-            since: "1.0.0",
-            complexity: "O(1)",
-            group: Group::String,
-            arity: Arity::Exactly(2),
-            flags: flags::WRITE | flags::DENYOOM | flags::FAST,
-            acl: acl::STRING,
-            keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
-            args: &[Arg::key()],
-            ..CommandSpec::BASE
-        },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: decr,
-        spec: CommandSpec {
-            name: "decr",
-            summary: "Decrement the integer value of a key by one",
-            since: "1.0.0",
-            complexity: "O(1)",
-            group: Group::String,
-            arity: Arity::Exactly(2),
-            flags: flags::WRITE | flags::DENYOOM | flags::FAST,
-            acl: acl::STRING,
-            keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
-            args: &[Arg::key()],
-            ..CommandSpec::BASE
-        },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: incrby,
-        spec: CommandSpec {
+    DataCommand::new(
+        incr,
+        CommandSpec { name: "incr", summary: "Increment the integer value of a key by one", ..STEP },
+    ),
+    DataCommand::new(
+        decr,
+        CommandSpec { name: "decr", summary: "Decrement the integer value of a key by one", ..STEP },
+    ),
+    DataCommand::new(
+        incrby,
+        CommandSpec {
             name: "incrby",
             summary: "Increment the integer value of a key by the given amount",
-            since: "1.0.0",
-            complexity: "O(1)",
-            group: Group::String,
-            arity: Arity::Exactly(3),
-            flags: flags::WRITE | flags::DENYOOM | flags::FAST,
-            acl: acl::STRING,
-            keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
             args: &[Arg::key(), Arg::integer("increment")],
-            ..CommandSpec::BASE
+            ..INCREMENT
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: decrby,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        decrby,
+        CommandSpec {
             name: "decrby",
             summary: "Decrement the integer value of a key by the given number",
-            since: "1.0.0",
-            complexity: "O(1)",
-            group: Group::String,
-            arity: Arity::Exactly(3),
-            flags: flags::WRITE | flags::DENYOOM | flags::FAST,
-            acl: acl::STRING,
-            keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
             args: &[Arg::key(), Arg::integer("decrement")],
-            ..CommandSpec::BASE
+            ..INCREMENT
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: incrbyfloat,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        incrbyfloat,
+        CommandSpec {
             name: "incrbyfloat",
             summary: "Increment the float value of a key by the given amount",
             since: "2.6.0",
-            complexity: "O(1)",
-            group: Group::String,
-            arity: Arity::Exactly(3),
-            flags: flags::WRITE | flags::DENYOOM | flags::FAST,
-            acl: acl::STRING,
-            keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
             args: &[Arg::key(), Arg::double("increment")],
-            ..CommandSpec::BASE
+            ..INCREMENT
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 type Done = Result<(), CommandError>;

@@ -1,222 +1,161 @@
 //! The time to live of keys: EXPIRE and its variants, TTL and its variants, PERSIST.
 
-use super::expire_condition::Condition;
 use crate::args::Args;
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, keys};
+use crate::command::shapes::{EXPIRE_CONDITION, KEYSPACE, UNIX_MILLISECONDS, UNIX_SECONDS};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::event;
-use crate::num;
+use crate::expire_options::{ExpireCondition, TimeUnit};
 
-const CONDITION: Arg = Arg::one_of(
-    "condition",
-    &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")],
-)
-.since("7.0.0")
-.optional();
+const CONDITION: Arg = EXPIRE_CONDITION.since("7.0.0");
+
+/// Sets the time of a key.
+const SETTER: CommandSpec = CommandSpec {
+    complexity: "O(1)",
+    arity: Arity::AtLeast(3),
+    flags: flags::WRITE | flags::FAST,
+    keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
+    history: &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
+    ..KEYSPACE
+};
+
+/// Tells the time of a key.
+const GETTER: CommandSpec = CommandSpec {
+    complexity: "O(1)",
+    arity: Arity::Exactly(2),
+    flags: flags::READONLY | flags::FAST,
+    keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
+    args: &[Arg::key()],
+    ..KEYSPACE
+};
+
+/// Tells how much of it is left.
+const REST: CommandSpec = CommandSpec {
+    tips: &["nondeterministic_output"],
+    history: &[("2.8.0", "Added the -2 reply.")],
+    ..GETTER
+};
 
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: expire,
-        spec: CommandSpec {
+    DataCommand::new(
+        expire,
+        CommandSpec {
             name: "expire",
             summary: "Set a key's time to live in seconds",
             since: "1.0.0",
-            complexity: "O(1)",
-            arity: Arity::AtLeast(3),
-            flags: flags::WRITE | flags::FAST,
-            acl: acl::KEYSPACE,
-            keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
-            history: &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
             args: &[Arg::key(), Arg::integer("seconds"), CONDITION],
-            ..CommandSpec::BASE
+            ..SETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: pexpire,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        pexpire,
+        CommandSpec {
             name: "pexpire",
             summary: "Set a key's time to live in milliseconds",
             since: "2.6.0",
-            complexity: "O(1)",
-            arity: Arity::AtLeast(3),
-            flags: flags::WRITE | flags::FAST,
-            acl: acl::KEYSPACE,
-            keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
-            history: &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
             args: &[Arg::key(), Arg::integer("milliseconds"), CONDITION],
-            ..CommandSpec::BASE
+            ..SETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: expireat,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        expireat,
+        CommandSpec {
             name: "expireat",
             summary: "Set the expiration for a key as a UNIX timestamp",
             since: "1.2.0",
-            complexity: "O(1)",
-            arity: Arity::AtLeast(3),
-            flags: flags::WRITE | flags::FAST,
-            acl: acl::KEYSPACE,
-            keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
-            history: &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
-            args: &[Arg::key(), Arg::unix_time("unix-time-seconds"), CONDITION],
-            ..CommandSpec::BASE
+            args: &[Arg::key(), UNIX_SECONDS, CONDITION],
+            ..SETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: pexpireat,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        pexpireat,
+        CommandSpec {
             name: "pexpireat",
             summary: "Set the expiration for a key as a UNIX timestamp specified in milliseconds",
             since: "2.6.0",
-            complexity: "O(1)",
-            arity: Arity::AtLeast(3),
-            flags: flags::WRITE | flags::FAST,
-            acl: acl::KEYSPACE,
-            keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
-            history: &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
-            args: &[Arg::key(), Arg::unix_time("unix-time-milliseconds"), CONDITION],
-            ..CommandSpec::BASE
+            args: &[Arg::key(), UNIX_MILLISECONDS, CONDITION],
+            ..SETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: ttl,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        ttl,
+        CommandSpec {
             name: "ttl",
             summary: "Get the time to live for a key in seconds",
             since: "1.0.0",
-            complexity: "O(1)",
-            arity: Arity::Exactly(2),
-            flags: flags::READONLY | flags::FAST,
-            acl: acl::KEYSPACE,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            tips: &["nondeterministic_output"],
-            history: &[("2.8.0", "Added the -2 reply.")],
-            args: &[Arg::key()],
-            ..CommandSpec::BASE
+            ..REST
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: pttl,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        pttl,
+        CommandSpec {
             name: "pttl",
             summary: "Get the time to live for a key in milliseconds",
             since: "2.6.0",
-            complexity: "O(1)",
-            arity: Arity::Exactly(2),
-            flags: flags::READONLY | flags::FAST,
-            acl: acl::KEYSPACE,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            tips: &["nondeterministic_output"],
-            history: &[("2.8.0", "Added the -2 reply.")],
-            args: &[Arg::key()],
-            ..CommandSpec::BASE
+            ..REST
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: expiretime,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        expiretime,
+        CommandSpec {
             name: "expiretime",
             summary: "Get the expiration Unix timestamp for a key",
             since: "7.0.0",
-            complexity: "O(1)",
-            arity: Arity::Exactly(2),
-            flags: flags::READONLY | flags::FAST,
-            acl: acl::KEYSPACE,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[Arg::key()],
-            ..CommandSpec::BASE
+            ..GETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: pexpiretime,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        pexpiretime,
+        CommandSpec {
             name: "pexpiretime",
             summary: "Get the expiration Unix timestamp for a key in milliseconds",
             since: "7.0.0",
-            complexity: "O(1)",
-            arity: Arity::Exactly(2),
-            flags: flags::READONLY | flags::FAST,
-            acl: acl::KEYSPACE,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[Arg::key()],
-            ..CommandSpec::BASE
+            ..GETTER
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: persist,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        persist,
+        CommandSpec {
             name: "persist",
             summary: "Remove the expiration from a key",
             since: "2.2.0",
             complexity: "O(1)",
             arity: Arity::Exactly(2),
             flags: flags::WRITE | flags::FAST,
-            acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             args: &[Arg::key()],
-            ..CommandSpec::BASE
+            ..KEYSPACE
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
-/// Milliseconds in a unit of the argument.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Seconds = 1000,
-    Milliseconds = 1,
-}
-
-/// What the argument counts from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Since {
-    Now,
-    Epoch,
-}
-
 fn expire(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    set_expire(ctx, args, "expire", Unit::Seconds, Since::Now)
+    set_expire(ctx, args, "expire", TimeUnit::Seconds)
 }
 
 fn pexpire(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    set_expire(ctx, args, "pexpire", Unit::Milliseconds, Since::Now)
+    set_expire(ctx, args, "pexpire", TimeUnit::Milliseconds)
 }
 
 fn expireat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    set_expire(ctx, args, "expireat", Unit::Seconds, Since::Epoch)
+    set_expire(ctx, args, "expireat", TimeUnit::UnixSeconds)
 }
 
 fn pexpireat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    set_expire(ctx, args, "pexpireat", Unit::Milliseconds, Since::Epoch)
+    set_expire(ctx, args, "pexpireat", TimeUnit::UnixMilliseconds)
 }
 
 fn set_expire(
     ctx: &mut Ctx<'_>,
     args: Args<'_>,
     name: &'static str,
-    unit: Unit,
-    since: Since,
+    unit: TimeUnit,
 ) -> Result<(), CommandError> {
-    let condition = Condition::parse(args.iter_from(3))?;
+    let condition = ExpireCondition::parse(args.iter_from(3))?;
     let now_ms = ctx.keys.now_ms() as i64;
-    let base_ms = if since == Since::Now { now_ms } else { 0 };
-    let amount = num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
-    let at_ms = amount
-        .checked_mul(unit as i64)
-        .and_then(|amount_ms| amount_ms.checked_add(base_ms))
-        .ok_or(CommandError::InvalidExpire(name))?;
+    let at_ms = unit.at_ms(args.get(2), i64::MIN, ctx.keys.now_ms(), name)?;
 
     let key = ctx.key(args, 1);
     let Some(mut entry) = ctx.keys.write(&key) else {
@@ -239,33 +178,29 @@ fn set_expire(
 }
 
 fn ttl(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    reply_expire(ctx, args, Unit::Seconds, Since::Now)
+    reply_expire(ctx, args, TimeUnit::Seconds)
 }
 
 fn pttl(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    reply_expire(ctx, args, Unit::Milliseconds, Since::Now)
+    reply_expire(ctx, args, TimeUnit::Milliseconds)
 }
 
 fn expiretime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    reply_expire(ctx, args, Unit::Seconds, Since::Epoch)
+    reply_expire(ctx, args, TimeUnit::UnixSeconds)
 }
 
 fn pexpiretime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
-    reply_expire(ctx, args, Unit::Milliseconds, Since::Epoch)
+    reply_expire(ctx, args, TimeUnit::UnixMilliseconds)
 }
 
-/// Seconds are rounded to the nearest. -2: no such key, -1: no expire.
-fn reply_expire(ctx: &mut Ctx<'_>, args: Args<'_>, unit: Unit, since: Since) -> Result<(), CommandError> {
+/// -2: no such key, -1: no expire.
+fn reply_expire(ctx: &mut Ctx<'_>, args: Args<'_>, unit: TimeUnit) -> Result<(), CommandError> {
     let key = ctx.key(args, 1);
     let now_ms = ctx.keys.now_ms();
     let reply = match ctx.keys.read_untouched(&key).map(|entry| entry.expire_ms()) {
         None => -2,
         Some(None) => -1,
-        Some(Some(at_ms)) => {
-            let ms = if since == Since::Now { at_ms.saturating_sub(now_ms) } else { at_ms };
-            let rounded = if unit == Unit::Seconds { (ms + 500) / 1000 } else { ms };
-            rounded as i64
-        }
+        Some(Some(at_ms)) => unit.told(at_ms, now_ms),
     };
     ctx.reply.int(reply);
     Ok(())

@@ -1,20 +1,32 @@
 //! Commands on keys of any type: DEL, UNLINK, EXISTS, TYPE, TOUCH.
 //!
-//! Routing splits their keys by shard and adds up the replies, so a handler sees the keys of its own shard only.
+//! Routing splits their keys by shard and adds up the replies, so a handler sees the keys of its own shard
+//! only.
 
 use crate::args::Args;
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, RequestPolicy, ResponsePolicy, keys};
+use crate::command::shapes::{KEYS, KEYSPACE};
+use crate::command::{
+    Arg, Arity, CommandSpec, DataCommand, KeySpec, RequestPolicy, ResponsePolicy, flags, keys,
+};
 use crate::ctx::Ctx;
 use crate::db::Freeing;
 use crate::error::CommandError;
 use crate::event;
 
+/// Does the same to each of the keys, and tells how many it concerned.
+const EACH_KEY: CommandSpec = CommandSpec {
+    arity: Arity::AtLeast(2),
+    request_policy: Some(RequestPolicy::MultiShard),
+    response_policy: Some(ResponsePolicy::AggSum),
+    args: &[KEYS],
+    ..KEYSPACE
+};
+
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: del,
-        spec: CommandSpec {
+    DataCommand::new(
+        del,
+        CommandSpec {
             name: "del",
             summary: "Delete a key",
             since: "1.0.0",
@@ -22,20 +34,14 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 holds a value other than a string, the individual complexity for this key is O(M) where M \
                 is the number of elements in the list, set, sorted set or hash. Removing a single key that \
                 holds a string value is O(1).",
-            arity: Arity::AtLeast(2),
             flags: flags::WRITE,
-            acl: acl::KEYSPACE,
             keys: &[KeySpec::range(1, -1, 1, keys::RM | keys::DELETE)],
-            request_policy: Some(RequestPolicy::MultiShard),
-            response_policy: Some(ResponsePolicy::AggSum),
-            args: &[Arg::key().multiple()],
-            ..CommandSpec::BASE
+            ..EACH_KEY
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: unlink,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        unlink,
+        CommandSpec {
             name: "unlink",
             summary: "Delete a key asynchronously in another thread. Otherwise it is just as DEL, but non \
                 blocking.",
@@ -43,71 +49,51 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             complexity: "O(1) for each key removed regardless of its size. Then the command does O(N) work \
                 in a different thread in order to reclaim memory, where N is the number of allocations the \
                 deleted objects where composed of.",
-            arity: Arity::AtLeast(2),
             flags: flags::WRITE | flags::FAST,
-            acl: acl::KEYSPACE,
             keys: &[KeySpec::range(1, -1, 1, keys::RM | keys::DELETE)],
-            request_policy: Some(RequestPolicy::MultiShard),
-            response_policy: Some(ResponsePolicy::AggSum),
-            args: &[Arg::key().multiple()],
-            ..CommandSpec::BASE
+            ..EACH_KEY
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: exists,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        exists,
+        CommandSpec {
             name: "exists",
             summary: "Determine if a key exists",
             since: "1.0.0",
             complexity: "O(N) where N is the number of keys to check.",
-            arity: Arity::AtLeast(2),
             flags: flags::READONLY | flags::FAST,
-            acl: acl::KEYSPACE,
             keys: &[KeySpec::range(1, -1, 1, keys::RO)],
-            request_policy: Some(RequestPolicy::MultiShard),
-            response_policy: Some(ResponsePolicy::AggSum),
             history: &[("3.0.3", "Accepts multiple `key` arguments.")],
-            args: &[Arg::key().multiple()],
-            ..CommandSpec::BASE
+            ..EACH_KEY
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: type_of,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        type_of,
+        CommandSpec {
             name: "type",
             summary: "Determine the type stored at key",
             since: "1.0.0",
             complexity: "O(1)",
             arity: Arity::Exactly(2),
             flags: flags::READONLY | flags::FAST,
-            acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, keys::RO)],
             args: &[Arg::key()],
-            ..CommandSpec::BASE
+            ..KEYSPACE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: touch,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        touch,
+        CommandSpec {
             name: "touch",
             summary: "Alters the last access time of a key(s). Returns the number of existing keys \
                 specified.",
             since: "3.2.1",
             complexity: "O(N) where N is the number of keys that will be touched.",
-            arity: Arity::AtLeast(2),
             flags: flags::READONLY | flags::FAST,
-            acl: acl::KEYSPACE,
             keys: &[KeySpec::range(1, -1, 1, keys::RO)],
-            request_policy: Some(RequestPolicy::MultiShard),
-            response_policy: Some(ResponsePolicy::AggSum),
-            args: &[Arg::key().multiple()],
-            ..CommandSpec::BASE
+            ..EACH_KEY
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 fn del(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
@@ -219,7 +205,8 @@ mod tests {
         sandbox.shard_mut().set_lazy_free(LazyFree { server_del: true, ..LazyFree::default() });
         check_in(
             &mut sandbox,
-            "SET a \"v\"*1000000 PX 1000 | SET a 1 KEEPTTL GET | PTTL a | SET a \"w\"*1000000 | PTTL a | STRLEN a",
+            "SET a \"v\"*1000000 PX 1000 | SET a 1 KEEPTTL GET | PTTL a | SET a \"w\"*1000000 | PTTL a \
+                | STRLEN a",
             "OK | \"v\"*1000000 | :1000 | OK | :-1 | :1000000",
         );
     }

@@ -16,11 +16,28 @@ const FREEING: Arg = Arg::one_of(
 )
 .optional();
 
+/// Frees databases.
+const FLUSH: CommandSpec = CommandSpec {
+    since: "1.0.0",
+    group: Group::Server,
+    arity: Arity::AtLeast(1),
+    flags: flags::WRITE,
+    acl: acl::KEYSPACE | acl::DANGEROUS,
+    request_policy: Some(RequestPolicy::AllShards),
+    response_policy: Some(ResponsePolicy::AllSucceeded),
+    history: &[
+        ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
+        ("6.2.0", "Added the `SYNC` flushing mode modifier."),
+    ],
+    args: &[FREEING],
+    ..CommandSpec::BASE
+};
+
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: dbsize,
-        spec: CommandSpec {
+    DataCommand::new(
+        dbsize,
+        CommandSpec {
             name: "dbsize",
             summary: "Return the number of keys in the selected database",
             since: "1.0.0",
@@ -32,55 +49,28 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             response_policy: Some(ResponsePolicy::AggSum),
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: flushdb,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        flushdb,
+        CommandSpec {
             name: "flushdb",
             summary: "Remove all keys from the current database",
-            since: "1.0.0",
             complexity: "O(N) where N is the number of keys in the selected database",
-            group: Group::Server,
-            arity: Arity::AtLeast(1),
-            flags: flags::WRITE,
-            acl: acl::KEYSPACE | acl::DANGEROUS,
-            request_policy: Some(RequestPolicy::AllShards),
-            response_policy: Some(ResponsePolicy::AllSucceeded),
-            history: &[
-                ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
-                ("6.2.0", "Added the `SYNC` flushing mode modifier."),
-            ],
-            args: &[FREEING],
-            ..CommandSpec::BASE
+            ..FLUSH
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: flushall,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        flushall,
+        CommandSpec {
             name: "flushall",
             summary: "Remove all keys from all databases",
-            since: "1.0.0",
             complexity: "O(N) where N is the total number of keys in all databases",
-            group: Group::Server,
-            arity: Arity::AtLeast(1),
-            flags: flags::WRITE,
-            acl: acl::KEYSPACE | acl::DANGEROUS,
-            request_policy: Some(RequestPolicy::AllShards),
-            response_policy: Some(ResponsePolicy::AllSucceeded),
-            history: &[
-                ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
-                ("6.2.0", "Added the `SYNC` flushing mode modifier."),
-            ],
-            args: &[FREEING],
-            ..CommandSpec::BASE
+            ..FLUSH
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: swapdb,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        swapdb,
+        CommandSpec {
             name: "swapdb",
             summary: "Swaps two Redis databases",
             since: "4.0.0",
@@ -94,8 +84,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             args: &[Arg::integer("index1"), Arg::integer("index2")],
             ..CommandSpec::BASE
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 fn dbsize(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Result<(), CommandError> {
@@ -159,7 +148,8 @@ mod tests {
             for option in ["", "SYNC", "sync", "ASYNC", "aSync"] {
                 check(
                     &format!(
-                        "SET a 1 | SET b 2 | PEXPIRE b 9 | {command} {option} | DBSIZE | GET a | SET a 3 | GET a"
+                        "SET a 1 | SET b 2 | PEXPIRE b 9 | {command} {option} | DBSIZE | GET a | SET a 3 \
+                            | GET a"
                     ),
                     "OK | OK | :1 | OK | :0 | (nil) | OK | 3",
                 );
@@ -199,8 +189,8 @@ mod tests {
     #[test]
     fn swapped_databases_hold_each_others_keys() {
         check(
-            "SET a 1 | SET b 2 PX 50 | DB 1 | SET a 3 | SWAPDB 0 1 | GET a | PTTL b | DB 0 | GET a | EXISTS b \
-             | SWAPDB 1 0 | GET a | SWAPDB 0 0 | DBSIZE | SWAPDB 0 15 | DBSIZE",
+            "SET a 1 | SET b 2 PX 50 | DB 1 | SET a 3 | SWAPDB 0 1 | GET a | PTTL b | DB 0 | GET a \
+                | EXISTS b | SWAPDB 1 0 | GET a | SWAPDB 0 0 | DBSIZE | SWAPDB 0 15 | DBSIZE",
             "OK | OK | OK | OK | 1 | :50 | 3 | :0 | OK | 1 | OK | :2 | OK | :0",
         );
     }

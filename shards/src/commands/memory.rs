@@ -8,9 +8,9 @@ use crate::error::CommandError;
 use crate::num;
 
 /// The rows of this family.
-pub(super) static COMMANDS: &[DataCommand] = &[DataCommand {
-    run: help,
-    spec: CommandSpec {
+pub(super) static COMMANDS: &[DataCommand] = &[DataCommand::new(
+    help,
+    CommandSpec {
         name: "memory",
         summary: "A container for memory diagnostics commands",
         since: "4.0.0",
@@ -19,47 +19,45 @@ pub(super) static COMMANDS: &[DataCommand] = &[DataCommand {
         arity: Arity::AtLeast(2),
         ..CommandSpec::BASE
     },
-    subcommands: &[
-        DataCommand {
-            run: help,
-            spec: CommandSpec {
-                name: "help",
-                summary: "Show helpful text about the different subcommands",
-                since: "4.0.0",
-                complexity: "O(1)",
-                group: Group::Server,
-                arity: Arity::Exactly(2),
-                flags: flags::LOADING | flags::STALE,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+)
+.with_subcommands(&[
+    DataCommand::new(
+        help,
+        CommandSpec {
+            name: "help",
+            summary: "Show helpful text about the different subcommands",
+            since: "4.0.0",
+            complexity: "O(1)",
+            group: Group::Server,
+            arity: Arity::Exactly(2),
+            flags: flags::LOADING | flags::STALE,
+            ..CommandSpec::BASE
         },
-        DataCommand {
-            run: usage,
-            spec: CommandSpec {
-                name: "usage",
-                summary: "Estimate the memory usage of a key",
-                since: "4.0.0",
-                complexity: "O(N) where N is the number of samples.",
-                group: Group::Server,
-                arity: Arity::AtLeast(3),
-                flags: flags::READONLY,
-                keys: &[KeySpec::at(2, keys::RO)],
-                args: &[Arg::key(), Arg::integer("count").after("SAMPLES").optional()],
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    DataCommand::new(
+        usage,
+        CommandSpec {
+            name: "usage",
+            summary: "Estimate the memory usage of a key",
+            since: "4.0.0",
+            complexity: "O(N) where N is the number of samples.",
+            group: Group::Server,
+            arity: Arity::AtLeast(3),
+            flags: flags::READONLY,
+            keys: &[KeySpec::at(2, keys::RO)],
+            args: &[Arg::key(), Arg::integer("count").after("SAMPLES").optional()],
+            ..CommandSpec::BASE
         },
-    ],
-}];
+    ),
+])];
 
 type Done = Result<(), CommandError>;
 
 /// A word of the table of the key's slot, which holds the entry.
 const TABLE_WORD_BYTES: usize = 8;
 
-/// MEMORY USAGE key [SAMPLES count]. Every value knows what it has allocated, so nothing is sampled; the number of samples
-/// is checked as in Redis and means nothing. The key counts as not used.
+/// MEMORY USAGE key [SAMPLES count]. Every value knows what it has allocated, so nothing is sampled; the
+/// number of samples is checked as in Redis and means nothing. The key counts as not used.
 fn usage(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let mut at = 3;
     while at < args.len() {

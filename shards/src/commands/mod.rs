@@ -6,7 +6,6 @@ pub mod bitfield;
 pub mod bitmap;
 pub mod counter;
 pub mod expire;
-mod expire_condition;
 pub mod generic;
 mod geo;
 mod hash;
@@ -36,7 +35,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     generic::COMMANDS,
     geo::rows::COMMANDS,
     hash::ex_rows::COMMANDS,
-    hash::expire::COMMANDS,
+    hash::expire_rows::COMMANDS,
     hash::rows::COMMANDS,
     hyperloglog::rows::COMMANDS,
     keyspace::COMMANDS,

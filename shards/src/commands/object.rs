@@ -1,8 +1,8 @@
 //! OBJECT: how a value is stored, and when it was used.
 
 use crate::args::Args;
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, keys};
+use crate::command::shapes::{KEYSPACE, help_of};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
 use crate::entry::{EntryRef, StrValue};
 use crate::entry::{Packing, Value};
@@ -14,17 +14,16 @@ const OF_KEY: CommandSpec = CommandSpec {
     complexity: "O(1)",
     arity: Arity::Exactly(3),
     flags: flags::READONLY,
-    acl: acl::KEYSPACE,
     keys: &[KeySpec::at(2, keys::RO)],
     tips: &["nondeterministic_output"],
     args: &[Arg::key()],
-    ..CommandSpec::BASE
+    ..KEYSPACE
 };
 
 /// The rows of this family.
-pub(super) static COMMANDS: &[DataCommand] = &[DataCommand {
-    run: help,
-    spec: CommandSpec {
+pub(super) static COMMANDS: &[DataCommand] = &[DataCommand::new(
+    help,
+    CommandSpec {
         name: "object",
         summary: "A container for object introspection commands",
         since: "2.2.3",
@@ -32,60 +31,43 @@ pub(super) static COMMANDS: &[DataCommand] = &[DataCommand {
         arity: Arity::AtLeast(2),
         ..CommandSpec::BASE
     },
-    subcommands: &[
-        DataCommand {
-            run: encoding,
-            spec: CommandSpec {
-                name: "encoding",
-                summary: "Inspect the internal encoding of a Redis object",
-                ..OF_KEY
-            },
-            subcommands: &[],
+)
+.with_subcommands(&[
+    DataCommand::new(
+        encoding,
+        CommandSpec {
+            name: "encoding",
+            summary: "Inspect the internal encoding of a Redis object",
+            ..OF_KEY
         },
-        DataCommand {
-            run: freq,
-            spec: CommandSpec {
-                name: "freq",
-                summary: "Get the logarithmic access frequency counter of a Redis object",
-                since: "4.0.0",
-                ..OF_KEY
-            },
-            subcommands: &[],
+    ),
+    DataCommand::new(
+        freq,
+        CommandSpec {
+            name: "freq",
+            summary: "Get the logarithmic access frequency counter of a Redis object",
+            since: "4.0.0",
+            ..OF_KEY
         },
-        DataCommand {
-            run: help,
-            spec: CommandSpec {
-                name: "help",
-                summary: "Show helpful text about the different subcommands",
-                since: "6.2.0",
-                complexity: "O(1)",
-                arity: Arity::Exactly(2),
-                flags: flags::LOADING | flags::STALE,
-                acl: acl::KEYSPACE,
-                ..CommandSpec::BASE
-            },
-            subcommands: &[],
+    ),
+    DataCommand::new(help, CommandSpec { since: "6.2.0", ..help_of(KEYSPACE) }),
+    DataCommand::new(
+        idletime,
+        CommandSpec {
+            name: "idletime",
+            summary: "Get the time since a Redis object was last accessed",
+            ..OF_KEY
         },
-        DataCommand {
-            run: idletime,
-            spec: CommandSpec {
-                name: "idletime",
-                summary: "Get the time since a Redis object was last accessed",
-                ..OF_KEY
-            },
-            subcommands: &[],
+    ),
+    DataCommand::new(
+        refcount,
+        CommandSpec {
+            name: "refcount",
+            summary: "Get the number of references to the value of the key",
+            ..OF_KEY
         },
-        DataCommand {
-            run: refcount,
-            spec: CommandSpec {
-                name: "refcount",
-                summary: "Get the number of references to the value of the key",
-                ..OF_KEY
-            },
-            subcommands: &[],
-        },
-    ],
-}];
+    ),
+])];
 
 type Done = Result<(), CommandError>;
 
@@ -117,8 +99,8 @@ fn encoding(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     Ok(())
 }
 
-const SWITCHING: &str = "Please note that when switching between policies at runtime LRU and LFU data will take \
-    some time to adjust.";
+const SWITCHING: &str = "Please note that when switching between policies at runtime LRU and LFU data will \
+    take some time to adjust.";
 
 fn freq(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     if let Some(access) = of_key(ctx, args, |entry| entry.access()) {
@@ -221,8 +203,8 @@ mod tests {
     #[test]
     fn idle_time_counts_seconds_since_the_last_access_and_does_not_touch() {
         check(
-            "SET a 1 | SLEEP 5400 | OBJECT IDLETIME a | OBJECT IDLETIME a | EXISTS a | OBJECT IDLETIME a | GET a \
-             | OBJECT IDLETIME a | SLEEP 600 | OBJECT IDLETIME a",
+            "SET a 1 | SLEEP 5400 | OBJECT IDLETIME a | OBJECT IDLETIME a | EXISTS a | OBJECT IDLETIME a \
+                | GET a | OBJECT IDLETIME a | SLEEP 600 | OBJECT IDLETIME a",
             "OK | :5 | :5 | :1 | :5 | 1 | :0 | :1",
         );
         // The seconds are kept modulo 2^24.
@@ -231,8 +213,8 @@ mod tests {
 
     #[test]
     fn without_an_lfu_policy_there_is_no_frequency() {
-        let error = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that \
-            when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+        let error = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
+            that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
         check("OBJECT FREQ a | SET a 1 | OBJECT FREQ a", &format!("(nil) | OK | {error}"));
     }
 

@@ -3,46 +3,45 @@
 //! They move or copy entries whatever their type is. An entry keeps its expire on the way.
 
 use crate::args::Args;
-use crate::command::flags::{self, acl};
 use crate::command::keys::KeyPosition;
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, keys};
+use crate::command::shapes::{DESTINATION, KEYSPACE, SOURCE};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::event;
 use crate::key::DbIndex;
 use crate::num;
 
+/// Gives a key another name.
+const RENAME: CommandSpec = CommandSpec {
+    since: "1.0.0",
+    complexity: "O(1)",
+    arity: Arity::Exactly(3),
+    args: &[Arg::key(), Arg::key_named("newkey").of_key_spec(1)],
+    ..KEYSPACE
+};
+
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: rename,
-        spec: CommandSpec {
+    DataCommand::new(
+        rename,
+        CommandSpec {
             name: "rename",
             summary: "Rename a key",
-            since: "1.0.0",
-            complexity: "O(1)",
-            arity: Arity::Exactly(3),
             flags: flags::WRITE,
-            acl: acl::KEYSPACE,
             keys: &[
                 KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE),
                 KeySpec::at(2, keys::OW | keys::UPDATE),
             ],
-            args: &[Arg::key(), Arg::key_named("newkey").of_key_spec(1)],
-            ..CommandSpec::BASE
+            ..RENAME
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: renamenx,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        renamenx,
+        CommandSpec {
             name: "renamenx",
             summary: "Rename a key, only if the new key does not exist",
-            since: "1.0.0",
-            complexity: "O(1)",
-            arity: Arity::Exactly(3),
             flags: flags::WRITE | flags::FAST,
-            acl: acl::KEYSPACE,
             keys: &[
                 KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE),
                 KeySpec::at(2, keys::OW | keys::INSERT),
@@ -51,14 +50,12 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 "3.2.0",
                 "The command no longer returns an error when source and destination names are the same.",
             )],
-            args: &[Arg::key(), Arg::key_named("newkey").of_key_spec(1)],
-            ..CommandSpec::BASE
+            ..RENAME
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: copy,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        copy,
+        CommandSpec {
             name: "copy",
             summary: "Copy a key",
             since: "6.2.0",
@@ -66,36 +63,32 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 string values.",
             arity: Arity::AtLeast(3),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::KEYSPACE,
             keys: &COPY_KEYS,
             find_keys: Some(find_copy_keys),
             args: &[
-                Arg::key_named("source"),
-                Arg::key_named("destination").of_key_spec(1),
+                SOURCE,
+                DESTINATION.of_key_spec(1),
                 Arg::integer("destination-db").after("DB").optional(),
                 Arg::word("replace", "REPLACE").optional(),
             ],
-            ..CommandSpec::BASE
+            ..KEYSPACE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: move_key,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        move_key,
+        CommandSpec {
             name: "move",
             summary: "Move a key to another database",
             since: "1.0.0",
             complexity: "O(1)",
             arity: Arity::Exactly(3),
             flags: flags::WRITE | flags::FAST,
-            acl: acl::KEYSPACE,
             keys: &[KeySpec::at(1, MOVE_FLAGS)],
             find_keys: Some(find_move_keys),
             args: &[Arg::key(), Arg::integer("db")],
-            ..CommandSpec::BASE
+            ..KEYSPACE
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 const COPY_KEYS: [KeySpec; 2] =
@@ -138,8 +131,8 @@ fn renamenx(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Renames a key, but not to one that is there if `only_new`. To its own name it does nothing, and says that the new
-/// name was there.
+/// Renames a key, but not to one that is there if `only_new`. To its own name it does nothing, and says that
+/// the new name was there.
 fn rename_unless(ctx: &mut Ctx<'_>, args: Args<'_>, only_new: bool) -> Result<bool, CommandError> {
     let (from, to) = (ctx.key(args, 1), ctx.key(args, 2));
     if ctx.keys.write(&from).is_none() {
@@ -251,7 +244,8 @@ mod tests {
     #[test]
     fn a_renamed_key_keeps_its_value_and_its_expire() {
         check(
-            "SET a 1 PX 100 | RENAME a b | EXISTS a | GET b | PTTL b | SET c xyz | RENAME c b | GET b | PTTL b | DBSIZE",
+            "SET a 1 PX 100 | RENAME a b | EXISTS a | GET b | PTTL b | SET c xyz | RENAME c b | GET b \
+                | PTTL b | DBSIZE",
             "OK | OK | :0 | 1 | :100 | OK | OK | xyz | :-1 | :1",
         );
         check(
@@ -265,7 +259,8 @@ mod tests {
         let none = "-ERR no such key";
         check("RENAME a b | RENAME a a | RENAMENX a b | RENAMENX a a", &[none; 4].join(" | "));
         check(
-            "SET a 1 | RENAME a a | RENAMENX a a | GET a | SET b 2 | RENAMENX a b | RENAMENX a c | GET b | GET c",
+            "SET a 1 | RENAME a a | RENAMENX a a | GET a | SET b 2 | RENAMENX a b | RENAMENX a c | GET b \
+                | GET c",
             "OK | OK | :0 | 1 | OK | :0 | :1 | 2 | 1",
         );
         check(
@@ -277,7 +272,8 @@ mod tests {
     #[test]
     fn a_copy_has_the_value_and_the_expire_and_goes_its_own_way() {
         check(
-            "SET a abc PX 100 | COPY a b | PTTL b | APPEND b d | GET a | GET b | COPY a b | COPY b a replace | GET a",
+            "SET a abc PX 100 | COPY a b | PTTL b | APPEND b d | GET a | GET b | COPY a b \
+                | COPY b a replace | GET a",
             "OK | :1 | :100 | :4 | abc | abcd | :0 | :1 | abcd",
         );
         check(
@@ -290,11 +286,13 @@ mod tests {
     #[test]
     fn copy_and_move_reach_other_databases() {
         check(
-            "SET a 1 PX 100 | COPY a a DB 1 | COPY a b DB 1 | COPY a b DB 1 | DB 1 | GET a | PTTL b | DB 0 | EXISTS b",
+            "SET a 1 PX 100 | COPY a a DB 1 | COPY a b DB 1 | COPY a b DB 1 | DB 1 | GET a | PTTL b | DB 0 \
+                | EXISTS b",
             "OK | :1 | :1 | :0 | 1 | :100 | :0",
         );
         check(
-            "SET a 1 PX 100 | MOVE a 2 | EXISTS a | MOVE a 2 | SET a 2 | MOVE a 2 | GET a | DB 2 | GET a | PTTL a",
+            "SET a 1 PX 100 | MOVE a 2 | EXISTS a | MOVE a 2 | SET a 2 | MOVE a 2 | GET a | DB 2 | GET a \
+                | PTTL a",
             "OK | :1 | :0 | :0 | OK | :0 | 2 | 1 | :100",
         );
         check("DB 2 | SET a 1 PX 5 | DB 0 | SET a 2 | SLEEP 6 | MOVE a 2 | DB 2 | GET a", "OK | OK | :1 | 2");

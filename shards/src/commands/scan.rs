@@ -1,9 +1,11 @@
 //! Commands that look for keys in a whole database: SCAN, KEYS, RANDOMKEY.
 //!
-//! KEYS and RANDOMKEY run on all shards at once. SCAN goes from shard to shard by its cursor: see [`crate::walk`].
+//! KEYS and RANDOMKEY run on all shards at once. SCAN goes from shard to shard by its cursor: see
+//! [`crate::walk`].
 
 use crate::args::Args;
 use crate::command::flags::{self, acl};
+use crate::command::shapes::{COUNT, KEYSPACE, MATCH};
 use crate::command::{Arg, Arity, Combined, CommandSpec, DataCommand, RequestPolicy};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
@@ -15,9 +17,9 @@ use crate::walk::{Cursor, count_of, write_reply};
 
 /// The rows of this family.
 pub(super) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: keys,
-        spec: CommandSpec {
+    DataCommand::new(
+        keys,
+        CommandSpec {
             name: "keys",
             summary: "Find all keys matching the given pattern",
             since: "1.0.0",
@@ -29,29 +31,26 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             request_policy: Some(RequestPolicy::AllShards),
             tips: &["nondeterministic_output_order"],
             args: &[Arg::pattern("pattern")],
-            ..CommandSpec::BASE
+            ..KEYSPACE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: randomkey,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        randomkey,
+        CommandSpec {
             name: "randomkey",
             summary: "Return a random key from the keyspace",
             since: "1.0.0",
             complexity: "O(1)",
             flags: flags::READONLY,
-            acl: acl::KEYSPACE,
             request_policy: Some(RequestPolicy::AllShards),
             combined: Some(Combined { part: randomkey_with_weight, merge: choose_by_weight }),
             tips: &["nondeterministic_output"],
-            ..CommandSpec::BASE
+            ..KEYSPACE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: scan,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        scan,
+        CommandSpec {
             name: "scan",
             summary: "Incrementally iterate the keys space",
             since: "2.8.0",
@@ -59,21 +58,19 @@ pub(super) static COMMANDS: &[DataCommand] = &[
                 for the cursor to return back to 0. N is the number of elements inside the collection.",
             arity: Arity::AtLeast(2),
             flags: flags::READONLY,
-            acl: acl::KEYSPACE,
             request_policy: Some(RequestPolicy::Special),
             walks: true,
             tips: &["nondeterministic_output"],
             history: &[("6.0.0", "Added the `TYPE` subcommand.")],
             args: &[
                 Arg::integer("cursor"),
-                Arg::pattern("pattern").after("MATCH").optional(),
-                Arg::integer("count").after("COUNT").optional(),
+                MATCH,
+                COUNT,
                 Arg::string("type").after("TYPE").since("6.0.0").optional(),
             ],
-            ..CommandSpec::BASE
+            ..KEYSPACE
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 type Done = Result<(), CommandError>;
@@ -338,7 +335,8 @@ mod tests {
         }
     }
 
-    /// Clients walk while others run transactions that borrow the same keys, and rename some; what stays is seen.
+    /// Clients walk while others run transactions that borrow the same keys, and rename some; what stays is
+    /// seen.
     #[test]
     fn a_walk_misses_no_key_that_a_transaction_has_borrowed() {
         let mut parked = 0;

@@ -1,4 +1,5 @@
-//! WATCH as shards run it, each on its own keys. What the client calls is a command of the session, which knows MULTI.
+//! WATCH as shards run it, each on its own keys. What the client calls is a command of the session, which
+//! knows MULTI.
 
 use crate::args::Args;
 use crate::command::{Arity, CommandSpec, DataCommand, KeySpec, RequestPolicy, ResponsePolicy, keys};

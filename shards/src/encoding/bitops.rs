@@ -1,11 +1,12 @@
-//! Strings as arrays of bits: counting, searching, combining them, and reading and writing integers of any width.
+//! Strings as arrays of bits: counting, searching, combining them, and reading and writing integers of any
+//! width.
 //!
-//! Bit 0 is the highest bit of the first byte, as everywhere in Redis. A string goes on with zeros behind its end,
-//! without end. The speed of the bulk operations comes from loops over plain words that the compiler vectorises. This
-//! file must not know how a string is stored or a command spelt.
+//! Bit 0 is the highest bit of the first byte, as everywhere in Redis. A string goes on with zeros behind its
+//! end, without end. The speed of the bulk operations comes from loops over plain words that the compiler
+//! vectorises. This file must not know how a string is stored or a command spelt.
 
-/// Bytes that [`combine`] works through before it turns to the next source, so that its result stays in a core's
-/// first cache meanwhile.
+/// Bytes that [`combine`] works through before it turns to the next source, so that its result stays in a
+/// core's first cache meanwhile.
 const COMBINE_BLOCK_BYTES: usize = 8 * 1024;
 
 /// Words that are counted side by side: as many as wide vector registers hold.
@@ -16,7 +17,7 @@ const ROUND_BYTES: usize = ROUND_VECTORS * LANES * 8;
 
 /// What the start and the end of a range count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum IndexUnit {
     /// Bytes: the default.
     Byte,
     /// Bits.
@@ -63,8 +64,8 @@ pub fn count_ones(bytes: &[u8]) -> u64 {
         words.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
-    // A tree of carry-save adders (Harley and Seal): eight vectors are added to the bits of weight 1, 2 and 4 that are
-    // still open, so that only one vector in eight, the carries of weight 8, has its bits counted.
+    // A tree of carry-save adders (Harley and Seal): eight vectors are added to the bits of weight 1, 2 and 4
+    // that are still open, so that only one vector in eight, the carries of weight 8, has its bits counted.
     let (rounds, rest) = bytes.as_chunks::<ROUND_BYTES>();
     let (mut ones, mut twos, mut fours) = ([0; LANES], [0; LANES], [0; LANES]);
     let mut eights = 0;
@@ -84,9 +85,9 @@ pub fn count_ones(bytes: &[u8]) -> u64 {
     eights * 8 + count(&fours) * 4 + count(&twos) * 2 + count(&ones) + words + tail
 }
 
-/// The number of bits set from `start` to `end`, both included, negative ones counted from the end of the string
-/// (Redis: BITCOUNT).
-pub fn count_ones_in(bytes: &[u8], start: i64, end: i64, unit: Unit) -> u64 {
+/// The number of bits set from `start` to `end`, both included, negative ones counted from the end of the
+/// string (Redis: BITCOUNT).
+pub fn count_ones_in(bytes: &[u8], start: i64, end: i64, unit: IndexUnit) -> u64 {
     // Redis looks at this before it clamps: BITCOUNT "a" -50 -100 is 0 although both ends clamp to 0.
     if start < 0 && end < 0 && start > end {
         return 0;
@@ -98,13 +99,13 @@ pub fn count_ones_in(bytes: &[u8], start: i64, end: i64, unit: Unit) -> u64 {
     count_ones(&bytes[first..=last]) - u64::from(before.count_ones()) - u64::from(after.count_ones())
 }
 
-/// The position of the first bit that is `bit`, from `start` to `end`, both included, negative ones counted from the
-/// end of the string (Redis: BITPOS). `None` as `end` means the end of the string.
+/// The position of the first bit that is `bit`, from `start` to `end`, both included, negative ones counted
+/// from the end of the string (Redis: BITPOS). `None` as `end` means the end of the string.
 ///
-/// `None` when there is none: Redis replies -1. A search for 0 without an end goes on behind the string, so it finds
-/// the bit after the last one, unless the range is empty. A key that does not exist is the caller's business: Redis
-/// takes it as endless zeros, although it finds nothing in an empty string.
-pub fn find_bit(bytes: &[u8], bit: bool, start: i64, end: Option<i64>, unit: Unit) -> Option<u64> {
+/// `None` when there is none: Redis replies -1. A search for 0 without an end goes on behind the string, so
+/// it finds the bit after the last one, unless the range is empty. A key that does not exist is the caller's
+/// business: Redis takes it as endless zeros, although it finds nothing in an empty string.
+pub fn find_bit(bytes: &[u8], bit: bool, start: i64, end: Option<i64>, unit: IndexUnit) -> Option<u64> {
     let range = BitRange::clamped(bytes.len(), start, end.unwrap_or(-1), unit)?;
     let (first, last) = ((range.first / 8) as usize, (range.last / 8) as usize);
     // Looking for 0 is looking for 1 in the complement.
@@ -154,10 +155,10 @@ struct BitRange {
 
 impl BitRange {
     /// The part of `start..=end` that lies within a string of `len` bytes; `None` when it is empty.
-    fn clamped(len: usize, start: i64, end: i64, unit: Unit) -> Option<BitRange> {
+    fn clamped(len: usize, start: i64, end: i64, unit: IndexUnit) -> Option<BitRange> {
         let units = match unit {
-            Unit::Byte => len as i64,
-            Unit::Bit => len as i64 * 8,
+            IndexUnit::Byte => len as i64,
+            IndexUnit::Bit => len as i64 * 8,
         };
         let from_front = |index: i64| if index < 0 { (index + units).max(0) } else { index };
         let (start, end) = (from_front(start), from_front(end).min(units - 1));
@@ -166,8 +167,8 @@ impl BitRange {
         }
         let (start, end) = (start as u64, end as u64);
         Some(match unit {
-            Unit::Byte => BitRange { first: start * 8, last: end * 8 + 7 },
-            Unit::Bit => BitRange { first: start, last: end },
+            IndexUnit::Byte => BitRange { first: start * 8, last: end * 8 + 7 },
+            IndexUnit::Bit => BitRange { first: start, last: end },
         })
     }
 
@@ -195,8 +196,8 @@ pub enum BitOp {
     Not,
 }
 
-/// The bitwise combination of `sources`, as long as the longest one; shorter ones go on with zeros (Redis: BITOP).
-/// [`BitOp::Not`] looks at the first source only. Empty when all sources are.
+/// The bitwise combination of `sources`, as long as the longest one; shorter ones go on with zeros (Redis:
+/// BITOP). [`BitOp::Not`] looks at the first source only. Empty when all sources are.
 pub fn combine(op: BitOp, sources: &[&[u8]]) -> Vec<u8> {
     let Some((&first, others)) = sources.split_first() else { return Vec::new() };
     if op == BitOp::Not {
@@ -269,8 +270,8 @@ impl FieldType {
         self.extended(raw)
     }
 
-    /// Writes the low bits of `value` at bit `offset`. Panics when the field ends behind the string: the caller grows
-    /// it first.
+    /// Writes the low bits of `value` at bit `offset`. Panics when the field ends behind the string: the
+    /// caller grows it first.
     pub fn write(self, bytes: &mut [u8], offset: u64, value: i64) {
         let (first, shift) = self.place(offset);
         let covered = ((offset % 8) as usize + usize::from(self.bits)).div_ceil(8);
@@ -284,9 +285,9 @@ impl FieldType {
 
     /// What SET writes for `value`, or `None` when it does not fit and `overflow` is [`Overflow::Fail`].
     ///
-    /// As in Redis an unsigned field takes a negative number for one of 2^63 and more, so that saturating makes it the
-    /// largest one; and a signed field narrower than 64 bits does the same to a number so far below zero that the
-    /// distance to its largest one leaves the range of `i64`.
+    /// As in Redis an unsigned field takes a negative number for one of 2^63 and more, so that saturating
+    /// makes it the largest one; and a signed field narrower than 64 bits does the same to a number so far
+    /// below zero that the distance to its largest one leaves the range of `i64`.
     pub fn fit(self, value: i64, overflow: Overflow) -> Option<i64> {
         let (min, max) = self.bounds();
         let taken_as_large =
@@ -334,7 +335,8 @@ impl FieldType {
         }
     }
 
-    /// The first byte of a window of [`WINDOW_BYTES`] bytes and how far left of its end the field ends, in bits.
+    /// The first byte of a window of [`WINDOW_BYTES`] bytes and how far left of its end the field ends, in
+    /// bits.
     fn place(self, offset: u64) -> (usize, u32) {
         let first = usize::try_from(offset / 8).unwrap_or(usize::MAX);
         (first, u128::BITS - (offset % 8) as u32 - self.bits())
@@ -387,23 +389,23 @@ mod tests {
     #[test]
     fn counting_follows_the_range() {
         let bytes = b"foobar";
-        assert_eq!(count_ones_in(bytes, 0, -1, Unit::Byte), 26);
-        assert_eq!(count_ones_in(bytes, 0, 0, Unit::Byte), 4);
-        assert_eq!(count_ones_in(bytes, 1, 1, Unit::Byte), 6);
-        assert_eq!(count_ones_in(bytes, 5, 30, Unit::Bit), 17);
-        assert_eq!(count_ones_in(bytes, 9, 9, Unit::Bit), 1);
-        assert_eq!(count_ones_in(bytes, 8, 8, Unit::Bit), 0);
-        assert_eq!(count_ones_in(bytes, 4, 2, Unit::Byte), 0);
-        assert_eq!(count_ones_in(bytes, 6, 9, Unit::Byte), 0);
-        assert_eq!(count_ones_in(bytes, -1, 100, Unit::Byte), 4);
-        assert_eq!(count_ones_in(bytes, i64::MIN, i64::MAX, Unit::Bit), 26);
-        assert_eq!(count_ones_in(b"", 0, -1, Unit::Byte), 0);
+        assert_eq!(count_ones_in(bytes, 0, -1, IndexUnit::Byte), 26);
+        assert_eq!(count_ones_in(bytes, 0, 0, IndexUnit::Byte), 4);
+        assert_eq!(count_ones_in(bytes, 1, 1, IndexUnit::Byte), 6);
+        assert_eq!(count_ones_in(bytes, 5, 30, IndexUnit::Bit), 17);
+        assert_eq!(count_ones_in(bytes, 9, 9, IndexUnit::Bit), 1);
+        assert_eq!(count_ones_in(bytes, 8, 8, IndexUnit::Bit), 0);
+        assert_eq!(count_ones_in(bytes, 4, 2, IndexUnit::Byte), 0);
+        assert_eq!(count_ones_in(bytes, 6, 9, IndexUnit::Byte), 0);
+        assert_eq!(count_ones_in(bytes, -1, 100, IndexUnit::Byte), 4);
+        assert_eq!(count_ones_in(bytes, i64::MIN, i64::MAX, IndexUnit::Bit), 26);
+        assert_eq!(count_ones_in(b"", 0, -1, IndexUnit::Byte), 0);
     }
 
     #[test]
     fn a_crossed_range_before_the_string_counts_nothing() {
-        assert_eq!(count_ones_in(b"foobar", -50, -100, Unit::Byte), 0);
-        assert_eq!(count_ones_in(b"foobar", -100, -50, Unit::Byte), 4);
+        assert_eq!(count_ones_in(b"foobar", -50, -100, IndexUnit::Byte), 0);
+        assert_eq!(count_ones_in(b"foobar", -100, -50, IndexUnit::Byte), 4);
     }
 
     #[test]
@@ -415,11 +417,11 @@ mod tests {
                 let range = || (clamp(start)..=clamp(end).min(39)).map(|bit| bit as u64);
                 let ones = range().filter(|&bit| get_bit(&bytes, bit)).count() as u64;
                 let crossed = start < 0 && end < 0 && start > end;
-                assert_eq!(count_ones_in(&bytes, start, end, Unit::Bit), if crossed { 0 } else { ones });
+                assert_eq!(count_ones_in(&bytes, start, end, IndexUnit::Bit), if crossed { 0 } else { ones });
                 for wanted in [false, true] {
                     let expected = range().find(|&bit| get_bit(&bytes, bit) == wanted);
                     assert_eq!(
-                        find_bit(&bytes, wanted, start, Some(end), Unit::Bit),
+                        find_bit(&bytes, wanted, start, Some(end), IndexUnit::Bit),
                         expected,
                         "{start} {end}"
                     );
@@ -431,13 +433,13 @@ mod tests {
     #[test]
     fn a_zero_is_found_behind_the_string_unless_the_end_is_given() {
         let ones = [0xff; 3];
-        assert_eq!(find_bit(&ones, false, 0, None, Unit::Byte), Some(24));
-        assert_eq!(find_bit(&ones, false, 2, None, Unit::Byte), Some(24));
-        assert_eq!(find_bit(&ones, false, 3, None, Unit::Byte), None);
-        assert_eq!(find_bit(&ones, false, 0, Some(-1), Unit::Byte), None);
-        assert_eq!(find_bit(&ones, false, 0, Some(100), Unit::Byte), None);
-        assert_eq!(find_bit(&[0; 3], true, 0, None, Unit::Byte), None);
-        assert_eq!(find_bit(b"", false, 0, None, Unit::Byte), None);
+        assert_eq!(find_bit(&ones, false, 0, None, IndexUnit::Byte), Some(24));
+        assert_eq!(find_bit(&ones, false, 2, None, IndexUnit::Byte), Some(24));
+        assert_eq!(find_bit(&ones, false, 3, None, IndexUnit::Byte), None);
+        assert_eq!(find_bit(&ones, false, 0, Some(-1), IndexUnit::Byte), None);
+        assert_eq!(find_bit(&ones, false, 0, Some(100), IndexUnit::Byte), None);
+        assert_eq!(find_bit(&[0; 3], true, 0, None, IndexUnit::Byte), None);
+        assert_eq!(find_bit(b"", false, 0, None, IndexUnit::Byte), None);
     }
 
     #[test]
@@ -446,12 +448,12 @@ mod tests {
             for bit in [false, true] {
                 let mut bytes = vec![if bit { 0 } else { 0xff }; 250];
                 set_bit(&mut bytes, position, bit);
-                assert_eq!(find_bit(&bytes, bit, 0, None, Unit::Byte), Some(position));
+                assert_eq!(find_bit(&bytes, bit, 0, None, IndexUnit::Byte), Some(position));
                 assert_eq!(
-                    find_bit(&bytes, bit, position as i64, Some(position as i64), Unit::Bit),
+                    find_bit(&bytes, bit, position as i64, Some(position as i64), IndexUnit::Bit),
                     Some(position)
                 );
-                let behind = find_bit(&bytes, bit, position as i64 + 1, Some(-1), Unit::Bit);
+                let behind = find_bit(&bytes, bit, position as i64 + 1, Some(-1), IndexUnit::Bit);
                 assert_eq!(behind, None);
             }
         }

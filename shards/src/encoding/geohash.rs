@@ -1,11 +1,12 @@
-//! Positions on the earth as numbers: Redis's geohash of 52 bits, which is the score of a member in a sorted set.
+//! Positions on the earth as numbers: Redis's geohash of 52 bits, which is the score of a member in a sorted
+//! set.
 //!
-//! Longitude and latitude are halved in turns; each halving gives a bit, longitude first. So a prefix of the bits is
-//! an area, all positions in an area have scores in one range, and a search around a position looks at the ranges of
-//! the area that the position is in and of the eight around it. With `step` halvings of each coordinate an area has
-//! `2 * step` bits. The widths of the areas, the areas that are left out and every floating-point operation are
-//! Redis's (geohash.c, geohash_helper.c of 7.2), because they decide which members are found at the edges, and in
-//! which order.
+//! Longitude and latitude are halved in turns; each halving gives a bit, longitude first. So a prefix of the
+//! bits is an area, all positions in an area have scores in one range, and a search around a position looks
+//! at the ranges of the area that the position is in and of the eight around it. With `step` halvings of each
+//! coordinate an area has `2 * step` bits. The widths of the areas, the areas that are left out and every
+//! floating-point operation are Redis's (geohash.c, geohash_helper.c of 7.2), because they decide which
+//! members are found at the edges, and in which order.
 //!
 //! This file must not know any command, sorted set or reply. How coordinates and distances are printed is the
 //! caller's.
@@ -37,7 +38,7 @@ const LATITUDE_BITS: u64 = 0x5555_5555_5555_5555;
 
 /// Units of length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum LengthUnit {
     /// `m`.
     Metre,
     /// `km`.
@@ -48,7 +49,7 @@ pub enum Unit {
     Mile,
 }
 
-impl Unit {
+impl LengthUnit {
     /// Its length in metres.
     pub fn length_m(self) -> f64 {
         match self {
@@ -92,13 +93,14 @@ impl Position {
         self.latitude
     }
 
-    /// The score of a member at this position: a whole number, below 2^52 except at the very limits of the map.
+    /// The score of a member at this position: a whole number, below 2^52 except at the very limits of the
+    /// map.
     pub fn score(self) -> f64 {
         Area::around(self, STEP_MAX).bits as f64
     }
 
-    /// The position in the middle of the area that a score stands for. Any score stands for some area: what is no
-    /// geohash is converted as an x86-64 does for Redis.
+    /// The position in the middle of the area that a score stands for. Any score stands for some area: what
+    /// is no geohash is converted as an x86-64 does for Redis.
     pub fn of_score(score: f64) -> Self {
         let (longitude, latitude) = Area { bits: bits_of_score(score), step: STEP_MAX }.bounds();
         Self {
@@ -107,8 +109,8 @@ impl Position {
         }
     }
 
-    /// The standard geohash (GEOHASH), whose latitudes go up to 90 degrees. 52 bits are no more than 10 digits, so the
-    /// last one is always 0.
+    /// The standard geohash (GEOHASH), whose latitudes go up to 90 degrees. 52 bits are no more than 10
+    /// digits, so the last one is always 0.
     pub fn text(self) -> [u8; TEXT_LEN] {
         let bits = interleave(
             cell(self.longitude, LONGITUDE_MAX, STEP_MAX),
@@ -144,8 +146,8 @@ pub enum Shape {
         /// Not negative.
         radius: f64,
     },
-    /// All positions within half the height to the north or south, and within half the width to the east or west,
-    /// measured at the latitude of the position.
+    /// All positions within half the height to the north or south, and within half the width to the east or
+    /// west, measured at the latitude of the position.
     Rectangle {
         /// Not negative.
         width: f64,
@@ -162,11 +164,11 @@ pub struct Search {
     /// What is searched.
     pub shape: Shape,
     /// The unit of the lengths of the shape.
-    pub unit: Unit,
+    pub unit: LengthUnit,
 }
 
-/// The ranges of scores to look at, up to nine, from the start (inclusive) to the end (exclusive). They are in Redis's
-/// order, which is the order of unsorted results.
+/// The ranges of scores to look at, up to nine, from the start (inclusive) to the end (exclusive). They are
+/// in Redis's order, which is the order of unsorted results.
 #[derive(Clone, Debug)]
 pub struct ScoreRanges {
     ranges: [Range<f64>; 9],
@@ -205,12 +207,14 @@ impl Search {
         }
     }
 
-    /// Where the members within the shape can be (Redis: geohashCalculateAreasByShapeWGS84, membersOfAllNeighbors).
+    /// Where the members within the shape can be (Redis: geohashCalculateAreasByShapeWGS84,
+    /// membersOfAllNeighbors).
     pub fn score_ranges(&self) -> ScoreRanges {
         let (areas, step) = self.areas();
         let useful = self.useful_areas(&areas, step);
         let mut ranges = ScoreRanges { ranges: [const { 0.0..0.0 }; 9], len: 0 };
-        // With four areas for the whole earth, a neighbour is also the one on the other side, which follows it.
+        // With four areas for the whole earth, a neighbour is also the one on the other side, which follows
+        // it.
         let mut last = None;
         for (area, _) in areas.iter().zip(useful).filter(|&(_, is_useful)| is_useful) {
             if last != Some(area) {
@@ -238,7 +242,8 @@ impl Search {
         (areas, step)
     }
 
-    /// Which areas reach into the bounding box: none to the north when the center's area already reaches beyond it.
+    /// Which areas reach into the bounding box: none to the north when the center's area already reaches
+    /// beyond it.
     fn useful_areas(&self, areas: &[Area; 9], step: u32) -> [bool; 9] {
         // With four areas for the whole earth, a neighbour to the north is also one to the south.
         if step < 2 {
@@ -265,8 +270,8 @@ impl Search {
         radius * self.unit.length_m()
     }
 
-    /// Longitudes and latitudes of the shape, which may be beyond the limits. It is widest at the side that is nearer to
-    /// a pole, and Redis takes the width there.
+    /// Longitudes and latitudes of the shape, which may be beyond the limits. It is widest at the side that
+    /// is nearer to a pole, and Redis takes the width there.
     fn bounding_box(&self) -> (Range<f64>, Range<f64>) {
         let Position { longitude, latitude } = self.center;
         let unit_m = self.unit.length_m();
@@ -312,8 +317,8 @@ impl Area {
         (bounds(squeeze(self.bits >> 1), LONGITUDE_MAX), bounds(squeeze(self.bits), LATITUDE_MAX))
     }
 
-    /// The area itself and those around it, in the order of [`AROUND`]. They wrap round at the date line, and at the
-    /// poles to the other end of the map.
+    /// The area itself and those around it, in the order of [`AROUND`]. They wrap round at the date line, and
+    /// at the poles to the other end of the map.
     fn neighbours(self) -> [Self; 9] {
         AROUND.map(|(east, north)| {
             let mut bits = self.bits;
@@ -337,8 +342,8 @@ impl Area {
     }
 }
 
-/// The halvings for a search: areas as large as the radius, larger near the poles, where degrees of longitude are short
-/// (Redis: geohashEstimateStepsByRadius).
+/// The halvings for a search: areas as large as the radius, larger near the poles, where degrees of longitude
+/// are short (Redis: geohashEstimateStepsByRadius).
 fn step_for_radius(mut radius_m: f64, latitude: f64) -> u32 {
     if radius_m <= 0.0 {
         return STEP_MAX;
@@ -348,7 +353,8 @@ fn step_for_radius(mut radius_m: f64, latitude: f64) -> u32 {
         radius_m *= 2.0;
         step += 1;
     }
-    // One less than the areas that are as large as the radius, so that the nine areas are nearly always enough.
+    // One less than the areas that are as large as the radius, so that the nine areas are nearly always
+    // enough.
     step -= 2;
     if latitude.abs() > 66.0 {
         step -= 1;

@@ -5,9 +5,9 @@
 //!  | width 2,4,8 | count       | integers, ascending ... |
 //! ```
 //!
-//! Everything is little-endian. The width is that of the widest integer that was ever in, in bytes; it never shrinks.
-//! [`validate`] checks foreign bytes; everything else takes an intset to be valid, and may panic, but nothing worse, if
-//! it is not.
+//! Everything is little-endian. The width is that of the widest integer that was ever in, in bytes; it never
+//! shrinks. [`validate`] checks foreign bytes; everything else takes an intset to be valid, and may panic,
+//! but nothing worse, if it is not.
 //!
 //! This file must not know when a set stops being an intset.
 
@@ -128,7 +128,8 @@ fn search<T>(integers: &[T], int: i64, read: impl Fn(&T) -> i64) -> Result<usize
     }
 }
 
-/// Adds a member; false if it is one already. A member that is wider than all others has them all rewritten once.
+/// Adds a member; false if it is one already. A member that is wider than all others has them all rewritten
+/// once.
 pub fn insert(set: &mut impl Splice, int: i64) -> bool {
     let old = Intset::new(set.bytes());
     let width = Width::of(int);
@@ -188,8 +189,8 @@ fn count_bytes(count: usize) -> [u8; 4] {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupt;
 
-/// Checks foreign bytes, every member of them, and gives the number of members. An intset without members is refused,
-/// as no set is empty (Redis: intsetValidateIntegrity, deep).
+/// Checks foreign bytes, every member of them, and gives the number of members. An intset without members is
+/// refused, as no set is empty (Redis: intsetValidateIntegrity, deep).
 pub fn validate(bytes: &[u8]) -> Result<usize, Corrupt> {
     let (width, rest) = bytes.split_first_chunk::<4>().ok_or(Corrupt)?;
     let (count, integers) = rest.split_first_chunk::<4>().ok_or(Corrupt)?;

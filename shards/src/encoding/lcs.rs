@@ -1,10 +1,12 @@
-//! The longest common subsequence of two strings, with the very choice that Redis makes among equally long ones.
+//! The longest common subsequence of two strings, with the very choice that Redis makes among equally long
+//! ones.
 //!
-//! Redis fills a table of lengths and walks it back from the end: over a pair of equal bytes it goes diagonally, else
-//! it drops the last byte of `a` when that keeps the greater length, otherwise that of `b`. Lengths in a row grow by 0
-//! or 1 from each column to the next, so one bit a cell says it all, and 64 cells of a row are computed by one addition
-//! (Hyyrö, "Bit-parallel LCS-length computation revisited", 2004). And those bits decide the walk: where the last bytes
-//! differ, the length grows at the column exactly when dropping the byte of `a` keeps the greater length.
+//! Redis fills a table of lengths and walks it back from the end: over a pair of equal bytes it goes
+//! diagonally, else it drops the last byte of `a` when that keeps the greater length, otherwise that of `b`.
+//! Lengths in a row grow by 0 or 1 from each column to the next, so one bit a cell says it all, and 64 cells
+//! of a row are computed by one addition (Hyyrö, "Bit-parallel LCS-length computation revisited", 2004). And
+//! those bits decide the walk: where the last bytes differ, the length grows at the column exactly when
+//! dropping the byte of `a` keeps the greater length.
 //!
 //! This file must not know any command.
 
@@ -74,8 +76,9 @@ impl Lcs {
     }
 }
 
-/// The longest common subsequence that Redis finds (LCS with or without IDX). `table_bytes_max` bounds the table that
-/// Redis would need, `(a + 1) * (b + 1) * 4` bytes (Redis: proto-max-bulk-len); this needs a fraction of that.
+/// The longest common subsequence that Redis finds (LCS with or without IDX). `table_bytes_max` bounds the
+/// table that Redis would need, `(a + 1) * (b + 1) * 4` bytes (Redis: proto-max-bulk-len); this needs a
+/// fraction of that.
 pub fn longest(a: &[u8], b: &[u8], table_bytes_max: u64) -> Result<Lcs, LcsError> {
     check_size(a, b, table_bytes_max)?;
     let masks = Masks::new(a, b)?;
@@ -89,7 +92,8 @@ pub fn longest(a: &[u8], b: &[u8], table_bytes_max: u64) -> Result<Lcs, LcsError
     Ok(walk_back(a, b, &rows, masks.row_words))
 }
 
-/// The length of the longest common subsequence (LCS with LEN), with the limits of [`longest`] and far less memory.
+/// The length of the longest common subsequence (LCS with LEN), with the limits of [`longest`] and far less
+/// memory.
 pub fn longest_len(a: &[u8], b: &[u8], table_bytes_max: u64) -> Result<usize, LcsError> {
     check_size(a, b, table_bytes_max)?;
     let masks = Masks::new(a, b)?;
@@ -153,8 +157,8 @@ impl Masks {
 
 /// One row of the table: the lengths for a prefix of `a` and all prefixes of `b`.
 struct Row {
-    /// Bit `j` is set where the length for `j + 1` bytes of `b` is the same as for `j`. Bits behind the last byte of
-    /// `b` stay set.
+    /// Bit `j` is set where the length for `j + 1` bytes of `b` is the same as for `j`. Bits behind the last
+    /// byte of `b` stay set.
     flat: Vec<u64>,
 }
 

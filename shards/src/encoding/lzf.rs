@@ -6,7 +6,8 @@
 //!  111ooooo + n + o              n + 9 bytes from o + 1 back (n + 9 is 9..=264)
 //! ```
 //!
-//! The crate `lzf` is deprecated by its author, and the format is small. This file must not know what is compressed.
+//! The crate `lzf` is deprecated by its author, and the format is small. This file must not know what is
+//! compressed.
 
 /// Literal bytes in a run.
 const RUN_LEN_MAX: usize = 32;
@@ -78,8 +79,8 @@ fn write_match(out: &mut Vec<u8>, offset: usize, len: usize) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupt;
 
-/// Expands foreign bytes to exactly `len` ones. A length that these bytes cannot have is refused before memory is taken
-/// for it.
+/// Expands foreign bytes to exactly `len` ones. A length that these bytes cannot have is refused before
+/// memory is taken for it.
 pub fn decompress(input: &[u8], len: usize) -> Result<Vec<u8>, Corrupt> {
     let mut out = Vec::new();
     decompress_into(input, len, &mut out)?;
@@ -122,7 +123,8 @@ pub fn decompress_into(input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<()
     if out.len() == len { Ok(()) } else { Err(Corrupt) }
 }
 
-/// Appends `count` bytes of what is there from `from` on; what is appended is there too, so a match may overlap itself.
+/// Appends `count` bytes of what is there from `from` on; what is appended is there too, so a match may
+/// overlap itself.
 fn copy_from(out: &mut Vec<u8>, from: usize, count: usize) {
     let mut missing = count;
     while missing > 0 {

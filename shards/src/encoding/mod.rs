@@ -1,4 +1,5 @@
-//! Byte-level algorithms under the data types. They see bytes and numbers only: no key, no argument, no reply.
+//! Byte-level algorithms under the data types. They see bytes and numbers only: no key, no argument, no
+//! reply.
 
 pub mod bitops;
 pub mod geohash;
@@ -10,7 +11,7 @@ pub mod listpack;
 pub mod lzf;
 pub mod member_table;
 pub mod quicklist;
-pub mod score;
+pub mod score_bound;
 pub mod sorted_pack;
 pub mod sorted_set;
 pub mod splice;

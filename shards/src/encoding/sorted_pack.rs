@@ -1,17 +1,18 @@
 //! Small sorted sets: a listpack of members in ascending order, each followed by its score, as Redis has it.
 //!
-//! A score that is an integer up to 2^62 is an integer of the listpack, any other one the text that clients see
-//! (Redis: zzlInsertAt), so -0 becomes 0. Everything is a walk over some hundred elements at most: how many there may be
-//! is the caller's to decide. [`validate`] checks foreign bytes; everything else takes a sorted set to be valid, and may
-//! panic or tell nonsense, but nothing worse, if it is not. This file must not know keys, commands or limits.
+//! A score that is an integer up to 2^62 is an integer of the listpack, any other one the text that clients
+//! see (Redis: zzlInsertAt), so -0 becomes 0. Everything is a walk over some hundred elements at most: how
+//! many there may be is the caller's to decide. [`validate`] checks foreign bytes; everything else takes a
+//! sorted set to be valid, and may panic or tell nonsense, but nothing worse, if it is not. This file must
+//! not know keys, commands or limits.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::listpack::{self, Listpack, Value, Wanted};
-use super::score::format_score;
 use super::sorted_set::{Builder, LexBound, ScoreBound, SortedSet};
 use super::splice::Splice;
+use crate::num::format_score;
 
 /// Elements of a listpack for each member.
 const PAIR: usize = 2;
@@ -107,9 +108,9 @@ impl<'a> SortedPack<'a> {
         start..end.max(start)
     }
 
-    /// The ranks of the members from `min` to `max`, when all have the same score. With different scores they are those
-    /// that Redis meets when it walks from the first member, or from the last if `reversed` (Redis: zzlFirstInLexRange,
-    /// zzlLastInLexRange).
+    /// The ranks of the members from `min` to `max`, when all have the same score. With different scores they
+    /// are those that Redis meets when it walks from the first member, or from the last if `reversed` (Redis:
+    /// zzlFirstInLexRange, zzlLastInLexRange).
     pub fn lex_ranks(self, min: LexBound<'_>, max: LexBound<'_>, reversed: bool) -> Range<usize> {
         let is_from_min = |value: Value<'_>| {
             let mut text = itoa::Buffer::new();
@@ -166,7 +167,8 @@ impl<'a> SortedPack<'a> {
     }
 }
 
-/// True when `min` is behind `max`. Equal bounds that are not both included hold nothing either, but that shows.
+/// True when `min` is behind `max`. Equal bounds that are not both included hold nothing either, but that
+/// shows.
 fn is_surely_empty(min: LexBound<'_>, max: LexBound<'_>) -> bool {
     match (min, max) {
         (LexBound::Highest, _) | (_, LexBound::Lowest) => true,
@@ -223,12 +225,13 @@ pub fn remove_ranks(pack: &mut impl Splice, ranks: Range<usize>) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupt;
 
-/// Checks foreign bytes, every member of them, and gives the number of members. Redis checks the listpack and that no
-/// member comes twice (lpValidateIntegrityAndDups); here every score must be a number too, and members must lie in
-/// order, because searches for ranges and [`SortedPack::to_sorted_set`] rely on it. Redis has never written other ones.
+/// Checks foreign bytes, every member of them, and gives the number of members. Redis checks the listpack and
+/// that no member comes twice (lpValidateIntegrityAndDups); here every score must be a number too, and
+/// members must lie in order, because searches for ranges and [`SortedPack::to_sorted_set`] rely on it. Redis
+/// has never written other ones.
 ///
-/// Members that spell integers pass, as strings of a listpack do. So does the set without members, which is no valid
-/// collection: the caller refuses it. Takes a sort of the members and 24 bytes of memory for each.
+/// Members that spell integers pass, as strings of a listpack do. So does the set without members, which is
+/// no valid collection: the caller refuses it. Takes a sort of the members and 24 bytes of memory for each.
 pub fn validate(bytes: &[u8]) -> Result<usize, Corrupt> {
     let elements = listpack::validate(bytes).map_err(|listpack::Corrupt| Corrupt)?;
     if !elements.is_multiple_of(PAIR) {

@@ -1,7 +1,8 @@
-//! A byte string that packed encodings are edited in, wherever it lies: in a vector, or inline in the entry of its key.
+//! A byte string that packed encodings are edited in, wherever it lies: in a vector, or inline in the entry
+//! of its key.
 //!
-//! An edit is one call, so whoever holds the bytes moves or reallocates them once. This file must not know what the
-//! bytes mean.
+//! An edit is one call, so whoever holds the bytes moves or reallocates them once. This file must not know
+//! what the bytes mean.
 
 use std::ops::Range;
 
@@ -12,8 +13,8 @@ pub trait Splice {
     /// The bytes as they are now.
     fn bytes(&self) -> &[u8];
 
-    /// Puts `with` in the place of the bytes `at`, whatever their lengths. An empty range inserts, an empty `with`
-    /// removes.
+    /// Puts `with` in the place of the bytes `at`, whatever their lengths. An empty range inserts, an empty
+    /// `with` removes.
     fn splice(&mut self, at: Range<usize>, with: &[u8]);
 
     /// Puts `with` over as many bytes from `at` on. The length stays.

@@ -1,5 +1,5 @@
-//! Unsigned integers of any size: only what exact conversion between decimal text and binary floating point needs.
-//! It must not know any float format.
+//! Unsigned integers of any size: only what exact conversion between decimal text and binary floating point
+//! needs. It must not know any float format.
 
 use std::cmp::Ordering;
 
@@ -17,8 +17,8 @@ pub(super) struct BigUint {
 }
 
 impl BigUint {
-    /// The number that these decimal digits (values 0 to 9, not characters) spell. Time grows with the square of their
-    /// number.
+    /// The number that these decimal digits (values 0 to 9, not characters) spell. Time grows with the square
+    /// of their number.
     pub(super) fn from_digits(digits: &[u8]) -> BigUint {
         let mut number = BigUint { limbs: Vec::with_capacity(digits.len() / TEN_POWER_DIGITS + 1) };
         for chunk in digits.chunks(TEN_POWER_DIGITS) {
@@ -114,8 +114,8 @@ impl BigUint {
         self.limbs.is_empty()
     }
 
-    /// The 128 highest limb bits as `(top, shift, inexact)`: the number is `top * 2^shift`, plus something below
-    /// `2^shift` when inexact. `top` has at least 65 bits unless the number itself has fewer.
+    /// The 128 highest limb bits as `(top, shift, inexact)`: the number is `top * 2^shift`, plus something
+    /// below `2^shift` when inexact. `top` has at least 65 bits unless the number itself has fewer.
     pub(super) fn top(&self) -> (u128, usize, bool) {
         let skipped = self.limbs.len().saturating_sub(2);
         let (low, high) = self.limbs.split_at(skipped);

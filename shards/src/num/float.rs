@@ -13,9 +13,9 @@ const EXACT_INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 const SIGNIFICAND_BITS: i64 = 53;
 const EXPONENT_MIN: i64 = -1074;
 
-/// A double as Redis reads a score (Redis: getDoubleFromObject, C's `strtod`): decimal or hexadecimal (`0x1.8p3`),
-/// `inf` and `infinity` in any case. The whole text must be the number: no blanks. NaN is refused, and so is what
-/// overflows or, without being zero, underflows to zero.
+/// A double as Redis reads a score (Redis: getDoubleFromObject, C's `strtod`): decimal or hexadecimal
+/// (`0x1.8p3`), `inf` and `infinity` in any case. The whole text must be the number: no blanks. NaN is
+/// refused, and so is what overflows or, without being zero, underflows to zero.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
     let Ok(value) = text.parse::<f64>() else { return parse_hex_f64(text.as_bytes()) };
@@ -30,8 +30,8 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     }
 }
 
-/// As [`parse_f64`], but what overflows is an infinity and what underflows is zero (C's `strtod` without a look at its
-/// errors).
+/// As [`parse_f64`], but what overflows is an infinity and what underflows is zero (C's `strtod` without a
+/// look at its errors).
 pub fn parse_f64_of_any_range(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
     match text.parse::<f64>() {
@@ -44,8 +44,8 @@ pub fn parse_f64_of_any_range(text: &[u8]) -> Option<f64> {
     }
 }
 
-/// As [`parse_f64`], but what lies so near to zero that it loses digits is refused (C's `strtod` with a look at `errno`,
-/// whatever its result). Only hexadecimal numbers that people write can be exact there.
+/// As [`parse_f64`], but what lies so near to zero that it loses digits is refused (C's `strtod` with a look
+/// at `errno`, whatever its result). Only hexadecimal numbers that people write can be exact there.
 pub fn parse_f64_unless_inexact(text: &[u8]) -> Option<f64> {
     let is_exact = || {
         let (_, hex) = parse_signed_hex(text)?;
@@ -121,16 +121,16 @@ fn is_decimal_zero(text: &[u8]) -> bool {
     text.iter().take_while(|byte| !matches!(byte, b'e' | b'E')).all(|byte| !matches!(byte, b'1'..=b'9'))
 }
 
-/// The magnitude of a hexadecimal number: `significand * 2^exponent`, plus something below `2^exponent` when inexact.
-/// An inexact significand has more than 120 bits.
+/// The magnitude of a hexadecimal number: `significand * 2^exponent`, plus something below `2^exponent` when
+/// inexact. An inexact significand has more than 120 bits.
 pub(super) struct Hex {
     pub(super) significand: u128,
     pub(super) exponent: i64,
     pub(super) inexact: bool,
 }
 
-/// Reads a hexadecimal number after its sign: `0x`, digits with at most one point, and optionally `p` and a decimal
-/// exponent of two.
+/// Reads a hexadecimal number after its sign: `0x`, digits with at most one point, and optionally `p` and a
+/// decimal exponent of two.
 pub(super) fn parse_hex(text: &[u8]) -> Option<Hex> {
     let [b'0', b'x' | b'X', body @ ..] = text else { return None };
     let mut hex = Hex { significand: 0, exponent: 0, inexact: false };
@@ -165,8 +165,8 @@ pub(super) fn parse_hex(text: &[u8]) -> Option<Hex> {
     Some(hex)
 }
 
-/// The decimal digits of an exponent after its letter, with an optional sign; saturates far outside of what any
-/// float format and any text length can bring back into range.
+/// The decimal digits of an exponent after its letter, with an optional sign; saturates far outside of what
+/// any float format and any text length can bring back into range.
 pub(super) fn parse_exponent(text: &[u8]) -> Option<i64> {
     const SATURATED: i64 = 1 << 60;
     let (negative, digits) = split_sign(text);

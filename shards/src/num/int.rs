@@ -6,8 +6,8 @@ pub const I64_TEXT_LEN_MAX: usize = 20;
 /// Digits that a `u64` always has room for.
 const SAFE_DIGITS: usize = 19;
 
-/// A signed 64-bit integer in the only spelling that Redis takes for one: no sign `+`, no leading zero, no blank,
-/// no `-0` (Redis: string2ll). What this accepts, [`format_i64`] prints back byte for byte.
+/// A signed 64-bit integer in the only spelling that Redis takes for one: no sign `+`, no leading zero, no
+/// blank, no `-0` (Redis: string2ll). What this accepts, [`format_i64`] prints back byte for byte.
 #[inline]
 pub fn parse_i64(text: &[u8]) -> Option<i64> {
     if text.len() > I64_TEXT_LEN_MAX {
@@ -46,8 +46,8 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
 /// Eight decimal digits at once: neighbours are joined to pairs, pairs to fours, fours to the number.
 #[inline]
 fn parse_eight_digits(text: [u8; 8]) -> Option<u64> {
-    // The first digit is in the lowest byte. A byte that is no digit has its high bit set after this, or gets it by the
-    // addition; a carry into the next byte comes only from a byte that is refused anyway.
+    // The first digit is in the lowest byte. A byte that is no digit has its high bit set after this, or gets
+    // it by the addition; a carry into the next byte comes only from a byte that is refused anyway.
     let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes([b'0'; 8]);
     let to_high_bit = u64::from_le_bytes([0x80 - 10; 8]);
     if (digits | digits.wrapping_add(to_high_bit)) & 0x8080_8080_8080_8080 != 0 {
@@ -60,9 +60,9 @@ fn parse_eight_digits(text: [u8; 8]) -> Option<u64> {
 
 /// An unsigned 64-bit integer as the parts of a stream id are read (Redis: string2ull).
 ///
-/// What [`parse_i64`] accepts is taken as it is, and a negative one refused. Everything else goes through the rules of
-/// C's `strtoull`, which Redis falls back to: leading blanks, one sign and leading zeros are fine, a minus sign wraps
-/// (`-05` is 2^64 - 5), and the text ends at the first NUL byte.
+/// What [`parse_i64`] accepts is taken as it is, and a negative one refused. Everything else goes through the
+/// rules of C's `strtoull`, which Redis falls back to: leading blanks, one sign and leading zeros are fine, a
+/// minus sign wraps (`-05` is 2^64 - 5), and the text ends at the first NUL byte.
 pub fn parse_u64(text: &[u8]) -> Option<u64> {
     let text = match text.iter().position(|&byte| byte == 0) {
         Some(end) => &text[..end],

@@ -1,8 +1,8 @@
-//! The number type of INCRBYFLOAT and HINCRBYFLOAT: the 80-bit extended double of x87, which is C's `long double` where
-//! Redis runs. Software arithmetic, so that results are the same digits on every machine.
+//! The number type of INCRBYFLOAT and HINCRBYFLOAT: the 80-bit extended double of x87, which is C's `long
+//! double` where Redis runs. Software arithmetic, so that results are the same digits on every machine.
 //!
-//! Each operation is exact and then rounded once, to the nearest value, ties to the even one (IEEE 754). This file must
-//! not know any command.
+//! Each operation is exact and then rounded once, to the nearest value, ties to the even one (IEEE 754). This
+//! file must not know any command.
 
 use super::big_uint::{BigUint, FIVE_POWER_MAX};
 use super::float::{parse_exponent, parse_hex, spells_infinity, split_sign};
@@ -30,8 +30,8 @@ const LEADING_ZEROS_MAX: i64 = 4950;
 const FRACTION_DIGITS: usize = 17;
 const FRACTION_SCALE: u128 = 10u128.pow(FRACTION_DIGITS as u32);
 
-/// A number of x87's extended precision. Finite numbers are kept in one form only: the significand's highest bit is set
-/// unless the exponent is the smallest one.
+/// A number of x87's extended precision. Finite numbers are kept in one form only: the significand's highest
+/// bit is set unless the exponent is the smallest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LongDouble {
     negative: bool,
@@ -50,9 +50,9 @@ enum Magnitude {
 }
 
 impl LongDouble {
-    /// Reads a number as Redis does (string2ld, C's `strtold`): decimal or hexadecimal, `inf` and `infinity` in any
-    /// case. The whole text must be the number, without blanks, and shorter than 5120 bytes. NaN is refused, and so is
-    /// what overflows or, without being zero, underflows to zero.
+    /// Reads a number as Redis does (string2ld, C's `strtold`): decimal or hexadecimal, `inf` and `infinity`
+    /// in any case. The whole text must be the number, without blanks, and shorter than 5120 bytes. NaN is
+    /// refused, and so is what overflows or, without being zero, underflows to zero.
     pub fn parse(text: &[u8]) -> Option<LongDouble> {
         if text.len() > TEXT_LEN_MAX {
             return None;
@@ -91,8 +91,9 @@ impl LongDouble {
         }
     }
 
-    /// The least integer that is not below the product with `factor`, of which the product is rounded as every
-    /// operation. What lies outside of 64 bits, infinities included, is the nearest integer inside; NaN is 0.
+    /// The least integer that is not below the product with `factor`, of which the product is rounded as
+    /// every operation. What lies outside of 64 bits, infinities included, is the nearest integer inside; NaN
+    /// is 0.
     #[must_use]
     pub fn times_ceil(self, factor: u32) -> i64 {
         let (significand, exponent) = match self.magnitude {
@@ -129,8 +130,8 @@ impl LongDouble {
         matches!(self.magnitude, Magnitude::Finite { .. })
     }
 
-    /// The text that Redis stores and replies: `%.17Lf` without trailing zeros, and `0` for what would be `-0`
-    /// (Redis: ld2string with LD_STR_HUMAN). At most 4951 bytes.
+    /// The text that Redis stores and replies: `%.17Lf` without trailing zeros, and `0` for what would be
+    /// `-0` (Redis: ld2string with LD_STR_HUMAN). At most 4951 bytes.
     pub fn to_human(self) -> String {
         let (significand, exponent) = match self.magnitude {
             Magnitude::Finite { significand, exponent } => (significand, exponent),
@@ -173,9 +174,9 @@ impl LongDouble {
         if a_exponent < b_exponent {
             return other.add_finite(self);
         }
-        // A gap below 64 leaves room for all bits of both, and one more for the carry. With a larger one, `a` has its
-        // highest bit set, so what is left of `b` is far below the last bit that is kept and only tells which way to
-        // round: a lowest bit of 1 stands for all that was cut off.
+        // A gap below 64 leaves room for all bits of both, and one more for the carry. With a larger one, `a`
+        // has its highest bit set, so what is left of `b` is far below the last bit that is kept and only
+        // tells which way to round: a lowest bit of 1 stands for all that was cut off.
         let gap = (a_exponent - b_exponent) as u32;
         let room = gap.min(SIGNIFICAND_BITS as u32 - 1);
         let a = u128::from(a) << room;
@@ -198,8 +199,8 @@ impl LongDouble {
         }
     }
 
-    /// The value nearest to `significand * 2^exponent`, to which something below `2^exponent` is missing when inexact.
-    /// An inexact significand must have more than 64 bits.
+    /// The value nearest to `significand * 2^exponent`, to which something below `2^exponent` is missing when
+    /// inexact. An inexact significand must have more than 64 bits.
     fn rounded(negative: bool, significand: u128, exponent: i64, inexact: bool) -> LongDouble {
         let zero = Magnitude::Finite { significand: 0, exponent: EXPONENT_MIN as i32 };
         if significand == 0 {
@@ -296,7 +297,8 @@ impl Decimal {
             if self.exponent >= 0 {
                 return LongDouble::rounded(negative, digits * five, self.exponent, false);
             }
-            // The dividend has its highest bit set and the divisor less than 64 bits: a quotient of at least 65.
+            // The dividend has its highest bit set and the divisor less than 64 bits: a quotient of at
+            // least 65.
             let shift = digits.leading_zeros();
             let dividend = digits << shift;
             let exponent = self.exponent - i64::from(shift);
@@ -314,8 +316,8 @@ impl Decimal {
     }
 }
 
-/// The quotient of two positive numbers as `(quotient, exponent, inexact)`: it is `quotient * 2^exponent`, plus
-/// something below `2^exponent` when inexact. The quotient has at least 66 bits.
+/// The quotient of two positive numbers as `(quotient, exponent, inexact)`: it is `quotient * 2^exponent`,
+/// plus something below `2^exponent` when inexact. The quotient has at least 66 bits.
 fn divide(mut dividend: BigUint, mut divisor: BigUint) -> (u128, i64, bool) {
     const QUOTIENT_BITS: i64 = 67;
     let shift = divisor.bit_len() as i64 - dividend.bit_len() as i64;

@@ -1,7 +1,8 @@
-//! Division by powers of two, rounded as processors and C libraries round: to the nearest, and to even between two.
+//! Division by powers of two, rounded as processors and C libraries round: to the nearest, and to even
+//! between two.
 
-/// `value / 2^shift`, rounded to the nearest integer and, exactly between two, to the even one. `inexact`: something
-/// below one is missing to `value`.
+/// `value / 2^shift`, rounded to the nearest integer and, exactly between two, to the even one. `inexact`:
+/// something below one is missing to `value`.
 pub(crate) fn shift_right_rounding(value: u128, shift: u32, inexact: bool) -> u128 {
     if shift == 0 {
         return value;

@@ -35,7 +35,7 @@ pub(super) struct Blocked {
 
 /// The clients of one worker that wait. One per worker.
 #[derive(Default)]
-pub struct BlockedClients {
+pub(super) struct BlockedClients {
     pub(super) of_client: HashMap<ClientId, Blocked>,
     pub(super) deadlines: BTreeSet<(u64, ClientId)>,
     /// Shards of slots on their way that are still to be told that a client waits no more.
@@ -76,7 +76,7 @@ impl BlockedClients {
 
     /// The command of a client that waits, if it takes nothing from its keys, so that it can be run without asking whether
     /// the client is still there.
-    pub(crate) fn reading_call(&self, client: ClientId) -> Option<Box<OwnedCall>> {
+    pub(super) fn reading_call(&self, client: ClientId) -> Option<Box<OwnedCall>> {
         let call = &self.of_client.get(&client)?.call;
         (!call.command.spec.has(flags::WRITE)).then(|| Box::new(call.clone()))
     }

@@ -24,7 +24,7 @@ use crate::watch::ClientId;
 
 impl Coordinator {
     /// Starts a blocking command as a transaction. Its reply comes by [`Coordinator::handle`], or by what ends it.
-    pub fn start_blocking(
+    pub(super) fn start_blocking(
         &mut self,
         call: OwnedCall,
         ticket: Ticket,
@@ -41,7 +41,7 @@ impl Coordinator {
     }
 
     /// A blocking command has found nothing on this worker's own shard, where all its keys lie: its client waits.
-    pub fn wait_here(&mut self, mut call: OwnedCall, block: Block, ticket: Ticket, shard: &mut Shard) {
+    pub(super) fn wait_here(&mut self, mut call: OwnedCall, block: Block, ticket: Ticket, shard: &mut Shard) {
         let client = call.caller.client;
         if let Some(args) = &block.args {
             call.args = args.clone();
@@ -66,7 +66,7 @@ impl Coordinator {
 
     /// A shard has woken a client: its command runs again under the number of the wake, if the client is still there and
     /// nobody else has woken it.
-    pub(crate) fn woken(
+    pub(super) fn woken(
         &mut self,
         from: ShardId,
         wake: Wake,
@@ -100,7 +100,7 @@ impl Coordinator {
     /// `only_waiting` a command is left alone that is still looking at its keys for the first time.
     ///
     /// [`Coordinator::take_replies`] comes before: what has been taken for the client is its.
-    pub fn end_blocking(
+    pub(super) fn end_blocking(
         &mut self,
         client: ClientId,
         ending: Ending,
@@ -139,7 +139,7 @@ impl Coordinator {
     }
 
     /// A slot has arrived: those are told who could not be.
-    pub(crate) fn unwait_arrived(&mut self, owners: Owners<'_>, out: &mut Outbox) {
+    pub(super) fn unwait_arrived(&mut self, owners: Owners<'_>, out: &mut Outbox) {
         for (slot, client, ticket) in std::mem::take(&mut self.blocked.unwait_later) {
             let owner = (owners.owner)(slot);
             if owner == MOVING {
@@ -152,7 +152,7 @@ impl Coordinator {
 
     /// Lets this worker's shard serve whoever it can, and takes the replies as [`Coordinator::take_replies`] does. Messages go
     /// to `out`.
-    pub fn take_served(
+    pub(crate) fn take_served(
         &mut self,
         shard: &mut Shard,
         out: &mut Outbox,
@@ -163,25 +163,28 @@ impl Coordinator {
     }
 
     /// Takes the replies of clients that this worker's shard has served already, with their tickets.
-    pub fn take_replies(&mut self, shard: &mut Shard) -> impl Iterator<Item = (Ticket, Reply)> + use<> {
+    pub(super) fn take_replies(
+        &mut self,
+        shard: &mut Shard,
+    ) -> impl Iterator<Item = (Ticket, Reply)> + use<> {
         let served = shard.take_served();
         served.iter().for_each(|(client, ..)| _ = self.blocked.remove(*client));
         served.into_iter().map(|(_, ticket, reply)| (ticket, reply))
     }
 
     /// The clients whose time is over.
-    pub fn timed_out(&self, now_ms: u64) -> Vec<ClientId> {
+    pub(super) fn timed_out(&self, now_ms: u64) -> Vec<ClientId> {
         let due = self.blocked.deadlines.range(..=(now_ms, ClientId(u64::MAX)));
         due.map(|&(_, client)| client).collect()
     }
 
     /// When the time of the next waiting client is over, in milliseconds since 1970.
-    pub fn next_deadline_ms(&self) -> Option<u64> {
+    pub(super) fn next_deadline_ms(&self) -> Option<u64> {
         self.blocked.deadlines.first().map(|&(deadline_ms, _)| deadline_ms)
     }
 
     /// True for a client that waits.
-    pub fn is_waiting(&self, client: ClientId) -> bool {
+    pub(super) fn is_waiting(&self, client: ClientId) -> bool {
         self.blocked.of_client.get(&client).is_some_and(|blocked| blocked.waits)
     }
 
@@ -195,7 +198,7 @@ impl Coordinator {
     }
 
     /// How many clients wait.
-    pub fn waiting_clients(&self) -> usize {
+    pub(super) fn waiting_clients(&self) -> usize {
         self.blocked.of_client.values().filter(|blocked| blocked.waits).count()
     }
 }

@@ -56,14 +56,14 @@ pub(crate) struct Participant {
 }
 
 /// One per worker.
-pub struct Coordinator {
+pub(crate) struct Coordinator {
     pub(crate) shard: ShardId,
     clock: u64,
     txns: HashMap<TxId, Txn>,
     /// Transactions with a key in a slot that is on its way: they begin again when it has arrived.
     deferred: Vec<Txn>,
     /// Clients in blocking commands.
-    pub(crate) blocked: BlockedClients,
+    pub(super) blocked: BlockedClients,
     /// Slots that have left this shard and arrived.
     arrived: Vec<SlotId>,
     /// The keys of the command at hand; kept for its memory.
@@ -83,19 +83,21 @@ impl Trim for Coordinator {
 
 impl Coordinator {
     /// The coordinator of the worker that owns `shard`.
-    pub fn new(shard: ShardId) -> Coordinator {
+    pub(super) fn new(shard: ShardId) -> Coordinator {
         let (deferred, arrived) = (Vec::new(), Vec::new());
         let (txns, positions, blocked) = (HashMap::new(), Vec::new(), BlockedClients::default());
         Coordinator { shard, clock: 0, txns, deferred, blocked, arrived, positions }
     }
 
     /// The number of transactions under way.
-    pub fn transactions(&self) -> usize {
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn transactions(&self) -> usize {
         self.txns.len() + self.deferred.len()
     }
 
     /// The number of those that wait for a slot to arrive.
-    pub fn deferred(&self) -> usize {
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn deferred(&self) -> usize {
         self.deferred.len()
     }
 
@@ -122,7 +124,7 @@ impl Coordinator {
     }
 
     /// Starts a command over several shards. The result comes by [`Coordinator::handle`], with `ticket`.
-    pub fn start(
+    pub(super) fn start(
         &mut self,
         method: Method,
         call: OwnedCall,
@@ -136,7 +138,7 @@ impl Coordinator {
 
     /// Starts EXEC, over one shard or several. The reply is that of EXEC: an array, or null when a watched key has
     /// changed.
-    pub fn start_exec(
+    pub(super) fn start_exec(
         &mut self,
         exec: Box<Exec>,
         ticket: Ticket,
@@ -149,7 +151,7 @@ impl Coordinator {
 
     /// Starts to hand a slot of this worker's shard to another shard; [`crate::router::slot_move`] says when. The end is told by
     /// [`Coordinator::take_arrived`].
-    pub fn start_move(
+    pub(super) fn start_move(
         &mut self,
         slot: SlotId,
         to: ShardId,
@@ -163,12 +165,12 @@ impl Coordinator {
     }
 
     /// The slots that have left and arrived since the last call.
-    pub fn take_arrived(&mut self) -> Vec<SlotId> {
+    pub(super) fn take_arrived(&mut self) -> Vec<SlotId> {
         std::mem::take(&mut self.arrived)
     }
 
     /// A slot that was on its way has arrived: transactions that wait for one try again.
-    pub fn resume(&mut self, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
+    pub(super) fn resume(&mut self, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
         self.unwait_arrived(owners, out);
         for txn in std::mem::take(&mut self.deferred) {
             self.attempt(txn, owners, shard, out);
@@ -176,7 +178,7 @@ impl Coordinator {
     }
 
     /// Asks for all locks, under a new number and by the slot map as it is now.
-    pub(crate) fn attempt(&mut self, mut txn: Txn, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
+    pub(super) fn attempt(&mut self, mut txn: Txn, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
         if txn.blocking.is_some_and(|client| !self.blocked.is_wanted(client, txn.ticket)) {
             return;
         }
@@ -210,7 +212,7 @@ impl Coordinator {
         self.txns.insert(txid, txn);
     }
 
-    pub(crate) fn lock_for_command(
+    pub(super) fn lock_for_command(
         &mut self,
         txn: &mut Txn,
         txid: TxId,
@@ -303,7 +305,7 @@ impl Coordinator {
     }
 
     /// Handles a message to this coordinator. A finished transaction's ticket and reply are returned.
-    pub fn handle(
+    pub(super) fn handle(
         &mut self,
         from: ShardId,
         message: TxnMessage,

@@ -1,25 +1,63 @@
-//! EXEC, WATCH and UNWATCH: the way of the whole to the shards.
+//! EXEC, WATCH and UNWATCH: the way of the whole to the shards, and the commands of the session among those of a transaction.
 
 use std::collections::BTreeMap;
 
 use crate::args::Args;
 use crate::caller::Caller;
+use crate::command::registry::SessionNumber;
 use crate::commands::watch::WATCH;
 use crate::reply::Reply;
-use crate::router::progress::{ExecPlan, Progress};
+use crate::router::progress::{Audience, ExecPlan, Next, Progress};
 use crate::router::route::Method;
+use crate::router::session::Replied;
 use crate::router::slot_move::MOVING;
 use crate::router::step::Step;
-use crate::router::wire::{Places, Sight, Wire};
+use crate::router::wire::{Sight, Wire};
 use crate::router::{Open, Router};
 use crate::shard::Call;
 use crate::slot::{ShardId, SlotId};
 use crate::txn::{Exec, Keys, Ticket, TxnMessage, Watched};
 use crate::watch::ClientId;
 
+/// The session of a transaction's client, with the router of its worker.
+pub trait ExecSession {
+    /// The router that has begun the transaction.
+    fn router(&mut self) -> &mut Router;
+
+    /// The client as it is at this moment.
+    fn audience(&mut self) -> Audience;
+
+    /// Runs a command of the session, which writes its reply, or has it come for the place of the transaction's.
+    fn run(&mut self, number: SessionNumber, args: Args<'_>, reply: &mut Reply) -> Replied;
+}
+
+/// Takes a transaction up again if something has come for the place of its reply, which has this number, and runs the commands
+/// of the session whose turn it is. Returns the reply to all of it at the end ([`Router::end_exec`]). Until then the
+/// transaction waits for more, and its connection is looked at when that has come.
+pub fn go_on_with_exec(session: &mut impl ExecSession, connection: u32, seq: u32) -> Option<Reply> {
+    let ticket = Ticket { worker: session.router().id, connection, seq };
+    let (mut progress, arrived) = session.router().take_exec(ticket)?;
+    let mut next = progress.go_on(arrived, session.audience());
+    loop {
+        match next {
+            Next::Run(number, args) => {
+                let replied = session.run(number, args.as_args(), progress.output());
+                progress.has_run(session.audience(), replied == Replied::Pushed);
+                if replied == Replied::Later {
+                    break;
+                }
+                next = progress.next(session.audience());
+            }
+            Next::End => return Some(progress.output),
+        }
+    }
+    session.router().open.insert(ticket, Open::Exec(progress));
+    None
+}
+
 impl Router {
-    /// EXEC, behind all requests of its connection that came before ([`Router::is_behind`]). `watched`: what the client
-    /// watches, and from now on no more.
+    /// EXEC, behind all requests of its connection that came before. `watched`: what the client watches, and from now on no
+    /// more.
     pub fn exec<W: Wire>(
         &mut self,
         plan: ExecPlan,
@@ -39,10 +77,10 @@ impl Router {
             wire.saw(Sight::DirectExec);
         }
         if is_here && is_data_only && wanted {
-            self.shard.execute_exec(&exec, wire.places(connection).writer());
+            self.shard.execute_exec(&exec, wire.replies(connection).writer());
             return Step::Done;
         }
-        let seq = wire.places(connection).reserve(wanted);
+        let seq = wire.replies(connection).reserve(wanted);
         let ticket = Ticket { worker: self.id, connection, seq };
         if !is_data_only {
             self.open.insert(ticket, Open::Exec(Box::new(Progress::new(items, caller.resp3))));
@@ -81,33 +119,24 @@ impl Router {
             })
     }
 
-    /// Takes a transaction out to go on with it, if something has come for its place. It is put back when it has to wait for
-    /// more.
-    pub fn take_exec(&mut self, connection: u32, seq: u32) -> Option<Box<Progress>> {
-        let ticket = Ticket { worker: self.id, connection, seq };
-        match self.open.get(&ticket) {
-            Some(Open::Exec(progress)) if progress.can_go_on() => {}
-            _ => return None,
-        }
+    /// Takes a transaction out to go on with it, if something has come for its place. With what has come.
+    fn take_exec(&mut self, ticket: Ticket) -> Option<(Box<Progress>, Reply)> {
+        let Some(Open::Exec(progress)) = self.open.get_mut(&ticket) else { return None };
+        let arrived = progress.take_arrived()?;
         match self.open.remove(&ticket) {
-            Some(Open::Exec(progress)) => Some(progress),
+            Some(Open::Exec(progress)) => Some((progress, arrived)),
             _ => None,
         }
     }
 
-    /// Puts back a transaction that waits for the reply to a command of the session.
-    pub fn put_exec_back(&mut self, connection: u32, seq: u32, progress: Box<Progress>) {
+    /// A transaction has come to its end ([`go_on_with_exec`]): this is its reply.
+    pub fn end_exec<W: Wire>(&mut self, connection: u32, seq: u32, reply: &Reply, wire: &mut W) {
         let ticket = Ticket { worker: self.id, connection, seq };
-        self.open.insert(ticket, Open::Exec(progress));
+        wire.fill(ticket, reply.bytes(), reply.blobs());
     }
 
-    /// A transaction that was taken out has come to its end: its reply goes into its place.
-    pub fn end_exec<W: Wire>(&mut self, connection: u32, seq: u32, progress: &Progress, wire: &mut W) {
-        let ticket = Ticket { worker: self.id, connection, seq };
-        wire.fill(ticket, progress.output.bytes(), progress.output.blobs());
-    }
-
-    /// WATCH: `args` with its name and keys, which are added to what the client watches.
+    /// WATCH, behind all requests of its connection that came before: `args` with its name and keys, which are added to
+    /// what the client watches.
     pub fn watch<W: Wire>(
         &mut self,
         args: Args<'_>,
@@ -116,15 +145,12 @@ impl Router {
         wanted: bool,
         wire: &mut W,
     ) -> Step {
-        if self.is_behind(caller.at.index, wire) {
-            return Step::AfterReplies;
-        }
         for key in args.iter_from(1) {
             watched.push(caller.db, key);
         }
         let call = Call { command: &WATCH, key: None, caller, args };
         if self.has_all_slots() && wanted {
-            self.shard.execute(call, wire.places(caller.at.index).writer());
+            self.shard.execute(call, wire.replies(caller.at.index).writer());
             return Step::Done;
         }
         self.start_txn(Method::Split, call, wanted, wire)
@@ -142,8 +168,8 @@ impl Router {
     /// looked at again then.
     pub fn will_unwatch(&mut self, client: ClientId, connection: u32) -> bool {
         let will = self.unwatch_later.iter().any(|watched| watched.client == client);
-        if will && !self.awaiting_slot.contains(&connection) {
-            self.awaiting_slot.push(connection);
+        if will {
+            self.awaiting_slot.add(connection);
         }
         will
     }

@@ -8,7 +8,7 @@ use crate::error_counts;
 use crate::reply::Reply;
 
 /// The replies of the parts, and for each key of the command, in order, the part that had it.
-pub(crate) struct Parts<'a> {
+pub(super) struct Parts<'a> {
     pub(crate) replies: &'a [Reply],
     pub(crate) part_of_key: &'a [usize],
 }

@@ -5,24 +5,30 @@
 //! server's worker and the simulation both hold routers, so what is simulated is what runs. In parts:
 //!
 //! - here: from a command to its shard, or to a transaction; replies, walks, messages of transactions;
-//! - `exec`: EXEC and WATCH; `waits`: blocking commands; `moving`: slots that change hands, and what may be told of
+//! - [`exec`]: EXEC and WATCH; `waits`: blocking commands; `moving`: slots that change hands, and what may be told of
 //!   their keys; `walk`: SCAN from shard to shard; `remote`: commands of other workers' clients, and of those who wait for credit;
 //! - [`route`], [`coordinator`], [`blocking`], [`slot_move`], `merge`: what each of these decides by itself;
 //! - [`publish`]: the order of published messages, which needs no shard;
+//! - [`reply_queue`]: the replies of one client in order;
+//! - [`session`], [`barrier`]: what the router and whoever runs the commands of the session agree on;
 //! - [`step`]: what comes back to the caller, and who is taken up again; [`progress`]: EXEC with commands of the session.
 //!
 //! This file must not know what any command does.
 
+mod awaiting_slot;
+pub mod barrier;
 pub mod blocked;
 pub mod blocking;
 pub mod coordinator;
-mod exec;
+pub mod exec;
 mod merge;
 mod moving;
 pub mod progress;
 pub mod publish;
 mod remote;
+pub mod reply_queue;
 pub mod route;
+pub mod session;
 pub mod slot_move;
 pub mod step;
 #[cfg(test)]
@@ -39,13 +45,14 @@ use crate::command::Plan;
 use crate::command::keys::KeyPosition;
 use crate::key::{DbIndex, OnlyKey};
 use crate::reply::Reply;
+use crate::router::awaiting_slot::AwaitingSlot;
 use crate::router::coordinator::Coordinator;
 use crate::router::progress::Progress;
 use crate::router::route::{Method, Owners, Route, follows_all, is_of_one_slot, route};
 use crate::router::slot_move::{MOVING, SlotMap, SlotMoves};
 use crate::router::step::Step;
 use crate::router::walk::Walk;
-use crate::router::wire::{Places, Sight, TakenReplies, Wire};
+use crate::router::wire::{Sight, TakenReplies, Wire};
 use crate::shard::look_ahead::ExpectedKey;
 use crate::shard::{Call, Shard};
 use crate::slot::{ShardId, SlotId};
@@ -68,8 +75,8 @@ pub struct Router {
     walks_later: Vec<(Ticket, Box<Walk>)>,
     /// Watches to be forgotten when the slots of their keys have arrived.
     unwatch_later: Vec<Watched>,
-    /// Connections whose request concerns a slot that is on its way.
-    awaiting_slot: Vec<u32>,
+    /// Connections whose request, or what they watch, concerns a slot that is on its way.
+    awaiting_slot: AwaitingSlot,
     /// The keys of the command at hand; kept for its memory.
     positions: Vec<KeyPosition>,
     /// Replies that are thrown away, or copied at once; kept for its memory.
@@ -136,7 +143,7 @@ impl Router {
             open: HashMap::new(),
             walks_later: Vec::new(),
             unwatch_later: Vec::new(),
-            awaiting_slot: Vec::new(),
+            awaiting_slot: AwaitingSlot::default(),
             positions: Vec::new(),
             scratch: Reply::default(),
         }
@@ -217,7 +224,7 @@ impl Router {
 
     fn run_by_plan<W: Wire>(&mut self, call: Call<'_>, plan: Plan, wanted: bool, wire: &mut W) -> Step {
         if follows_all(plan)
-            && self.is_behind(call.caller.at.index, wire)
+            && wire.replies(call.caller.at.index).awaited() > 0
             && !is_of_one_slot(&call.command.spec, plan, call.args, &mut self.positions)
         {
             return Step::AfterReplies;
@@ -237,14 +244,6 @@ impl Router {
         }
     }
 
-    /// True while a connection awaits replies to requests before the one at hand. Whatever must come behind them all asks
-    /// here: [`follows_all`] says which commands on keys that are, and EXEC, WATCH and some commands of the session are as
-    /// well.
-    #[inline]
-    pub fn is_behind<W: Wire>(&self, connection: u32, wire: &mut W) -> bool {
-        wire.places(connection).awaited() > 0
-    }
-
     /// Runs a command on the one shard that has its keys: at once here, or by a hop.
     #[inline]
     fn run_on_shard<W: Wire>(&mut self, shard: ShardId, call: Call<'_>, wanted: bool, wire: &mut W) -> Step {
@@ -253,17 +252,17 @@ impl Router {
             if shard == MOVING {
                 return self.await_slot(connection);
             }
-            let seq = wire.places(connection).reserve(wanted);
+            let seq = wire.replies(connection).reserve(wanted);
             let bytes = wire.command(shard, Ticket { worker: self.id, connection, seq }, call);
-            wire.places(connection).asked(bytes);
+            wire.replies(connection).asked(bytes);
             return Step::Done;
         }
         wire.make_room(&mut self.shard);
-        let places = wire.places(connection);
+        let replies = wire.replies(connection);
         // Only commands whose replies are awaited can wait for credit, and for them those that come later.
-        if self.shard.has_no_locks() && (self.shard.nobody_waits() || places.awaited() == 0) {
+        if self.shard.has_no_locks() && (self.shard.nobody_waits() || replies.awaited() == 0) {
             if wanted {
-                self.shard.execute(call, places.writer());
+                self.shard.execute(call, replies.writer());
             } else {
                 self.shard.execute(call, &mut self.scratch);
                 self.scratch.clear();
@@ -278,18 +277,18 @@ impl Router {
     #[cold]
     fn submit<W: Wire>(&mut self, call: Call<'_>, wanted: bool, wire: &mut W) {
         let connection = call.caller.at.index;
-        let places = wire.places(connection);
+        let replies = wire.replies(connection);
         // A place behind the replies that are there; it is given up when the command runs at once.
-        places.writer();
-        let ticket = Ticket { worker: self.id, connection, seq: places.next_seq() };
+        replies.writer();
+        let ticket = Ticket { worker: self.id, connection, seq: replies.next_seq() };
         self.scratch.set_resp3(call.caller.resp3);
         if self.shard.submit(call, || ticket, &mut self.scratch) {
             if wanted {
-                places.writer().append(self.scratch.bytes(), self.scratch.blobs());
+                replies.writer().append(self.scratch.bytes(), self.scratch.blobs());
             }
             self.scratch.clear();
         } else {
-            places.reserve(wanted);
+            replies.reserve(wanted);
             wire.saw(Sight::Parked);
         }
     }
@@ -297,7 +296,7 @@ impl Router {
     /// The command with its own copy of the arguments, and the place of its reply.
     fn reserve<W: Wire>(&self, call: Call<'_>, wanted: bool, wire: &mut W) -> (OwnedCall, Ticket) {
         let connection = call.caller.at.index;
-        let seq = wire.places(connection).reserve(wanted);
+        let seq = wire.replies(connection).reserve(wanted);
         (call.to_owned(), Ticket { worker: self.id, connection, seq })
     }
 

@@ -1,15 +1,13 @@
 //! Slots that change hands: what happens in which order is decided in [`crate::router::slot_move`]; here its messages
 //! travel, requests wait, and what waited goes on. And what of the keys of such a slot may be told, and when.
 
-use std::collections::HashSet;
-
 use crate::error::CommandError;
 use crate::notify::Notice;
 use crate::reply::Reply;
 use crate::router::Router;
 use crate::router::slot_move::{MoveEvent, MoveMessage};
 use crate::router::step::Step;
-use crate::router::wire::{Places, Sight, Wire};
+use crate::router::wire::{Sight, Wire};
 use crate::slot::{ShardId, SlotId};
 use crate::txn::Ticket;
 
@@ -23,8 +21,7 @@ impl Router {
     /// Lets a connection wait: its request concerns a slot that is on its way.
     #[cold]
     pub(super) fn await_slot(&mut self, connection: u32) -> Step {
-        // Once for each time that it begins to wait: to search for it here would take time in proportion to all that wait.
-        self.awaiting_slot.push(connection);
+        self.awaiting_slot.add(connection);
         Step::Slot
     }
 
@@ -37,7 +34,7 @@ impl Router {
         wanted: bool,
         wire: &mut W,
     ) -> Step {
-        let seq = wire.places(connection).reserve(wanted);
+        let seq = wire.replies(connection).reserve(wanted);
         let ticket = Ticket { worker: self.id, connection, seq };
         self.take_move(self.id, MoveMessage::Move(slot, to, ticket), wire);
         Step::Reply
@@ -59,11 +56,8 @@ impl Router {
 
     /// Goes on with all that waited for a slot to arrive.
     fn thaw<W: Wire>(&mut self, wire: &mut W) {
-        let mut looked_at = HashSet::new();
-        for connection in std::mem::take(&mut self.awaiting_slot) {
-            if looked_at.insert(connection) {
-                wire.look_at(connection);
-            }
+        for connection in self.awaiting_slot.take() {
+            wire.look_at(connection);
         }
         // Before transactions go on: a WATCH among them may be of the same client and key, and later.
         for watched in std::mem::take(&mut self.unwatch_later) {

@@ -6,8 +6,7 @@
 
 use crate::args::{Args, Blob, OwnedArgs};
 use crate::caller::Caller;
-use crate::command::DataCommand;
-use crate::command::registry::SessionNumber;
+use crate::command::registry::{Command, SessionNumber};
 use crate::reply::{Reply, ReplyMark};
 use crate::txn::{Exec, OwnedCall, Watched};
 
@@ -20,15 +19,6 @@ pub(super) enum Item {
     Session(SessionNumber, OwnedArgs),
 }
 
-/// A queued command.
-#[derive(Clone, Copy, Debug)]
-pub enum Queued {
-    /// On keys.
-    Data(&'static DataCommand),
-    /// Of the session, by its number.
-    Session(SessionNumber),
-}
-
 /// The queued commands, each with the caller as it is when its turn comes.
 pub struct ExecPlan {
     pub(super) items: Vec<Item>,
@@ -37,21 +27,21 @@ pub struct ExecPlan {
 
 impl ExecPlan {
     /// The plan for a queue. What a command of the session will change of the caller for those behind it says `foresee`.
-    pub fn new(
-        queue: impl IntoIterator<Item = (Queued, OwnedArgs)>,
+    pub(super) fn new(
+        queue: Vec<(Command, OwnedArgs)>,
         mut caller: Caller,
         mut foresee: impl FnMut(SessionNumber, Args<'_>, &mut Caller),
     ) -> ExecPlan {
         let watched = Watched { client: caller.client, ..Watched::default() };
         let mut exec = Exec { resp3: caller.resp3, watched, ..Exec::default() };
         let mut items = Vec::new();
-        for (queued, args) in queue {
-            items.push(match queued {
-                Queued::Data(command) => {
+        for (command, args) in queue {
+            items.push(match command {
+                Command::Data(command) => {
                     exec.calls.push(OwnedCall { command, key: None, caller, args });
                     Item::Data
                 }
-                Queued::Session(number) => {
+                Command::Session(number) => {
                     foresee(number, args.as_args(), &mut caller);
                     Item::Session(number, args)
                 }
@@ -77,7 +67,7 @@ impl ExecPlan {
 
 /// A transaction with commands of the session among its commands.
 #[derive(Debug)]
-pub struct Progress {
+pub(super) struct Progress {
     items: std::vec::IntoIter<Item>,
     /// What has come for its place: first the reply of the data commands, then those to commands of the session that had to
     /// be waited for.
@@ -93,9 +83,7 @@ pub struct Progress {
 
 /// What comes next in a transaction.
 #[derive(Debug)]
-pub enum Next {
-    /// Nothing, before more has come for its place.
-    Later,
+pub(super) enum Next {
     /// This command of the session.
     Run(SessionNumber, OwnedArgs),
     /// All commands have run, or none does: this is the reply.
@@ -118,16 +106,16 @@ impl Progress {
         Progress { items, arrived: None, data: None, output, mark, is_over: false }
     }
 
-    /// Something has come for its place: it can go on.
-    pub(super) fn can_go_on(&self) -> bool {
-        self.arrived.is_some()
-    }
-
     /// Something has come for its place.
     pub(super) fn arrives(&mut self, bytes: &[u8], blobs: &[(usize, Blob)]) {
         let mut arrived = Reply::default();
         arrived.append(bytes, blobs);
         self.arrived = Some(arrived);
+    }
+
+    /// What has come for its place, with which it can go on.
+    pub(super) fn take_arrived(&mut self) -> Option<Reply> {
+        self.arrived.take()
     }
 
     /// Whether the client gets what is written now: with CLIENT REPLY OFF among the commands of a transaction it gets the
@@ -137,8 +125,7 @@ impl Progress {
     }
 
     /// Takes what has come, and says how it goes on.
-    pub fn go_on(&mut self, audience: Audience) -> Next {
-        let Some(arrived) = self.arrived.take() else { return Next::Later };
+    pub(super) fn go_on(&mut self, arrived: Reply, audience: Audience) -> Next {
         let wants = self.wants(audience);
         if self.data.is_some() {
             if wants {
@@ -163,7 +150,7 @@ impl Progress {
 
     /// The next command of the session, when the one before has its reply. The replies of data commands before it are put into
     /// their places.
-    pub fn next(&mut self, audience: Audience) -> Next {
+    pub(super) fn next(&mut self, audience: Audience) -> Next {
         while let Some(item) = self.items.next() {
             self.is_over = audience.is_leaving;
             match item {
@@ -188,17 +175,17 @@ impl Progress {
     }
 
     /// Where the command that runs now writes its reply.
-    pub fn output(&mut self) -> &mut Reply {
+    pub(super) fn output(&mut self) -> &mut Reply {
         &mut self.output
     }
 
     /// Drops what the command that runs now has written.
-    pub fn truncate(&mut self) {
+    fn truncate(&mut self) {
         self.output.truncate(self.mark);
     }
 
     /// The command of the session has run. What it has written is dropped if the client does not get it, unless it is a push.
-    pub fn has_run(&mut self, audience: Audience, is_push: bool) {
+    pub(super) fn has_run(&mut self, audience: Audience, is_push: bool) {
         if !is_push && !self.wants(audience) {
             self.truncate();
         }

@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::pubsub::{Message, OwnedMessage};
+use crate::router::session::ReplyPlace;
 use crate::router::wire::{MessageWire, Publishing};
 use crate::slot::ShardId;
 use crate::spare::Trim;
@@ -25,20 +26,18 @@ use crate::txn::Ticket;
 /// What has become of a PUBLISH.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Published {
-    /// So many have got the message. No place was reserved for the reply.
+    /// So many have got the message. No place was reserved for the reply, which is not written yet.
     AtOnce(usize),
     /// So many have got it, and this is the place of the reply: the publisher may be one of them, and what it is told comes
     /// behind it.
-    InPlace(Answer),
-    /// The message is on its way, and the reply has a place.
+    InPlace(Receipt),
+    /// The message is on its way, and the reply comes later: into a place of its own, or as a part for that of EXEC.
     Later,
-    /// It has not begun: all replies to the requests before it must be there.
-    AfterReplies,
 }
 
 /// The reply to the PUBLISH of a connection of this worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Answer {
+pub struct Receipt {
     /// Its place.
     pub publisher: Ticket,
     /// How many have got the message.
@@ -88,10 +87,12 @@ impl Messages {
         wire.awaited(connection) > awaited as usize || (awaited > 0 && sequencer != Some(to))
     }
 
-    /// PUBLISH of a connection of this worker.
+    /// PUBLISH of a connection of this worker, which does not wait for what it comes behind ([`Messages::is_behind`]). Inside
+    /// EXEC, too, the connection is one that awaits nothing else.
     pub fn publish<W: MessageWire>(
         &mut self,
         connection: u32,
+        place: ReplyPlace,
         message: Message<'_>,
         wire: &mut W,
     ) -> Published {
@@ -99,38 +100,29 @@ impl Messages {
             return Published::AtOnce(0);
         }
         let sequencer = self.sequencer(message.channel);
-        if Messages::awaits_more(connection, sequencer, wire) {
-            return Published::AfterReplies;
-        }
         let is_for_here = sequencer == self.id && !self.has_subscribers_elsewhere(wire);
-        if is_for_here && !wire.is_subscribed(connection) {
-            return Published::AtOnce(wire.deliver_here(message));
-        }
-        // What the publisher gets of its own message comes behind the place of the reply.
-        let publisher = wire.reserve(connection);
+        let publisher = match place {
+            // When it was looked at what the message comes behind, nobody subscribed: whoever has come since comes after it.
+            ReplyPlace::Queue if Messages::awaits_more(connection, sequencer, wire) => {
+                return Published::AtOnce(0);
+            }
+            ReplyPlace::Queue if is_for_here && !wire.is_subscribed(connection) => {
+                return Published::AtOnce(wire.deliver_here(message));
+            }
+            // What the publisher gets of its own message comes behind the place of the reply.
+            ReplyPlace::Queue => wire.reserve(connection),
+            ReplyPlace::Exec(seq) => Ticket { worker: self.id, connection, seq },
+        };
         let receivers = if is_for_here {
             Some(wire.deliver_here(message))
         } else {
             self.send(publisher, sequencer, message, wire)
         };
-        receivers.map_or(Published::Later, |receivers| Published::InPlace(Answer { publisher, receivers }))
-    }
-
-    /// PUBLISH inside EXEC, for the place of its reply. Returns the number of receivers if it is there already.
-    pub fn publish_in_exec<W: MessageWire>(
-        &mut self,
-        publisher: Ticket,
-        message: Message<'_>,
-        wire: &mut W,
-    ) -> Option<usize> {
-        if wire.subscribed_workers().next().is_none() {
-            return Some(0);
+        match (receivers, place) {
+            (None, _) => Published::Later,
+            (Some(receivers), ReplyPlace::Queue) => Published::InPlace(Receipt { publisher, receivers }),
+            (Some(receivers), ReplyPlace::Exec(_)) => Published::AtOnce(receivers),
         }
-        let sequencer = self.sequencer(message.channel);
-        if sequencer == self.id && !self.has_subscribers_elsewhere(wire) {
-            return Some(wire.deliver_here(message));
-        }
-        self.send(publisher, sequencer, message, wire)
     }
 
     fn has_subscribers_elsewhere<W: MessageWire>(&self, wire: &W) -> bool {
@@ -185,9 +177,9 @@ impl Messages {
         publisher: Ticket,
         message: &Arc<OwnedMessage>,
         wire: &mut W,
-    ) -> Option<Answer> {
+    ) -> Option<Receipt> {
         let receivers = self.put_in_order(publisher, message, wire)?;
-        self.tell_publisher(Answer { publisher, receivers }, wire)
+        self.tell_publisher(Receipt { publisher, receivers }, wire)
     }
 
     /// Takes a message for the subscribers of this worker, and says how many have got it.
@@ -208,12 +200,12 @@ impl Messages {
         number: u64,
         receivers: usize,
         wire: &mut W,
-    ) -> Option<Answer> {
+    ) -> Option<Receipt> {
         let (publisher, receivers) = self.deliveries.delivered(number, receivers)?;
-        self.tell_publisher(Answer { publisher, receivers }, wire)
+        self.tell_publisher(Receipt { publisher, receivers }, wire)
     }
 
-    fn tell_publisher<W: MessageWire>(&mut self, answer: Answer, wire: &mut W) -> Option<Answer> {
+    fn tell_publisher<W: MessageWire>(&mut self, answer: Receipt, wire: &mut W) -> Option<Receipt> {
         if answer.publisher.worker == self.id {
             return Some(self.take_published(answer, wire));
         }
@@ -222,7 +214,7 @@ impl Messages {
     }
 
     /// A message of a connection of this worker is with all its subscribers.
-    pub fn take_published<W: MessageWire>(&mut self, answer: Answer, wire: &mut W) -> Answer {
+    pub fn take_published<W: MessageWire>(&mut self, answer: Receipt, wire: &mut W) -> Receipt {
         if let Some(publishing) = wire.publishing(answer.publisher.connection) {
             publishing.awaited = publishing.awaited.saturating_sub(1);
         }

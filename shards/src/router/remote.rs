@@ -38,30 +38,38 @@ impl Router {
     /// True when it has.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn can_run_ready(&self) -> bool {
-        self.has_ready() && !self.shard.waiting_connections().is_empty()
+        self.shard.ready_connections() > 0 || !self.held_up_by_credit().is_empty()
+    }
+
+    /// The connections whose commands hold up a slot that is to leave, with how many of them do, those before the last included.
+    fn held_up_by_credit(&self) -> Vec<((ShardId, u32), usize)> {
+        if !self.slots.is_busy() {
+            return Vec::new();
+        }
+        self.shard.waiting_for(|slot| self.slots.is_to_leave(slot))
     }
 
     /// Goes on with commands that had to wait for credit, or for room in a batch. Once a turn.
     pub fn run_ready<W: Wire>(&mut self, wire: &mut W) {
-        if self.slots.is_busy() {
-            // A slot that leaves waits for the commands that concern it, but not for clients that do not read.
-            for (worker, connection) in self.shard.waiting_connections() {
-                self.run_ready_of(worker, connection, true, wire);
-            }
+        // A slot that leaves waits for the commands that concern it, but not for clients that do not read.
+        for ((worker, connection), commands) in self.held_up_by_credit() {
+            self.run_ready_of(worker, connection, commands, wire);
         }
         for _ in 0..self.shard.ready_connections() {
             let Some((worker, connection)) = self.shard.next_ready_connection() else { break };
-            self.run_ready_of(worker, connection, false, wire);
+            self.run_ready_of(worker, connection, 0, wire);
         }
     }
 
-    fn run_ready_of<W: Wire>(&mut self, worker: ShardId, connection: u32, by_force: bool, wire: &mut W) {
+    /// Goes on with the commands of one connection; so many of them need no credit.
+    fn run_ready_of<W: Wire>(&mut self, worker: ShardId, connection: u32, forced: usize, wire: &mut W) {
         let mut left_bytes = READY_BYTES_MAX;
-        loop {
+        for taken in 0.. {
             let has_room = left_bytes > 0 && (worker == self.id || wire.has_room_for_replies(worker));
             if !has_room && !self.shard.is_behind_lock(worker, connection) {
                 return self.shard.go_on_later(worker, connection);
             }
+            let by_force = taken < forced;
             let Some((ticket, call)) = self.shard.take_ready(worker, connection, by_force) else { return };
             wire.saw(Sight::Ready);
             wire.make_room(&mut self.shard);

@@ -9,7 +9,7 @@ use crate::slot::{ShardId, SlotId};
 
 /// How a transaction over several shards is carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Method {
+pub(super) enum Method {
     /// Each shard runs the command on its own keys; the replies are merged (`request_policy:multi_shard`).
     Split,
     /// All entries are brought to the coordinator's shard and the commands run there.
@@ -25,7 +25,7 @@ pub enum Method {
 
 /// Who owns which slot, and how many shards there are.
 #[derive(Clone, Copy)]
-pub struct Owners<'a> {
+pub(super) struct Owners<'a> {
     /// The slot map.
     pub owner: &'a dyn Fn(SlotId) -> ShardId,
     /// The number of shards.
@@ -40,7 +40,7 @@ impl Owners<'_> {
 
 /// Where to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Route {
+pub(super) enum Route {
     /// To the only shard concerned; `None` when any will do.
     Shard(Option<ShardId>),
     /// To several shards.
@@ -51,9 +51,10 @@ pub enum Route {
 
 /// True for a command of this plan that must come behind all that its connection has sent before, so that their replies have to
 /// be there when it begins: whatever concerns several keys, or all of them. A command on one key keeps its order by the
-/// hop to its shard, one on several keys of one slot does so as well ([`is_of_one_slot`]), and one without keys needs none.
+/// hop to its shard, one on several keys of one slot does so as well ([`is_of_one_slot`]), and one without keys needs none. For
+/// commands of the session [`crate::router::barrier::Barrier`] says it.
 #[inline]
-pub fn follows_all(plan: Plan) -> bool {
+pub(super) fn follows_all(plan: Plan) -> bool {
     match plan {
         Plan::SingleKey(_) | Plan::NoKeys => false,
         Plan::Split | Plan::Gather | Plan::AllShards | Plan::Walk => true,
@@ -85,7 +86,7 @@ pub fn is_of_one_slot(
 /// Finds the way of a command. `plan` is its row's ([`CommandSpec::plan`]), `owner` the slot map of `shard_count` shards;
 /// `positions` is memory to work in, and holds the command's keys afterwards unless its plan knows them already.
 #[inline]
-pub fn route(
+pub(super) fn route(
     spec: &CommandSpec,
     plan: Plan,
     args: Args<'_>,
@@ -132,7 +133,7 @@ fn route_several(
 }
 
 /// How many arguments belong to each key of a command that can be split: the key itself and what follows it.
-pub(crate) fn key_stride(positions: &[KeyPosition], argc: usize) -> usize {
+pub(super) fn key_stride(positions: &[KeyPosition], argc: usize) -> usize {
     match positions {
         [first, second, ..] => second.index - first.index,
         [only] => argc - only.index,

@@ -28,7 +28,7 @@ use crate::slot::{SLOT_COUNT, ShardId, SlotId, SlotSet};
 use crate::txn::Ticket;
 
 /// In the place of an owner: the slot is on its way. No shard has this number.
-pub const MOVING: ShardId = ShardId(u16::MAX);
+pub(super) const MOVING: ShardId = ShardId(u16::MAX);
 
 /// Which shard owns which slot. One per worker.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ impl SlotMap {
     }
 
     /// The slots that a shard owns.
-    pub fn owned_by(&self, shard: ShardId) -> SlotSet {
+    pub(super) fn owned_by(&self, shard: ShardId) -> SlotSet {
         (0..SLOT_COUNT as u16).map(SlotId::new).filter(|&slot| self.owner(slot) == shard).collect()
     }
 
@@ -98,7 +98,7 @@ impl MoveMessage {
 
 /// What the driver has to do after a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MoveEvent {
+pub(super) enum MoveEvent {
     /// What waited for a slot can go on.
     Thawed,
     /// Reply to the ticket: done, or refused because the slot is being moved already.
@@ -129,7 +129,7 @@ enum Stage {
 }
 
 /// The slot map of one worker and the moves of its slots. One per worker.
-pub struct SlotMoves {
+pub(super) struct SlotMoves {
     shard: ShardId,
     /// All of them route by maps of their own: those of the shards, and such as have none.
     worker_count: usize,
@@ -144,37 +144,42 @@ pub struct SlotMoves {
 
 impl SlotMoves {
     /// The worker of `shard`, among so many, with the map that all begin with.
-    pub fn new(shard: ShardId, worker_count: usize, map: SlotMap) -> SlotMoves {
+    pub(super) fn new(shard: ShardId, worker_count: usize, map: SlotMap) -> SlotMoves {
         let (departures, frozen_by) = (BTreeMap::new(), HashMap::new());
         SlotMoves { shard, worker_count, map, departures, frozen_by, unsettled: HashSet::new() }
     }
 
     /// The shard that owns a slot; [`MOVING`] while it is on its way.
     #[inline]
-    pub fn owner(&self, slot: SlotId) -> ShardId {
+    pub(super) fn owner(&self, slot: SlotId) -> ShardId {
         self.map.owner(slot)
     }
 
     /// The map.
-    pub fn map(&self) -> &SlotMap {
+    pub(super) fn map(&self) -> &SlotMap {
         &self.map
     }
 
     /// True while slots of this shard are about to leave: the driver asks [`SlotMoves::next_ready`] in each turn.
     #[inline]
-    pub fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         !self.departures.is_empty()
+    }
+
+    /// True for a slot of this shard that leaves as soon as nothing here waits for its keys.
+    pub(super) fn is_to_leave(&self, slot: SlotId) -> bool {
+        self.departures.get(&slot).is_some_and(|departure| departure.stage == Stage::Freezing)
     }
 
     /// True when this shard may tell now what happens to keys of the slot, which lies here: all have heard, or will hear
     /// before, what another owner has told of them.
-    pub fn may_tell(&self, slot: SlotId) -> bool {
+    pub(super) fn may_tell(&self, slot: SlotId) -> bool {
         let has_come = || self.frozen_by.get(&slot).is_none_or(|&owner| owner == self.shard);
         !self.unsettled.contains(&slot) && has_come()
     }
 
     /// Handles a message of a worker, this one included. Answers go to `out`.
-    pub fn handle(
+    pub(super) fn handle(
         &mut self,
         from: ShardId,
         message: MoveMessage,
@@ -250,7 +255,7 @@ impl SlotMoves {
     }
 
     /// A slot that can leave now, and where to: the driver starts its transaction.
-    pub fn next_ready(&mut self, shard: &Shard) -> Option<(SlotId, ShardId)> {
+    pub(crate) fn next_ready(&mut self, shard: &Shard) -> Option<(SlotId, ShardId)> {
         let is_ready = |slot: &SlotId, departure: &Departure| {
             let is_frozen = departure.stage == Stage::Freezing && departure.missing == 0;
             is_frozen && !self.unsettled.contains(slot) && shard.is_slot_quiet(*slot)
@@ -262,7 +267,7 @@ impl SlotMoves {
     }
 
     /// The slot has arrived: everybody is told.
-    pub fn arrived(&mut self, slot: SlotId, out: &mut Vec<(ShardId, MoveMessage)>) {
+    pub(super) fn arrived(&mut self, slot: SlotId, out: &mut Vec<(ShardId, MoveMessage)>) {
         let Some(departure) = self.departures.get_mut(&slot) else { return };
         departure.stage = Stage::Telling;
         departure.missing = self.worker_count;

@@ -14,7 +14,7 @@ pub enum Step {
     /// The same, and the reply may take for ever: a blocking command.
     Blocked,
     /// A transaction with commands of the session among its commands has begun. When the connection is looked at it may have
-    /// come further ([`crate::router::Router::take_exec`], with the number of the place of its reply).
+    /// come further ([`crate::router::exec::go_on_with_exec`], with the number of the place of its reply).
     Exec(u32),
 }
 
@@ -69,20 +69,40 @@ impl<R> Waiting<R> {
         matches!(self, Waiting::Blocked)
     }
 
-    /// The request that is to be taken up again, when it can be. Whoever waits for replies goes on when none is awaited any
-    /// more. A request that waits for a slot is tried whenever its connection is looked at, and waits again if need be.
-    pub fn take_up(&mut self, awaited: usize) -> Option<R> {
-        let goes_on = match self {
+    /// True when the connection waits and its wait may be over. Whoever waits for replies goes on when none is awaited any more.
+    /// A request that waits for a slot is tried whenever its connection is looked at, and waits again if need be.
+    fn may_be_over(&self, awaited: usize) -> bool {
+        match self {
             Waiting::No | Waiting::Exec(_) | Waiting::HandOver => false,
             Waiting::Slot(_) => true,
             Waiting::AfterReplies(_) | Waiting::Reply | Waiting::Blocked => awaited == 0,
-        };
-        if !goes_on {
+        }
+    }
+
+    /// The request that is to be taken up again, when it can be. With none, the next one can be executed unless the connection
+    /// still waits.
+    pub fn take_up(&mut self, awaited: usize) -> Option<R> {
+        if !self.may_be_over(awaited) {
             return None;
         }
         match std::mem::take(self) {
             Waiting::AfterReplies(request) | Waiting::Slot(request) => Some(request),
             Waiting::No | Waiting::Reply | Waiting::Blocked | Waiting::Exec(_) | Waiting::HandOver => None,
+        }
+    }
+}
+
+/// What a simulation chooses by.
+#[cfg(any(test, feature = "testing"))]
+impl<R> Waiting<R> {
+    /// True when something may come of it that the connection is looked at.
+    pub(crate) fn is_worth_a_look(&self, awaited: usize, is_looked_at: bool, has_requests: bool) -> bool {
+        match self {
+            Waiting::No => has_requests,
+            Waiting::Reply | Waiting::Blocked => has_requests && self.may_be_over(awaited),
+            Waiting::AfterReplies(_) => self.may_be_over(awaited),
+            Waiting::Slot(_) | Waiting::Exec(_) => is_looked_at,
+            Waiting::HandOver => false,
         }
     }
 }

@@ -2,13 +2,16 @@
 //! [`crate::testing`].
 
 use super::*;
-use crate::args::OwnedArgs;
+use crate::args::{Args, OwnedArgs};
 use crate::caller::Caller;
-use crate::command::registry::SessionNumber;
+use crate::command::registry::{Command, SessionNumber};
 use crate::key::DbIndex;
 use crate::notify::Notice;
 use crate::object::DataType;
-use crate::router::progress::{Audience, ExecPlan, Next, Queued};
+use crate::router::exec::{ExecSession, go_on_with_exec};
+use crate::router::progress::Audience;
+use crate::router::reply_queue::ReplyQueue;
+use crate::router::session::{QueuedCommands, Replied};
 use crate::router::slot_move::MoveMessage;
 use crate::shard::ShardConfig;
 use crate::testing::{lookup, registry};
@@ -17,38 +20,10 @@ use crate::txn::wait::Waiter;
 use crate::txn::{Grant, Keys, Part, TxId};
 use crate::watch::ClientId;
 
-/// The only connection.
-#[derive(Default)]
-struct Queue {
-    written: Reply,
-    /// Which places are awaited, and which of these are wanted.
-    places: Vec<(bool, bool)>,
-}
-
-impl Places for Queue {
-    fn awaited(&self) -> usize {
-        self.places.iter().filter(|(awaited, _)| *awaited).count()
-    }
-
-    fn writer(&mut self) -> &mut Reply {
-        &mut self.written
-    }
-
-    fn next_seq(&self) -> u32 {
-        self.places.len() as u32
-    }
-
-    fn reserve(&mut self, wanted: bool) -> u32 {
-        self.places.push((true, wanted));
-        self.next_seq() - 1
-    }
-
-    fn asked(&mut self, _bytes: usize) {}
-}
-
 #[derive(Default)]
 struct Notes {
-    queue: Queue,
+    /// That of the only connection.
+    replies: ReplyQueue,
     filled: Vec<(u32, Vec<u8>)>,
     owed: Vec<(ShardId, usize)>,
     is_gone: bool,
@@ -63,14 +38,12 @@ struct Notes {
 }
 
 impl Wire for Notes {
-    type Places = Queue;
-
-    fn places(&mut self, _connection: u32) -> &mut Queue {
-        &mut self.queue
+    fn replies(&mut self, _connection: u32) -> &mut ReplyQueue {
+        &mut self.replies
     }
 
-    fn fill(&mut self, ticket: Ticket, bytes: &[u8], _blobs: &[(usize, Blob)]) {
-        self.queue.places[ticket.seq as usize].0 = false;
+    fn fill(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
+        assert!(self.replies.fill(ticket.seq, bytes, blobs), "{ticket:?} has no place");
         self.filled.push((ticket.seq, bytes.to_vec()));
     }
 
@@ -163,7 +136,7 @@ fn what_concerns_several_keys_comes_behind_all_replies_and_what_concerns_one_doe
     let mut router = router_of(2);
     let mut notes = Notes::default();
     assert_eq!(run(&mut router, &mut notes, &format!("GET {there}"), true), Step::Done);
-    assert_eq!(notes.queue.awaited(), 1);
+    assert_eq!(notes.replies.awaited(), 1);
     for line in [
         format!("MGET {here} {also_here}"),
         format!("MGET {here} {there}"),
@@ -175,15 +148,11 @@ fn what_concerns_several_keys_comes_behind_all_replies_and_what_concerns_one_doe
     ] {
         assert_eq!(run(&mut router, &mut notes, &line, true), Step::AfterReplies, "{line}");
     }
-    let args: OwnedArgs = ["WATCH", &here].into_iter().collect();
-    let caller = Caller::new(ClientId(7));
-    let mut watched = crate::txn::Keys::default();
-    let step = router.watch(args.as_args(), caller, &mut watched, true, &mut notes);
-    assert!(step == Step::AfterReplies && watched.is_empty(), "what has not begun has no effect");
     assert_eq!(run(&mut router, &mut notes, &format!("GET {here}"), true), Step::Done);
-    assert_eq!(notes.queue.written.bytes(), b"$-1\r\n");
+    assert_eq!((notes.replies.ready_bytes(), notes.replies.awaited()), (0, 1));
     let ticket = notes.commands[0].1;
     router.take_reply(OTHER, ticket, b"$-1\r\n", &[], &mut notes);
+    assert_eq!(notes.replies.ready().bytes(), b"$-1\r\n$-1\r\n");
     assert_eq!(run(&mut router, &mut notes, &format!("MGET {here} {also_here}"), true), Step::Done);
     assert_eq!(run(&mut router, &mut notes, &format!("BLPOP {here} 0"), true), Step::Blocked);
 }
@@ -206,8 +175,7 @@ fn what_concerns_one_slot_waits_for_no_reply() {
     for line in &lines {
         assert_eq!(run(&mut router, &mut notes, line, true), Step::Done, "{line}");
     }
-    assert_eq!(notes.queue.awaited(), 4, "three of them went to the other shard");
-    assert_eq!(notes.queue.written.bytes(), b":0\r\n*1\r\n$-1\r\n*2\r\n$-1\r\n$-1\r\n*0\r\n");
+    assert_eq!(notes.replies.awaited(), 4, "three of them went to the other shard");
 }
 
 #[test]
@@ -218,8 +186,8 @@ fn a_key_is_found_by_the_hash_that_was_computed_ahead() {
     let mut expected = Vec::new();
     for (line, is_here, is_hashed) in [
         (format!("SET {here} v"), true, true),
-        (format!("DEL {there}"), true, false),
         (format!("MGET {here} {here}"), false, false),
+        (format!("DEL {there}"), true, false),
     ] {
         let args: OwnedArgs = line.split(' ').collect();
         let command = lookup(args.as_args());
@@ -231,8 +199,7 @@ fn a_key_is_found_by_the_hash_that_was_computed_ahead() {
     }
     assert_eq!(expected.len(), 1, "only what lies here is fetched");
     router.shard().fetch(&[expected[0], expected[0]]);
-    assert_eq!(run(&mut router, &mut notes, &format!("GET {here}"), true), Step::Done);
-    assert_eq!(notes.queue.written.bytes(), b"+OK\r\n*2\r\n$1\r\nv\r\n$1\r\nv\r\n$1\r\nv\r\n");
+    assert_eq!(notes.replies.ready().bytes(), b"+OK\r\n*2\r\n$1\r\nv\r\n$1\r\nv\r\n");
 }
 
 #[test]
@@ -242,9 +209,10 @@ fn a_reply_that_nobody_wants_is_written_nowhere() {
     assert_eq!(run(&mut router, &mut notes, "SET k v", false), Step::Done);
     assert_eq!(run(&mut router, &mut notes, "LPUSH l a", false), Step::Done);
     assert_eq!(run(&mut router, &mut notes, "BLPOP l 0", false), Step::Done);
-    assert!(notes.queue.written.is_empty() && notes.queue.places.is_empty());
+    assert!(notes.replies.is_empty() && notes.replies.next_seq() == 0);
     assert_eq!(run(&mut router, &mut notes, "DBSIZE", false), Step::Reply);
-    assert_eq!(notes.queue.places, [(false, false)]);
+    assert_eq!(notes.filled, [(0, b":1\r\n".to_vec())]);
+    assert!(notes.replies.is_empty());
 }
 
 #[test]
@@ -309,7 +277,7 @@ fn a_command_here_does_not_overtake_those_of_its_connection_that_wait_for_credit
     for _ in 0..2 {
         assert_eq!(run(&mut router, &mut notes, &format!("INCR {here}"), true), Step::Done);
     }
-    assert!(notes.queue.written.is_empty() && notes.queue.awaited() == 3);
+    assert_eq!((notes.replies.ready_bytes(), notes.replies.awaited()), (0, 3));
     let taken = TakenReplies { connection: 0, bytes: CREDIT_BYTES, is_gone: false };
     router.say_taken(ShardId(0), taken, &mut notes);
     // It waits for nothing any more, but for its turn.
@@ -329,15 +297,77 @@ fn a_connection_waits_once_for_a_slot_on_its_way_and_is_looked_at_when_it_has_co
     for _ in 0..2 {
         assert_eq!(run(&mut router, &mut notes, &format!("GET {there}"), true), Step::Slot);
     }
-    assert!(notes.looked_at.is_empty() && notes.queue.places.is_empty());
+    assert!(notes.looked_at.is_empty() && notes.replies.next_seq() == 0);
     router.take_move(OTHER, MoveMessage::Moved(slot, ShardId(0)), &mut notes);
     assert_eq!(notes.looked_at, [0]);
     assert_eq!(run(&mut router, &mut notes, &format!("GET {there}"), true), Step::Done);
-    assert_eq!(notes.queue.written.bytes(), b"$-1\r\n");
+    assert_eq!(notes.replies.ready().bytes(), b"$-1\r\n");
 }
 
-/// Runs EXEC with these commands, of which those in lower case are of the session, and returns what its client reads. The
-/// session's command `off` switches replies off, `kill` has the client leave, and `ask` has its reply later.
+#[test]
+fn who_waits_for_a_slot_with_a_request_and_with_a_watch_is_looked_at_once_and_in_order() {
+    let there = key_of(OTHER);
+    let slot = SlotId::of(there.as_bytes());
+    let mut router = router_of(2);
+    let mut notes = Notes::default();
+    let mut watched = Keys::default();
+    watched.push(DbIndex(0), there.as_bytes());
+    router.take_move(OTHER, MoveMessage::Freeze(slot), &mut notes);
+    router.unwatch(ClientId(7), &mut watched, &mut notes);
+    assert!(router.will_unwatch(ClientId(7), 3));
+    for _ in 0..2 {
+        assert_eq!(run(&mut router, &mut notes, &format!("GET {there}"), true), Step::Slot);
+        assert!(router.will_unwatch(ClientId(7), 0));
+    }
+    router.take_move(OTHER, MoveMessage::Moved(slot, ShardId(0)), &mut notes);
+    assert_eq!(notes.looked_at, [3, 0]);
+    assert!(!router.will_unwatch(ClientId(7), 0));
+    // The next slot is waited for anew, by nobody else.
+    let mut names = (0..).map(|number| format!("next:{number}"));
+    let of_other = |key: &String| {
+        let place = SlotId::of(key.as_bytes());
+        place != slot && router.map().owner(place) == OTHER
+    };
+    let next = names.find(of_other).expect("the other shard has more than one slot");
+    let slot = SlotId::of(next.as_bytes());
+    router.take_move(OTHER, MoveMessage::Freeze(slot), &mut notes);
+    assert_eq!(run(&mut router, &mut notes, &format!("GET {next}"), true), Step::Slot);
+    router.take_move(OTHER, MoveMessage::Moved(slot, ShardId(0)), &mut notes);
+    assert_eq!(notes.looked_at, [3, 0, 0]);
+}
+
+/// The session of the only connection. Its command `off` switches replies off, `kill` has the client leave, `push` replies with
+/// a push, and `ask` has its reply later.
+struct Session<'a> {
+    router: &'a mut Router,
+    audience: Audience,
+}
+
+impl ExecSession for Session<'_> {
+    fn router(&mut self) -> &mut Router {
+        self.router
+    }
+
+    fn audience(&mut self) -> Audience {
+        self.audience
+    }
+
+    fn run(&mut self, number: SessionNumber, args: Args<'_>, reply: &mut Reply) -> Replied {
+        assert_eq!(number.0, 5);
+        let name = String::from_utf8_lossy(&args[0]);
+        match &*name {
+            "ask" => return Replied::Later,
+            "off" => self.audience.is_on = false,
+            "on" => self.audience.is_on = true,
+            "kill" => self.audience.is_leaving = true,
+            _ => {}
+        }
+        reply.simple(&name);
+        if name == "push" { Replied::Pushed } else { Replied::Written }
+    }
+}
+
+/// Runs EXEC with these commands, of which those in lower case are of the session, and returns what its client reads.
 fn exec(commands: &[&str], watched: &[&str]) -> String {
     let mut router = router_of(1);
     let mut notes = Notes::default();
@@ -347,52 +377,40 @@ fn exec(commands: &[&str], watched: &[&str]) -> String {
         let args: OwnedArgs = [&["WATCH"], watched].concat().into_iter().collect();
         router.watch(args.as_args(), caller, &mut keys, true, &mut notes);
         run(&mut router, &mut notes, &format!("SET {} other", watched[0]), true);
-        notes.queue.written.clear();
+        notes.replies.ready().clear();
     }
-    let queue = commands.iter().map(|line| {
+    let mut queue = QueuedCommands::default();
+    for line in commands {
         let args: OwnedArgs = line.split(' ').collect();
         let is_session = line.chars().all(char::is_lowercase);
-        (
-            if is_session { Queued::Session(SessionNumber(5)) } else { Queued::Data(lookup(args.as_args())) },
-            args,
-        )
-    });
-    let plan = ExecPlan::new(queue, caller, |number, _, _| assert_eq!(number.0, 5));
+        let command = match is_session {
+            true => Command::Session(SessionNumber(5)),
+            false => Command::Data(lookup(args.as_args())),
+        };
+        queue.push(command, false, args);
+    }
+    let plan = queue.plan(caller, |number, _, _| assert_eq!(number.0, 5)).expect("nothing was refused");
     let step = router.exec(plan, caller, &mut keys, true, &mut notes);
     assert!(keys.is_empty());
     let Step::Exec(seq) = step else {
         assert_eq!(step, Step::Done);
-        return String::from_utf8_lossy(notes.queue.written.bytes()).into_owned();
+        return String::from_utf8_lossy(notes.replies.ready().bytes()).into_owned();
     };
     assert_eq!(notes.looked_at, [0]);
-    let mut audience = Audience { is_on: true, is_leaving: false };
-    let mut progress = router.take_exec(0, seq).expect("the data commands have run");
-    let mut next = progress.go_on(audience);
-    while let Next::Run(_, args) = next {
-        match &args.as_args()[0] {
-            b"ask" => {
-                router.put_exec_back(0, seq, progress);
-                assert!(router.take_exec(0, seq).is_none(), "nothing has come");
-                let mut answer = Reply::default();
-                answer.simple("answer");
-                router.deliver(Ticket { worker: ShardId(0), connection: 0, seq }, &answer, &mut notes);
-                progress = router.take_exec(0, seq).expect("the answer has come");
-                next = progress.go_on(audience);
-                continue;
-            }
-            b"off" => audience.is_on = false,
-            b"on" => audience.is_on = true,
-            b"kill" => audience.is_leaving = true,
-            _ => {}
+    let audience = Audience { is_on: true, is_leaving: false };
+    let mut session = Session { router: &mut router, audience };
+    let reply = loop {
+        if let Some(reply) = go_on_with_exec(&mut session, 0, seq) {
+            break reply;
         }
-        progress.output().simple(&String::from_utf8_lossy(&args.as_args()[0]));
-        progress.has_run(audience, false);
-        next = progress.next(audience);
-    }
-    assert!(matches!(next, Next::End));
-    router.end_exec(0, seq, &progress, &mut notes);
+        assert!(go_on_with_exec(&mut session, 0, seq).is_none(), "nothing has come");
+        let mut answer = Reply::default();
+        answer.simple("answer");
+        session.router.deliver(Ticket { worker: ShardId(0), connection: 0, seq }, &answer, &mut notes);
+    };
+    router.end_exec(0, seq, &reply, &mut notes);
     assert!(router.is_quiet() && notes.filled.len() == 1);
-    String::from_utf8_lossy(&notes.filled[0].1).into_owned()
+    String::from_utf8_lossy(notes.replies.ready().bytes()).into_owned()
 }
 
 #[test]
@@ -410,6 +428,33 @@ fn who_wants_no_replies_any_more_or_leaves_gets_those_before() {
     assert_eq!(exec(&["INCR a", "off", "INCR a", "own", "ask"], &[]), "*5\r\n:1\r\n");
     assert_eq!(exec(&["INCR a", "off", "on", "INCR a"], &[]), "*4\r\n:1\r\n+on\r\n:2\r\n");
     assert_eq!(exec(&["INCR a", "kill", "INCR a", "own"], &[]), "*4\r\n:1\r\n+kill\r\n");
+    assert_eq!(exec(&["off", "own", "push"], &[]), "*3\r\n+push\r\n", "it gets pushes all the same");
+}
+
+#[test]
+fn nothing_of_a_queue_runs_of_which_a_command_was_refused() {
+    let mut queue = QueuedCommands::default();
+    let args: OwnedArgs = ["INCR", "a"].into_iter().collect();
+    queue.push(Command::Data(lookup(args.as_args())), true, args);
+    assert!(queue.needs_memory() && queue.len() == 1 && queue.bytes() > 0);
+    queue.refuse();
+    let error = queue.plan(Caller::default(), |_, _, _| ()).err().expect("it is refused");
+    assert_eq!(&*error.bytes(), b"EXECABORT Transaction discarded because of previous errors.");
+}
+
+#[test]
+fn a_reply_is_skipped_once_and_not_for_a_command_that_is_put_off() {
+    use crate::router::session::ReplyMode::{self, Off, On, SkipNext, SkipThis};
+    let during = |mut mode: ReplyMode, is_put_off| {
+        mode.begin_command();
+        let during = mode;
+        mode.end_command(is_put_off);
+        (during, mode)
+    };
+    assert_eq!(during(On, false), (On, On));
+    assert_eq!(during(Off, false), (Off, Off));
+    assert_eq!(during(SkipNext, true), (SkipThis, SkipNext));
+    assert_eq!(during(SkipNext, false), (SkipThis, On));
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use crate::reply::Reply;
 use crate::router::blocked::Ending;
 use crate::router::step::Step;
-use crate::router::wire::{Places, Sight, Wire};
+use crate::router::wire::{Sight, Wire};
 use crate::router::{Made, Router};
 use crate::shard::Call;
 use crate::slot::SlotId;
@@ -32,7 +32,7 @@ impl Router {
         let mut reply = Reply::new(call.caller.resp3);
         let Some(block) = self.shard.execute_blocking(call, &mut reply) else {
             if wanted {
-                wire.places(call.caller.at.index).writer().append(reply.bytes(), reply.blobs());
+                wire.replies(call.caller.at.index).writer().append(reply.bytes(), reply.blobs());
             }
             return Step::Done;
         };

@@ -9,28 +9,11 @@ use crate::args::Blob;
 use crate::notify::Notice;
 use crate::pubsub::{Message, OwnedMessage};
 use crate::reply::Reply;
+use crate::router::reply_queue::ReplyQueue;
 use crate::router::slot_move::MoveMessage;
 use crate::shard::{Call, Shard};
 use crate::slot::ShardId;
 use crate::txn::{Ticket, TxnMessage};
-
-/// The reply queue of one connection: a place for each reply, in the order of the requests.
-pub trait Places {
-    /// How many replies are awaited.
-    fn awaited(&self) -> usize;
-
-    /// Where the reply to the request that is executed now goes.
-    fn writer(&mut self) -> &mut Reply;
-
-    /// The number of the place that [`Places::reserve`] will give.
-    fn next_seq(&self) -> u32;
-
-    /// Reserves a place for a reply that comes later. With `wanted` false the reply will be thrown away.
-    fn reserve(&mut self, wanted: bool) -> u32;
-
-    /// The command whose reply is awaited last has so many bytes.
-    fn asked(&mut self, bytes: usize);
-}
 
 /// That large replies to a connection of the sender's are on their way to the client ([`crate::txn::credit`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,11 +45,8 @@ pub enum Sight<'a> {
 
 /// The world of one worker, as its router sees it.
 pub trait Wire {
-    /// The reply queue of a connection of this worker.
-    type Places: Places;
-
-    /// The reply queue of a connection that is there.
-    fn places(&mut self, connection: u32) -> &mut Self::Places;
+    /// The reply queue of a connection of this worker, which is there.
+    fn replies(&mut self, connection: u32) -> &mut ReplyQueue;
 
     /// Puts a reply into its place in the queue of a connection of this worker.
     fn fill(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]);

@@ -28,7 +28,7 @@ const FORGOTTEN_PER_KEY: usize = 2;
 impl Shard {
     /// Remembers the keys of a reading command that has run, for the client that keeps copies of them.
     #[cold]
-    pub(crate) fn remember_keys(&mut self, call: Call<'_>) {
+    pub(super) fn remember_keys(&mut self, call: Call<'_>) {
         if !call.command.spec.has(flags::READONLY) {
             return;
         }

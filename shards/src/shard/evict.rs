@@ -92,7 +92,7 @@ impl Shard {
     }
 
     /// True when the policy lets some key of this shard go.
-    pub fn has_evictable(&self) -> bool {
+    fn has_evictable(&self) -> bool {
         self.evictable_keys() > 0
     }
 

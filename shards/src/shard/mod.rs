@@ -132,7 +132,7 @@ impl Shard {
 
     /// Closes the group of effects of what has happened on this shard alone.
     #[inline]
-    pub(crate) fn close_effects(&mut self) {
+    fn close_effects(&mut self) {
         if self.env.effects.is_listening() {
             let stamp = self.own_stamp();
             self.env.effects.close(stamp);
@@ -168,7 +168,7 @@ impl Shard {
     }
 
     /// Runs EXEC at once: all its keys lie here, and no lock is held.
-    pub fn execute_exec(&mut self, exec: &Exec, reply: &mut Reply) {
+    pub(crate) fn execute_exec(&mut self, exec: &Exec, reply: &mut Reply) {
         let (is_broken, stamp) = (self.is_watch_broken(&exec.watched), self.own_stamp());
         self.execute_all(exec, is_broken, stamp, reply);
         self.unwatch(&exec.watched);
@@ -196,7 +196,7 @@ impl Shard {
     }
 
     /// The stamp of what happens on this shard alone.
-    pub(crate) fn own_stamp(&self) -> Stamp {
+    fn own_stamp(&self) -> Stamp {
         Stamp { clock: self.latest_txid().clock(), source: u64::from(self.id.0) }
     }
 
@@ -223,17 +223,17 @@ impl Shard {
 
     /// The events since the last call, in the order in which they happened. Whoever asks for them fetches them after
     /// each command, and once a turn.
-    pub fn take_notices(&mut self) -> Vec<Notice> {
+    pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
         self.env.notices.take()
     }
 
     /// Gives back notices that were taken and cannot be told yet: they come first the next time.
-    pub fn put_notices_back(&mut self, early: Vec<Notice>) {
+    pub(crate) fn put_notices_back(&mut self, early: Vec<Notice>) {
         self.env.notices.put_back(early);
     }
 
     /// Does something while walks stop at these slots, of which keys are lent.
-    pub(crate) fn walk_around(&mut self, lent: Vec<(DbIndex, SlotId)>, work: impl FnOnce(&mut Shard)) {
+    fn walk_around(&mut self, lent: Vec<(DbIndex, SlotId)>, work: impl FnOnce(&mut Shard)) {
         self.env.lent = lent;
         work(self);
         self.env.lent.clear();
@@ -249,7 +249,7 @@ impl Shard {
         Keyspace::new(&mut self.dbs, db, &mut self.env, false)
     }
 
-    pub(crate) fn dbs_mut(&mut self) -> &mut [Db] {
+    fn dbs_mut(&mut self) -> &mut [Db] {
         &mut self.dbs
     }
 
@@ -259,7 +259,7 @@ impl Shard {
 
     /// The keys as a client sees them whose lookups count as use.
     #[cfg(test)]
-    pub(crate) fn reading_keyspace(&mut self, db: DbIndex) -> Keyspace<'_> {
+    fn reading_keyspace(&mut self, db: DbIndex) -> Keyspace<'_> {
         Keyspace::new(&mut self.dbs, db, &mut self.env, true)
     }
 
@@ -378,7 +378,7 @@ impl Shard {
     }
 
     /// Tells the shard which slots it owns. All, until it is told.
-    pub fn set_owned(&mut self, owned: SlotSet) {
+    pub(crate) fn set_owned(&mut self, owned: SlotSet) {
         self.env.owned = owned;
     }
 

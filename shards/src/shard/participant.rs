@@ -39,7 +39,7 @@ impl Shard {
     }
 
     #[cold]
-    pub(crate) fn submit_among_locks(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
+    pub(super) fn submit_among_locks(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
         if self.has_no_locks() {
             self.execute(call, reply);
             return true;
@@ -120,18 +120,18 @@ impl Shard {
     }
 
     /// The largest transaction number seen here.
-    pub fn latest_txid(&self) -> TxId {
+    pub(crate) fn latest_txid(&self) -> TxId {
         self.txn.latest
     }
 
     /// True while no transaction over several shards holds or awaits anything here.
     #[inline]
-    pub fn has_no_locks(&self) -> bool {
+    pub(crate) fn has_no_locks(&self) -> bool {
         self.txn.locks.is_idle()
     }
 
     /// Gives back memory that transactions and clients without credit have needed and nobody needs any more.
-    pub(crate) fn trim_txns(&mut self) {
+    pub(super) fn trim_txns(&mut self) {
         self.txn.locks.trim();
         self.txn.parts.trim();
         self.txn.credits.trim();
@@ -172,7 +172,7 @@ impl Shard {
     }
 
     /// Handles a message to this shard as a participant. The answers go to `out`, all to `coordinator`s.
-    pub fn handle_txn(&mut self, from: ShardId, message: TxnMessage, out: &mut Outbox) {
+    pub(crate) fn handle_txn(&mut self, from: ShardId, message: TxnMessage, out: &mut Outbox) {
         // A grant never comes before the news that it belongs to.
         self.take_wakes(out);
         self.handle_message(from, message, out);
@@ -371,13 +371,8 @@ impl Shard {
     }
 
     /// True when no transaction holds or awaits a key of the slot and no command for it is parked here.
-    pub fn is_slot_quiet(&self, slot: SlotId) -> bool {
-        let touches = |parked: &Parked| {
-            let mut positions = Vec::new();
-            let call = parked.call.as_call();
-            call.command.spec.key_positions(call.args, &mut positions);
-            positions.iter().any(|position| SlotId::of(call.args.get(position.index)) == slot)
-        };
+    pub(crate) fn is_slot_quiet(&self, slot: SlotId) -> bool {
+        let touches = |parked: &Parked| parked.concerns(|concerned| concerned == slot);
         !self.txn.locks.is_slot_claimed(slot)
             && !self.txn.locks.parked().chain(self.txn.credits.waiting()).any(touches)
     }
@@ -494,7 +489,7 @@ impl Shard {
 
 impl OwnedCall {
     /// The borrowed form that a shard runs.
-    pub fn as_call(&self) -> Call<'_> {
+    pub(crate) fn as_call(&self) -> Call<'_> {
         let &OwnedCall { command, key, caller, .. } = self;
         Call { command, key, caller, args: self.args.as_args() }
     }

@@ -6,7 +6,7 @@
 use crate::reply::{Reply, ReplyMark};
 use crate::shard::txn_state::Parked;
 use crate::shard::{Call, Shard};
-use crate::slot::ShardId;
+use crate::slot::{ShardId, SlotId};
 use crate::txn::{OwnedCall, Ticket};
 
 /// Replies to commands that had been parked are made until they have so many bytes; the other commands wait for credit
@@ -16,7 +16,7 @@ const COMPLETED_BYTES_MAX: usize = 1 << 20;
 impl Shard {
     /// True while no connection has to wait for credit.
     #[inline]
-    pub fn nobody_waits(&self) -> bool {
+    pub(crate) fn nobody_waits(&self) -> bool {
         self.txn.credits.is_idle()
     }
 
@@ -28,7 +28,7 @@ impl Shard {
 
     /// Puts a command aside that shall not run in this turn, behind those of its connection that wait already.
     #[cold]
-    pub fn put_aside(&mut self, call: Call<'_>, ticket: Ticket) {
+    pub(crate) fn put_aside(&mut self, call: Call<'_>, ticket: Ticket) {
         let source = (ticket.worker, ticket.connection);
         let parked = Parked { call: call.to_owned(), ticket };
         match self.txn.locks.behind(source) {
@@ -39,7 +39,7 @@ impl Shard {
 
     /// [`Shard::submit`] for a connection that owes the reply if it is large.
     #[inline]
-    pub fn submit_owing(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
+    pub(crate) fn submit_owing(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
         let (start, bytes_before) = (reply.mark(), reply.total_len());
         let has_run = self.submit(call, || ticket, reply);
         if has_run {
@@ -84,28 +84,29 @@ impl Shard {
 
     /// How many connections have commands that waited for credit and can go on.
     #[inline]
-    pub fn ready_connections(&self) -> usize {
+    pub(crate) fn ready_connections(&self) -> usize {
         self.txn.credits.ready()
     }
 
     /// The next connection, of this worker, that has such commands.
-    pub fn next_ready_connection(&mut self) -> Option<(ShardId, u32)> {
+    pub(crate) fn next_ready_connection(&mut self) -> Option<(ShardId, u32)> {
         self.txn.credits.next_ready()
     }
 
     /// Has the commands of such a connection go on later.
-    pub fn go_on_later(&mut self, worker: ShardId, connection: u32) {
+    pub(crate) fn go_on_later(&mut self, worker: ShardId, connection: u32) {
         self.txn.credits.go_on_later((worker, connection));
     }
 
-    /// The connections that wait for credit, or have waited for it and can go on.
-    pub fn waiting_connections(&self) -> Vec<(ShardId, u32)> {
-        self.txn.credits.waiting_connections()
+    /// The connections with commands that wait for credit, or have waited for it and can go on, and that concern a key of such a
+    /// slot; and how many of their commands have to run until the last of these has.
+    pub(crate) fn waiting_for(&self, is_meant: impl Fn(SlotId) -> bool) -> Vec<((ShardId, u32), usize)> {
+        self.txn.credits.connections_with(|parked| parked.concerns(&is_meant))
     }
 
     /// The next command of a connection that has waited for credit and can go on, or need not wait: to be given to
     /// [`Shard::go_on_with`].
-    pub fn take_ready(
+    pub(crate) fn take_ready(
         &mut self,
         worker: ShardId,
         connection: u32,
@@ -119,12 +120,12 @@ impl Shard {
     }
 
     /// True when the next command of a connection would wait for a lock: then it takes no room.
-    pub fn is_behind_lock(&self, worker: ShardId, connection: u32) -> bool {
+    pub(crate) fn is_behind_lock(&self, worker: ShardId, connection: u32) -> bool {
         self.txn.locks.behind((worker, connection)).is_some()
     }
 
     /// Runs such a command unless a lock is in its way, as [`Shard::submit_owing`] does. The reply has a buffer of its own.
-    pub fn go_on_with(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
+    pub(crate) fn go_on_with(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
         let start = reply.mark();
         let has_run = self.submit_among_locks(call, ticket, reply);
         if has_run {
@@ -134,7 +135,7 @@ impl Shard {
     }
 
     /// Runs a command that was parked, unless it has to wait again.
-    pub(crate) fn run_freed(&mut self, call: &OwnedCall, ticket: Ticket) {
+    pub(super) fn run_freed(&mut self, call: &OwnedCall, ticket: Ticket) {
         if self.makes_wait(ticket) || self.txn.completed_bytes >= COMPLETED_BYTES_MAX {
             return self.put_aside(call.as_call(), ticket);
         }
@@ -143,6 +144,15 @@ impl Shard {
             self.txn.completed_bytes += reply.total_len();
             self.txn.completed.push((ticket, reply));
         }
+    }
+}
+
+impl Parked {
+    /// True when one of its keys lies in such a slot.
+    pub(super) fn concerns(&self, is_meant: impl Fn(SlotId) -> bool) -> bool {
+        let (call, mut positions) = (self.call.as_call(), Vec::new());
+        call.command.spec.key_positions(call.args, &mut positions);
+        positions.iter().any(|position| is_meant(SlotId::of(call.args.get(position.index))))
     }
 }
 

@@ -31,7 +31,7 @@ const WAKE_BIT: u64 = 1 << 15;
 impl Shard {
     /// Runs a command that may have to wait, all of whose keys lie here and are not locked. What it would wait for is
     /// returned; then the reply is that of the timeout.
-    pub fn execute_blocking(&mut self, call: Call<'_>, reply: &mut Reply) -> Option<Box<Block>> {
+    pub(crate) fn execute_blocking(&mut self, call: Call<'_>, reply: &mut Reply) -> Option<Box<Block>> {
         let block = self.try_blocking(call, reply);
         self.serve_news();
         block
@@ -58,7 +58,7 @@ impl Shard {
 
     /// A client waits no more: in its command of this ticket, or in any. One that was woken goes on holding its locks
     /// until its transaction is over.
-    pub fn unwait(&mut self, client: ClientId, ticket: Option<Ticket>) {
+    pub(super) fn unwait(&mut self, client: ClientId, ticket: Option<Ticket>) {
         let of_client = &mut self.waiters().of_client;
         let waits = |waiting: &WaiterState| ticket.is_none_or(|ticket| waiting.waiter.ticket == ticket);
         if !of_client.get(&client).is_some_and(waits) {
@@ -81,12 +81,12 @@ impl Shard {
     }
 
     /// The clients that were served here since the last call, with their replies.
-    pub fn take_served(&mut self) -> Vec<(ClientId, Ticket, Reply)> {
+    pub(crate) fn take_served(&mut self) -> Vec<(ClientId, Ticket, Reply)> {
         std::mem::take(&mut self.waiters().served)
     }
 
     /// Moves the messages to the coordinators of clients that were woken to `out`.
-    pub fn take_wakes(&mut self, out: &mut Outbox) {
+    pub(crate) fn take_wakes(&mut self, out: &mut Outbox) {
         out.append(&mut self.waiters().wakes);
     }
 
@@ -109,7 +109,7 @@ impl Shard {
 
     /// Serves the clients of keys that have changed.
     #[inline]
-    pub fn serve_news(&mut self) {
+    pub(crate) fn serve_news(&mut self) {
         if self.env().awaited.has_news() {
             self.serve();
         }
@@ -228,7 +228,7 @@ impl Shard {
     }
 
     /// A transaction is over here: if it was that of a client that was woken, this client may be woken again.
-    pub(crate) fn end_wake(&mut self, txid: TxId) {
+    pub(super) fn end_wake(&mut self, txid: TxId) {
         if self.waiters_ref().woken.is_empty() {
             return;
         }
@@ -240,7 +240,7 @@ impl Shard {
     }
 
     /// What a participant is told of a client with the return of what it has lent.
-    pub(crate) fn take_wait(&mut self, wait: Option<Wait>) {
+    pub(super) fn take_wait(&mut self, wait: Option<Wait>) {
         match wait {
             Some(Wait::Begin(waiter, reading)) => self.wait(*waiter, reading),
             Some(Wait::End(client, ticket)) => self.unwait(client, Some(ticket)),
@@ -250,7 +250,7 @@ impl Shard {
 
     /// Takes out those who wait for keys of slots that leave for another shard. From now on they have to be woken, since
     /// not all their keys are here.
-    pub(crate) fn take_waiters(&mut self, slots: &SlotSet) -> LentWaiters {
+    pub(super) fn take_waiters(&mut self, slots: &SlotSet) -> LentWaiters {
         let queues = self.env_mut().awaited.take_slots(slots);
         let mut waiters = Vec::new();
         self.waiters().of_client.retain(|_, waiting| {
@@ -269,7 +269,7 @@ impl Shard {
     }
 
     /// Puts in what another shard has taken out.
-    pub(crate) fn put_waiters(&mut self, lent: LentWaiters) {
+    pub(super) fn put_waiters(&mut self, lent: LentWaiters) {
         let LentWaiters { queues, waiters } = lent;
         for waiter in waiters {
             let client = waiter.client;

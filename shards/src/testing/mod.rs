@@ -16,6 +16,7 @@
 //!
 //! This file must not know what any command does.
 
+mod commands;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
@@ -25,16 +26,11 @@ pub mod node;
 #[cfg(test)]
 mod simulation;
 
-use std::sync::LazyLock;
-
+pub(crate) use commands::lookup;
+pub use commands::registry;
 use node::Node;
 
 use crate::args::{ArgValue, Args, BLOB_LEN_MIN, Blob, OwnedArgs};
-use crate::command::registry::Registry;
-use crate::command::{Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
-use crate::commands::FAMILIES;
-use crate::ctx::Ctx;
-use crate::error::CommandError;
 use crate::key::DbIndex;
 use crate::random::Random;
 use crate::reply::Reply;
@@ -142,7 +138,9 @@ impl Sandbox {
         self.node.request(self.connection, lookup(args), args.to_owned());
         while self.node.step_at_random(&mut self.random) {}
         assert!(self.node.is_quiet(), "locks or transactions are left behind");
-        self.node.take_reply(self.connection).expect("every command gets a reply").reply
+        let reply = self.node.take_reply(self.connection).expect("every command gets a reply").reply;
+        assert!(self.node.has_read_all(self.connection), "more than one reply of one command");
+        reply
     }
 
     /// Advances the clock by `by_ms` milliseconds.
@@ -162,82 +160,6 @@ impl Sandbox {
         }
         true
     }
-}
-
-/// All commands of shards, without those of sessions.
-pub fn registry() -> &'static Registry {
-    static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::new(FAMILIES, &[]));
-    &REGISTRY
-}
-
-/// Finds the row of a command, or of a container's subcommand, by its name in any case.
-pub(crate) fn lookup(args: Args<'_>) -> &'static DataCommand {
-    let name = args.get(0);
-    let rows = FAMILIES.iter().copied().flatten().chain(PROBES);
-    let mut found = rows.filter(|row| name.eq_ignore_ascii_case(row.spec.name.as_bytes()));
-    let row = found.next().unwrap_or_else(|| panic!("no command {}", String::from_utf8_lossy(name)));
-    assert!(found.next().is_none(), "two rows for {}", row.spec.name);
-    if row.subcommands.is_empty() || args.len() < 2 {
-        return row;
-    }
-    let mut subcommands = row.subcommands.iter();
-    let named = |row: &&DataCommand| args[1].eq_ignore_ascii_case(row.spec.name.as_bytes());
-    subcommands
-        .find(named)
-        .unwrap_or_else(|| panic!("no subcommand {}", String::from_utf8_lossy(args.get(1))))
-}
-
-/// `name`, or `container|name`.
-fn full_name(command: &'static DataCommand) -> String {
-    let is_in = |row: &&DataCommand| row.subcommands.iter().any(|other| std::ptr::eq(other, command));
-    match FAMILIES.iter().copied().flatten().find(is_in) {
-        Some(container) => format!("{}|{}", container.spec.name, command.spec.name),
-        None => command.spec.name.to_owned(),
-    }
-}
-
-const PROBE: CommandSpec = CommandSpec {
-    arity: Arity::Exactly(2),
-    flags: flags::READONLY,
-    keys: &[KeySpec::at(1, keys::RO)],
-    ..CommandSpec::BASE
-};
-
-static PROBES: &[DataCommand] = &[
-    DataCommand {
-        run: |ctx, args| {
-            probe(ctx, args, |ctx, args| {
-                let key = ctx.key(args, 1);
-                ctx.keys.peek(&key).map(|entry| format!("{:?}", entry.kind()).to_lowercase())
-            })
-        },
-        spec: CommandSpec { name: "probe.kind", ..PROBE },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: |ctx, args| {
-            probe(ctx, args, |ctx, args| {
-                let key = ctx.key(args, 1);
-                ctx.keys
-                    .peek(&key)
-                    .map(|entry| entry.expire_ms().map_or("-1".to_owned(), |at_ms| at_ms.to_string()))
-            })
-        },
-        spec: CommandSpec { name: "probe.expire", ..PROBE },
-        subcommands: &[],
-    },
-];
-
-fn probe(
-    ctx: &mut Ctx<'_>,
-    args: Args<'_>,
-    look: impl Fn(&mut Ctx<'_>, Args<'_>) -> Option<String>,
-) -> Result<(), CommandError> {
-    match look(ctx, args) {
-        Some(seen) => ctx.reply.simple(&seen),
-        None => ctx.reply.null(),
-    }
-    Ok(())
 }
 
 /// The bytes that a client receives: encoded bytes with the blobs in their places.
@@ -399,6 +321,7 @@ fn quoted(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::CommandError;
 
     fn rendered(write: impl Fn(&mut Reply), resp3: bool) -> String {
         let mut reply = Reply::new(resp3);

@@ -1,13 +1,16 @@
 //! A node in one thread: several workers' routers, clients' connections, and between each pair of workers a queue that
 //! delivers when it is told to.
 //!
-//! The routers are those of the server ([`crate::router`]): here are only the requests of clients ([`dispatch`](self::dispatch)),
-//! what lies between workers ([`net`]), and the choice of what happens next, which is random ([`Node::step_at_random`]): the
-//! next hop of some pair arrives, some connection goes on, or some worker looks after the slots that leave it, the clients
-//! that wait, the commands that have waited for credit, or what there is to tell of keys. Connections can publish and subscribe
-//! ([`messages`](self::messages)). It does not know what any command does.
+//! The routers are those of the server ([`crate::router`]), and so are the reply queues and what is done between two commands of
+//! the session in a transaction. Here are only the requests of clients (`dispatch`), what clients read (`connection`), what
+//! lies between workers (`net`), and the choice of what happens next, which is random ([`Node::step_at_random`]): the next
+//! hop of some pair arrives, some connection goes on, some gates open, or some worker looks after the slots that leave it, the
+//! clients that wait, the commands that have waited for credit, or what there is to tell of keys. Connections can publish
+//! and subscribe (`messages`). It does not know what any command does.
 
+mod connection;
 mod dispatch;
+mod events;
 mod messages;
 mod net;
 mod owners;
@@ -17,205 +20,30 @@ use std::collections::VecDeque;
 use crate::args::OwnedArgs;
 use crate::caller::Caller;
 use crate::command::DataCommand;
-use crate::command::registry::SessionNumber;
 use crate::copies::ConnectionId;
 use crate::effects::Group;
 use crate::key::{DbIndex, OnlyKey};
 use crate::notify::{Classes, Notice};
-use crate::pubsub::{SubscriptionKind, Subscriptions};
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::router::Router;
 use crate::router::blocked::Ending;
-use crate::router::progress::Queued;
 use crate::router::publish::Messages;
 use crate::router::slot_move::SlotMap;
 use crate::router::step::Waiting;
-use crate::router::wire::{Publishing, TakenReplies};
+use crate::router::wire::TakenReplies;
 use crate::shard::{Call, Shard, ShardConfig};
 use crate::slot::{ShardId, SlotId};
-use crate::testing::{lookup, registry};
-use crate::txn::{Keys, Ticket};
+use crate::testing::commands::{lookup, registry};
+use crate::txn::Ticket;
 
-use dispatch::client_of;
-pub use messages::Told;
-use net::{Desk, Hop, Net, Places, Untold};
+use connection::{Connection, Life, Untold, client_of};
+pub use connection::{Finished, Request, SessionCommand, Told};
+pub use events::Events;
+use net::{Desk, Hop, Net};
 
 /// Steps between two looks at what waits. To look costs as much as some steps.
 const STEPS_PER_LOOK: u64 = 7;
-
-/// What a client asks for.
-pub enum Request {
-    /// A command on keys.
-    Data(&'static DataCommand, OwnedArgs),
-    /// A command that touches no keys.
-    Session(SessionCommand, OwnedArgs),
-    /// MULTI
-    Multi,
-    /// EXEC
-    Exec,
-    /// DISCARD
-    Discard,
-    /// WATCH, with its name and keys.
-    Watch(OwnedArgs),
-    /// UNWATCH
-    Unwatch,
-    /// DEBUG SLOT-MOVE
-    MoveSlot(SlotId, ShardId),
-}
-
-/// The commands of a session that connections know. Behind MULTI they are elements of the reply of EXEC.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SessionCommand {
-    /// SELECT
-    Select,
-    /// PING
-    Ping,
-    /// Asks all workers, as CLIENT LIST does, and replies its argument when all have answered.
-    Survey,
-    /// PUBLISH and SPUBLISH
-    Publish(SubscriptionKind),
-    /// SUBSCRIBE and its kin
-    Subscribe(SubscriptionKind),
-    /// UNSUBSCRIBE and its kin, with names
-    Unsubscribe(SubscriptionKind),
-}
-
-impl SessionCommand {
-    /// All of them, in the order of their numbers.
-    const ALL: [SessionCommand; 11] = [
-        SessionCommand::Select,
-        SessionCommand::Ping,
-        SessionCommand::Survey,
-        SessionCommand::Publish(SubscriptionKind::Channel),
-        SessionCommand::Publish(SubscriptionKind::ShardChannel),
-        SessionCommand::Subscribe(SubscriptionKind::Channel),
-        SessionCommand::Subscribe(SubscriptionKind::Pattern),
-        SessionCommand::Subscribe(SubscriptionKind::ShardChannel),
-        SessionCommand::Unsubscribe(SubscriptionKind::Channel),
-        SessionCommand::Unsubscribe(SubscriptionKind::Pattern),
-        SessionCommand::Unsubscribe(SubscriptionKind::ShardChannel),
-    ];
-
-    fn number(self) -> SessionNumber {
-        let at = SessionCommand::ALL.iter().position(|&command| command == self);
-        SessionNumber(at.expect("it is one of all") as u16)
-    }
-}
-
-/// A client's connection, bound to a worker.
-struct Connection {
-    worker: ShardId,
-    db: DbIndex,
-    /// Behind MULTI.
-    queue: Option<Vec<(Queued, OwnedArgs)>>,
-    watched: Keys,
-    requests: VecDeque<Request>,
-    places: Places,
-    waiting: Waiting<Request>,
-    /// Its router has said that what it waits for may have come.
-    is_looked_at: bool,
-    /// Large replies that the client has not read.
-    untold: Vec<Untold>,
-    subscriptions: Subscriptions,
-    publishing: Publishing,
-    /// Messages that the client has got and that nobody has looked at.
-    told: Vec<Told>,
-    life: Life,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Life {
-    Open,
-    /// The client has gone; what is under way goes on.
-    Closed,
-    /// Nothing is left of it on any shard.
-    Dropped,
-}
-
-/// A request that is done: when it went to its shards and when its reply came, in steps, and the reply.
-pub struct Finished {
-    /// When it went to its shards.
-    pub invoked: u64,
-    /// When its reply came.
-    pub returned: u64,
-    /// The reply.
-    pub reply: Reply,
-}
-
-/// How often things happened that a simulation must not miss.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Events {
-    /// Transactions started.
-    pub transactions: usize,
-    /// EXEC on one shard at once, without a transaction.
-    pub direct_execs: usize,
-    /// WATCH on the only shard at once, without a transaction.
-    pub direct_watches: usize,
-    /// Commands of the session that have run inside EXEC, with their replies at once.
-    pub session_items: usize,
-    /// Those whose replies had to be waited for.
-    pub awaited_items: usize,
-    /// Commands that had waited for credit or for room and have gone on.
-    pub ready: usize,
-    /// EXEC that did not run because of WATCH.
-    pub broken_watches: usize,
-    /// Locks granted.
-    pub grants: usize,
-    /// Locks refused.
-    pub refused: usize,
-    /// Lent entries that came home unused.
-    pub lent_in_vain: usize,
-    /// Commands that had to wait for a lock.
-    pub parked: usize,
-    /// Slots that have left and arrived, and requests to move one that were refused.
-    pub moves: usize,
-    /// Requests to move a slot that was being moved already.
-    pub refused_moves: usize,
-    /// Requests that had to wait for a slot.
-    pub awaited_slot: usize,
-    /// Transactions that had to wait for a slot.
-    pub deferred: usize,
-    /// Connections that were closed with requests under way.
-    pub closed_busy: usize,
-    /// Keys that were removed because their time was over.
-    pub expired: usize,
-    /// Messages that were with all their subscribers at once.
-    pub published_at_once: usize,
-    /// Messages that had to go to other workers.
-    pub published: usize,
-    /// PUBLISH that had to wait for other replies, or for messages to another sequencer.
-    pub held_messages: usize,
-    /// Times that a subscriber has got a message.
-    pub told: usize,
-}
-
-impl Events {
-    /// Adds what has happened elsewhere.
-    pub fn add(&mut self, other: &Events) {
-        self.transactions += other.transactions;
-        self.direct_execs += other.direct_execs;
-        self.direct_watches += other.direct_watches;
-        self.session_items += other.session_items;
-        self.awaited_items += other.awaited_items;
-        self.ready += other.ready;
-        self.broken_watches += other.broken_watches;
-        self.grants += other.grants;
-        self.refused += other.refused;
-        self.lent_in_vain += other.lent_in_vain;
-        self.parked += other.parked;
-        self.moves += other.moves;
-        self.refused_moves += other.refused_moves;
-        self.awaited_slot += other.awaited_slot;
-        self.deferred += other.deferred;
-        self.closed_busy += other.closed_busy;
-        self.expired += other.expired;
-        self.published_at_once += other.published_at_once;
-        self.published += other.published;
-        self.held_messages += other.held_messages;
-        self.told += other.told;
-    }
-}
 
 /// Routers, connections and what is on its way between them.
 pub struct Node {
@@ -233,11 +61,17 @@ pub struct Node {
 enum Choice {
     Arrive(usize),
     GoOn(usize),
+    OpenGates,
     Drop(usize),
     AdvanceMoves(usize),
     Serve(usize),
     RunReady(usize),
     Tell(usize),
+}
+
+/// What each worker has to do with messages, when the first so many put them in order.
+fn sequencers_among(workers: usize, sequencers: usize) -> Vec<Messages> {
+    (0..workers).map(|worker| Messages::new(ShardId(worker as u16), sequencers)).collect()
 }
 
 impl Node {
@@ -267,7 +101,7 @@ impl Node {
         };
         Node {
             routers: (0..worker_count).map(router).collect(),
-            messages: messages::of_workers(worker_count, shard_count),
+            messages: sequencers_among(worker_count, shard_count),
             shard_count,
             net: Net::new(worker_count),
             slowness: vec![1; worker_count * worker_count],
@@ -300,6 +134,16 @@ impl Node {
     /// From now on no more replies are made for a worker while so many hops are on their way to it.
     pub fn limit_room(&mut self, hops: usize) {
         self.net.room = hops;
+    }
+
+    /// From now on what is replied is held back by a gate, once in so many steps.
+    pub fn hold_replies(&mut self, once_in: usize) {
+        self.net.gates.once_in = once_in;
+    }
+
+    /// From now on, before anybody has published, only the first so many workers put messages in order.
+    pub fn limit_sequencers(&mut self, sequencers: usize) {
+        self.messages = sequencers_among(self.routers.len(), sequencers);
     }
 
     /// Tells all shards the time, in milliseconds since 1970: the server's workers read the same clock before all that
@@ -382,22 +226,9 @@ impl Node {
 
     /// A new connection to a worker; the number that names it.
     pub fn connect(&mut self, worker: ShardId) -> usize {
-        self.net.connections.push(Connection {
-            worker,
-            db: DbIndex::default(),
-            queue: None,
-            watched: Keys::default(),
-            requests: VecDeque::new(),
-            places: Places::default(),
-            waiting: Waiting::No,
-            is_looked_at: false,
-            untold: Vec::new(),
-            subscriptions: Subscriptions::default(),
-            publishing: Publishing::default(),
-            told: Vec::new(),
-            life: Life::Open,
-        });
-        self.net.connections.len() - 1
+        let index = self.net.connections.len();
+        self.net.connections.push(Connection::new(index, worker));
+        index
     }
 
     /// The client goes away. What has been taken up goes on, as on the server, but for a blocking command. Returns how many
@@ -409,7 +240,7 @@ impl Node {
         }
         let connection = &mut self.net.connections[index];
         let mut left = std::mem::take(&mut connection.requests).len();
-        if matches!(connection.waiting, Waiting::AfterReplies(_) | Waiting::Slot(_)) {
+        if connection.waiting.begins_later() {
             connection.waiting = Waiting::No;
             left += 1;
         }
@@ -417,7 +248,7 @@ impl Node {
         connection.life = Life::Closed;
         self.forget_subscriptions(index);
         let connection = &mut self.net.connections[index];
-        self.net.events.closed_busy += usize::from(connection.places.awaited > 0);
+        self.net.events.closed_busy += usize::from(connection.replies.awaited() > 0);
         let untold = std::mem::take(&mut connection.untold);
         self.say_taken(index, untold, true);
         left
@@ -425,7 +256,9 @@ impl Node {
 
     /// Chooses the protocol version of replies to requests that are taken up from now on.
     pub fn set_resp3(&mut self, connection: usize, resp3: bool) {
-        self.net.connections[connection].places.resp3 = resp3;
+        let connection = &mut self.net.connections[connection];
+        connection.resp3 = resp3;
+        connection.replies.set_resp3(resp3);
     }
 
     /// Chooses the database of requests that are taken up from now on.
@@ -443,14 +276,19 @@ impl Node {
         self.net.connections[connection].requests.push_back(request);
     }
 
-    /// The client reads its next reply, if it has come and all before it have.
+    /// The client reads its next reply, if it has come and all before it have. One that it does not want is nothing, and is
+    /// there when it has come.
     pub fn take_reply(&mut self, index: usize) -> Option<Finished> {
         let connection = &mut self.net.connections[index];
-        let (invoked, returned, reply) = connection.places.take()?;
-        let first = connection.places.first;
-        let untold: Vec<Untold> = connection.untold.extract_if(.., |untold| untold.seq < first).collect();
+        let finished = connection.read(self.net.gates.opened)?;
+        let untold = connection.take_read_untold();
         self.say_taken(index, untold, false);
-        Some(Finished { invoked, returned, reply })
+        Some(finished)
+    }
+
+    /// True when a client has read all that there is for it, and awaits nothing more.
+    pub fn has_read_all(&mut self, index: usize) -> bool {
+        self.net.connections[index].has_read_all()
     }
 
     /// Bytes of large replies of a shard that have come for a connection and that its client has not read.
@@ -503,10 +341,11 @@ impl Node {
         for (index, connection) in self.net.connections.iter().enumerate() {
             if connection.can_go_on() {
                 choices.push(Choice::GoOn(index));
-            } else if connection.life == Life::Closed && connection.places.awaited == 0 {
+            } else if connection.life == Life::Closed && connection.replies.awaited() == 0 {
                 choices.push(Choice::Drop(index));
             }
         }
+        choices.extend(self.net.gates.are_closed().then_some(Choice::OpenGates));
         let routers = || self.routers.iter().enumerate();
         choices.extend(
             routers().filter(|(_, router)| router.is_moving()).map(|(at, _)| Choice::AdvanceMoves(at)),
@@ -521,9 +360,14 @@ impl Node {
             return false;
         }
         self.net.steps += 1;
+        self.net.gates.choose(random);
         let id = |worker: usize| ShardId(worker as u16);
         match choices[random.below(choices.len())] {
             Choice::GoOn(index) => self.go_on(index),
+            Choice::OpenGates if random.one_in(4) => {
+                let opened = self.net.gates.open(random);
+                self.net.connections.iter_mut().for_each(|connection| connection.replies.open(opened));
+            }
             Choice::Drop(index) => {
                 self.net.connections[index].life = Life::Dropped;
                 self.unwatch(index);
@@ -535,7 +379,7 @@ impl Node {
             Choice::Arrive(queue) if random.one_in(self.slowness[queue]) => {
                 self.arrive(id(queue / self.routers.len()), id(queue % self.routers.len()));
             }
-            Choice::Arrive(_) => {}
+            Choice::Arrive(_) | Choice::OpenGates => {}
         }
         if self.net.steps.is_multiple_of(STEPS_PER_LOOK) {
             self.assert_that_all_have_owners();
@@ -560,18 +404,6 @@ impl Node {
             Hop::Move(message) => self.with(to, |router, desk| router.take_move(from, message, desk)),
             Hop::Taken(taken) => self.with(to, |router, desk| router.take_taken(from, taken, desk)),
             Hop::Message(hop) => self.take_message_hop(from, to, hop),
-        }
-    }
-}
-
-impl Connection {
-    fn can_go_on(&self) -> bool {
-        match self.waiting {
-            Waiting::No => !self.requests.is_empty(),
-            Waiting::Reply | Waiting::Blocked => self.places.awaited == 0 && !self.requests.is_empty(),
-            Waiting::AfterReplies(_) => self.places.awaited == 0,
-            Waiting::Slot(_) | Waiting::Exec(_) => self.is_looked_at,
-            Waiting::HandOver => false,
         }
     }
 }

@@ -64,6 +64,14 @@ struct Scene {
     effects: Vec<Vec<Group>>,
 }
 
+/// Which replies a client gets from now on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hears {
+    All,
+    AllButTheNext,
+    None,
+}
+
 /// One for each connection.
 struct Client {
     connection: usize,
@@ -78,8 +86,11 @@ struct Client {
     queue: Option<Vec<(usize, Words)>>,
     /// There was a SELECT behind MULTI, and nobody knows whether it will have run.
     is_db_unsure: bool,
-    /// Requests whose replies are missing: their places in the history, unless they are none of its operations.
-    sent: Vec<Option<usize>>,
+    /// Requests whose replies are missing: their places in the history, unless they are none of its operations, and whether
+    /// there will be a reply.
+    sent: Vec<(Option<usize>, bool)>,
+    /// What it has said last about replies (CLIENT REPLY).
+    hears: Hears,
     /// Indices into the history of all of its commands.
     all: Vec<usize>,
 }
@@ -101,6 +112,7 @@ impl Scene {
         node.slow_down(&mut random, slowness_max);
         let key_base = random.below(1000);
         let keys = (0..key_count).map(|index| format!("k{}", key_base + index)).collect();
+        node.hold_replies([0, 3, 20][random.below(3)]);
         let depth_max = [1, 2, 4][random.below(3)];
         let worker_count = node.worker_count();
         let movers = (0..3).map(|_| node.connect(ShardId(random.below(worker_count) as u16))).collect();
@@ -271,36 +283,34 @@ impl Scene {
             }
             "SELECT" => {
                 sender.db = words[1].parse().expect("a database's number");
-                let select = Request::Session(SessionCommand::Select, args);
-                match &mut sender.queue {
-                    Some(queue) => {
-                        queue.push((db, words));
-                        (select, None)
-                    }
-                    None => (select, None),
+                if let Some(queue) = &mut sender.queue {
+                    queue.push((db, words));
                 }
+                (Request::Session(SessionCommand::Select, args), None)
             }
             "PING" | "SURVEY" => {
-                let queue = sender.queue.as_mut().expect("only transactions are made of these");
                 let is_ping = words[0] == "PING";
-                queue.push((db, words));
                 let command = if is_ping { SessionCommand::Ping } else { SessionCommand::Survey };
-                (Request::Session(command, args), None)
+                (Request::Session(command, args), sender.queued(db, words))
             }
-            _ => {
-                let request = Request::Data(lookup(args.as_args()), args);
-                match &mut sender.queue {
-                    Some(queue) => {
-                        queue.push((db, words));
-                        (request, None)
-                    }
-                    None => (request, Some(Call::Command(db, words))),
-                }
+            "REPLY" => {
+                sender.hears = match words[1].as_str() {
+                    "ON" => Hears::All,
+                    "OFF" => Hears::None,
+                    _ => Hears::AllButTheNext,
+                };
+                self.node.ask(connection, Request::Session(SessionCommand::Reply, args));
+                return sender.sent.push((None, sender.hears == Hears::All));
             }
+            _ => (Request::Data(lookup(args.as_args()), args), sender.queued(db, words)),
         };
         self.node.ask(connection, request);
         let place = call.map(|call| self.add(client, call));
-        self.clients[client].sent.push(place);
+        let sender = &mut self.clients[client];
+        sender.sent.push((place, sender.hears == Hears::All));
+        if sender.hears == Hears::AllButTheNext {
+            sender.hears = Hears::All;
+        }
         if std::mem::take(&mut self.clients[client].is_db_unsure) {
             self.send(client, &format!("SELECT {db}"));
         }
@@ -321,13 +331,16 @@ impl Scene {
         for client in &mut self.clients {
             while let Some(finished) = self.node.take_reply(client.connection) {
                 let reply = on_the_wire(&finished.reply);
-                let Some(at) = client.sent.remove(0) else {
-                    assert!([&b"+OK\r\n"[..], b"+QUEUED\r\n"].contains(&&reply[..]), "{}", text(&reply));
+                let (at, is_heard) = client.sent.remove(0);
+                assert_eq!(!reply.is_empty(), is_heard, "a reply that was not wanted, or none that was");
+                let Some(at) = at else {
+                    assert!([&b""[..], b"+OK\r\n", b"+QUEUED\r\n"].contains(&&reply[..]), "{}", text(&reply));
                     continue;
                 };
                 let operation = &mut self.history[at];
-                let is_unordered = matches!(&operation.call, Call::Command(_, words) if words[0] == "KEYS");
-                operation.reply = if is_unordered { in_order(&finished.reply) } else { reply };
+                let is_keys = matches!(&operation.call, Call::Command(_, words) if words[0] == "KEYS");
+                operation.reply =
+                    if is_keys && !reply.is_empty() { in_order(&finished.reply) } else { reply };
                 (operation.invoked, operation.returned) = (finished.invoked, finished.returned);
             }
         }
@@ -401,8 +414,27 @@ impl Scene {
 
 impl Client {
     fn new(connection: usize, left: usize, depth: usize) -> Client {
-        let (script, sent, all) = (VecDeque::new(), Vec::new(), Vec::new());
-        Client { connection, left, script, depth, db: 0, queue: None, is_db_unsure: false, sent, all }
+        Client {
+            connection,
+            left,
+            script: VecDeque::new(),
+            depth,
+            db: 0,
+            queue: None,
+            is_db_unsure: false,
+            sent: Vec::new(),
+            hears: Hears::All,
+            all: Vec::new(),
+        }
+    }
+
+    /// Keeps a command that is queued behind MULTI. If there was none it is an operation of its own.
+    fn queued(&mut self, db: usize, words: Words) -> Option<Call> {
+        match &mut self.queue {
+            Some(queue) => queue.push((db, words)),
+            None => return Some(Call::Command(db, words)),
+        }
+        None
     }
 
     fn is_ready(&self) -> bool {
@@ -431,7 +463,7 @@ fn keys_of(call: &[String]) -> impl Iterator<Item = &String> {
         "MGET" | "DEL" | "EXISTS" => (1, call.len(), 1),
         "BITOP" => (2, call.len(), 1),
         "LCS" | "RENAME" | "COPY" => (1, 3, 1),
-        "DBSIZE" | "FLUSHALL" | "FLUSHDB" | "SWAPDB" | "KEYS" => (1, 1, 1),
+        "DBSIZE" | "FLUSHALL" | "FLUSHDB" | "SWAPDB" | "KEYS" | "PING" | "SURVEY" => (1, 1, 1),
         _ => (1, 2, 1),
     };
     call[start..end].iter().step_by(step)

@@ -69,6 +69,11 @@ impl Keys {
         self.dbs.len()
     }
 
+    /// Bytes of memory that they take.
+    pub fn bytes_held(&self) -> usize {
+        self.keys.bytes_held() + self.dbs.capacity() * size_of::<DbIndex>()
+    }
+
     /// Whether the key is one of them.
     pub fn contains(&self, db: DbIndex, key: &[u8]) -> bool {
         self.iter().any(|of| of == (db, key))

@@ -145,13 +145,17 @@ impl<P> Credits<P> {
         self.change(source, false, |account| account.waiting.pop_front())
     }
 
-    /// The connections that have commands waiting, with credit or without.
-    pub(crate) fn waiting_connections(&self) -> Vec<Source> {
-        let waiting = self.accounts.iter().filter(|(_, account)| !account.waiting.is_empty());
-        let mut sources: Vec<Source> = waiting.map(|(&source, _)| source).collect();
+    /// The connections that have commands waiting, with credit or without, of which one fits; and how many of their commands
+    /// have been taken when the last that fits has.
+    pub(crate) fn connections_with(&self, fits: impl Fn(&P) -> bool) -> Vec<(Source, usize)> {
+        let last = |(&source, account): (&Source, &Account<P>)| {
+            let at = account.waiting.iter().rposition(&fits)?;
+            Some((source, at + 1))
+        };
+        let mut found: Vec<(Source, usize)> = self.accounts.iter().filter_map(last).collect();
         // A table with random seeds has an order of its own each time, and a shard is to do the same again.
-        sources.sort_unstable();
-        sources
+        found.sort_unstable();
+        found
     }
 
     /// The commands that wait.
@@ -221,6 +225,8 @@ mod tests {
         let mut credits = Credits::default();
         credits.owe(ONE, CREDIT_BYTES);
         (1..=3).for_each(|command| credits.put_aside(ONE, command));
+        assert_eq!(credits.connections_with(|&command| command == 2), [(ONE, 2)]);
+        assert_eq!(credits.connections_with(|&command| command > 3), []);
         assert_eq!((credits.take_next(ONE, false), credits.take_next(ONE, true)), (None, Some(1)));
         assert_eq!(credits.waiting().copied().collect::<Vec<_>>(), [2, 3]);
         assert_eq!(credits.give_up(ONE), [2, 3]);

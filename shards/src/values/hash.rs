@@ -1,8 +1,8 @@
-//! Hashes as their commands see them, whichever way they are stored: a listpack of fields, each followed by its value,
-//! inside the key's entry, or [`Fields`].
+//! Hashes as their commands see them, whichever way they are stored: a listpack of fields, each followed by
+//! its value, inside the key's entry, or [`Fields`].
 //!
-//! When a listpack becomes [`Fields`] is Redis 7.2's rule (hashTypeTryConversion, hashTypeSet). This file must not know
-//! arguments or replies.
+//! When a listpack becomes [`Fields`] is Redis 7.2's rule (hashTypeTryConversion, hashTypeSet). This file
+//! must not know arguments or replies.
 
 use crate::encoding::limits::Limits;
 use crate::encoding::listpack::{self, Listpack, Value as Element, Wanted};
@@ -15,8 +15,8 @@ use crate::key::Key;
 use crate::keyspace::{EntryMut, Keyspace};
 use crate::object::{DataType, Object};
 
-/// So many fields whose time is over are removed when a command meets them, some dozen microseconds. Of a hash that has
-/// more the rest is hidden, and left to the next command and to active expiry.
+/// So many fields whose time is over are removed when a command meets them, some dozen microseconds. Of a
+/// hash that has more the rest is hidden, and left to the next command and to active expiry.
 const EXPIRE_ON_ACCESS_MAX: usize = 64;
 
 /// When a hash may be packed. A copy of the limits, so that it can be used while an entry is borrowed.
@@ -32,8 +32,8 @@ impl PackedLimits {
         PackedLimits { entries_max: limits.hash_entries_max, value_bytes_max: limits.hash_value_bytes_max }
     }
 
-    /// Whether these fields and values, one after the other, may be put into a packed hash of so many bytes: judged by
-    /// what is put in alone, as if no field were named twice or there already.
+    /// Whether these fields and values, one after the other, may be put into a packed hash of so many bytes:
+    /// judged by what is put in alone, as if no field were named twice or there already.
     fn admit<'p>(self, packed_len: usize, mut pairs: impl Pairs<'p>) -> bool {
         let mut bytes = 0;
         pairs.len() as u64 <= self.entries_max
@@ -237,7 +237,8 @@ pub(crate) fn read<R>(
     Ok(keys.view(key).map(|entry| look(HashRef::of(entry, now_ms))))
 }
 
-/// Looks a hash up to change it; `None` when there is none. It has no field whose time is over. Whoever leaves it without fields removes the key.
+/// Looks a hash up to change it; `None` when there is none. It has no field whose time is over. Whoever
+/// leaves it without fields removes the key.
 ///
 /// # Errors
 /// `WrongType` when the key holds another type.
@@ -353,8 +354,8 @@ impl HashMut<'_> {
         self.with_fields(|fields| fields.set(field, value, FieldExpire::Keep, hash_of));
     }
 
-    /// Gives a field that is there an expire, or takes it away; in milliseconds since 1970. A packed hash has no room for
-    /// expires.
+    /// Gives a field that is there an expire, or takes it away; in milliseconds since 1970. A packed hash has
+    /// no room for expires.
     pub(crate) fn set_expire(
         &mut self,
         field: &[u8],

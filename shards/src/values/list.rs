@@ -1,9 +1,10 @@
-//! How lists are stored: a listpack inside the entry while it is small, a quicklist when it is not, and when it becomes
-//! the one or the other.
+//! How lists are stored: a listpack inside the entry while it is small, a quicklist when it is not, and when
+//! it becomes the one or the other.
 //!
-//! The limits are those of Redis 7.2 (listTypeTryConversionRaw): a list that would exceed `list-max-listpack-size` by
-//! what is about to be added becomes a quicklist, before anything is added; a quicklist that has lost elements becomes a
-//! listpack when it is one node of at most half of the limit. This file must not know replies or commands.
+//! The limits are those of Redis 7.2 (listTypeTryConversionRaw): a list that would exceed
+//! `list-max-listpack-size` by what is about to be added becomes a quicklist, before anything is added; a
+//! quicklist that has lost elements becomes a listpack when it is one node of at most half of the limit. This
+//! file must not know replies or commands.
 
 use std::ops::{ControlFlow, Range};
 
@@ -146,14 +147,15 @@ pub(crate) fn write<'a>(
     Ok(keys.write_typed(key, DataType::List)?.map(|entry| ListMut { entry, limits }))
 }
 
-/// Adds a list for a key that is not there, of the arguments from `first` on, pushed one after the other to this end.
+/// Adds a list for a key that is not there, of the arguments from `first` on, pushed one after the other to
+/// this end.
 pub(crate) fn add(keys: &mut Keyspace<'_>, key: &Key<'_>, end: End, args: Args<'_>, first: usize) {
     let limits = ListLimits::of(keys.limits());
     with_new(limits, end, args, first, |list| keys.add(key, list, Expire::Clear));
 }
 
-/// Puts a list of all arguments in the place of whatever a key holds. It is a listpack if all of it is one node (Redis:
-/// LIST_CONV_AUTO).
+/// Puts a list of all arguments in the place of whatever a key holds. It is a listpack if all of it is one
+/// node (Redis: LIST_CONV_AUTO).
 pub(crate) fn replace(keys: &mut Keyspace<'_>, key: &Key<'_>, args: Args<'_>) {
     let limits = ListLimits::of(keys.limits());
     if limits.node.allow_all(text_bytes(args, 0), args.len()) {
@@ -196,8 +198,8 @@ pub(crate) fn add_one(keys: &mut Keyspace<'_>, key: &Key<'_>, text: &[u8]) {
     }
 }
 
-/// A list that may be changed. Whoever has taken all elements out removes the key; whoever has taken some calls
-/// [`ListMut::settle`].
+/// A list that may be changed. Whoever has taken all elements out removes the key; whoever has taken some
+/// calls [`ListMut::settle`].
 pub(crate) struct ListMut<'a> {
     entry: EntryMut<'a>,
     limits: ListLimits,
@@ -305,7 +307,8 @@ impl ListMut<'_> {
         );
     }
 
-    /// Removes up to `count_max` elements that are this text, from an end on, and gives the number of those removed.
+    /// Removes up to `count_max` elements that are this text, from an end on, and gives the number of those
+    /// removed.
     pub(crate) fn remove_matching(&mut self, text: &[u8], count_max: usize, end: End) -> usize {
         let direction = match end {
             End::Head => Direction::Forward,
@@ -317,7 +320,8 @@ impl ListMut<'_> {
         )
     }
 
-    /// Makes the list a quicklist if it would be too large for a listpack with so many more bytes and elements.
+    /// Makes the list a quicklist if it would be too large for a listpack with so many more bytes and
+    /// elements.
     pub(crate) fn expect_growth(&mut self, more_bytes: usize, more_count: usize) {
         let ListRef::Packed(pack) = self.view() else { return };
         let pack_bytes = pack.end() + 1;
@@ -400,8 +404,8 @@ fn push_packed(pack: &mut impl Splice, end: End, args: Args<'_>, first: usize) {
     }
 }
 
-/// Two passes over the elements, however many of them go: removing each on its own would take time that grows with the
-/// square of the listpack's size.
+/// Two passes over the elements, however many of them go: removing each on its own would take time that grows
+/// with the square of the listpack's size.
 fn remove_matching_packed(pack: &mut impl Splice, wanted: &Wanted<'_>, count_max: usize, end: End) -> usize {
     let list = Listpack::new(pack.bytes());
     let found = list.iter().filter(|&value| wanted.is(value)).count();

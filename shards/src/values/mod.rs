@@ -1,4 +1,5 @@
-//! Values of each type as commands see them, whichever encoding holds them: between `encoding` and `commands`.
+//! Values of each type as commands see them, whichever encoding holds them: between `encoding` and
+//! `commands`.
 //!
 //! What is here knows keys and the keyspace, but no arguments and no replies.
 

@@ -1,8 +1,8 @@
 //! Sets as commands see them, whichever of their three encodings they have, and when one becomes another.
 //!
-//! A set of few integers is an intset, one of few short members a listpack, any other a table (Redis 7.2: t_set.c). It
-//! never goes back by itself; only commands that make a set anew choose again. This file must not know arguments or
-//! replies.
+//! A set of few integers is an intset, one of few short members a listpack, any other a table (Redis 7.2:
+//! t_set.c). It never goes back by itself; only commands that make a set anew choose again. This file must
+//! not know arguments or replies.
 
 use crate::encoding::intset::{self, Intset};
 use crate::encoding::limits::Limits;
@@ -182,7 +182,8 @@ impl NewSet {
         }
     }
 
-    /// The same set as an intset if all its members are integers and not too many (Redis: maybeConvertToIntset).
+    /// The same set as an intset if all its members are integers and not too many (Redis:
+    /// maybeConvertToIntset).
     pub(crate) fn settled(self, rules: &Rules) -> NewSet {
         let set = self.view();
         if matches!(set, SetRef::Ints(_)) || rules.is_over(Packing::Ints, set.len()) {

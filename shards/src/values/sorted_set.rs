@@ -68,7 +68,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The ranks of the members from `min` to `max`, all of which have the same score if that is to mean something.
+    /// The ranks of the members from `min` to `max`, all of which have the same score if that is to mean
+    /// something.
     pub(crate) fn lex_ranks(self, min: LexBound<'_>, max: LexBound<'_>, reversed: bool) -> Range<usize> {
         match self {
             View::Packed(pack) => pack.lex_ranks(min, max, reversed),

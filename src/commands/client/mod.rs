@@ -4,7 +4,7 @@
 
 mod filter;
 pub mod rows;
-pub mod tracking;
+pub mod tracking_commands;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,11 +15,10 @@ use shards::router::blocked::Ending;
 use shards::watch::ClientId;
 
 use crate::commands::client::filter::{kind_of_name, meant_by_kill};
-use crate::commands::client::tracking::redirect_number;
+use crate::commands::client::tracking_commands::redirect_number;
 use crate::commands::connection::valid_name;
 use crate::io::socket::Socket;
 use crate::pubsub::SubscriptionKind;
-use crate::session::ReplyMode;
 use crate::session::client::Client;
 use crate::session::command::{Flow, Foreseen, SessionCtx};
 use crate::session::filter::{ClientAnswer, ClientFilter, ClientQuestion};
@@ -79,18 +78,11 @@ fn client_reply(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, Comman
     let mode = &mut ctx.client.session.reply_mode;
     match args.get(2) {
         word if word.eq_ignore_ascii_case(b"on") => {
-            // In a transaction this is not the command that an earlier SKIP is about: that comes behind EXEC.
-            if *mode != ReplyMode::SkipNext {
-                *mode = ReplyMode::On;
-            }
+            mode.switch_on();
             ctx.reply.ok();
         }
-        word if word.eq_ignore_ascii_case(b"off") => *mode = ReplyMode::Off,
-        word if word.eq_ignore_ascii_case(b"skip") => {
-            if *mode != ReplyMode::Off {
-                *mode = ReplyMode::SkipNext;
-            }
-        }
+        word if word.eq_ignore_ascii_case(b"off") => mode.switch_off(),
+        word if word.eq_ignore_ascii_case(b"skip") => mode.skip(),
         _ => return Err(CommandError::Syntax),
     }
     Ok(Flow::Done)
@@ -298,10 +290,12 @@ impl Client {
             flags.push('N');
         }
         format!(
-            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={flags} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} events=r cmd={} user={} redir={} resp={} lib-name={} lib-ver={}\n",
+            "id={} addr={} laddr={} fd={} name={} age={age_s} idle={idle_s} flags={flags} db={} sub={} \
+                psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} \
+                oll=0 omem={} tot-mem={} events=r cmd={} user={} redir={} resp={} lib-name={} lib-ver={}\n",
             session.id,
-            self.peer,
-            self.local,
+            self.peer(),
+            self.local(),
             self.socket.as_ref().map_or(-1, Socket::fd_number),
             text(&session.name),
             session.db.0,
@@ -311,12 +305,12 @@ impl Client {
             session
                 .queue
                 .as_ref()
-                .map(|queue| queue.commands.len())
+                .map(|queue| queue.len())
                 .or(session.running)
                 .map_or(-1, |count| count as i64),
             self.query.buffered_bytes(),
             self.query.memory_bytes().saturating_sub(self.query.buffered_bytes()),
-            session.queue.as_ref().map_or(0, |queue| queue.bytes),
+            session.queue.as_ref().map_or(0, |queue| queue.bytes()),
             self.output_bytes(),
             self.output_bytes(),
             size_of::<Client>() + self.memory_bytes(),

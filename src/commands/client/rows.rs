@@ -3,7 +3,7 @@
 use shards::command::flags::{self, acl};
 use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
 
-use super::tracking::{
+use super::tracking_commands::{
     client_caching, client_getredir, client_tracking, client_trackinginfo, foresee_caching, foresee_tracking,
 };
 use super::{

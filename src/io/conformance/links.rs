@@ -132,3 +132,23 @@ fn a_link_can_be_closed_at_any_moment_and_is_silent_from_then_on() {
         assert!(seat.events.is_empty(), "{:?}", seat.events);
     });
 }
+
+#[test]
+fn all_links_can_be_closed_at_once_whatever_they_are_about() {
+    on_both(|seat| {
+        let (ours, theirs) = seat.pair();
+        seat.stand.links().receive(theirs, 100);
+        assert!(seat.stand.links().send(ours, &[1; 1000]));
+        let address = seat.stand.silent_address();
+        for _ in 0..3 {
+            seat.connect(address, LONG);
+        }
+        seat.turn();
+        seat.connect(address, LONG);
+        seat.stand.links().close(ours);
+        seat.stand.links().close_all();
+        seat.events.clear();
+        seat.closed();
+        assert!(seat.events.is_empty(), "{:?}", seat.events);
+    });
+}

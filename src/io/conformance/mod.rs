@@ -1,5 +1,6 @@
 //! What files, links and timers promise, held against the ring and the kernel as well as against the simulation.
 
+mod edits;
 mod files;
 mod links;
 mod timers;

@@ -11,6 +11,8 @@ pub enum FileCall {
         path: CString,
         /// Those of openat(2).
         flags: i32,
+        /// Who may do what with a file that is made, as far as the process's mask allows.
+        mode: u32,
     },
     /// Reads into the buffer from `from` to its end, from the same place behind `offset`. The result is a number of bytes,
     /// 0 at the end of the file.
@@ -37,6 +39,13 @@ pub enum FileCall {
         from: usize,
         /// So far it goes.
         to: usize,
+    },
+    /// Sets who may do what with the file, whatever the process's mask says.
+    SetPermissions {
+        /// Of the file.
+        descriptor: i32,
+        /// Those of fchmod(2).
+        mode: u32,
     },
     /// Forces what was written to the disk.
     Sync {

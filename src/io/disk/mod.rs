@@ -295,7 +295,8 @@ impl Disk {
     fn prepared(&self, request: &Request, len: usize) -> io::Result<Prepared> {
         let (file, class, call) = match request {
             Request::Open { path, mode } => {
-                (None, Class::Ordinary, FileCall::Open { path: c_path(path)?, flags: mode.flags() })
+                let (flags, mode) = (mode.flags(), mode.permissions());
+                (None, Class::Ordinary, FileCall::Open { path: c_path(path)?, flags, mode })
             }
             &Request::Read { file, offset, .. } => {
                 let descriptor = self.descriptor(file)?;
@@ -312,6 +313,14 @@ impl Disk {
             &Request::Sync { file } => {
                 let descriptor = self.descriptor(file)?;
                 (Some(file), Class::Sync, FileCall::Sync { descriptor, data_only: true })
+            }
+            &Request::SyncWhole { file } => {
+                let descriptor = self.descriptor(file)?;
+                (Some(file), Class::Sync, FileCall::Sync { descriptor, data_only: false })
+            }
+            &Request::SetPermissions { file, mode } => {
+                let descriptor = self.descriptor(file)?;
+                (Some(file), Class::Ordinary, FileCall::SetPermissions { descriptor, mode })
             }
             &Request::Truncate { file, len_bytes } => {
                 let descriptor = self.descriptor(file)?;
@@ -333,7 +342,7 @@ impl Disk {
             }
             Request::SyncDirectory { path } => {
                 let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
-                (None, Class::Ordinary, FileCall::Open { path: c_path(path)?, flags })
+                (None, Class::Ordinary, FileCall::Open { path: c_path(path)?, flags, mode: 0 })
             }
         };
         let directory = matches!(request, Request::SyncDirectory { .. }).then_some(Directory::Opening);
@@ -381,6 +390,9 @@ impl Pending {
             self.retries += 1;
             return Step::Again(call);
         }
+        // What is taken back is interrupted if the kernel has begun it: it has done nothing then.
+        let is_taken_back = is_interrupted && !is_close && self.cancelled;
+        let result = if is_taken_back { -libc::ECANCELED } else { result };
         if self.directory.is_some() {
             return self.step_directory(&call, result);
         }
@@ -514,6 +526,36 @@ mod tests {
             calls.complete(&mut disk, 0);
         }
         assert_eq!(std::iter::from_fn(|| disk.next_done()).count(), files.len());
+    }
+
+    #[test]
+    fn a_request_that_was_taken_back_and_is_interrupted_ends_as_one_that_was_taken_back() {
+        let path = PathBuf::from("a");
+        let requests = |file| {
+            [
+                Request::Write { file, offset: 0, buffer: b"some".to_vec() },
+                Request::Read { file, offset: 0, buffer: Vec::new(), len: 4 },
+                Request::Sync { file },
+                Request::Rename { from: path.clone(), to: path.clone() },
+                Request::SyncDirectory { path: path.clone() },
+            ]
+        };
+        for errno in [libc::EINTR, libc::EAGAIN] {
+            for at in 0..5 {
+                let (mut disk, mut calls) = (Disk::default(), Held::default());
+                disk.start(ME, Request::Open { path: path.clone(), mode: OpenMode::Create });
+                disk.submit(&mut calls);
+                calls.complete(&mut disk, 3);
+                let Outcome::Opened(file) = disk.next_done().unwrap().result.unwrap() else { panic!() };
+                let op = disk.start(ME, requests(file).into_iter().nth(at).unwrap());
+                disk.submit(&mut calls);
+                disk.cancel(op);
+                calls.complete(&mut disk, -errno);
+                let done = disk.next_done().unwrap();
+                assert_eq!(done.result.unwrap_err().raw_os_error(), Some(libc::ECANCELED), "request {at}");
+                assert_eq!(disk.pending(), 0);
+            }
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Calls on files, carried out by the kernel through the worker's ring.
 #![expect(unsafe_code, reason = "the kernel reads and writes memory that the ring's entries name")]
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, PipeReader, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt;
 
 use io_uring::{opcode, squeue, types};
 
@@ -12,9 +13,8 @@ use super::{FileCall, FileCalls};
 use crate::io::ring::{ClientRing, Op};
 use crate::io::under_way::UnderWay;
 
-/// Files that are made may be read by the group and by others, as the process's mask allows (Redis: 0644).
-const NEW_FILE_MODE: libc::mode_t = 0o644;
-/// The same of directories (Redis: dirCreateIfMissing).
+/// Directories that are made may be entered by the group and by others, as the process's mask allows (Redis:
+/// dirCreateIfMissing).
 const NEW_DIRECTORY_MODE: libc::mode_t = 0o755;
 
 /// The calls of one worker's disk that are under way.
@@ -34,7 +34,8 @@ struct Kept {
     aside: Option<Aside>,
 }
 
-/// A call that a thread of its own makes, which writes the result into a pipe that the ring reads.
+/// A call that the ring does not make: a thread of its own makes it and writes the result into a pipe that the ring reads, or it
+/// has been made already.
 #[derive(Debug)]
 struct Aside {
     reader: Option<PipeReader>,
@@ -61,7 +62,10 @@ impl FileCalls for RingCalls<'_> {
     }
 
     fn cancel(&mut self, index: u32) {
-        self.ring.cancel(Op::File, index);
+        // What a thread does it does, and what comes behind it in the file waits for that.
+        if self.files.under_way.get(index).is_some_and(|kept| kept.aside.is_none()) {
+            self.ring.cancel(Op::File, index);
+        }
     }
 }
 
@@ -86,8 +90,8 @@ impl Kept {
     fn entry(&mut self, has_truncate: bool) -> squeue::Entry {
         let here = types::Fd(libc::AT_FDCWD);
         match &mut *self.call {
-            FileCall::Open { path, flags } => {
-                opcode::OpenAt::new(here, path.as_ptr()).flags(*flags).mode(NEW_FILE_MODE).build()
+            FileCall::Open { path, flags, mode } => {
+                opcode::OpenAt::new(here, path.as_ptr()).flags(*flags).mode(*mode).build()
             }
             FileCall::Read { descriptor, offset, buffer, from } => {
                 let memory = &mut buffer[*from..];
@@ -99,6 +103,11 @@ impl Kept {
                 let memory = &buffer[*from..*to];
                 let write = opcode::Write::new(types::Fd(*descriptor), memory.as_ptr(), memory.len() as u32);
                 write.offset(*offset + *from as u64).build()
+            }
+            // The ring has no such call, and it needs no disk.
+            FileCall::SetPermissions { descriptor, mode } => {
+                self.aside = Some(Aside::at_once(set_permissions(*descriptor, *mode)));
+                opcode::Nop::new().build()
             }
             FileCall::Sync { descriptor, data_only } => {
                 let flags = if *data_only { types::FsyncFlags::DATASYNC } else { types::FsyncFlags::empty() };
@@ -154,9 +163,20 @@ impl Aside {
         };
         match begun() {
             Ok(reader) => Aside { reader: Some(reader), answer: [0; 4] },
-            Err(error) => Aside { reader: None, answer: answer_of(Err(error)) },
+            Err(error) => Aside::at_once(Err(error)),
         }
     }
+
+    /// A call that has been made already.
+    fn at_once(result: io::Result<()>) -> Aside {
+        Aside { reader: None, answer: answer_of(result) }
+    }
+}
+
+fn set_permissions(descriptor: i32, mode: u32) -> io::Result<()> {
+    // SAFETY: it is open as long as its disk has not closed it, which no request of the file overtakes.
+    let file = File::from(unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned()?);
+    file.set_permissions(Permissions::from_mode(mode))
 }
 
 /// A result as the ring would tell it.

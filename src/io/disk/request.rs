@@ -6,6 +6,11 @@ use std::path::PathBuf;
 use crate::io::Owner;
 use crate::io::numbered::Number;
 
+/// Files that are made may be read by the group and by others, as the process's mask allows (Redis: 0644).
+const NEW_FILE_MODE: u32 = 0o644;
+/// Those that nobody else may read.
+const PRIVATE_FILE_MODE: u32 = 0o600;
+
 /// A request that was made.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct OpId(pub(super) Number);
@@ -27,6 +32,8 @@ pub enum OpenMode {
     Replace,
     /// The same, and it must not exist.
     CreateNew,
+    /// The same, and nobody else may read it.
+    CreatePrivate,
 }
 
 /// What can be asked. Paths that are not absolute begin at the working directory of the moment when they are used.
@@ -64,6 +71,18 @@ pub enum Request {
     Sync {
         /// Which file.
         file: FileId,
+    },
+    /// The same, and all that is known of the file besides: its permissions and times (fsync).
+    SyncWhole {
+        /// Which file.
+        file: FileId,
+    },
+    /// Sets who may do what with the file, whatever the process's mask says.
+    SetPermissions {
+        /// Which file.
+        file: FileId,
+        /// Those of fchmod(2).
+        mode: u32,
     },
     /// Cuts the file, or lengthens it by zeros.
     Truncate {
@@ -150,8 +169,13 @@ impl OpenMode {
             OpenMode::ReadWrite => libc::O_RDWR,
             OpenMode::Create => libc::O_RDWR | libc::O_CREAT,
             OpenMode::Replace => libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC,
-            OpenMode::CreateNew => libc::O_RDWR | libc::O_CREAT | libc::O_EXCL,
+            OpenMode::CreateNew | OpenMode::CreatePrivate => libc::O_RDWR | libc::O_CREAT | libc::O_EXCL,
         };
         flags | libc::O_CLOEXEC
+    }
+
+    /// The permissions of a file that is made.
+    pub(super) fn permissions(self) -> u32 {
+        if self == OpenMode::CreatePrivate { PRIVATE_FILE_MODE } else { NEW_FILE_MODE }
     }
 }

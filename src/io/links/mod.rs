@@ -170,6 +170,12 @@ impl Links {
         self.make_ready(link.0);
     }
 
+    /// Closes all links.
+    pub fn close_all(&mut self) {
+        let numbers: Vec<Number> = self.links.numbers().collect();
+        numbers.into_iter().for_each(|number| self.close(LinkId(number)));
+    }
+
     /// True when calls are to be begun.
     #[inline]
     pub fn has_queued(&self) -> bool {
@@ -223,8 +229,8 @@ impl Links {
                 self.tell(number, What::Connected);
             }
             (SocketCall::Connect { .. }, Err(error)) => {
-                // Nobody but its time-out takes a connect back.
-                let is_late = error.raw_os_error() == Some(libc::ECANCELED);
+                // Nobody but its time-out takes a connect back, or interrupts it.
+                let is_late = is_interrupted || error.raw_os_error() == Some(libc::ECANCELED);
                 self.fail(
                     number,
                     if is_late { io::Error::from_raw_os_error(libc::ETIMEDOUT) } else { error },

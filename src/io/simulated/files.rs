@@ -268,7 +268,7 @@ impl SimulatedFiles {
             return Err(libc::EINTR);
         }
         match call {
-            FileCall::Open { path, flags } => self.open(&path_of(path), *flags),
+            FileCall::Open { path, flags, .. } => self.open(&path_of(path), *flags),
             FileCall::Read { descriptor, offset, buffer, from } => {
                 let node = self.node(*descriptor)?;
                 let memory = &mut buffer[*from..];
@@ -288,6 +288,7 @@ impl SimulatedFiles {
                 self.sync(node, changes_before);
                 Ok(0)
             }
+            FileCall::SetPermissions { descriptor, .. } => self.node(*descriptor).map(|_| 0),
             FileCall::Truncate { descriptor, len_bytes } => {
                 let node = self.node(*descriptor)?;
                 self.change(node, Change::Truncate { len: *len_bytes as usize });

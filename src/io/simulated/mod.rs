@@ -4,6 +4,7 @@
 //! one network between them. Nothing happens but in `World::step`, which does what is due next. The same seed does the same
 //! again. This room knows no kernel.
 
+mod edits;
 pub(in crate::io) mod files;
 pub(in crate::io) mod network;
 mod tests;

@@ -1,4 +1,5 @@
-//! Listpacks and quicklists against foreign bytes and against plain collections; `listpack_check.rs` says what must hold.
+//! Listpacks and quicklists against foreign bytes and against plain collections; `listpack_check.rs` says
+//! what must hold.
 #![no_main]
 
 #[path = "../listpack_check.rs"]

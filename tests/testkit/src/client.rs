@@ -1,5 +1,5 @@
-//! A plain blocking RESP client for tests: commands, pipelines, and raw bytes for the odd cases. It must not know any
-//! command but HELLO.
+//! A plain blocking RESP client for tests: commands, pipelines, and raw bytes for the odd cases. It must not
+//! know any command but HELLO.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
@@ -12,8 +12,8 @@ use crate::value::Value;
 /// How long a read, a write or a connect may take before it fails.
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(20);
 
-/// Commands of at least this many bytes in all are written by a thread of their own while the replies are read: a
-/// server that waits for its reader would otherwise wait for ever.
+/// Commands of at least this many bytes in all are written by a thread of their own while the replies are
+/// read: a server that waits for its reader would otherwise wait for ever.
 const WRITE_BYTES_UNTHREADED_MAX: usize = 32 * 1024;
 
 /// One connection.
@@ -117,8 +117,8 @@ impl Client {
             .unwrap_or_else(|error| panic!("a pipeline of {}: {error}", commands.len()))
     }
 
-    /// Sends all commands at once and returns their replies, in order. The pipeline may be of any size: replies are
-    /// read while it is written.
+    /// Sends all commands at once and returns their replies, in order. The pipeline may be of any size:
+    /// replies are read while it is written.
     ///
     /// # Errors
     /// When the connection fails or times out, or a reply is not RESP.

@@ -1,5 +1,5 @@
-//! What integration tests and benches need: a server process with its own port and folder, and a blocking RESP
-//! client. It must not know any test, nor anything of shoal's insides: shoal is a binary here, as
+//! What integration tests and benches need: a server process with its own port and folder, and a blocking
+//! RESP client. It must not know any test, nor anything of shoal's insides: shoal is a binary here, as
 //! redis-server is.
 //!
 //! ```no_run
@@ -21,9 +21,10 @@ pub use server::{Exit, Kind, Server, ServerBuilder, StopSignal};
 pub use temp_dir::TempDir;
 pub use value::Value;
 
-/// A builder for the shoal of the package under test: the binary that cargo built for the calling integration test,
-/// unless the environment variable `SHOAL_BIN` names another. Outside an integration test it is `target/release/shoal`.
-/// It has [`server::SHARDS_OF_TESTS`] shards, not one for each CPU: many tests run at once on a large machine.
+/// A builder for the shoal of the package under test: the binary that cargo built for the calling integration
+/// test, unless the environment variable `SHOAL_BIN` names another. Outside an integration test it is
+/// `target/release/shoal`. It has [`server::SHARDS_OF_TESTS`] shards, not one for each CPU: many tests run at
+/// once on a large machine.
 #[macro_export]
 macro_rules! shoal {
     () => {

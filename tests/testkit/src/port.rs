@@ -1,8 +1,9 @@
 //! TCP ports that nobody else takes while a test holds them. This file must not know who listens.
 //!
-//! A port picked by binding port 0 is not enough: servers with SO_REUSEPORT would share it silently when another
-//! test got the same one. So ports come from a range that the kernel does not use for outgoing connections, and each
-//! is held by a file lock, which all test processes of the machine respect and which dies with its holder.
+//! A port picked by binding port 0 is not enough: servers with SO_REUSEPORT would share it silently when
+//! another test got the same one. So ports come from a range that the kernel does not use for outgoing
+//! connections, and each is held by a file lock, which all test processes of the machine respect and which
+//! dies with its holder.
 
 use std::fs::File;
 use std::io;
@@ -49,7 +50,8 @@ impl PortLease {
 }
 
 fn lock_folder() -> io::Result<PathBuf> {
-    // One folder per user: others could not lock our files, and SO_REUSEPORT shares a port only within a user.
+    // One folder per user: others could not lock our files, and SO_REUSEPORT shares a port only within a
+    // user.
     let user = rustix::process::getuid().as_raw();
     let folder = std::env::temp_dir().join(format!("shoal-test-ports-{user}"));
     std::fs::create_dir_all(&folder)?;

@@ -1,5 +1,5 @@
-//! A server process for one test: started on a free port in a folder of its own, waited for, and stopped by its
-//! process id. This file must not know what is tested.
+//! A server process for one test: started on a free port in a folder of its own, waited for, and stopped by
+//! its process id. This file must not know what is tested.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -22,8 +22,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a server may take to go after SIGTERM before it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// Shards of a test's server that does not ask for another number. Each takes locked memory, of which a normal user has 8 MB
-/// for the servers of all tests that run at once.
+/// Shards of a test's server that does not ask for another number. Each takes locked memory, of which a
+/// normal user has 8 MB for the servers of all tests that run at once.
 pub const SHARDS_OF_TESTS: usize = 2;
 /// Lines of the log that a failed test shows.
 const LOG_LINES_SHOWN: usize = 40;
@@ -31,8 +31,8 @@ const LOG_LINES_SHOWN: usize = 40;
 /// Which server to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The server under test. When `SHOAL_BIN` names a redis-server or valkey-server, that runs in its place, without
-    /// the options that only shoal has.
+    /// The server under test. When `SHOAL_BIN` names a redis-server or valkey-server, that runs in its place,
+    /// without the options that only shoal has.
     Shoal,
     /// The real Redis: the oracle.
     Redis,
@@ -126,8 +126,8 @@ impl ServerBuilder {
         self.wrapper(["taskset", "--cpu-list", list])
     }
 
-    /// Starts the server through a program that ends by executing its remaining arguments in its own place, as
-    /// `["prlimit", "--nofile=64"]` does; the process id stays the server's.
+    /// Starts the server through a program that ends by executing its remaining arguments in its own place,
+    /// as `["prlimit", "--nofile=64"]` does; the process id stays the server's.
     #[must_use]
     pub fn wrapper<A: AsRef<OsStr>>(mut self, program: impl IntoIterator<Item = A>) -> ServerBuilder {
         self.wrapper.extend(program.into_iter().map(|word| word.as_ref().to_owned()));

@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// An empty folder of its own below the system's folder for temporary files; removed at drop with all that is in it.
+/// An empty folder of its own below the system's folder for temporary files; removed at drop with all that is
+/// in it.
 #[derive(Debug)]
 pub struct TempDir {
     path: PathBuf,

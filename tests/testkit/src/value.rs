@@ -120,7 +120,8 @@ impl Value {
     /// Reads one value.
     ///
     /// # Errors
-    /// `InvalidData` for bytes that are no RESP, `UnexpectedEof` when the stream ends, and the stream's own errors.
+    /// `InvalidData` for bytes that are no RESP, `UnexpectedEof` when the stream ends, and the stream's own
+    /// errors.
     pub fn read(from: &mut impl BufRead) -> io::Result<Value> {
         read_value(from, 0)
     }

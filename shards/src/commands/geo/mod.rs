@@ -1,5 +1,5 @@
-//! Members on the earth: sorted sets whose scores are positions ([`crate::encoding::geohash`]), so all commands of sorted
-//! sets work on them too. The handlers, their tests and the rows.
+//! Members on the earth: sorted sets whose scores are positions ([`crate::encoding::geohash`]), so all
+//! commands of sorted sets work on them too. The handlers, their tests and the rows.
 
 mod member;
 mod notation;

@@ -1,6 +1,6 @@
 //! How clients write positions and lengths, and how they get them in replies.
 
-use crate::encoding::geohash::{Position, Shape, Unit};
+use crate::encoding::geohash::{LengthUnit, Position, Shape};
 use crate::error::CommandError;
 use crate::num;
 use crate::reply::Reply;
@@ -21,7 +21,7 @@ pub(super) fn position(longitude: &[u8], latitude: &[u8]) -> Result<Position, Co
 }
 
 /// The circle that two arguments say.
-pub(super) fn circle(radius: &[u8], unit_name: &[u8]) -> Result<(Shape, Unit), CommandError> {
+pub(super) fn circle(radius: &[u8], unit_name: &[u8]) -> Result<(Shape, LengthUnit), CommandError> {
     let radius = length(radius, "ERR need numeric radius")?;
     if radius < 0.0 {
         return Err(CommandError::other("ERR radius cannot be negative"));
@@ -34,7 +34,7 @@ pub(super) fn rectangle(
     width: &[u8],
     height: &[u8],
     unit_name: &[u8],
-) -> Result<(Shape, Unit), CommandError> {
+) -> Result<(Shape, LengthUnit), CommandError> {
     let width = length(width, "ERR need numeric width")?;
     let height = length(height, "ERR need numeric height")?;
     if width < 0.0 || height < 0.0 {
@@ -44,9 +44,9 @@ pub(super) fn rectangle(
 }
 
 /// The unit of length that an argument names.
-pub(super) fn unit(name: &[u8]) -> Result<Unit, CommandError> {
+pub(super) fn unit(name: &[u8]) -> Result<LengthUnit, CommandError> {
     let unsupported = CommandError::other("ERR unsupported unit provided. please use M, KM, FT, MI");
-    Unit::named(name).ok_or(unsupported)
+    LengthUnit::named(name).ok_or(unsupported)
 }
 
 fn length(text: &[u8], refusal: &'static str) -> Result<f64, CommandError> {
@@ -76,7 +76,8 @@ pub(super) fn write_distance(reply: &mut Reply, distance: f64) {
     reply.bulk(text.bytes());
 }
 
-/// A number as text, which has no more than 32 bytes: a sign, 19 digits before the point or 3 of degrees, 17 behind it.
+/// A number as text, which has no more than 32 bytes: a sign, 19 digits before the point or 3 of degrees, 17
+/// behind it.
 #[derive(Default)]
 struct Text {
     bytes: [u8; 32],

@@ -2,8 +2,8 @@
 
 use super::search::{MEMBER_OPTIONS_AT, RADIUS_OPTIONS_AT, stored};
 use super::{member, search};
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::shapes::{DESTINATION, GEO, NX_OR_XX, SOURCE};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 
 const RADIUS_COMPLEXITY: &str = "O(N+log(M)) where N is the number of elements inside the bounding box of \
     the circular area delimited by center and radius and M is the number of items inside the index.";
@@ -62,107 +62,111 @@ const STORE: Arg = Arg::key().of_key_spec(1).after("STORE").optional();
 
 const STOREDIST: Arg = Arg::key().of_key_spec(2).after("STOREDIST").optional();
 
+/// Tells where members are.
+const POSITIONS: CommandSpec = CommandSpec {
+    since: "3.2.0",
+    arity: Arity::AtLeast(2),
+    flags: flags::READONLY,
+    keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
+    args: &[Arg::key(), Arg::string("member").multiple()],
+    ..GEO
+};
+
+/// Finds members around a place or a member, and may keep them.
+const RADIUS_SEARCH: CommandSpec = CommandSpec {
+    since: "3.2.0",
+    complexity: RADIUS_COMPLEXITY,
+    flags: flags::WRITE | flags::DENYOOM | flags::MOVABLE_KEYS,
+    ..GEO
+};
+
+/// Finds them, and keeps nothing.
+const RADIUS_READ: CommandSpec = CommandSpec {
+    since: "3.2.10",
+    complexity: RADIUS_COMPLEXITY,
+    flags: flags::READONLY,
+    keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
+    ..GEO
+};
+
+/// Finds members in a circle or a box.
+const AREA_SEARCH: CommandSpec = CommandSpec {
+    since: "6.2.0",
+    complexity: SEARCH_COMPLEXITY,
+    history: &[("7.0.0", "Added support for uppercase unit names.")],
+    ..GEO
+};
+
 /// The rows.
 pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: member::geoadd,
-        spec: CommandSpec {
+    DataCommand::new(
+        member::geoadd,
+        CommandSpec {
             name: "geoadd",
             summary: "Add one or more geospatial items in the geospatial index represented using a sorted \
                 set",
             since: "3.2.0",
             complexity: "O(log(N)) for each item added, where N is the number of elements in the sorted set.",
-            group: Group::Geo,
             arity: Arity::AtLeast(5),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::GEO,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             history: &[("6.2.0", "Added the `CH`, `NX` and `XX` options.")],
             args: &[
                 Arg::key(),
-                Arg::one_of("condition", &[Arg::word("nx", "NX"), Arg::word("xx", "XX")])
-                    .since("6.2.0")
-                    .optional(),
+                NX_OR_XX.since("6.2.0"),
                 Arg::word("change", "CH").since("6.2.0").optional(),
                 Arg::block("longitude_latitude_member", &[LONGITUDE, LATITUDE, MEMBER]).multiple(),
             ],
-            ..CommandSpec::BASE
+            ..GEO
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: member::geodist,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        member::geodist,
+        CommandSpec {
             name: "geodist",
             summary: "Returns the distance between two members of a geospatial index",
             since: "3.2.0",
             complexity: "O(log(N))",
-            group: Group::Geo,
             arity: Arity::AtLeast(4),
             flags: flags::READONLY,
-            acl: acl::GEO,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             args: &[Arg::key(), Arg::string("member1"), Arg::string("member2"), UNIT.optional()],
-            ..CommandSpec::BASE
+            ..GEO
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: member::geohash,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        member::geohash,
+        CommandSpec {
             name: "geohash",
             summary: "Returns members of a geospatial index as standard geohash strings",
-            since: "3.2.0",
             complexity: "O(log(N)) for each member requested, where N is the number of elements in the \
                 sorted set.",
-            group: Group::Geo,
-            arity: Arity::AtLeast(2),
-            flags: flags::READONLY,
-            acl: acl::GEO,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[Arg::key(), Arg::string("member").multiple()],
-            ..CommandSpec::BASE
+            ..POSITIONS
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: member::geopos,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        member::geopos,
+        CommandSpec {
             name: "geopos",
             summary: "Returns longitude and latitude of members of a geospatial index",
-            since: "3.2.0",
             complexity: "O(N) where N is the number of members requested.",
-            group: Group::Geo,
-            arity: Arity::AtLeast(2),
-            flags: flags::READONLY,
-            acl: acl::GEO,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[Arg::key(), Arg::string("member").multiple()],
-            ..CommandSpec::BASE
+            ..POSITIONS
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: search::georadius,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        search::georadius,
+        CommandSpec {
             name: "georadius",
             summary: "Query a sorted set representing a geospatial index to fetch members matching a given \
                 maximum distance from a point",
-            since: "3.2.0",
-            complexity: RADIUS_COMPLEXITY,
-            group: Group::Geo,
             arity: Arity::AtLeast(6),
-            flags: flags::WRITE | flags::DENYOOM | flags::MOVABLE_KEYS,
-            acl: acl::GEO,
             keys: &[
                 KeySpec::at(1, keys::RO | keys::ACCESS),
                 stored("STORE", RADIUS_OPTIONS_AT),
                 stored("STOREDIST", RADIUS_OPTIONS_AT),
             ],
             find_keys: Some(search::georadius_keys),
-            doc_flags: &["deprecated"],
-            deprecated_since: Some("6.2.0"),
-            replaced_by: Some("`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument"),
+            deprecated: Some(("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument")),
             history: &[
                 ("6.2.0", "Added the `ANY` option for `COUNT`."),
                 ("7.0.0", "Added support for uppercase unit names."),
@@ -181,25 +185,16 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                 STORE,
                 STOREDIST,
             ],
-            ..CommandSpec::BASE
+            ..RADIUS_SEARCH
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: search::georadius_ro,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        search::georadius_ro,
+        CommandSpec {
             name: "georadius_ro",
             summary: "A read-only variant for GEORADIUS",
-            since: "3.2.10",
-            complexity: RADIUS_COMPLEXITY,
-            group: Group::Geo,
             arity: Arity::AtLeast(6),
-            flags: flags::READONLY,
-            acl: acl::GEO,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            doc_flags: &["deprecated"],
-            deprecated_since: Some("6.2.0"),
-            replaced_by: Some("`GEOSEARCH` with the `BYRADIUS` argument"),
+            deprecated: Some(("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument")),
             history: &[("6.2.0", "Added the `ANY` option for `COUNT`.")],
             args: &[
                 Arg::key(),
@@ -213,33 +208,26 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                 COUNT_SINCE_3_2,
                 ORDER,
             ],
-            ..CommandSpec::BASE
+            ..RADIUS_READ
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: search::georadiusbymember,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        search::georadiusbymember,
+        CommandSpec {
             name: "georadiusbymember",
             summary: "Query a sorted set representing a geospatial index to fetch members matching a given \
                 maximum distance from a member",
-            since: "3.2.0",
-            complexity: RADIUS_COMPLEXITY,
-            group: Group::Geo,
             arity: Arity::AtLeast(5),
-            flags: flags::WRITE | flags::DENYOOM | flags::MOVABLE_KEYS,
-            acl: acl::GEO,
             keys: &[
                 KeySpec::at(1, keys::RO | keys::ACCESS),
                 stored("STORE", MEMBER_OPTIONS_AT),
                 stored("STOREDIST", MEMBER_OPTIONS_AT),
             ],
             find_keys: Some(search::georadiusbymember_keys),
-            doc_flags: &["deprecated"],
-            deprecated_since: Some("6.2.0"),
-            replaced_by: Some(
+            deprecated: Some((
+                "6.2.0",
                 "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
-            ),
+            )),
             history: &[("7.0.0", "Added support for uppercase unit names.")],
             args: &[
                 Arg::key(),
@@ -254,74 +242,52 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                 STORE,
                 STOREDIST,
             ],
-            ..CommandSpec::BASE
+            ..RADIUS_SEARCH
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: search::georadiusbymember_ro,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        search::georadiusbymember_ro,
+        CommandSpec {
             name: "georadiusbymember_ro",
             summary: "A read-only variant for GEORADIUSBYMEMBER",
-            since: "3.2.10",
-            complexity: RADIUS_COMPLEXITY,
-            group: Group::Geo,
             arity: Arity::AtLeast(5),
-            flags: flags::READONLY,
-            acl: acl::GEO,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            doc_flags: &["deprecated"],
-            deprecated_since: Some("6.2.0"),
-            replaced_by: Some("`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"),
+            deprecated: Some(("6.2.0", "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments")),
             args: &[Arg::key(), MEMBER, RADIUS, UNIT, WITHCOORD, WITHDIST, WITHHASH, COUNT, ORDER],
-            ..CommandSpec::BASE
+            ..RADIUS_READ
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: search::geosearch,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        search::geosearch,
+        CommandSpec {
             name: "geosearch",
             summary: "Query a sorted set representing a geospatial index to fetch members inside an area of \
                 a box or a circle.",
-            since: "6.2.0",
-            complexity: SEARCH_COMPLEXITY,
-            group: Group::Geo,
             arity: Arity::AtLeast(7),
             flags: flags::READONLY,
-            acl: acl::GEO,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            history: &[("7.0.0", "Added support for uppercase unit names.")],
             args: &[Arg::key(), FROM, BY, ORDER, COUNT, WITHCOORD, WITHDIST, WITHHASH],
-            ..CommandSpec::BASE
+            ..AREA_SEARCH
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: search::geosearchstore,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        search::geosearchstore,
+        CommandSpec {
             name: "geosearchstore",
             summary: "Query a sorted set representing a geospatial index to fetch members inside an area of \
                 a box or a circle, and store the result in another key.",
-            since: "6.2.0",
-            complexity: SEARCH_COMPLEXITY,
-            group: Group::Geo,
             arity: Arity::AtLeast(8),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::GEO,
             keys: &[KeySpec::at(1, keys::OW | keys::UPDATE), KeySpec::at(2, keys::RO | keys::ACCESS)],
-            history: &[("7.0.0", "Added support for uppercase unit names.")],
             args: &[
-                Arg::key_named("destination"),
-                Arg::key_named("source").of_key_spec(1),
+                DESTINATION,
+                SOURCE.of_key_spec(1),
                 FROM,
                 BY,
                 ORDER,
                 COUNT,
                 Arg::word("storedist", "STOREDIST").optional(),
             ],
-            ..CommandSpec::BASE
+            ..AREA_SEARCH
         },
-        subcommands: &[],
-    },
+    ),
 ];

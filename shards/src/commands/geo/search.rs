@@ -8,7 +8,7 @@ use crate::args::Args;
 use crate::command::keys::{self, KeyPosition, KeySpec};
 use crate::commands::sorted_set::reply as sorted_set_reply;
 use crate::ctx::Ctx;
-use crate::encoding::geohash::{Position, Search, Shape, Unit};
+use crate::encoding::geohash::{LengthUnit, Position, Search, Shape};
 use crate::encoding::listpack::Value as Member;
 use crate::encoding::sorted_set::{ScoreBound, SortedSet, Union};
 use crate::error::CommandError;
@@ -91,7 +91,7 @@ struct Request {
     center: Option<Position>,
     /// FROMMEMBER or FROMLONLAT of the commands that have such options.
     center_option: Option<CenterOption>,
-    shape: Option<(Shape, Unit)>,
+    shape: Option<(Shape, LengthUnit)>,
     with_distance: bool,
     with_hash: bool,
     with_position: bool,
@@ -107,8 +107,8 @@ struct Request {
 }
 
 impl Request {
-    /// Reads a command; the first thing that is wrong is its error, as in Redis (georadiusGeneric). `locate` gives the
-    /// position of a member, or `None` when there is no set at all.
+    /// Reads a command; the first thing that is wrong is its error, as in Redis (georadiusGeneric). `locate`
+    /// gives the position of a member, or `None` when there is no set at all.
     fn parse(
         args: Args<'_>,
         form: Form,
@@ -232,7 +232,8 @@ impl Request {
                     "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
                 }
                 _ => {
-                    "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
+                    "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD \
+                        options"
                 }
             }));
         }
@@ -318,7 +319,7 @@ fn search(ctx: &mut Ctx<'_>, args: Args<'_>, form: Form) -> Done {
         Ok(Some(Position::of_score(score)))
     })?;
     let found = set.zip(request.search()).map(|(set, search)| (find(set, &search, &request), search.unit));
-    let (found, unit) = found.unwrap_or((Vec::new(), Unit::Metre));
+    let (found, unit) = found.unwrap_or((Vec::new(), LengthUnit::Metre));
     let Some(destination) = request.destination else {
         write_found(ctx.reply, &request, &found, unit);
         return Ok(());
@@ -334,7 +335,7 @@ fn search(ctx: &mut Ctx<'_>, args: Args<'_>, form: Form) -> Done {
     Ok(())
 }
 
-fn write_found(reply: &mut Reply, request: &Request, found: &[Found<'_>], unit: Unit) {
+fn write_found(reply: &mut Reply, request: &Request, found: &[Found<'_>], unit: LengthUnit) {
     let Request { with_distance, with_hash, with_position, .. } = *request;
     let additions = usize::from(with_distance) + usize::from(with_hash) + usize::from(with_position);
     reply.array(found.len());
@@ -398,8 +399,8 @@ pub(super) fn georadiusbymember_keys(args: Args<'_>, found: &mut Vec<KeyPosition
     keys_with_destination(args, MEMBER_OPTIONS_AT, found);
 }
 
-/// The key to search, and the last destination, which is the one that is stored to. When there are both a STORE and a
-/// STOREDIST, Redis finds the first of each, so they come before it.
+/// The key to search, and the last destination, which is the one that is stored to. When there are both a
+/// STORE and a STOREDIST, Redis finds the first of each, so they come before it.
 fn keys_with_destination(args: Args<'_>, options_at: usize, found: &mut Vec<KeyPosition>) {
     found.push(KeyPosition { index: 1, flags: keys::RO | keys::ACCESS, db: None });
     let sole = found.len();

@@ -1,7 +1,7 @@
 //! Fields with what else is done to them in one step: HGETDEL, HGETEX, HSETEX.
 //!
-//! Redis has them since 8.0, Valkey since 9. Where the two differ, in texts of errors, in what is checked first and in
-//! NX and XX of HSETEX, this is Valkey's way. This file must not know how hashes are stored.
+//! Redis has them since 8.0, Valkey since 9. Where the two differ, in texts of errors, in what is checked
+//! first and in NX and XX of HSETEX, this is Valkey's way. This file must not know how hashes are stored.
 
 use super::bulk;
 use crate::args::Args;
@@ -11,6 +11,7 @@ use crate::encoding::listpack::Value;
 use crate::encoding::member_table::FieldExpire;
 use crate::error::CommandError;
 use crate::event;
+use crate::expire_options::{TimeUnit, Ttl};
 use crate::key::Key;
 use crate::num;
 use crate::object::DataType;
@@ -19,59 +20,9 @@ use crate::values::hash;
 
 type Done = Result<(), CommandError>;
 
-const WRONG_COUNT: CommandError = CommandError::Other(std::borrow::Cow::Borrowed(
+pub(super) const WRONG_COUNT: CommandError = CommandError::Other(std::borrow::Cow::Borrowed(
     "ERR numfields should be greater than 0 and match the provided number of fields",
 ));
-
-/// What the options say about the expires of the fields.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ttl<'a> {
-    Unsaid,
-    /// PERSIST of HGETEX.
-    Persist,
-    /// KEEPTTL of HSETEX.
-    Keep,
-    /// The text is a number that has not been checked yet: Valkey looks at the key first.
-    Time(TimeUnit, &'a [u8]),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum TimeUnit {
-    /// EX
-    Seconds,
-    /// PX
-    Milliseconds,
-    /// EXAT
-    UnixSeconds,
-    /// PXAT
-    UnixMilliseconds,
-}
-
-impl TimeUnit {
-    fn parse(word: &[u8]) -> Option<TimeUnit> {
-        let units = [
-            (&b"EX"[..], TimeUnit::Seconds),
-            (b"PX", TimeUnit::Milliseconds),
-            (b"EXAT", TimeUnit::UnixSeconds),
-            (b"PXAT", TimeUnit::UnixMilliseconds),
-        ];
-        units.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, unit)| unit)
-    }
-
-    /// The time that `text` means, in milliseconds since 1970. Zero is a time that is over.
-    fn at_ms(self, text: &[u8], now_ms: u64, command: &'static str) -> Result<u64, CommandError> {
-        let number = num::parse_i64(text).ok_or(CommandError::NotAnInteger)?;
-        let number = u64::try_from(number).map_err(|_| CommandError::InvalidExpire(command))?;
-        let (factor, base_ms) = match self {
-            TimeUnit::Seconds => (1000, now_ms),
-            TimeUnit::Milliseconds => (1, now_ms),
-            TimeUnit::UnixSeconds => (1000, 0),
-            TimeUnit::UnixMilliseconds => (1, 0),
-        };
-        let at_ms = number.checked_mul(factor).and_then(|ms| ms.checked_add(base_ms));
-        at_ms.filter(|at_ms| i64::try_from(*at_ms).is_ok()).ok_or(CommandError::InvalidExpire(command))
-    }
-}
 
 /// What must be there, or must not, for HSETEX to do anything.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,8 +54,8 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// All that is before FIELDS, then the number of fields, each of which takes `stride` arguments. `is_setter` has
-    /// the options of HSETEX, else they are those of HGETEX.
+    /// All that is before FIELDS, then the number of fields, each of which takes `stride` arguments.
+    /// `is_setter` has the options of HSETEX, else they are those of HGETEX.
     fn parse(args: Args<'a>, stride: usize, is_setter: bool) -> Result<Options<'a>, CommandError> {
         let is_fields = |at: &usize| args[*at].eq_ignore_ascii_case(b"fields");
         let end = (2..args.len() - 1).find(is_fields).ok_or(WRONG_COUNT)?;
@@ -118,12 +69,12 @@ impl<'a> Options<'a> {
                 if at == end {
                     return Err(CommandError::Syntax);
                 }
-                options.merge_ttl(Ttl::Time(unit, args.get(at)))?;
+                options.ttl = options.ttl.merged(Ttl::Time(unit, args.get(at)))?;
                 at += 1;
             } else if !is_setter && word.eq_ignore_ascii_case(b"persist") {
-                options.merge_ttl(Ttl::Persist)?;
+                options.ttl = options.ttl.merged(Ttl::Persist)?;
             } else if is_setter && word.eq_ignore_ascii_case(b"keepttl") {
-                options.merge_ttl(Ttl::Keep)?;
+                options.ttl = options.ttl.merged(Ttl::Keep)?;
             } else if is_setter {
                 options.merge_presence(word)?;
             } else {
@@ -132,17 +83,6 @@ impl<'a> Options<'a> {
         }
         check_count(args, end, stride)?;
         Ok(options)
-    }
-
-    /// Options of different kinds exclude each other; of the same kind the last counts.
-    fn merge_ttl(&mut self, given: Ttl<'a>) -> Done {
-        let fits = match (self.ttl, given) {
-            (Ttl::Unsaid, _) => true,
-            (Ttl::Time(unit, _), Ttl::Time(given, _)) => unit == given,
-            (before, given) => before == given,
-        };
-        self.ttl = if fits { given } else { return Err(CommandError::Syntax) };
-        Ok(())
     }
 
     fn merge_presence(&mut self, word: &[u8]) -> Done {
@@ -154,18 +94,10 @@ impl<'a> Options<'a> {
             _ => Err(CommandError::Syntax),
         }
     }
-
-    /// The time that the options name, if they do, in milliseconds since 1970.
-    fn at_ms(&self, now_ms: u64, command: &'static str) -> Result<Option<u64>, CommandError> {
-        match self.ttl {
-            Ttl::Time(unit, text) => unit.at_ms(text, now_ms, command).map(Some),
-            _ => Ok(None),
-        }
-    }
 }
 
 /// Checks the number behind FIELDS, which is argument `at`.
-fn check_count(args: Args<'_>, at: usize, stride: usize) -> Done {
+pub(super) fn check_count(args: Args<'_>, at: usize, stride: usize) -> Done {
     let count = num::parse_i64(args.get(at + 1)).ok_or(CommandError::NotAnInteger)?;
     let behind = args.len() - at - 2;
     let wanted = usize::try_from(count).ok().and_then(|count| count.checked_mul(stride));
@@ -228,15 +160,15 @@ pub(crate) fn hgetdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     Ok(())
 }
 
-/// `HGETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] FIELDS
-/// numfields field [field ...]`
+/// `HGETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds |
+/// PERSIST] FIELDS numfields field [field ...]`
 pub(crate) fn hgetex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let options = Options::parse(args, 1, false)?;
     let key = ctx.key(args, 1);
     let (now_ms, hash_of) = (ctx.keys.now_ms(), ctx.keys.hash_of());
     // Its values are read: a miss is told.
     ctx.keys.read_typed(&key, DataType::Hash)?;
-    let at_ms = options.at_ms(now_ms, "hgetex")?;
+    let at_ms = options.ttl.at_ms(0, now_ms, "hgetex")?;
     let reply = &mut *ctx.reply;
     let mut changed = Vec::new();
     let is_empty = hash::write(&mut ctx.keys, &key, |hash| {
@@ -313,7 +245,7 @@ pub(crate) fn hsetex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         Presence::Absent => !is_there,
         Presence::Present => is_there,
     };
-    let at_ms = if is_key_met { options.at_ms(now_ms, "hsetex")? } else { None };
+    let at_ms = if is_key_met { options.ttl.at_ms(0, now_ms, "hsetex")? } else { None };
     if !is_key_met || !is_met {
         ctx.reply.int(0);
         return Ok(());
@@ -411,8 +343,8 @@ mod tests {
             let before = if front.is_empty() { "" } else { ":1 | :1 | " };
             check(
                 &format!(
-                    "{front}HSET h a 1 b 2 c 3 | HGETDEL h FIELDS 3 a x a | HGETALL h | HGETDEL h fields 2 b c | EXISTS h \
-                     | HGETDEL h FIELDS 2 a b"
+                    "{front}HSET h a 1 b 2 c 3 | HGETDEL h FIELDS 3 a x a | HGETALL h \
+                        | HGETDEL h fields 2 b c | EXISTS h | HGETDEL h FIELDS 2 a b"
                 ),
                 &format!("{before}:3 | [1 (nil) (nil)] | [b 2 c 3] | [2 3] | :0 | [(nil) (nil)]"),
             );
@@ -422,14 +354,15 @@ mod tests {
     #[test]
     fn hgetex_sets_and_takes_away_the_times_of_what_it_gives() {
         check(
-            "HSET h a 1 b 2 | HGETEX h FIELDS 2 a x | OBJECT ENCODING h | HGETEX h EX 10 FIELDS 2 a x | HTTL h FIELDS 2 a b \
-             | HGETEX h FIELDS 1 a | HPTTL h FIELDS 1 a | HGETEX h PERSIST FIELDS 2 a b | HTTL h FIELDS 2 a b",
+            "HSET h a 1 b 2 | HGETEX h FIELDS 2 a x | OBJECT ENCODING h | HGETEX h EX 10 FIELDS 2 a x \
+                | HTTL h FIELDS 2 a b | HGETEX h FIELDS 1 a | HPTTL h FIELDS 1 a \
+                | HGETEX h PERSIST FIELDS 2 a b | HTTL h FIELDS 2 a b",
             ":2 | [1 (nil)] | listpack | [1 (nil)] | [:10 :-1] | [1] | [:10000] | [1 2] | [:-1 :-1]",
         );
         check(
-            "HSET h a 1 b 2 c 3 | HGETEX h PX 2400 FIELDS 1 a | HPTTL h FIELDS 1 a | HGETEX h EXAT 2000 FIELDS 1 a \
-             | HPTTL h FIELDS 1 a | HGETEX h pxat 1000001 FIELDS 1 a | HPTTL h FIELDS 1 a | HGETEX h EX 1 EX 20 FIELDS 1 a \
-             | HTTL h FIELDS 1 a",
+            "HSET h a 1 b 2 c 3 | HGETEX h PX 2400 FIELDS 1 a | HPTTL h FIELDS 1 a \
+                | HGETEX h EXAT 2000 FIELDS 1 a | HPTTL h FIELDS 1 a | HGETEX h pxat 1000001 FIELDS 1 a \
+                | HPTTL h FIELDS 1 a | HGETEX h EX 1 EX 20 FIELDS 1 a | HTTL h FIELDS 1 a",
             ":3 | [1] | [:2400] | [1] | [:1000000] | [1] | [:1] | [1] | [:20]",
         );
     }
@@ -437,8 +370,8 @@ mod tests {
     #[test]
     fn hgetex_with_a_time_that_is_over_removes() {
         check(
-            "HSET h a 1 b 2 c 3 | HGETEX h EX 0 FIELDS 2 a a | HGETALL h | HGETEX h EXAT 1000 FIELDS 1 b | HLEN h \
-             | HGETEX h PXAT 0 FIELDS 2 x c | EXISTS h | HGETEX h EX 1 FIELDS 1 a",
+            "HSET h a 1 b 2 c 3 | HGETEX h EX 0 FIELDS 2 a a | HGETALL h | HGETEX h EXAT 1000 FIELDS 1 b \
+                | HLEN h | HGETEX h PXAT 0 FIELDS 2 x c | EXISTS h | HGETEX h EX 1 FIELDS 1 a",
             ":3 | [1 (nil)] | [b 2 c 3] | [2] | :1 | [(nil) 3] | :0 | [(nil)]",
         );
     }
@@ -446,9 +379,9 @@ mod tests {
     #[test]
     fn hsetex_sets_fields_with_their_time() {
         check(
-            "HSETEX h FIELDS 1 a 1 | OBJECT ENCODING h | HSETEX h EX 10 FIELDS 2 a 2 b 3 | HTTL h FIELDS 2 a b \
-             | HSETEX h KEEPTTL FIELDS 2 a 4 c 5 | HTTL h FIELDS 2 a c | HSETEX h FIELDS 1 a 6 | HTTL h FIELDS 2 a b \
-             | HMGET h a b c",
+            "HSETEX h FIELDS 1 a 1 | OBJECT ENCODING h | HSETEX h EX 10 FIELDS 2 a 2 b 3 \
+                | HTTL h FIELDS 2 a b | HSETEX h KEEPTTL FIELDS 2 a 4 c 5 | HTTL h FIELDS 2 a c \
+                | HSETEX h FIELDS 1 a 6 | HTTL h FIELDS 2 a b | HMGET h a b c",
             ":1 | listpack | :1 | [:10 :10] | :1 | [:10 :-1] | :1 | [:-1 :10] | [6 3 5]",
         );
         check("HSETEX h PX 5 FIELDS 3 a 1 a 2 b 3 | HGETALL h | SLEEP 6 | HGETALL h", ":1 | [a 2 b 3] | []")
@@ -457,8 +390,9 @@ mod tests {
     #[test]
     fn hsetex_with_a_time_that_is_over_leaves_nothing() {
         check(
-            "HSETEX h EX 0 FIELDS 1 a 1 | EXISTS h | HSET h a 1 b 2 | HSETEX h PXAT 1000000 FIELDS 2 a 3 x 4 | HGETALL h \
-             | HSETEX h EXAT 1 FIELDS 1 b 1 | EXISTS h",
+            "HSETEX h EX 0 FIELDS 1 a 1 | EXISTS h | HSET h a 1 b 2 \
+                | HSETEX h PXAT 1000000 FIELDS 2 a 3 x 4 | HGETALL h | HSETEX h EXAT 1 FIELDS 1 b 1 \
+                | EXISTS h",
             ":1 | :0 | :2 | :1 | [b 2] | :1 | :0",
         );
     }
@@ -467,12 +401,14 @@ mod tests {
     fn hsetex_does_all_or_nothing_on_its_conditions() {
         check(
             "HSET h a 1 b 2 | HSETEX h FNX FIELDS 2 z 1 a 9 | HSETEX h FXX FIELDS 2 z 1 a 9 | HGETALL h \
-             | HSETEX h FNX FIELDS 2 z 1 z 5 | HSETEX h FXX FXX EX 5 FIELDS 2 z 2 a 2 | HMGET h a b z | HTTL h FIELDS 3 a b z",
+             | HSETEX h FNX FIELDS 2 z 1 z 5 | HSETEX h FXX FXX EX 5 FIELDS 2 z 2 a 2 | HMGET h a b z \
+             | HTTL h FIELDS 3 a b z",
             ":2 | :0 | :0 | [a 1 b 2] | :1 | :1 | [2 2 2] | [:5 :-1 :5]",
         );
         check(
             "HSETEX n FXX FIELDS 1 a 1 | HSETEX n XX FIELDS 1 a 1 | HSETEX n XX FNX FIELDS 1 a 1 | EXISTS n \
-             | HSETEX n NX FNX FIELDS 1 a 1 | HSETEX n NX FIELDS 1 q 1 | HSETEX n XX FIELDS 1 q 1 | HGETALL n",
+             | HSETEX n NX FNX FIELDS 1 a 1 | HSETEX n NX FIELDS 1 q 1 | HSETEX n XX FIELDS 1 q 1 \
+             | HGETALL n",
             ":0 | :0 | :0 | :0 | :1 | :0 | :1 | [a 1 q 1]",
         );
     }

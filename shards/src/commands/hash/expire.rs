@@ -1,156 +1,21 @@
-//! The times of hash fields: HEXPIRE HPEXPIRE HEXPIREAT HPEXPIREAT HTTL HPTTL HEXPIRETIME HPEXPIRETIME HPERSIST.
+//! The times of hash fields: HEXPIRE HPEXPIRE HEXPIREAT HPEXPIREAT HTTL HPTTL HEXPIRETIME HPEXPIRETIME
+//! HPERSIST.
 //!
-//! Redis has them since 7.4, Valkey since 9. Where the two differ, in texts of errors and in how seconds are rounded, this
-//! is Valkey's way, which is that of EXPIRE and TTL. Unlike in both, no command ever sees or counts a field whose time is
-//! over.
+//! Redis has them since 7.4, Valkey since 9. Where the two differ, in texts of errors and in how seconds are
+//! rounded, this is Valkey's way, which is that of EXPIRE and TTL. Unlike in both, no command ever sees or
+//! counts a field whose time is over.
 
+use super::ex::{WRONG_COUNT, check_count};
 use crate::args::Args;
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
-use crate::commands::expire_condition::Condition;
 use crate::ctx::Ctx;
 use crate::db::Freeing;
 use crate::error::CommandError;
 use crate::event;
+use crate::expire_options::{ExpireCondition, TimeUnit};
 use crate::num;
 use crate::values::hash;
 
-const CONDITION: Arg = Arg::one_of(
-    "condition",
-    &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")],
-)
-.optional();
-const FIELDS: Arg =
-    Arg::block("fields", &[Arg::integer("numfields"), Arg::string("field").multiple()]).after("FIELDS");
-
-/// What the commands that set times have in common.
-const SETTER: CommandSpec = CommandSpec {
-    since: "7.4.0",
-    complexity: "O(N) where N is the number of specified fields.",
-    group: Group::Hash,
-    arity: Arity::AtLeast(6),
-    flags: flags::WRITE | flags::FAST,
-    acl: acl::HASH,
-    keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
-    ..CommandSpec::BASE
-};
-
-/// What the commands that tell times have in common.
-const GETTER: CommandSpec = CommandSpec {
-    arity: Arity::AtLeast(5),
-    flags: flags::READONLY | flags::FAST,
-    keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-    args: &[Arg::key(), FIELDS],
-    ..SETTER
-};
-
-/// The rows of this family.
-pub(crate) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: hexpire,
-        spec: CommandSpec {
-            name: "hexpire",
-            summary: "Set expiry time on hash fields in seconds",
-            args: &[Arg::key(), Arg::integer("seconds"), CONDITION, FIELDS],
-            ..SETTER
-        },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hpexpire,
-        spec: CommandSpec {
-            name: "hpexpire",
-            summary: "Set expiry time on hash fields in milliseconds",
-            args: &[Arg::key(), Arg::integer("milliseconds"), CONDITION, FIELDS],
-            ..SETTER
-        },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hexpireat,
-        spec: CommandSpec {
-            name: "hexpireat",
-            summary: "Set expiry time on hash fields as a Unix timestamp in seconds",
-            args: &[Arg::key(), Arg::unix_time("unix-time-seconds"), CONDITION, FIELDS],
-            ..SETTER
-        },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hpexpireat,
-        spec: CommandSpec {
-            name: "hpexpireat",
-            summary: "Set expiry time on hash fields as a Unix timestamp in milliseconds",
-            args: &[Arg::key(), Arg::unix_time("unix-time-milliseconds"), CONDITION, FIELDS],
-            ..SETTER
-        },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: httl,
-        spec: CommandSpec {
-            name: "httl",
-            summary: "Get the remaining time to live of hash fields in seconds",
-            ..GETTER
-        },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hpttl,
-        spec: CommandSpec {
-            name: "hpttl",
-            summary: "Get the remaining time to live of hash fields in milliseconds",
-            ..GETTER
-        },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hexpiretime,
-        spec: CommandSpec {
-            name: "hexpiretime",
-            summary: "Get the expiration Unix timestamp of hash fields in seconds",
-            ..GETTER
-        },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hpexpiretime,
-        spec: CommandSpec {
-            name: "hpexpiretime",
-            summary: "Get the expiration Unix timestamp of hash fields in milliseconds",
-            ..GETTER
-        },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: hpersist,
-        spec: CommandSpec {
-            name: "hpersist",
-            summary: "Remove the expiration of hash fields",
-            arity: Arity::AtLeast(5),
-            flags: flags::WRITE | flags::FAST,
-            args: &[Arg::key(), FIELDS],
-            ..SETTER
-        },
-        subcommands: &[],
-    },
-];
-
 type Done = Result<(), CommandError>;
-
-/// Milliseconds in a unit of the argument.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Seconds = 1000,
-    Milliseconds = 1,
-}
-
-/// What the argument counts from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Since {
-    Now,
-    Epoch,
-}
 
 // What is replied for each field.
 const NO_SUCH_FIELD: i64 = -2;
@@ -160,50 +25,39 @@ const DONE: i64 = 1;
 /// The time was over: the field is removed.
 const REMOVED: i64 = 2;
 
-const WRONG_COUNT: CommandError = CommandError::Other(std::borrow::Cow::Borrowed(
-    "ERR numfields should be greater than 0 and match the provided number of fields",
-));
-
 /// `HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]`
-fn hexpire(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    set_expires(ctx, args, "hexpire", Unit::Seconds, Since::Now)
+pub(super) fn hexpire(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    set_expires(ctx, args, "hexpire", TimeUnit::Seconds)
 }
 
 /// `HPEXPIRE key milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]`
-fn hpexpire(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    set_expires(ctx, args, "hpexpire", Unit::Milliseconds, Since::Now)
+pub(super) fn hpexpire(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    set_expires(ctx, args, "hpexpire", TimeUnit::Milliseconds)
 }
 
 /// `HEXPIREAT key unix-time-seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]`
-fn hexpireat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    set_expires(ctx, args, "hexpireat", Unit::Seconds, Since::Epoch)
+pub(super) fn hexpireat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    set_expires(ctx, args, "hexpireat", TimeUnit::UnixSeconds)
 }
 
 /// `HPEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]`
-fn hpexpireat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    set_expires(ctx, args, "hpexpireat", Unit::Milliseconds, Since::Epoch)
+pub(super) fn hpexpireat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    set_expires(ctx, args, "hpexpireat", TimeUnit::UnixMilliseconds)
 }
 
 /// The place of the first field of a command that sets times, and the condition before FIELDS.
-fn fields_and_condition(args: Args<'_>) -> Result<(usize, Condition), CommandError> {
+fn fields_and_condition(args: Args<'_>) -> Result<(usize, ExpireCondition), CommandError> {
     let is_fields = |at: &usize| args[*at].eq_ignore_ascii_case(b"fields");
     let at = (3..args.len() - 1).find(is_fields).ok_or(WRONG_COUNT)?;
-    let condition = Condition::parse((3..at).map(|option| args.get(option)))?;
-    let count = num::parse_i64(args.get(at + 1)).ok_or(CommandError::NotAnInteger)?;
-    let first = at + 2;
-    if count < 1 || usize::try_from(count).ok() != Some(args.len() - first) {
-        return Err(WRONG_COUNT);
-    }
-    Ok((first, condition))
+    let condition = ExpireCondition::parse((3..at).map(|option| args.get(option)))?;
+    check_count(args, at, 1)?;
+    Ok((at + 2, condition))
 }
 
-fn set_expires(ctx: &mut Ctx<'_>, args: Args<'_>, name: &'static str, unit: Unit, since: Since) -> Done {
+fn set_expires(ctx: &mut Ctx<'_>, args: Args<'_>, name: &'static str, unit: TimeUnit) -> Done {
     let (first, condition) = fields_and_condition(args)?;
     let now_ms = ctx.keys.now_ms() as i64;
-    let base_ms = if since == Since::Now { now_ms } else { 0 };
-    let amount = num::parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
-    let at_ms = amount.checked_mul(unit as i64).and_then(|amount_ms| amount_ms.checked_add(base_ms));
-    let at_ms = at_ms.filter(|_| amount >= 0).ok_or(CommandError::InvalidExpire(name))?;
+    let at_ms = unit.at_ms(args.get(2), 0, ctx.keys.now_ms(), name)?;
 
     let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
@@ -254,27 +108,27 @@ fn set_expires(ctx: &mut Ctx<'_>, args: Args<'_>, name: &'static str, unit: Unit
 }
 
 /// `HTTL key FIELDS numfields field [field ...]`
-fn httl(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    reply_expires(ctx, args, Unit::Seconds, Since::Now)
+pub(super) fn httl(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    reply_expires(ctx, args, TimeUnit::Seconds)
 }
 
 /// `HPTTL key FIELDS numfields field [field ...]`
-fn hpttl(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    reply_expires(ctx, args, Unit::Milliseconds, Since::Now)
+pub(super) fn hpttl(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    reply_expires(ctx, args, TimeUnit::Milliseconds)
 }
 
 /// `HEXPIRETIME key FIELDS numfields field [field ...]`
-fn hexpiretime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    reply_expires(ctx, args, Unit::Seconds, Since::Epoch)
+pub(super) fn hexpiretime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    reply_expires(ctx, args, TimeUnit::UnixSeconds)
 }
 
 /// `HPEXPIRETIME key FIELDS numfields field [field ...]`
-fn hpexpiretime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    reply_expires(ctx, args, Unit::Milliseconds, Since::Epoch)
+pub(super) fn hpexpiretime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    reply_expires(ctx, args, TimeUnit::UnixMilliseconds)
 }
 
 /// Checks `FIELDS numfields` of a command that has nothing else before its fields, which begin at argument 4.
-fn check_count(args: Args<'_>, wrong_count: CommandError) -> Done {
+fn check_fields(args: Args<'_>, wrong_count: CommandError) -> Done {
     if !args[2].eq_ignore_ascii_case(b"fields") {
         return Err(CommandError::Syntax);
     }
@@ -285,9 +139,8 @@ fn check_count(args: Args<'_>, wrong_count: CommandError) -> Done {
     Ok(())
 }
 
-/// Seconds are rounded to the nearest, as in TTL.
-fn reply_expires(ctx: &mut Ctx<'_>, args: Args<'_>, unit: Unit, since: Since) -> Done {
-    check_count(args, CommandError::Syntax)?;
+fn reply_expires(ctx: &mut Ctx<'_>, args: Args<'_>, unit: TimeUnit) -> Done {
+    check_fields(args, CommandError::Syntax)?;
     let key = ctx.key(args, 1);
     let (now_ms, hash_of) = (ctx.keys.now_ms(), ctx.keys.hash_of());
     let reply = &mut *ctx.reply;
@@ -297,11 +150,7 @@ fn reply_expires(ctx: &mut Ctx<'_>, args: Args<'_>, unit: Unit, since: Since) ->
             reply.int(match hash.expire_ms(field, &hash_of) {
                 None => NO_SUCH_FIELD,
                 Some(None) => NO_EXPIRE,
-                Some(Some(at_ms)) => {
-                    let ms = if since == Since::Now { at_ms.saturating_sub(now_ms) } else { at_ms };
-                    let rounded = if unit == Unit::Seconds { (ms + 500) / 1000 } else { ms };
-                    rounded as i64
-                }
+                Some(Some(at_ms)) => unit.told(at_ms, now_ms),
             });
         }
     })?;
@@ -317,8 +166,8 @@ fn no_such_fields(ctx: &mut Ctx<'_>, count: usize) {
 }
 
 /// `HPERSIST key FIELDS numfields field [field ...]`
-fn hpersist(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    check_count(args, WRONG_COUNT)?;
+pub(super) fn hpersist(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
+    check_fields(args, WRONG_COUNT)?;
     let key = ctx.key(args, 1);
     let hash_of = ctx.keys.hash_of();
     let reply = &mut *ctx.reply;
@@ -364,8 +213,9 @@ mod tests {
             ":2 | [:1 :-2] | [:10 :-1 :-2] | [:10000] | [:1010] | [:1010000 :-1] | hashtable | -1",
         );
         check(
-            "HSET h a 1 | HPEXPIRE h 2400 FIELDS 1 a | HTTL h FIELDS 1 a | HPEXPIRE h 2600 FIELDS 1 a | HTTL h FIELDS 1 a \
-             | HEXPIREAT h 2000 FIELDS 1 a | HPTTL h FIELDS 1 a | HPEXPIREAT h 1000001 FIELDS 1 a | HPTTL h FIELDS 1 a",
+            "HSET h a 1 | HPEXPIRE h 2400 FIELDS 1 a | HTTL h FIELDS 1 a | HPEXPIRE h 2600 FIELDS 1 a \
+                | HTTL h FIELDS 1 a | HEXPIREAT h 2000 FIELDS 1 a | HPTTL h FIELDS 1 a \
+                | HPEXPIREAT h 1000001 FIELDS 1 a | HPTTL h FIELDS 1 a",
             ":1 | [:1] | [:2] | [:1] | [:3] | [:1] | [:1000000] | [:1] | [:1]",
         );
         check(
@@ -393,9 +243,10 @@ mod tests {
             );
         }
         check(
-            "HSET h a 1 | HEXPIRE h 10 NX XX FIELDS 1 a | HEXPIRE h 10 GT LT FIELDS 1 a | HEXPIRE h 10 FOO FIELDS 1 a",
-            ":1 | -ERR NX and XX, GT or LT options at the same time are not compatible | -ERR GT and LT options at the \
-             same time are not compatible | -ERR Unsupported option FOO",
+            "HSET h a 1 | HEXPIRE h 10 NX XX FIELDS 1 a | HEXPIRE h 10 GT LT FIELDS 1 a \
+                | HEXPIRE h 10 FOO FIELDS 1 a",
+            ":1 | -ERR NX and XX, GT or LT options at the same time are not compatible \
+                | -ERR GT and LT options at the same time are not compatible | -ERR Unsupported option FOO",
         );
     }
 
@@ -460,17 +311,19 @@ mod tests {
     #[test]
     fn setting_a_field_takes_its_time_away_and_counting_does_not() {
         check(
-            "HSET h a 1 | HEXPIRE h 10 FIELDS 1 a | HINCRBY h a 1 | HINCRBYFLOAT h a 1 | HSETNX h a 1 | HTTL h FIELDS 1 a \
-             | HSET h a 1 | HTTL h FIELDS 1 a",
+            "HSET h a 1 | HEXPIRE h 10 FIELDS 1 a | HINCRBY h a 1 | HINCRBYFLOAT h a 1 | HSETNX h a 1 \
+                | HTTL h FIELDS 1 a | HSET h a 1 | HTTL h FIELDS 1 a",
             ":1 | [:1] | :2 | 3 | :0 | [:10] | :0 | [:-1]",
         );
         check(
-            "HSET h a 1 b 2 | HEXPIRE h 10 FIELDS 1 a | HPERSIST h FIELDS 3 a b x | HTTL h FIELDS 1 a | HPERSIST h FIELDS 1 a",
+            "HSET h a 1 b 2 | HEXPIRE h 10 FIELDS 1 a | HPERSIST h FIELDS 3 a b x | HTTL h FIELDS 1 a \
+                | HPERSIST h FIELDS 1 a",
             ":2 | [:1] | [:1 :-1 :-2] | [:-1] | [:-1]",
         );
         check("HSET h a 1 | HPERSIST h FIELDS 1 a | OBJECT ENCODING h", ":1 | [:-1] | listpack");
         check(
-            "HSET h a 1 | HEXPIRE h 10 FIELDS 1 a | COPY h i | HTTL i FIELDS 1 a | RENAME h j | HTTL j FIELDS 1 a",
+            "HSET h a 1 | HEXPIRE h 10 FIELDS 1 a | COPY h i | HTTL i FIELDS 1 a | RENAME h j \
+                | HTTL j FIELDS 1 a",
             ":1 | [:1] | :1 | [:10] | OK | [:10]",
         );
     }
@@ -526,8 +379,8 @@ mod tests {
         check_in(&mut sandbox, "SLEEP 1 | EXISTS h | HGET h f0 | EXISTS h", ":1 | (nil) | :0");
     }
 
-    /// A hash "h" of `ended` fields f0, f1, ... whose time is over and that are all still there, and of the fields `a` and
-    /// `b` that live on, of which `b` has a time.
+    /// A hash "h" of `ended` fields f0, f1, ... whose time is over and that are all still there, and of the
+    /// fields `a` and `b` that live on, of which `b` has a time.
     fn with_ended_fields(ended: usize) -> Sandbox {
         let mut sandbox = Sandbox::new();
         sandbox.run("HSET h a 1 b 2 | HEXPIRE h 10 FIELDS 1 b");

@@ -5,7 +5,8 @@
 
 mod ex;
 pub(super) mod ex_rows;
-pub(super) mod expire;
+mod expire;
+pub(super) mod expire_rows;
 pub(super) mod rows;
 mod sample;
 
@@ -352,7 +353,8 @@ mod tests {
     #[test]
     fn a_missing_hash_has_no_fields() {
         check_both(
-            "HGET h a | HMGET h a b | HGETALL h | HKEYS h | HVALS h | HLEN h | HSTRLEN h a | HEXISTS h a | HDEL h a",
+            "HGET h a | HMGET h a b | HGETALL h | HKEYS h | HVALS h | HLEN h | HSTRLEN h a | HEXISTS h a \
+                | HDEL h a",
             "(nil) | [(nil) (nil)] | [] | [] | [] | :0 | :0 | :0 | :0",
         );
         check("RESP 3 | HGETALL h | HKEYS h | HGET h a | EXISTS h", "{} | [] | (nil) | :0");
@@ -368,7 +370,8 @@ mod tests {
     fn hsetnx_sets_a_new_field_only() {
         check_both("HSETNX h a 1 | HSETNX h a 2 | HSETNX h b 3 | HMGET h a b", ":1 | :0 | :1 | [1 3]");
         check(
-            "HSETNX h a 1 | HSETNX h a \"x\"*65 | OBJECT ENCODING h | HSETNX h b \"x\"*65 | OBJECT ENCODING h",
+            "HSETNX h a 1 | HSETNX h a \"x\"*65 | OBJECT ENCODING h | HSETNX h b \"x\"*65 \
+                | OBJECT ENCODING h",
             ":1 | :0 | listpack | :1 | hashtable",
         );
     }
@@ -386,8 +389,8 @@ mod tests {
     #[test]
     fn changing_a_hash_keeps_its_expire() {
         check_both(
-            "HSET h a 1 | EXPIRE h 10 | HSET h a 2 b 3 | HSETNX h c 1 | HINCRBY h a 1 | HINCRBYFLOAT h b 1 | HDEL h c \
-             | PROBE.EXPIRE h | SLEEP 10001 | HLEN h",
+            "HSET h a 1 | EXPIRE h 10 | HSET h a 2 b 3 | HSETNX h c 1 | HINCRBY h a 1 | HINCRBYFLOAT h b 1 \
+                | HDEL h c | PROBE.EXPIRE h | SLEEP 10001 | HLEN h",
             ":1 | :1 | :1 | :1 | :3 | 4 | :1 | 1010000 | :0",
         );
         check("HSET h a 1 | EXPIRE h 10 | HSET h b \"x\"*65 | PROBE.EXPIRE h", ":1 | :1 | :1 | 1010000");
@@ -420,13 +423,15 @@ mod tests {
     #[test]
     fn hincrbyfloat_prints_17_digits_behind_the_point_without_trailing_zeros() {
         check_both(
-            "HSET h a 10.50 | HINCRBYFLOAT h a 0.1 | HINCRBYFLOAT h a 5.0e3 | HGET h a | HINCRBYFLOAT h b -1 | HGET h b",
+            "HSET h a 10.50 | HINCRBYFLOAT h a 0.1 | HINCRBYFLOAT h a 5.0e3 | HGET h a \
+                | HINCRBYFLOAT h b -1 | HGET h b",
             ":1 | 10.6 | 5010.60000000000000009 | 5010.60000000000000009 | \"-1\" | \"-1\"",
         );
         let not_a_float = "-ERR value is not a valid float";
         let not_finite = "-ERR value is NaN or Infinity";
         check(
-            "HINCRBYFLOAT h a inf | HINCRBYFLOAT h a -inf | HINCRBYFLOAT h a nan | HINCRBYFLOAT h a x | EXISTS h",
+            "HINCRBYFLOAT h a inf | HINCRBYFLOAT h a -inf | HINCRBYFLOAT h a nan | HINCRBYFLOAT h a x \
+                | EXISTS h",
             &format!("{not_finite} | {not_finite} | {not_a_float} | {not_a_float} | :0"),
         );
         check_both(
@@ -449,8 +454,8 @@ mod tests {
     #[test]
     fn a_hash_is_packed_until_it_has_too_many_fields_or_too_long_ones() {
         check(
-            "HSET h a \"x\"*64 | OBJECT ENCODING h | HSET h a \"x\"*65 | OBJECT ENCODING h | HDEL h a | HSET h a 1 \
-             | OBJECT ENCODING h",
+            "HSET h a \"x\"*64 | OBJECT ENCODING h | HSET h a \"x\"*65 | OBJECT ENCODING h | HDEL h a \
+                | HSET h a 1 | OBJECT ENCODING h",
             ":1 | listpack | :0 | hashtable | :1 | :1 | listpack",
         );
         check("HSET h \"x\"*65 1 | OBJECT ENCODING h | HGETALL h", ":1 | hashtable | [\"x\"*65 1]");
@@ -458,8 +463,8 @@ mod tests {
         let mut sandbox = sandbox_with(Limits { hash_entries_max: 2, ..Limits::default() });
         check_in(
             &mut sandbox,
-            "HSET h a 1 b 2 | OBJECT ENCODING h | HSET h b 3 | OBJECT ENCODING h | HSET h c 4 | OBJECT ENCODING h \
-             | HMGET h a b c",
+            "HSET h a 1 b 2 | OBJECT ENCODING h | HSET h b 3 | OBJECT ENCODING h | HSET h c 4 \
+                | OBJECT ENCODING h | HMGET h a b c",
             ":2 | listpack | :0 | listpack | :1 | hashtable | [1 3 4]",
         );
         // Fields that are named twice count twice, as since Redis 7.2.
@@ -515,8 +520,10 @@ mod tests {
         // A field without a value is noticed first, a wrong increment too.
         check(
             "SET s 1 | HSET s a | HSET s a 1 b | HMSET s a 1 b | HINCRBY s a x",
-            "OK | -ERR wrong number of arguments for 'hset' command | -ERR wrong number of arguments for 'hset' \
-             command | -ERR wrong number of arguments for 'hmset' command | -ERR value is not an integer or out of range",
+            "OK | -ERR wrong number of arguments for 'hset' command \
+                | -ERR wrong number of arguments for 'hset' command \
+                | -ERR wrong number of arguments for 'hmset' command \
+                | -ERR value is not an integer or out of range",
         );
     }
 

@@ -157,8 +157,8 @@ impl Sample {
                 self.few(fields, count, random, reply)
             }
             _ => {
-                // Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S): each field is taken with the chance that
-                // the rest of the sample has among the rest of the fields.
+                // Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S): each field is taken with the
+                // chance that the rest of the sample has among the rest of the fields.
                 let (mut wanted, mut left) = (count, len);
                 hash.each_until(|field, value| {
                     if wanted > 0 && random.below(left) < wanted {
@@ -187,7 +187,8 @@ impl Sample {
 /// The fields that one call of HSCAN is to visit when it does not say so (Redis).
 const SCAN_COUNT_DEFAULT: usize = 10;
 
-/// `HSCAN key cursor [MATCH pattern] [COUNT count]`. The options are looked at only when there is a hash, as in Redis.
+/// `HSCAN key cursor [MATCH pattern] [COUNT count]`. The options are looked at only when there is a hash, as
+/// in Redis.
 pub(crate) fn hscan(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let cursor = walk::parse_number(args.get(2)).ok_or(CommandError::other("ERR invalid cursor"))?;
     let key = ctx.key(args, 1);
@@ -334,7 +335,8 @@ mod tests {
             );
             check_in(
                 &mut sandbox,
-                "RESP 3 | HRANDFIELD h 5 WITHVALUES | HRANDFIELD h -2 WITHVALUES | HRANDFIELD h -1 | HRANDFIELD h",
+                "RESP 3 | HRANDFIELD h 5 WITHVALUES | HRANDFIELD h -2 WITHVALUES | HRANDFIELD h -1 \
+                    | HRANDFIELD h",
                 "[[a 1]] | [[a 1] [a 1]] | [a] | a",
             );
         }

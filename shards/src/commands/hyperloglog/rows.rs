@@ -1,30 +1,27 @@
 //! The rows of the HyperLogLog commands: [`crate::commands::hyperloglog`].
 
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::shapes::{HYPERLOGLOG, KEYS};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 
 /// The rows.
 pub(crate) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: super::pfadd,
-        spec: CommandSpec {
+    DataCommand::new(
+        super::pfadd,
+        CommandSpec {
             name: "pfadd",
             summary: "Adds the specified elements to the specified HyperLogLog.",
             since: "2.8.9",
             complexity: "O(1) to add every element.",
-            group: Group::Hyperloglog,
             arity: Arity::AtLeast(2),
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
-            acl: acl::HYPERLOGLOG,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
             args: &[Arg::key(), Arg::string("element").optional().multiple()],
-            ..CommandSpec::BASE
+            ..HYPERLOGLOG
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::pfcount,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::pfcount,
+        CommandSpec {
             name: "pfcount",
             summary: "Return the approximated cardinality of the set(s) observed by the HyperLogLog at \
                 key(s).",
@@ -32,70 +29,58 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             complexity: "O(1) with a very small average constant time when called with a single key. O(N) \
                 with N being the number of keys, and much bigger constant times, when called with multiple \
                 keys.",
-            group: Group::Hyperloglog,
             arity: Arity::AtLeast(2),
             flags: flags::READONLY,
-            acl: acl::HYPERLOGLOG,
             keys: &[KeySpec::range(1, -1, 1, keys::RW | keys::ACCESS).notes(
                 "RW because it may change the internal representation of the key, and propagate to \
                     replicas",
             )],
-            args: &[Arg::key().multiple()],
-            ..CommandSpec::BASE
+            args: &[KEYS],
+            ..HYPERLOGLOG
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::pfmerge,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::pfmerge,
+        CommandSpec {
             name: "pfmerge",
             summary: "Merge N different HyperLogLogs into a single one.",
             since: "2.8.9",
             complexity: "O(N) to merge N HyperLogLogs, but with high constant times.",
-            group: Group::Hyperloglog,
             arity: Arity::AtLeast(2),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::HYPERLOGLOG,
             keys: &[
                 KeySpec::at(1, keys::RW | keys::ACCESS | keys::INSERT),
                 KeySpec::range(2, -1, 1, keys::RO | keys::ACCESS),
             ],
             args: &[Arg::key_named("destkey"), Arg::key_named("sourcekey").of_key_spec(1).multiple()],
-            ..CommandSpec::BASE
+            ..HYPERLOGLOG
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::pfdebug,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::pfdebug,
+        CommandSpec {
             name: "pfdebug",
             summary: "Internal commands for debugging HyperLogLog values",
             since: "2.8.9",
             complexity: "N/A",
-            group: Group::Hyperloglog,
             arity: Arity::Exactly(3),
             flags: flags::WRITE | flags::DENYOOM | flags::ADMIN,
-            acl: acl::HYPERLOGLOG,
             keys: &[KeySpec::at(2, keys::RW | keys::ACCESS)],
             doc_flags: &["syscmd"],
             args: &[Arg::string("subcommand"), Arg::key()],
-            ..CommandSpec::BASE
+            ..HYPERLOGLOG
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::pfselftest,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::pfselftest,
+        CommandSpec {
             name: "pfselftest",
             summary: "An internal command for testing HyperLogLog values",
             since: "2.8.9",
             complexity: "N/A",
-            group: Group::Hyperloglog,
             flags: flags::ADMIN,
-            acl: acl::HYPERLOGLOG,
             doc_flags: &["syscmd"],
-            ..CommandSpec::BASE
+            ..HYPERLOGLOG
         },
-        subcommands: &[],
-    },
+    ),
 ];

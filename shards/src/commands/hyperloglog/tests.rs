@@ -60,7 +60,8 @@ fn what_changes_a_value_has_an_effect() {
 #[test]
 fn pfcount_of_several_keys_counts_their_union() {
     check(
-        "PFADD a 1 2 3 | PFADD b 3 4 | PFADD c 9 | PFCOUNT a b | PFCOUNT a b c none | PFCOUNT a a | PFCOUNT none none",
+        "PFADD a 1 2 3 | PFADD b 3 4 | PFADD c 9 | PFCOUNT a b | PFCOUNT a b c none | PFCOUNT a a \
+            | PFCOUNT none none",
         ":1 | :1 | :1 | :4 | :5 | :3 | :0",
     );
     check("PFADD a 1 2 | PFDEBUG TODENSE a | PFADD b 2 3 | PFCOUNT a b", ":1 | :1 | :1 | :3");
@@ -69,7 +70,8 @@ fn pfcount_of_several_keys_counts_their_union() {
 #[test]
 fn pfmerge_adds_the_sources_to_the_destination() {
     check(
-        "PFADD a 1 2 3 | PFADD b 3 4 | PFADD c 9 | PFMERGE c a b | PFCOUNT c | PFCOUNT a | PFDEBUG ENCODING c",
+        "PFADD a 1 2 3 | PFADD b 3 4 | PFADD c 9 | PFMERGE c a b | PFCOUNT c | PFCOUNT a \
+            | PFDEBUG ENCODING c",
         ":1 | :1 | :1 | OK | :5 | :3 | sparse",
     );
     check("PFMERGE n | PFCOUNT n | EXISTS n", "OK | :0 | :1");
@@ -101,9 +103,11 @@ fn other_strings_and_other_types_are_refused() {
         );
     }
     check(
-        "LPUSH l 1 | PFADD l a | PFCOUNT l | PFCOUNT k l | PFMERGE k l | PFMERGE l k | PFDEBUG X l | EXISTS k",
+        "LPUSH l 1 | PFADD l a | PFCOUNT l | PFCOUNT k l | PFMERGE k l | PFMERGE l k | PFDEBUG X l \
+            | EXISTS k",
         &format!(
-            ":1 | {WRONG_TYPE} | {WRONG_TYPE} | {WRONG_TYPE} | {WRONG_TYPE} | {WRONG_TYPE} | {WRONG_TYPE} | :0"
+            ":1 | {WRONG_TYPE} | {WRONG_TYPE} | {WRONG_TYPE} | {WRONG_TYPE} | {WRONG_TYPE} | {WRONG_TYPE} \
+                | :0"
         ),
     );
 }
@@ -159,11 +163,13 @@ fn a_value_becomes_dense_when_it_outgrows_its_limit() {
 #[test]
 fn pfdebug_shows_the_registers_and_makes_a_value_dense() {
     check(
-        "PFADD k a b c | PFDEBUG DECODE k | PFDEBUG encoding k | PFDEBUG TODENSE k | PFDEBUG TODENSE k | PFDEBUG ENCODING k",
+        "PFADD k a b c | PFDEBUG DECODE k | PFDEBUG encoding k | PFDEBUG TODENSE k | PFDEBUG TODENSE k \
+            | PFDEBUG ENCODING k",
         ":1 | \"Z:8436 v:1,1 Z:4274 v:2,1 Z:3068 v:1,1 Z:603\" | sparse | :1 | :0 | dense",
     );
     check(
-        "PFADD k | PFDEBUG TODENSE k | PFDEBUG DECODE k | PFDEBUG foo k | PFDEBUG foo none | PFDEBUG DECODE none",
+        "PFADD k | PFDEBUG TODENSE k | PFDEBUG DECODE k | PFDEBUG foo k | PFDEBUG foo none \
+            | PFDEBUG DECODE none",
         ":1 | :1 | -ERR HLL encoding is not sparse | -ERR Unknown PFDEBUG subcommand 'foo' \
          | -ERR The specified key does not exist | -ERR The specified key does not exist",
     );

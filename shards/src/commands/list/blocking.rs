@@ -1,136 +1,87 @@
 //! Commands that wait for an element: BLPOP, BRPOP, BLMOVE, BRPOPLPUSH, BLMPOP.
 //!
-//! Each does what its sibling without B does, or says that it would wait ([`crate::blocking`]). Its effect is that of its
-//! sibling, so that nobody who repeats it waits.
+//! Each does what its sibling without B does, or says that it would wait ([`crate::blocking`]). Its effect is
+//! that of its sibling, so that nobody who repeats it waits.
 
 use super::Done;
 use super::moving::{self, Moving};
+use super::rows::{MOVE, POP_OF_SEVERAL_COMPLEXITY, end};
 use crate::args::Args;
 use crate::blocking::{Block, parse_timeout_s};
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::shapes::{
+    COUNT, DESTINATION, KEYS, LIST, NUMKEYS, SOURCE, TIMEOUT, TIMEOUT_IS_A_DOUBLE, blocking_pop_of,
+    blocking_pop_of_several,
+};
+use crate::command::{Arity, CommandSpec, DataCommand, flags};
 use crate::ctx::Ctx;
 use crate::object::DataType;
 use crate::values::list::{self, End};
 
+/// Takes an element from one end of the first list that has any.
+const BLOCKING_POP: CommandSpec = CommandSpec {
+    since: "2.0.0",
+    complexity: "O(N) where N is the number of provided keys.",
+    ..blocking_pop_of(LIST)
+};
+
+/// Takes an element from one list and puts it into another, when there is one.
+const BLOCKING_MOVE: CommandSpec =
+    CommandSpec { flags: flags::WRITE | flags::DENYOOM | flags::NOSCRIPT | flags::BLOCKING, ..MOVE };
+
 /// The rows of this file.
 pub(crate) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: blpop,
-        spec: CommandSpec {
+    DataCommand::new(
+        blpop,
+        CommandSpec {
             name: "blpop",
             summary: "Remove and get the first element in a list, or block until one is available",
-            since: "2.0.0",
-            complexity: "O(N) where N is the number of provided keys.",
-            group: Group::List,
-            arity: Arity::AtLeast(3),
-            flags: flags::WRITE | flags::NOSCRIPT | flags::BLOCKING,
-            acl: acl::LIST,
-            keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
-            history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
-            args: &[Arg::key().multiple(), Arg::double("timeout")],
-            ..CommandSpec::BASE
+            ..BLOCKING_POP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: brpop,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        brpop,
+        CommandSpec {
             name: "brpop",
             summary: "Remove and get the last element in a list, or block until one is available",
-            since: "2.0.0",
-            complexity: "O(N) where N is the number of provided keys.",
-            group: Group::List,
-            arity: Arity::AtLeast(3),
-            flags: flags::WRITE | flags::NOSCRIPT | flags::BLOCKING,
-            acl: acl::LIST,
-            keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
-            history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
-            args: &[Arg::key().multiple(), Arg::double("timeout")],
-            ..CommandSpec::BASE
+            ..BLOCKING_POP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: blmove,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        blmove,
+        CommandSpec {
             name: "blmove",
             summary: "Pop an element from a list, push it to another list and return it; or block until one \
                 is available",
             since: "6.2.0",
-            complexity: "O(1)",
-            group: Group::List,
             arity: Arity::Exactly(6),
-            flags: flags::WRITE | flags::DENYOOM | flags::NOSCRIPT | flags::BLOCKING,
-            acl: acl::LIST,
-            keys: &[
-                KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE),
-                KeySpec::at(2, keys::RW | keys::INSERT),
-            ],
-            args: &[
-                Arg::key_named("source"),
-                Arg::key_named("destination").of_key_spec(1),
-                Arg::one_of("wherefrom", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
-                Arg::one_of("whereto", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
-                Arg::double("timeout"),
-            ],
-            ..CommandSpec::BASE
+            args: &[SOURCE, DESTINATION.of_key_spec(1), end("wherefrom"), end("whereto"), TIMEOUT],
+            ..BLOCKING_MOVE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: brpoplpush,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        brpoplpush,
+        CommandSpec {
             name: "brpoplpush",
             summary: "Pop an element from a list, push it to another list and return it; or block until one \
                 is available",
             since: "2.2.0",
-            complexity: "O(1)",
-            group: Group::List,
             arity: Arity::Exactly(4),
-            flags: flags::WRITE | flags::DENYOOM | flags::NOSCRIPT | flags::BLOCKING,
-            acl: acl::LIST,
-            keys: &[
-                KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE),
-                KeySpec::at(2, keys::RW | keys::INSERT),
-            ],
-            doc_flags: &["deprecated"],
-            deprecated_since: Some("6.2.0"),
-            replaced_by: Some("`BLMOVE` with the `RIGHT` and `LEFT` arguments"),
-            history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
-            args: &[
-                Arg::key_named("source"),
-                Arg::key_named("destination").of_key_spec(1),
-                Arg::double("timeout"),
-            ],
-            ..CommandSpec::BASE
+            deprecated: Some(("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments")),
+            history: TIMEOUT_IS_A_DOUBLE,
+            args: &[SOURCE, DESTINATION.of_key_spec(1), TIMEOUT],
+            ..BLOCKING_MOVE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: blmpop,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        blmpop,
+        CommandSpec {
             name: "blmpop",
             summary: "Pop elements from a list, or block until one is available",
-            since: "7.0.0",
-            complexity: "O(N+M) where N is the number of provided keys and M is the number of elements \
-                returned.",
-            group: Group::List,
-            arity: Arity::AtLeast(5),
-            flags: flags::WRITE | flags::BLOCKING | flags::MOVABLE_KEYS,
-            acl: acl::LIST,
-            keys: &[KeySpec::counted(2, keys::RW | keys::ACCESS | keys::DELETE)],
-            args: &[
-                Arg::double("timeout"),
-                Arg::integer("numkeys"),
-                Arg::key().multiple(),
-                Arg::one_of("where", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
-                Arg::integer("count").after("COUNT").optional(),
-            ],
-            ..CommandSpec::BASE
+            complexity: POP_OF_SEVERAL_COMPLEXITY,
+            args: &[TIMEOUT, NUMKEYS, KEYS, end("where"), COUNT],
+            ..blocking_pop_of_several(LIST)
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 fn blpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {

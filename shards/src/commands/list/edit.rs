@@ -109,7 +109,8 @@ mod tests {
     #[test]
     fn linsert_goes_beside_the_first_pivot() {
         check(
-            "RPUSH l a 1 a | LINSERT l BEFORE a x | LINSERT l after a y | LINSERT l AFTER 1 z | LRANGE l 0 -1",
+            "RPUSH l a 1 a | LINSERT l BEFORE a x | LINSERT l after a y | LINSERT l AFTER 1 z \
+                | LRANGE l 0 -1",
             ":3 | :4 | :5 | :6 | [x a y 1 z a]",
         );
         check("RPUSH l a b | LINSERT l AFTER b c | LRANGE l 0 -1", ":2 | :3 | [a b c]");

@@ -96,8 +96,9 @@ pub(crate) fn remove(keys: &mut Keyspace<'_>, key: &Key<'_>) {
     keys.changed(key, event::DEL);
 }
 
-/// Takes up to `count` elements from an end, writes them as an array, in the order in which they were taken, and gives
-/// the number of those that are left. When none is, they are still there: the caller removes the key.
+/// Takes up to `count` elements from an end, writes them as an array, in the order in which they were taken,
+/// and gives the number of those that are left. When none is, they are still there: the caller removes the
+/// key.
 pub(crate) fn pop_several(mut list: ListMut<'_>, end: End, count: usize, reply: &mut Reply) -> usize {
     let len = list.view().len();
     let count = count.min(len);

@@ -82,8 +82,8 @@ fn parse_range(args: Args<'_>) -> Result<(i64, i64), CommandError> {
     Ok((index(2)?, index(3)?))
 }
 
-/// The indices of a range in a list of so many elements. Negative ones count from the tail, both ends belong to the
-/// range (Redis: addListRangeReply).
+/// The indices of a range in a list of so many elements. Negative ones count from the tail, both ends belong
+/// to the range (Redis: addListRangeReply).
 fn span(start: i64, stop: i64, len: usize) -> Range<usize> {
     let len = len as i64;
     let from_head = |index: i64| if index < 0 { (index + len).max(-1) } else { index };
@@ -160,8 +160,8 @@ impl<'a> Search<'a> {
 fn parse_rank(text: &[u8]) -> Result<i64, CommandError> {
     match num::parse_i64(text).ok_or(CommandError::NotAnInteger)? {
         0 => Err(CommandError::other(
-            "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to \
-             start from the end of the list",
+            "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use \
+                negative to start from the end of the list",
         )),
         i64::MIN => Err(CommandError::other(
             "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
@@ -195,7 +195,8 @@ mod tests {
         }
         check(
             "LRANGE l 0 -1 | LTRIM l 0 1 | LTRIM l x 1 | LRANGE l 0 1.5",
-            "[] | OK | -ERR value is not an integer or out of range | -ERR value is not an integer or out of range",
+            "[] | OK | -ERR value is not an integer or out of range \
+                | -ERR value is not an integer or out of range",
         );
     }
 

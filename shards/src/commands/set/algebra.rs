@@ -1,6 +1,8 @@
-//! Whole sets and what several of them have in common: SMEMBERS, SINTER, SUNION, SDIFF, their STORE forms, SINTERCARD.
+//! Whole sets and what several of them have in common: SMEMBERS, SINTER, SUNION, SDIFF, their STORE forms,
+//! SINTERCARD.
 //!
-//! All keys are at hand, whoever owns them. A destination may be one of the sources: the result is made first.
+//! All keys are at hand, whoever owns them. A destination may be one of the sources: the result is made
+//! first.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -165,8 +167,8 @@ fn sets<'a>(keys: &'a Keyspace<'_>, args: Args<'_>, sources: Range<usize>) -> Ve
     sources.map(|index| keys.view(&keys.key(args.get(index))).map(SetRef::of)).collect()
 }
 
-/// Visits the members that all sets have, until `visit` says no. Takes the time of the smallest set times the number of
-/// sets.
+/// Visits the members that all sets have, until `visit` says no. Takes the time of the smallest set times the
+/// number of sets.
 fn intersect(
     sets: Vec<Option<SetRef<'_>>>,
     hash_of: impl Fn(&[u8]) -> u64,
@@ -202,8 +204,8 @@ fn subtract(
     let mut sets = sets.into_iter();
     let Some(first) = sets.next().flatten() else { return };
     let mut others: Vec<SetRef<'_>> = sets.flatten().collect();
-    // Each member is looked for in half of the sets on average, or in one that is first made of them all (Redis:
-    // sunionDiffGenericCommand, which weighs the same).
+    // Each member is looked for in half of the sets on average, or in one that is first made of them all
+    // (Redis: sunionDiffGenericCommand, which weighs the same).
     let work_apart = first.len().saturating_mul(others.len() + 1) / 2;
     let work_together = first.len() + others.iter().map(|set| set.len()).sum::<usize>();
     if work_apart <= work_together {
@@ -223,8 +225,8 @@ fn subtract(
     }
 }
 
-/// Makes the result the value of the destination, or removes that if there is none, and replies how many members it
-/// has.
+/// Makes the result the value of the destination, or removes that if there is none, and replies how many
+/// members it has.
 fn store(ctx: &mut Ctx<'_>, args: Args<'_>, result: NewSet, event: Event) {
     let destination = ctx.key(args, 1);
     let len = result.view().len();

@@ -32,8 +32,8 @@ pub(crate) fn sadd(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     Ok(())
 }
 
-/// Adds the arguments from `first` on to the set at the key, which is made if it is not there. Gives the number of new
-/// members.
+/// Adds the arguments from `first` on to the set at the key, which is made if it is not there. Gives the
+/// number of new members.
 fn add_all(ctx: &mut Ctx<'_>, key: &Key<'_>, args: Args<'_>, first: usize) -> Result<usize, CommandError> {
     let rules = Rules::of(ctx.keys.limits());
     let hash_of = ctx.keys.hash_of();

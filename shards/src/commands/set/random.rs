@@ -179,8 +179,8 @@ fn split_packed(set: SetRef<'_>, count: usize, random: &mut Random, reply: &mut 
     NewSet::Packed(Packing::Ints, ints)
 }
 
-/// Chooses some of a known number of things that come one by one, each choice with the same chance (Knuth, The Art of
-/// Computer Programming 3.4.2, algorithm S).
+/// Chooses some of a known number of things that come one by one, each choice with the same chance (Knuth,
+/// The Art of Computer Programming 3.4.2, algorithm S).
 struct Choice {
     /// How many are still to be taken.
     wanted: usize,

@@ -1,9 +1,9 @@
-//! SORT and SORT_RO: the elements of a list, a set or a sorted set in the order of numbers or of texts, their own or those
-//! of other keys.
+//! SORT and SORT_RO: the elements of a list, a set or a sorted set in the order of numbers or of texts, their
+//! own or those of other keys.
 //!
-//! Elements are copied out first, so that any key may be looked at afterwards, the sorted one included. Where BY and GET
-//! name keys, all slots of the node are at hand ([`crate::command::CommandSpec::reads_any_key`]): the command is atomic
-//! whatever shards they lie on. The rows are in `rows.rs`.
+//! Elements are copied out first, so that any key may be looked at afterwards, the sorted one included. Where
+//! BY and GET name keys, all slots of the node are at hand ([`crate::command::CommandSpec::reads_any_key`]):
+//! the command is atomic whatever shards they lie on. The rows are in `rows.rs`.
 
 mod options;
 pub(super) mod rows;
@@ -212,8 +212,8 @@ impl Elements {
         }
     }
 
-    /// What has no such text comes first. Equal ones stay as they came, members of a set, which come in no order, by
-    /// their own texts.
+    /// What has no such text comes first. Equal ones stay as they came, members of a set, which come in no
+    /// order, by their own texts.
     fn sort_by_other_text(
         &mut self,
         keys: &mut Keyspace<'_>,
@@ -275,8 +275,8 @@ fn compare(text: &[u8], element: Element, other: Element) -> Ordering {
     bytes(text, element, buffer).cmp(bytes(text, other, other_buffer))
 }
 
-/// A text as a number (Redis: C's `strtod`): blanks before it are allowed, what follows a zero byte does not count, nothing
-/// is 0, and what cannot be told apart from infinity or from 0 is no number.
+/// A text as a number (Redis: C's `strtod`): blanks before it are allowed, what follows a zero byte does not
+/// count, nothing is 0, and what cannot be told apart from infinity or from 0 is no number.
 fn weight_of(text: &[u8]) -> Option<f64> {
     let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
     if text.is_empty() {
@@ -287,8 +287,8 @@ fn weight_of(text: &[u8]) -> Option<f64> {
     num::parse_f64_unless_inexact(&text[start..])
 }
 
-/// What `take` makes of the value that a pattern stands for; `None` when there is none or it is of another type. `name` is
-/// memory to work in.
+/// What `take` makes of the value that a pattern stands for; `None` when there is none or it is of another
+/// type. `name` is memory to work in.
 fn look_up<R>(
     keys: &mut Keyspace<'_>,
     pattern: Pattern<'_>,
@@ -357,7 +357,8 @@ mod tests {
     #[test]
     fn numbers_are_sorted_as_numbers_and_texts_by_bytes() {
         check(
-            "RPUSH l 3 1 2 10 1 | SORT l | SORT l desc | SORT l ALPHA | SORT l ALPHA DESC | SORT l DESC ASC | LRANGE l 0 -1",
+            "RPUSH l 3 1 2 10 1 | SORT l | SORT l desc | SORT l ALPHA | SORT l ALPHA DESC \
+                | SORT l DESC ASC | LRANGE l 0 -1",
             ":5 | [1 1 2 3 10] | [10 3 2 1 1] | [1 1 10 2 3] | [3 2 10 1 1] | [1 1 2 3 10] | [3 1 2 10 1]",
         );
         check(
@@ -365,7 +366,8 @@ mod tests {
             ":11 | [\"-inf\" \"\" \"-0\" 0 .5 0x.8 \"+1\" \" 2\" 5. 0x1p3 infinity]",
         );
         check(
-            "SADD s 3 -1 2 | SORT s | SADD s 1.5 | SORT s DESC | ZADD z 1 30 2 20 3 100 | SORT z | SORT z ALPHA",
+            "SADD s 3 -1 2 | SORT s | SADD s 1.5 | SORT s DESC | ZADD z 1 30 2 20 3 100 | SORT z \
+                | SORT z ALPHA",
             ":3 | [\"-1\" 2 3] | :1 | [3 2 1.5 \"-1\"] | :3 | [20 30 100] | [100 20 30]",
         );
         check(
@@ -401,8 +403,9 @@ mod tests {
     #[test]
     fn a_limit_cuts_what_is_sorted() {
         check(
-            "RPUSH l 3 1 2 10 1 | SORT l LIMIT 1 2 | SORT l LIMIT -1 2 | SORT l LIMIT 1 -1 | SORT l LIMIT 10 1 \
-             | SORT l LIMIT 0 0 | SORT l LIMIT 9223372036854775807 9223372036854775807 | SORT l LIMIT 3 9223372036854775807",
+            "RPUSH l 3 1 2 10 1 | SORT l LIMIT 1 2 | SORT l LIMIT -1 2 | SORT l LIMIT 1 -1 \
+                | SORT l LIMIT 10 1 | SORT l LIMIT 0 0 \
+                | SORT l LIMIT 9223372036854775807 9223372036854775807 | SORT l LIMIT 3 9223372036854775807",
             ":5 | [1 2] | [1 1] | [1 2 3 10] | [] | [] | [] | [3 10]",
         );
     }
@@ -416,13 +419,14 @@ mod tests {
         );
         check(
             "ZADD z 1 b 2 a 3 c | SORT z BY nosort | SORT z BY nosort DESC | SORT z BY nosort DESC LIMIT 0 2 \
-             | SORT z BY nosort LIMIT 1 1 | SORT z BY nosort LIMIT 1 0 | ZADD z 4 \"x\"*65 | SORT z BY nosort DESC LIMIT 1 2",
+             | SORT z BY nosort LIMIT 1 1 | SORT z BY nosort LIMIT 1 0 | ZADD z 4 \"x\"*65 \
+             | SORT z BY nosort DESC LIMIT 1 2",
             ":3 | [b a c] | [c a b] | [c a] | [a] | [] | :1 | [c a]",
         );
         // What is stored must not depend on how a set is stored.
         check(
-            "SADD s b a c 10 9 | SORT s BY nosort STORE d | LRANGE d 0 -1 | SORT s BY nosort DESC LIMIT 0 2 STORE d \
-             | LRANGE d 0 -1",
+            "SADD s b a c 10 9 | SORT s BY nosort STORE d | LRANGE d 0 -1 \
+                | SORT s BY nosort DESC LIMIT 0 2 STORE d | LRANGE d 0 -1",
             ":5 | :5 | [10 9 a b c] | :2 | [c b]",
         );
         check("SADD s 3 1 2 | SORT s BY nosort DESC LIMIT 0 2", ":3 | [1 2]");
@@ -456,7 +460,8 @@ mod tests {
             ("SORT l BY w_* STORE l | LRANGE l 0 -1", ":5 | [5 4 3 2 1]"),
             ("SORT l BY w_* GET * STORE n_1 | LRANGE n_1 0 -1", ":5 | [\"\" \"\" \"\" \"\" \"\"]"),
             (
-                "EXPIRE w_1 10 | HPEXPIRE h_2x 10000 FIELDS 1 f | SLEEP 10001 | SORT l BY w_* | SORT l BY h_*x->f",
+                "EXPIRE w_1 10 | HPEXPIRE h_2x 10000 FIELDS 1 f | SLEEP 10001 | SORT l BY w_* \
+                    | SORT l BY h_*x->f",
                 ":1 | [:1] | [1 5 4 3 2] | [2 5 4 3 1]",
             ),
         ] {
@@ -477,8 +482,8 @@ mod tests {
     #[test]
     fn storing_replaces_whatever_was_there() {
         check(
-            "RPUSH l 3 1 2 | SET d 1 | EXPIRE d 10 | SORT l STORE d | LRANGE d 0 -1 | TTL d | SORT l LIMIT 5 1 STORE d | EXISTS d \
-             | SORT nosuch STORE l | EXISTS l | SORT l STORE l",
+            "RPUSH l 3 1 2 | SET d 1 | EXPIRE d 10 | SORT l STORE d | LRANGE d 0 -1 | TTL d \
+                | SORT l LIMIT 5 1 STORE d | EXISTS d | SORT nosuch STORE l | EXISTS l | SORT l STORE l",
             ":3 | OK | :1 | :3 | [1 2 3] | :-1 | :0 | :0 | :0 | :0 | :0",
         );
         check(

@@ -16,8 +16,8 @@ pub(crate) enum Pattern<'a> {
     Element,
     /// A pattern without `*`: nothing, whatever the element.
     Nothing,
-    /// The value of the key whose name is the pattern with the element in the place of its first `*`; with a field, that
-    /// field of the hash.
+    /// The value of the key whose name is the pattern with the element in the place of its first `*`; with a
+    /// field, that field of the hash.
     Key { before: &'a [u8], behind: &'a [u8], field: Option<&'a [u8]> },
 }
 
@@ -119,7 +119,8 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Whether SORT reads keys that are not among its arguments: its patterns make their names of what the list holds.
+/// Whether SORT reads keys that are not among its arguments: its patterns make their names of what the list
+/// holds.
 pub(crate) fn sort_reads_any_key(args: Args<'_>) -> bool {
     Options::parse(args, true).is_ok_and(|options| options.reads_any_key())
 }

@@ -137,7 +137,8 @@ fn add(ctx: &mut Ctx<'_>, args: Args<'_>, options: Options, first: usize) -> Don
 /// Adds members, at least one, or gives them their scores, and replies as ZADD does.
 ///
 /// # Errors
-/// `WrongType` when the key holds another type; with INCR, whose member is the only one, a sum that is no number.
+/// `WrongType` when the key holds another type; with INCR, whose member is the only one, a sum that is no
+/// number.
 #[inline]
 pub(in crate::commands) fn add_members<'m>(
     ctx: &mut Ctx<'_>,

@@ -1,81 +1,58 @@
 //! Commands that wait for a member: BZPOPMIN, BZPOPMAX, BZMPOP.
 //!
-//! Each does what its sibling without B does, or says that it would wait ([`crate::blocking`]). Its effect is that of its
-//! sibling, so that nobody who repeats it waits.
+//! Each does what its sibling without B does, or says that it would wait ([`crate::blocking`]). Its effect is
+//! that of its sibling, so that nobody who repeats it waits.
 
+use super::member_rows::{POP_OF_SEVERAL_COMPLEXITY, WHERE};
 use super::pop::{self, End};
 use crate::args::Args;
 use crate::blocking::{Block, parse_timeout_s};
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::shapes::{
+    COUNT, KEYS, NUMKEYS, SORTED_SET, TIMEOUT, blocking_pop_of, blocking_pop_of_several,
+};
+use crate::command::{CommandSpec, DataCommand, flags};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::object::DataType;
 
+/// Takes a member from one end of the first sorted set that has any.
+const BLOCKING_POP: CommandSpec = CommandSpec {
+    since: "5.0.0",
+    complexity: "O(log(N)) with N being the number of elements in the sorted set.",
+    flags: flags::WRITE | flags::NOSCRIPT | flags::BLOCKING | flags::FAST,
+    ..blocking_pop_of(SORTED_SET)
+};
+
 /// The rows of this file.
 pub(crate) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: bzpopmin,
-        spec: CommandSpec {
+    DataCommand::new(
+        bzpopmin,
+        CommandSpec {
             name: "bzpopmin",
             summary: "Remove and return the member with the lowest score from one or more sorted sets, or \
                 block until one is available",
-            since: "5.0.0",
-            complexity: "O(log(N)) with N being the number of elements in the sorted set.",
-            group: Group::SortedSet,
-            arity: Arity::AtLeast(3),
-            flags: flags::WRITE | flags::NOSCRIPT | flags::BLOCKING | flags::FAST,
-            acl: acl::SORTEDSET,
-            keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
-            history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
-            args: &[Arg::key().multiple(), Arg::double("timeout")],
-            ..CommandSpec::BASE
+            ..BLOCKING_POP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: bzpopmax,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        bzpopmax,
+        CommandSpec {
             name: "bzpopmax",
             summary: "Remove and return the member with the highest score from one or more sorted sets, or \
                 block until one is available",
-            since: "5.0.0",
-            complexity: "O(log(N)) with N being the number of elements in the sorted set.",
-            group: Group::SortedSet,
-            arity: Arity::AtLeast(3),
-            flags: flags::WRITE | flags::NOSCRIPT | flags::BLOCKING | flags::FAST,
-            acl: acl::SORTEDSET,
-            keys: &[KeySpec::range(1, -2, 1, keys::RW | keys::ACCESS | keys::DELETE)],
-            history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
-            args: &[Arg::key().multiple(), Arg::double("timeout")],
-            ..CommandSpec::BASE
+            ..BLOCKING_POP
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: bzmpop,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        bzmpop,
+        CommandSpec {
             name: "bzmpop",
             summary: "Remove and return members with scores in a sorted set or block until one is available",
-            since: "7.0.0",
-            complexity: "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of \
-                elements in the sorted set, and M being the number of elements popped.",
-            group: Group::SortedSet,
-            arity: Arity::AtLeast(5),
-            flags: flags::WRITE | flags::BLOCKING | flags::MOVABLE_KEYS,
-            acl: acl::SORTEDSET,
-            keys: &[KeySpec::counted(2, keys::RW | keys::ACCESS | keys::DELETE)],
-            args: &[
-                Arg::double("timeout"),
-                Arg::integer("numkeys"),
-                Arg::key().multiple(),
-                Arg::one_of("where", &[Arg::word("min", "MIN"), Arg::word("max", "MAX")]),
-                Arg::integer("count").after("COUNT").optional(),
-            ],
-            ..CommandSpec::BASE
+            complexity: POP_OF_SEVERAL_COMPLEXITY,
+            args: &[TIMEOUT, NUMKEYS, KEYS, WHERE, COUNT],
+            ..blocking_pop_of_several(SORTED_SET)
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 type Done = Result<(), CommandError>;
@@ -121,7 +98,8 @@ mod tests {
     #[test]
     fn with_members_at_hand_nobody_waits() {
         check(
-            "ZADD b 1.5 x 2 y 3 z 4 w | BZPOPMIN a b 0 | BZPOPMAX a b 0 | BZMPOP 0 2 a b MIN COUNT 9 | EXISTS b",
+            "ZADD b 1.5 x 2 y 3 z 4 w | BZPOPMIN a b 0 | BZPOPMAX a b 0 | BZMPOP 0 2 a b MIN COUNT 9 \
+                | EXISTS b",
             ":4 | [b x 1.5] | [b w 4] | [b [[y 2] [z 3]]] | :0",
         );
     }

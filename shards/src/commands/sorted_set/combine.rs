@@ -157,8 +157,8 @@ struct Request {
 }
 
 impl Request {
-    /// Reads the command whose number of keys is argument `count_at`. As in Redis the keys are looked at before the
-    /// options.
+    /// Reads the command whose number of keys is argument `count_at`. As in Redis the keys are looked at
+    /// before the options.
     fn parse(
         ctx: &mut Ctx<'_>,
         args: Args<'_>,
@@ -239,7 +239,8 @@ fn intersect(
     smallest.source.each(|member, score| {
         let hash = hash_of(member);
         let score = others.iter().try_fold(smallest.score(score), |sum, other| {
-            // Not a number (0 times infinity) goes into the sum here, and makes that 0 (Redis: ZINTER, unlike ZUNION).
+            // Not a number (0 times infinity) goes into the sum here, and makes that 0 (Redis: ZINTER, unlike
+            // ZUNION).
             Some(aggregate.of(sum, other.weight * other.source.score(hash, member)?))
         });
         score.map_or(ControlFlow::Continue(()), |score| visit(hash, member, score))

@@ -1,4 +1,5 @@
-//! Sorted sets, by topic: the handlers, their tests, and in files of their own, because they are long, the rows.
+//! Sorted sets, by topic: the handlers, their tests, and in files of their own, because they are long, the
+//! rows.
 //!
 //! A small set is packed inside its key's entry ([`crate::encoding::sorted_pack`]), a large one an object
 //! ([`crate::encoding::sorted_set`]). [`crate::values::sorted_set`] hides which.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::reply::{store, write_header, write_item};
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::encoding::score::parse_score_bound;
+use crate::encoding::score_bound::parse_score_bound;
 use crate::encoding::sorted_set::{Builder, LexBound, ScoreBound, SortedSet};
 use crate::error::CommandError;
 use crate::event;
@@ -105,8 +105,8 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Reads the ends at argument `at` and the options behind them. `by` and `reversed` are what the command's name
-    /// says; where it leaves them open (`None`) the options do.
+    /// Reads the ends at argument `at` and the options behind them. `by` and `reversed` are what the
+    /// command's name says; where it leaves them open (`None`) the options do.
     fn parse(
         args: Args<'a>,
         at: usize,

@@ -1,4 +1,5 @@
-//! The sets that are united, intersected or subtracted: sorted sets, and plain sets, whose members all have the score 1.
+//! The sets that are united, intersected or subtracted: sorted sets, and plain sets, whose members all have
+//! the score 1.
 
 use std::ops::ControlFlow;
 

@@ -321,7 +321,8 @@ fn combinations_are_stored_across_shards() {
             ("ZADD y 1 c 1 d | ZDIFFSTORE d 2 z y | ZRANGE d 0 -1 WITHSCORES", ":2 | :2 | [a 1 b 2]"),
             ("ZDIFFSTORE s 2 z z | EXISTS s", ":0 | :0"),
             (
-                "ZUNIONSTORE d 1 z | OBJECT ENCODING d | ZADD z 1 \"x\"*65 | ZUNIONSTORE d 1 z | OBJECT ENCODING d",
+                "ZUNIONSTORE d 1 z | OBJECT ENCODING d | ZADD z 1 \"x\"*65 | ZUNIONSTORE d 1 z \
+                    | OBJECT ENCODING d",
                 ":3 | listpack | :1 | :4 | skiplist",
             ),
         ],

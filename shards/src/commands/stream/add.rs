@@ -27,7 +27,8 @@ struct Options {
     id: NewId,
 }
 
-/// Entries that approximate trimming without LIMIT may remove, in blocks (Redis: streamParseAddOrTrimArgsOrReply).
+/// Entries that approximate trimming without LIMIT may remove, in blocks (Redis:
+/// streamParseAddOrTrimArgsOrReply).
 const BLOCKS_TRIMMED_MAX: u64 = 100;
 /// The same in entries, when blocks have no limit of entries.
 const TRIMMED_WITHOUT_LIMIT: u64 = 10_000;

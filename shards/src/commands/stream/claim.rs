@@ -148,7 +148,8 @@ fn write_claimed(reply: &mut Reply, log: &Log, claimed: &[StreamId], just_id: bo
 
 /// Entries that XAUTOCLAIM claims without COUNT.
 const AUTO_CLAIM_COUNT: i64 = 100;
-/// The largest COUNT: with the looks that each entry is worth it is still an integer (Redis: xautoclaimCommand).
+/// The largest COUNT: with the looks that each entry is worth it is still an integer (Redis:
+/// xautoclaimCommand).
 const AUTO_CLAIM_COUNT_MAX: i64 = i64::MAX / 16;
 
 pub(super) fn xautoclaim(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {

@@ -1,8 +1,8 @@
 //! The rows of the commands on entries: [`super::add`], [`super::edit`], [`super::range`], [`super::read`].
 
 use super::{add, edit, range, read};
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::shapes::{COUNT, KEYS, STREAM, len_of};
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 
 const TRIM: Arg = Arg::block(
     "trim",
@@ -14,20 +14,33 @@ const TRIM: Arg = Arg::block(
     ],
 );
 
+/// The longest time to wait.
+pub(super) const BLOCK: Arg = Arg::integer("milliseconds").after("BLOCK").optional();
+/// The streams to read, and from where each of them.
+pub(super) const STREAMS: Arg = Arg::block("streams", &[KEYS, Arg::string("id").multiple()]).after("STREAMS");
+
+/// Reads the entries between two.
+const RANGE: CommandSpec = CommandSpec {
+    since: "5.0.0",
+    arity: Arity::AtLeast(4),
+    flags: flags::READONLY,
+    keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
+    history: &[("6.2.0", "Added exclusive ranges.")],
+    ..STREAM
+};
+
 /// The rows.
 pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: add::xadd,
-        spec: CommandSpec {
+    DataCommand::new(
+        add::xadd,
+        CommandSpec {
             name: "xadd",
             summary: "Appends a new entry to a stream",
             since: "5.0.0",
             complexity: "O(1) when adding a new entry, O(N) when trimming where N being the number of \
                 entries evicted.",
-            group: Group::Stream,
             arity: Arity::AtLeast(5),
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
-            acl: acl::STREAM,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)
                 .notes("UPDATE instead of INSERT because of the optional trimming feature")],
             tips: &["nondeterministic_output"],
@@ -42,106 +55,66 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                 Arg::one_of("id_or_auto", &[Arg::word("auto_id", "*"), Arg::string("id")]),
                 Arg::block("field_value", &[Arg::string("field"), Arg::string("value")]).multiple(),
             ],
-            ..CommandSpec::BASE
+            ..STREAM
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: edit::xdel,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        edit::xdel,
+        CommandSpec {
             name: "xdel",
             summary: "Removes the specified entries from the stream. Returns the number of items actually \
                 deleted, that may be different from the number of IDs passed in case certain IDs do not \
                 exist.",
             since: "5.0.0",
             complexity: "O(1) for each single item to delete in the stream, regardless of the stream size.",
-            group: Group::Stream,
             arity: Arity::AtLeast(3),
             flags: flags::WRITE | flags::FAST,
-            acl: acl::STREAM,
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
             args: &[Arg::key(), Arg::string("id").multiple()],
-            ..CommandSpec::BASE
+            ..STREAM
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: edit::xlen,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        edit::xlen,
+        CommandSpec {
             name: "xlen",
             summary: "Return the number of entries in a stream",
             since: "5.0.0",
-            complexity: "O(1)",
-            group: Group::Stream,
-            arity: Arity::Exactly(2),
-            flags: flags::READONLY | flags::FAST,
-            acl: acl::STREAM,
-            keys: &[KeySpec::at(1, keys::RO)],
-            args: &[Arg::key()],
-            ..CommandSpec::BASE
+            ..len_of(STREAM)
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: range::xrange,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        range::xrange,
+        CommandSpec {
             name: "xrange",
             summary: "Return a range of elements in a stream, with IDs matching the specified IDs interval",
-            since: "5.0.0",
             complexity: "O(N) with N being the number of elements being returned. If N is constant (e.g. \
                 always asking for the first 10 elements with COUNT), you can consider it O(1).",
-            group: Group::Stream,
-            arity: Arity::AtLeast(4),
-            flags: flags::READONLY,
-            acl: acl::STREAM,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            history: &[("6.2.0", "Added exclusive ranges.")],
-            args: &[
-                Arg::key(),
-                Arg::string("start"),
-                Arg::string("end"),
-                Arg::integer("count").after("COUNT").optional(),
-            ],
-            ..CommandSpec::BASE
+            args: &[Arg::key(), Arg::string("start"), Arg::string("end"), COUNT],
+            ..RANGE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: range::xrevrange,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        range::xrevrange,
+        CommandSpec {
             name: "xrevrange",
             summary: "Return a range of elements in a stream, with IDs matching the specified IDs interval, \
                 in reverse order (from greater to smaller IDs) compared to XRANGE",
-            since: "5.0.0",
             complexity: "O(N) with N being the number of elements returned. If N is constant (e.g. always \
                 asking for the first 10 elements with COUNT), you can consider it O(1).",
-            group: Group::Stream,
-            arity: Arity::AtLeast(4),
-            flags: flags::READONLY,
-            acl: acl::STREAM,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            history: &[("6.2.0", "Added exclusive ranges.")],
-            args: &[
-                Arg::key(),
-                Arg::string("end"),
-                Arg::string("start"),
-                Arg::integer("count").after("COUNT").optional(),
-            ],
-            ..CommandSpec::BASE
+            args: &[Arg::key(), Arg::string("end"), Arg::string("start"), COUNT],
+            ..RANGE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: edit::xsetid,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        edit::xsetid,
+        CommandSpec {
             name: "xsetid",
             summary: "An internal command for replicating stream values",
             since: "5.0.0",
             complexity: "O(1)",
-            group: Group::Stream,
             arity: Arity::AtLeast(3),
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
-            acl: acl::STREAM,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             history: &[("7.0.0", "Added the `entries_added` and `max_deleted_entry_id` arguments.")],
             args: &[
@@ -150,34 +123,30 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                 Arg::integer("entries_added").after("ENTRIESADDED").since("7.0.0").optional(),
                 Arg::string("max_deleted_entry_id").after("MAXDELETEDID").since("7.0.0").optional(),
             ],
-            ..CommandSpec::BASE
+            ..STREAM
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: add::xtrim,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        add::xtrim,
+        CommandSpec {
             name: "xtrim",
             summary: "Trims the stream to (approximately if '~' is passed) a certain size",
             since: "5.0.0",
             complexity: "O(N), with N being the number of evicted entries. Constant times are very small \
                 however, since entries are organized in macro nodes containing multiple entries that can be \
                 released with a single deallocation.",
-            group: Group::Stream,
             arity: Arity::AtLeast(4),
             flags: flags::WRITE,
-            acl: acl::STREAM,
             keys: &[KeySpec::at(1, keys::RW | keys::DELETE)],
             tips: &["nondeterministic_output"],
             history: &[("6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option.")],
             args: &[Arg::key(), TRIM],
-            ..CommandSpec::BASE
+            ..STREAM
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: read::xread,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        read::xread,
+        CommandSpec {
             name: "xread",
             block_option: Some("block"),
             summary: "Return never seen elements in multiple streams, with IDs greater than the ones \
@@ -187,19 +156,11 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
                 returned, it means that XREAD-ing with a fixed COUNT is O(1). Note that when the BLOCK \
                 option is used, XADD will pay O(M) time in order to serve the M clients blocked on the \
                 stream getting new data.",
-            group: Group::Stream,
             arity: Arity::AtLeast(4),
             flags: flags::READONLY | flags::BLOCKING | flags::MOVABLE_KEYS,
-            acl: acl::STREAM,
             keys: &[KeySpec::behind("STREAMS", 1, keys::RO | keys::ACCESS).first_half()],
-            args: &[
-                Arg::integer("count").after("COUNT").optional(),
-                Arg::integer("milliseconds").after("BLOCK").optional(),
-                Arg::block("streams", &[Arg::key().multiple(), Arg::string("id").multiple()])
-                    .after("STREAMS"),
-            ],
-            ..CommandSpec::BASE
+            args: &[COUNT, BLOCK, STREAMS],
+            ..STREAM
         },
-        subcommands: &[],
-    },
+    ),
 ];

@@ -41,8 +41,8 @@ impl Options {
     }
 }
 
-/// The most arguments of XGROUP CREATE and of XGROUP SETID. Options may be repeated up to them, and that there are more
-/// is found out last (Redis: xgroupCommand).
+/// The most arguments of XGROUP CREATE and of XGROUP SETID. Options may be repeated up to them, and that
+/// there are more is found out last (Redis: xgroupCommand).
 const CREATE_ARGS_MAX: usize = 8;
 const SETID_ARGS_MAX: usize = 7;
 
@@ -52,8 +52,8 @@ fn check_len(args: Args<'_>, len_max: usize) -> Done {
 
 fn no_stream() -> CommandError {
     CommandError::other(
-        "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM \
-         option to create an empty stream automatically.",
+        "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the \
+            MKSTREAM option to create an empty stream automatically.",
     )
 }
 
@@ -129,7 +129,8 @@ pub(super) fn destroy(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let was_there = group.is_some();
     if let Some(group) = group {
         ctx.keys.changed(&key, event::XGROUP_DESTROY);
-        // A group may have millions of pending entries: a stream without entries takes them along to be freed in steps.
+        // A group may have millions of pending entries: a stream without entries takes them along to be freed
+        // in steps.
         let remains = Stream { groups: Groups::of(group), ..Stream::default() };
         ctx.keys.free_in_steps(Object::Stream(remains));
     }

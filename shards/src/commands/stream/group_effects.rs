@@ -1,5 +1,5 @@
-//! What commands do to the groups of a stream, as others are told: which entry is pending for whom and since when, and
-//! how far a group has come. The forms are Redis's (streamPropagateXCLAIM, streamPropagateGroupID).
+//! What commands do to the groups of a stream, as others are told: which entry is pending for whom and since
+//! when, and how far a group has come. The forms are Redis's (streamPropagateXCLAIM, streamPropagateGroupID).
 
 use crate::args::OwnedArgs;
 use crate::encoding::stream::{Group, Pending, StreamId};

@@ -5,6 +5,8 @@
 mod add;
 mod claim;
 mod edit;
+#[cfg(test)]
+mod effect_tests;
 pub(super) mod entry_rows;
 mod group;
 mod group_effects;

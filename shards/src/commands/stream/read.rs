@@ -107,8 +107,8 @@ fn unbalanced(form: Form) -> CommandError {
 /// Where the keys are by rule: behind the first word STREAMS that cannot be a name in its usual place.
 pub(super) const GROUP_KEYS: KeySpec = KeySpec::behind("STREAMS", 4, keys::RO | keys::ACCESS).first_half();
 
-/// Finds the keys of XREADGROUP. The rule takes a group of the name `streams` for the option when other options stand
-/// before GROUP.
+/// Finds the keys of XREADGROUP. The rule takes a group of the name `streams` for the option when other
+/// options stand before GROUP.
 pub(super) fn find_keys(args: Args<'_>, found: &mut Vec<KeyPosition>) {
     // Neither the form of a timeout nor the time matters for where the keys are.
     match Request::parse(args, Form::ReadGroup, 0) {
@@ -134,8 +134,8 @@ pub(super) fn xread(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         seen.push(match args.get(request.id_at(number)) {
             b"$" => stream.map_or(StreamId::MIN, |stream| stream.log.last_id()),
             b">" => {
-                let text = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> \
-                    <consumer> option.";
+                let text = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP \
+                    <group> <consumer> option.";
                 return Err(CommandError::other(text));
             }
             text => exact_id(text)?,
@@ -242,9 +242,9 @@ pub(super) fn xreadgroup(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 
 fn meaningless() -> CommandError {
     CommandError::other(
-        "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer \
-         by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty \
-         result set.",
+        "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this \
+            consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just \
+            return an empty result set.",
     )
 }
 
@@ -305,7 +305,8 @@ fn read_group(
     is_served
 }
 
-/// The pending entries of a consumer, which count as delivered once more. Those that were deleted have no fields.
+/// The pending entries of a consumer, which count as delivered once more. Those that were deleted have no
+/// fields.
 #[expect(clippy::too_many_arguments, reason = "what the one caller knows, at one place of a closure")]
 fn write_history(
     reply: &mut Reply,

@@ -1,18 +1,10 @@
-//! Tests of the commands on streams: what clients see, and what others are told.
+//! Tests of the commands on streams: what clients see.
 
-use crate::args::OwnedArgs;
-use crate::ctx::Ctx;
-use crate::db::Db;
 use crate::encoding::limits::Limits;
-use crate::env::Env;
-use crate::key::DbIndex;
-use crate::keyspace::Keyspace;
-use crate::reply::Reply;
-use crate::testing::{START_MS, Sandbox, check, check_in, lookup};
-use crate::watch::ClientId;
+use crate::testing::{START_MS, Sandbox, check, check_in};
 
 /// A stream of three entries and a group that has got the first two of them, one for each of two consumers.
-const DELIVERED: &str = "XADD s 1-1 a 1 | XADD s 2-1 b 2 | XADD s 3-1 c 3 | XGROUP CREATE s g 0 \
+pub(super) const DELIVERED: &str = "XADD s 1-1 a 1 | XADD s 2-1 b 2 | XADD s 3-1 c 3 | XGROUP CREATE s g 0 \
     | XREADGROUP GROUP g alice COUNT 1 STREAMS s > | XREADGROUP GROUP g bob COUNT 1 STREAMS s >";
 
 /// Runs a script behind [`DELIVERED`].
@@ -156,14 +148,16 @@ fn the_last_id_is_set_but_never_below_an_entry() {
     check(
         "XADD s 5-1 a 1 | XSETID s 4-1 | XSETID s 9-1 | XADD s 9-1 a 1 | XADD s 9-* a 1",
         &format!(
-            "5-1 | {top} | OK | -ERR The ID specified in XADD is equal or smaller than the target stream top item | 9-2"
+            "5-1 | {top} | OK | -ERR The ID specified in XADD is equal or smaller than the target stream top \
+                item | 9-2"
         ),
     );
     let small = "-ERR The entries_added specified in XSETID is smaller than the target stream length";
     let deleted = "-ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id";
     check(
-        "XADD s 5-1 a 1 | XSETID s 9-1 ENTRIESADDED 0 | XSETID s 9-1 ENTRIESADDED -1 | XSETID s 5-1 MAXDELETEDID 6 \
-         | XSETID s 9-1 ENTRIESADDED 7 MAXDELETEDID 3-1 | XSETID s 9-1 X | XSETID none 1-1",
+        "XADD s 5-1 a 1 | XSETID s 9-1 ENTRIESADDED 0 | XSETID s 9-1 ENTRIESADDED -1 \
+            | XSETID s 5-1 MAXDELETEDID 6 | XSETID s 9-1 ENTRIESADDED 7 MAXDELETEDID 3-1 | XSETID s 9-1 X \
+            | XSETID none 1-1",
         &format!(
             "5-1 | {small} | -ERR entries_added must be positive | {deleted} | OK | -ERR syntax error \
              | -ERR no such key"
@@ -210,7 +204,8 @@ fn a_wrong_xread_says_what_is_wrong() {
         ("XREAD COUNT 1 COUNT", "syntax error"),
         (
             "XREAD STREAMS a >",
-            "The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
+            "The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> \
+                option.",
         ),
         (
             "XREAD NOACK STREAMS a 0",
@@ -229,9 +224,9 @@ fn a_wrong_xread_says_what_is_wrong() {
         "-NOGROUP No such key 'a' or consumer group 'g' in XREADGROUP with GROUP option",
     );
     check("SET a 1 | XREAD STREAMS a 0", &format!("OK | {WRONG_TYPE}"));
-    let meaningless = "-ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this \
-        consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an \
-        empty result set.";
+    let meaningless = "-ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the \
+        history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID \
+        would just return an empty result set.";
     check_delivered("XREADGROUP GROUP g alice STREAMS s $", meaningless);
 }
 
@@ -366,8 +361,8 @@ fn groups_and_consumers_come_and_go() {
         "XGROUP SETID s x 0 | XGROUP CREATECONSUMER s x c | XGROUP DELCONSUMER s x c",
         &format!("{none} | {none} | {none}"),
     );
-    let missing = "-ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the \
-        MKSTREAM option to create an empty stream automatically.";
+    let missing = "-ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want \
+        to use the MKSTREAM option to create an empty stream automatically.";
     check(
         "XGROUP CREATE s g 0 | XGROUP DESTROY s g | XGROUP CREATE s g $ MKSTREAM | XLEN s",
         &format!("{missing} | {missing} | OK | :0"),
@@ -393,7 +388,8 @@ fn xinfo_tells_what_is_there() {
     check_delivered(
         "XINFO STREAM s",
         "[length :3 radix-tree-keys :1 radix-tree-nodes :2 last-generated-id 3-1 max-deleted-entry-id 0-0 \
-         entries-added :3 recorded-first-entry-id 1-1 groups :1 first-entry [1-1 [a 1]] last-entry [3-1 [c 3]]]",
+         entries-added :3 recorded-first-entry-id 1-1 groups :1 first-entry [1-1 [a 1]] last-entry [3-1 [c \
+         3]]]",
     );
     check_delivered(
         "XINFO GROUPS s",
@@ -409,11 +405,12 @@ fn xinfo_tells_what_is_there() {
     check_delivered(
         "RESP 3 | XINFO STREAM s FULL COUNT 1",
         &format!(
-            "{{length :3 radix-tree-keys :1 radix-tree-nodes :2 last-generated-id 3-1 max-deleted-entry-id 0-0 \
-             entries-added :3 recorded-first-entry-id 1-1 entries [[1-1 [a 1]]] groups [{{name g last-delivered-id 2-1 \
-             entries-read :2 lag :1 pel-count :2 pending [[1-1 alice :{at} :1]] consumers \
-             [{{name alice seen-time :{at} active-time :{at} pel-count :1 pending [[1-1 :{at} :1]]}} \
-             {{name bob seen-time :{at} active-time :{at} pel-count :1 pending [[2-1 :{at} :1]]}}]}}]}}"
+            "{{length :3 radix-tree-keys :1 radix-tree-nodes :2 last-generated-id 3-1 max-deleted-entry-id \
+                0-0 entries-added :3 recorded-first-entry-id 1-1 entries [[1-1 [a 1]]] groups [{{name g \
+                last-delivered-id 2-1 entries-read :2 lag :1 pel-count :2 pending [[1-1 alice :{at} :1]] \
+                consumers [{{name alice seen-time :{at} active-time :{at} pel-count :1 pending [[1-1 :{at} \
+                :1]]}} {{name bob seen-time :{at} active-time :{at} pel-count :1 pending [[2-1 :{at} \
+                :1]]}}]}}]}}"
         ),
     );
     let syntax = "-ERR unknown subcommand or wrong number of arguments for 'STREAM'. Try XINFO HELP.";
@@ -425,8 +422,8 @@ fn xinfo_tells_what_is_there() {
     check(
         "XGROUP CREATE s g 0 MKSTREAM | XINFO STREAM s",
         "OK | [length :0 radix-tree-keys :0 radix-tree-nodes :1 \
-        last-generated-id 0-0 max-deleted-entry-id 0-0 entries-added :0 recorded-first-entry-id 0-0 groups :1 \
-        first-entry (nil) last-entry (nil)]",
+        last-generated-id 0-0 max-deleted-entry-id 0-0 entries-added :0 recorded-first-entry-id 0-0 groups \
+        :1 first-entry (nil) last-entry (nil)]",
     );
 }
 
@@ -445,172 +442,4 @@ fn the_lag_is_known_as_long_as_nothing_between_was_deleted() {
     assert_eq!(lag("XDEL s 3-1 | XADD s 4-1 a 1 | XREADGROUP GROUP g bob STREAMS s >"), ":4 lag :0");
     assert_eq!(lag("XTRIM s MAXLEN 0"), ":2 lag :0");
     assert_eq!(lag("XGROUP SETID s g 0"), "(nil) lag :3");
-}
-
-/// What others are told of a script's last command.
-fn effects_of(prepared: &str, command: &str) -> Vec<String> {
-    let mut sandbox = Sandbox::new();
-    sandbox.shard_mut().set_limits(Limits { stream_node_entries_max: 2, ..Limits::default() });
-    sandbox.run(prepared);
-    sandbox.shard_mut().listen_to_effects(true);
-    sandbox.run(command);
-    let words = |args: &OwnedArgs| {
-        let words: Vec<_> = args.as_args().iter_from(0).map(String::from_utf8_lossy).collect();
-        words.join(" ")
-    };
-    let groups = sandbox.shard_mut().take_effects();
-    groups.iter().flat_map(|group| &group.effects).map(|effect| words(&effect.args)).collect()
-}
-
-#[test]
-fn made_ids_and_inexact_trimming_are_told_as_they_came_out() {
-    let five = "XADD s 1-1 a 1 | XADD s 2-1 a 1 | XADD s 3-1 a 1 | XADD s 4-1 a 1 | XADD s 5-1 a 1";
-    for (command, effect) in [
-        ("XADD s 6-1 a 1", "XADD s 6-1 a 1"),
-        ("XADD s 6-* a 1", "XADD s 6-0 a 1"),
-        ("XADD s NOMKSTREAM * a 1", "XADD s NOMKSTREAM 1000000-0 a 1"),
-        ("XADD s MAXLEN 2 * a 1", "XADD s MAXLEN 2 1000000-0 a 1"),
-        ("XADD s MAXLEN ~ 3 LIMIT 2 6-1 a 1", "XADD s MAXLEN = 4 6-1 a 1"),
-        ("XADD s MINID ~ 4 6-1 a 1", "XADD s MINID = 3-1 6-1 a 1"),
-        ("XTRIM s MAXLEN ~ 4", "XTRIM s MAXLEN = 5"),
-        ("XTRIM s MINID ~ 9", "XTRIM s MINID = 18446744073709551615-18446744073709551615"),
-        ("XTRIM s MAXLEN 4", "XTRIM s MAXLEN 4"),
-    ] {
-        let expected: Vec<_> = if command == "XTRIM s MAXLEN ~ 4" { Vec::new() } else { vec![effect] };
-        assert_eq!(effects_of(five, command), expected, "{command}");
-    }
-}
-
-#[test]
-fn what_is_pending_is_told_entry_by_entry() {
-    for (command, effects) in [
-        (
-            "XREADGROUP GROUP g bob STREAMS s >",
-            &[
-                "XCLAIM s g bob 0 3-1 TIME 1000000 RETRYCOUNT 1 FORCE JUSTID LASTID 3-1",
-                "XGROUP SETID s g 3-1 ENTRIESREAD 3",
-            ][..],
-        ),
-        (
-            "XREADGROUP GROUP g carol NOACK STREAMS s >",
-            &["XGROUP CREATECONSUMER s g carol", "XGROUP SETID s g 3-1 ENTRIESREAD 3"],
-        ),
-        (
-            "XREADGROUP GROUP g alice STREAMS s 0",
-            &["XCLAIM s g alice 0 1-1 TIME 1000000 RETRYCOUNT 2 FORCE JUSTID LASTID 2-1"],
-        ),
-        ("XREADGROUP GROUP g carol STREAMS s 0", &["XGROUP CREATECONSUMER s g carol"]),
-        ("XREADGROUP GROUP g alice STREAMS s 1-1", &[]),
-        ("XACK s g 1-1", &["XACK s g 1-1"]),
-        ("XACK s g 3-1", &[]),
-        (
-            "XCLAIM s g carol 0 1-1",
-            &["XCLAIM s g carol 0 1-1 TIME 1000000 RETRYCOUNT 2 FORCE JUSTID LASTID 2-1"],
-        ),
-        (
-            "XCLAIM s g carol 9 1-1 LASTID 3-1",
-            &["XGROUP CREATECONSUMER s g carol", "XGROUP SETID s g 3-1 ENTRIESREAD 2"],
-        ),
-        (
-            "XAUTOCLAIM s g bob 0 2-1",
-            &["XCLAIM s g bob 0 2-1 TIME 1000000 RETRYCOUNT 2 FORCE JUSTID LASTID 2-1"],
-        ),
-    ] {
-        assert_eq!(effects_of(DELIVERED, command), effects, "{command}");
-    }
-    let gone = format!("{DELIVERED} | XDEL s 1-1");
-    let told = ["XCLAIM s g alice 0 1-1 TIME 1000000 RETRYCOUNT 1 FORCE JUSTID LASTID 2-1"];
-    assert_eq!(effects_of(&gone, "XCLAIM s g bob 0 1-1"), told);
-}
-
-#[test]
-fn a_stream_made_from_the_effects_is_the_same() {
-    let commands = "XREADGROUP GROUP g carol COUNT 1 STREAMS s > | SLEEP 4 | XCLAIM s g bob 2 1-1 2-1 JUSTID \
-        | XREADGROUP GROUP g bob STREAMS s 0 | XDEL s 2-1 | XAUTOCLAIM s g dave 0 0 COUNT 2 | XADD s MAXLEN ~ 2 * a 5 \
-        | XREADGROUP GROUP g erin NOACK STREAMS s > | XGROUP CREATE s h 0 ENTRIESREAD 3 | XACK s g 3-1";
-    let (mut first, mut second) = (Sandbox::new(), Sandbox::new());
-    first.shard_mut().listen_to_effects(true);
-    first.run(DELIVERED);
-    first.run(commands);
-    second.sleep(4);
-    for group in first.shard_mut().take_effects() {
-        for effect in group.effects {
-            let reply = second.execute(effect.args.as_args());
-            assert!(!reply.starts_with(b"-"), "{}", String::from_utf8_lossy(&reply));
-        }
-    }
-    for look in ["XRANGE s - +", "XINFO GROUPS s", "XPENDING s g - + 9", "XPENDING s h", "XLEN s"] {
-        assert_eq!(first.run(look), second.run(look), "{look}");
-    }
-}
-
-#[test]
-fn only_changed_entries_break_a_watch() {
-    for (command, is_broken) in [
-        ("XADD s 9-1 a 1", true),
-        ("XDEL s 1-1", true),
-        ("XDEL s 9-1", false),
-        ("XTRIM s MAXLEN 1", true),
-        ("XTRIM s MAXLEN 9", false),
-        ("XSETID s 9-1", false),
-        ("XGROUP CREATE s h 0", false),
-        ("XGROUP CREATECONSUMER s g carol", false),
-        ("XGROUP DESTROY s g", false),
-        ("XREADGROUP GROUP g bob STREAMS s >", false),
-        ("XACK s g 1-1", false),
-        ("XCLAIM s g bob 0 1-1", false),
-    ] {
-        let mut sandbox = Sandbox::new();
-        sandbox.run(DELIVERED);
-        let (db, client) = (DbIndex(0), ClientId(7));
-        sandbox.shard_mut().env_mut().watches.add(db, b"s", client, false);
-        sandbox.run(command);
-        let broken = sandbox.shard_mut().env_mut().watches.is_changed(db, b"s", client, false);
-        assert_eq!(broken, is_broken, "{command}");
-    }
-}
-
-fn owned(text: &str) -> OwnedArgs {
-    text.split(' ').collect()
-}
-
-#[test]
-fn what_xread_would_wait_for_is_what_comes_from_now_on() {
-    let blocked = |prepared: &[&str], command: &str| {
-        let (mut dbs, mut env) = ([Db::default()], Env::new([1, 2, 3, 4], 5, 512 << 20));
-        for text in prepared.iter().chain([&command]) {
-            let (keys, args) = (Keyspace::new(&mut dbs, DbIndex(0), &mut env, true), owned(text));
-            let mut ctx = Ctx { reply: &mut Reply::default(), keys, only_key: None, client: ClientId(1) };
-            (lookup(args.as_args()).run)(&mut ctx, args.as_args()).expect("the command is right");
-        }
-        let block = env.block.expect("it would wait");
-        (block.timeout_ms, block.wakes_on_removal, block.args)
-    };
-    let resolved = Some(owned("XREAD BLOCK 50 STREAMS s $ t 2-1 0-0 0"));
-    let two = &["XADD s 1-1 a 1", "XADD s 2-1 a 1"];
-    assert_eq!(blocked(two, "XREAD BLOCK 50 STREAMS s $ t $ $ 0"), (50, false, resolved));
-    assert_eq!(blocked(two, "XREAD BLOCK 0 STREAMS s 2-1"), (0, false, None));
-    let group = &["XADD s 1-1 a 1", "XGROUP CREATE s g $"];
-    assert_eq!(blocked(group, "XREADGROUP GROUP g c BLOCK 7 STREAMS s >"), (7, true, None));
-}
-
-#[test]
-fn a_group_with_many_pending_entries_is_freed_in_steps() {
-    for (entries, garbage) in [(5, 0), (5_000, 1)] {
-        let mut sandbox = Sandbox::new();
-        sandbox.run("XGROUP CREATE s g 0 MKSTREAM");
-        (0..entries).for_each(|_| _ = sandbox.run("XADD s * f v"));
-        sandbox.run("XREADGROUP GROUP g c STREAMS s >");
-        check_in(
-            &mut sandbox,
-            "XGROUP DESTROY s g | XGROUP DESTROY s g | XLEN s",
-            &format!(":1 | :0 | :{entries}"),
-        );
-        assert_eq!(sandbox.shard().env().garbage.len(), garbage);
-        let mut steps = 0;
-        while sandbox.shard_mut().free_some(100) {
-            steps += 1;
-        }
-        assert_eq!(steps > 20, garbage > 0, "{steps} steps");
-    }
 }

@@ -1,4 +1,5 @@
-//! What the commands on streams have in common: how ids are read, how entries are written, and what errors say.
+//! What the commands on streams have in common: how ids are read, how entries are written, and what errors
+//! say.
 //!
 //! This file must not know the options of any command.
 

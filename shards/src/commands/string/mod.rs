@@ -1,7 +1,7 @@
 //! Whole strings: SET and GET with their many older forms, MSET and MGET, STRLEN.
 //!
-//! Parts of strings are in `string_range`, counters in `counter`. This file must not know where a key's shard is:
-//! a command with several keys sees those that routing has given to this shard.
+//! Parts of strings are in `string_range`, counters in `counter`. This file must not know where a key's shard
+//! is: a command with several keys sees those that routing has given to this shard.
 
 pub(super) mod range;
 pub(super) mod rows;
@@ -11,8 +11,8 @@ use crate::ctx::Ctx;
 use crate::entry::{Expire, NewValue, StrValue};
 use crate::error::CommandError;
 use crate::event;
+use crate::expire_options::{TimeUnit, Ttl};
 use crate::key::Key;
-use crate::num;
 use crate::reply::Reply;
 
 type Done = Result<(), CommandError>;
@@ -43,7 +43,8 @@ fn reply_current(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     Ok(())
 }
 
-/// `SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT seconds | PXAT milliseconds | KEEPTTL]`
+/// `SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT seconds | PXAT milliseconds |
+/// KEEPTTL]`
 pub(crate) fn set(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     if args.len() > 3 {
         return set_with_options(ctx, args);
@@ -85,15 +86,15 @@ fn set_with_options(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         } else if word.eq_ignore_ascii_case(b"KEEPTTL") {
             ttl = ttl.merged(Ttl::Keep)?;
         } else {
-            ttl = ttl.merged(Ttl::parse_time(args, at)?)?;
+            ttl = ttl.merged(time_option(args, at)?)?;
             at += 1;
         }
         at += 1;
     }
-    let expire = match ttl {
-        Ttl::Unsaid => Expire::Clear,
-        Ttl::Keep => Expire::Keep,
-        Ttl::Time(unit, text) => Expire::At(unit.expire_ms(text, ctx.keys.now_ms(), "set")?),
+    let expire = match ttl.at_ms(1, ctx.keys.now_ms(), "set")? {
+        Some(at_ms) => Expire::At(at_ms),
+        None if ttl == Ttl::Keep => Expire::Keep,
+        None => Expire::Clear,
     };
     if reply_old {
         reply_current(ctx, args)?;
@@ -105,6 +106,14 @@ fn set_with_options(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         (false, false) => ctx.reply.null(),
     }
     Ok(())
+}
+
+/// The option at argument `at`, which must be a time with its number.
+fn time_option(args: Args<'_>, at: usize) -> Result<Ttl<'_>, CommandError> {
+    match TimeUnit::parse(args.get(at)) {
+        Some(unit) if at + 1 < args.len() => Ok(Ttl::Time(unit, args.get(at + 1))),
+        _ => Err(CommandError::Syntax),
+    }
 }
 
 /// Sets the key at argument 1 when the condition holds; returns whether it did.
@@ -135,87 +144,6 @@ fn effect_set_until(ctx: &mut Ctx<'_>, key: &Key<'_>, value: &[u8], at_ms: u64) 
     ctx.keys.effect([b"SET", key.bytes, value, b"PXAT", text.format(at_ms).as_bytes()]);
 }
 
-/// How a command words the time at which a key shall expire.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum TimeUnit {
-    /// EX
-    Seconds,
-    /// PX
-    Milliseconds,
-    /// EXAT
-    UnixSeconds,
-    /// PXAT
-    UnixMilliseconds,
-}
-
-impl TimeUnit {
-    fn parse(word: &[u8]) -> Option<TimeUnit> {
-        match word {
-            _ if word.eq_ignore_ascii_case(b"EX") => Some(TimeUnit::Seconds),
-            _ if word.eq_ignore_ascii_case(b"PX") => Some(TimeUnit::Milliseconds),
-            _ if word.eq_ignore_ascii_case(b"EXAT") => Some(TimeUnit::UnixSeconds),
-            _ if word.eq_ignore_ascii_case(b"PXAT") => Some(TimeUnit::UnixMilliseconds),
-            _ => None,
-        }
-    }
-
-    /// The expire in milliseconds since 1970 that `text` means at the time `now_ms`
-    /// (Redis: getExpireMillisecondsOrReply).
-    ///
-    /// # Errors
-    /// `NotAnInteger`, and `InvalidExpire` for `command` when the number is not positive or the result is beyond
-    /// the range of `i64`.
-    fn expire_ms(self, text: &[u8], now_ms: u64, command: &'static str) -> Result<u64, CommandError> {
-        let number = num::parse_i64(text).ok_or(CommandError::NotAnInteger)?;
-        let invalid = CommandError::InvalidExpire(command);
-        if number <= 0 {
-            return Err(invalid);
-        }
-        let expire_ms = match self {
-            TimeUnit::Seconds | TimeUnit::UnixSeconds => number.checked_mul(1000),
-            TimeUnit::Milliseconds | TimeUnit::UnixMilliseconds => Some(number),
-        };
-        let expire_ms = match self {
-            TimeUnit::Seconds | TimeUnit::Milliseconds => {
-                expire_ms.and_then(|after_ms| after_ms.checked_add_unsigned(now_ms))
-            }
-            TimeUnit::UnixSeconds | TimeUnit::UnixMilliseconds => expire_ms,
-        };
-        expire_ms.map(i64::unsigned_abs).ok_or(invalid)
-    }
-}
-
-/// What the options of SET and GETEX say about the key's expire.
-#[derive(Clone, Copy)]
-enum Ttl<'a> {
-    Unsaid,
-    /// KEEPTTL
-    Keep,
-    /// The text is a number that has not been checked yet: Redis reports a bad option first.
-    Time(TimeUnit, &'a [u8]),
-}
-
-impl<'a> Ttl<'a> {
-    /// The option at argument `at`, which must be a time with its number.
-    fn parse_time(args: Args<'a>, at: usize) -> Result<Ttl<'a>, CommandError> {
-        match TimeUnit::parse(args.get(at)) {
-            Some(unit) if at + 1 < args.len() => Ok(Ttl::Time(unit, args.get(at + 1))),
-            _ => Err(CommandError::Syntax),
-        }
-    }
-
-    /// This option followed by another. Options of different kinds exclude each other; of the same kind the last
-    /// counts.
-    fn merged(self, next: Ttl<'a>) -> Result<Ttl<'a>, CommandError> {
-        let fits = match (self, next) {
-            (Ttl::Unsaid, _) | (Ttl::Keep, Ttl::Keep) => true,
-            (Ttl::Time(unit, _), Ttl::Time(next_unit, _)) => unit == next_unit,
-            _ => false,
-        };
-        if fits { Ok(next) } else { Err(CommandError::Syntax) }
-    }
-}
-
 /// `SETEX key seconds value`
 pub(crate) fn setex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     set_with_ttl(ctx, args, TimeUnit::Seconds, "setex")
@@ -227,7 +155,7 @@ pub(crate) fn psetex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 }
 
 fn set_with_ttl(ctx: &mut Ctx<'_>, args: Args<'_>, unit: TimeUnit, command: &'static str) -> Done {
-    let at_ms = unit.expire_ms(args.get(2), ctx.keys.now_ms(), command)?;
+    let at_ms = unit.at_ms(args.get(2), 1, ctx.keys.now_ms(), command)?.unsigned_abs();
     let key = ctx.key(args, 1);
     ctx.keys.set(&key, NewValue::encoded(args.value(3)), Expire::At(at_ms));
     ctx.keys.changed(&key, event::SET);
@@ -268,18 +196,14 @@ pub(crate) fn getdel(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
 /// `GETEX key [EX seconds | PX milliseconds | EXAT seconds | PXAT milliseconds | PERSIST]`
 pub(crate) fn getex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     let mut ttl = Ttl::Unsaid;
-    let mut persist = false;
     let mut at = 2;
     while at < args.len() {
         if args.get(at).eq_ignore_ascii_case(b"PERSIST") {
-            persist = true;
+            ttl = ttl.merged(Ttl::Persist)?;
             at += 1;
         } else {
-            ttl = ttl.merged(Ttl::parse_time(args, at)?)?;
+            ttl = ttl.merged(time_option(args, at)?)?;
             at += 2;
-        }
-        if persist && matches!(ttl, Ttl::Time(..)) {
-            return Err(CommandError::Syntax);
         }
     }
     let now_ms = ctx.keys.now_ms();
@@ -288,10 +212,7 @@ pub(crate) fn getex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
         ctx.reply.null();
         return Ok(());
     };
-    let expire_ms = match ttl {
-        Ttl::Time(unit, text) => Some(unit.expire_ms(text, now_ms, "getex")?),
-        _ => None,
-    };
+    let expire_ms = ttl.at_ms(1, now_ms, "getex")?;
     reply_string(ctx.reply, value);
     match expire_ms {
         Some(at_ms) if at_ms <= now_ms => {
@@ -299,7 +220,7 @@ pub(crate) fn getex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
             ctx.keys.changed(&key, event::DEL);
             ctx.keys.effect([&b"DEL"[..], key.bytes]);
         }
-        None if !persist => {}
+        None if ttl != Ttl::Persist => {}
         expire_ms => set_expire(ctx, &key, expire_ms),
     }
     Ok(())

@@ -1,11 +1,12 @@
 //! Parts of strings: APPEND, GETRANGE, SUBSTR, SETRANGE, and LCS, which compares two strings.
 //!
-//! Whole strings are in `string`, counters in `counter`. This file must not know how an entry stores its value.
+//! Whole strings are in `string`, counters in `counter`. This file must not know how an entry stores its
+//! value.
 
 use super::reply_string;
 use crate::args::{Args, Blob};
-use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::shapes::STRING;
+use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
 use crate::encoding::lcs::{self, LcsError, Match};
 use crate::entry::{Expire, NewValue};
@@ -14,97 +15,79 @@ use crate::event;
 use crate::num;
 use crate::reply::Reply;
 
+/// Reads a part of a string.
+const GETRANGE: CommandSpec = CommandSpec {
+    complexity: "O(N) where N is the length of the returned string. The complexity is ultimately \
+                determined by the returned length, but because creating a substring from an existing string \
+                is very cheap, it can be considered O(1) for small strings.",
+    arity: Arity::Exactly(4),
+    flags: flags::READONLY,
+    keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
+    args: &[Arg::key(), Arg::integer("start"), Arg::integer("end")],
+    ..STRING
+};
+
 pub(crate) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: append,
-        spec: CommandSpec {
+    DataCommand::new(
+        append,
+        CommandSpec {
             name: "append",
             summary: "Append a value to a key",
             since: "2.0.0",
             complexity: "O(1). The amortized time complexity is O(1) assuming the appended value is small \
                 and the already present value is of any size, since the dynamic string library used by \
                 Redis will double the free space available on every reallocation.",
-            group: Group::String,
             arity: Arity::Exactly(3),
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
-            acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RW | keys::INSERT)],
             args: &[Arg::key(), Arg::string("value")],
-            ..CommandSpec::BASE
+            ..STRING
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: getrange,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        getrange,
+        CommandSpec {
             name: "getrange",
             summary: "Get a substring of the string stored at a key",
             since: "2.4.0",
-            complexity: "O(N) where N is the length of the returned string. The complexity is ultimately \
-                determined by the returned length, but because creating a substring from an existing string \
-                is very cheap, it can be considered O(1) for small strings.",
-            group: Group::String,
-            arity: Arity::Exactly(4),
-            flags: flags::READONLY,
-            acl: acl::STRING,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            args: &[Arg::key(), Arg::integer("start"), Arg::integer("end")],
-            ..CommandSpec::BASE
+            ..GETRANGE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: getrange,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        getrange,
+        CommandSpec {
             name: "substr",
             summary: "Get a substring of the string stored at a key",
             since: "1.0.0",
-            complexity: "O(N) where N is the length of the returned string. The complexity is ultimately \
-                determined by the returned length, but because creating a substring from an existing string \
-                is very cheap, it can be considered O(1) for small strings.",
-            group: Group::String,
-            arity: Arity::Exactly(4),
-            flags: flags::READONLY,
-            acl: acl::STRING,
-            keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
-            doc_flags: &["deprecated"],
-            deprecated_since: Some("2.0.0"),
-            replaced_by: Some("`GETRANGE`"),
-            args: &[Arg::key(), Arg::integer("start"), Arg::integer("end")],
-            ..CommandSpec::BASE
+            deprecated: Some(("2.0.0", "`GETRANGE`")),
+            ..GETRANGE
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: setrange,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        setrange,
+        CommandSpec {
             name: "setrange",
             summary: "Overwrite part of a string at key starting at the specified offset",
             since: "2.2.0",
             complexity: "O(1), not counting the time taken to copy the new string in place. Usually, this \
                 string is very small so the amortized complexity is O(1). Otherwise, complexity is O(M) \
                 with M being the length of the value argument.",
-            group: Group::String,
             arity: Arity::Exactly(4),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RW | keys::UPDATE)],
             args: &[Arg::key(), Arg::integer("offset"), Arg::string("value")],
-            ..CommandSpec::BASE
+            ..STRING
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: lcs,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        lcs,
+        CommandSpec {
             name: "lcs",
             summary: "Find longest common substring",
             since: "7.0.0",
             complexity: "O(N*M) where N and M are the lengths of s1 and s2, respectively",
-            group: Group::String,
             arity: Arity::AtLeast(3),
             flags: flags::READONLY,
-            acl: acl::STRING,
             keys: &[KeySpec::range(1, 1, 1, keys::RO | keys::ACCESS)],
             args: &[
                 Arg::key_named("key1"),
@@ -114,10 +97,9 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
                 Arg::integer("len").after("MINMATCHLEN").optional(),
                 Arg::word("withmatchlen", "WITHMATCHLEN").optional(),
             ],
-            ..CommandSpec::BASE
+            ..STRING
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 type Done = Result<(), CommandError>;
@@ -183,8 +165,8 @@ fn getrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     Ok(())
 }
 
-/// The bytes `start..end` that a range of Redis means in a string of `len` bytes: both ends belong to it, negative
-/// ones count from the string's end, and what lies outside is cut off. `None` when nothing is left.
+/// The bytes `start..end` that a range of Redis means in a string of `len` bytes: both ends belong to it,
+/// negative ones count from the string's end, and what lies outside is cut off. `None` when nothing is left.
 fn clamped_range(first: i64, last: i64, len: usize) -> Option<(usize, usize)> {
     if first < 0 && last < 0 && first > last {
         return None;

@@ -1,42 +1,57 @@
-//! The rows of the commands in [`crate::commands::string`]. Apart from their handlers for length only: with its options
-//! documented for COMMAND DOCS, SET alone takes a page.
+//! The rows of the commands in [`crate::commands::string`]. Apart from their handlers for length only: with
+//! its options documented for COMMAND DOCS, SET alone takes a page.
 
 use crate::args::Args;
-use crate::command::flags::{self, acl};
 use crate::command::keys::KeyPosition;
+use crate::command::shapes::{EX, EXAT, KEYS, NX_OR_XX, PX, PXAT, STRING, len_of};
 use crate::command::{
-    Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, RequestPolicy, ResponsePolicy, keys,
+    Arg, Arity, CommandSpec, DataCommand, KeySpec, RequestPolicy, ResponsePolicy, flags, keys,
+};
+
+/// Sets a string and its time.
+const SET_WITH_TIME: CommandSpec = CommandSpec {
+    complexity: "O(1)",
+    arity: Arity::Exactly(4),
+    flags: flags::WRITE | flags::DENYOOM,
+    keys: &[KeySpec::at(1, keys::OW | keys::UPDATE)],
+    ..STRING
+};
+
+/// Sets several strings.
+const SET_SEVERAL: CommandSpec = CommandSpec {
+    since: "1.0.1",
+    complexity: "O(N) where N is the number of keys to set.",
+    arity: Arity::AtLeast(3),
+    flags: flags::WRITE | flags::DENYOOM,
+    request_policy: Some(RequestPolicy::MultiShard),
+    args: &[Arg::block("key_value", &[Arg::key(), Arg::string("value")]).multiple()],
+    ..STRING
 };
 
 pub(crate) static COMMANDS: &[DataCommand] = &[
-    DataCommand {
-        run: super::get,
-        spec: CommandSpec {
+    DataCommand::new(
+        super::get,
+        CommandSpec {
             name: "get",
             summary: "Get the value of a key",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::String,
             arity: Arity::Exactly(2),
             flags: flags::READONLY | flags::FAST,
-            acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RO | keys::ACCESS)],
             args: &[Arg::key()],
-            ..CommandSpec::BASE
+            ..STRING
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::set,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::set,
+        CommandSpec {
             name: "set",
             summary: "Set the string value of a key",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::String,
             arity: Arity::AtLeast(3),
             flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE | keys::VARIABLE_FLAGS)
                 .notes("RW and ACCESS due to the optional `GET` argument")],
             find_keys: Some(set_keys),
@@ -49,219 +64,149 @@ pub(crate) static COMMANDS: &[DataCommand] = &[
             args: &[
                 Arg::key(),
                 Arg::string("value"),
-                Arg::one_of("condition", &[Arg::word("nx", "NX"), Arg::word("xx", "XX")])
-                    .since("2.6.12")
-                    .optional(),
+                NX_OR_XX.since("2.6.12"),
                 Arg::word("get", "GET").since("6.2.0").optional(),
                 Arg::one_of(
                     "expiration",
                     &[
-                        Arg::integer("seconds").after("EX").since("2.6.12"),
-                        Arg::integer("milliseconds").after("PX").since("2.6.12"),
-                        Arg::unix_time("unix-time-seconds").after("EXAT").since("6.2.0"),
-                        Arg::unix_time("unix-time-milliseconds").after("PXAT").since("6.2.0"),
+                        EX.since("2.6.12"),
+                        PX.since("2.6.12"),
+                        EXAT.since("6.2.0"),
+                        PXAT.since("6.2.0"),
                         Arg::word("keepttl", "KEEPTTL").since("6.0.0"),
                     ],
                 )
                 .optional(),
             ],
-            ..CommandSpec::BASE
+            ..STRING
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::setex,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::setex,
+        CommandSpec {
             name: "setex",
             summary: "Set the value and expiration of a key",
             since: "2.0.0",
-            complexity: "O(1)",
-            group: Group::String,
-            arity: Arity::Exactly(4),
-            flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::STRING,
-            keys: &[KeySpec::at(1, keys::OW | keys::UPDATE)],
             args: &[Arg::key(), Arg::integer("seconds"), Arg::string("value")],
-            ..CommandSpec::BASE
+            ..SET_WITH_TIME
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::psetex,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::psetex,
+        CommandSpec {
             name: "psetex",
             summary: "Set the value and expiration in milliseconds of a key",
             since: "2.6.0",
-            complexity: "O(1)",
-            group: Group::String,
-            arity: Arity::Exactly(4),
-            flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::STRING,
-            keys: &[KeySpec::at(1, keys::OW | keys::UPDATE)],
             args: &[Arg::key(), Arg::integer("milliseconds"), Arg::string("value")],
-            ..CommandSpec::BASE
+            ..SET_WITH_TIME
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::setnx,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::setnx,
+        CommandSpec {
             name: "setnx",
             summary: "Set the value of a key, only if the key does not exist",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::String,
             arity: Arity::Exactly(3),
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
-            acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::OW | keys::INSERT)],
             args: &[Arg::key(), Arg::string("value")],
-            ..CommandSpec::BASE
+            ..STRING
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::getset,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::getset,
+        CommandSpec {
             name: "getset",
             summary: "Set the string value of a key and return its old value",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::String,
             arity: Arity::Exactly(3),
             flags: flags::WRITE | flags::DENYOOM | flags::FAST,
-            acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)],
-            doc_flags: &["deprecated"],
-            deprecated_since: Some("6.2.0"),
-            replaced_by: Some("`SET` with the `!GET` argument"),
+            deprecated: Some(("6.2.0", "`SET` with the `!GET` argument")),
             args: &[Arg::key(), Arg::string("value")],
-            ..CommandSpec::BASE
+            ..STRING
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::getdel,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::getdel,
+        CommandSpec {
             name: "getdel",
             summary: "Get the value of a key and delete the key",
             since: "6.2.0",
             complexity: "O(1)",
-            group: Group::String,
             arity: Arity::Exactly(2),
             flags: flags::WRITE | flags::FAST,
-            acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::DELETE)],
             args: &[Arg::key()],
-            ..CommandSpec::BASE
+            ..STRING
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::getex,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::getex,
+        CommandSpec {
             name: "getex",
             summary: "Get the value of a key and optionally set its expiration",
             since: "6.2.0",
             complexity: "O(1)",
-            group: Group::String,
             arity: Arity::AtLeast(2),
             flags: flags::WRITE | flags::FAST,
-            acl: acl::STRING,
             keys: &[KeySpec::at(1, keys::RW | keys::ACCESS | keys::UPDATE)
                 .notes("RW and UPDATE because it changes the TTL")],
             args: &[
                 Arg::key(),
-                Arg::one_of(
-                    "expiration",
-                    &[
-                        Arg::integer("seconds").after("EX"),
-                        Arg::integer("milliseconds").after("PX"),
-                        Arg::unix_time("unix-time-seconds").after("EXAT"),
-                        Arg::unix_time("unix-time-milliseconds").after("PXAT"),
-                        Arg::word("persist", "PERSIST"),
-                    ],
-                )
-                .optional(),
+                Arg::one_of("expiration", &[EX, PX, EXAT, PXAT, Arg::word("persist", "PERSIST")]).optional(),
             ],
-            ..CommandSpec::BASE
+            ..STRING
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::mget,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::mget,
+        CommandSpec {
             name: "mget",
             summary: "Get the values of all the given keys",
             since: "1.0.0",
             complexity: "O(N) where N is the number of keys to retrieve.",
-            group: Group::String,
             arity: Arity::AtLeast(2),
             flags: flags::READONLY | flags::FAST,
-            acl: acl::STRING,
             keys: &[KeySpec::range(1, -1, 1, keys::RO | keys::ACCESS)],
             request_policy: Some(RequestPolicy::MultiShard),
-            args: &[Arg::key().multiple()],
-            ..CommandSpec::BASE
+            args: &[KEYS],
+            ..STRING
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::mset,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::mset,
+        CommandSpec {
             name: "mset",
             summary: "Set multiple keys to multiple values",
-            since: "1.0.1",
-            complexity: "O(N) where N is the number of keys to set.",
-            group: Group::String,
-            arity: Arity::AtLeast(3),
-            flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::STRING,
             keys: &[KeySpec::range(1, -1, 2, keys::OW | keys::UPDATE)],
-            request_policy: Some(RequestPolicy::MultiShard),
             response_policy: Some(ResponsePolicy::AllSucceeded),
-            args: &[Arg::block("key_value", &[Arg::key(), Arg::string("value")]).multiple()],
-            ..CommandSpec::BASE
+            ..SET_SEVERAL
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::msetnx,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::msetnx,
+        CommandSpec {
             name: "msetnx",
             summary: "Set multiple keys to multiple values, only if none of the keys exist",
-            since: "1.0.1",
-            complexity: "O(N) where N is the number of keys to set.",
-            group: Group::String,
-            arity: Arity::AtLeast(3),
-            flags: flags::WRITE | flags::DENYOOM,
-            acl: acl::STRING,
             keys: &[KeySpec::range(1, -1, 2, keys::OW | keys::INSERT)],
-            request_policy: Some(RequestPolicy::MultiShard),
             keys_depend: true,
             response_policy: Some(ResponsePolicy::AggMin),
-            args: &[Arg::block("key_value", &[Arg::key(), Arg::string("value")]).multiple()],
-            ..CommandSpec::BASE
+            ..SET_SEVERAL
         },
-        subcommands: &[],
-    },
-    DataCommand {
-        run: super::strlen,
-        spec: CommandSpec {
+    ),
+    DataCommand::new(
+        super::strlen,
+        CommandSpec {
             name: "strlen",
             summary: "Get the length of the value stored in a key",
             since: "2.2.0",
-            complexity: "O(1)",
-            group: Group::String,
-            arity: Arity::Exactly(2),
-            flags: flags::READONLY | flags::FAST,
-            acl: acl::STRING,
-            keys: &[KeySpec::at(1, keys::RO)],
-            args: &[Arg::key()],
-            ..CommandSpec::BASE
+            ..len_of(STRING)
         },
-        subcommands: &[],
-    },
+    ),
 ];
 
 /// SET reads the old value only with GET.

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Members as redis-server 7.0.15 has them: longitude and latitude given, score, GEOHASH, and what GEOPOS prints.
+/// Members as redis-server 7.0.15 has them: longitude and latitude given, score, GEOHASH, and what GEOPOS
+/// prints.
 const MEMBERS: [(&str, f64, f64, f64, &str, &str, &str); 11] = [
     (
         "palermo",
@@ -94,7 +95,7 @@ fn stored(name: &str) -> Position {
 }
 
 /// The members that a search finds, in the order of GEOSEARCH without ASC and DESC.
-fn found(center: Position, shape: Shape, unit: Unit) -> Vec<&'static str> {
+fn found(center: Position, shape: Shape, unit: LengthUnit) -> Vec<&'static str> {
     let search = Search { center, shape, unit };
     let mut members = MEMBERS;
     members.sort_by(|a, b| a.3.total_cmp(&b.3).then(a.0.cmp(b.0)));
@@ -200,27 +201,27 @@ fn distances_are_those_of_redis_in_all_units() {
     for (a, b, expected) in golden {
         let distance_m = stored(a).distance_m(stored(b));
         for (name, expected) in ["m", "KM", "ft", "Mi"].into_iter().zip(expected) {
-            let unit = Unit::named(name.as_bytes()).unwrap();
+            let unit = LengthUnit::named(name.as_bytes()).unwrap();
             assert_eq!(format!("{:.4}", distance_m / unit.length_m()), expected, "{a} {b} {name}");
         }
     }
-    assert_eq!(Unit::named(b"meters"), None);
+    assert_eq!(LengthUnit::named(b"meters"), None);
 }
 
 #[test]
 fn searches_find_what_redis_finds_in_its_order() {
     let sicily = at(15.0, 37.0);
     let date_east = stored("date-east");
-    let golden: [(Position, Shape, Unit, &[&str]); 12] = [
-        (sicily, circle(200.0), Unit::Kilometre, &["next-door", "palermo", "catania"]),
-        (sicily, rectangle(400.0, 400.0), Unit::Kilometre, &["next-door", "palermo", "catania"]),
-        (sicily, circle(100.0), Unit::Kilometre, &["catania"]),
-        (stored("palermo"), circle(0.5), Unit::Metre, &["next-door", "palermo"]),
-        (stored("pole"), circle(1000.0), Unit::Kilometre, &["pole"]),
+    let golden: [(Position, Shape, LengthUnit, &[&str]); 12] = [
+        (sicily, circle(200.0), LengthUnit::Kilometre, &["next-door", "palermo", "catania"]),
+        (sicily, rectangle(400.0, 400.0), LengthUnit::Kilometre, &["next-door", "palermo", "catania"]),
+        (sicily, circle(100.0), LengthUnit::Kilometre, &["catania"]),
+        (stored("palermo"), circle(0.5), LengthUnit::Metre, &["next-door", "palermo"]),
+        (stored("pole"), circle(1000.0), LengthUnit::Kilometre, &["pole"]),
         (
             at(0.0, 0.0),
             circle(30000.0),
-            Unit::Kilometre,
+            LengthUnit::Kilometre,
             &[
                 "null",
                 "next-door",
@@ -233,17 +234,17 @@ fn searches_find_what_redis_finds_in_its_order() {
                 "antipode",
             ],
         ),
-        (at(0.0, 0.0), circle(6000.0), Unit::Kilometre, &["null", "next-door", "palermo", "catania"]),
+        (at(0.0, 0.0), circle(6000.0), LengthUnit::Kilometre, &["null", "next-door", "palermo", "catania"]),
         (
             at(0.0, 0.0),
             rectangle(50000.0, 10000.0),
-            Unit::Mile,
+            LengthUnit::Mile,
             &["null", "next-door", "palermo", "catania", "date-east", "date-west"],
         ),
-        (date_east, circle(300.0), Unit::Metre, &["date-east", "date-west"]),
-        (date_east, rectangle(500.0, 1.0), Unit::Metre, &["date-east", "date-west"]),
-        (date_east, rectangle(1.0, 500.0), Unit::Metre, &["date-east"]),
-        (at(179.9995, 10.0), circle(1000.0), Unit::Foot, &["date-east", "date-west"]),
+        (date_east, circle(300.0), LengthUnit::Metre, &["date-east", "date-west"]),
+        (date_east, rectangle(500.0, 1.0), LengthUnit::Metre, &["date-east", "date-west"]),
+        (date_east, rectangle(1.0, 500.0), LengthUnit::Metre, &["date-east"]),
+        (at(179.9995, 10.0), circle(1000.0), LengthUnit::Foot, &["date-east", "date-west"]),
     ];
     for (center, shape, unit, expected) in golden {
         assert_eq!(found(center, shape, unit), expected, "{center:?} {shape:?} {unit:?}");
@@ -252,10 +253,10 @@ fn searches_find_what_redis_finds_in_its_order() {
 
 #[test]
 fn a_radius_of_nothing_finds_the_very_position() {
-    assert_eq!(found(stored("palermo"), circle(0.0), Unit::Metre), ["next-door", "palermo"]);
-    assert_eq!(found(stored("palermo"), rectangle(0.0, 0.0), Unit::Mile), ["next-door", "palermo"]);
+    assert_eq!(found(stored("palermo"), circle(0.0), LengthUnit::Metre), ["next-door", "palermo"]);
+    assert_eq!(found(stored("palermo"), rectangle(0.0, 0.0), LengthUnit::Mile), ["next-door", "palermo"]);
     for corner in ["north-east", "south-west", "south-east"] {
-        assert_eq!(found(stored(corner), circle(1.0), Unit::Metre), [corner]);
+        assert_eq!(found(stored(corner), circle(1.0), LengthUnit::Metre), [corner]);
     }
 }
 
@@ -266,7 +267,8 @@ fn ranges_of_scores_never_overlap_and_cover_the_shape() {
         for (longitude, latitude) in
             [(0.0, 0.0), (13.4, 52.5), (-179.99, 65.9), (180.0, 66.1), (5.0, -80.1), (0.0, 85.05)]
         {
-            let search = Search { center: at(longitude, latitude), shape: circle(radius), unit: Unit::Metre };
+            let search =
+                Search { center: at(longitude, latitude), shape: circle(radius), unit: LengthUnit::Metre };
             let ranges = search.score_ranges();
             let ranges = ranges.as_slice();
             assert!(ranges.iter().any(|range| range.contains(&search.center.score())), "{search:?}");
@@ -309,7 +311,7 @@ fn the_largest_shapes_are_searched_without_a_number_for_their_bounds() {
     for shape in [circle(f64::INFINITY), circle(1e300), rectangle(f64::INFINITY, 1.0), rectangle(1.0, 1e300)]
     {
         for center in [at(0.0, 0.0), at(180.0, LATITUDE_MAX), at(-180.0, -LATITUDE_MAX)] {
-            let search = Search { center, shape, unit: Unit::Mile };
+            let search = Search { center, shape, unit: LengthUnit::Mile };
             assert!(search.distance_m(center.score()).is_some(), "{search:?}");
             assert!(!search.score_ranges().as_slice().is_empty(), "{search:?}");
         }
@@ -322,7 +324,7 @@ fn a_shape_is_bounded_where_it_is_nearest_to_a_pole() {
     for sign in [1.0, -1.0] {
         let center = at(10.0, sign * 59.0);
         let shape = rectangle(4.0 * degree_m, 2.0 * degree_m);
-        let (longitudes, latitudes) = Search { center, shape, unit: Unit::Metre }.bounding_box();
+        let (longitudes, latitudes) = Search { center, shape, unit: LengthUnit::Metre }.bounding_box();
         // At 60 degrees a degree of longitude is half as long as at the equator.
         for (found, expected) in [
             (longitudes.start, 6.0),

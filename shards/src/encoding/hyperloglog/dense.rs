@@ -1,8 +1,8 @@
 //! Dense registers: 6 bits each, from the lowest bit of the first byte on.
 //!
-//! Bulk operations turn 8 registers, 48 bits, into the 8 bytes of a word and back, by three halvings that work on the
-//! whole word at once: a table look-up or a shift for each register would cost several times as much.
-//! The same code is compiled a second time for processors with AVX2, where it takes half the time.
+//! Bulk operations turn 8 registers, 48 bits, into the 8 bytes of a word and back, by three halvings that
+//! work on the whole word at once: a table look-up or a shift for each register would cost several times as
+//! much. The same code is compiled a second time for processors with AVX2, where it takes half the time.
 #![cfg_attr(
     target_arch = "x86_64",
     expect(unsafe_code, reason = "only a look at the processor tells that it can run the code for AVX2")
@@ -14,13 +14,14 @@ use super::hash::REGISTERS;
 /// Bytes of all registers.
 pub(super) const REGISTERS_BYTES: usize = REGISTERS * 6 / 8;
 
-/// Registers that are unpacked before they are merged: few enough for the first cache, and enough that unpacking and
-/// comparing are loops of their own, which the compiler vectorises each in its way.
+/// Registers that are unpacked before they are merged: few enough for the first cache, and enough that
+/// unpacking and comparing are loops of their own, which the compiler vectorises each in its way.
 const BLOCK: usize = 512;
 const BLOCK_BYTES: usize = BLOCK * 6 / 8;
 
-/// Bytes before the registers that bulk reading may look at: the 6 bytes of 8 registers are read as a word together with
-/// the 2 bytes before them, which lie in the value in any case, while behind the last register nothing does.
+/// Bytes before the registers that bulk reading may look at: the 6 bytes of 8 registers are read as a word
+/// together with the 2 bytes before them, which lie in the value in any case, while behind the last register
+/// nothing does.
 pub(super) const LEAD_BYTES: usize = 2;
 
 /// Bytes after which registers begin anew with a word of 64 bits.
@@ -30,7 +31,8 @@ const MASK: u8 = 63;
 /// What two neighbouring registers can be.
 const PAIRS: usize = 1 << 12;
 
-/// Raises a register to `rank`; false when it was as high already. `register` is below 16384, `rank` below 64.
+/// Raises a register to `rank`; false when it was as high already. `register` is below 16384, `rank`
+/// below 64.
 #[inline]
 pub(super) fn raise(packed: &mut [u8; REGISTERS_BYTES], register: usize, rank: u8) -> bool {
     let at = register * 6 / 8;
@@ -132,9 +134,9 @@ pub(super) fn histogram_of_bytes(registers: &[u8; REGISTERS]) -> Histogram {
     pairs.histogram()
 }
 
-/// How often each pair of neighbouring registers occurs, which takes half the additions of single registers. Two tables
-/// take turns: neighbouring pairs are often the same, and an addition to a number that was written just before has to
-/// wait for it.
+/// How often each pair of neighbouring registers occurs, which takes half the additions of single registers.
+/// Two tables take turns: neighbouring pairs are often the same, and an addition to a number that was written
+/// just before has to wait for it.
 struct PairCounts([[u16; PAIRS]; 2]);
 
 impl Default for PairCounts {
@@ -152,7 +154,8 @@ impl PairCounts {
         }
     }
 
-    /// How many registers have each value. No number exceeds that of all pairs, so 16 bits suffice for sums too.
+    /// How many registers have each value. No number exceeds that of all pairs, so 16 bits suffice for sums
+    /// too.
     fn histogram(self) -> Histogram {
         let [mut pairs, others] = self.0;
         for (pair, other) in pairs.iter_mut().zip(&others) {

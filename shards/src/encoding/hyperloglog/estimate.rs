@@ -1,11 +1,11 @@
-//! From the distribution of the registers to the number of elements: the improved estimator of Otmar Ertl, "New
-//! cardinality estimation algorithms for HyperLogLog sketches" (2017), section 2. The order of the floating-point
-//! operations is Redis's (hllCount), so that the estimates are the very same.
+//! From the distribution of the registers to the number of elements: the improved estimator of Otmar Ertl,
+//! "New cardinality estimation algorithms for HyperLogLog sketches" (2017), section 2. The order of the
+//! floating-point operations is Redis's (hllCount), so that the estimates are the very same.
 
 use super::hash::{RANK_MAX, REGISTERS};
 
-/// How many registers have each value. Foreign dense registers may have values above [`RANK_MAX`], which are not
-/// counted, as in Redis.
+/// How many registers have each value. Foreign dense registers may have values above [`RANK_MAX`], which are
+/// not counted, as in Redis.
 pub(super) type Histogram = [u32; 64];
 
 /// 1 / (2 ln 2).
@@ -14,8 +14,8 @@ const ALPHA: f64 = 0.721_347_520_444_481_7;
 /// The first number that is no `i64`.
 const I64_END: f64 = 9_223_372_036_854_775_808.0;
 
-/// The estimated number of elements. [`i64::MIN`] when it is no `i64`, which is what the conversion of the x86-64
-/// gives Redis (llroundl).
+/// The estimated number of elements. [`i64::MIN`] when it is no `i64`, which is what the conversion of the
+/// x86-64 gives Redis (llroundl).
 pub(super) fn count(histogram: &Histogram) -> i64 {
     let m = REGISTERS as f64;
     let rank_max = usize::from(RANK_MAX);
@@ -30,8 +30,8 @@ pub(super) fn count(histogram: &Histogram) -> i64 {
     if estimate < I64_END { estimate as i64 } else { i64::MIN }
 }
 
-/// The share of registers that are still zero, in the sum. At most some 20 rounds: `x` is squared each time and is
-/// below 1 by at least one register's share.
+/// The share of registers that are still zero, in the sum. At most some 20 rounds: `x` is squared each time
+/// and is below 1 by at least one register's share.
 fn sigma(mut x: f64) -> f64 {
     if x == 1.0 {
         return f64::INFINITY;

@@ -24,11 +24,11 @@ pub(super) const STALE: u8 = 0x80;
 /// Why a value cannot be worked with. The texts belong to the commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HllError {
-    /// The value is a string, but no HyperLogLog (Redis: isHLLObjectOrReply, "WRONGTYPE Key is not a valid HyperLogLog
-    /// string value.").
+    /// The value is a string, but no HyperLogLog (Redis: isHLLObjectOrReply, "WRONGTYPE Key is not a valid
+    /// HyperLogLog string value.").
     NotHyperLogLog,
-    /// The runs of a sparse value do not make up exactly all registers (Redis: "INVALIDOBJ Corrupted HLL object
-    /// detected").
+    /// The runs of a sparse value do not make up exactly all registers (Redis: "INVALIDOBJ Corrupted HLL
+    /// object detected").
     Corrupted,
 }
 

@@ -1,20 +1,20 @@
 //! HyperLogLog: how many different elements were added, within 0.81 percent, in at most 12 KB.
 //!
-//! A HyperLogLog is an ordinary string value that begins with `HYLL`, and its bytes are Redis's: whoever reads one
-//! with GET may write it to another server with SET. An element is hashed; 14 bits of the hash choose one of 16384
-//! *registers*, and the register keeps the highest *rank* (one plus the zeros at the end of the other 50 bits) that any
-//! of its elements had.
+//! A HyperLogLog is an ordinary string value that begins with `HYLL`, and its bytes are Redis's: whoever
+//! reads one with GET may write it to another server with SET. An element is hashed; 14 bits of the hash
+//! choose one of 16384 *registers*, and the register keeps the highest *rank* (one plus the zeros at the end
+//! of the other 50 bits) that any of its elements had.
 //!
 //! ```text
 //! "HYLL"  encoding (0 dense, 1 sparse)  3 bytes unused  cached count, 8 bytes, low first  registers
 //! ```
 //!
-//! Bit 63 of the cached count says that it is out of date. [`dense`] registers are 6 bits each, [`sparse`] ones are runs
-//! of equal registers. A value becomes dense when it outgrows a limit (Redis: hll-sparse-max-bytes) or when a rank is
-//! above 32, and never sparse again.
+//! Bit 63 of the cached count says that it is out of date. [`dense`] registers are 6 bits each, [`sparse`]
+//! ones are runs of equal registers. A value becomes dense when it outgrows a limit (Redis:
+//! hll-sparse-max-bytes) or when a rank is above 32, and never sparse again.
 //!
-//! Bytes may be foreign (SET, RESTORE): nothing here panics for any, and [`encoding`] is what Redis checks before all
-//! commands. This module must not know any command, key or reply.
+//! Bytes may be foreign (SET, RESTORE): nothing here panics for any, and [`encoding`] is what Redis checks
+//! before all commands. This module must not know any command, key or reply.
 
 mod dense;
 mod estimate;
@@ -55,8 +55,8 @@ pub fn create<'a>(elements: impl IntoIterator<Item = &'a [u8]>, sparse_bytes_max
 /// Adds `elements` and says whether any register changed (PFADD). A sparse value that would need more than
 /// `sparse_bytes_max` bytes, header included, becomes dense.
 ///
-/// As in Redis only the runs up to an element's register are looked at, so damage may be found after elements before it
-/// were added: the caller who wants all or nothing works on a copy.
+/// As in Redis only the runs up to an element's register are looked at, so damage may be found after elements
+/// before it were added: the caller who wants all or nothing works on a copy.
 pub fn add<'a>(
     value: &mut Vec<u8>,
     elements: impl IntoIterator<Item = &'a [u8]>,
@@ -69,8 +69,8 @@ pub fn add<'a>(
     Ok(changed)
 }
 
-/// Adds `elements` to a dense value where it lies, and says whether any register changed; an error when it is not
-/// dense.
+/// Adds `elements` to a dense value where it lies, and says whether any register changed; an error when it is
+/// not dense.
 pub fn add_to_dense<'a>(
     value: &mut [u8],
     elements: impl IntoIterator<Item = &'a [u8]>,
@@ -90,7 +90,8 @@ pub fn add_to_dense<'a>(
     Ok(changed)
 }
 
-/// The estimate in the header, unless it is out of date or `value` is no HyperLogLog. Foreign values may claim any.
+/// The estimate in the header, unless it is out of date or `value` is no HyperLogLog. Foreign values may
+/// claim any.
 #[inline]
 pub fn cached_count(value: &[u8]) -> Option<u64> {
     encoding(value).ok()?;
@@ -132,8 +133,8 @@ pub fn make_dense(value: &mut Vec<u8>) -> Result<bool, HllError> {
     Ok(true)
 }
 
-/// The runs of a sparse value as text (PFDEBUG DECODE), `None` for a dense one: `z:` and `Z:` with the number of zero
-/// registers (one or two bytes long), `v:` with a rank and the number of registers that have it.
+/// The runs of a sparse value as text (PFDEBUG DECODE), `None` for a dense one: `z:` and `Z:` with the number
+/// of zero registers (one or two bytes long), `v:` with a rank and the number of registers that have it.
 pub fn decode(value: &[u8]) -> Result<Option<String>, HllError> {
     match encoding(value)? {
         Encoding::Dense => Ok(None),

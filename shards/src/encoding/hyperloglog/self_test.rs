@@ -4,15 +4,15 @@ use std::fmt;
 
 use super::{DENSE_BYTES, REGISTERS, Union, add, count, dense, empty, make_dense};
 
-/// Rounds of the test of registers. Redis does 1000; a round takes a few dozen microseconds, and a shard must not stand
-/// still for long.
+/// Rounds of the test of registers. Redis does 1000; a round takes a few dozen microseconds, and a shard must
+/// not stand still for long.
 const REGISTER_ROUNDS: usize = 10;
 /// Elements of the test of estimates. Redis adds 10 million.
 const ELEMENTS: u64 = 100_000;
 /// The limit of the sparse value: Redis's own default.
 const SPARSE_BYTES_MAX: usize = 3000;
-/// An estimate may be wrong by this many standard errors: good for all but one seed in a billion for each of the few
-/// estimates.
+/// An estimate may be wrong by this many standard errors: good for all but one seed in a billion for each of
+/// the few estimates.
 const STANDARD_ERRORS_MAX: f64 = 6.0;
 
 /// What did not hold.

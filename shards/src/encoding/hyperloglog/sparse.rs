@@ -6,8 +6,9 @@
 //! 1vvvvvnn             n + 1 registers of rank v + 1 (v, up to 4 of up to 32)
 //! ```
 //!
-//! Redis never writes its runs anew: it splits one run and then looks whether a few neighbours can be joined. Which of
-//! the many possible sequences results depends on the order of the changes, so the same steps are taken here.
+//! Redis never writes its runs anew: it splits one run and then looks whether a few neighbours can be joined.
+//! Which of the many possible sequences results depends on the order of the changes, so the same steps are
+//! taken here.
 
 use std::fmt::Write;
 
@@ -62,8 +63,8 @@ impl Run {
     }
 }
 
-/// The bytes of a run, and how many there are: none for 0 registers. At most 4 registers with a rank, at most 16384
-/// without.
+/// The bytes of a run, and how many there are: none for 0 registers. At most 4 registers with a rank, at most
+/// 16384 without.
 #[inline]
 pub(super) fn encode(value: u8, registers: usize) -> ([u8; 2], usize) {
     let Some(more) = registers.checked_sub(1) else { return ([0; 2], 0) };
@@ -74,8 +75,8 @@ pub(super) fn encode(value: u8, registers: usize) -> ([u8; 2], usize) {
     }
 }
 
-/// Visits all runs with their first registers. Every visited register exists; an error when the runs do not make up
-/// exactly all of them.
+/// Visits all runs with their first registers. Every visited register exists; an error when the runs do not
+/// make up exactly all of them.
 pub(super) fn each_run(runs: &[u8], mut visit: impl FnMut(usize, usize, u8)) -> Result<(), HllError> {
     let mut at = 0;
     let mut first = 0;
@@ -125,8 +126,8 @@ pub(super) enum Outcome {
     DoesNotFit,
 }
 
-/// Where to begin the search for the next register, when registers are raised in ascending order: the run before the
-/// one of the last register, so that it is known as the neighbour of the next one.
+/// Where to begin the search for the next register, when registers are raised in ascending order: the run
+/// before the one of the last register, so that it is known as the neighbour of the next one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor {
     at: usize,
@@ -181,8 +182,8 @@ struct Found {
     run: Run,
 }
 
-/// `None` when the runs end before the register. The search starts at the cursor, or at the beginning when the register
-/// is in the very run of the cursor, which can be when that one was joined with its neighbour.
+/// `None` when the runs end before the register. The search starts at the cursor, or at the beginning when
+/// the register is in the very run of the cursor, which can be when that one was joined with its neighbour.
 fn find(value: &[u8], cursor: Cursor, register: usize) -> Option<Found> {
     let under_cursor = Run::read(value, cursor.at)?;
     let start = if register < cursor.first + under_cursor.registers { Cursor::default() } else { cursor };
@@ -209,8 +210,8 @@ fn find(value: &[u8], cursor: Cursor, register: usize) -> Option<Found> {
     }
 }
 
-/// The number of registers in eight runs of one byte each, at once; `None` when one of the bytes may belong to a run
-/// of two.
+/// The number of registers in eight runs of one byte each, at once; `None` when one of the bytes may belong
+/// to a run of two.
 #[inline]
 fn registers_of_short_runs(word: u64) -> Option<usize> {
     const LOW: u64 = 0x0101_0101_0101_0101;

@@ -52,8 +52,9 @@ impl Union {
         estimate::count(&dense::histogram_of_bytes(&self.registers))
     }
 
-    /// Stores the union in `target` (PFMERGE), which must be one of the HyperLogLogs merged, or an empty one. The
-    /// result is dense when one of the merged was, or when the target is or no longer fits into `sparse_bytes_max`.
+    /// Stores the union in `target` (PFMERGE), which must be one of the HyperLogLogs merged, or an empty one.
+    /// The result is dense when one of the merged was, or when the target is or no longer fits into
+    /// `sparse_bytes_max`.
     pub fn store(&self, target: &mut Vec<u8>, sparse_bytes_max: usize) -> Result<(), HllError> {
         let stays_sparse = encoding(target)? == Encoding::Sparse
             && !self.saw_dense

@@ -1,7 +1,7 @@
 //! Changes to a listpack, wherever it lies: each is one [`Splice::splice`] and one overwrite of the header.
 //!
-//! Positions come from [`Listpack`] and are good until the next change. This file must not know the bytes of an
-//! element.
+//! Positions come from [`Listpack`] and are good until the next change. This file must not know the bytes of
+//! an element.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ use super::element::{self, Encoded};
 use super::{COUNT_UNKNOWN, EMPTY, HEADER_LEN, Listpack, Value, header, stored_count};
 use crate::encoding::splice::Splice;
 
-/// Elements of up to this many bytes in all are encoded on the stack: a new field and its value, or a member and its
-/// score, up to the 64 bytes each that `hash-max-listpack-value` allows by default.
+/// Elements of up to this many bytes in all are encoded on the stack: a new field and its value, or a member
+/// and its score, up to the 64 bytes each that `hash-max-listpack-value` allows by default.
 const STACK_BYTES: usize = 144;
 
 /// A new listpack with these elements.
@@ -47,7 +47,8 @@ pub fn prepend(pack: &mut impl Splice, values: &[Value<'_>]) {
     replace_run(pack, HEADER_LEN..HEADER_LEN, 0, values);
 }
 
-/// Adds elements before the one at this position, in the order given; the first of them has the position afterwards.
+/// Adds elements before the one at this position, in the order given; the first of them has the position
+/// afterwards.
 #[inline]
 pub fn insert(pack: &mut impl Splice, position: usize, values: &[Value<'_>]) {
     replace_run(pack, position..position, 0, values);
@@ -60,15 +61,15 @@ pub fn replace(pack: &mut impl Splice, position: usize, count: usize, values: &[
     replace_run(pack, at, count, values);
 }
 
-/// Removes `count` elements from this position on. All of them exist. The position is that of the element behind them
-/// afterwards.
+/// Removes `count` elements from this position on. All of them exist. The position is that of the element
+/// behind them afterwards.
 #[inline]
 pub fn remove(pack: &mut impl Splice, position: usize, count: usize) {
     replace(pack, position, count, &[]);
 }
 
-/// Removes up to `count` elements from the one with this index on; -1 is the last one. Gives the number of elements
-/// removed (Redis: lpDeleteRange).
+/// Removes up to `count` elements from the one with this index on; -1 is the last one. Gives the number of
+/// elements removed (Redis: lpDeleteRange).
 pub fn remove_range(pack: &mut impl Splice, index: i64, count: usize) -> usize {
     let list = Listpack::new(pack.bytes());
     let Some(start) = list.position(index) else { return 0 };

@@ -8,12 +8,12 @@
 //!  11110000 + 4 bytes + text     longer string          11111111              the end of the listpack
 //! ```
 //!
-//! Integers are signed, little-endian after the first byte, but for those of 13 bits, whose high bits come first, as do
-//! those of the length of a middle string. Behind these bytes, the *body*, stands the body's length, 7 bits a byte,
-//! high bits first, all but the first byte marked, so that it is read backwards.
+//! Integers are signed, little-endian after the first byte, but for those of 13 bits, whose high bits come
+//! first, as do those of the length of a middle string. Behind these bytes, the *body*, stands the body's
+//! length, 7 bits a byte, high bits first, all but the first byte marked, so that it is read backwards.
 //!
-//! What is read here has been written here or has been validated. This file must not know headers, nor who holds the
-//! bytes.
+//! What is read here has been written here or has been validated. This file must not know headers, nor who
+//! holds the bytes.
 
 use crate::num;
 
@@ -92,8 +92,8 @@ impl<'a> Wanted<'a> {
         Wanted { text, int: num::parse_i64(text) }
     }
 
-    /// Whether the element is this text. A string is compared as such even if it spells an integer: a listpack from
-    /// elsewhere may hold one.
+    /// Whether the element is this text. A string is compared as such even if it spells an integer: a
+    /// listpack from elsewhere may hold one.
     #[inline]
     pub fn is(&self, value: Value<'_>) -> bool {
         match value {
@@ -197,8 +197,8 @@ fn write_str_len(head: &mut [u8; HEAD_LEN_MAX], len: usize) -> usize {
     5
 }
 
-/// Bytes that the length behind a body takes. Each limit but the first one is one less than 7 bits a byte would allow,
-/// as in Redis (lpEncodeBacklen): the formats must agree byte for byte.
+/// Bytes that the length behind a body takes. Each limit but the first one is one less than 7 bits a byte
+/// would allow, as in Redis (lpEncodeBacklen): the formats must agree byte for byte.
 #[inline]
 fn back_len_len(body_len: usize) -> usize {
     match body_len {
@@ -299,8 +299,8 @@ pub(crate) fn skip_last(elements: &[u8]) -> Option<&[u8]> {
     Some(&elements[..elements.len() - back_len_len - body_len])
 }
 
-/// The length of the last body, and how many bytes it is written in. `None` if the bytes are too few or have too many
-/// marks (Redis: lpDecodeBacklen).
+/// The length of the last body, and how many bytes it is written in. `None` if the bytes are too few or have
+/// too many marks (Redis: lpDecodeBacklen).
 fn read_back_len(elements: &[u8]) -> Option<(usize, usize)> {
     let mut body_len = 0;
     for (index, &byte) in elements.iter().rev().take(5).enumerate() {
@@ -312,8 +312,8 @@ fn read_back_len(elements: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// The length of the first body by its first bytes. `None` if these are too few or mean nothing. The body itself may be
-/// cut short.
+/// The length of the first body by its first bytes. `None` if these are too few or mean nothing. The body
+/// itself may be cut short.
 fn body_len(elements: &[u8]) -> Option<usize> {
     Some(match *elements.first()? {
         0..STR_6 => 1,
@@ -329,8 +329,8 @@ fn body_len(elements: &[u8]) -> Option<usize> {
     })
 }
 
-/// Checks the first element of foreign bytes and gives those behind it; `None` if it is not whole or its two lengths
-/// contradict each other (Redis: lpValidateNext).
+/// Checks the first element of foreign bytes and gives those behind it; `None` if it is not whole or its two
+/// lengths contradict each other (Redis: lpValidateNext).
 pub(crate) fn validate_first(elements: &[u8]) -> Option<&[u8]> {
     let body_len = body_len(elements)?;
     let (body_and_back_len, rest) = elements.split_at_checked(body_len + back_len_len(body_len))?;

@@ -5,9 +5,10 @@
 //!  | total bytes | element count   | elements ... | 0xff |
 //! ```
 //!
-//! Both numbers are little-endian; a count of 65535 means that the elements must be counted. A *position* is the place
-//! of an element in bytes from the start of the listpack. [`Listpack`] reads, [`new`], [`insert`] and their like write, [`validate`] checks
-//! foreign bytes; everything else takes a listpack to be valid, and may panic, but nothing worse, if it is not.
+//! Both numbers are little-endian; a count of 65535 means that the elements must be counted. A *position* is
+//! the place of an element in bytes from the start of the listpack. [`Listpack`] reads, [`new`], [`insert`]
+//! and their like write, [`validate`] checks foreign bytes; everything else takes a listpack to be valid, and
+//! may panic, but nothing worse, if it is not.
 //!
 //! This module must not know what the elements mean: a field and its value are two elements.
 
@@ -35,8 +36,8 @@ pub const BYTES_MAX: usize = 1 << 30;
 const END: u8 = 0xff;
 const COUNT_UNKNOWN: u16 = u16::MAX;
 
-/// Whether a listpack of `len` bytes may take `more` bytes of text (Redis: lpSafeToAdd). Who adds elements asks before,
-/// and changes to another encoding if not.
+/// Whether a listpack of `len` bytes may take `more` bytes of text (Redis: lpSafeToAdd). Who adds elements
+/// asks before, and changes to another encoding if not.
 pub fn has_room(len: usize, more: usize) -> bool {
     len.checked_add(more).is_some_and(|sum| sum <= BYTES_MAX)
 }
@@ -131,8 +132,9 @@ impl<'a> Listpack<'a> {
         self.iter_from(self.position(index)?).next()
     }
 
-    /// The position of the first element from `from` on that is `wanted`; `skip` elements are passed over between two
-    /// that are looked at, so 1 looks at every other element: at the fields of a hash, not at their values.
+    /// The position of the first element from `from` on that is `wanted`; `skip` elements are passed over
+    /// between two that are looked at, so 1 looks at every other element: at the fields of a hash, not at
+    /// their values.
     #[inline]
     pub fn find(self, wanted: &Wanted<'_>, from: usize, skip: usize) -> Option<usize> {
         let mut iter = self.iter_from(from);
@@ -225,11 +227,11 @@ impl DoubleEndedIterator for Iter<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupt;
 
-/// Checks foreign bytes, every element of them, and gives the number of elements. What passes can be read and edited by
-/// everything in this module. One pass, no memory (Redis: lpValidateIntegrity, deep).
+/// Checks foreign bytes, every element of them, and gives the number of elements. What passes can be read and
+/// edited by everything in this module. One pass, no memory (Redis: lpValidateIntegrity, deep).
 ///
-/// A string that spells an integer passes. So does the listpack without elements, which is no valid collection: the
-/// caller refuses it.
+/// A string that spells an integer passes. So does the listpack without elements, which is no valid
+/// collection: the caller refuses it.
 pub fn validate(bytes: &[u8]) -> Result<usize, Corrupt> {
     let (head, rest) = bytes.split_first_chunk::<4>().ok_or(Corrupt)?;
     if u32::from_le_bytes(*head) as usize != bytes.len() {

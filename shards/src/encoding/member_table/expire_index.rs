@@ -1,7 +1,8 @@
 //! When the fields of a hash end: (time, hash of the field) in order, counted.
 //!
-//! Sorted runs of up to [`RUN_LEN_MAX`] elements in a B-tree: 16 bytes an element and little more, and to count the
-//! elements up to a time takes a step for each run, not for each element. This file must not know fields.
+//! Sorted runs of up to [`RUN_LEN_MAX`] elements in a B-tree: 16 bytes an element and little more, and to
+//! count the elements up to a time takes a step for each run, not for each element. This file must not know
+//! fields.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! A map from fields to values, byte strings both, of any number: what is behind a large hash. A field may have
-//! an expire (HEXPIRE).
+//! A map from fields to values, byte strings both, of any number: what is behind a large hash. A field may
+//! have an expire (HEXPIRE).
 //!
-//! What a record looks like is in `records.rs`. The fields that have an expire are also in an index, ordered by time, by
-//! their hashes: 16 bytes each.
+//! What a record looks like is in `records.rs`. The fields that have an expire are also in an index, ordered
+//! by time, by their hashes: 16 bytes each.
 //!
 //! This file must not know pages, nor what time it is.
 
@@ -66,8 +66,8 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// An empty map, prepared for so many fields with so many bytes of fields and values in all. Bounded: what is
-    /// announced may be wrong.
+    /// An empty map, prepared for so many fields with so many bytes of fields and values in all. Bounded:
+    /// what is announced may be wrong.
     pub fn with_capacity(fields: usize, bytes: usize) -> Fields {
         let mut map = Fields::default();
         map.table.reserve(fields, bytes.saturating_add(fields));
@@ -127,8 +127,8 @@ impl Fields {
         false
     }
 
-    /// Gives a field an expire, or takes it away, and says whether there is such a field. Costs a copy of the value,
-    /// unless one expire replaces another.
+    /// Gives a field an expire, or takes it away, and says whether there is such a field. Costs a copy of the
+    /// value, unless one expire replaces another.
     pub fn set_expire(
         &mut self,
         field: &[u8],

@@ -13,7 +13,8 @@ pub struct Members {
 }
 
 impl Members {
-    /// An empty set, prepared for so many members with so many bytes in all. Bounded: what is announced may be wrong.
+    /// An empty set, prepared for so many members with so many bytes in all. Bounded: what is announced may
+    /// be wrong.
     pub fn with_capacity(members: usize, bytes: usize) -> Members {
         let mut table = Table::default();
         table.reserve(members, bytes);
@@ -64,18 +65,19 @@ impl Members {
         self.table.iter()
     }
 
-    /// Visits some members from `cursor` on: at least `budget` (0 means 1) and at most some dozen more, unless it
-    /// comes to the end. Returns the next cursor. 0 is where a scan begins, and when it comes back the scan is over.
+    /// Visits some members from `cursor` on: at least `budget` (0 means 1) and at most some dozen more,
+    /// unless it comes to the end. Returns the next cursor. 0 is where a scan begins, and when it comes back
+    /// the scan is over.
     ///
-    /// A member that is there during a whole scan is visited whatever happens to others meanwhile. It may be visited
-    /// twice when many are removed meanwhile (Redis: `dictScan`). Any number is a valid cursor.
+    /// A member that is there during a whole scan is visited whatever happens to others meanwhile. It may be
+    /// visited twice when many are removed meanwhile (Redis: `dictScan`). Any number is a valid cursor.
     pub fn scan(&self, cursor: u64, budget: usize, visit: impl FnMut(&[u8])) -> u64 {
         self.table.scan(cursor, budget, visit)
     }
 
-    /// A member drawn by chance; `random` gives uniform numbers. All are equally likely but for one page in ten
-    /// thousand, whose members are drawn some percent too rarely, and unless the set was prepared for hundreds of times
-    /// as many as it has.
+    /// A member drawn by chance; `random` gives uniform numbers. All are equally likely but for one page in
+    /// ten thousand, whose members are drawn some percent too rarely, and unless the set was prepared for
+    /// hundreds of times as many as it has.
     pub fn random(&self, random: &mut impl FnMut() -> u64) -> Option<&[u8]> {
         Some(self.table.get(self.table.random(random)?))
     }

@@ -1,18 +1,20 @@
 //! A page: some dozen records of any size, packed into one allocation.
 //!
 //! ```text
-//! | count u16 | outside u16 | data u32 | tags: a byte each | sizes: a byte each | unused ... | record 1 | record 0 |
+//! | count u16 | outside u16 | data u32 | tags: a byte each | sizes: a byte each
+//! | unused ... | record 1 | record 0 |
 //! ```
 //!
-//! Numbers are little-endian. Tags and sizes have room for a multiple of eight records, so both are read as whole
-//! 64-bit words: eight tags are compared at once, and eight sizes summed at once to find where a record begins. Records
-//! lie from the end backwards, in the order of their tags. A record of more than [`INLINE_LEN_MAX`] bytes lies outside:
-//! its size is [`OUTSIDE`], and four bytes in its place are a number that the table knows.
+//! Numbers are little-endian. Tags and sizes have room for a multiple of eight records, so both are read as
+//! whole 64-bit words: eight tags are compared at once, and eight sizes summed at once to find where a record
+//! begins. Records lie from the end backwards, in the order of their tags. A record of more than
+//! [`INLINE_LEN_MAX`] bytes lies outside: its size is [`OUTSIDE`], and four bytes in its place are a number
+//! that the table knows.
 //!
 //! This file must not know what a record means, nor how pages are found.
 
-/// Longer records lie outside of the page. The size of a record must fit in a byte beside [`OUTSIDE`], and a page of
-/// a few records that are longer would vary in size too much.
+/// Longer records lie outside of the page. The size of a record must fit in a byte beside [`OUTSIDE`], and a
+/// page of a few records that are longer would vary in size too much.
 pub(super) const INLINE_LEN_MAX: usize = 250;
 
 /// In the place of a size: the record lies outside.
@@ -359,7 +361,8 @@ mod tests {
         let mut page = Page::default();
         let mut model: Vec<(u8, Pushed)> = Vec::new();
         for step in 0..if cfg!(miri) { 400u64 } else { 8_000 } {
-            // Grows to some sixty records and shrinks to none, several times; with records outside every other time.
+            // Grows to some sixty records and shrinks to none, several times; with records outside every
+            // other time.
             let grow = random(10) < if step / 100 % 2 == 0 { 8 } else { 2 };
             if grow {
                 let (tag, len) = (random(4) as u8, random(if step % 7 == 0 { 251 } else { 20 }) as usize);

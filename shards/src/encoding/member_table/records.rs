@@ -1,8 +1,8 @@
 //! What a record of a set and one of a map look like in a page.
 //!
-//! That of a set is the member. That of a map is `| head u8 | field's length u64, if long | expire u64, if any | field |
-//! value |`. The head's low bits are the field's length or [`LONG_FIELD`], its high bit says that there is an expire: fields
-//! without one pay nothing.
+//! That of a set is the member. That of a map is `| head u8 | field's length u64, if long | expire u64, if
+//! any | field | value |`. The head's low bits are the field's length or [`LONG_FIELD`], its high bit says
+//! that there is an expire: fields without one pay nothing.
 //!
 //! This file must not know pages, nor what time it is.
 

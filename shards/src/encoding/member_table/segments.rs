@@ -1,7 +1,7 @@
 //! An array that grows and shrinks at its end without ever moving more than one segment's elements.
 //!
-//! Why not a `Vec`: the directory of a hundred million members has some megabytes, and a `Vec` that doubles copies them
-//! in one step. This file must not know what an element is.
+//! Why not a `Vec`: the directory of a hundred million members has some megabytes, and a `Vec` that doubles
+//! copies them in one step. This file must not know what an element is.
 
 use std::ops::{Index, IndexMut};
 

@@ -1,14 +1,15 @@
 //! Linear hashing of records over pages (Litwin, VLDB 1980).
 //!
-//! With `2^n + p` pages, the hashes whose low `n` bits are less than `p` use `n + 1` bits, the others `n`; their value
-//! is the number of the page. When there are too many records for the pages, page `p` is split in two by the next bit
-//! of the hashes, and when there are too few, the last page is joined to the one that it was split from. So a step
-//! touches one or two pages, whatever the size of the table, and at any time the pages' sizes are spread evenly over a
-//! doubling: unlike tables whose parts all grow and split at about the same time, the table wastes as much at any size,
-//! and blocks that a page has outgrown are of use to the next one.
+//! With `2^n + p` pages, the hashes whose low `n` bits are less than `p` use `n + 1` bits, the others `n`;
+//! their value is the number of the page. When there are too many records for the pages, page `p` is split in
+//! two by the next bit of the hashes, and when there are too few, the last page is joined to the one that it
+//! was split from. So a step touches one or two pages, whatever the size of the table, and at any time the
+//! pages' sizes are spread evenly over a doubling: unlike tables whose parts all grow and split at about the
+//! same time, the table wastes as much at any size, and blocks that a page has outgrown are of use to the
+//! next one.
 //!
-//! A scan goes through the pages in the order of their reversed numbers, as Redis does (`dictScan`): then the hashes of
-//! a page that is split stay neighbours, and a cursor means the same hashes before and after.
+//! A scan goes through the pages in the order of their reversed numbers, as Redis does (`dictScan`): then the
+//! hashes of a page that is split stay neighbours, and a cursor means the same hashes before and after.
 //!
 //! This file must not know what a record means, except where its key is.
 
@@ -17,10 +18,11 @@ use std::marker::PhantomData;
 use super::page::{INLINE_LEN_MAX, Page, Stored};
 use super::segments::Segments;
 
-/// Pages have this many records on average, if these are small, and from half to twice as many by their turn. Fewer
-/// make the directory larger than what is saved elsewhere, more make searches longer.
+/// Pages have this many records on average, if these are small, and from half to twice as many by their turn.
+/// Fewer make the directory larger than what is saved elsewhere, more make searches longer.
 const PAGE_RECORDS: usize = 16;
-/// Pages have this many bytes of data on average, if records are large. Bounds what an insert or a removal moves.
+/// Pages have this many bytes of data on average, if records are large. Bounds what an insert or a removal
+/// moves.
 const PAGE_DATA_BYTES: usize = 768;
 
 /// [`Table::reserve`] makes no more pages than this: what is announced may be wrong.
@@ -223,7 +225,8 @@ impl<R: Record> Table<R> {
         let from = pages - (1 << bit);
         let page = std::mem::take(&mut self.pages[from]);
         self.memory_bytes -= page.memory_bytes();
-        // Some room more than half, so that most halves fit and those that take more records next have room for some.
+        // Some room more than half, so that most halves fit and those that take more records next have room
+        // for some.
         let (count, data_len) = (page.len() * 9 / 16, page.data_len() * 9 / 16);
         let mut halves = [Page::with_capacity(count, data_len), Page::with_capacity(count, data_len)];
         for (tag, stored) in page.iter() {
@@ -266,8 +269,8 @@ impl<R: Record> Table<R> {
         self.pages.iter().flat_map(|page| page.iter().map(|(_, stored)| self.resolve(stored)))
     }
 
-    /// Visits whole pages from `cursor` on until `budget` records have been visited, and returns the next cursor; 0 is
-    /// the beginning, and the end.
+    /// Visits whole pages from `cursor` on until `budget` records have been visited, and returns the next
+    /// cursor; 0 is the beginning, and the end.
     pub(super) fn scan(&self, cursor: u64, budget: usize, mut visit: impl FnMut(&[u8])) -> u64 {
         let (mut cursor, mut visited, pages) = (cursor, 0, self.pages.len());
         if self.len == 0 {
@@ -278,7 +281,8 @@ impl<R: Record> Table<R> {
             let page = &self.pages[number];
             page.iter().for_each(|(_, stored)| visit(self.resolve(stored)));
             visited += page.len().max(1);
-            // All hashes of the page are behind the cursor now: the next one after them in the reversed order.
+            // All hashes of the page are behind the cursor now: the next one after them in the reversed
+            // order.
             let behind = cursor | u64::MAX << bits_of(number, pages);
             cursor = behind.reverse_bits().wrapping_add(1).reverse_bits();
             if cursor == 0 || visited >= budget {
@@ -287,10 +291,10 @@ impl<R: Record> Table<R> {
         }
     }
 
-    /// A record drawn by chance. Every page is equally likely, and of its places, used or not, every one; what hits
-    /// an unused place is drawn again. There are as many places as hardly any page has records (the mean of the pages
-    /// that are to be split next and four standard deviations), so that at worst the records of one page in ten
-    /// thousand are drawn too rarely, and those by some percent.
+    /// A record drawn by chance. Every page is equally likely, and of its places, used or not, every one;
+    /// what hits an unused place is drawn again. There are as many places as hardly any page has records (the
+    /// mean of the pages that are to be split next and four standard deviations), so that at worst the
+    /// records of one page in ten thousand are drawn too rarely, and those by some percent.
     pub(super) fn random(&self, random: &mut impl FnMut() -> u64) -> Option<RecordPlace> {
         let pages = self.pages.len();
         if self.len == 0 {
@@ -329,8 +333,9 @@ impl<R: Record> Table<R> {
         self.pages.memory_bytes() + self.outside.memory_bytes() + self.memory_bytes
     }
 
-    /// Frees pages and records outside from their ends until `budget` units are used, and returns how many are. What is
-    /// left is good for nothing but this. A unit is a page, a record outside, or `bytes_per_unit` of one.
+    /// Frees pages and records outside from their ends until `budget` units are used, and returns how many
+    /// are. What is left is good for nothing but this. A unit is a page, a record outside, or
+    /// `bytes_per_unit` of one.
     pub(super) fn free_some(&mut self, budget: usize, bytes_per_unit: usize) -> usize {
         let mut used = 0;
         while used < budget {

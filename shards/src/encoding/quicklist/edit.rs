@@ -1,8 +1,9 @@
-//! Changes in the middle of a quicklist: what they do to nodes, and how nodes are split, joined and compressed again.
+//! Changes in the middle of a quicklist: what they do to nodes, and how nodes are split, joined and
+//! compressed again.
 //!
-//! Elements come to lie in the same nodes as in Redis 7.2 (_quicklistInsert, quicklistReplaceEntry, quicklistDelRange),
-//! because a list is shown as a listpack again when it is a single node. So nodes are joined only around a node that
-//! was split, and never for what was removed.
+//! Elements come to lie in the same nodes as in Redis 7.2 (_quicklistInsert, quicklistReplaceEntry,
+//! quicklistDelRange), because a list is shown as a listpack again when it is a single node. So nodes are
+//! joined only around a node that was split, and never for what was removed.
 
 use std::ops::Range;
 
@@ -79,7 +80,8 @@ impl Quicklist {
         true
     }
 
-    /// Removes up to `count` elements from the one with index `start` on, and gives the number of those removed.
+    /// Removes up to `count` elements from the one with index `start` on, and gives the number of those
+    /// removed.
     pub fn remove_range(&mut self, start: usize, count: usize) -> usize {
         let removed = count.min(self.len.saturating_sub(start));
         let Some((mut first, within)) = self.seek(start).filter(|_| removed > 0) else { return 0 };
@@ -104,8 +106,8 @@ impl Quicklist {
         removed
     }
 
-    /// Removes the first or, backwards, the last `count_max` elements that are this text, and gives the number of those
-    /// removed. (LREM)
+    /// Removes the first or, backwards, the last `count_max` elements that are this text, and gives the
+    /// number of those removed. (LREM)
     pub fn remove_matching(&mut self, text: &[u8], count_max: usize, direction: Direction) -> usize {
         let (wanted, limits) = (Wanted::new(text), self.limits);
         let (mut scratch, mut removed) = (Vec::new(), 0);
@@ -185,8 +187,8 @@ impl Quicklist {
         self.settle(at.saturating_sub(1)..at + 2);
     }
 
-    /// Makes two nodes of one, the second of which begins with the element that has this index in the node. Both are
-    /// left open.
+    /// Makes two nodes of one, the second of which begins with the element that has this index in the node.
+    /// Both are left open.
     fn split(&mut self, at: usize, within: usize) {
         self.nodes[at].open();
         let Node::Packed(packed) = &mut self.nodes[at] else {
@@ -196,8 +198,8 @@ impl Quicklist {
         self.nodes.insert(at + 1, Node::Packed(behind));
     }
 
-    /// Joins the two nodes before this one, the two behind it, and it with its neighbours, each if one node may have the
-    /// elements of both (Redis: _quicklistMergeNodes).
+    /// Joins the two nodes before this one, the two behind it, and it with its neighbours, each if one node
+    /// may have the elements of both (Redis: _quicklistMergeNodes).
     fn join_around(&mut self, mut center: usize) {
         if center >= 2 && self.join(center - 2) {
             center -= 1;
@@ -210,7 +212,8 @@ impl Quicklist {
         self.settle(center.saturating_sub(2)..center + 3);
     }
 
-    /// Moves the elements of the next node behind those of this one if both are there and one node may have them all.
+    /// Moves the elements of the next node behind those of this one if both are there and one node may have
+    /// them all.
     fn join(&mut self, at: usize) -> bool {
         let (Some(node), Some(next)) = (self.nodes.get(at), self.nodes.get(at + 1)) else { return false };
         let (Some(bytes), Some(more)) = (node.packed_bytes(), next.packed_bytes()) else { return false };

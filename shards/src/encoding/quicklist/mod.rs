@@ -1,12 +1,13 @@
 //! Quicklists: large lists, as a deque of nodes that hold some KB of elements each.
 //!
-//! A node is a listpack without its frame and with room on both sides ([`node`]), so that a push or pop touches nothing
-//! but the element. Nodes are as full as Redis's (`list-max-listpack-size`), and those more than some nodes away from
-//! both ends are compressed (`list-compress-depth`). An element too large for a node has one for itself.
+//! A node is a listpack without its frame and with room on both sides ([`node`]), so that a push or pop
+//! touches nothing but the element. Nodes are as full as Redis's (`list-max-listpack-size`), and those more
+//! than some nodes away from both ends are compressed (`list-compress-depth`). An element too large for a
+//! node has one for itself.
 //!
-//! Beside its memory a node takes 32 bytes. Nodes in the middle of the deque are inserted and removed by moving the
-//! handles of the nearer half: 100 000 nodes, a list of 800 MB, are 1.6 MB to be moved, about 100 µs. Finding an index
-//! walks the handles from the nearer end.
+//! Beside its memory a node takes 32 bytes. Nodes in the middle of the deque are inserted and removed by
+//! moving the handles of the nearer half: 100 000 nodes, a list of 800 MB, are 1.6 MB to be moved, about 100
+//! µs. Finding an index walks the handles from the nearer end.
 //!
 //! This module must not know keys, commands or configuration: limits are handed in.
 
@@ -167,8 +168,8 @@ impl Quicklist {
         });
     }
 
-    /// Shows the elements from the one with this index on, to the end that lies in the direction or until `visit` has
-    /// seen enough. An index that does not exist shows nothing.
+    /// Shows the elements from the one with this index on, to the end that lies in the direction or until
+    /// `visit` has seen enough. An index that does not exist shows nothing.
     #[inline]
     pub fn scan(
         &self,
@@ -200,8 +201,8 @@ impl Quicklist {
         }
     }
 
-    /// Adds the elements of a valid listpack at the tail: as one node if it is no larger than one may be. So a list is
-    /// read from an RDB file, or stops being a listpack.
+    /// Adds the elements of a valid listpack at the tail: as one node if it is no larger than one may be. So
+    /// a list is read from an RDB file, or stops being a listpack.
     pub fn push_listpack(&mut self, bytes: &[u8]) {
         let list = Listpack::new(bytes);
         let count = list.len();
@@ -231,11 +232,11 @@ impl Quicklist {
         fits.then(|| listpack::from_elements(packed.elements(), self.len))
     }
 
-    /// Frees from the tail until `budget` units are used up, and says whether anything is left. A unit is a node or
-    /// [`BYTES_PER_UNIT`]; the last node may exceed the budget by its own size.
+    /// Frees from the tail until `budget` units are used up, and says whether anything is left. A unit is a
+    /// node or [`BYTES_PER_UNIT`]; the last node may exceed the budget by its own size.
     ///
-    /// A list that this was called on is good for nothing but this and being dropped: what becomes its tail may be
-    /// compressed.
+    /// A list that this was called on is good for nothing but this and being dropped: what becomes its tail
+    /// may be compressed.
     pub fn free_some(&mut self, budget: usize) -> bool {
         let mut used = 0;
         while used < budget

@@ -5,8 +5,8 @@
 //!         start                           end
 //! ```
 //!
-//! Redis's header and end are left out and put around when the node leaves (`export`): so an element is taken from
-//! either end, or added there, without moving the others. This file must not know other nodes.
+//! Redis's header and end are left out and put around when the node leaves (`export`): so an element is taken
+//! from either end, or added there, without moving the others. This file must not know other nodes.
 
 use std::ops::Range;
 
@@ -16,15 +16,15 @@ use crate::encoding::lzf;
 /// Bytes that a listpack has beside its elements.
 const FRAME_LEN: usize = EMPTY.len();
 
-/// What Redis reserves for the encoding of an element to be added, in bytes (SIZE_ESTIMATE_OVERHEAD). No element up to
-/// [`Limits::bytes_max`] takes more.
+/// What Redis reserves for the encoding of an element to be added, in bytes (SIZE_ESTIMATE_OVERHEAD). No
+/// element up to [`Limits::bytes_max`] takes more.
 const ELEMENT_OVERHEAD_BYTES: usize = 8;
 
 /// Whatever the number of elements, a node takes no more than this (Redis: SIZE_SAFETY_LIMIT).
 const COUNTED_BYTES_MAX: usize = 8192;
 
-/// A node grows to at most so many times its limit when an element is replaced by a larger one. Redis lets it grow without
-/// a bound, so that each later change of the node may move megabytes.
+/// A node grows to at most so many times its limit when an element is replaced by a larger one. Redis lets it
+/// grow without a bound, so that each later change of the node may move megabytes.
 const OVERGROWTH: usize = 4;
 
 /// A node that is not compressed has at least this many bytes (Redis: MIN_COMPRESS_BYTES) ...
@@ -44,8 +44,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The meaning of `list-max-listpack-size`: a number of elements, or from -1 to -5 4, 8, 16, 32 or 64 KB. Numbers
-    /// below -5 are taken for -5, and 0 for 1 (Redis: quicklistNodeLimit).
+    /// The meaning of `list-max-listpack-size`: a number of elements, or from -1 to -5 4, 8, 16, 32 or 64 KB.
+    /// Numbers below -5 are taken for -5, and 0 for 1 (Redis: quicklistNodeLimit).
     pub fn of_fill(fill: i32) -> Limits {
         match fill {
             0.. => Limits { bytes_max: COUNTED_BYTES_MAX, count_max: fill.max(1) as usize },
@@ -53,14 +53,15 @@ impl Limits {
         }
     }
 
-    /// Whether a listpack of so many bytes and elements is more than a node may be. Above this a list is shown as a
-    /// quicklist; Redis makes it a listpack again at half of it (quicklistNodeExceedsLimit, listTypeTryConvertQuicklist).
+    /// Whether a listpack of so many bytes and elements is more than a node may be. Above this a list is
+    /// shown as a quicklist; Redis makes it a listpack again at half of it (quicklistNodeExceedsLimit,
+    /// listTypeTryConvertQuicklist).
     pub fn are_exceeded(self, listpack_bytes: usize, count: usize) -> bool {
         listpack_bytes > self.bytes_max || count > self.count_max
     }
 
-    /// The limits that a list of one node must keep to be shown as a listpack: a number of elements or of bytes, but not
-    /// both (Redis: listTypeTryConvertQuicklist).
+    /// The limits that a list of one node must keep to be shown as a listpack: a number of elements or of
+    /// bytes, but not both (Redis: listTypeTryConvertQuicklist).
     pub fn of_one_node(self) -> Limits {
         match self.count_max {
             usize::MAX => self,
@@ -86,14 +87,16 @@ impl Limits {
         text_len > self.bytes_max
     }
 
-    /// Whether Redis would add a text of this length to a node of so many bytes and elements (_quicklistNodeAllowInsert).
+    /// Whether Redis would add a text of this length to a node of so many bytes and elements
+    /// (_quicklistNodeAllowInsert).
     #[inline]
     pub(super) fn allow(self, elements_bytes: usize, count: usize, text_len: usize) -> bool {
         FRAME_LEN + elements_bytes + text_len + ELEMENT_OVERHEAD_BYTES <= self.bytes_max
             && count < self.count_max
     }
 
-    /// Whether two nodes of so many bytes and elements together are made one (Redis: _quicklistNodeAllowMerge).
+    /// Whether two nodes of so many bytes and elements together are made one (Redis:
+    /// _quicklistNodeAllowMerge).
     pub(super) fn allow_joined(self, elements_bytes: usize, count: usize) -> bool {
         !self.are_exceeded(FRAME_LEN + elements_bytes, count)
     }
@@ -420,15 +423,16 @@ impl Packed {
         }
     }
 
-    /// Gives back the room after a removal that has left less than a quarter of the memory in use. Less often, a list
-    /// that is pushed to and trimmed in turn would move its elements each time.
+    /// Gives back the room after a removal that has left less than a quarter of the memory in use. Less
+    /// often, a list that is pushed to and trimmed in turn would move its elements each time.
     fn trim_if_sparse(&mut self) {
         if self.elements().len() < self.memory.len() / 4 && self.memory.len() > CAPACITY_MIN {
             self.trim();
         }
     }
 
-    /// Where the element with this index begins, in bytes from the first element. It walks from the nearer end.
+    /// Where the element with this index begins, in bytes from the first element. It walks from the nearer
+    /// end.
     fn offset(&self, index: usize) -> usize {
         let (elements, count) = (self.elements(), usize::from(self.count));
         if index <= count / 2 {
@@ -441,7 +445,8 @@ impl Packed {
         before.len()
     }
 
-    /// Puts `len` bytes, which `write` writes, in the place of the elements' bytes `at`. Moves those on the shorter side.
+    /// Puts `len` bytes, which `write` writes, in the place of the elements' bytes `at`. Moves those on the
+    /// shorter side.
     fn replace(&mut self, at: Range<usize>, len: usize, limits: Limits, write: impl FnOnce(&mut [u8])) {
         let used = self.elements().len();
         let side = if at.start < used - at.end { Side::Front } else { Side::Back };
@@ -471,11 +476,12 @@ impl Packed {
         write(&mut self.memory[written..][..len]);
     }
 
-    /// Moves the elements so that there are `more` bytes of room on one side, in memory that is twice as large unless
-    /// a quarter of it is free or a node cannot be larger: so a byte is moved a few times in all.
+    /// Moves the elements so that there are `more` bytes of room on one side, in memory that is twice as
+    /// large unless a quarter of it is free or a node cannot be larger: so a byte is moved a few times in
+    /// all.
     ///
-    /// Most of the room goes to this side, as lists tend to grow on one; some is left on the other for a list that grows
-    /// on both.
+    /// Most of the room goes to this side, as lists tend to grow on one; some is left on the other for a list
+    /// that grows on both.
     #[cold]
     fn make_room(&mut self, more: usize, side: Side, limits: Limits) {
         let (capacity, used) = (self.memory.len(), self.elements().len());

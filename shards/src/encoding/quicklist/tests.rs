@@ -78,7 +78,8 @@ fn nodes_are_divided_as_those_of_redis() {
         list.check();
         list.nodes.iter().map(Node::count).collect::<Vec<_>>()
     };
-    // A large element between others, and a small one in its place: it goes to the next node if that has room.
+    // A large element between others, and a small one in its place: it goes to the next node if that has
+    // room.
     let mut between = list(-2, 0, &["a", "b", "c"]);
     between.insert(0, true, large.as_bytes());
     assert_eq!(nodes(&between), [1, 1, 2]);

@@ -19,8 +19,9 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Appends a member. It must come after all that were appended: by score, then by bytes. False if it does not, and
-    /// then it is not appended, so that foreign input can be checked. That no member comes twice is not checked.
+    /// Appends a member. It must come after all that were appended: by score, then by bytes. False if it does
+    /// not, and then it is not appended, so that foreign input can be checked. That no member comes twice is
+    /// not checked.
     pub fn push(&mut self, hash: u64, member: &[u8], score: f64) -> bool {
         debug_assert!(!score.is_nan(), "a score is a place in an order");
         let key = Key { score, member };
@@ -56,8 +57,8 @@ impl Builder {
     }
 }
 
-/// Collects members in any order, finds those that it already has, and makes a set of all at the end. Faster than
-/// inserting into a set, because the order is made once (ZUNIONSTORE, and sources that are not sorted).
+/// Collects members in any order, finds those that it already has, and makes a set of all at the end. Faster
+/// than inserting into a set, because the order is made once (ZUNIONSTORE, and sources that are not sorted).
 #[derive(Debug, Default)]
 pub struct Union {
     index: Index,

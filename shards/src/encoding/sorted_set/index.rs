@@ -1,14 +1,16 @@
 //! From a member's hash to the leaf that holds it.
 //!
-//! Words of a 32-bit hash and a leaf's number lie in the order of their hashes, with gaps (as in the table of keys):
-//! a scan's cursor is a hash and survives any growth, and a part that has become too large is cut in two by one pass
-//! over its words (extendible hashing by the leading bits; Fagin et al., TODS 1979). So no step of growth takes longer
-//! than a part. Neither members nor scores are known here: whoever asks compares the members of the leaves found.
+//! Words of a 32-bit hash and a leaf's number lie in the order of their hashes, with gaps (as in the table of
+//! keys): a scan's cursor is a hash and survives any growth, and a part that has become too large is cut in
+//! two by one pass over its words (extendible hashing by the leading bits; Fagin et al., TODS 1979). So no
+//! step of growth takes longer than a part. Neither members nor scores are known here: whoever asks compares
+//! the members of the leaves found.
 
 /// A part with more words than this is split. Bounds the longest step of growth: some 10 microseconds.
 const PART_WORDS_MAX: usize = 2048;
 
-/// Leading bits of the hash that choose a part, at most. Beyond, parts grow without bound, but that is 2^24 parts.
+/// Leading bits of the hash that choose a part, at most. Beyond, parts grow without bound, but that is 2^24
+/// parts.
 const DEPTH_MAX: u32 = 24;
 
 /// Up to this capacity a part is a plain sorted list: one cache line.
@@ -201,8 +203,8 @@ impl Index {
         self.change(index, |part| part.remove(at));
     }
 
-    /// A record has moved to another leaf. If two records of a leaf have the same hash, their words are the same, so it
-    /// does not matter which one is changed.
+    /// A record has moved to another leaf. If two records of a leaf have the same hash, their words are the
+    /// same, so it does not matter which one is changed.
     #[inline]
     pub(super) fn relocate(&mut self, hash: u32, from: u32, to: u32) {
         let index = self.part_index(hash);
@@ -217,7 +219,8 @@ impl Index {
         self.words_capacity += part.words.len();
     }
 
-    /// Splits a part by the next bit of the hashes. The words are in order, so the halves lie one behind the other.
+    /// Splits a part by the next bit of the hashes. The words are in order, so the halves lie one behind the
+    /// other.
     fn split(&mut self, index: usize) {
         let old = std::mem::take(&mut self.parts[index]);
         self.words_capacity -= old.words.len();
@@ -251,8 +254,8 @@ impl Index {
         self.part_of[first + named / 2..first + named].fill(sibling);
     }
 
-    /// Hands the words from a hash on to `visit`, in the order of hashes, for all words of at least `count` hashes. The
-    /// hash to go on with is returned, `None` at the end.
+    /// Hands the words from a hash on to `visit`, in the order of hashes, for all words of at least `count`
+    /// hashes. The hash to go on with is returned, `None` at the end.
     pub(super) fn scan(&self, from: u32, count: usize, mut visit: impl FnMut(u32, u32)) -> Option<u32> {
         let (mut visited, mut last) = (0, None);
         let mut prefix = (u64::from(from) << self.bits >> 32) as usize;

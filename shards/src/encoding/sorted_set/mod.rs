@@ -1,18 +1,19 @@
 //! The structure of a large sorted set (OBJECT ENCODING skiplist): members with scores, in order, with ranks.
 //!
-//! Redis has a skip list and a hash table that share one small allocation for each member. Here records lie packed in
-//! the leaves of a B+ tree ([`tree`]), up to 64 in a leaf, and a hash index ([`index`]) knows the leaf of each member.
-//! A million members of 20 bytes take 53 resident bytes each, 59 after many changes of score: 0.61 and 0.66 of
-//! what Valkey 9.1.2 takes (88 resident), and 0.41 and 0.46 of redis-server 7.0.15. Adding, finding, ranking and moving
-//! a member take 0.35 to 0.45 of the CPU time that redis-server spends on it beyond that of an EXISTS, removing the
-//! first 0.2, uniting two sets of 100 000 0.3.
+//! Redis has a skip list and a hash table that share one small allocation for each member. Here records lie
+//! packed in the leaves of a B+ tree ([`tree`]), up to 64 in a leaf, and a hash index ([`index`]) knows the
+//! leaf of each member. A million members of 20 bytes take 53 resident bytes each, 59 after many changes of
+//! score: 0.61 and 0.66 of what Valkey 9.1.2 takes (88 resident), and 0.41 and 0.46 of redis-server 7.0.15.
+//! Adding, finding, ranking and moving a member take 0.35 to 0.45 of the CPU time that redis-server spends on
+//! it beyond that of an EXISTS, removing the first 0.2, uniting two sets of 100 000 0.3.
 //!
-//! The other layout measured was a record of its own for each member, with the index and the leaves naming it. It finds
-//! a member in 0.6 of the time and inserts one in 0.8, because fewer pages are visited; but it takes 1.25 of the
-//! memory, 1.7 of the time to remove the first and 2.1 to raise a score by a little, and 4 of that to walk.
+//! The other layout measured was a record of its own for each member, with the index and the leaves naming
+//! it. It finds a member in 0.6 of the time and inserts one in 0.8, because fewer pages are visited; but it
+//! takes 1.25 of the memory, 1.7 of the time to remove the first and 2.1 to raise a score by a little, and 4
+//! of that to walk.
 //!
-//! This folder must not know keys, commands, replies or limits. Hashes and random numbers are handed in; NaN never
-//! comes in. Of a 64-bit hash only the leading 32 bits are used.
+//! This folder must not know keys, commands, replies or limits. Hashes and random numbers are handed in; NaN
+//! never comes in. Of a 64-bit hash only the leading 32 bits are used.
 
 mod build;
 mod index;
@@ -104,8 +105,8 @@ impl SortedSet {
         self.len += 1;
     }
 
-    /// Gives `member`, which is at `place`, another score. Cheap when it stays near its neighbours. An equal score
-    /// changes nothing, so 0 is not replaced by -0 (Redis: zsetAdd).
+    /// Gives `member`, which is at `place`, another score. Cheap when it stays near its neighbours. An equal
+    /// score changes nothing, so 0 is not replaced by -0 (Redis: zsetAdd).
     pub fn set_score(&mut self, place: MemberPlace, member: &[u8], score: f64) {
         debug_assert!(!score.is_nan(), "a score is a place in an order");
         debug_assert!(
@@ -118,7 +119,8 @@ impl SortedSet {
         let (leaf, at) = (self.tree.leaf(place.leaf), place.at as usize);
         let run = &leaf.run;
         let (old, new) = (Key { score: place.score, member }, Key { score, member });
-        // Between the leaf's first and last record, and outwards from neither, nothing but the leaf can be concerned.
+        // Between the leaf's first and last record, and outwards from neither, nothing but the leaf can be
+        // concerned.
         let is_above = score > old.score || place.leaf == self.tree.first || run.key(0).is_less(&new);
         let is_below =
             score < old.score || place.leaf == self.tree.last || new.is_less(&run.key(run.len() - 1));
@@ -173,13 +175,15 @@ impl SortedSet {
         self.remove_ranks(self.len.saturating_sub(1)..self.len);
     }
 
-    /// Hands the members of at least `count` hashes to `visit`, from `cursor` on, and returns the cursor to go on
-    /// with, 0 at the end. A scan starts with 0. What is in the set from the first call to the last is visited, some of
-    /// it perhaps more than once (Redis: SCAN's guarantee). A cursor is at most 2^32 - 1; of others the low bits count.
+    /// Hands the members of at least `count` hashes to `visit`, from `cursor` on, and returns the cursor to
+    /// go on with, 0 at the end. A scan starts with 0. What is in the set from the first call to the last is
+    /// visited, some of it perhaps more than once (Redis: SCAN's guarantee). A cursor is at most 2^32 - 1; of
+    /// others the low bits count.
     pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(Item<'_>)) -> u64 {
         let mut before = None;
         let next = self.index.scan(cursor as u32, count, |hash, leaf| {
-            // Two members of one leaf with the same hash have two equal words, and both are visited for the first.
+            // Two members of one leaf with the same hash have two equal words, and both are visited for the
+            // first.
             if before.replace((hash, leaf)) == Some((hash, leaf)) {
                 return;
             }
@@ -229,8 +233,8 @@ pub struct Remains {
 }
 
 impl Remains {
-    /// Frees about `leaves` leaves, of up to 64 members each, or one part of the index in the place of 16 leaves. False
-    /// when nothing is left.
+    /// Frees about `leaves` leaves, of up to 64 members each, or one part of the index in the place of 16
+    /// leaves. False when nothing is left.
     pub fn free_some(&mut self, leaves: usize) -> bool {
         if self.tree.drop_some(leaves) {
             return true;

@@ -1,7 +1,7 @@
 //! Ranges of a sorted set: bounds by score and by member, their ranks, and walks from rank to rank.
 //!
-//! Every range is one of ranks in the end, so that counting, skipping (LIMIT) and removing need no walk. How bounds are
-//! written is not known here.
+//! Every range is one of ranks in the end, so that counting, skipping (LIMIT) and removing need no walk. How
+//! bounds are written is not known here.
 
 use std::ops::Range;
 
@@ -44,7 +44,8 @@ impl SortedSet {
         start..end.max(start)
     }
 
-    /// The ranks of the members from `min` to `max`, when all have the same score. Empty when `min` is over `max`.
+    /// The ranks of the members from `min` to `max`, when all have the same score. Empty when `min` is over
+    /// `max`.
     pub fn lex_ranks(&self, min: LexBound<'_>, max: LexBound<'_>) -> Range<usize> {
         let start = match min {
             LexBound::Lowest => 0,
@@ -68,8 +69,8 @@ impl SortedSet {
         Items { set: self, ranks: start..end, front: None, back: None }
     }
 
-    /// Removes the members of these ranks. Returns how many there were. Takes a fraction of a microsecond for each; who
-    /// wants bounded steps removes part after part.
+    /// Removes the members of these ranks. Returns how many there were. Takes a fraction of a microsecond for
+    /// each; who wants bounded steps removes part after part.
     pub fn remove_ranks(&mut self, ranks: Range<usize>) -> usize {
         let wanted = ranks.end.min(self.len).saturating_sub(ranks.start);
         let mut left = wanted;

@@ -1,16 +1,16 @@
-//! A short run of records (score, hash, member) in order, packed in one block of memory: the leaves of the tree, and
-//! the separators of its inner nodes.
+//! A short run of records (score, hash, member) in order, packed in one block of memory: the leaves of the
+//! tree, and the separators of its inner nodes.
 //!
-//! Why packed: a record costs its member, 16 bytes and nothing for an allocation of its own, and who walks through a
-//! run stays in one or two pages. Why one block: a large set is in no cache, and each block that a lookup visits costs it
-//! one more miss of the cache and of the address translation.
+//! Why packed: a record costs its member, 16 bytes and nothing for an allocation of its own, and who walks
+//! through a run stays in one or two pages. Why one block: a large set is in no cache, and each block that a
+//! lookup visits costs it one more miss of the cache and of the address translation.
 //!
 //! ```text
 //! | head 0 | head 1 | ... | head n |  unused  | member n | ... | member 1 | member 0 |
 //! ```
 //!
-//! A head is the score, the hash and the member's end, counted from the end of the block. So both parts grow into the
-//! unused middle. A run must not know its neighbours, nor where it is in the tree.
+//! A head is the score, the hash and the member's end, counted from the end of the block. So both parts grow
+//! into the unused middle. A run must not know its neighbours, nor where it is in the tree.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -144,7 +144,8 @@ impl Run {
         hashes.find(|&(at, head)| head_hash(head) == hash && self.member(at) == member).map(|(at, _)| at)
     }
 
-    /// How many records from `from` on come before `key`, plus `from`; with `or_equal`, those equal to it count too.
+    /// How many records from `from` on come before `key`, plus `from`; with `or_equal`, those equal to it
+    /// count too.
     pub(super) fn position(&self, from: usize, key: &Key<'_>, or_equal: bool) -> usize {
         let low = from + self.heads()[from..].partition_point(|head| head_score(head) < key.score);
         if self.heads().get(low).is_none_or(|head| head_score(head) != key.score) {
@@ -158,7 +159,8 @@ impl Run {
         })
     }
 
-    /// The first record of `range` for which `before` does not hold, when it holds for a beginning of the range only.
+    /// The first record of `range` for which `before` does not hold, when it holds for a beginning of the
+    /// range only.
     pub(super) fn partition(&self, range: Range<usize>, before: impl Fn(Key<'_>) -> bool) -> usize {
         let (mut low, mut high) = (range.start, range.end);
         while low < high {

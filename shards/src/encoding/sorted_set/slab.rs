@@ -84,8 +84,8 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Drops about `nodes` nodes, the last ones first. The numbers of those that are left stay as they are, but no node
-    /// may be put in any more. False when none is left.
+    /// Drops about `nodes` nodes, the last ones first. The numbers of those that are left stay as they are,
+    /// but no node may be put in any more. False when none is left.
     pub(super) fn drop_some(&mut self, nodes: usize) -> bool {
         for _ in 0..nodes {
             let Some(chunk) = self.chunks.last_mut() else { return false };

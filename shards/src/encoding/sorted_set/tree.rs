@@ -1,8 +1,9 @@
 //! The order of a sorted set: a B+ tree with the number of records under each branch.
 //!
-//! Leaves and separators are packed runs. A separator between two neighbours is the shortest key that parts them, so
-//! inner nodes are small and stay in the cache, and most comparisons are of two numbers. When records move to another
-//! leaf, the index of members is told. No rank, bound or member is checked here: the set does that.
+//! Leaves and separators are packed runs. A separator between two neighbours is the shortest key that parts
+//! them, so inner nodes are small and stay in the cache, and most comparisons are of two numbers. When
+//! records move to another leaf, the index of members is told. No rank, bound or member is checked here: the
+//! set does that.
 
 use super::index::Index;
 use super::run::{Key, Run};
@@ -33,7 +34,8 @@ pub(super) struct Leaf {
     pub(super) next: u32,
 }
 
-/// Branch `n` holds the keys from `separators[n]` on and below `separators[n + 1]`. The first separator has no meaning.
+/// Branch `n` holds the keys from `separators[n]` on and below `separators[n + 1]`. The first separator has
+/// no meaning.
 #[derive(Clone, Debug, Default)]
 struct Inner {
     separators: Run,
@@ -78,7 +80,8 @@ fn separator<'a>(left: &Key<'_>, right: &Key<'a>) -> Key<'a> {
 }
 
 impl Inner {
-    /// The branch that `target` is in, and a target below it. A key that no branch has leads to where it belongs.
+    /// The branch that `target` is in, and a target below it. A key that no branch has leads to where it
+    /// belongs.
     fn branch<'a>(&self, target: Target<'a>) -> (usize, Target<'a>) {
         match target {
             Target::Key(key) => (self.separators.position(1, &key, true) - 1, target),
@@ -151,7 +154,8 @@ impl Tree {
         result
     }
 
-    /// The leaf with this rank, and the place in it. At the rank behind the last record, the end of the last leaf.
+    /// The leaf with this rank, and the place in it. At the rank behind the last record, the end of the last
+    /// leaf.
     pub(super) fn at_rank(&self, rank: usize) -> (u32, usize) {
         let (mut node, mut target) = (self.root, Target::Rank(rank));
         for _ in 0..self.height {
@@ -163,8 +167,8 @@ impl Tree {
         (node, at)
     }
 
-    /// How many records come before the first for which `before` does not hold. It must hold for a beginning of all
-    /// keys, be they of records or not.
+    /// How many records come before the first for which `before` does not hold. It must hold for a beginning
+    /// of all keys, be they of records or not.
     pub(super) fn partition(&self, before: impl Fn(Key<'_>) -> bool) -> usize {
         let (mut node, mut rank) = (self.root, 0);
         for _ in 0..self.height {
@@ -283,8 +287,8 @@ impl Tree {
         right
     }
 
-    /// Removes the record at `target`, which must exist, and those behind it in the same leaf, `max` in all at most, and
-    /// their words in the index. Returns how many.
+    /// Removes the record at `target`, which must exist, and those behind it in the same leaf, `max` in all
+    /// at most, and their words in the index. Returns how many.
     pub(super) fn remove(&mut self, target: Target<'_>, max: usize, index: &mut Index) -> usize {
         let removed = self.remove_below(self.root, self.height, target, max, index);
         while self.height > 0 {
@@ -430,8 +434,8 @@ impl Tree {
         inner.remove(left + 1);
     }
 
-    /// Appends a leaf with records that come after all others, while the tree is being built: the inner nodes are still
-    /// to be made by [`Tree::finish`].
+    /// Appends a leaf with records that come after all others, while the tree is being built: the inner nodes
+    /// are still to be made by [`Tree::finish`].
     pub(super) fn append_leaf(&mut self, run: Run) -> u32 {
         self.run_bytes += run.memory_bytes();
         if self.run(self.last).len() == 0 {
@@ -499,7 +503,8 @@ impl Tree {
         self.leaves.drop_some(leaves) || self.inners.drop_some(leaves)
     }
 
-    /// Bytes of memory. Inner nodes are a hundredth of the whole and are taken to be of the size of the root's leftmost child.
+    /// Bytes of memory. Inner nodes are a hundredth of the whole and are taken to be of the size of the
+    /// root's leftmost child.
     pub(super) fn memory_bytes(&self) -> usize {
         let inner_bytes = match self.height {
             0 => 0,
@@ -518,8 +523,8 @@ impl Tree {
             .map(|id| (id, self.run(id)))
     }
 
-    /// Panics unless the records are in order, every count and separator is right, and memory is accounted for. Returns
-    /// the number of records.
+    /// Panics unless the records are in order, every count and separator is right, and memory is accounted
+    /// for. Returns the number of records.
     #[cfg(test)]
     pub(super) fn check(&self) -> usize {
         let runs: Vec<(u32, &Run)> = self.runs().collect();

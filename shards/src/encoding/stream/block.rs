@@ -1,11 +1,11 @@
-//! A block: some entries of a stream, packed in exactly the bytes of a node of Redis's streams, so that they can be
-//! saved and sent as they are.
+//! A block: some entries of a stream, packed in exactly the bytes of a node of Redis's streams, so that they
+//! can be saved and sent as they are.
 //!
-//! A listpack (Redis: t_stream.c). First the master entry: the number of live entries, the number of deleted ones, and
-//! the fields of the first entry, with their number before and a zero behind. Then the entries. Each has flags, its id
-//! as a difference to the id that the block is filed under, the number of fields and fields with their values, or only
-//! values if the fields are the master's; last, how many elements to go back to the flags. A deleted entry keeps its
-//! bytes and has a flag, until the whole block goes.
+//! A listpack (Redis: t_stream.c). First the master entry: the number of live entries, the number of deleted
+//! ones, and the fields of the first entry, with their number before and a zero behind. Then the entries.
+//! Each has flags, its id as a difference to the id that the block is filed under, the number of fields and
+//! fields with their values, or only values if the fields are the master's; last, how many elements to go
+//! back to the flags. A deleted entry keeps its bytes and has a flag, until the whole block goes.
 //!
 //! The file must not know in what order blocks are filed, nor how large they may become.
 
@@ -15,8 +15,8 @@ use super::pack::{self, Appender, HEADER_BYTES, Item};
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
 
-/// The packed entries of one node. All functions take `master`, the id that the block is filed under: that of its
-/// first entry.
+/// The packed entries of one node. All functions take `master`, the id that the block is filed under: that of
+/// its first entry.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
     bytes: Vec<u8>,
@@ -28,8 +28,8 @@ pub struct Entry<'a> {
     /// Its id.
     pub id: StreamId,
     bytes: &'a [u8],
-    /// The first name and the first value. With the master's fields, names lie apart from values; else after each
-    /// name comes its value.
+    /// The first name and the first value. With the master's fields, names lie apart from values; else after
+    /// each name comes its value.
     names_at: usize,
     values_at: usize,
     fields: usize,
@@ -205,14 +205,15 @@ impl Block {
             })
     }
 
-    /// Marks the live entry at `at` as deleted without counting it: see [`Block::count_deleted`]. Entries behind it move
-    /// if their block is a foreign one that stores flags in more bytes than they need.
+    /// Marks the live entry at `at` as deleted without counting it: see [`Block::count_deleted`]. Entries
+    /// behind it move if their block is a foreign one that stores flags in more bytes than they need.
     pub(super) fn mark_deleted(&mut self, at: usize) {
         let (flags, _) = pack::read_int(&self.bytes, at);
         pack::set_int(&mut self.bytes, at, flags | DELETED);
     }
 
-    /// Moves `count` entries from the live to the deleted ones in the master entry. Places of entries may change.
+    /// Moves `count` entries from the live to the deleted ones in the master entry. Places of entries may
+    /// change.
     pub(super) fn count_deleted(&mut self, count: u64) {
         let head = self.master();
         // The second counter first: the first one may grow shorter and move it.
@@ -266,8 +267,9 @@ impl Block {
         Found { entry, deleted: flags & DELETED != 0, at, next }
     }
 
-    /// Whether a listpack is a block in every detail: the numbers of entries are right and at least one is live, every
-    /// entry is complete, known flags, ids ascend from `master` on. Redis checks the same but for the order of ids.
+    /// Whether a listpack is a block in every detail: the numbers of entries are right and at least one is
+    /// live, every entry is complete, known flags, ids ascend from `master` on. Redis checks the same but for
+    /// the order of ids.
     fn is_sound(&self, master: StreamId) -> bool {
         Sound { bytes: &self.bytes, at: HEADER_BYTES }.block(master).is_some()
     }
@@ -422,9 +424,9 @@ mod tests {
         let mut block = sample();
         delete(&mut block, StreamId::new(1000, 2));
         // From DUMP of redis-server 7.0.15.
-        let expected = "44 00 00 00 19 00 02 01 01 01 02 01 81 61 02 81 62 02 00 01 02 01 00 01 00 01 01 01 83 74 77 \
-                        6f 04 05 01 03 01 00 01 01 01 c1 2c 02 81 78 02 05 01 00 01 c3 e8 02 df ff 02 01 01 81 63 02 \
-                        81 64 02 06 01 ff";
+        let expected = "44 00 00 00 19 00 02 01 01 01 02 01 81 61 02 81 62 02 00 01 02 01 00 01 00 01 01 01 \
+            83 74 77 6f 04 05 01 03 01 00 01 01 01 c1 2c 02 81 78 02 05 01 00 01 c3 e8 02 df ff 02 01 01 81 \
+            63 02 81 64 02 06 01 ff";
         let bytes: Vec<String> = block.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(bytes.join(" "), expected);
         assert!(Block::from_bytes(MASTER, block.bytes().to_vec()).is_some());

@@ -1,12 +1,13 @@
 //! The consumers of a group: by name for clients, by number for the pending entries that they own.
 //!
-//! A pending entry names its owner by four bytes, and changing the owner moves an id from one consumer's list to the
-//! other's. This file must not know what delivering and claiming do.
+//! A pending entry names its owner by four bytes, and changing the owner moves an id from one consumer's list
+//! to the other's. This file must not know what delivering and claiming do.
 
 use super::id::StreamId;
 use super::runs::{self, Runs};
 
-/// A consumer of one group. Valid until that consumer is deleted; its number may then be given to another one.
+/// A consumer of one group. Valid until that consumer is deleted; its number may then be given to another
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConsumerId(u32);
 
@@ -135,7 +136,8 @@ impl Consumers {
         arrays + self.iter().map(of_one).sum::<usize>()
     }
 
-    /// Frees up to `budget` consumers and ids and returns how many. What is left is only good for being freed.
+    /// Frees up to `budget` consumers and ids and returns how many. What is left is only good for being
+    /// freed.
     pub(super) fn free_some(&mut self, budget: usize) -> usize {
         self.by_name.clear();
         let mut freed = 0;

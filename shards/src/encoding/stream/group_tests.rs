@@ -1,5 +1,5 @@
-//! Behaviours of consumer groups. Lags and numbers of entries read are what Valkey 9.1.2 says, except where Redis 7.2.7
-//! knows a lag that Valkey does not.
+//! Behaviours of consumer groups. Lags and numbers of entries read are what Valkey 9.1.2 says, except where
+//! Redis 7.2.7 knows a lag that Valkey does not.
 
 use std::collections::BTreeMap;
 

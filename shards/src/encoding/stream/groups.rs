@@ -1,8 +1,8 @@
 //! Consumer groups: what was delivered to whom and not acknowledged yet, and how far a group is behind.
 //!
 //! A group knows the entries of its stream only where [`Log`] is handed in. Time is handed in as Unix time in
-//! milliseconds. Semantics are those of Redis 7.2.7, whose lag is right after XDEL and XTRIM where earlier versions
-//! were wrong. This file must not know commands and replies; claiming is in `claim.rs`.
+//! milliseconds. Semantics are those of Redis 7.2.7, whose lag is right after XDEL and XTRIM where earlier
+//! versions were wrong. This file must not know commands and replies; claiming is in `claim.rs`.
 
 use super::consumers::{Consumer, ConsumerId, Consumers};
 use super::id::StreamId;
@@ -53,7 +53,8 @@ impl Group {
         self.last_id
     }
 
-    /// How many entries the group has read, from the first that the stream ever had. None if that is not known.
+    /// How many entries the group has read, from the first that the stream ever had. None if that is not
+    /// known.
     pub fn entries_read(&self) -> Option<i64> {
         self.entries_read
     }
@@ -109,8 +110,8 @@ impl Group {
         self.consumers.create(name, now_ms)
     }
 
-    /// The consumer that a command names, which is created if it is new, and whether it was. Its idle time begins
-    /// again.
+    /// The consumer that a command names, which is created if it is new, and whether it was. Its idle time
+    /// begins again.
     pub fn see_consumer(&mut self, name: &[u8], now_ms: u64) -> (ConsumerId, bool) {
         if let Some(id) = self.consumers.create(name, now_ms) {
             return (id, true);
@@ -130,9 +131,9 @@ impl Group {
         Some(consumer.pending_len())
     }
 
-    /// Notes that an entry of the stream goes to a consumer (XREADGROUP with `>`, entry by entry in order). With
-    /// `no_ack` it does not become pending, and the consumer's active time stays. An entry that is pending already,
-    /// because the group was moved back, changes its owner.
+    /// Notes that an entry of the stream goes to a consumer (XREADGROUP with `>`, entry by entry in order).
+    /// With `no_ack` it does not become pending, and the consumer's active time stays. An entry that is
+    /// pending already, because the group was moved back, changes its owner.
     pub fn deliver(&mut self, log: &Log, id: StreamId, to: ConsumerId, no_ack: bool, now_ms: u64) {
         if id > self.last_id {
             self.entries_read = match self.entries_read {
@@ -156,7 +157,8 @@ impl Group {
         consumer.touch_active(now_ms);
     }
 
-    /// The first pending entry of a consumer from `from` on: a consumer reads its history with this, step by step.
+    /// The first pending entry of a consumer from `from` on: a consumer reads its history with this, step by
+    /// step.
     pub fn next_pending_of(&self, consumer: ConsumerId, from: StreamId) -> Option<StreamId> {
         self.consumers.get(consumer).pending_range(from, StreamId::MAX).next().map(|(id, ())| *id)
     }
@@ -191,8 +193,8 @@ impl Group {
         Some((self.pending.first()?.0, self.pending.last()?.0))
     }
 
-    /// Pending entries with ids from `from` to `to`, both included, in their order, that were idle for `idle_ms_min`
-    /// at least (XPENDING).
+    /// Pending entries with ids from `from` to `to`, both included, in their order, that were idle for
+    /// `idle_ms_min` at least (XPENDING).
     pub fn pending_range(
         &self,
         from: StreamId,
@@ -236,8 +238,8 @@ impl Group {
         size_of::<Group>() + self.name.len() + self.pending.memory_bytes() + self.consumers.memory_bytes()
     }
 
-    /// Frees up to about `budget` pending entries and consumers and returns how many. Zero when nothing is left. The
-    /// group is only good for being freed from then on.
+    /// Frees up to about `budget` pending entries and consumers and returns how many. Zero when nothing is
+    /// left. The group is only good for being freed from then on.
     pub fn free_some(&mut self, budget: usize) -> usize {
         let freed = self.pending.free_some(budget);
         freed + self.consumers.free_some(budget.saturating_sub(freed))

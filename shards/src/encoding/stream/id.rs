@@ -1,13 +1,15 @@
-//! The id of a stream entry: two numbers, their order, their text, and the spellings that clients may use for them.
+//! The id of a stream entry: two numbers, their order, their text, and the spellings that clients may use for
+//! them.
 //!
-//! Spellings are those of Redis (streamGenericParseIDOrReply, streamParseIntervalIDOrReply). This file must not know
-//! which command reads an id, nor the texts of errors.
+//! Spellings are those of Redis (streamGenericParseIDOrReply, streamParseIntervalIDOrReply). This file must
+//! not know which command reads an id, nor the texts of errors.
 
 use std::fmt;
 
 use crate::num::parse_u64;
 
-/// Texts of ids that are longer than this, in bytes, are refused before they are read (Redis: a buffer of 128 bytes).
+/// Texts of ids that are longer than this, in bytes, are refused before they are read (Redis: a buffer of 128
+/// bytes).
 const SPELLING_BYTES_MAX: usize = 127;
 
 /// The id of an entry. Ids are ordered by time, then by sequence number.
@@ -48,8 +50,8 @@ impl StreamId {
         }
     }
 
-    /// Reads `ms-seq`, or `ms` alone, which then has the sequence number `missing_seq`, or `-` for the lowest and `+`
-    /// for the highest id.
+    /// Reads `ms-seq`, or `ms` alone, which then has the sequence number `missing_seq`, or `-` for the lowest
+    /// and `+` for the highest id.
     pub fn parse(text: &[u8], missing_seq: u64) -> Option<StreamId> {
         match special(text)? {
             Special::Lowest => Some(StreamId::MIN),
@@ -66,8 +68,8 @@ impl StreamId {
         }
     }
 
-    /// The first id of a range that begins with `text`: any spelling of [`StreamId::parse`], or `(` and an exact id
-    /// for everything behind that one.
+    /// The first id of a range that begins with `text`: any spelling of [`StreamId::parse`], or `(` and an
+    /// exact id for everything behind that one.
     pub fn parse_start(text: &[u8]) -> Result<StreamId, BoundError> {
         match text {
             [b'(', exclusive @ ..] if !exclusive.is_empty() => {
@@ -78,7 +80,8 @@ impl StreamId {
         }
     }
 
-    /// The last id of a range that ends with `text`; an id without a sequence number includes its whole millisecond.
+    /// The last id of a range that ends with `text`; an id without a sequence number includes its whole
+    /// millisecond.
     pub fn parse_end(text: &[u8]) -> Result<StreamId, BoundError> {
         match text {
             [b'(', exclusive @ ..] if !exclusive.is_empty() => {

@@ -1,15 +1,16 @@
-//! The entries of a stream in the order of their ids, and the counters that tell what has been added and deleted.
+//! The entries of a stream in the order of their ids, and the counters that tell what has been added and
+//! deleted.
 //!
-//! Entries lie in blocks, each filed under the id of its first entry. Only the last block grows; a block goes when its
-//! last live entry goes. When a new block begins and what trimming leaves is exactly as in Redis (streamAppendItem,
-//! streamTrim), because clients see it. This file must not know groups, nor who asks.
+//! Entries lie in blocks, each filed under the id of its first entry. Only the last block grows; a block goes
+//! when its last live entry goes. When a new block begins and what trimming leaves is exactly as in Redis
+//! (streamAppendItem, streamTrim), because clients see it. This file must not know groups, nor who asks.
 
 use super::block::{Block, Entry, Found, Walk};
 use super::id::{NewId, StreamId};
 use super::runs::{self, Runs};
 
-/// Entries of more bytes of fields and values than this are refused, and blocks never grow beyond it for another entry
-/// (Redis: STREAM_LISTPACK_MAX_SIZE). With it the 32-bit length of a block cannot overflow.
+/// Entries of more bytes of fields and values than this are refused, and blocks never grow beyond it for
+/// another entry (Redis: STREAM_LISTPACK_MAX_SIZE). With it the 32-bit length of a block cannot overflow.
 pub const BLOCK_BYTES_MAX: u64 = 1 << 30;
 
 /// When a block is full. Zero is no limit.
@@ -141,16 +142,16 @@ impl Log {
         self.blocks.len()
     }
 
-    /// How many nodes the radix tree has in which Redis would file these blocks (XINFO: radix-tree-nodes). Takes time
-    /// linear in the number of blocks, some milliseconds for a hundred million entries.
+    /// How many nodes the radix tree has in which Redis would file these blocks (XINFO: radix-tree-nodes).
+    /// Takes time linear in the number of blocks, some milliseconds for a hundred million entries.
     pub fn radix_tree_nodes(&self) -> usize {
         let key = |id: &StreamId| u128::from(id.ms) << 64 | u128::from(id.seq);
         let keys: Vec<u128> = self.blocks.iter().map(|(master, _)| key(master)).collect();
         radix_tree_nodes(&keys, 0)
     }
 
-    /// Adds an entry and returns its id. `now_ms` is the Unix time in milliseconds. The last block may grow to twice
-    /// its size.
+    /// Adds an entry and returns its id. `now_ms` is the Unix time in milliseconds. The last block may grow
+    /// to twice its size.
     pub fn append<'a, F>(
         &mut self,
         id: NewId,
@@ -217,8 +218,8 @@ impl Log {
         self.range_back(StreamId::MIN, StreamId::MAX).next()
     }
 
-    /// Entries with ids from `from` to `to`, both included, in their order. Finding the first one reads at most a
-    /// block.
+    /// Entries with ids from `from` to `to`, both included, in their order. Finding the first one reads at
+    /// most a block.
     pub fn range(&self, from: StreamId, to: StreamId) -> Range<'_> {
         let first_block = self.blocks.floor_key(from).unwrap_or(StreamId::MIN);
         let blocks = match from <= to {
@@ -336,8 +337,8 @@ impl Log {
         count
     }
 
-    /// Sets the last id, and the other two counters if they are given (XSETID). A greatest deleted id of `0-0` counts
-    /// as none.
+    /// Sets the last id, and the other two counters if they are given (XSETID). A greatest deleted id of
+    /// `0-0` counts as none.
     pub fn set_last_id(
         &mut self,
         last_id: StreamId,
@@ -365,8 +366,8 @@ impl Log {
         Ok(())
     }
 
-    /// Appends a block of foreign bytes (RDB, RESTORE). False, and nothing has changed, if it is no block in all its
-    /// details or does not come behind what is there.
+    /// Appends a block of foreign bytes (RDB, RESTORE). False, and nothing has changed, if it is no block in
+    /// all its details or does not come behind what is there.
     pub fn load_block(&mut self, master: StreamId, bytes: Vec<u8>) -> bool {
         let in_order = match self.blocks.last() {
             Some((before, block)) => block.last_id(*before).is_none_or(|last| last < master),
@@ -379,9 +380,9 @@ impl Log {
         true
     }
 
-    /// Sets what was saved beside the blocks, when all are loaded. False if it contradicts them. `first_id` is not
-    /// believed but looked up. A last id below that of a deleted entry, which XSETID of Redis 6 could leave behind,
-    /// becomes that one: a block's ids must ascend whatever is appended.
+    /// Sets what was saved beside the blocks, when all are loaded. False if it contradicts them. `first_id`
+    /// is not believed but looked up. A last id below that of a deleted entry, which XSETID of Redis 6 could
+    /// leave behind, becomes that one: a block's ids must ascend whatever is appended.
     pub fn load_counters(&mut self, saved: Counters) -> bool {
         let last = self.last().map_or(StreamId::MIN, |last| last.id);
         if saved.len != self.len || saved.last_id < last || saved.entries_added < self.len {
@@ -395,8 +396,8 @@ impl Log {
         true
     }
 
-    /// How many entries had been added when the one with this id was, itself included. None where that cannot be
-    /// known: inside the stream, behind its end, or with deleted entries behind it (Redis:
+    /// How many entries had been added when the one with this id was, itself included. None where that cannot
+    /// be known: inside the stream, behind its end, or with deleted entries behind it (Redis:
     /// streamEstimateDistanceFromFirstEverEntry).
     pub fn added_up_to(&self, id: StreamId) -> Option<u64> {
         if self.entries_added == 0 {
@@ -424,8 +425,8 @@ impl Log {
         self.len > 0 && self.max_deleted_id != StreamId::MIN && id <= self.max_deleted_id
     }
 
-    /// Drops `budget` blocks and up to a run of them more, and returns how many. Counters are wrong from then on: the
-    /// log is only good for being freed.
+    /// Drops `budget` blocks and up to a run of them more, and returns how many. Counters are wrong from then
+    /// on: the log is only good for being freed.
     pub(super) fn free_some(&mut self, budget: usize) -> usize {
         let mut freed = 0;
         while freed < budget {
@@ -466,8 +467,9 @@ fn has_room(block: &Block, bytes: u64, limits: BlockLimits) -> bool {
         && (limits.entries_max == 0 || head.live + head.deleted < limits.entries_max)
 }
 
-/// The nodes of a radix tree below a node of this depth, for ascending keys of 16 bytes that agree up to it: one for
-/// the end of each key, one for each branch, and one for each stretch without branches (Redis: rax.c).
+/// The nodes of a radix tree below a node of this depth, for ascending keys of 16 bytes that agree up to it:
+/// one for the end of each key, one for each branch, and one for each stretch without branches (Redis:
+/// rax.c).
 fn radix_tree_nodes(keys: &[u128], depth: u32) -> usize {
     match keys {
         [] => 1,

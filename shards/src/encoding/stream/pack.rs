@@ -1,10 +1,10 @@
-//! Redis's listpack as far as a block of a stream needs it: elements are appended, read in both directions, and small
-//! integers in it are replaced.
+//! Redis's listpack as far as a block of a stream needs it: elements are appended, read in both directions,
+//! and small integers in it are replaced.
 //!
-//! Format (Redis: listpack.c): total bytes as 32 bits and the number of elements as 16 bits, little endian; then the
-//! elements; then `0xFF`. An element is its encoding and data, followed by the length of both in 1 to 5 bytes that are
-//! read from their end. Reading trusts the bytes: what is foreign goes through [`check`] first, otherwise a read may
-//! panic or tell nonsense. This file must not know what a stream is.
+//! Format (Redis: listpack.c): total bytes as 32 bits and the number of elements as 16 bits, little endian;
+//! then the elements; then `0xFF`. An element is its encoding and data, followed by the length of both in 1
+//! to 5 bytes that are read from their end. Reading trusts the bytes: what is foreign goes through [`check`]
+//! first, otherwise a read may panic or tell nonsense. This file must not know what a stream is.
 
 use crate::num::{parse_i64, write_i64};
 
@@ -107,8 +107,8 @@ impl<'a> Appender<'a> {
         self.bytes[4..6].copy_from_slice(&len.to_le_bytes());
     }
 
-    /// Writes the length of the element that began at `start`: groups of seven bits, the highest first, and all but
-    /// the first byte say that there is more before them.
+    /// Writes the length of the element that began at `start`: groups of seven bits, the highest first, and
+    /// all but the first byte say that there is more before them.
     fn close(&mut self, start: usize) {
         let len = self.bytes.len() - start;
         let groups = back_len_bytes(len);
@@ -226,8 +226,8 @@ pub(super) fn set_int(bytes: &mut Vec<u8>, at: usize, value: i64) {
     bytes[..4].copy_from_slice(&total.to_le_bytes());
 }
 
-/// How many bytes the back length of an element of `len` bytes has. From two bytes on, Redis 7 gives the last length
-/// that would still fit one byte more than it needs (lpEncodeBacklen).
+/// How many bytes the back length of an element of `len` bytes has. From two bytes on, Redis 7 gives the last
+/// length that would still fit one byte more than it needs (lpEncodeBacklen).
 #[inline]
 fn back_len_bytes(len: usize) -> usize {
     match len {
@@ -258,7 +258,8 @@ pub(super) fn check(bytes: &[u8]) -> bool {
     len == LEN_UNKNOWN || usize::from(len) == elements
 }
 
-/// [`next`] for bytes that may be anything: None if the element does not lie inside, or its back length is wrong.
+/// [`next`] for bytes that may be anything: None if the element does not lie inside, or its back length is
+/// wrong.
 fn checked_next(bytes: &[u8], at: usize) -> Option<usize> {
     let byte = |index: usize| bytes.get(at + index).map(|&byte| usize::from(byte));
     let len = match bytes[at] {

@@ -1,19 +1,19 @@
-//! A sorted map in runs: short sorted arrays, in a ring of their own. It holds the blocks of a stream and the pending
-//! entries of its groups, whose keys nearly always come in ascending order and go from the front.
+//! A sorted map in runs: short sorted arrays, in a ring of their own. It holds the blocks of a stream and the
+//! pending entries of its groups, whose keys nearly always come in ascending order and go from the front.
 //!
-//! What is appended in order fills its run to the last place, so an element costs its own bytes and next to nothing
-//! else, where a B-tree stays half empty. A single element is two allocations of its own size. Finding is two binary
-//! searches. No step is long: inserting and removing move at most a run, and the ring holds a `1/RUN_LEN_MAX` of the
-//! elements. The file must not know what it holds.
+//! What is appended in order fills its run to the last place, so an element costs its own bytes and next to
+//! nothing else, where a B-tree stays half empty. A single element is two allocations of its own size.
+//! Finding is two binary searches. No step is long: inserting and removing move at most a run, and the ring
+//! holds a `1/RUN_LEN_MAX` of the elements. The file must not know what it holds.
 
 use std::collections::VecDeque;
 use std::ops::{Bound, RangeBounds};
 
-/// Elements of a full run. Removing from the front of a run moves the rest of it, so runs are short; 64 of 40 bytes
-/// are moved in less time than a miss of the cache takes.
+/// Elements of a full run. Removing from the front of a run moves the rest of it, so runs are short; 64 of 40
+/// bytes are moved in less time than a miss of the cache takes.
 const RUN_LEN_MAX: usize = 64;
-/// Neighbours that have no more than this together become one run, so that runs are a quarter full at least on
-/// average, however elements are removed.
+/// Neighbours that have no more than this together become one run, so that runs are a quarter full at least
+/// on average, however elements are removed.
 const MERGED_LEN_MAX: usize = RUN_LEN_MAX / 2;
 
 /// A sorted map from `K` to `V`.
@@ -174,7 +174,8 @@ impl<K: Ord + Copy, V> Runs<K, V> {
         self.range(..)
     }
 
-    /// Where `key` is, or where it belongs: never before a run's first element, unless it is the first of all.
+    /// Where `key` is, or where it belongs: never before a run's first element, unless it is the first of
+    /// all.
     fn find(&self, key: K) -> Result<RunPlace, RunPlace> {
         // Keys come at the end and go from the front, so those runs are asked first.
         let begins_by = |run: &Vec<(K, V)>| run[0].0 <= key;

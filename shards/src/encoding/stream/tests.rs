@@ -1,5 +1,5 @@
-//! Behaviours of whole streams. Where numbers are asserted that are not obvious, redis-server 7.0.15 gave them, or
-//! Valkey 9.1.2 where it says so.
+//! Behaviours of whole streams. Where numbers are asserted that are not obvious, redis-server 7.0.15 gave
+//! them, or Valkey 9.1.2 where it says so.
 
 use std::collections::BTreeMap;
 
@@ -171,7 +171,8 @@ fn saved_blocks_and_counters_are_loaded_again() {
     loaded.check();
 }
 
-/// A foreign block filed under `1-0`, with the field `a`: the entries `1-0` to `3-0`, each with this element for flags.
+/// A foreign block filed under `1-0`, with the field `a`: the entries `1-0` to `3-0`, each with this element
+/// for flags.
 fn foreign_block(flags: &[u8]) -> Vec<u8> {
     let mut elements = b"\x03\x01\0\x01\x01\x01\x81a\x02\0\x01".to_vec();
     for ms in 0..3 {

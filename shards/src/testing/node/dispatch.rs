@@ -1,9 +1,10 @@
 //! What a simulated connection does with its requests: it hands them to its worker's router, waits as it is told, and runs
 //! what is no command on keys.
 
+use super::Node;
+use super::connection::{Request, SessionCommand, client_of};
 use super::net::Hop;
-use super::{Node, Request, SessionCommand};
-use crate::args::{Args, OwnedArgs};
+use crate::args::Args;
 use crate::caller::Caller;
 use crate::command::DataCommand;
 use crate::command::registry::SessionNumber;
@@ -12,14 +13,15 @@ use crate::error::CommandError;
 use crate::key::DbIndex;
 use crate::num;
 use crate::reply::Reply;
-use crate::router::progress::{Audience, ExecPlan, Next, Progress, Queued};
+use crate::router::Router;
+use crate::router::exec::{ExecSession, go_on_with_exec};
+use crate::router::progress::Audience;
+use crate::router::session::{QueuedCommands, Replied, ReplyMode, ReplyPlace};
 use crate::router::step::{Step, Waiting};
-use crate::router::wire::{Places as _, Wire};
 use crate::shard::Call;
 use crate::slot::ShardId;
-use crate::testing::full_name;
+use crate::testing::commands::full_name;
 use crate::txn::Ticket;
-use crate::watch::ClientId;
 
 impl Node {
     /// Takes up the next request of a connection, or the one that had to wait, or goes on with its transaction.
@@ -29,24 +31,56 @@ impl Node {
         if let Waiting::Exec(seq) = connection.waiting {
             return self.go_on_with_exec(index, seq);
         }
-        let again = connection.waiting.take_up(connection.places.awaited);
-        if let Some(request) = again.or_else(|| connection.requests.pop_front()) {
+        let again = connection.waiting.take_up(connection.replies.awaited());
+        if !connection.waiting.is_waiting()
+            && let Some(request) = again.or_else(|| connection.requests.pop_front())
+        {
             self.dispatch(index, request);
         }
     }
 
     fn dispatch(&mut self, index: usize, request: Request) {
-        let step = match &request {
-            Request::Data(command, args) if self.is_queueing(index) => {
-                self.queue(index, Queued::Data(command), args)
-            }
-            Request::Session(command, args) if self.is_queueing(index) => {
-                self.queue(index, Queued::Session(command.number()), args)
-            }
+        let (step, gate) = (self.net.steps, self.net.gates.at_hand);
+        self.net.connections[index].begin_request(step, gate);
+        let next = self.execute(index, &request);
+        self.net.events.awaited_slot += usize::from(next == Step::Slot);
+        self.net.events.put_off += usize::from(next == Step::AfterReplies);
+        let connection = &mut self.net.connections[index];
+        if next != Step::Done {
+            connection.waiting = Waiting::after(next, || request);
+        }
+        let is_unwanted = !connection.mode.is_wanted() && !connection.waiting.begins_later();
+        self.net.events.unwanted += usize::from(is_unwanted);
+        connection.end_request(step);
+    }
+
+    fn execute(&mut self, index: usize, request: &Request) -> Step {
+        let worker = self.worker_of(index);
+        if let Request::Data(command, args) = request
+            && !command.spec.arity.accepts(args.as_args().len())
+        {
+            return self.refuse(index, command);
+        }
+        let connection = &mut self.net.connections[index];
+        if let Some(queue) = &mut connection.queue
+            && let Some((command, args)) = request.queueable()
+        {
+            queue.push(command, false, args.clone());
+            return self.reply(index, |reply| reply.simple("QUEUED"));
+        }
+        let is_held_back = self.with_messages(worker, |messages, desk| {
+            request.barrier().holds_back(index as u32, request.args(), messages, desk)
+        });
+        if is_held_back {
+            let is_message = matches!(request, Request::Session(SessionCommand::Publish(_), _));
+            self.net.events.held_messages += usize::from(is_message);
+            return Step::AfterReplies;
+        }
+        match request {
             Request::Data(command, args) => self.run(index, command, args.as_args()),
             Request::Session(command, args) => self.run_session(index, *command, args.as_args()),
             Request::Multi => {
-                self.net.connections[index].queue = Some(Vec::new());
+                self.net.connections[index].queue = Some(QueuedCommands::default());
                 self.reply(index, Reply::ok)
             }
             Request::Exec => self.exec(index),
@@ -60,57 +94,48 @@ impl Node {
                 self.unwatch(index);
                 self.reply(index, Reply::ok)
             }
-            Request::MoveSlot(slot, to) => {
-                let (slot, to) = (*slot, *to);
-                self.with(self.worker_of(index), |router, desk| {
-                    router.move_slot(slot, to, index as u32, true, desk)
-                })
+            &Request::MoveSlot(slot, to) => {
+                let wanted = self.wants(index);
+                self.with(worker, |router, desk| router.move_slot(slot, to, index as u32, wanted, desk))
             }
-        };
-        self.net.events.awaited_slot += usize::from(step == Step::Slot);
-        self.net.connections[index].waiting = Waiting::after(step, || request);
-    }
-
-    fn is_queueing(&self, index: usize) -> bool {
-        self.net.connections[index].queue.is_some()
-    }
-
-    fn queue(&mut self, index: usize, command: Queued, args: &OwnedArgs) -> Step {
-        if let Some(queue) = &mut self.net.connections[index].queue {
-            queue.push((command, args.clone()));
         }
-        self.reply(index, |reply| reply.simple("QUEUED"))
+    }
+
+    fn wants(&self, index: usize) -> bool {
+        self.net.connections[index].mode.is_wanted()
     }
 
     /// Replies at once.
-    pub(super) fn reply(&mut self, index: usize, write: impl FnOnce(&mut Reply)) -> Step {
-        self.with(self.worker_of(index), |_, desk| {
-            write(desk.places(index as u32).writer());
-        });
+    fn reply(&mut self, index: usize, write: impl FnOnce(&mut Reply)) -> Step {
+        if self.wants(index) {
+            write(self.net.connections[index].replies.writer());
+        }
         Step::Done
     }
 
-    fn run(&mut self, index: usize, command: &'static DataCommand, args: Args<'_>) -> Step {
-        if !command.spec.arity.accepts(args.len()) {
-            let error = CommandError::WrongArity(full_name(command).into());
-            return self.reply(index, |reply| reply.error(&error));
+    /// Refuses a command with a wrong number of arguments, and with it the transaction that it should have been a part of.
+    fn refuse(&mut self, index: usize, command: &'static DataCommand) -> Step {
+        if let Some(queue) = &mut self.net.connections[index].queue {
+            queue.refuse();
         }
+        let error = CommandError::WrongArity(full_name(command).into());
+        self.reply(index, |reply| reply.error(&error))
+    }
+
+    fn run(&mut self, index: usize, command: &'static DataCommand, args: Args<'_>) -> Step {
         let call = Call { command, key: None, caller: self.caller(index), args };
-        self.with(call.caller.at.worker, |router, desk| router.run(call, command.spec.plan(), true, desk))
+        let (plan, wanted) = (command.spec.plan(), self.wants(index));
+        self.with(call.caller.at.worker, |router, desk| router.run(call, plan, wanted, desk))
     }
 
     fn caller(&self, index: usize) -> Caller {
         let connection = &self.net.connections[index];
         let at = ConnectionId { worker: connection.worker, index: index as u32 };
-        Caller { at, db: connection.db, resp3: connection.places.resp3, ..Caller::new(client_of(index)) }
+        Caller { at, db: connection.db, resp3: connection.resp3, ..Caller::new(client_of(index)) }
     }
 
     fn exec(&mut self, index: usize) -> Step {
-        let worker = self.worker_of(index);
-        if self.with(worker, |router, desk| router.is_behind(index as u32, desk)) {
-            return Step::AfterReplies;
-        }
-        let caller = self.caller(index);
+        let (caller, wanted) = (self.caller(index), self.wants(index));
         let connection = &mut self.net.connections[index];
         let Some(queue) = connection.queue.take() else {
             return self.reply(index, |reply| reply.error(&CommandError::other("ERR EXEC without MULTI")));
@@ -120,102 +145,95 @@ impl Node {
                 caller.db = selected(args);
             }
         };
-        let plan = ExecPlan::new(queue, caller, foresee);
-        let mut watched = std::mem::take(&mut connection.watched);
-        self.with(worker, |router, desk| router.exec(plan, caller, &mut watched, true, desk))
+        match queue.plan(caller, foresee) {
+            Ok(plan) => {
+                let mut watched = std::mem::take(&mut connection.watched);
+                self.with(caller.at.worker, |router, desk| {
+                    router.exec(plan, caller, &mut watched, wanted, desk)
+                })
+            }
+            Err(error) => {
+                self.unwatch(index);
+                self.reply(index, |reply| reply.error(&error))
+            }
+        }
     }
 
     fn go_on_with_exec(&mut self, index: usize, seq: u32) {
         let (worker, connection) = (self.worker_of(index), index as u32);
-        let taken = self.with(worker, |router, _| router.take_exec(connection, seq));
-        let Some(mut progress) = taken else { return };
-        let audience = Audience { is_on: true, is_leaving: false };
-        let mut next = progress.go_on(audience);
-        loop {
-            match next {
-                Next::Later => break,
-                Next::Run(number, args) => {
-                    let ticket = Ticket { worker, connection, seq };
-                    if !self.run_in_exec(index, ticket, number, args.as_args(), &mut progress) {
-                        self.net.events.awaited_items += 1;
-                        break;
-                    }
-                    self.net.events.session_items += 1;
-                    progress.has_run(audience, false);
-                    next = progress.next(audience);
-                }
-                Next::End => {
-                    self.with(worker, |router, desk| router.end_exec(connection, seq, &progress, desk));
-                    self.net.connections[index].waiting = Waiting::Reply;
-                    return;
-                }
-            }
+        let session = &mut InExec { node: self, index, seq };
+        if let Some(reply) = go_on_with_exec(session, connection, seq) {
+            self.with(worker, |router, desk| router.end_exec(connection, seq, &reply, desk));
+            self.net.connections[index].waiting = Waiting::Reply;
         }
-        self.with(worker, |router, _| router.put_exec_back(connection, seq, progress));
-    }
-
-    /// Runs a command of the session inside a transaction. False when its reply is to come.
-    fn run_in_exec(
-        &mut self,
-        index: usize,
-        ticket: Ticket,
-        number: SessionNumber,
-        args: Args<'_>,
-        progress: &mut Progress,
-    ) -> bool {
-        let command = SessionCommand::ALL[usize::from(number.0)];
-        if command == SessionCommand::Survey && self.survey(ticket, args) {
-            return false;
-        }
-        if let SessionCommand::Publish(kind) = command {
-            let receivers = self.publish_in_exec(ticket, kind, args);
-            receivers.into_iter().for_each(|receivers| progress.output().len_int(receivers));
-            return receivers.is_some();
-        }
-        self.apply(index, command, args, progress.output());
-        true
     }
 
     /// A command of the session outside of a transaction.
     fn run_session(&mut self, index: usize, command: SessionCommand, args: Args<'_>) -> Step {
-        match command {
-            SessionCommand::Publish(kind) => return self.publish(index, kind, args),
-            SessionCommand::Subscribe(_) | SessionCommand::Unsubscribe(_) => {
-                let worker = self.worker_of(index);
-                if self.with(worker, |router, desk| router.is_behind(index as u32, desk)) {
-                    return Step::AfterReplies;
-                }
-            }
-            SessionCommand::Select | SessionCommand::Ping | SessionCommand::Survey => {}
+        let mut reply = Reply::new(self.net.connections[index].resp3);
+        let replied = self.follow(index, command, args, ReplyPlace::Queue, &mut reply);
+        if !reply.is_empty() && (replied == Replied::Pushed || self.wants(index)) {
+            self.net.connections[index].replies.writer().append(reply.bytes(), reply.blobs());
         }
-        let mut reply = Reply::default();
-        self.apply(index, command, args, &mut reply);
-        self.reply(index, |out| out.append(reply.bytes(), reply.blobs()))
+        Step::Done
     }
 
-    fn apply(&mut self, index: usize, command: SessionCommand, args: Args<'_>, reply: &mut Reply) {
+    /// Does what a command of the session asks for.
+    fn follow(
+        &mut self,
+        index: usize,
+        command: SessionCommand,
+        args: Args<'_>,
+        place: ReplyPlace,
+        reply: &mut Reply,
+    ) -> Replied {
         match command {
             SessionCommand::Select => {
                 self.net.connections[index].db = selected(args);
                 reply.ok();
             }
             SessionCommand::Ping => reply.simple("PONG"),
-            SessionCommand::Survey => reply.bulk(args.get(1)),
+            SessionCommand::Reply => {
+                let mode = &mut self.net.connections[index].mode;
+                match args.get(1) {
+                    b"SKIP" => mode.skip(),
+                    b"OFF" => mode.switch_off(),
+                    _ => {
+                        mode.switch_on();
+                        reply.ok();
+                    }
+                }
+            }
+            SessionCommand::Survey => return self.survey(index, args, place, reply),
             SessionCommand::Subscribe(kind) => self.subscribe_to(index, kind, args, reply),
             SessionCommand::Unsubscribe(kind) => self.unsubscribe_from(index, kind, args, reply),
-            SessionCommand::Publish(_) => unreachable!("it has a way of its own"),
+            SessionCommand::Publish(kind) => return self.publish(index, kind, args, place, reply),
         }
+        Replied::Written
     }
 
-    /// Asks all other workers on behalf of a client. False when there are none.
-    fn survey(&mut self, ticket: Ticket, args: Args<'_>) -> bool {
+    /// Asks all other workers on behalf of a client, which waits for the answer.
+    fn survey(&mut self, index: usize, args: Args<'_>, place: ReplyPlace, reply: &mut Reply) -> Replied {
+        let worker = self.worker_of(index);
         let others = (0..self.net.workers).map(|worker| ShardId(worker as u16));
-        let others: Vec<ShardId> = others.filter(|&worker| worker != ticket.worker).collect();
-        others.iter().for_each(|&worker| self.net.send(ticket.worker, worker, Hop::Ask(ticket)));
-        if !others.is_empty() {
-            self.inquiries.push((ticket, others.len(), args.get(1).into()));
+        let others: Vec<ShardId> = others.filter(|&other| other != worker).collect();
+        if others.is_empty() {
+            reply.bulk(args.get(1));
+            return Replied::Written;
         }
-        !others.is_empty()
+        let seq = match place {
+            ReplyPlace::Exec(seq) => seq,
+            ReplyPlace::Queue => {
+                let wanted = self.wants(index);
+                let connection = &mut self.net.connections[index];
+                connection.waiting = Waiting::Reply;
+                connection.replies.reserve(wanted)
+            }
+        };
+        let ticket = Ticket { worker, connection: index as u32, seq };
+        others.iter().for_each(|&other| self.net.send(worker, other, Hop::Ask(ticket)));
+        self.inquiries.push((ticket, others.len(), args.get(1).into()));
+        if place == ReplyPlace::Queue { Replied::Written } else { Replied::Later }
     }
 
     /// Another worker has answered.
@@ -231,10 +249,10 @@ impl Node {
     }
 
     fn watch(&mut self, index: usize, args: Args<'_>) -> Step {
-        let caller = self.caller(index);
+        let (caller, wanted) = (self.caller(index), self.wants(index));
         let mut watched = std::mem::take(&mut self.net.connections[index].watched);
-        let step =
-            self.with(caller.at.worker, |router, desk| router.watch(args, caller, &mut watched, true, desk));
+        let step = self
+            .with(caller.at.worker, |router, desk| router.watch(args, caller, &mut watched, wanted, desk));
         self.net.events.direct_watches += usize::from(step == Step::Done);
         self.net.connections[index].watched = watched;
         step
@@ -249,12 +267,35 @@ impl Node {
     }
 }
 
+/// The session of a client whose transaction is carried out, and the place of its reply.
+struct InExec<'a> {
+    node: &'a mut Node,
+    index: usize,
+    seq: u32,
+}
+
+impl ExecSession for InExec<'_> {
+    fn router(&mut self) -> &mut Router {
+        let worker = self.node.worker_of(self.index);
+        &mut self.node.routers[worker.index()]
+    }
+
+    fn audience(&mut self) -> Audience {
+        // What a client that has gone has begun is judged by its reply, so that is whole.
+        Audience { is_on: self.node.net.connections[self.index].mode != ReplyMode::Off, is_leaving: false }
+    }
+
+    fn run(&mut self, number: SessionNumber, args: Args<'_>, reply: &mut Reply) -> Replied {
+        let (command, place) = (SessionCommand::of_number(number), ReplyPlace::Exec(self.seq));
+        let replied = self.node.follow(self.index, command, args, place, reply);
+        let events = &mut self.node.net.events;
+        events.awaited_items += usize::from(replied == Replied::Later);
+        events.session_items += usize::from(replied != Replied::Later);
+        replied
+    }
+}
+
 /// The database that SELECT names.
 fn selected(args: Args<'_>) -> DbIndex {
     DbIndex(num::parse_i64(args.get(1)).expect("a database's number") as u16)
-}
-
-/// Connections are numbered once and for all, as clients are.
-pub(super) fn client_of(index: usize) -> ClientId {
-    ClientId(index as u64)
 }

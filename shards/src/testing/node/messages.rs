@@ -4,63 +4,21 @@
 
 use std::sync::Arc;
 
-use super::net::{Desk, Hop};
-use super::{Life, Node};
+use super::Node;
+use super::connection::{Life, Told};
+use super::net::{Desk, Hop, MessageHop};
 use crate::args::{ArgValue, Args};
-use crate::pubsub::{Message, OwnedMessage, Subscribers, SubscriptionKind};
+use crate::pubsub::{Message, OwnedMessage, SubscriptionKind};
 use crate::reply::Reply;
-use crate::router::publish::{Answer, Messages, Published};
-use crate::router::step::Step;
-use crate::router::wire::{MessageWire, Places as _, Publishing, Wire};
+use crate::router::publish::{Messages, Published, Receipt};
+use crate::router::session::{Replied, ReplyPlace};
+use crate::router::wire::{MessageWire, Publishing};
 use crate::slot::ShardId;
 use crate::txn::Ticket;
 
-/// What one worker sends another of a published message.
-pub(super) enum MessageHop {
-    Publish(Ticket, Arc<OwnedMessage>),
-    Deliver(u64, Arc<OwnedMessage>),
-    Delivered(u64, usize),
-    Published(Ticket, usize),
-}
-
-impl MessageHop {
-    /// Whose reply it brings nearer, if it says so.
-    pub(super) fn publisher(&self) -> Option<Ticket> {
-        match self {
-            MessageHop::Publish(publisher, _) | MessageHop::Published(publisher, _) => Some(*publisher),
-            MessageHop::Deliver(..) | MessageHop::Delivered(..) => None,
-        }
-    }
-}
-
-/// The subscriptions to one worker's connections, and how many of them all workers see.
-#[derive(Default)]
-pub(super) struct Subscribed {
-    by_name: Subscribers,
-    total: usize,
-}
-
-/// A message that a subscriber has got.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Told {
-    /// In which step.
-    pub at: u64,
-    /// What it has subscribed to, when that was a pattern.
-    pub pattern: Option<Vec<u8>>,
-    /// The channel.
-    pub channel: Vec<u8>,
-    /// What was published.
-    pub payload: Vec<u8>,
-}
-
-/// One for each worker.
-pub(super) fn of_workers(workers: usize, sequencers: usize) -> Vec<Messages> {
-    (0..workers).map(|worker| Messages::new(ShardId(worker as u16), sequencers)).collect()
-}
-
 impl MessageWire for Desk<'_> {
     fn awaited(&mut self, connection: u32) -> usize {
-        self.places(connection).awaited()
+        self.net.connections[connection as usize].replies.awaited()
     }
 
     fn publishing(&mut self, connection: u32) -> Option<&mut Publishing> {
@@ -72,7 +30,9 @@ impl MessageWire for Desk<'_> {
     }
 
     fn reserve(&mut self, connection: u32) -> Ticket {
-        Ticket { worker: self.at, connection, seq: self.places(connection).reserve(true) }
+        let publisher = &mut self.net.connections[connection as usize];
+        let seq = publisher.replies.reserve(publisher.mode.is_wanted());
+        Ticket { worker: self.at, connection, seq }
     }
 
     fn subscribed_workers(&self) -> impl Iterator<Item = ShardId> {
@@ -93,12 +53,16 @@ impl MessageWire for Desk<'_> {
                 channel: message.channel.to_vec(),
                 payload: payload.clone(),
             };
+            // As in RESP3, whatever the connection speaks: so the client knows it from a reply.
+            let mut encoded = Reply::new(true);
+            message.write(pattern, &mut encoded);
             let mut receivers = 0;
             for &subscriber in subscribers {
                 let connection = &mut net.connections[subscriber as usize];
                 assert_eq!(connection.worker, self.at, "a subscription lives where its connection is");
                 if connection.life == Life::Open {
                     connection.told.push(told.clone());
+                    connection.push(&encoded);
                     receivers += 1;
                 }
             }
@@ -126,17 +90,13 @@ impl MessageWire for Desk<'_> {
 }
 
 impl Node {
-    /// From now on, before anybody has published, only the first so many workers put messages in order.
-    pub fn limit_sequencers(&mut self, sequencers: usize) {
-        self.messages = of_workers(self.routers.len(), sequencers);
-    }
-
     /// The messages that a subscriber has got since the last call, in their order.
     pub fn take_told(&mut self, connection: usize) -> Vec<Told> {
         std::mem::take(&mut self.net.connections[connection].told)
     }
 
-    fn with_messages<R>(
+    /// Lets a worker's part in the order of messages act.
+    pub(super) fn with_messages<R>(
         &mut self,
         worker: ShardId,
         act: impl FnOnce(&mut Messages, &mut Desk<'_>) -> R,
@@ -144,45 +104,32 @@ impl Node {
         act(&mut self.messages[worker.index()], &mut Desk { net: &mut self.net, at: worker })
     }
 
-    /// PUBLISH outside of a transaction.
-    pub(super) fn publish(&mut self, index: usize, kind: SubscriptionKind, args: Args<'_>) -> Step {
-        let message = Message { kind, channel: args.get(1), payload: args.value(2) };
-        let worker = self.worker_of(index);
-        match self.with_messages(worker, |messages, desk| messages.publish(index as u32, message, desk)) {
-            Published::AtOnce(receivers) => {
-                let Node { net, .. } = &*self;
-                let is_told = net.connections[index].told.iter().any(|told| told.at == net.steps);
-                assert!(!is_told, "a publisher is told of its message before it has a place for the reply");
-                self.net.events.published_at_once += 1;
-                return self.reply(index, |reply| reply.len_int(receivers));
-            }
-            Published::InPlace(answer) => {
-                self.net.events.published_at_once += 1;
-                self.answer_publisher(answer);
-            }
-            Published::Later => self.net.events.published += 1,
-            Published::AfterReplies => {
-                self.net.events.held_messages += 1;
-                return Step::AfterReplies;
-            }
-        }
-        Step::Done
-    }
-
-    /// PUBLISH inside EXEC. Returns the number of receivers unless it comes later.
-    pub(super) fn publish_in_exec(
+    /// PUBLISH. The reply is written, or its place is reserved, or it comes as a part for a transaction.
+    pub(super) fn publish(
         &mut self,
-        publisher: Ticket,
+        index: usize,
         kind: SubscriptionKind,
         args: Args<'_>,
-    ) -> Option<usize> {
+        place: ReplyPlace,
+        reply: &mut Reply,
+    ) -> Replied {
         let message = Message { kind, channel: args.get(1), payload: args.value(2) };
-        self.with_messages(publisher.worker, |messages, desk| {
-            messages.publish_in_exec(publisher, message, desk)
-        })
+        let worker = self.worker_of(index);
+        let published =
+            self.with_messages(worker, |messages, desk| messages.publish(index as u32, place, message, desk));
+        let is_later = published == Published::Later;
+        self.net.events.published += usize::from(is_later);
+        self.net.events.published_at_once += usize::from(!is_later);
+        match (published, place) {
+            (Published::AtOnce(receivers), _) => reply.len_int(receivers),
+            (Published::InPlace(answer), _) => self.answer_publisher(answer),
+            (Published::Later, ReplyPlace::Exec(_)) => return Replied::Later,
+            (Published::Later, ReplyPlace::Queue) => {}
+        }
+        Replied::Written
     }
 
-    fn answer_publisher(&mut self, Answer { publisher, receivers }: Answer) {
+    fn answer_publisher(&mut self, Receipt { publisher, receivers }: Receipt) {
         let mut reply = Reply::default();
         reply.len_int(receivers);
         self.with(publisher.worker, |router, desk| router.deliver(publisher, &reply, desk));
@@ -197,7 +144,7 @@ impl Node {
             }
             MessageHop::Delivered(number, receivers) => messages.take_delivered(number, receivers, desk),
             MessageHop::Published(publisher, receivers) => {
-                Some(messages.take_published(Answer { publisher, receivers }, desk))
+                Some(messages.take_published(Receipt { publisher, receivers }, desk))
             }
         });
         answer.into_iter().for_each(|answer| self.answer_publisher(answer));

@@ -1,14 +1,18 @@
-//! What lies between the workers of a simulated node, and the reply queues of its connections: the world of each router.
+//! What lies between the workers of a simulated node, and its connections: the world of each router.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use super::messages::{MessageHop, Subscribed};
-use super::{Connection, Events, Life};
+use super::connection::{Connection, Life, Untold};
+use super::events::Events;
 use crate::args::Blob;
 use crate::notify::Notice;
+use crate::pubsub::{OwnedMessage, Subscribers};
+use crate::random::Random;
 use crate::reply::Reply;
+use crate::router::reply_queue::ReplyQueue;
 use crate::router::slot_move::MoveMessage;
-use crate::router::wire::{self, Sight, TakenReplies, Wire};
+use crate::router::wire::{Sight, TakenReplies, Wire};
 use crate::shard::{Call, Shard};
 use crate::slot::ShardId;
 use crate::txn::{OwnedCall, Ticket, TxnMessage};
@@ -28,88 +32,65 @@ pub(super) enum Hop {
     Message(MessageHop),
 }
 
-/// A request of a connection, in the order of its requests.
-pub(super) struct Place {
-    /// When it went to its shards, in steps of the node.
-    pub(super) invoked: u64,
-    /// Its reply and the step in which it came.
-    pub(super) reply: Option<(u64, Reply)>,
+/// What one worker sends another of a published message.
+pub(super) enum MessageHop {
+    Publish(Ticket, Arc<OwnedMessage>),
+    Deliver(u64, Arc<OwnedMessage>),
+    Delivered(u64, usize),
+    Published(Ticket, usize),
 }
 
-/// The reply queue of one connection.
+impl MessageHop {
+    /// Whose reply it brings nearer, if it says so.
+    pub(super) fn publisher(&self) -> Option<Ticket> {
+        match self {
+            MessageHop::Publish(publisher, _) | MessageHop::Published(publisher, _) => Some(*publisher),
+            MessageHop::Deliver(..) | MessageHop::Delivered(..) => None,
+        }
+    }
+}
+
+/// The subscriptions to one worker's connections, and how many of them all workers see.
 #[derive(Default)]
-pub(super) struct Places {
-    /// Requests that have been taken up, from the oldest one whose reply has not been taken. One whose reply was begun and is
-    /// empty is none: its command was given another place.
-    pub(super) list: VecDeque<Place>,
-    /// The number of the first place.
-    pub(super) first: u32,
-    /// How many replies are missing.
-    pub(super) awaited: usize,
-    pub(super) resp3: bool,
-    /// The step at hand.
-    step: u64,
+pub(super) struct Subscribed {
+    pub(super) by_name: Subscribers,
+    pub(super) total: usize,
 }
 
-impl wire::Places for Places {
-    fn awaited(&self) -> usize {
-        self.awaited
-    }
-
-    fn writer(&mut self) -> &mut Reply {
-        let is_begun = |place: &Place| place.reply.as_ref().is_some_and(|(_, reply)| reply.is_empty());
-        if !self.list.back().is_some_and(is_begun) {
-            let reply = Some((self.step, Reply::new(self.resp3)));
-            self.list.push_back(Place { invoked: self.step, reply });
-        }
-        let place = self.list.back_mut().expect("there is one");
-        (place.invoked, place.reply.as_mut().expect("it is begun").0) = (self.step, self.step);
-        &mut place.reply.as_mut().expect("it is begun").1
-    }
-
-    fn next_seq(&self) -> u32 {
-        self.first + self.list.len() as u32
-    }
-
-    fn reserve(&mut self, _wanted: bool) -> u32 {
-        let seq = self.next_seq();
-        self.list.push_back(Place { invoked: self.step, reply: None });
-        self.awaited += 1;
-        seq
-    }
-
-    fn asked(&mut self, _bytes: usize) {}
+/// Gates that hold replies back, as numbers that grow.
+#[derive(Default)]
+pub(super) struct Gates {
+    /// Once in so many steps what is replied is held; never with 0.
+    pub(super) once_in: usize,
+    /// The last one that holds anything.
+    last: u64,
+    /// Those up to this one are open.
+    pub(super) opened: u64,
+    /// What is replied in this step is held by this one.
+    pub(super) at_hand: Option<u64>,
 }
 
-impl Places {
-    /// The oldest reply, if it has come.
-    pub(super) fn take(&mut self) -> Option<(u64, u64, Reply)> {
-        loop {
-            self.list.front()?.reply.as_ref()?;
-            let Place { invoked, reply } = self.list.pop_front()?;
-            self.first += 1;
-            let (returned, reply) = reply?;
-            if !reply.is_empty() {
-                return Some((invoked, returned, reply));
-            }
+impl Gates {
+    /// Decides about the replies of the next step.
+    pub(super) fn choose(&mut self, random: &mut Random) {
+        self.at_hand = None;
+        if self.once_in > 0 && random.one_in(self.once_in) {
+            let gate = self.opened + 1 + random.below((self.last - self.opened) as usize + 1) as u64;
+            self.last = self.last.max(gate);
+            self.at_hand = Some(gate);
         }
     }
 
-    /// The place of a reply that is awaited.
-    fn awaited_place(&mut self, seq: u32) -> &mut Place {
-        let at = seq.checked_sub(self.first).expect("no reply comes after one was taken");
-        let place = self.list.get_mut(at as usize).expect("a ticket has a place");
-        assert!(place.reply.is_none(), "two replies for one request");
-        place
+    /// True while any is closed that something waits for.
+    pub(super) fn are_closed(&self) -> bool {
+        self.opened < self.last
     }
-}
 
-/// A large reply that a shard has made for a connection and that its client has not read.
-#[derive(Clone, Copy)]
-pub(super) struct Untold {
-    pub(super) shard: ShardId,
-    pub(super) seq: u32,
-    pub(super) bytes: usize,
+    /// Opens some of them.
+    pub(super) fn open(&mut self, random: &mut Random) -> u64 {
+        self.opened += 1 + random.below((self.last - self.opened) as usize) as u64;
+        self.opened
+    }
 }
 
 /// All but the routers.
@@ -122,6 +103,7 @@ pub(super) struct Net {
     pub(super) connections: Vec<Connection>,
     /// Of each worker.
     pub(super) subscribed: Vec<Subscribed>,
+    pub(super) gates: Gates,
     /// The worker that is told of all that happens to keys, if there is one, and what it has been told.
     pub(super) witness: Option<ShardId>,
     pub(super) witnessed: Vec<Notice>,
@@ -142,6 +124,7 @@ impl Net {
             room: usize::MAX,
             connections: Vec::new(),
             subscribed: (0..workers).map(|_| Subscribed::default()).collect(),
+            gates: Gates::default(),
             witness: None,
             witnessed: Vec::new(),
             in_vain: Vec::new(),
@@ -169,26 +152,24 @@ pub(super) struct Desk<'a> {
 }
 
 impl Wire for Desk<'_> {
-    type Places = Places;
-
-    fn places(&mut self, connection: u32) -> &mut Places {
-        let places = &mut self.net.connections[connection as usize].places;
-        places.step = self.net.steps;
-        places
+    fn replies(&mut self, connection: u32) -> &mut ReplyQueue {
+        &mut self.net.connections[connection as usize].replies
     }
 
     fn fill(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]) {
         assert_eq!(ticket.worker, self.at, "a reply is filled in where its connection is");
-        let is_open = self.net.connections[ticket.connection as usize].life == Life::Open;
-        assert!(!is_open || !bytes.is_empty() || !blobs.is_empty(), "nothing is no reply");
-        let places = self.places(ticket.connection);
-        let mut reply = Reply::new(places.resp3);
-        reply.append(bytes, blobs);
-        let step = places.step;
-        places.awaited_place(ticket.seq).reply = Some((step, reply));
-        places.awaited -= 1;
+        let Net { connections, steps, gates, events, .. } = &mut *self.net;
+        let connection = &mut connections[ticket.connection as usize];
+        let is_nothing = bytes.is_empty() && blobs.is_empty();
+        let is_wanted = connection.answer(ticket.seq, *steps, gates.at_hand, is_nothing);
+        assert!(!is_nothing || !is_wanted || connection.life != Life::Open, "nothing is no reply");
+        events.held_replies += usize::from(gates.at_hand.is_some());
+        let is_filled = match gates.at_hand {
+            Some(gate) => connection.replies.fill_held(ticket.seq, gate, bytes, blobs),
+            None => connection.replies.fill(ticket.seq, bytes, blobs),
+        };
+        assert!(is_filled, "there is no place for the reply to {ticket:?}");
     }
-
     fn owes(&mut self, shard: ShardId, ticket: Ticket, bytes: usize) -> bool {
         let connection = &mut self.net.connections[ticket.connection as usize];
         if connection.life == Life::Open {

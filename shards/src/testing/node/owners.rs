@@ -2,7 +2,7 @@
 //! two steps.
 //!
 //! - A request without its reply is with a transaction, in a blocking command, parked on a shard, on its way as a hop, in
-//!   a walk, or waits for a slot that is being moved.
+//!   a walk, asks all workers, or waits for a slot that is being moved.
 //! - A transaction has participants, and each whose word is missing knows of it, or the lock or the word is on its way.
 //! - A lock belongs to a transaction that its coordinator knows, or word of its end is on its way.
 //! - A published message that is not with all its subscribers is on its way, or with its sequencer, and each worker whose word
@@ -23,9 +23,7 @@ impl Node {
     /// Panics with the name of what waits for nobody.
     pub fn assert_that_all_have_owners(&self) {
         for (index, connection) in self.net.connections.iter().enumerate() {
-            let places = connection.places.list.iter().enumerate();
-            for (place, _) in places.filter(|(_, place)| place.reply.is_none()) {
-                let seq = connection.places.first + place as u32;
+            for seq in connection.replies.awaited_places() {
                 let ticket = Ticket { worker: connection.worker, connection: index as u32, seq };
                 assert!(self.is_owned(ticket), "nobody will reply to {ticket:?}");
             }
@@ -83,6 +81,7 @@ impl Node {
         worker.coordinator().tickets().any(|of| of == ticket)
             || worker.coordinator().blocked().any(|(_, of, _)| of == ticket)
             || worker.open_tickets().any(|of| of == ticket)
+            || self.inquiries.iter().any(|(of, ..)| *of == ticket)
             || self.routers.iter().any(|worker| worker.shard().parked_tickets().any(|of| of == ticket))
             || self.messages.iter().any(|messages| messages.under_way().any(|(_, of, _)| of == ticket))
             || self.net.queues.iter().flatten().any(is_on_its_way)

@@ -62,6 +62,7 @@ impl Scene {
         let mut node = Node::with_control_worker(shards, 512 << 20);
         node.set_now(START_MS);
         node.slow_down(&mut random, [1, 4, 30][seed as usize % 3]);
+        node.hold_replies([0, 10][seed as usize / 3 % 2]);
         let mut connect = || node.connect(ShardId(random.below(shards + 1) as u16));
         let producers = LISTS.iter().map(|_| (connect(), 0)).collect();
         let consumer = |connection| Consumer { connection, left: 12, asked: None, moves: false };

@@ -15,6 +15,7 @@ use crate::args::OwnedArgs;
 use crate::glob;
 use crate::pubsub::SubscriptionKind;
 use crate::random::Random;
+use crate::router::blocked::Ending;
 use crate::slot::ShardId;
 
 /// Steps after which a simulation is taken to go in circles.
@@ -30,6 +31,8 @@ enum Sent {
     /// Its reply says nothing.
     Other,
     Publish(usize),
+    /// Nobody wants to hear how many have got it.
+    QuietPublish(usize),
     /// The messages among the commands of a transaction.
     Exec(Vec<Option<usize>>),
     Subscribe(SubscriptionKind, String),
@@ -105,6 +108,7 @@ impl Scene {
         node.set_now(START_MS);
         node.slow_down(&mut random, [1, 4, 30][seed as usize % 3]);
         node.limit_sequencers(1 + random.below(shards));
+        node.hold_replies([0, 3, 20][random.below(3)]);
         let base = random.below(1000);
         let mut client = || Client {
             connection: node.connect(ShardId(random.below(workers) as u16)),
@@ -157,7 +161,7 @@ impl Scene {
     }
 
     /// Makes a message: it says of itself which it is, and what its publisher has written before.
-    fn publish(&mut self, publisher: usize, is_queued: bool) -> usize {
+    fn publish(&mut self, publisher: usize, sent: fn(usize) -> Sent) -> usize {
         let is_sharded = self.random.one_in(6);
         let kind = if is_sharded { SubscriptionKind::ShardChannel } else { SubscriptionKind::Channel };
         let channel = Scene::any(&mut self.random, &self.channels);
@@ -166,8 +170,7 @@ impl Scene {
         let payload = format!("{number}/{publisher}/{writes}");
         let args: OwnedArgs = ["PUBLISH", &channel, &payload].into_iter().collect();
         self.messages.push(Publication { kind, channel, answer: None, told: Vec::new() });
-        let sent = if is_queued { Sent::Other } else { Sent::Publish(number) };
-        self.ask(publisher, Request::Session(SessionCommand::Publish(kind), args), sent);
+        self.ask(publisher, Request::Session(SessionCommand::Publish(kind), args), sent(number));
         number
     }
 
@@ -179,7 +182,7 @@ impl Scene {
                 self.write(publisher);
                 items.push(None);
             } else {
-                let number = self.publish(publisher, true);
+                let number = self.publish(publisher, |_| Sent::Other);
                 items.push(Some(number));
             }
         }
@@ -203,11 +206,18 @@ impl Scene {
     fn act(&mut self, client: usize) {
         match self.random.below(10) {
             _ if client >= PUBLISHERS && self.random.one_in(12) => self.replace(client),
+            // Messages pass the reply to this one.
+            _ if client >= PUBLISHERS && self.random.one_in(8) => self.send(client, "BLPOP nothing 0"),
             _ if client >= PUBLISHERS => self.change_subscription(client),
             0 => self.change_subscription(client),
             1 | 2 => self.transaction(client),
             3..6 => self.write(client),
-            _ => _ = self.publish(client, false),
+            6 => {
+                let args: OwnedArgs = ["", "SKIP"].into_iter().collect();
+                self.ask(client, Request::Session(SessionCommand::Reply, args), Sent::Other);
+                self.publish(client, Sent::QuietPublish);
+            }
+            _ => _ = self.publish(client, Sent::Publish),
         }
     }
 
@@ -234,9 +244,14 @@ impl Scene {
             let connection = self.clients[client].connection;
             while let Some(finished) = self.node.take_reply(connection) {
                 let sent = self.clients[client].sent.pop_front().expect("every reply was asked for");
-                let replies = elements(&finished.reply);
                 let numbers = match sent {
                     Sent::Other => continue,
+                    Sent::QuietPublish(number) => {
+                        assert!(finished.reply.is_empty(), "nobody wants this reply");
+                        let message = &mut self.messages[number];
+                        message.answer = Some((finished.invoked, finished.returned, message.told.len()));
+                        continue;
+                    }
                     Sent::Publish(number) => vec![Some(number)],
                     Sent::Exec(numbers) => numbers,
                     Sent::Subscribe(kind, name) => {
@@ -249,6 +264,7 @@ impl Scene {
                         continue;
                     }
                 };
+                let replies = elements(&finished.reply);
                 assert_eq!(numbers.len(), replies.len(), "{replies:?}");
                 for (number, reply) in numbers.into_iter().zip(replies) {
                     let Some(number) = number else { continue };
@@ -312,12 +328,18 @@ impl Scene {
                 let client = self.random.below(self.clients.len());
                 self.act(client);
             }
+            if self.random.one_in(20) {
+                let client = self.random.below(self.clients.len());
+                self.node.end_blocking(self.clients[client].connection, Ending::Timeout, true);
+            }
             let goes_on = self.node.step_at_random(&mut self.random);
             self.receive();
-            if !goes_on && left == 0 {
+            if !goes_on && left == 0 && self.node.waiting_clients() == 0 {
                 break;
             }
         }
+        let has_read_all = |client: &Client| self.node.has_read_all(client.connection);
+        assert!(self.clients.iter().all(has_read_all), "something is left to be read");
         assert!(self.clients.iter().all(|client| client.sent.is_empty()), "clients wait for ever");
         assert!(self.node.is_quiet(), "locks, transactions or messages are left behind");
     }
@@ -381,6 +403,7 @@ fn subscribers_see_the_messages_of_a_channel_in_one_order_and_behind_what_was_wr
     if let Some(events) = for_each_seed(test, 1500, messages_come_in_order) {
         assert!(events.published > 20_000 && events.published_at_once > 4000, "{events:?}");
         assert!(events.held_messages > 3000 && events.told > 150_000, "{events:?}");
+        assert!(events.held_replies > 1000 && events.unwanted > 1000, "{events:?}");
         assert!(events.awaited_items > 10_000 && events.direct_execs > 5000, "{events:?}");
     }
 }

@@ -67,8 +67,25 @@ fn any_command_on_all(scene: &mut Scene, expires: bool) -> String {
 
 /// A script of single commands, watched and unwatched transactions in several databases.
 fn any_script(scene: &mut Scene, expires: bool) -> Vec<String> {
+    let mut script = any_loud_script(scene, expires);
+    if scene.random.one_in(12) {
+        // Nobody hears of the first command, or of all of it; what is done is the same. To skip the reply to MULTI says nothing.
+        let is_off = scene.random.one_in(2);
+        script.insert(0, if is_off { "REPLY OFF" } else { "REPLY SKIP" }.into());
+        script.extend(is_off.then(|| "REPLY ON".into()));
+    }
+    script
+}
+
+/// The same, with all replies.
+fn any_loud_script(scene: &mut Scene, expires: bool) -> Vec<String> {
     let mut script = Vec::new();
     match scene.random.below(8) {
+        0 if scene.random.one_in(5) => {
+            let mark = scene.random.below(100);
+            script.push([format!("SURVEY {mark}"), "PING".into()][scene.random.below(2)].clone());
+            script.push(any_command(scene, expires));
+        }
         0..=2 => script.push(any_command(scene, expires)),
         3 => {
             script.push(format!("SELECT {}", scene.random.below(2)));
@@ -150,6 +167,7 @@ fn transactions_and_watches_are_strictly_serialisable_while_slots_move() {
         assert!(events.refused > 500 && events.lent_in_vain > 100 && events.parked > 2000, "{events:?}");
         assert!(events.moves > 2000 && events.refused_moves > 100, "{events:?}");
         assert!(events.awaited_slot > 500 && events.deferred > 500, "{events:?}");
+        assert!(events.held_replies > 1000 && events.unwanted > 1000, "{events:?}");
     }
 }
 

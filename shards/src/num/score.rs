@@ -1,35 +1,11 @@
-//! Scores as text: read as Redis reads them, printed as Redis 7.2 prints them. It must not know whose scores they are.
+//! Scores as text, as Redis 7.2 prints them. It must not know whose scores they are.
 //!
 //! Redis 7.2 prints an integer up to 2^62 as one, and of other doubles the digits that Grisu2 finds (Loitsch, PLDI 2010):
 //! they read back as the same double, and in all but some 0.3 % of the cases are the fewest that do. Exactly those
 //! digits are printed here, `-7.1798400000000004` for one, because clients compare texts. Redis 7.0 prints 17 digits
-//! (`num::format_double`), so nearly every score that is not an integer looks different there.
+//! ([`super::format_double`]), so nearly every score that is not an integer looks different there.
 
 use std::ops::Deref;
-
-use super::sorted_set::ScoreBound;
-use crate::num::parse_f64_of_any_range;
-
-/// The end of a range by score (Redis: zslParseRange): a score, or `(` and a score that does not belong to the range.
-/// More is accepted than of a score: blanks before the number, nothing at all for 0, what overflows or underflows,
-/// and anything behind a zero byte. `None` is Redis's error "min or max is not a float".
-pub fn parse_score_bound(text: &[u8]) -> Option<ScoreBound> {
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    match text {
-        [b'(', number @ ..] => Some(ScoreBound::Excluded(parse_leniently(number)?)),
-        number => Some(ScoreBound::Included(parse_leniently(number)?)),
-    }
-}
-
-/// As C's `strtod` without a look at its errors.
-fn parse_leniently(text: &[u8]) -> Option<f64> {
-    if text.is_empty() {
-        return Some(0.0);
-    }
-    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
-    let blanks = text.iter().take_while(|byte| is_blank(byte)).count();
-    parse_f64_of_any_range(&text[blanks..])
-}
 
 /// The longest text of a score: a sign, 17 digits and 7 zeros, or `0.`, 6 zeros and 17 digits.
 const TEXT_LEN_MAX: usize = 32;
@@ -151,8 +127,8 @@ impl Binary {
     }
 }
 
-/// The exponents, base 2, to which a power of ten must bring the upper bound, so that its whole part has 32 bits at most
-/// and a digit of the rest fits above it.
+/// The exponents, base 2, to which a power of ten must bring the upper bound, so that its whole part has 32
+/// bits at most and a digit of the rest fits above it.
 const SCALED_EXPONENTS: std::ops::RangeInclusive<i32> = -60..=-32;
 
 /// The first power of ten in [`POWERS_OF_TEN`], and the step between two.
@@ -160,8 +136,8 @@ const POWER_MIN: i32 = -348;
 const POWER_STEP: i32 = 8;
 
 impl Digits {
-    /// Grisu2: scale the double and the middles between it and its neighbours by a power of ten, and print the upper
-    /// bound until what is left is less than the width of the interval.
+    /// Grisu2: scale the double and the middles between it and its neighbours by a power of ten, and print
+    /// the upper bound until what is left is less than the width of the interval.
     fn of(value: f64) -> Digits {
         let bits = value.to_bits();
         let (fraction, biased) = (bits & ((1 << 52) - 1), (bits >> 52) as i32);
@@ -189,7 +165,8 @@ impl Digits {
         digits
     }
 
-    /// Prints `upper` until less than `width` is left. `distance` is that from the double itself up to `upper`.
+    /// Prints `upper` until less than `width` is left. `distance` is that from the double itself up to
+    /// `upper`.
     fn generate(&mut self, upper: Binary, width: u64, distance: u64) {
         let shift = -upper.exponent as u32;
         let one = 1u64 << shift;
@@ -208,7 +185,8 @@ impl Digits {
         }
         let (mut width, mut distance) = (width, distance);
         loop {
-            // None overflows: the distance is at most the width, that at most the rest, and the rest is below 2^60.
+            // None overflows: the distance is at most the width, that at most the rest, and the rest is below
+            // 2^60.
             rest *= 10;
             width *= 10;
             distance *= 10;
@@ -229,7 +207,8 @@ impl Digits {
         }
     }
 
-    /// Lowers the last digit, worth `unit`, while that brings the text closer to the double and keeps it in the interval.
+    /// Lowers the last digit, worth `unit`, while that brings the text closer to the double and keeps it in
+    /// the interval.
     fn round(&mut self, width: u64, left: u64, unit: u64, distance: u64) {
         let mut left = left;
         while left < distance
@@ -242,7 +221,8 @@ impl Digits {
     }
 }
 
-/// The power of ten that scales `2^exponent` as wanted. Two may; it matters for the digits which of them is taken.
+/// The power of ten that scales `2^exponent` as wanted. Two may; it matters for the digits which of them is
+/// taken.
 fn power_for(exponent: i32) -> (i32, Binary) {
     let powers = POWERS_OF_TEN.len() as i32;
     let estimate = (f64::from(-(exponent + powers)) * std::f64::consts::LOG10_2) as i32;
@@ -389,52 +369,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn bounds_are_closed_unless_a_parenthesis_opens_them() {
-        for (text, bound) in [
-            ("1", ScoreBound::Included(1.0)),
-            ("(1", ScoreBound::Excluded(1.0)),
-            ("-0", ScoreBound::Included(0.0)),
-            ("+5", ScoreBound::Included(5.0)),
-            ("5.", ScoreBound::Included(5.0)),
-            ("inf", ScoreBound::Included(f64::INFINITY)),
-            ("-inf", ScoreBound::Included(f64::NEG_INFINITY)),
-            ("(+Infinity", ScoreBound::Excluded(f64::INFINITY)),
-            ("0x10", ScoreBound::Included(16.0)),
-            ("(0x10", ScoreBound::Excluded(16.0)),
-        ] {
-            assert_eq!(parse_score_bound(text.as_bytes()), Some(bound), "{text}");
-        }
-    }
-
-    #[test]
-    fn bounds_are_read_as_strtod_reads_them() {
-        for (text, bound) in [
-            ("", ScoreBound::Included(0.0)),
-            ("(", ScoreBound::Excluded(0.0)),
-            (" 1", ScoreBound::Included(1.0)),
-            ("( \t\n\x0b\x0c\r1", ScoreBound::Excluded(1.0)),
-            ("1\0(", ScoreBound::Included(1.0)),
-            ("1e400", ScoreBound::Included(f64::INFINITY)),
-            ("(-1e400", ScoreBound::Excluded(f64::NEG_INFINITY)),
-            ("1e-400", ScoreBound::Included(0.0)),
-            ("0x1p1024", ScoreBound::Included(f64::INFINITY)),
-            ("(-0x1p-1075", ScoreBound::Excluded(0.0)),
-        ] {
-            assert_eq!(parse_score_bound(text.as_bytes()), Some(bound), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_number_is_no_bound() {
-        for text in [
-            " ", "1 ", "((1", "[1", " (1", "nan", "(nan", "-", "+", "1e", "0x", ".", "1_", "inf ", "infi",
-            "a",
-        ] {
-            assert_eq!(parse_score_bound(text.as_bytes()), None, "{text:?}");
-        }
-        assert_eq!(parse_score_bound(b"\xff"), None);
     }
 }

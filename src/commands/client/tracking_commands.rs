@@ -69,7 +69,8 @@ impl TrackingOptions {
         let text = if !self.is_broadcast && !self.prefixes.is_empty() {
             "ERR PREFIX option requires BCAST mode to be enabled"
         } else if mode.is_some_and(|mode| (mode == TrackingMode::Prefixes) != self.is_broadcast) {
-            "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode."
+            "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then \
+                re-enabling it with a different mode."
         } else if self.is_broadcast && (self.is_optin || self.is_optout) {
             "ERR OPTIN and OPTOUT are not compatible with BCAST"
         } else if self.is_optin && self.is_optout {
@@ -77,7 +78,8 @@ impl TrackingOptions {
         } else if (self.is_optin && mode == Some(TrackingMode::OptOut))
             || (self.is_optout && mode == Some(TrackingMode::OptIn))
         {
-            "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode."
+            "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then \
+                re-enabling it with a different mode."
         } else {
             return self.accepted(before);
         };
@@ -169,7 +171,8 @@ pub(super) fn client_caching(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result
 fn say_caching(tracking: Option<&mut ClientTracking>, args: Args<'_>) -> Result<(), CommandError> {
     let Some(tracking) = tracking else {
         return Err(CommandError::other(
-            "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
+            "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT \
+                mode enabled",
         ));
     };
     let word = args.get(2);
@@ -203,8 +206,8 @@ pub(super) fn foresee_caching(foreseen: &mut Foreseen<'_>, args: Args<'_>) {
     foreseen.track(|tracking| _ = say_caching(tracking.as_deref_mut(), args));
 }
 
-/// CLIENT CACHING holds for the next command that is not of this container, be it refused or unknown, or for the next
-/// transaction (Redis: resetClient).
+/// CLIENT CACHING holds for the next command that is not of this container, be it refused or unknown, or for
+/// the next transaction (Redis: resetClient).
 pub(crate) fn command_is_over(session: &mut Session) {
     let is_kept = session.last_command.is_some_and(|entry| entry.spec().keeps_caching);
     if session.queue.is_none() && session.running.is_none() && !is_kept {
@@ -212,8 +215,8 @@ pub(crate) fn command_is_over(session: &mut Session) {
     }
 }
 
-/// What CLIENT GETREDIR replies: the client that is told in the place of this one; 0 for none, -1 for a client that does
-/// not track.
+/// What CLIENT GETREDIR replies: the client that is told in the place of this one; 0 for none, -1 for a
+/// client that does not track.
 pub(super) fn redirect_number(session: &Session) -> i64 {
     let redirect = |tracking: &ClientTracking| tracking.redirect.map_or(0, |to| to.client.0 as i64);
     session.tracking.as_deref().map_or(-1, redirect)

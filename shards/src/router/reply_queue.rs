@@ -11,12 +11,11 @@ mod tests;
 
 use std::collections::VecDeque;
 
-use shards::args::Blob;
-use shards::reply::Reply;
-use shards::router::wire::Places;
-use shards::spare::Trim;
+use crate::args::Blob;
+use crate::reply::Reply;
+use crate::spare::Trim;
 
-/// One per client. It never leaves the table of clients, so what is for it always finds it.
+/// One per client, for as long as it is a client of its worker.
 #[derive(Default)]
 pub struct ReplyQueue {
     ready: Reply,
@@ -163,6 +162,7 @@ impl ReplyQueue {
 
     /// Fills a reserved place. False when there is none of this number that awaits anything.
     #[must_use = "a reply must have a place"]
+    #[inline]
     pub fn fill(&mut self, seq: u32, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
         self.put(seq, 0, bytes, blobs)
     }
@@ -301,9 +301,9 @@ impl ReplyQueue {
         self.ready.total_len()
     }
 
-    /// Nothing is awaited and nothing held, nor would be what is written next.
-    pub fn is_settled(&self) -> bool {
-        self.places.is_empty() && self.gate <= self.opened
+    /// So many replies are awaited and nothing is held, nor would be what is written next.
+    pub fn is_settled_but_for(&self, awaited: usize) -> bool {
+        self.places_taken() == awaited && self.awaited() == awaited && self.gate <= self.opened
     }
 
     /// Nothing can be sent, nothing is awaited and nothing held.
@@ -327,30 +327,14 @@ impl ReplyQueue {
     }
 }
 
-impl Places for ReplyQueue {
-    #[inline]
-    fn awaited(&self) -> usize {
-        self.awaited()
-    }
-
-    #[inline]
-    fn writer(&mut self) -> &mut Reply {
-        self.writer()
-    }
-
-    #[inline]
-    fn next_seq(&self) -> u32 {
-        self.next_seq()
-    }
-
-    #[inline]
-    fn reserve(&mut self, wanted: bool) -> u32 {
-        self.reserve(wanted)
-    }
-
-    #[inline]
-    fn asked(&mut self, bytes: usize) {
-        self.asked(bytes);
+/// What a simulation looks at between two steps.
+#[cfg(any(test, feature = "testing"))]
+impl ReplyQueue {
+    /// The numbers of the places that await a reply, in their order.
+    pub(crate) fn awaited_places(&self) -> impl Iterator<Item = u32> {
+        let places = self.places.iter().zip(0u32..);
+        let awaited = places.filter(|(place, _)| !matches!(place, Place::Filled(_)));
+        awaited.map(|(_, at)| self.first.wrapping_add(at))
     }
 }
 
