@@ -41,8 +41,9 @@ impl ClosedLoop {
         requests.next_multiple_of(self.connections as u64 * u64::from(self.pipeline)).max(1)
     }
 
-    /// As [`ClosedLoop::run`] by several redis-benchmarks at once, each of which sends `requests` commands: for a server that
-    /// one of them cannot keep busy. The rates are added up; a latency is that of the slowest.
+    /// As [`ClosedLoop::run`] by several redis-benchmarks at once, each of which sends `requests` commands:
+    /// for a server that one of them cannot keep busy. The rates are added up; a latency is that of the
+    /// slowest.
     ///
     /// # Errors
     /// As for [`ClosedLoop::run`].

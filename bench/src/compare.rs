@@ -1,5 +1,6 @@
-//! `bench-compare`: shoal beside redis-server, Valkey and kevy. One server at a time, the servers in turn within a row, the
-//! rows in turn within a round; see README.md for the method. Which rows there are stands in `rows`.
+//! `bench-compare`: shoal beside redis-server, Valkey and kevy. One server at a time, the servers in turn
+//! within a row, the rows in turn within a round; see README.md for the method. Which rows there are stands
+//! in `rows`.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -16,7 +17,8 @@ use testkit::Kind;
 
 /// Measures shoal beside redis-server and, where they are installed, Valkey and kevy.
 ///
-/// The environment variables SHOAL_BIN, REDIS_SERVER, VALKEY_SERVER and KEVY_SERVER name other binaries by absolute path.
+/// The environment variables SHOAL_BIN, REDIS_SERVER, VALKEY_SERVER and KEVY_SERVER name other binaries by
+/// absolute path.
 #[derive(Parser, Debug)]
 struct Options {
     /// How often every row is measured on every server

@@ -10,12 +10,13 @@ use crate::rows::Fill;
 /// Commands that are sent in one go, at most.
 const BATCH: u64 = 500;
 
-/// Bytes of commands in one go: no more begin beyond them. The server's own buffers stay small, whose memory a row may be
-/// about.
+/// Bytes of commands in one go: no more begin beyond them. The server's own buffers stay small, whose memory
+/// a row may be about.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// Commands whose replies are still to come when more are sent: the server has work while the next ones are written, and
-/// the replies of so many, one line each, fit into any socket's buffers, so neither side waits for the other for ever.
+/// Commands whose replies are still to come when more are sent: the server has work while the next ones are
+/// written, and the replies of so many, one line each, fit into any socket's buffers, so neither side waits
+/// for the other for ever.
 const AHEAD: u64 = 2 * BATCH;
 
 /// A prime that divides no count of a fill, so that its multiples reach every number below the count once.

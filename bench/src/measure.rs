@@ -19,8 +19,8 @@ use crate::rows::{
     CONNECTIONS, CONNECTIONS_BESIDE, Clients, CommandWords, DEFAULT_SET_NUMBERS, Fill, Row, Work,
 };
 
-/// Requests of the run that warms a server up and tells how many requests fill the measured time; for each connection and
-/// each command of its pipeline.
+/// Requests of the run that warms a server up and tells how many requests fill the measured time; for each
+/// connection and each command of its pipeline.
 const WARM_UP_REQUESTS: u64 = 800;
 
 /// The same for an open loop, whose rate is known.
@@ -166,7 +166,8 @@ fn fill_all(server: &Server, fills: &[Fill]) -> io::Result<()> {
     fills.iter().try_for_each(|&fill| fill::fill(server.addr(), fill))
 }
 
-/// A run that warms up and one that is measured, both together of at most `requests_max` requests of each generator.
+/// A run that warms up and one that is measured, both together of at most `requests_max` requests of each
+/// generator.
 fn closed_loop(
     server: &Server,
     run: ClosedLoop,

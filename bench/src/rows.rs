@@ -73,8 +73,9 @@ pub struct Clients {
 
 const FIFTY: Clients = Clients { generators: 1, connections: CONNECTIONS };
 const ONE: Clients = Clients { generators: 1, connections: 1 };
-/// So many that on two cores, which the server shares with them, it always has commands to execute: one redis-benchmark has
-/// no more processor time than a core has, and spends about as much of it for a command as a server.
+/// So many that on two cores, which the server shares with them, it always has commands to execute: one
+/// redis-benchmark has no more processor time than a core has, and spends about as much of it for a command
+/// as a server.
 const SATURATING: Clients = Clients { generators: 3, connections: CONNECTIONS };
 
 /// Keys that the clients of a measured load never name.
@@ -151,10 +152,11 @@ const STRINGS: Fill = Fill::of(SET, KEYS);
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "the line of each variant tells what its fields are")]
 pub enum Work {
-    /// redis-benchmark: each connection sends `pipeline` commands, waits for all the replies, and sends again.
+    /// redis-benchmark: each connection sends `pipeline` commands, waits for all the replies, and sends
+    /// again.
     ClosedLoop { command: CommandWords, pipeline: u32, clients: Clients, fill: Fill },
-    /// redis-benchmark with [`CONNECTIONS_BESIDE`] connections and one command at a time, while others send something
-    /// else.
+    /// redis-benchmark with [`CONNECTIONS_BESIDE`] connections and one command at a time, while others send
+    /// something else.
     Beside { command: CommandWords, others: Option<Background>, fill: Fill },
     /// Our own generator: commands leave at a fixed rate over all connections.
     OpenLoop { command: CommandWords, rate_per_s: u64, fill: Fill },
@@ -167,7 +169,8 @@ pub enum Work {
     BesideLong { probe: CommandWords, long: Option<CommandWords>, fills: &'static [Fill] },
     /// Growth of the resident set by the fill, per key.
     BytesPerKey { fill: Fill },
-    /// Growth of the resident set by the fill, for each of the `items` that it makes; they lie in `keys` keys.
+    /// Growth of the resident set by the fill, for each of the `items` that it makes; they lie in `keys`
+    /// keys.
     BytesPerItem { fill: Fill, keys: u64, items: u64 },
     /// A node that nobody talks to.
     IdleNode,
@@ -253,7 +256,7 @@ impl Work {
     pub fn title(&self) -> &'static str {
         match self {
             Work::ClosedLoop { .. } => {
-                "Closed loop (redis-benchmark, 64-byte values; 50 connections and 100 k keys, unless the row says otherwise)"
+                "Closed loop (redis-benchmark, 64-byte values; where not said, 50 connections and 100 k keys)"
             }
             Work::Beside { .. } => {
                 "A hundred clients on single keys, beside others (redis-benchmark, 64-byte values, 100 k keys)"
@@ -332,7 +335,8 @@ const ONE_SHARD_MANY_KEYS: &[Goal] = &[cpu_ratio(Kind::Redis, 0.45), cpu_ratio(K
 const TWO_SHARDS_P1: &[Goal] = &[cpu_ratio(Kind::Redis, 1.30), cpu_ratio(Kind::Valkey, 0.60)];
 const TWO_SHARDS_P16: &[Goal] = &[cpu_ratio(Kind::Valkey, 0.60)];
 const SATURATED: &[Goal] = &[cpu_ratio(Kind::Redis, 1.10)];
-/// Twenty times as much while every command on a key of another core waits for the replies of those before it.
+/// Twenty times as much while every command on a key of another core waits for the replies of those before
+/// it.
 const ONE_CONNECTION: &[Goal] = &[own(CPU_US, 1.2)];
 const ONE_SHARD_TEN_KEYS: &[Goal] = &[cpu_ratio(Kind::Redis, 0.90)];
 const TWO_SHARDS_MSET: &[Goal] =

@@ -35,8 +35,8 @@ pub fn valkey() -> Option<PathBuf> {
     platforms.map(|platform| platform.join("valkey-server")).find(|server| server.is_file())
 }
 
-/// kevy, where it is installed: the environment variable `KEVY_SERVER`, else what `bench/install-kevy.sh` put into the
-/// folder `bench/.kevy` of the workspace.
+/// kevy, where it is installed: the environment variable `KEVY_SERVER`, else what `bench/install-kevy.sh` put
+/// into the folder `bench/.kevy` of the workspace.
 pub fn kevy() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("KEVY_SERVER") {
         return Some(PathBuf::from(named));

@@ -90,7 +90,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Number of workers (`--shards`, kevy's `--threads`); without it, the server's default. Ignored for other servers.
+    /// Number of workers (`--shards`, kevy's `--threads`); without it, the server's default. Ignored for
+    /// other servers.
     #[must_use]
     pub fn shards(mut self, count: usize) -> ServerBuilder {
         self.shards = Some(count);
@@ -98,7 +99,8 @@ impl ServerBuilder {
     }
 
     /// Leaves it to shoal which workers take clients, as when a user starts it. Otherwise all of those that
-    /// [`ServerBuilder::shards`] asks for do, so that the few clients of a test are served by every one of them.
+    /// [`ServerBuilder::shards`] asks for do, so that the few clients of a test are served by every one of
+    /// them.
     #[must_use]
     pub fn default_client_workers(mut self) -> ServerBuilder {
         self.all_workers_take_clients = false;
