@@ -5,7 +5,7 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use testkit::{Kind, Server};
+use testkit::{Kind, Server, TempDir};
 
 use crate::background::Beside;
 use crate::closed_loop::ClosedLoop;
@@ -150,15 +150,24 @@ fn start(row: &Row, kind: Kind, machine: &Machine, placement: &Placement) -> io:
     if !matches!(row.work, Work::BesideLong { .. }) {
         builder = builder.default_client_workers();
     }
-    // kevy has no limit of clients.
-    if let Work::IdleConnections { count } = row.work
-        && kind != Kind::Kevy
-    {
-        builder = builder.args(["--maxclients".to_owned(), (machine.connections(count) + 50).to_string()]);
+    let settings = TempDir::new()?;
+    match (kind, row.work) {
+        // Its limit is a part of 10 000 for each thread, which the kernel need not fill alike, and no option.
+        (Kind::Kevy, Work::IdleConnections { .. }) => {
+            let file = settings.path().join("unlimited.toml");
+            std::fs::write(&file, "[server]\nmax_clients = 0\n")?;
+            builder = builder.args(["--config".into(), file.into_os_string()]);
+        }
+        (_, Work::IdleConnections { count }) => {
+            let clients_max = machine.connections(count) + 50;
+            builder = builder.args(["--maxclients".to_owned(), clients_max.to_string()]);
+        }
+        _ => {}
     }
     if kind == Kind::Valkey {
         builder = builder.args(["--io-threads".to_owned(), row.shards.to_string()]);
     }
+    // It has read its settings when it answers.
     builder.try_start()
 }
 
