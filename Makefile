@@ -29,7 +29,7 @@ BRIEF := --config 'target."cfg(all())".runner = ["$(CURDIR)/tests/brief.sh"]'
 export TEST_TIMES := $(CURDIR)/target/test-times
 # Files of the checkout that git does not keep, without what is built and installed there.
 UNKEPT = git status --porcelain --ignored --untracked-files=all 2>/dev/null | \
-	sed -n 's/^\(??\|!!\) //p' | sed -E '/^(tests\/fuzz\/)?target\/|^\.venv/d' | LC_ALL=C sort
+	sed -n 's/^\(??\|!!\) //p' | sed -E '/^(tests\/fuzz\/)?target\/|^\.venv|^bench\/\.kevy\//d' | LC_ALL=C sort
 
 ##@ Use
 .PHONY: run
@@ -142,9 +142,13 @@ bench: tools ## Micro benchmarks of the pure parts; ARGS="--bench table"
 	$(CARGO) bench --package shoal-bench $(ARGS)
 
 .PHONY: bench-compare
-bench-compare: redis build ## Shoal beside redis-server and Valkey, 20 minutes; ARGS="--quick"
+bench-compare: redis build ## Shoal beside redis-server, Valkey and kevy, two hours; ARGS="--quick"
 	bench/install-valkey.sh || true
 	$(CARGO) run --release --package shoal-bench --bin bench-compare -- $(ARGS)
+
+.PHONY: bench-kevy
+bench-kevy: tools ## Build kevy, which bench-compare then measures, too (minutes)
+	bench/install-kevy.sh
 
 .PHONY: bench-pauses
 bench-pauses: redis build ## Pauses while 10 million keys come, expire and are evicted; ARGS="--quick --others"
@@ -169,7 +173,7 @@ ci: ## What CI runs: formatting, clippy, all tests
 	echo "=== all is well after $$SECONDS s"
 
 .PHONY: clean
-clean: ## Remove what was built; installed tools in .venv-* stay
+clean: ## Remove what was built; installed tools in .venv-* and bench/.kevy stay
 	$(CARGO) clean
 	rm -rf tests/fuzz/target
 

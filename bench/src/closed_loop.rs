@@ -5,6 +5,7 @@
 
 use std::io;
 use std::process::Command;
+use std::thread;
 
 use crate::rows::CommandWords;
 
@@ -38,6 +39,26 @@ impl ClosedLoop {
     /// `requests`, or a little more, so that every connection sends the same number of whole pipelines.
     pub fn whole_pipelines(&self, requests: u64) -> u64 {
         requests.next_multiple_of(self.connections as u64 * u64::from(self.pipeline)).max(1)
+    }
+
+    /// As [`ClosedLoop::run`] by several redis-benchmarks at once, each of which sends `requests` commands:
+    /// for a server that one of them cannot keep busy. The rates are added up; a latency is that of the
+    /// slowest.
+    ///
+    /// # Errors
+    /// As for [`ClosedLoop::run`].
+    pub fn run_together(&self, generators: usize, requests: u64) -> io::Result<Report> {
+        thread::scope(|scope| {
+            let runs: Vec<_> = (0..generators).map(|_| scope.spawn(|| self.run(requests))).collect();
+            let mut all = Report { requests_per_s: 0.0, p50_ms: 0.0, p99_ms: 0.0 };
+            for run in runs {
+                let report = run.join().map_err(|_| io::Error::other("a thread of the load panicked"))??;
+                all.requests_per_s += report.requests_per_s;
+                all.p50_ms = all.p50_ms.max(report.p50_ms);
+                all.p99_ms = all.p99_ms.max(report.p99_ms);
+            }
+            Ok(all)
+        })
     }
 
     /// Sends exactly `requests` commands, a number that [`ClosedLoop::whole_pipelines`] gave.

@@ -1,6 +1,8 @@
-//! `bench-compare`: shoal beside redis-server and Valkey. One server at a time, the servers in turn within a
-//! row, the rows in turn within a round; see README.md for the method. Which rows there are stands in `rows`.
+//! `bench-compare`: shoal beside redis-server, Valkey and kevy. One server at a time, the servers in turn
+//! within a row, the rows in turn within a round; see README.md for the method. Which rows there are stands
+//! in `rows`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,15 +15,16 @@ use shoal_bench::rows::{Row, SERVERS, Work, rows, server_name};
 use shoal_bench::{cores, environment};
 use testkit::Kind;
 
-/// Measures shoal beside redis-server and, where it is installed, Valkey.
+/// Measures shoal beside redis-server and, where they are installed, Valkey and kevy.
 ///
-/// The environment variables SHOAL_BIN, REDIS_SERVER and VALKEY_SERVER name other binaries by absolute path.
+/// The environment variables SHOAL_BIN, REDIS_SERVER, VALKEY_SERVER and KEVY_SERVER name other binaries by
+/// absolute path.
 #[derive(Parser, Debug)]
 struct Options {
     /// How often every row is measured on every server
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// One short round: to see that everything runs, not to quote from
+    /// One short round without the rows of 10 million keys: to see that everything runs, not to quote from
     #[arg(long)]
     quick: bool,
     /// Measured seconds of a load
@@ -52,7 +55,8 @@ impl Options {
     }
 
     fn rows(&self) -> Vec<Row> {
-        rows().filter(|row| row.name.contains(&self.rows)).copied().collect()
+        let wanted = rows().filter(|row| row.name.contains(&self.rows));
+        wanted.filter(|row| !self.quick || row.is_for_quick_runs()).copied().collect()
     }
 }
 
@@ -78,7 +82,9 @@ fn main() -> ExitCode {
 fn compare(options: &Options) -> io::Result<Vec<String>> {
     let rows = options.rows();
     if rows.is_empty() {
-        return Err(io::Error::other(format!("no row's name contains \"{}\"; see --list", options.rows)));
+        let quick = if options.quick { ", or none that is for quick runs" } else { "" };
+        let error = format!("no row's name contains \"{}\"{quick}; see --list", options.rows);
+        return Err(io::Error::other(error));
     }
     let machine = Machine { cores: cores::available()?, open_files: cores::raise_open_files_limit() };
     let (servers, mut notes) = servers_present()?;
@@ -87,7 +93,8 @@ fn compare(options: &Options) -> io::Result<Vec<String>> {
         notes.push("--quick: one short round; do not quote these figures.".to_owned());
     }
     let head = environment::describe(&servers, &machine.cores, options.rounds());
-    let (figures, failures) = measure_all(options, &rows, &servers, &machine);
+    let (figures, failures, unknown) = measure_all(options, &rows, &servers, &machine);
+    notes.extend(unknown);
     notes.extend(failures.iter().cloned());
 
     let mut tables = report::figure_tables(&figures);
@@ -125,6 +132,7 @@ fn servers_present() -> io::Result<(Vec<Kind>, Vec<String>)> {
     let (present, missing): (Vec<Kind>, Vec<Kind>) = SERVERS.into_iter().partition(runs);
     let how = |kind| match kind {
         Kind::Valkey => "bench/install-valkey.sh installs it, or set VALKEY_SERVER",
+        Kind::Kevy => "bench/install-kevy.sh builds it, or set KEVY_SERVER",
         _ => "install the Debian package redis-server, or set REDIS_SERVER",
     };
     let notes = missing.iter().map(|&kind| format!("{} is not here: {}.", server_name(kind), how(kind)));
@@ -151,15 +159,15 @@ fn notes_on_machine(rows: &[Row], machine: &Machine) -> Vec<String> {
     notes
 }
 
-/// The figures of all rounds, and what failed.
+/// The figures of all rounds, what failed, and a note for each row that a rival cannot run at all.
 fn measure_all(
     options: &Options,
     rows: &[Row],
     servers: &[Kind],
     machine: &Machine,
-) -> (Vec<RowFigures>, Vec<String>) {
+) -> (Vec<RowFigures>, Vec<String>, BTreeSet<String>) {
     let mut figures: Vec<RowFigures> = rows.iter().map(|row| RowFigures::new(*row, servers)).collect();
-    let mut failures = Vec::new();
+    let (mut failures, mut unknown) = (Vec::new(), BTreeSet::new());
     for round in 1..=options.rounds() {
         for row in &mut figures {
             for &kind in servers {
@@ -169,6 +177,10 @@ fn measure_all(
                 match &measured {
                     // Seen at once, so that a long run that is ended early was not in vain.
                     Ok(figures) => eprintln!("  {figures:.2?}"),
+                    Err(error) if kind != Kind::Shoal && is_of_unknown_command(error) => {
+                        let (name, row) = (server_name(kind), row.row.name);
+                        unknown.insert(format!("{name} has no figure for \"{row}\": {error}."));
+                    }
                     Err(error) => {
                         eprintln!("FAILED {place}: {error}");
                         failures.push(format!("FAILED {place}: {error}"));
@@ -178,5 +190,10 @@ fn measure_all(
             }
         }
     }
-    (figures, failures)
+    (figures, failures, unknown)
+}
+
+/// True for a server that answers, and does not know the command.
+fn is_of_unknown_command(error: &io::Error) -> bool {
+    error.to_string().contains("unknown command")
 }

@@ -13,6 +13,7 @@ pub fn binary_of(kind: Kind) -> Option<PathBuf> {
         Kind::Shoal => Some(binary::shoal(None)),
         Kind::Redis => Some(binary::redis()),
         Kind::Valkey => binary::valkey(),
+        Kind::Kevy => binary::kevy(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use testkit::{Kind, Server};
+use testkit::{Kind, Server, TempDir};
 
 use crate::background::Beside;
 use crate::closed_loop::ClosedLoop;
@@ -15,11 +15,13 @@ use crate::fill;
 use crate::load::{self, Schedule};
 use crate::long;
 use crate::resp::Template;
-use crate::rows::{CONNECTIONS, CONNECTIONS_BESIDE, CommandWords, DEFAULT_SET_NUMBERS, Fill, Row, Work};
+use crate::rows::{
+    CONNECTIONS, CONNECTIONS_BESIDE, Clients, CommandWords, DEFAULT_SET_NUMBERS, Fill, Row, Work,
+};
 
 /// Requests of the run that warms a server up and tells how many requests fill the measured time; for each
-/// command of the pipeline.
-const WARM_UP_REQUESTS: u64 = 40_000;
+/// connection and each command of its pipeline.
+const WARM_UP_REQUESTS: u64 = 800;
 
 /// The same for an open loop, whose rate is known.
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -89,23 +91,18 @@ fn figures(
     spin: bool,
 ) -> io::Result<Vec<f64>> {
     match row.work {
-        Work::ClosedLoop { command, pipeline, fill } => {
+        Work::ClosedLoop { command, pipeline, clients: Clients { generators, connections }, fill } => {
             fill::fill(server.addr(), fill)?;
-            let run = ClosedLoop {
-                port: server.port(),
-                connections: CONNECTIONS,
-                pipeline,
-                command,
-                number_max: fill.count,
-            };
-            closed_loop(server, run, timing.load, u64::MAX)
+            let number_max = fill.count;
+            let run = ClosedLoop { port: server.port(), connections, pipeline, command, number_max };
+            closed_loop(server, run, generators, timing.load, u64::MAX)
         }
         Work::DefaultSet { command, pipeline, fills, requests_max } => {
             fill_all(server, fills)?;
             let number_max = DEFAULT_SET_NUMBERS;
             let run =
                 ClosedLoop { port: server.port(), connections: CONNECTIONS, pipeline, command, number_max };
-            closed_loop(server, run, timing.load, requests_max)
+            closed_loop(server, run, 1, timing.load, requests_max)
         }
         Work::LongCommand { command, fills } => {
             fill_all(server, fills)?;
@@ -125,7 +122,7 @@ fn figures(
                 command,
                 number_max: fill.count,
             };
-            let figures = closed_loop(server, run, timing.load, u64::MAX)?;
+            let figures = closed_loop(server, run, 1, timing.load, u64::MAX)?;
             let groups_per_s = beside.map_or(Ok(0.0), Beside::end)?;
             Ok(vec![1e6 / figures[0], figures[1], figures[2], figures[3], groups_per_s])
         }
@@ -140,8 +137,8 @@ fn figures(
             };
             open_loop(server, schedule, command)
         }
-        Work::BytesPerKey { fill } => bytes_per_item(server, fill, fill.count),
-        Work::BytesPerItem { fill, keys } => bytes_per_item(server, fill, keys),
+        Work::BytesPerKey { fill } => bytes_per_item(server, fill, fill.count, fill.count),
+        Work::BytesPerItem { fill, keys, items } => bytes_per_item(server, fill, keys, items),
         Work::IdleNode => Ok(idle_node(server, timing.idle)),
         Work::IdleConnections { count } => bytes_per_connection(server, machine.connections(count)),
     }
@@ -149,12 +146,28 @@ fn figures(
 
 fn start(row: &Row, kind: Kind, machine: &Machine, placement: &Placement) -> io::Result<Server> {
     let mut builder = Server::builder(kind).shards(row.shards).cpus(&placement.server);
-    if let Work::IdleConnections { count } = row.work {
-        builder = builder.args(["--maxclients".to_owned(), (machine.connections(count) + 50).to_string()]);
+    // Only the probing client needs connections of every worker.
+    if !matches!(row.work, Work::BesideLong { .. }) {
+        builder = builder.default_client_workers();
+    }
+    let settings = TempDir::new()?;
+    match (kind, row.work) {
+        // Its limit is a part of 10 000 for each thread, which the kernel need not fill alike, and no option.
+        (Kind::Kevy, Work::IdleConnections { .. }) => {
+            let file = settings.path().join("unlimited.toml");
+            std::fs::write(&file, "[server]\nmax_clients = 0\n")?;
+            builder = builder.args(["--config".into(), file.into_os_string()]);
+        }
+        (_, Work::IdleConnections { count }) => {
+            let clients_max = machine.connections(count) + 50;
+            builder = builder.args(["--maxclients".to_owned(), clients_max.to_string()]);
+        }
+        _ => {}
     }
     if kind == Kind::Valkey {
         builder = builder.args(["--io-threads".to_owned(), row.shards.to_string()]);
     }
+    // It has read its settings when it answers.
     builder.try_start()
 }
 
@@ -162,18 +175,26 @@ fn fill_all(server: &Server, fills: &[Fill]) -> io::Result<()> {
     fills.iter().try_for_each(|&fill| fill::fill(server.addr(), fill))
 }
 
-/// A run that warms up and one that is measured, both together of at most `requests_max` requests.
-fn closed_loop(server: &Server, run: ClosedLoop, time: Duration, requests_max: u64) -> io::Result<Vec<f64>> {
-    let warm_up_requests =
-        run.whole_pipelines((WARM_UP_REQUESTS * u64::from(run.pipeline)).min(requests_max / 10));
-    let warm_up = run.run(warm_up_requests)?;
+/// A run that warms up and one that is measured, both together of at most `requests_max` requests of each
+/// generator.
+fn closed_loop(
+    server: &Server,
+    run: ClosedLoop,
+    generators: usize,
+    time: Duration,
+    requests_max: u64,
+) -> io::Result<Vec<f64>> {
+    let whole_run = WARM_UP_REQUESTS * run.connections as u64 * u64::from(run.pipeline);
+    let warm_up_requests = run.whole_pipelines(whole_run.min(requests_max / 10));
+    let warm_up = run.run_together(generators, warm_up_requests)?;
     // A whole pipeline of every connection is left over for rounding up.
     let left = requests_max - warm_up_requests - run.whole_pipelines(1);
-    let requests = run.whole_pipelines(((warm_up.requests_per_s * time.as_secs_f64()) as u64).min(left));
+    let wanted = (warm_up.requests_per_s * time.as_secs_f64()) as u64 / generators as u64;
+    let requests = run.whole_pipelines(wanted.min(left));
     let cpu_before = server.cpu_time();
-    let report = run.run(requests)?;
-    let cpu = server.cpu_time() - cpu_before;
-    Ok(vec![report.requests_per_s, report.p50_ms * 1e3, report.p99_ms * 1e3, micros(cpu) / requests as f64])
+    let report = run.run_together(generators, requests)?;
+    let cpu_us = micros(server.cpu_time() - cpu_before) / (requests * generators as u64) as f64;
+    Ok(vec![report.requests_per_s, report.p50_ms * 1e3, report.p99_ms * 1e3, cpu_us])
 }
 
 fn long_command(server: &Server, command: CommandWords, time: Duration) -> io::Result<Vec<f64>> {
@@ -221,7 +242,7 @@ fn open_loop(server: &Server, schedule: Schedule, command: CommandWords) -> io::
     ])
 }
 
-fn bytes_per_item(server: &Server, fill: Fill, keys: u64) -> io::Result<Vec<f64>> {
+fn bytes_per_item(server: &Server, fill: Fill, keys: u64, items: u64) -> io::Result<Vec<f64>> {
     // So that what the first commands of a process cost once is not charged to the keys.
     fill::fill(server.addr(), Fill { count: 1, ..fill })?;
     let before = server.resident_bytes();
@@ -232,7 +253,7 @@ fn bytes_per_item(server: &Server, fill: Fill, keys: u64) -> io::Result<Vec<f64>
     if found != Some(keys as i64) {
         return Err(io::Error::other(format!("DBSIZE is {found:?} after {keys} keys")));
     }
-    Ok(vec![growth / fill.count as f64])
+    Ok(vec![growth / items as f64])
 }
 
 fn idle_node(server: &Server, time: Duration) -> Vec<f64> {

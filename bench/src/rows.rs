@@ -10,7 +10,7 @@ use testkit::Kind;
 use crate::resp::NUMBER_PLACE;
 
 /// The servers, in the order in which they run and are printed. The first is ours.
-pub const SERVERS: [Kind; 3] = [Kind::Shoal, Kind::Redis, Kind::Valkey];
+pub const SERVERS: [Kind; 4] = [Kind::Shoal, Kind::Redis, Kind::Valkey, Kind::Kevy];
 
 /// The name of a server in the output.
 pub fn server_name(server: Kind) -> &'static str {
@@ -18,14 +18,24 @@ pub fn server_name(server: Kind) -> &'static str {
         Kind::Shoal => "shoal",
         Kind::Redis => "redis-server",
         Kind::Valkey => "Valkey",
+        Kind::Kevy => "kevy",
     }
 }
 
 /// Connections of every load but the idle one (redis-benchmark's own default).
 pub const CONNECTIONS: usize = 50;
 
-/// Keys that a load chooses from.
+/// Keys that a load chooses from, unless its row says otherwise.
 const KEYS: u64 = 100_000;
+
+/// So many that neither the keys nor the tables fit into a processor's caches.
+const MANY_KEYS: u64 = 1_000_000;
+
+/// So many that most look-ups miss the cache of address translations, too. A gigabyte and more.
+const VERY_MANY_KEYS: u64 = 10_000_000;
+
+/// Rows of more keys are left out of a quick run: to fill a server takes far longer there than to measure it.
+const KEYS_OF_QUICK_RUN_MAX: u64 = MANY_KEYS;
 
 /// Keys whose memory is measured.
 const KEYS_WEIGHED: u64 = 1_000_000;
@@ -42,6 +52,7 @@ const VALUE: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVW
 const _: () = assert!(VALUE.len() == 64);
 
 const GET: CommandWords = &["GET", KEY];
+const DEL: CommandWords = &["DEL", KEY];
 const SET: CommandWords = &["SET", KEY, VALUE];
 
 /// Ten keys in ten slots.
@@ -50,6 +61,22 @@ const MSET_10: CommandWords = &[
     "MSET", KEY, VALUE, KEY, VALUE, KEY, VALUE, KEY, VALUE, KEY, VALUE, KEY, VALUE, KEY, VALUE, KEY, VALUE,
     KEY, VALUE, KEY, VALUE,
 ];
+
+/// Who sends a closed loop.
+#[derive(Clone, Copy, Debug)]
+pub struct Clients {
+    /// How many redis-benchmarks, each with as many connections and requests as the others.
+    pub generators: usize,
+    /// Connections of each.
+    pub connections: usize,
+}
+
+const FIFTY: Clients = Clients { generators: 1, connections: CONNECTIONS };
+const ONE: Clients = Clients { generators: 1, connections: 1 };
+/// So many that on two cores, which the server shares with them, it always has commands to execute: one
+/// redis-benchmark has no more processor time than a core has, and spends about as much of it for a command
+/// as a server.
+const SATURATING: Clients = Clients { generators: 3, connections: CONNECTIONS };
 
 /// Keys that the clients of a measured load never name.
 const OTHER_KEY: &str = "txn:__rand_int__";
@@ -127,7 +154,7 @@ const STRINGS: Fill = Fill::of(SET, KEYS);
 pub enum Work {
     /// redis-benchmark: each connection sends `pipeline` commands, waits for all the replies, and sends
     /// again.
-    ClosedLoop { command: CommandWords, pipeline: u32, fill: Fill },
+    ClosedLoop { command: CommandWords, pipeline: u32, clients: Clients, fill: Fill },
     /// redis-benchmark with [`CONNECTIONS_BESIDE`] connections and one command at a time, while others send
     /// something else.
     Beside { command: CommandWords, others: Option<Background>, fill: Fill },
@@ -142,8 +169,9 @@ pub enum Work {
     BesideLong { probe: CommandWords, long: Option<CommandWords>, fills: &'static [Fill] },
     /// Growth of the resident set by the fill, per key.
     BytesPerKey { fill: Fill },
-    /// Growth of the resident set by the fill, per command of it; it makes `keys` keys.
-    BytesPerItem { fill: Fill, keys: u64 },
+    /// Growth of the resident set by the fill, for each of the `items` that it makes; they lie in `keys`
+    /// keys.
+    BytesPerItem { fill: Fill, keys: u64, items: u64 },
     /// A node that nobody talks to.
     IdleNode,
     /// Growth of the resident set by connections that have said PING once and are silent since, per
@@ -228,7 +256,7 @@ impl Work {
     pub fn title(&self) -> &'static str {
         match self {
             Work::ClosedLoop { .. } => {
-                "Closed loop (redis-benchmark, 50 connections, 64-byte values, 100 k keys)"
+                "Closed loop (redis-benchmark, 64-byte values; where not said, 50 connections and 100 k keys)"
             }
             Work::Beside { .. } => {
                 "A hundred clients on single keys, beside others (redis-benchmark, 64-byte values, 100 k keys)"
@@ -279,7 +307,16 @@ const fn cpu_ratio(against: Kind, at_most: f64) -> Goal {
     Goal { column: CPU_US.name, against: Against::Server(against), at_most }
 }
 
-/// At most so much of each of the two others, and so of the better one.
+/// At most so much of each rival, and so of the best one.
+const fn at_most_of_all(column: Column, at_most: f64) -> [Goal; 3] {
+    [
+        Goal { column: column.name, against: Against::Server(Kind::Redis), at_most },
+        Goal { column: column.name, against: Against::Server(Kind::Valkey), at_most },
+        Goal { column: column.name, against: Against::Server(Kind::Kevy), at_most },
+    ]
+}
+
+/// At most so much of redis-server and of Valkey, and so of the better one.
 const fn at_most_of_both(column: Column, at_most: f64) -> [Goal; 2] {
     [
         Goal { column: column.name, against: Against::Server(Kind::Redis), at_most },
@@ -291,9 +328,16 @@ const fn own(column: Column, at_most: f64) -> Goal {
     Goal { column: column.name, against: Against::Nothing, at_most }
 }
 
-const ONE_SHARD_P1: &[Goal] = &[cpu_ratio(Kind::Redis, 0.90), cpu_ratio(Kind::Valkey, 0.90)];
-const ONE_SHARD_P16: &[Goal] = &[cpu_ratio(Kind::Redis, 0.60), cpu_ratio(Kind::Valkey, 0.80)];
-const TWO_SHARDS: &[Goal] = &[cpu_ratio(Kind::Valkey, 0.60)];
+const ONE_SHARD_P1: &[Goal] = &at_most_of_all(CPU_US, 0.82);
+const ONE_SHARD_P16: &[Goal] =
+    &[cpu_ratio(Kind::Redis, 0.60), cpu_ratio(Kind::Valkey, 0.75), cpu_ratio(Kind::Kevy, 0.75)];
+const ONE_SHARD_MANY_KEYS: &[Goal] = &[cpu_ratio(Kind::Redis, 0.45), cpu_ratio(Kind::Valkey, 0.70)];
+const TWO_SHARDS_P1: &[Goal] = &[cpu_ratio(Kind::Redis, 1.30), cpu_ratio(Kind::Valkey, 0.60)];
+const TWO_SHARDS_P16: &[Goal] = &[cpu_ratio(Kind::Valkey, 0.60)];
+const SATURATED: &[Goal] = &[cpu_ratio(Kind::Redis, 1.10)];
+/// Twenty times as much while every command on a key of another core waits for the replies of those before
+/// it.
+const ONE_CONNECTION: &[Goal] = &[own(CPU_US, 1.2)];
 const ONE_SHARD_TEN_KEYS: &[Goal] = &[cpu_ratio(Kind::Redis, 0.90)];
 const TWO_SHARDS_MSET: &[Goal] =
     &[Goal { column: CPU_US.name, against: Against::Row("1 shard, P=1, MSET of 10 keys"), at_most: 3.0 }];
@@ -318,6 +362,13 @@ pub struct Row {
     pub goals: &'static [Goal],
 }
 
+impl Row {
+    /// False for rows that take minutes, however short the load is.
+    pub fn is_for_quick_runs(&self) -> bool {
+        !matches!(self.work, Work::ClosedLoop { fill, .. } if fill.count > KEYS_OF_QUICK_RUN_MAX)
+    }
+}
+
 const fn closed(
     name: &'static str,
     shards: usize,
@@ -325,7 +376,30 @@ const fn closed(
     command: CommandWords,
     goals: &'static [Goal],
 ) -> Row {
-    Row { name, shards, work: Work::ClosedLoop { command, pipeline, fill: STRINGS }, goals }
+    closed_by(name, shards, FIFTY, pipeline, command, goals)
+}
+
+const fn closed_by(
+    name: &'static str,
+    shards: usize,
+    clients: Clients,
+    pipeline: u32,
+    command: CommandWords,
+    goals: &'static [Goal],
+) -> Row {
+    Row { name, shards, work: Work::ClosedLoop { command, pipeline, clients, fill: STRINGS }, goals }
+}
+
+/// With a pipeline, so that the look-ups and not the sockets are what a command costs.
+const fn closed_over(
+    name: &'static str,
+    shards: usize,
+    command: CommandWords,
+    keys: u64,
+    goals: &'static [Goal],
+) -> Row {
+    let fill = Fill::of(SET, keys);
+    Row { name, shards, work: Work::ClosedLoop { command, pipeline: 16, clients: FIFTY, fill }, goals }
 }
 
 const fn beside(name: &'static str, others: Option<Background>, goals: &'static [Goal]) -> Row {
@@ -350,10 +424,21 @@ const STRING_ROWS: &[Row] = &[
     closed("1 shard, P=1, SET", 1, 1, SET, ONE_SHARD_P1),
     closed("1 shard, P=16, GET", 1, 16, GET, ONE_SHARD_P16),
     closed("1 shard, P=16, SET", 1, 16, SET, ONE_SHARD_P16),
-    closed("2 shards, P=1, GET", 2, 1, GET, TWO_SHARDS),
-    closed("2 shards, P=1, SET", 2, 1, SET, TWO_SHARDS),
-    closed("2 shards, P=16, GET", 2, 16, GET, TWO_SHARDS),
-    closed("2 shards, P=16, SET", 2, 16, SET, TWO_SHARDS),
+    closed("2 shards, P=1, GET", 2, 1, GET, TWO_SHARDS_P1),
+    closed("2 shards, P=1, SET", 2, 1, SET, TWO_SHARDS_P1),
+    closed("2 shards, P=16, GET", 2, 16, GET, TWO_SHARDS_P16),
+    closed("2 shards, P=16, SET", 2, 16, SET, TWO_SHARDS_P16),
+    closed_over("1 shard, P=16, GET, 1 M keys", 1, GET, MANY_KEYS, ONE_SHARD_MANY_KEYS),
+    closed_over("1 shard, P=16, SET, 1 M keys", 1, SET, MANY_KEYS, ONE_SHARD_MANY_KEYS),
+    closed_over("2 shards, P=16, GET, 1 M keys", 2, GET, MANY_KEYS, &[]),
+    closed_over("2 shards, P=16, SET, 1 M keys", 2, SET, MANY_KEYS, &[]),
+    closed_over("1 shard, P=16, GET, 10 M keys", 1, GET, VERY_MANY_KEYS, &[]),
+    closed_over("1 shard, P=16, SET, 10 M keys", 1, SET, VERY_MANY_KEYS, &[]),
+    closed_over("2 shards, P=16, GET, 10 M keys", 2, GET, VERY_MANY_KEYS, &[]),
+    closed_over("2 shards, P=16, SET, 10 M keys", 2, SET, VERY_MANY_KEYS, &[]),
+    closed_by("2 shards, P=1, GET, saturated", 2, SATURATING, 1, GET, SATURATED),
+    closed_by("2 shards, P=1, SET, saturated", 2, SATURATING, 1, SET, SATURATED),
+    closed_by("2 shards, 1 connection, P=100, DEL of one key", 2, ONE, 100, DEL, ONE_CONNECTION),
     closed("1 shard, P=1, MSET of 10 keys", 1, 1, MSET_10, ONE_SHARD_TEN_KEYS),
     closed("1 shard, P=1, MGET of 10 keys", 1, 1, MGET_10, ONE_SHARD_TEN_KEYS),
     closed("2 shards, P=1, MSET of 10 keys", 2, 1, MSET_10, TWO_SHARDS_MSET),
@@ -370,6 +455,12 @@ const STRING_ROWS: &[Row] = &[
         shards: 1,
         work: Work::BytesPerKey { fill: Fill::of(SET, KEYS_WEIGHED) },
         goals: &[own(KEY_BYTES, 110.0)],
+    },
+    Row {
+        name: "1 M keys, 16-byte key, 64-byte value, 2 shards",
+        shards: 2,
+        work: Work::BytesPerKey { fill: Fill::of(SET, KEYS_WEIGHED) },
+        goals: &[own(KEY_BYTES, 108.0)],
     },
     // 0.5 % for each of the two workers.
     Row {
@@ -410,6 +501,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_quick_run_leaves_out_what_takes_long_to_fill_and_nothing_else() {
+        let left_out = rows().filter(|row| !row.is_for_quick_runs());
+        assert_eq!(left_out.filter(|row| row.name.ends_with("10 M keys")).count(), 4);
+        assert!(rows().all(|row| row.is_for_quick_runs() || row.name.ends_with("10 M keys")));
     }
 
     #[test]

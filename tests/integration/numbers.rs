@@ -299,7 +299,7 @@ fn knows(kind: Kind, reader: Reader, text: &[u8]) -> bool {
         (Kind::Valkey, Reader::Double) => !is_hexadecimal && !is_indented,
         (Kind::Valkey, Reader::Weight) => false,
         (_, Reader::Double | Reader::Weight) => true,
-        (Kind::Shoal, Reader::Timeout) => false,
+        (Kind::Shoal | Kind::Kevy, Reader::Timeout) => false,
     }
 }
 

@@ -35,6 +35,15 @@ pub fn valkey() -> Option<PathBuf> {
     platforms.map(|platform| platform.join("valkey-server")).find(|server| server.is_file())
 }
 
+/// kevy, where it is installed: the environment variable `KEVY_SERVER`, else what `bench/install-kevy.sh` put
+/// into the folder `bench/.kevy` of the workspace.
+pub fn kevy() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("KEVY_SERVER") {
+        return Some(PathBuf::from(named));
+    }
+    Some(workspace_root().join("bench/.kevy/bin/kevy")).filter(|server| server.is_file())
+}
+
 fn folders_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();

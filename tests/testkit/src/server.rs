@@ -38,6 +38,8 @@ pub enum Kind {
     Redis,
     /// Valkey: the rival.
     Valkey,
+    /// kevy: the rival that is nearest in kind, with a thread for each core. Only benchmarks run it.
+    Kevy,
 }
 
 /// A signal that asks a server to stop in order.
@@ -57,6 +59,7 @@ pub struct ServerBuilder {
     wrapper: Vec<OsString>,
     args: Vec<OsString>,
     shards: Option<usize>,
+    all_workers_take_clients: bool,
     unix_socket: bool,
 }
 
@@ -87,10 +90,20 @@ impl ServerBuilder {
         self
     }
 
-    /// Number of workers (`--shards`); without it, shoal's default. Ignored for other servers.
+    /// Number of workers (`--shards`, kevy's `--threads`); without it, the server's default. Ignored for
+    /// other servers.
     #[must_use]
     pub fn shards(mut self, count: usize) -> ServerBuilder {
         self.shards = Some(count);
+        self
+    }
+
+    /// Leaves it to shoal which workers take clients, as when a user starts it. Otherwise all of those that
+    /// [`ServerBuilder::shards`] asks for do, so that the few clients of a test are served by every one of
+    /// them.
+    #[must_use]
+    pub fn default_client_workers(mut self) -> ServerBuilder {
+        self.all_workers_take_clients = false;
         self
     }
 
@@ -168,6 +181,9 @@ impl ServerBuilder {
                     "no valkey-server: set VALKEY_SERVER or make .venv-valkey",
                 )
             })?,
+            Kind::Kevy => binary::kevy().ok_or_else(|| {
+                io::Error::new(io::ErrorKind::NotFound, "no kevy: set KEVY_SERVER or make bench-kevy")
+            })?,
         };
         let dir = TempDir::new()?;
         let port = PortLease::take()?;
@@ -196,14 +212,21 @@ impl ServerBuilder {
         if !self.args.iter().any(|arg| arg == "--bind") {
             words.extend(["--bind".into(), Ipv4Addr::LOCALHOST.to_string().into()]);
         }
-        if self.kind == Kind::Shoal && !is_oracle(binary) {
-            if let Some(shards) = self.shards {
-                words.extend(["--shards".into(), shards.to_string().into()]);
-                // The few clients of a test are to be served by all workers, not by the first alone.
-                words.extend(["--client-workers".into(), shards.to_string().into()]);
+        let shards = self.shards.map(|count| OsString::from(count.to_string()));
+        match (self.kind, shards) {
+            (Kind::Kevy, shards) => {
+                words.push("--no-aof".into());
+                words.extend(shards.into_iter().flat_map(|count| ["--threads".into(), count]));
             }
-        } else {
-            words.extend(["--save", "", "--appendonly", "no"].map(OsString::from));
+            (Kind::Shoal, shards) if !is_oracle(binary) => {
+                if let Some(count) = shards {
+                    words.extend(["--shards".into(), count.clone()]);
+                    if self.all_workers_take_clients {
+                        words.extend(["--client-workers".into(), count]);
+                    }
+                }
+            }
+            _ => words.extend(["--save", "", "--appendonly", "no"].map(OsString::from)),
         }
         if let Some(path) = unix_path {
             words.extend(["--unixsocket".into(), path.into()]);
@@ -229,6 +252,7 @@ impl Server {
             wrapper: Vec::new(),
             args: Vec::new(),
             shards: None,
+            all_workers_take_clients: true,
             unix_socket: false,
         }
     }
@@ -379,5 +403,30 @@ impl Drop for Server {
         if std::thread::panicking() {
             eprintln!("{}", self.log_tail());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(builder: &ServerBuilder, binary: &str) -> String {
+        let words = builder.command_words(Path::new(binary), 7, None);
+        words.join(OsStr::new(" ")).into_string().expect("plain words")
+    }
+
+    #[test]
+    fn every_server_is_told_in_its_own_words_to_save_nothing_and_how_many_threads_to_run() {
+        let of = |kind| Server::builder(kind).shards(2);
+        let plain = of(Kind::Shoal).default_client_workers();
+        assert_eq!(words(&plain, "shoal"), "shoal --port 7 --bind 127.0.0.1 --shards 2");
+        assert_eq!(
+            words(&of(Kind::Shoal), "shoal"),
+            format!("{} --client-workers 2", words(&plain, "shoal"))
+        );
+        let saves_nothing = "--port 7 --bind 127.0.0.1 --save  --appendonly no";
+        assert_eq!(words(&of(Kind::Shoal), "redis-server"), format!("redis-server {saves_nothing}"));
+        assert_eq!(words(&of(Kind::Valkey), "valkey-server"), format!("valkey-server {saves_nothing}"));
+        assert_eq!(words(&of(Kind::Kevy), "kevy"), "kevy --port 7 --bind 127.0.0.1 --no-aof --threads 2");
     }
 }
