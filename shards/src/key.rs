@@ -29,7 +29,8 @@ pub struct Key<'a> {
     pub hash: u64,
 }
 
-/// The only key of a command, as far as it has been looked at before the command runs: nothing is computed twice.
+/// The only key of a command, as far as it has been looked at before the command runs: nothing is computed
+/// twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OnlyKey {
     /// Which argument it is; the first one is the command's name.

@@ -4,7 +4,8 @@
 /// Bytes that come into the cache together.
 const LINE_BYTES: usize = 64;
 
-/// Has the processor fetch what is read at an address next. A hint: any address will do, also one that is not there.
+/// Has the processor fetch what is read at an address next. A hint: any address will do, also one that is not
+/// there.
 #[inline(always)]
 pub(crate) fn prefetch<T>(at: *const T) {
     #[cfg(target_arch = "x86_64")]

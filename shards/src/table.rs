@@ -1,18 +1,19 @@
 //! The hash table of one (database, slot): entries in the order of their hashes, with gaps.
 //!
-//! Why not an ordinary table: a node has 16384 of these for each database, most of them small. A table must cost
-//! almost nothing when empty, grow by small steps without touching the entries, and offer a SCAN cursor that
-//! survives any resize.
+//! Why not an ordinary table: a node has 16384 of these for each database, most of them small. A table must
+//! cost almost nothing when empty, grow by small steps without touching the entries, and offer a SCAN cursor
+//! that survives any resize.
 //!
-//! How it works. An entry's hash gives a 16-bit *tag*. A table is an array of 8-byte words, each a tag and a 48-bit
-//! pointer, sorted by tag, with gaps between them: an entry's *home* is `tag * homes / 65536`, and it lies there or
-//! a few words behind (linear probing that keeps the order, as in Robin Hood hashing; Celis 1986). A lookup starts
-//! at home and stops at a gap or at a larger tag, so a miss is as cheap as a hit. Because the order does not depend
-//! on the array's size, a resize is one sequential pass over the words and a scan cursor is simply a tag.
+//! How it works. An entry's hash gives a 16-bit *tag*. A table is an array of 8-byte words, each a tag and a
+//! 48-bit pointer, sorted by tag, with gaps between them: an entry's *home* is `tag * homes / 65536`, and it
+//! lies there or a few words behind (linear probing that keeps the order, as in Robin Hood hashing; Celis
+//! 1986). A lookup starts at home and stops at a gap or at a larger tag, so a miss is as cheap as a hit.
+//! Because the order does not depend on the array's size, a resize is one sequential pass over the words and
+//! a scan cursor is simply a tag.
 //!
-//! A table that would exceed [`PART_ENTRIES_MAX`] is split in two by the next low bit of the hashes, and again
-//! (extendible hashing; Fagin et al., TODS 1979), so the longest step of growth is one part's rehash, some hundred
-//! microseconds, however large the slot.
+//! A table that would exceed [`PART_ENTRIES_MAX`] is split in two by the next low bit of the hashes, and
+//! again (extendible hashing; Fagin et al., TODS 1979), so the longest step of growth is one part's rehash,
+//! some hundred microseconds, however large the slot.
 //!
 //! This file must not know what a value is, nor any command.
 #![expect(unsafe_code, reason = "words pack a tag and an owned pointer, which only this file takes apart")]
@@ -23,8 +24,8 @@ use crate::prefetch::{prefetch, prefetch_two_lines};
 use crate::random::Random;
 use crate::words::{UsedWords, Words};
 
-/// A part with more entries than this is split. Bounds the longest pause of growth. Under Miri a few are many already, so
-/// that it sees splits.
+/// A part with more entries than this is split. Bounds the longest pause of growth. Under Miri a few are many
+/// already, so that it sees splits.
 pub const PART_ENTRIES_MAX: usize = if cfg!(miri) { 24 } else { 4096 };
 
 /// Up to this capacity a part is a plain sorted list: one cache line.
@@ -40,16 +41,17 @@ impl Word {
     /// The entry in this word.
     #[inline]
     pub fn entry(&self) -> EntryRef<'_> {
-        // SAFETY: a word in use holds a pointer of Entry::into_raw, owned by the table that `self` borrows from.
+        // SAFETY: a word in use holds a pointer of Entry::into_raw, owned by the table that `self` borrows
+        // from.
         unsafe { EntryRef::from_raw(self.0 & POINTER_MASK) }
     }
 
-    /// Changes the entry, which may move in memory. Its key must stay the same; a change of its expire must be told to
-    /// the part's [`PartExpires`].
+    /// Changes the entry, which may move in memory. Its key must stay the same; a change of its expire must
+    /// be told to the part's [`PartExpires`].
     #[inline]
     pub fn with_entry<R>(&mut self, change: impl FnOnce(&mut Entry) -> R) -> R {
-        // SAFETY: the pointer is taken back here and given up again below; `&mut self` excludes other users. Should
-        // `change` panic, the process ends (panic = abort) or the test fails with the entry leaked.
+        // SAFETY: the pointer is taken back here and given up again below; `&mut self` excludes other users.
+        // Should `change` panic, the process ends (panic = abort) or the test fails with the entry leaked.
         let mut entry = std::mem::ManuallyDrop::new(unsafe { Entry::from_raw(self.0 & POINTER_MASK) });
         let result = change(&mut entry);
         self.0 = (self.0 & !POINTER_MASK) | std::mem::ManuallyDrop::into_inner(entry).into_raw();
@@ -73,7 +75,8 @@ enum Root {
     Split(Box<Directory>),
 }
 
-/// Parts of a split table. Part `p` of depth `d` holds the hashes whose `d` low bits are those that lead to it.
+/// Parts of a split table. Part `p` of depth `d` holds the hashes whose `d` low bits are those that lead to
+/// it.
 struct Directory {
     /// The longest depth: the directory has `1 << bits` elements.
     bits: u32,
@@ -184,8 +187,8 @@ impl Part {
         self.insert(word)
     }
 
-    /// Moves all words to an array of at least `capacity` words. The words are in order, so each goes to its new
-    /// home or right behind the one before it.
+    /// Moves all words to an array of at least `capacity` words. The words are in order, so each goes to its
+    /// new home or right behind the one before it.
     fn resize(&mut self, capacity: usize) {
         let mut capacity = capacity;
         'retry: loop {
@@ -257,8 +260,8 @@ impl Part {
         self.words.len() * size_of::<u64>() + self.expires.memory_bytes()
     }
 
-    /// The place of a random word in use; the part must not be empty. At least every eighth word is in use but for
-    /// some time after a split, so it takes few tries.
+    /// The place of a random word in use; the part must not be empty. At least every eighth word is in use
+    /// but for some time after a split, so it takes few tries.
     fn random_at(&self, random: &mut Random) -> usize {
         loop {
             let at = random.below(self.words.len());
@@ -268,8 +271,8 @@ impl Part {
         }
     }
 
-    /// Visits the entries from `tag` on, in the order of their tags, until there were `limit` and a tag ends. Returns how
-    /// many there were, and the tag to go on with, if there is one.
+    /// Visits the entries from `tag` on, in the order of their tags, until there were `limit` and a tag ends.
+    /// Returns how many there were, and the tag to go on with, if there is one.
     fn scan(&self, tag: u16, limit: usize, mut visit: impl FnMut(EntryRef<'_>)) -> (usize, Option<u16>) {
         let (mut seen, mut last) = (0, None);
         // All that is behind `tag` in the order lies behind its home, though not only that.
@@ -354,9 +357,9 @@ fn halved_expires([keys, fields]: [Vec<(u64, u16)>; 2], old: &PartExpires) -> Pa
     expires
 }
 
-/// How far a walk through a table has come ([`Table::scan`]). It stays right while the table grows, splits, shrinks and
-/// changes hands, because it speaks of hashes: entries go by the low bits of their hashes, reversed, which is the order
-/// of the parts however far they have been split, and within a part by tag.
+/// How far a walk through a table has come ([`Table::scan`]). It stays right while the table grows, splits,
+/// shrinks and changes hands, because it speaks of hashes: entries go by the low bits of their hashes,
+/// reversed, which is the order of the parts however far they have been split, and within a part by tag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ScanPosition {
     /// The first low bits, reversed, of the part to go on with.
@@ -373,8 +376,8 @@ impl ScanPosition {
     /// [`ScanPosition::to_bits`] gives so many bits at most.
     pub const BITS: u32 = 49;
 
-    /// As a number: the tag, above it the bits of `start` that count with a one behind them. In a table that was
-    /// never split it is the tag alone.
+    /// As a number: the tag, above it the bits of `start` that count with a one behind them. In a table that
+    /// was never split it is the tag alone.
     pub fn to_bits(self) -> u64 {
         if self.depth == 0 {
             return self.tag.into();
@@ -545,7 +548,8 @@ impl Table {
         let Root::Split(directory) = &mut self.root else { unreachable!("made above") };
         directory.len += 1;
         let mut index = directory.part_index(hash);
-        // Chosen keys cannot make one part hold all of them: the hash is keyed. Depth 32 is only a last bound.
+        // Chosen keys cannot make one part hold all of them: the hash is keyed. Depth 32 is only a last
+        // bound.
         while directory.parts[index].1.len as usize >= PART_ENTRIES_MAX && directory.parts[index].0 < 32 {
             directory.split(index, &hash_of);
             index = directory.part_index(hash);
@@ -664,9 +668,10 @@ impl Table {
         })
     }
 
-    /// Visits entries from `from` on until there were `limit` (at least 1), or the part ends: entries with equal tags are
-    /// never cut apart. Returns how many there were, and where to go on; `None` at the end of the table. Who goes on
-    /// until then visits every entry that was there all the time, and may visit one twice when parts were split.
+    /// Visits entries from `from` on until there were `limit` (at least 1), or the part ends: entries with
+    /// equal tags are never cut apart. Returns how many there were, and where to go on; `None` at the end of
+    /// the table. Who goes on until then visits every entry that was there all the time, and may visit one
+    /// twice when parts were split.
     pub fn scan(
         &self,
         from: ScanPosition,
@@ -675,8 +680,8 @@ impl Table {
     ) -> (usize, Option<ScanPosition>) {
         let (depth, part) = self.part_from(from.start);
         let start = from.start & first_bits(depth);
-        // Parts are split and never joined. One that is larger than it was is of a table that has been empty since, so
-        // nothing in it has been there all the time.
+        // Parts are split and never joined. One that is larger than it was is of a table that has been empty
+        // since, so nothing in it has been there all the time.
         let tag = if depth < from.depth { 0 } else { from.tag };
         let (seen, next_tag) = part.scan(tag, limit, visit);
         if let Some(tag) = next_tag {
@@ -868,7 +873,8 @@ mod tests {
         random_work(4_000, 60, |_| u64::MAX);
     }
 
-    /// Walks through a table in steps; between two of them `change` happens. Returns how often each key was seen.
+    /// Walks through a table in steps; between two of them `change` happens. Returns how often each key was
+    /// seen.
     fn walk(
         table: &mut Table,
         limit: usize,

@@ -24,7 +24,8 @@ static MAXMEMORY_LINES: LineLimit = LineLimit::new(
     log::Level::Warn,
     "WARNING: the new maxmemory value set via CONFIG SET is smaller than the current memory usage",
 );
-/// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can fill the log.
+/// Directives without effect that CONFIG SET has named in the log: each is named once, so that no client can
+/// fill the log.
 static NAMED_IDLE: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 /// The rows.

@@ -1,7 +1,7 @@
 //! The configuration: one immutable value that every worker holds, replaced as a whole by CONFIG SET.
 //!
-//! [`load`] makes it from the command line and the file; [`get`], [`set`] and [`rewritten`] are what the command
-//! CONFIG needs. The fields are in `settings`, the table of all directives is in `params`.
+//! [`load`] makes it from the command line and the file; [`get`], [`set`] and [`rewritten`] are what the
+//! command CONFIG needs. The fields are in `settings`, the table of all directives is in `params`.
 
 mod arguments;
 mod command;

@@ -275,7 +275,8 @@ const NO_CLIENT_EVICTION: &str =
 const NO_SOCKET_MARK: &str = "This version does not mark its sockets, on which a firewall may rely.";
 const NO_TLS_PORT: &str = "This version has no TLS, so clients would be refused or served in plain text.";
 /// Said at the start when the configuration says nothing of it: Redis saves then.
-pub(super) const NOTHING_SAVED: &str = "Nothing is saved to disk: this version has no persistence, and all keys are lost when the server ends. With 'save \"\"' in the configuration this line is not written.";
+pub(super) const NOTHING_SAVED: &str = "Nothing is saved to disk: this version has no persistence, and all \
+    keys are lost when the server ends. With 'save \"\"' in the configuration this line is not written.";
 const NO_SAVE: &str = "This version saves nothing to disk, so all keys are lost when the server ends.";
 const NO_APPENDONLY: &str =
     "This version has no append-only file, so all keys are lost when the server ends.";

@@ -1,8 +1,8 @@
 //! CONFIG REWRITE: the configuration file with the present values, comments and order kept.
 //!
-//! As Redis does it: a directive that the file has gets its line rewritten in place, a value that is neither in the
-//! file nor the default is appended after a line that says so, and lines that are no longer needed go. This file
-//! must not know how the file is read at start, nor how it is written.
+//! As Redis does it: a directive that the file has gets its line rewritten in place, a value that is neither
+//! in the file nor the default is appended after a line that says so, and lines that are no longer needed go.
+//! This file must not know how the file is read at start, nor how it is written.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,8 +1,9 @@
 //! The process's allocator: mimalloc, called so that it wastes nothing.
 //!
-//! The crate `mimalloc` asks for every block with its alignment. mimalloc 3 then takes a block large enough to be shifted
-//! into place unless the size is a power of two, although its blocks are aligned to 16 bytes anyway: a 96-byte entry
-//! took 112 bytes, by a slower path. So the alignment is only named when it is over 16.
+//! The crate `mimalloc` asks for every block with its alignment. mimalloc 3 then takes a block large enough
+//! to be shifted into place unless the size is a power of two, although its blocks are aligned to 16 bytes
+//! anyway: a 96-byte entry took 112 bytes, by a slower path. So the alignment is only named when it is
+//! over 16.
 #![expect(unsafe_code, reason = "an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -40,8 +41,8 @@ thread_local! {
     static ALLOCATED_BYTES: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Bytes of the blocks that this thread has allocated, less those that it has freed, whoever had allocated them. So only
-/// the sum over all threads means anything (Redis: zmalloc_used_memory).
+/// Bytes of the blocks that this thread has allocated, less those that it has freed, whoever had allocated
+/// them. So only the sum over all threads means anything (Redis: zmalloc_used_memory).
 #[inline]
 pub fn allocated_bytes() -> isize {
     ALLOCATED_BYTES.get()
@@ -52,8 +53,8 @@ fn count(bytes: isize) {
     ALLOCATED_BYTES.set(ALLOCATED_BYTES.get().wrapping_add(bytes));
 }
 
-/// What mimalloc takes for a block: up to 64 bytes a multiple of 16 (or 8), above that four size classes for each
-/// doubling.
+/// What mimalloc takes for a block: up to 64 bytes a multiple of 16 (or 8), above that four size classes for
+/// each doubling.
 #[inline]
 fn block_bytes(size: usize) -> isize {
     let bytes = if size <= 64 {
@@ -75,12 +76,14 @@ fn refused(size: usize, old_bytes: isize) {
     tell_of_refusal(size);
 }
 
-/// Says that the system has refused a block. Most who have asked for one end the process then; who has asked with
-/// `try_reserve` goes on. Nothing here takes memory.
+/// Says that the system has refused a block. Most who have asked for one end the process then; who has asked
+/// with `try_reserve` goes on. Nothing here takes memory.
 pub fn tell_of_refusal(size: usize) {
     if let Some(left_out) = REFUSED_LINES.admit() {
         signals::say(format_args!(
-            "Out Of Memory allocating {size} bytes! The process has {} bytes resident. Set maxmemory to less than it may use, or allow it more: 'ulimit -v', the memory limit of its cgroup or container, 'sysctl vm.overcommit_memory=1'.{left_out}",
+            "Out Of Memory allocating {size} bytes! The process has {} bytes resident. Set maxmemory to less \
+                than it may use, or allow it more: 'ulimit -v', the memory limit of its cgroup or container, \
+                'sysctl vm.overcommit_memory=1'.{left_out}",
             sys::resident_bytes()
         ));
     }
@@ -90,8 +93,9 @@ fn is_natural(layout: Layout) -> bool {
     layout.align() <= NATURAL_ALIGN && layout.align() <= layout.size()
 }
 
-// SAFETY: mimalloc's functions are those of the C library's malloc family, and `is_natural` holds what mimalloc promises
-// of its alignment; other layouts go to the functions that take an alignment. All blocks are freed by `mi_free`.
+// SAFETY: mimalloc's functions are those of the C library's malloc family, and `is_natural` holds what
+// mimalloc promises of its alignment; other layouts go to the functions that take an alignment. All blocks
+// are freed by `mi_free`.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -149,12 +153,12 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// Makes the allocator give big blocks back to the system at once when they are freed. By default it keeps up to a
-/// gigabyte of them for a while, and for ever in a thread that allocates nothing any more: a value of 512 MB that was
-/// deleted would stay in memory. To be called before other threads are started.
+/// Makes the allocator give big blocks back to the system at once when they are freed. By default it keeps up
+/// to a gigabyte of them for a while, and for ever in a thread that allocates nothing any more: a value of
+/// 512 MB that was deleted would stay in memory. To be called before other threads are started.
 pub fn tune() {
-    // SAFETY: reads and writes one option. A later release of mimalloc may number its options anew, so the default is asked
-    // for first.
+    // SAFETY: reads and writes one option. A later release of mimalloc may number its options anew, so the
+    // default is asked for first.
     unsafe {
         if libmimalloc_sys::mi_option_get(ARENA_MAX_OBJECT_SIZE) == ARENA_MAX_OBJECT_SIZE_DEFAULT_KIB {
             libmimalloc_sys::mi_option_set(ARENA_MAX_OBJECT_SIZE, OWN_MAPPING_KIB_MIN);
@@ -169,8 +173,8 @@ const PURGE_DELAY_DEFAULT_MS: libc::c_long = 1000;
 /// So long that no thread comes to it.
 const PURGE_DELAY_NEVER_MS: libc::c_long = 24 * 60 * 60 * 1000;
 
-/// Ends that whichever thread allocates gives freed pages back to the system when a second is over, all that there are in
-/// one go. From now on [`give_back_pages`] does it.
+/// Ends that whichever thread allocates gives freed pages back to the system when a second is over, all that
+/// there are in one go. From now on [`give_back_pages`] does it.
 pub fn leave_pages_to_one_thread() {
     // SAFETY: reads and writes one option, as in `tune`.
     unsafe {
@@ -180,15 +184,15 @@ pub fn leave_pages_to_one_thread() {
     }
 }
 
-/// Takes pages of the calling thread that have become free out of use, so that they can be given back. Looks at pages
-/// that are neither full nor empty, of which a gigabyte of data has some thousand at most.
+/// Takes pages of the calling thread that have become free out of use, so that they can be given back. Looks
+/// at pages that are neither full nor empty, of which a gigabyte of data has some thousand at most.
 pub fn collect_own_pages() {
     // SAFETY: has no conditions.
     unsafe { libmimalloc_sys::mi_collect(false) }
 }
 
-/// Gives the free pages of all threads back to the system. Takes up to a quarter of a millisecond for each megabyte, on
-/// the calling thread: the others go on.
+/// Gives the free pages of all threads back to the system. Takes up to a quarter of a millisecond for each
+/// megabyte, on the calling thread: the others go on.
 pub fn give_back_pages() {
     // A thread has a heap from its first block on, and without one there is nothing to begin from.
     drop(std::hint::black_box(Box::new(0u64)));

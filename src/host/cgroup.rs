@@ -1,7 +1,8 @@
 //! How much of the processors' time the cgroups of this process allow it.
 //!
-//! A quota of any cgroup from the process's own up to the root counts, and the smallest decides: systemd puts a service's
-//! own quota under its slice's. Both versions of cgroups are looked at. This file must not know who asks.
+//! A quota of any cgroup from the process's own up to the root counts, and the smallest decides: systemd puts
+//! a service's own quota under its slice's. Both versions of cgroups are looked at. This file must not know
+//! who asks.
 
 use std::path::{Path, PathBuf};
 
@@ -29,8 +30,8 @@ fn cpus_in(machine: &Path) -> Option<f64> {
     quotas.min_by(f64::total_cmp)
 }
 
-/// A line of `/proc/self/mountinfo` (proc_pid_mountinfo(5)): root and place are fields 4 and 5; type and options stand
-/// behind a dash.
+/// A line of `/proc/self/mountinfo` (proc_pid_mountinfo(5)): root and place are fields 4 and 5; type and
+/// options stand behind a dash.
 fn hierarchy(line: &str) -> Option<Hierarchy> {
     let (place, kind) = line.split_once(" - ")?;
     let mut place = place.split(' ').skip(3);
@@ -44,8 +45,8 @@ fn hierarchy(line: &str) -> Option<Hierarchy> {
     Some(Hierarchy { mounted_at: mounted_at.into(), root: root.into(), is_v2 })
 }
 
-/// The process's cgroup in a line `number:controllers:path` of `/proc/self/cgroup`, if it is of that hierarchy. Version 2
-/// names no controllers.
+/// The process's cgroup in a line `number:controllers:path` of `/proc/self/cgroup`, if it is of that
+/// hierarchy. Version 2 names no controllers.
 fn own_cgroup(line: &str, is_v2: bool) -> Option<&str> {
     let (_, rest) = line.split_once(':')?;
     let (controllers, path) = rest.split_once(':')?;

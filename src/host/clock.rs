@@ -19,8 +19,8 @@ pub fn moment() -> Instant {
     Instant::now()
 }
 
-/// The time of the clock that nothing can set, the same for all threads and for the kernel's timers; it begins when the
-/// machine starts.
+/// The time of the clock that nothing can set, the same for all threads and for the kernel's timers; it
+/// begins when the machine starts.
 pub fn monotonic() -> Duration {
     sys::monotonic()
 }

@@ -1,7 +1,7 @@
 //! What threads and processors have to do, as the kernel counts it.
 //!
-//! A thread's figures tell how long it has run and how long it has waited for a processor: the sum is the time in which it had
-//! something to do, whoever else was on its processor.
+//! A thread's figures tell how long it has run and how long it has waited for a processor: the sum is the
+//! time in which it had something to do, whoever else was on its processor.
 
 use std::fs::File;
 use std::io;
@@ -65,8 +65,8 @@ impl OwnCpuUse {
     }
 }
 
-/// For how long a processor has had nothing to do since the machine's start; of all, when none is named, for how long all
-/// together. None where the kernel does not tell.
+/// For how long a processor has had nothing to do since the machine's start; of all, when none is named, for
+/// how long all together. None where the kernel does not tell.
 pub fn idle_time(cpu: Option<usize>) -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/stat").ok()?;
     idle_ticks(&text, cpu).map(|ticks| Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_processor_is_found_by_its_number_and_all_by_none() {
-        let text = "cpu  10 0 10 700 50 0 1 2 0 0\ncpu1 5 0 5 300 20 0 0 0 0 0\ncpu10 5 0 5 400 30 0 1 2 0 0\nintr 1\n";
+        let text = "cpu  10 0 10 700 50 0 1 2 0 0\ncpu1 5 0 5 300 20 0 0 0 0 0\ncpu10 5 0 5 400 30 0 1 2 0 \
+            0\nintr 1\n";
         assert_eq!(idle_ticks(text, None), Some(750));
         assert_eq!(idle_ticks(text, Some(1)), Some(320));
         assert_eq!(idle_ticks(text, Some(10)), Some(430));

@@ -1,7 +1,8 @@
 //! The log: Redis's line format, to the standard output or a file, behind the crates `log` and `env_logger`.
 //!
-//! `1234:M 01 Feb 2026 12:34:56.789 * message`. Operators' tools know this format. Which lines are written follows from the
-//! directive loglevel, and for the modules that `SHOAL_LOG` or `RUST_LOG` names, from these. This file must not know who logs.
+//! `1234:M 01 Feb 2026 12:34:56.789 * message`. Operators' tools know this format. Which lines are written
+//! follows from the directive loglevel, and for the modules that `SHOAL_LOG` or `RUST_LOG` names, from these.
+//! This file must not know who logs.
 
 use std::env;
 use std::fmt;
@@ -18,11 +19,14 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use crate::host::clock;
 use crate::host::sys;
 
-/// How often a line that a client can cause is written at most, in milliseconds (Redis: securityWarningCommand).
+/// How often a line that a client can cause is written at most, in milliseconds (Redis:
+/// securityWarningCommand).
 const LIMITED_LINE_PERIOD_MS: u64 = 60_000;
-/// So much later it is quiet: while such lines go on one of them has passed, and has told how many were left out.
+/// So much later it is quiet: while such lines go on one of them has passed, and has told how many were left
+/// out.
 const QUIET_MS: u64 = LIMITED_LINE_PERIOD_MS + 1000;
-/// Kinds of lines that have a limit. There are a few; what is beyond is told with the next line of its kind only.
+/// Kinds of lines that have a limit. There are a few; what is beyond is told with the next line of its kind
+/// only.
 const KINDS_MAX: usize = 64;
 
 /// The kinds of lines of which some were left out since the start.
@@ -59,9 +63,9 @@ pub enum Role {
     Child = b'C',
 }
 
-/// Lets one line in a minute pass of all those that any thread would write for the same cause: what clients can cause must
-/// not fill the disk. To be a `static` beside its line. How many did not pass the next one tells, or [`tell_left_out`] if there
-/// is none.
+/// Lets one line in a minute pass of all those that any thread would write for the same cause: what clients
+/// can cause must not fill the disk. To be a `static` beside its line. How many did not pass the next one
+/// tells, or [`tell_left_out`] if there is none.
 #[derive(Debug)]
 pub struct LineLimit {
     /// The module of its lines.
@@ -111,8 +115,8 @@ impl LineLimit {
         }
     }
 
-    /// How many lines are to be told of now, and after how many milliseconds to look again if there are any that are not.
-    /// The line that tells of them counts as one of the kind.
+    /// How many lines are to be told of now, and after how many milliseconds to look again if there are any
+    /// that are not. The line that tells of them counts as one of the kind.
     fn look_at(&self, now_ms: u64) -> (u64, Option<u64>) {
         let last_ms = self.last_ms.load(Ordering::SeqCst);
         let passed_ms = now_ms.abs_diff(last_ms);
@@ -146,13 +150,14 @@ impl LineLimit {
     }
 }
 
-/// True when lines were left out since the last call, of kinds that nobody watches: [`tell_left_out`] is to be called.
+/// True when lines were left out since the last call, of kinds that nobody watches: [`tell_left_out`] is to
+/// be called.
 pub fn has_left_out() -> bool {
     HAS_LEFT_OUT.load(Ordering::Relaxed) && HAS_LEFT_OUT.swap(false, Ordering::Acquire)
 }
 
-/// Tells how many lines were left out of each kind of which none has come for a while. Returns after how long to call it again, if
-/// there are others.
+/// Tells how many lines were left out of each kind of which none has come for a while. Returns after how long
+/// to call it again, if there are others.
 pub fn tell_left_out() -> Option<Duration> {
     tell_left_out_at(clock::now_ms())
 }
@@ -206,10 +211,12 @@ static LEVEL: AtomicUsize = AtomicUsize::new(LevelFilter::Off as usize);
 static COPIES_TO_SYSLOG: AtomicBool = AtomicBool::new(false);
 static ROLE: AtomicU8 = AtomicU8::new(Role::Primary as u8);
 
-/// Starts logging. To be called once, before the first thread is started; called again, it only sets the level.
+/// Starts logging. To be called once, before the first thread is started; called again, it only sets the
+/// level.
 ///
-/// `logfile` is created when it is not there and appended to; empty means the standard output. Fails when the file
-/// cannot be opened for writing. A filter that cannot be understood is told in the log and counts for nothing.
+/// `logfile` is created when it is not there and appended to; empty means the standard output. Fails when the
+/// file cannot be opened for writing. A filter that cannot be understood is told in the log and counts for
+/// nothing.
 pub fn init(level: LogLevel, logfile: &Path) -> io::Result<()> {
     if !logfile.as_os_str().is_empty() {
         open(logfile)?;
@@ -224,14 +231,16 @@ pub fn init(level: LogLevel, logfile: &Path) -> io::Result<()> {
     set_level(level);
     if let (Some((name, text)), Some(wrong)) = (&filter, wrong) {
         log::warn!(
-            "The environment variable {name}={text:?} is ignored, since it is not a list of MODULE=LEVEL, such as shoal::worker=debug,shoal::io=off, with a level of off, error, warn, info, debug or trace: {wrong}"
+            "The environment variable {name}={text:?} is ignored, since it is not a list of MODULE=LEVEL, \
+                such as shoal::worker=debug,shoal::io=off, with a level of off, error, warn, info, debug or \
+                trace: {wrong}"
         );
     }
     Ok(())
 }
 
-/// Why a filter does not count, in one line. `/text` at its end would leave out all lines without the text, whatever they
-/// are about and however serious.
+/// Why a filter does not count, in one line. `/text` at its end would leave out all lines without the text,
+/// whatever they are about and however serious.
 fn what_is_wrong(filter: &str) -> Option<String> {
     if let Some((_, text)) = filter.split_once('/') {
         return Some(format!("'/{text}' would leave out all lines that do not contain it"));
@@ -301,8 +310,9 @@ impl Logger {
         }
     }
 
-    /// Whether a line of a module that the filter does not name is written. Other crates' lines below the level of an error
-    /// would be noise to an operator: glommio warns when it cannot register buffers that nobody uses.
+    /// Whether a line of a module that the filter does not name is written. Other crates' lines below the
+    /// level of an error would be noise to an operator: glommio warns when it cannot register buffers that
+    /// nobody uses.
     fn is_unnamed_wanted(metadata: &Metadata<'_>) -> bool {
         let crate_name = metadata.target().split("::").next().unwrap_or_default();
         metadata.level() as usize <= LEVEL.load(Ordering::Relaxed)
@@ -315,8 +325,8 @@ impl Log for Logger {
         self.wanted.enabled(metadata) || self.lines.enabled(metadata) && Logger::is_unnamed_wanted(metadata)
     }
 
-    /// One write for each line, so that lines of several threads do not mix. A line that cannot be written is lost:
-    /// there is nobody to tell.
+    /// One write for each line, so that lines of several threads do not mix. A line that cannot be written is
+    /// lost: there is nobody to tell.
     fn log(&self, record: &Record<'_>) {
         if !self.enabled(record.metadata()) || !self.lines.matches(record) {
             return;

@@ -1,4 +1,5 @@
-//! What the machine and the system give a process: memory, time, limits, signals, the log; and its version. It knows no client.
+//! What the machine and the system give a process: memory, time, limits, signals, the log; and its version.
+//! It knows no client.
 
 pub mod allocator;
 pub mod cgroup;

@@ -4,8 +4,8 @@ use std::io;
 
 use crate::host::sys;
 
-/// Descriptors that the process needs besides those of its clients (Redis: CONFIG_MIN_RESERVED_FDS), and for each
-/// worker: rings, event descriptors, listeners.
+/// Descriptors that the process needs besides those of its clients (Redis: CONFIG_MIN_RESERVED_FDS), and for
+/// each worker: rings, event descriptors, listeners.
 const RESERVED: u64 = 32;
 const RESERVED_PER_WORKER: u64 = 24;
 
@@ -22,7 +22,8 @@ pub struct OpenFiles {
     pub clients: u32,
 }
 
-/// Raises the limit of open files for `maxclients` clients, as far as that is allowed (Redis: adjustOpenFilesLimit).
+/// Raises the limit of open files for `maxclients` clients, as far as that is allowed (Redis:
+/// adjustOpenFilesLimit).
 ///
 /// # Errors
 /// When the system does not tell the limit.

@@ -1,9 +1,9 @@
 //! Signals, each treated as Redis does.
 //!
-//! SIGTERM and SIGINT ask for an orderly end, and a SIGINT after either of them ends the process at once. SIGHUP, SIGPIPE
-//! and SIGALRM are ignored. A crash leaves lines in the log before the process dies of it. Every other signal does what
-//! the system does by default. Handlers call only what is safe in one: atomics, open, write, _exit. This file must not
-//! know workers.
+//! SIGTERM and SIGINT ask for an orderly end, and a SIGINT after either of them ends the process at once.
+//! SIGHUP, SIGPIPE and SIGALRM are ignored. A crash leaves lines in the log before the process dies of it.
+//! Every other signal does what the system does by default. Handlers call only what is safe in one: atomics,
+//! open, write, _exit. This file must not know workers.
 #![expect(unsafe_code, reason = "handlers of signals, which only the C library can set")]
 
 use std::ffi::{CStr, CString};
@@ -81,8 +81,8 @@ impl Signals {
         Ok(Signals { wakes })
     }
 
-    /// Takes what has made the descriptor readable, so that it is so again with the next signal, and tells which signal has
-    /// asked for the end, if one has.
+    /// Takes what has made the descriptor readable, so that it is so again with the next signal, and tells
+    /// which signal has asked for the end, if one has.
     pub fn take(&mut self) -> Option<c_int> {
         // Whatever it brings, the answer is in `ASKED`.
         let _ = self.wakes.read(&mut [0; 16]);
@@ -135,7 +135,8 @@ extern "C" fn crashed(signal: c_int, info: *mut libc::siginfo_t, _context: *mut 
         }
     }
     let before = index.and_then(|index| Some(BEFORE.get()?[index]));
-    // A fault comes again when the handler returns, and then the standard library says whether a stack has overflowed.
+    // A fault comes again when the handler returns, and then the standard library says whether a stack has
+    // overflowed.
     let next = before.filter(|_| !is_sent).unwrap_or_else(|| action(libc::SIG_DFL, 0));
     if set(signal, &next).is_err() {
         low_level::exit(1);
@@ -155,7 +156,8 @@ fn action(handler: libc::sighandler_t, flags: c_int) -> libc::sigaction {
 }
 
 fn set(signal: c_int, action: &libc::sigaction) -> io::Result<()> {
-    // SAFETY: reads one struct, whose handler is one of this file's, of the C library's or of the standard library's.
+    // SAFETY: reads one struct, whose handler is one of this file's, of the C library's or of the standard
+    // library's.
     match unsafe { libc::sigaction(signal, action, std::ptr::null_mut()) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
@@ -188,8 +190,9 @@ impl fmt::Write for Line {
     }
 }
 
-/// Writes a line to the log, without a lock and without memory of the allocator, where neither can be relied on (Redis:
-/// serverLogFromHandler, whose form it has). Before [`Signals::install`] it goes to the standard output.
+/// Writes a line to the log, without a lock and without memory of the allocator, where neither can be relied
+/// on (Redis: serverLogFromHandler, whose form it has). Before [`Signals::install`] it goes to the standard
+/// output.
 pub fn say(text: fmt::Arguments<'_>) {
     let mut line = Line { bytes: [0; HANDLER_LINE_BYTES_MAX], len: 0 };
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -199,7 +202,8 @@ pub fn say(text: fmt::Arguments<'_>) {
     line.bytes[line.len] = b'\n';
     let bytes = &line.bytes[..=line.len];
     let logfile: &CStr = LOG_FILE.get().map_or(c"", CString::as_c_str);
-    // SAFETY: the name ends in NUL, and the bytes live until the calls return. A line that cannot be written is lost.
+    // SAFETY: the name ends in NUL, and the bytes live until the calls return. A line that cannot be written
+    // is lost.
     unsafe {
         let file = match logfile.is_empty() {
             true => libc::STDOUT_FILENO,

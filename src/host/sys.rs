@@ -15,7 +15,8 @@ pub fn open_files_limit() -> io::Result<(u64, u64)> {
     limit(libc::RLIMIT_NOFILE)
 }
 
-/// Raises the soft limit of open files to `wanted`, or as far as the hard limit goes. Returns what was reached.
+/// Raises the soft limit of open files to `wanted`, or as far as the hard limit goes. Returns what was
+/// reached.
 ///
 /// # Errors
 /// Those of getrlimit; a refused setrlimit leaves the limit as it was.
@@ -32,8 +33,8 @@ pub fn locked_memory_limit() -> io::Result<(u64, u64)> {
     limit(libc::RLIMIT_MEMLOCK)
 }
 
-/// Raises the soft limit of locked memory to `wanted` bytes, or lowers it to that, as far as that is allowed. Returns what
-/// was reached.
+/// Raises the soft limit of locked memory to `wanted` bytes, or lowers it to that, as far as that is allowed.
+/// Returns what was reached.
 ///
 /// # Errors
 /// Those of getrlimit.
@@ -101,15 +102,16 @@ pub fn allowed_cpus() -> Vec<usize> {
     (0..libc::CPU_SETSIZE as usize).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) }).collect()
 }
 
-/// Leaves the terminal and whoever has started the process: goes on in a child, in a session of its own, with the standard
-/// streams at `/dev/null`, while the calling process ends with success (Redis: daemonize). Only while the process has a
-/// single thread.
+/// Leaves the terminal and whoever has started the process: goes on in a child, in a session of its own, with
+/// the standard streams at `/dev/null`, while the calling process ends with success (Redis: daemonize). Only
+/// while the process has a single thread.
 ///
 /// # Errors
 /// Those of fork and of opening `/dev/null`.
 pub fn run_in_background() -> io::Result<()> {
     let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    // SAFETY: there is no other thread whose locks or memory the child could miss, by this function's contract.
+    // SAFETY: there is no other thread whose locks or memory the child could miss, by this function's
+    // contract.
     match unsafe { libc::fork() } {
         -1 => return Err(io::Error::last_os_error()),
         0 => {}
@@ -125,8 +127,8 @@ pub fn run_in_background() -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the connection to the system's log. `facility` is 0 for `user` and one more than the number of a local one.
-/// Called once.
+/// Opens the connection to the system's log. `facility` is 0 for `user` and one more than the number of a
+/// local one. Called once.
 pub fn open_syslog(ident: &[u8], facility: u8) {
     let end = ident.iter().position(|&byte| byte == 0).unwrap_or(ident.len());
     // The C library keeps the pointer, so the name is never freed.
@@ -146,19 +148,22 @@ pub fn write_syslog(priority: i32, text: &str) {
     unsafe { libc::syslog(priority, c"%s".as_ptr(), text.as_ptr()) };
 }
 
-/// Puts a title in the place of the command line that others see (`ps`, /proc), cut to its length: a password may stand
-/// there. Nothing happens where the system does not tell where it lies. Whoever needs the arguments has to take them before.
+/// Puts a title in the place of the command line that others see (`ps`, /proc), cut to its length: a password
+/// may stand there. Nothing happens where the system does not tell where it lies. Whoever needs the arguments
+/// has to take them before.
 pub fn set_process_title(title: &str) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Behind the name, which may have blanks, the third field comes first; the 48th and 49th are the bounds (proc(5)).
+    // Behind the name, which may have blanks, the third field comes first; the 48th and 49th are the bounds
+    // (proc(5)).
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let mut bounds = fields.split_whitespace().skip(45).map(|field| field.parse::<usize>().unwrap_or(0));
     let (Some(start @ 1..), Some(end)) = (bounds.next(), bounds.next()) else { return };
     let Some(len) = end.checked_sub(start) else { return };
     let title = &title.as_bytes()[..title.len().min(len.saturating_sub(1))];
     let memory = std::ptr::with_exposed_provenance_mut::<u8>(start);
-    // SAFETY: the kernel has laid the arguments there, in memory of this process that it may write to and that nobody
-    // frees. The arguments were taken before, as this function asks for. The title ends before the end.
+    // SAFETY: the kernel has laid the arguments there, in memory of this process that it may write to and
+    // that nobody frees. The arguments were taken before, as this function asks for. The title ends before
+    // the end.
     unsafe {
         memory.write_bytes(0, len);
         memory.copy_from_nonoverlapping(title.as_ptr(), title.len());
@@ -241,7 +246,8 @@ fn time_of(clock: libc::clockid_t) -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Resident memory of this process in bytes; 0 when the system does not tell. Asking takes no memory of the allocator.
+/// Resident memory of this process in bytes; 0 when the system does not tell. Asking takes no memory of the
+/// allocator.
 pub fn resident_bytes() -> u64 {
     let mut text = [0; 128];
     let len = File::open("/proc/self/statm").and_then(|mut file| file.read(&mut text)).unwrap_or(0);

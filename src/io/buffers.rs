@@ -11,7 +11,8 @@ use io_uring::{IoUring, types};
 
 /// Provided buffers of a worker at most; a power of two. Their memory is untouched until bytes arrive.
 const BUFFERS: u16 = 256;
-/// Buffers in turn at least. The kernel takes them one after the other, so few of them stay in the processor's cache.
+/// Buffers in turn at least. The kernel takes them one after the other, so few of them stay in the
+/// processor's cache.
 const BUFFERS_MIN: u16 = 16;
 /// Bytes of one provided buffer.
 pub(super) const BUFFER_BYTES: usize = 4 * 1024;
@@ -30,8 +31,8 @@ impl Deref for Received {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: inside the mapping, which `self` keeps alive; the kernel does not write to a buffer between its
-        // completion and `give_back`, which consumes `self`.
+        // SAFETY: inside the mapping, which `self` keeps alive; the kernel does not write to a buffer between
+        // its completion and `give_back`, which consumes `self`.
         unsafe { std::slice::from_raw_parts(self.memory.buffer(self.buffer), self.len) }
     }
 }
@@ -72,8 +73,9 @@ impl Drop for Mapping {
     }
 }
 
-/// Buffers that the kernel takes from when bytes arrive, so that an idle connection holds none. It takes them in the
-/// order in which they are given, so only as many are in turn as are needed: the rest is kept in reserve.
+/// Buffers that the kernel takes from when bytes arrive, so that an idle connection holds none. It takes them
+/// in the order in which they are given, so only as many are in turn as are needed: the rest is kept in
+/// reserve.
 pub(super) struct BufferRing {
     memory: Rc<Mapping>,
     tail: u16,
@@ -89,8 +91,8 @@ impl BufferRing {
         let memory = Rc::new(Mapping::new()?);
         let reserve = (0..BUFFERS).rev().collect();
         let mut buffers = BufferRing { memory, tail: 0, reserve, turning_max: BUFFERS_MIN, filled_max: 0 };
-        // SAFETY: the entries are page-aligned, BUFFERS long and stay mapped as long as the ring: the worker drops
-        // both together.
+        // SAFETY: the entries are page-aligned, BUFFERS long and stay mapped as long as the ring: the worker
+        // drops both together.
         unsafe {
             let address = buffers.memory.0.as_ptr() as u64;
             ring.submitter().register_buf_ring_with_flags(address, BUFFERS, BUFFER_GROUP, 0)?;
@@ -149,7 +151,8 @@ impl BufferRing {
     fn give(&mut self, buffer: u16) {
         let address = self.memory.buffer(buffer) as u64;
         let entries = self.memory.0.as_ptr().cast::<types::BufRingEntry>();
-        // SAFETY: the index is under BUFFERS; the kernel reads the entry only after the tail has moved past it.
+        // SAFETY: the index is under BUFFERS; the kernel reads the entry only after the tail has moved past
+        // it.
         unsafe {
             let entry = &mut *entries.add((self.tail & (BUFFERS - 1)) as usize);
             entry.set_addr(address);

@@ -1,9 +1,9 @@
-//! A file that is changed as a whole: read, and replaced by what shall be there instead. After a crash there is the old file
-//! or the new one, and once the end is told it is the new one.
+//! A file that is changed as a whole: read, and replaced by what shall be there instead. After a crash there
+//! is the old file or the new one, and once the end is told it is the new one.
 //!
-//! The new content goes into another file of the same directory, which is forced to the disk and then gets the old one's name;
-//! at last the directory is forced to the disk. This is a state machine over [`Disk`], with one request under way at a time. It
-//! must not know what the file is for.
+//! The new content goes into another file of the same directory, which is forced to the disk and then gets
+//! the old one's name; at last the directory is forced to the disk. This is a state machine over [`Disk`],
+//! with one request under way at a time. It must not know what the file is for.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -71,8 +71,8 @@ impl FileEdit {
         FileEdit { owner, path, temporary, permissions, change, stage, op }
     }
 
-    /// Takes the end of a request. Returns how the change has ended, if it has: when it has failed the old file is there as it
-    /// was, unless nothing but the sync of the directory has failed.
+    /// Takes the end of a request. Returns how the change has ended, if it has: when it has failed the old
+    /// file is there as it was, unless nothing but the sync of the directory has failed.
     pub fn take(&mut self, done: Done, disk: &mut Disk) -> Option<io::Result<()>> {
         // The other requests of the owner close files whose content is of no more interest.
         if done.op != self.op {

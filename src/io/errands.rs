@@ -1,7 +1,8 @@
-//! What a worker waits for in its ring besides clients: its files, its links and its timers, with their ends in the ring.
+//! What a worker waits for in its ring besides clients: its files, its links and its timers, with their ends
+//! in the ring.
 //!
-//! A part of the server makes its requests to `disk`, `links` and `timers`; what becomes of them is taken there after the
-//! completions of the turn. This file must not know those parts.
+//! A part of the server makes its requests to `disk`, `links` and `timers`; what becomes of them is taken
+//! there after the completions of the turn. This file must not know those parts.
 
 use super::Owner;
 use super::disk::{Disk, Done, RingCalls, RingFiles};
@@ -21,7 +22,8 @@ pub enum News {
     Timer(Due),
 }
 
-/// One per worker; dropped only after its ring has nothing of it under way, or else with its memory left to the kernel.
+/// One per worker; dropped only after its ring has nothing of it under way, or else with its memory left to
+/// the kernel.
 #[derive(Debug, Default)]
 pub struct Errands {
     /// Its files.

@@ -47,8 +47,8 @@ pub fn addresses(config: &Config) -> Result<Vec<(SocketAddr, bool)>, String> {
     Ok(found)
 }
 
-/// Opens a listening TCP socket. Every worker opens its own on the same address; `first` asks whether somebody else
-/// has the port already, which SO_REUSEPORT would hide.
+/// Opens a listening TCP socket. Every worker opens its own on the same address; `first` asks whether
+/// somebody else has the port already, which SO_REUSEPORT would hide.
 ///
 /// # Errors
 /// Those of the operating system.
@@ -146,8 +146,8 @@ impl Listener {
         Ok(Listener { socket: self.socket.try_clone()?, is_unix: self.is_unix })
     }
 
-    /// Accepts nothing more, at once: a request to accept that the kernel still holds would otherwise keep the port in use
-    /// for some time after the process has ended.
+    /// Accepts nothing more, at once: a request to accept that the kernel still holds would otherwise keep
+    /// the port in use for some time after the process has ended.
     pub fn close(&self) {
         // A Unix socket that is shared may have been closed by another worker already.
         let _ = SockRef::from(&self.socket).shutdown(std::net::Shutdown::Both);

@@ -1,8 +1,9 @@
-//! What waits for the kernel: the ring of a worker, its listeners, the sockets of its clients, and everything else that a
-//! worker waits for in that ring: files, links to other nodes, timers.
+//! What waits for the kernel: the ring of a worker, its listeners, the sockets of its clients, and everything
+//! else that a worker waits for in that ring: files, links to other nodes, timers.
 //!
-//! Files, links and timers are state machines without a system call in them. They hand calls to whoever carries them out
-//! (`disk::FileCalls`, `links::SocketCalls`), which is the ring, or in tests a simulation with faults.
+//! Files, links and timers are state machines without a system call in them. They hand calls to whoever
+//! carries them out (`disk::FileCalls`, `links::SocketCalls`), which is the ring, or in tests a simulation
+//! with faults.
 
 mod buffers;
 #[cfg(test)]
@@ -20,7 +21,8 @@ pub mod socket;
 pub mod timers;
 mod under_way;
 
-/// Who is told of what has ended: a number that the asker gives with its request and that only the worker understands.
+/// Who is told of what has ended: a number that the asker gives with its request and that only the worker
+/// understands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Owner(pub u32);
 

@@ -1,6 +1,7 @@
 //! Things that are known by numbers which are used again.
 //!
-//! A number has a round, so that who keeps the number of a thing that has gone does not get the one that came after it.
+//! A number has a round, so that who keeps the number of a thing that has gone does not get the one that came
+//! after it.
 
 use shards::spare::Trim;
 

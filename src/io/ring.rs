@@ -1,8 +1,8 @@
 //! The worker's own io_uring, through which all clients and all wake-ups from other workers come.
 //!
 //! Multishot accept and receive, a ring of provided buffers, sends of a whole turn submitted together: one
-//! `io_uring_enter` a turn for everything (about half of what sockets with readiness and a system call each cost). This file knows
-//! sockets and buffers, but no connection, no protocol and no other worker.
+//! `io_uring_enter` a turn for everything (about half of what sockets with readiness and a system call each
+//! cost). This file knows sockets and buffers, but no connection, no protocol and no other worker.
 #![expect(unsafe_code, reason = "the kernel reads and writes memory that the ring's entries name")]
 
 use std::io;
@@ -16,8 +16,9 @@ pub use super::buffers::Received;
 use super::buffers::{BUFFER_BYTES, BUFFER_GROUP, BufferRing, ENTRIES_BYTES};
 use crate::host::clock;
 
-/// Entries of the submission queue. When it is full, what is queued is submitted and the turn goes on: one system call
-/// more for so many entries. Both queues are locked memory, of which a normal user has 8 MB for 64 workers.
+/// Entries of the submission queue. When it is full, what is queued is submitted and the turn goes on: one
+/// system call more for so many entries. Both queues are locked memory, of which a normal user has 8 MB for
+/// 64 workers.
 const SUBMISSION_ENTRIES: u32 = 512;
 /// Entries of the completion queue. The kernel keeps what does not fit and delivers it later.
 const COMPLETION_ENTRIES: u32 = 2048;
@@ -26,8 +27,8 @@ static TICK_PERIOD: types::Timespec = types::Timespec::new().nsec(TICK_PERIOD_MS
 /// The same in milliseconds (Redis: hz 10).
 pub const TICK_PERIOD_MS: u64 = 100;
 
-/// Locked memory that a ring counts for where the kernel counts all of it (Linux 6.14), in bytes, rounded up to pages:
-/// entries and queues, with a page for their heads, and the list of provided buffers.
+/// Locked memory that a ring counts for where the kernel counts all of it (Linux 6.14), in bytes, rounded up
+/// to pages: entries and queues, with a page for their heads, and the list of provided buffers.
 pub const LOCKED_BYTES_OF_RING: u64 = {
     let submissions = SUBMISSION_ENTRIES as u64 * (size_of::<squeue::Entry>() as u64 + 4);
     let completions = COMPLETION_ENTRIES as u64 * size_of::<cqueue::Entry>() as u64;
@@ -131,8 +132,8 @@ pub enum Wait {
     ForCompletion,
     /// The same, also without a tick, however long that takes: for who is woken by all that concerns it.
     HoweverLong,
-    /// Until something completes, or so long. The kernel sets a timer for it at every wait, which costs a virtual
-    /// machine two microseconds and more; so what comes regularly is a [`ClientRing::tick`].
+    /// Until something completes, or so long. The kernel sets a timer for it at every wait, which costs a
+    /// virtual machine two microseconds and more; so what comes regularly is a [`ClientRing::tick`].
     AtMost(Duration),
 }
 
@@ -150,7 +151,8 @@ impl ClientRing {
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
         let buffers = BufferRing::new(&ring)?;
-        // SendZc came with the same release as multishot receive, 6.0, which has no operation code of its own.
+        // SendZc came with the same release as multishot receive, 6.0, which has no operation code of its
+        // own.
         let multishot_receive = probe.is_supported(opcode::SendZc::CODE);
         let has_truncate = probe.is_supported(opcode::Ftruncate::CODE);
         // Linux 6.15. Without it the kernel counts a sleeping worker as one that waits for a disk.
@@ -237,8 +239,8 @@ impl ClientRing {
         self.push(entry.flags(squeue::Flags::SKIP_SUCCESS), Op::Unheard, ring as u32);
     }
 
-    /// A [`ClientRing::wake`] has failed. It is tried again when the kernel was short of something, as the other worker may
-    /// sleep without a tick. A ring that has gone needs no wake-up.
+    /// A [`ClientRing::wake`] has failed. It is tried again when the kernel was short of something, as the
+    /// other worker may sleep without a tick. A ring that has gone needs no wake-up.
     pub fn wake_failed(&mut self, completion: Completion) {
         if [-libc::ENOMEM, -libc::EOVERFLOW, -libc::EAGAIN, -libc::EINTR].contains(&completion.result) {
             self.wake(completion.index as RawFd);
@@ -281,7 +283,8 @@ impl ClientRing {
         self.push(entry, op, index);
     }
 
-    /// The same, and it is ended with `ECANCELED` when it takes longer than the second entry says, a time-out.
+    /// The same, and it is ended with `ECANCELED` when it takes longer than the second entry says, a
+    /// time-out.
     ///
     /// # Safety
     /// What the entries name stays valid, and untouched by others, until the completion.
@@ -294,7 +297,8 @@ impl ClientRing {
     ) {
         let entry = entry.flags(squeue::Flags::IO_LINK).user_data(op.user_data(index));
         let timeout = timeout.user_data(Op::Ignored.user_data(0));
-        // The two are submitted together: the kernel looks for the second no further than one submission goes.
+        // The two are submitted together: the kernel looks for the second no further than one submission
+        // goes.
         self.push_all(&[entry, timeout]);
     }
 
@@ -310,8 +314,8 @@ impl ClientRing {
         due.is_some_and(|due| self.alarm_due.is_none_or(|under_way| due < under_way))
     }
 
-    /// Completes once, as [`Op::Alarm`], at a time of the monotonic clock: that one, or that of an earlier call if it is
-    /// earlier and has not come.
+    /// Completes once, as [`Op::Alarm`], at a time of the monotonic clock: that one, or that of an earlier
+    /// call if it is earlier and has not come.
     pub(super) fn set_alarm(&mut self, due: Duration) {
         if !self.is_alarm_late_for(Some(due)) {
             return;
@@ -343,8 +347,9 @@ impl ClientRing {
         self.buffers.give_back(received);
     }
 
-    /// Submits what is queued, and waits. What cannot be submitted keeps the kernel from waiting, so no wait begins with
-    /// an entry left behind; and none is without a time while no tick is under way, but for [`Wait::HoweverLong`].
+    /// Submits what is queued, and waits. What cannot be submitted keeps the kernel from waiting, so no wait
+    /// begins with an entry left behind; and none is without a time while no tick is under way, but for
+    /// [`Wait::HoweverLong`].
     ///
     /// # Errors
     /// Those of `io_uring_enter`; an interrupted or timed out wait is none.
@@ -370,7 +375,8 @@ impl ClientRing {
         let queued = self.ring.submission().len() as u32;
         let submitter = self.ring.submitter();
         let Some(time) = time else {
-            // SAFETY: no argument; the public functions above make their callers keep alive what the entries name.
+            // SAFETY: no argument; the public functions above make their callers keep alive what the entries
+            // name.
             return unsafe { submitter.enter::<libc::sigset_t>(queued, 1, self.wait_flags.bits(), None) };
         };
         let timespec = types::Timespec::from(time);
@@ -414,9 +420,9 @@ impl ClientRing {
             if unsafe { self.ring.submission().push_multiple(entries) }.is_ok() {
                 return;
             }
-            // The queue is full. Submitting takes entries from it also while completions wait; it fails for want of
-            // memory, and is tried again, or because the ring is broken. Then the entries are lost with the ring, and the next
-            // `submit` says so: the node stops.
+            // The queue is full. Submitting takes entries from it also while completions wait; it fails for
+            // want of memory, and is tried again, or because the ring is broken. Then the entries are lost
+            // with the ring, and the next `submit` says so: the node stops.
             if let Err(error) = self.ring.submit() {
                 if !is_passing(&error) {
                     self.broken = error.raw_os_error();
@@ -428,14 +434,15 @@ impl ClientRing {
     }
 }
 
-/// Errors of `io_uring_enter` after which the next call may succeed: the time is over, a signal came, memory is short.
+/// Errors of `io_uring_enter` after which the next call may succeed: the time is over, a signal came, memory
+/// is short.
 fn is_passing(error: &io::Error) -> bool {
     let codes = [libc::ETIME, libc::EINTR, libc::EBUSY, libc::EAGAIN, libc::ENOMEM];
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
-/// The best ring that the kernel offers: completions are only run when the worker asks for them (6.1), or at least
-/// without interrupting it.
+/// The best ring that the kernel offers: completions are only run when the worker asks for them (6.1), or at
+/// least without interrupting it.
 fn build_ring() -> io::Result<IoUring> {
     let deferred = IoUring::builder()
         .setup_single_issuer()
@@ -461,7 +468,8 @@ mod tests {
 
     use super::*;
 
-    /// Runs on a thread of its own, which must be the one that uses the ring, and does not wait for it for ever.
+    /// Runs on a thread of its own, which must be the one that uses the ring, and does not wait for it for
+    /// ever.
     fn within_a_minute<T: Send + 'static>(run: impl FnOnce(ClientRing) -> T + Send + 'static) -> T {
         let (done, result) = channel();
         std::thread::spawn(move || done.send(run(ClientRing::new().unwrap())));

@@ -1,9 +1,9 @@
-//! The socket of one client: its reading side, which fills the query buffer that it is given, and its sending side, which
-//! takes what a reply holds.
+//! The socket of one client: its reading side, which fills the query buffer that it is given, and its sending
+//! side, which takes what a reply holds.
 //!
-//! It drives the ring for its own descriptor and knows neither sessions nor commands nor workers. The number by which its
-//! completions come back is told to it each time, so a socket with nothing under way can go on under another number, on
-//! another ring.
+//! It drives the ring for its own descriptor and knows neither sessions nor commands nor workers. The number
+//! by which its completions come back is told to it each time, so a socket with nothing under way can go on
+//! under another number, on another ring.
 #![expect(unsafe_code, reason = "the kernel reads replies from, and big arguments into, memory owned here")]
 
 use std::net::Shutdown;
@@ -96,7 +96,8 @@ impl Socket {
         self.receiving == Receiving::Stopped && self.sending.is_none()
     }
 
-    /// Ends reading in whatever way it goes on. What has come until then completes, the rest stays in the kernel.
+    /// Ends reading in whatever way it goes on. What has come until then completes, the rest stays in the
+    /// kernel.
     pub fn let_go(&mut self, index: u32, ring: &mut ClientRing) {
         match self.receiving {
             Receiving::Shared => {
@@ -163,8 +164,8 @@ impl Socket {
         let len = loan.room.min(spare.len());
         let memory = NonNull::from(spare).cast::<u8>();
         self.receiving = Receiving::Direct;
-        // SAFETY: the loan stays in `self` until the completion, and nobody touches it; its memory does not move when
-        // the struct does. A socket is only dropped when nothing is under way.
+        // SAFETY: the loan stays in `self` until the completion, and nobody touches it; its memory does not
+        // move when the struct does. A socket is only dropped when nothing is under way.
         unsafe { ring.receive_into(self.fd.as_raw_fd(), index, memory, len) };
         self.loan = Some(loan);
     }
@@ -180,7 +181,8 @@ impl Socket {
     pub fn received_direct(&mut self, len: usize, query: &mut QueryBuffer) {
         self.receiving = Receiving::Stopped;
         if let Some(mut loan) = self.loan.take() {
-            // SAFETY: the kernel has written `len` bytes behind the vector's end, within the room that it was given.
+            // SAFETY: the kernel has written `len` bytes behind the vector's end, within the room that it was
+            // given.
             unsafe { loan.bytes.set_len(loan.bytes.len() + len) };
             query.return_blob(loan);
         }
@@ -203,8 +205,8 @@ impl Socket {
     fn send_rest(&mut self, index: u32, ring: &mut ClientRing) {
         let Some(sending) = &mut self.sending else { return };
         let fd = self.fd.as_raw_fd();
-        // SAFETY: `sending` is boxed and stays unchanged until the completion; a socket is only dropped when nothing is
-        // under way.
+        // SAFETY: `sending` is boxed and stays unchanged until the completion; a socket is only dropped when
+        // nothing is under way.
         unsafe {
             if sending.blobs.is_empty() {
                 let rest = &sending.bytes[sending.sent..];
@@ -215,8 +217,8 @@ impl Socket {
         }
     }
 
-    /// A send has completed with this result; with `more`, something waits to be sent after it. Returns false when the
-    /// connection is broken.
+    /// A send has completed with this result; with `more`, something waits to be sent after it. Returns false
+    /// when the connection is broken.
     pub fn sent(&mut self, index: u32, result: i32, more: bool, ring: &mut ClientRing) -> bool {
         let Some(sending) = &mut self.sending else { return true };
         if result <= 0 && result != -libc::EINTR && result != -libc::EAGAIN {
@@ -242,7 +244,8 @@ impl Socket {
     pub fn shut_down(&mut self) {
         if !self.shut_down {
             self.shut_down = true;
-            // A socket that the other side has reset is not connected any more; what is under way completes anyway.
+            // A socket that the other side has reset is not connected any more; what is under way completes
+            // anyway.
             let _ = SockRef::from(&self.fd).shutdown(Shutdown::Both);
         }
     }

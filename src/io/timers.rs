@@ -1,8 +1,8 @@
 //! Timers of a worker: what is due when, and who is told.
 //!
-//! Times are those of the machine's clock that nothing can set (`clock::monotonic`). This is a plain collection, the same
-//! in tests under a virtual clock. In the ring the nearest of them has one time-out of the kernel (`ClientRing::set_alarm`),
-//! so a timer is not late by a tick, and idle ones cost nothing.
+//! Times are those of the machine's clock that nothing can set (`clock::monotonic`). This is a plain
+//! collection, the same in tests under a virtual clock. In the ring the nearest of them has one time-out of
+//! the kernel (`ClientRing::set_alarm`), so a timer is not late by a tick, and idle ones cost nothing.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,7 +13,8 @@ use shards::spare::SPARE_BYTES_MAX;
 use super::Owner;
 use super::numbered::{Number, Numbered};
 
-/// Entries of timers that were taken back stay in the heap until they are as many as the others and so many more.
+/// Entries of timers that were taken back stay in the heap until they are as many as the others and so many
+/// more.
 const STALE_MIN: usize = 64;
 
 /// A timer that was set.
@@ -29,7 +30,8 @@ pub struct Due {
     pub owner: Owner,
 }
 
-/// One per worker. Those that set timers are parts of the server, each a few at most, so their count bounds this one.
+/// One per worker. Those that set timers are parts of the server, each a few at most, so their count bounds
+/// this one.
 #[derive(Debug, Default)]
 pub struct Timers {
     set: Numbered<Owner>,

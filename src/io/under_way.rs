@@ -1,7 +1,7 @@
 //! What the kernel reads and writes while a call is under way, kept until the call has completed.
 
-/// Boxes by the index of their call. Dropped while calls are under way, it leaves their memory to the kernel: better some
-/// bytes lost than bytes written to what belongs to somebody else by then.
+/// Boxes by the index of their call. Dropped while calls are under way, it leaves their memory to the kernel:
+/// better some bytes lost than bytes written to what belongs to somebody else by then.
 #[derive(Debug)]
 pub(super) struct UnderWay<T>(Vec<Option<Box<T>>>);
 

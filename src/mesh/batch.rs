@@ -1,5 +1,5 @@
-//! All that a worker has for another one in one turn: hops, with the arguments of commands and the bytes of replies in arrays
-//! of the batch. Nothing is allocated for a command or a reply of the usual size.
+//! All that a worker has for another one in one turn: hops, with the arguments of commands and the bytes of
+//! replies in arrays of the batch. Nothing is allocated for a command or a reply of the usual size.
 
 use shards::args::{Args, Blob, Span};
 use shards::reply::Reply;
@@ -7,8 +7,8 @@ use shards::txn::Ticket;
 
 use super::hop::{Hop, RemoteCommand};
 
-/// Hops that may wait at a sender before it stops reading from clients. With the batches in the queue this bounds
-/// what two workers can owe each other.
+/// Hops that may wait at a sender before it stops reading from clients. With the batches in the queue this
+/// bounds what two workers can owe each other.
 pub(super) const WAITING_HOPS_MAX: usize = 8192;
 /// Bytes of commands and messages that may wait at a sender before it stops reading from clients.
 pub(super) const WAITING_BYTES_MAX: usize = 16 << 20;

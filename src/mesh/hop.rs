@@ -1,5 +1,5 @@
-//! What workers ask of each other and answer: one hop each, and for each subject one variant, whose own hops stand in a file
-//! of the subject.
+//! What workers ask of each other and answer: one hop each, and for each subject one variant, whose own hops
+//! stand in a file of the subject.
 
 use std::num::NonZeroU16;
 
@@ -48,7 +48,8 @@ pub enum Hop {
     HandOver(HandOver),
     /// Lines of the log were left out: tell of them when it is quiet. To the control worker.
     LeftOut,
-    /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it does.
+    /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it
+    /// does.
     MakeRoom,
 }
 

@@ -1,25 +1,27 @@
 //! The only way from one worker to another: batches of hops through bounded queues.
 //!
-//! For each ordered pair of workers there is one single-producer single-consumer queue. All that a worker has for
-//! another in one turn travels as one batch; a batch is woken for at most once, and only if the receiver has
-//! declared itself parked. A full queue does not block: the batch stays with the sender, grows, and makes the sender
-//! stop reading from its clients ([`Mesh::is_congested`]) and making replies for the receiver's
-//! ([`Mesh::has_room_for_replies`]). Whoever is full still takes what the others send, so two full queues cannot wait for
-//! each other.
+//! For each ordered pair of workers there is one single-producer single-consumer queue. All that a worker has
+//! for another in one turn travels as one batch; a batch is woken for at most once, and only if the receiver
+//! has declared itself parked. A full queue does not block: the batch stays with the sender, grows, and makes
+//! the sender stop reading from its clients ([`Mesh::is_congested`]) and making replies for the receiver's
+//! ([`Mesh::has_room_for_replies`]). Whoever is full still takes what the others send, so two full queues
+//! cannot wait for each other.
 //!
-//! Nothing here walks all workers: a sender has a list of those that it holds something for, and a receiver a bit for
-//! each one that has sent something ([`Bell`]). So a turn costs what has come and gone, whatever the number of workers.
+//! Nothing here walks all workers: a sender has a list of those that it holds something for, and a receiver a
+//! bit for each one that has sent something ([`Bell`]). So a turn costs what has come and gone, whatever the
+//! number of workers.
 //!
-//! No wake-up is lost. A sender puts its batch into the queue, sets its bit, and only then reads `parked`; a receiver
-//! stores `parked`, and only then reads the bits. These four are sequentially consistent, so they have one order for
-//! all. If the receiver has not seen the bit, its reading came before the setting, hence its storing of `parked` before
-//! the sender's reading of it: the sender sees it and rings. A ring comes too late only while the sender that has taken
-//! `parked` down is not given its core, and not at all only if the kernel lacks memory for it; then the receiver's tick
-//! makes it look. A bit that is seen brings the batch with it (release and acquire), and a receiver keeps it until it
-//! has found the queue empty, so a batch that is left for the next turn is not forgotten.
+//! No wake-up is lost. A sender puts its batch into the queue, sets its bit, and only then reads `parked`; a
+//! receiver stores `parked`, and only then reads the bits. These four are sequentially consistent, so they
+//! have one order for all. If the receiver has not seen the bit, its reading came before the setting, hence
+//! its storing of `parked` before the sender's reading of it: the sender sees it and rings. A ring comes too
+//! late only while the sender that has taken `parked` down is not given its core, and not at all only if the
+//! kernel lacks memory for it; then the receiver's tick makes it look. A bit that is seen brings the batch
+//! with it (release and acquire), and a receiver keeps it until it has found the queue empty, so a batch that
+//! is left for the next turn is not forgotten.
 //!
-//! Order: the hops of one worker to another arrive in the order in which they were sent. This file must not know
-//! what commands do.
+//! Order: the hops of one worker to another arrive in the order in which they were sent. This file must not
+//! know what commands do.
 
 mod batch;
 mod hop;
@@ -42,25 +44,27 @@ pub use hop::{Hop, RemoteCommand};
 const QUEUE_BATCHES: usize = 64;
 /// Empty batches that a worker keeps for use.
 const SPARE_BATCHES_MAX: usize = 16;
-/// Memory of the empty batches that a worker keeps for use, in bytes: enough for the batches of a dozen usual turns.
+/// Memory of the empty batches that a worker keeps for use, in bytes: enough for the batches of a dozen usual
+/// turns.
 const SPARE_BATCHES_BYTES_MAX: usize = 1 << 20;
-/// What an empty batch for another worker may keep from one cron to the next, in bytes. There are as many as pairs of
-/// workers.
+/// What an empty batch for another worker may keep from one cron to the next, in bytes. There are as many as
+/// pairs of workers.
 const EMPTY_BATCH_BYTES_MAX: usize = 16 << 10;
 /// A batch with so many bytes of replies is full: the commands of its receiver wait for the next turn
-/// ([`Mesh::has_room_for_replies`]). So a turn copies a megabyte of replies for another worker and one reply more, which
-/// takes some hundred microseconds, and the receiver's turn is not held up by a batch for longer.
+/// ([`Mesh::has_room_for_replies`]). So a turn copies a megabyte of replies for another worker and one reply
+/// more, which takes some hundred microseconds, and the receiver's turn is not held up by a batch for longer.
 const REPLY_BATCH_BYTES_MAX: usize = 1 << 20;
-/// Batches wait with the sender while those in the queue have so many bytes, of commands and of replies: with what waits
-/// at the sender this bounds what two workers can owe each other, and what a receiver takes in one turn.
+/// Batches wait with the sender while those in the queue have so many bytes, of commands and of replies: with
+/// what waits at the sender this bounds what two workers can owe each other, and what a receiver takes in one
+/// turn.
 const QUEUE_BYTES_MAX: usize = 4 << 20;
 /// Workers at most: as many as `shards` allows, and the control worker.
 const WORKERS_MAX: usize = 1024 + 1;
 /// Words with a bit for each of them.
 const WORKER_WORDS: usize = WORKERS_MAX.div_ceil(u64::BITS as usize);
 
-/// Where one worker is told that something has come. The only shared state of the mesh besides the queues; each has
-/// cache lines of its own, and with up to 448 workers a sender touches one of them.
+/// Where one worker is told that something has come. The only shared state of the mesh besides the queues;
+/// each has cache lines of its own, and with up to 448 workers a sender touches one of them.
 #[repr(align(128))]
 struct Bell {
     /// True while the worker sleeps or is about to.
@@ -176,8 +180,8 @@ impl Mesh {
         self.bells[self.me.index()].ring.store(ring, Ordering::Release);
     }
 
-    /// Sends a command to the shard that owns its keys. The arguments are copied once. Returns their bytes, those of big
-    /// ones included.
+    /// Sends a command to the shard that owns its keys. The arguments are copied once. Returns their bytes,
+    /// those of big ones included.
     #[inline]
     pub fn command(&mut self, to: ShardId, mut remote: RemoteCommand, args: Args<'_>) -> usize {
         let batch = &mut self.peers[to.index()].waiting;
@@ -279,7 +283,8 @@ impl Mesh {
         peer.queued_bytes += carried_bytes;
         // Not full, as asked above: this worker is the only producer.
         let pushed = peer.to.push(full);
-        // Never so, and to go on without the batch's replies and locks would leave clients and keys waiting for good.
+        // Never so, and to go on without the batch's replies and locks would leave clients and keys waiting
+        // for good.
         assert!(pushed.is_ok(), "a queue with room refuses a batch");
         self.congested -= usize::from(std::mem::take(&mut peer.is_congested));
         let bell = &self.bells[to.index()];
@@ -361,8 +366,8 @@ impl Mesh {
         }
     }
 
-    /// Declares that this worker is going to sleep. Returns false when something has come meanwhile: then it must
-    /// not sleep.
+    /// Declares that this worker is going to sleep. Returns false when something has come meanwhile: then it
+    /// must not sleep.
     pub fn park(&mut self) -> bool {
         self.bells[self.me.index()].parked.store(true, Ordering::SeqCst);
         if self.has_inbox() {
@@ -487,8 +492,8 @@ mod tests {
         assert_eq!(rings, [41]);
     }
 
-    /// One worker of the stress test: passes each number on, with one life less, to a worker that follows from it, and
-    /// sleeps by the mesh's protocol whenever it has nothing to do. Only the others wake it.
+    /// One worker of the stress test: passes each number on, with one life less, to a worker that follows
+    /// from it, and sleeps by the mesh's protocol whenever it has nothing to do. Only the others wake it.
     fn pass_numbers_on(mut mesh: Mesh, bells: &[Sender<()>], alarm: &Receiver<()>, left: &AtomicU64) {
         let (me, workers) = (mesh.me().index(), mesh.workers());
         let (mut sent, mut seen) = (vec![0; workers], vec![0; workers]);

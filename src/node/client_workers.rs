@@ -1,9 +1,9 @@
 //! Which workers take clients, and how many each has.
 //!
-//! A command for a key of another shard is cheap while both workers are awake, and costs two wake-ups while both sleep. So
-//! clients are served by as few workers as have time for them: these are awake, their hops travel together, and the workers
-//! behind them sleep until there is something for their shards. All shards hold keys in any case. [`Policy`] decides how
-//! many are needed; the workers themselves hand clients over.
+//! A command for a key of another shard is cheap while both workers are awake, and costs two wake-ups while
+//! both sleep. So clients are served by as few workers as have time for them: these are awake, their hops
+//! travel together, and the workers behind them sleep until there is something for their shards. All shards
+//! hold keys in any case. [`Policy`] decides how many are needed; the workers themselves hand clients over.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -27,7 +27,8 @@ pub struct ClientWorkers {
     count: AtomicUsize,
 }
 
-/// A clear difference: a worker has so many clients more than its share before it gives any up, and this part of its share.
+/// A clear difference: a worker has so many clients more than its share before it gives any up, and this part
+/// of its share.
 const SLACK: usize = 2;
 const SLACK_PART: usize = 8;
 
@@ -71,8 +72,8 @@ impl ClientWorkers {
         self.workers.iter().map(|of_worker| of_worker.clients.load(Ordering::Relaxed))
     }
 
-    /// The worker for a client that `worker` has accepted: itself, unless it takes none, or has clearly more than the one
-    /// that has the fewest. Another worker is counted as having one more.
+    /// The worker for a client that `worker` has accepted: itself, unless it takes none, or has clearly more
+    /// than the one that has the fewest. Another worker is counted as having one more.
     pub fn place(&self, worker: ShardId) -> ShardId {
         let count = self.count();
         let serving = self.clients().take(count).enumerate();
@@ -85,7 +86,8 @@ impl ClientWorkers {
         ShardId(least as u16)
     }
 
-    /// How many clients a worker has too many, and to whom they may go: each of those with how many it may get.
+    /// How many clients a worker has too many, and to whom they may go: each of those with how many it may
+    /// get.
     pub fn surplus(&self, worker: ShardId) -> (usize, Vec<(ShardId, usize)>) {
         let count = self.count();
         let clients: Vec<usize> = self.clients().collect();
@@ -109,9 +111,11 @@ impl ClientWorkers {
 const HIGH_LOAD: u32 = 750;
 /// That many periods in a row.
 const HIGH_PERIODS: u32 = 2;
-/// A further worker is of use only if its processor has had time to spare for this much of a period, in thousandths.
+/// A further worker is of use only if its processor has had time to spare for this much of a period, in
+/// thousandths.
 const SPARE_MIN: u32 = 400;
-/// One worker fewer takes clients when the others would then be busy for no more than this much, in thousandths.
+/// One worker fewer takes clients when the others would then be busy for no more than this much, in
+/// thousandths.
 const LOW_LOAD: u32 = 450;
 /// That many periods in a row: three seconds.
 const LOW_PERIODS: u32 = 30;
@@ -128,8 +132,9 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The number of workers from now on. `spare` tells how much of the last period the processor of a worker has had
-    /// nothing to do, in thousandths, if that is known; it is asked only when it matters, at least two periods in a row.
+    /// The number of workers from now on. `spare` tells how much of the last period the processor of a worker
+    /// has had nothing to do, in thousandths, if that is known; it is asked only when it matters, at least
+    /// two periods in a row.
     pub fn decide(
         &mut self,
         count: usize,
@@ -159,7 +164,8 @@ impl Policy {
             self.refused = REFUSED_PERIODS;
             return count;
         }
-        // As many as it takes for those to be at half of what is high, which are more than one step where there are many.
+        // As many as it takes for those to be at half of what is high, which are more than one step where
+        // there are many.
         (count * 2).min(loads.len())
     }
 }

@@ -1,8 +1,9 @@
-//! Requests that are taken apart before it is their turn, so that what they will need can be fetched meanwhile.
+//! Requests that are taken apart before it is their turn, so that what they will need can be fetched
+//! meanwhile.
 //!
-//! Only what is simple is taken: requests that have come whole, on a connection of which nothing else waits. All else is
-//! left to [`super::QueryBuffer`], which begins where this has ended; so nothing has to be put back. This file must not know
-//! connections or what requests mean.
+//! Only what is simple is taken: requests that have come whole, on a connection of which nothing else waits.
+//! All else is left to [`super::QueryBuffer`], which begins where this has ended; so nothing has to be put
+//! back. This file must not know connections or what requests mean.
 
 use std::ops::Range;
 
@@ -18,9 +19,9 @@ pub struct ParsedAhead {
 }
 
 impl ParsedAhead {
-    /// Parses the request with which `buffer` begins, if it is there to its end, no inline request and without a big
-    /// argument. Returns how many bytes it has; its arguments are those behind the ones of the request before it, and may be
-    /// none.
+    /// Parses the request with which `buffer` begins, if it is there to its end, no inline request and
+    /// without a big argument. Returns how many bytes it has; its arguments are those behind the ones of the
+    /// request before it, and may be none.
     #[inline]
     pub fn push(&mut self, buffer: &[u8], limits: &RequestLimits) -> Option<usize> {
         let before = self.argv.spans.len();

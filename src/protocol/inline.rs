@@ -11,9 +11,9 @@ pub(super) struct UnbalancedQuotes;
 /// Splits a line, without its line end, into words. They are appended to `text` with quotes and escapes
 /// resolved, one span for each to `spans`.
 ///
-/// In double quotes there are the escapes `\n \r \t \b \a \xHH`, and a backslash before any other byte stands for
-/// that byte; in single quotes only `\'`; outside quotes none. A quote may start inside a word, but a word ends
-/// with its closing quote. The line must not contain NUL, which ends a line in Redis.
+/// In double quotes there are the escapes `\n \r \t \b \a \xHH`, and a backslash before any other byte stands
+/// for that byte; in single quotes only `\'`; outside quotes none. A quote may start inside a word, but a
+/// word ends with its closing quote. The line must not contain NUL, which ends a line in Redis.
 pub(super) fn split(line: &[u8], text: &mut Vec<u8>, spans: &mut Vec<Span>) -> Result<(), UnbalancedQuotes> {
     let mut rest = line;
     loop {

@@ -29,26 +29,27 @@
 //! assert_eq!(query.buffered_bytes(), 6);
 //! ```
 //!
-//! * RequestLimits are an argument of each `next`, because AUTH and CONFIG SET in the middle of a pipeline change them
-//!   for what follows.
-//! * A [`Next::Request`] has at least one argument: requests without any (an empty line, `*0`, `*-1`) are skipped.
-//!   It borrows from `requests`, so it must be executed, or copied with `Args::to_owned`, before the next.
-//! * To stop (back-pressure), drop the [`Requests`] early: all that was not parsed is kept in the query buffer.
-//!   Until the connection goes on, the caller should not receive more. It goes on by `receive(&[], ...)`, or with
-//!   new bytes; order is kept.
-//! * After [`Next::Error`] the reply is sent after the replies of the requests before it, and the connection is
-//!   closed; what else the client sent is dropped.
+//! * RequestLimits are an argument of each `next`, because AUTH and CONFIG SET in the middle of a pipeline
+//!   change them for what follows.
+//! * A [`Next::Request`] has at least one argument: requests without any (an empty line, `*0`, `*-1`) are
+//!   skipped. It borrows from `requests`, so it must be executed, or copied with `Args::to_owned`, before the
+//!   next.
+//! * To stop (back-pressure), drop the [`Requests`] early: all that was not parsed is kept in the query
+//!   buffer. Until the connection goes on, the caller should not receive more. It goes on by `receive(&[],
+//!   ...)`, or with new bytes; order is kept.
+//! * After [`Next::Error`] the reply is sent after the replies of the requests before it, and the connection
+//!   is closed; what else the client sent is dropped.
 //! * Before each `receive` the caller asks [`QueryBuffer::completes_over`], and after it compares
 //!   [`QueryBuffer::buffered_bytes`] with client-query-buffer-limit.
 //! * An idle connection costs `size_of::<QueryBuffer>()` and nothing on the heap.
 //!
 //! # Where the bytes are
 //!
-//! While nothing is pending, requests are parsed where they were received, without a copy. Only the unfinished
-//! tail is copied into the query buffer, and the state of its parse is kept, so that one byte per packet costs
-//! linear time. When more comes, it is appended in small steps until that request is complete; then parsing goes
-//! on in the received bytes. The query buffer holds everything since the start of the unfinished request, since
-//! spans point there, but not the bytes of big arguments.
+//! While nothing is pending, requests are parsed where they were received, without a copy. Only the
+//! unfinished tail is copied into the query buffer, and the state of its parse is kept, so that one byte per
+//! packet costs linear time. When more comes, it is appended in small steps until that request is complete;
+//! then parsing goes on in the received bytes. The query buffer holds everything since the start of the
+//! unfinished request, since spans point there, but not the bytes of big arguments.
 //!
 //! An argument of at least `BLOB_LEN_MIN` bytes gets its own allocation, a `Blob`, as soon as its length is
 //! known. Its memory grows with the bytes that have come. The caller may pass its bytes to `receive` like

@@ -10,8 +10,8 @@ use shards::spare::Trim;
 
 use super::request::{Argv, Parsed, ProtocolError, RequestLimits, RequestParser};
 
-/// While a request is unfinished, received bytes are copied behind it in steps of this size, in bytes: enough for
-/// most requests, and little copied in vain when a long pipeline follows.
+/// While a request is unfinished, received bytes are copied behind it in steps of this size, in bytes: enough
+/// for most requests, and little copied in vain when a long pipeline follows.
 const COPY_STEP_BYTES: usize = 4096;
 
 /// The bytes of a connection that wait: an unfinished request, or requests that were not taken yet. One per
@@ -57,8 +57,8 @@ pub enum Next<'a> {
 }
 
 impl QueryBuffer {
-    /// Takes in what the socket has delivered, or nothing to go on with what waits. The requests are then taken
-    /// from the result; dropping it copies what is left of `received` into this buffer.
+    /// Takes in what the socket has delivered, or nothing to go on with what waits. The requests are then
+    /// taken from the result; dropping it copies what is left of `received` into this buffer.
     ///
     /// # Panics
     /// When a [`BlobLoan`] has not been given back.
@@ -70,8 +70,9 @@ impl QueryBuffer {
         Requests { query: self, argv, received, at: 0, copied: 0, error: None }
     }
 
-    /// Lends the big argument that is being received, so that the caller can read from the socket straight into
-    /// it; `None` when no bytes of a big argument are missing. It may be called after `Next::Incomplete`.
+    /// Lends the big argument that is being received, so that the caller can read from the socket straight
+    /// into it; `None` when no bytes of a big argument are missing. It may be called after
+    /// `Next::Incomplete`.
     ///
     /// The memory grows with what has come, by [`super::BLOB_GROWTH_BYTES_MIN`] at least, up to its length.
     pub fn lend_blob(&mut self) -> Option<BlobLoan> {
@@ -109,16 +110,18 @@ impl QueryBuffer {
         self.bytes.is_empty()
     }
 
-    /// Bytes that count against client-query-buffer-limit: those that wait, without the arguments of the unfinished
-    /// request that are complete, but with what has come of a big one. So a request may have any number of arguments.
+    /// Bytes that count against client-query-buffer-limit: those that wait, without the arguments of the
+    /// unfinished request that are complete, but with what has come of a big one. So a request may have any
+    /// number of arguments.
     pub fn buffered_bytes(&self) -> usize {
         let Some(partial) = self.partial.as_deref() else { return self.unread_bytes() };
         let blob_bytes = partial.parser.blob.as_ref().map_or(0, |blob| blob.bytes.len());
         self.unread_bytes().saturating_sub(partial.parser.taken_bytes()) + blob_bytes
     }
 
-    /// Whether so many more bytes complete a big argument that is over `limit_bytes` with the CR LF behind it: then it
-    /// must not be executed. Such an argument counts only when all of it has come, and is then no longer buffered.
+    /// Whether so many more bytes complete a big argument that is over `limit_bytes` with the CR LF behind
+    /// it: then it must not be executed. Such an argument counts only when all of it has come, and is then no
+    /// longer buffered.
     #[inline]
     pub fn completes_over(&self, received_bytes: usize, limit_bytes: u64) -> bool {
         let blob = self.partial.as_deref().and_then(|partial| partial.parser.blob.as_ref());

@@ -11,7 +11,8 @@ use shards::spare::Trim;
 
 use super::inline;
 
-/// The longest line, in bytes and without its end: an inline request, or a count (Redis: PROTO_INLINE_MAX_SIZE).
+/// The longest line, in bytes and without its end: an inline request, or a count (Redis:
+/// PROTO_INLINE_MAX_SIZE).
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// A big argument's memory grows by what has come already, but by no less than this, in bytes.
@@ -26,8 +27,8 @@ const UNAUTHENTICATED_BULK_BYTES_MAX: u64 = 16384;
 /// What a client may send.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLimits {
-    /// Longest argument in bytes (directive proto-max-bulk-len; no limit for a primary's link). Arguments over
-    /// 4 GB are refused in any case.
+    /// Longest argument in bytes (directive proto-max-bulk-len; no limit for a primary's link). Arguments
+    /// over 4 GB are refused in any case.
     pub bulk_bytes_max: u64,
     /// False while the client must authenticate and has not: then much less is allowed.
     pub authenticated: bool,
@@ -140,11 +141,11 @@ impl Trim for Argv {
 /// What became of the bytes that there are.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
-    /// One request, which may have no arguments. It ends before byte `consumed` of the buffer. The words of an
-    /// inline request are not in the buffer, but in the [`Argv`].
+    /// One request, which may have no arguments. It ends before byte `consumed` of the buffer. The words of
+    /// an inline request are not in the buffer, but in the [`Argv`].
     Complete { consumed: usize, inline: bool },
-    /// More bytes are needed. Only the first `keep` bytes of the buffer must be there next time: the others have
-    /// been moved to the blob that is now being filled.
+    /// More bytes are needed. Only the first `keep` bytes of the buffer must be there next time: the others
+    /// have been moved to the blob that is now being filled.
     Incomplete { keep: usize },
     /// The request cannot be parsed, whatever follows.
     Error(ProtocolError),
@@ -189,8 +190,9 @@ impl PartialBlob {
 /// How far the parse of one request has come. One per unfinished request.
 #[derive(Default, Debug)]
 pub(super) struct RequestParser {
-    /// Where the next argument starts, relative to the request's start; 0 until the number of arguments is known.
-    /// It may lie after the end of the buffer: the CR LF after an argument is skipped without a look, as in Redis.
+    /// Where the next argument starts, relative to the request's start; 0 until the number of arguments is
+    /// known. It may lie after the end of the buffer: the CR LF after an argument is skipped without a look,
+    /// as in Redis.
     at: usize,
     /// Bytes of the unfinished line at `at` that were searched for its end already.
     searched: usize,
@@ -201,14 +203,15 @@ pub(super) struct RequestParser {
 }
 
 impl RequestParser {
-    /// Bytes of the unfinished request that were understood already: its complete arguments and what is around them.
+    /// Bytes of the unfinished request that were understood already: its complete arguments and what is
+    /// around them.
     pub(super) fn taken_bytes(&self) -> usize {
         self.at
     }
 
-    /// Parses `buffer`, which starts with the request's first byte, and appends the arguments to `argv`. While the result is [`Parsed::Incomplete`],
-    /// the next call must have the same `argv` and the same bytes with more after them. While `blob` misses
-    /// bytes, more bytes go there first.
+    /// Parses `buffer`, which starts with the request's first byte, and appends the arguments to `argv`.
+    /// While the result is [`Parsed::Incomplete`], the next call must have the same `argv` and the same bytes
+    /// with more after them. While `blob` misses bytes, more bytes go there first.
     #[inline]
     pub(super) fn parse(&mut self, buffer: &[u8], argv: &mut Argv, limits: &RequestLimits) -> Parsed {
         let reachable = &buffer[..buffer.len().min(Span::BUFFER_BYTES_MAX)];
@@ -359,9 +362,9 @@ impl RequestParser {
 
     /// Where the byte `terminator` of the line at `at` is.
     ///
-    /// Redis searches with strchr and so never finds the end of a line with a NUL in it: the client waits until
-    /// it has sent too much. Redis looks at the limit only when it finds no end in what has come so far; here a
-    /// line over the limit is refused however it is split into packets.
+    /// Redis searches with strchr and so never finds the end of a line with a NUL in it: the client waits
+    /// until it has sent too much. Redis looks at the limit only when it finds no end in what has come so
+    /// far; here a line over the limit is refused however it is split into packets.
     fn line_end(&mut self, buffer: &[u8], terminator: u8, too_big: ProtocolError) -> Result<usize, Parsed> {
         let line = buffer.get(self.at..).unwrap_or_default();
         let allowed = &line[..line.len().min(LINE_BYTES_MAX + 1)];
@@ -391,8 +394,8 @@ impl RequestParser {
     }
 }
 
-/// The number in the line at `at`, after the line's first byte, and where the next line starts; `None` unless the
-/// line is complete and the number has one to nine digits without a leading zero.
+/// The number in the line at `at`, after the line's first byte, and where the next line starts; `None` unless
+/// the line is complete and the number has one to nine digits without a leading zero.
 #[inline]
 fn short_length(buffer: &[u8], at: usize) -> Option<(u64, usize)> {
     let line = buffer.get(at + 1..)?;

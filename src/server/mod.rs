@@ -1,7 +1,7 @@
 //! The process: limits, listeners, workers, signals, shutdown. One per process.
 //!
-//! Everything that can fail at the start fails here, with a message for the operator, before the first client is
-//! accepted.
+//! Everything that can fail at the start fails here, with a message for the operator, before the first client
+//! is accepted.
 
 pub mod process;
 pub mod threads;
@@ -49,7 +49,8 @@ const ADDRESS_IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// The time between two tries.
 const ADDRESS_IN_USE_PAUSE: Duration = Duration::from_millis(20);
 /// How locked memory is granted.
-const LOCKED_MEMORY_ADVICE: &str = "It is raised, for example, with LimitMEMLOCK=64M in a systemd unit, a 'memlock' line in /etc/security/limits.conf or --ulimit memlock=67108864 in a container";
+const LOCKED_MEMORY_ADVICE: &str = "It is raised, for example, with LimitMEMLOCK=64M in a systemd unit, a \
+    'memlock' line in /etc/security/limits.conf or --ulimit memlock=67108864 in a container";
 
 /// Somebody has said that the node ends.
 static IS_END_TOLD: AtomicBool = AtomicBool::new(false);
@@ -202,7 +203,8 @@ fn shard_count(config: &Config, cpus: &[usize]) -> usize {
     cpus.len().min(quota).max(1)
 }
 
-/// Raises the limits of open files and locked memory, and lowers maxclients where that is not possible, as Redis does.
+/// Raises the limits of open files and locked memory, and lowers maxclients where that is not possible, as
+/// Redis does.
 fn check_limits(config: &mut Config, shards: usize) -> Result<(), StartError> {
     let OpenFiles { before, wanted, reached, clients } = open_files::make_room(config.maxclients, shards + 1)
         .map_err(|error| StartError(format!("Unable to obtain the limit of open files: {error}")))?;
@@ -214,7 +216,8 @@ fn check_limits(config: &mut Config, shards: usize) -> Result<(), StartError> {
     if reached < wanted {
         if clients == 0 {
             return Err(StartError(format!(
-                "Your current 'ulimit -n' of {reached} is not enough for the server to start. Please increase your open file limit to at least {wanted}. Exiting."
+                "Your current 'ulimit -n' of {reached} is not enough for the server to start. Please \
+                    increase your open file limit to at least {wanted}. Exiting."
             )));
         }
         log::warn!(
@@ -223,7 +226,8 @@ fn check_limits(config: &mut Config, shards: usize) -> Result<(), StartError> {
         );
         log::warn!("Server can't set maximum open files to {wanted} because of OS error.");
         log::warn!(
-            "Current maximum open files is {reached}. maxclients has been reduced to {clients} to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'."
+            "Current maximum open files is {reached}. maxclients has been reduced to {clients} to compensate \
+                for low ulimit. If you need higher maxclients increase 'ulimit -n'."
         );
         config.maxclients = clients;
     }
@@ -237,7 +241,8 @@ fn check_locked_memory(shards: usize) -> Result<(), StartError> {
     let (needed, allowed) = (threads::locked_bytes(shards), soft.max(hard));
     if allowed < needed && !sys::may_lock_without_limit() {
         log::warn!(
-            "{shards} workers and the control worker may need up to {} kB of locked memory, and 'ulimit -l' allows {} kB. {LOCKED_MEMORY_ADVICE}.",
+            "{shards} workers and the control worker may need up to {} kB of locked memory, and 'ulimit -l' \
+                allows {} kB. {LOCKED_MEMORY_ADVICE}.",
             needed / 1024,
             allowed / 1024,
         );
@@ -246,7 +251,8 @@ fn check_locked_memory(shards: usize) -> Result<(), StartError> {
     let reached = sys::set_locked_memory_limit(least).map_err(unknown)?;
     if reached < threads::LOCKED_BYTES_MIN {
         return Err(StartError(format!(
-            "The limit of locked memory (ulimit -l) is {} kB, and at least {} kB are needed for io_uring. {LOCKED_MEMORY_ADVICE}. Exiting.",
+            "The limit of locked memory (ulimit -l) is {} kB, and at least {} kB are needed for io_uring. \
+                {LOCKED_MEMORY_ADVICE}. Exiting.",
             reached / 1024,
             threads::LOCKED_BYTES_MIN / 1024
         )));
@@ -254,8 +260,8 @@ fn check_locked_memory(shards: usize) -> Result<(), StartError> {
     Ok(())
 }
 
-/// What a start says that finds too little locked memory for a worker. So many workers as stood fit now; other processes of
-/// the same user count too.
+/// What a start says that finds too little locked memory for a worker. So many workers as stood fit now;
+/// other processes of the same user count too.
 fn locked_memory_text(shards: usize, failure: &Failure) -> String {
     let allowed = sys::locked_memory_limit().map_or(0, |(_, hard)| hard);
     let fewer = match failure {
@@ -266,7 +272,9 @@ fn locked_memory_text(shards: usize, failure: &Failure) -> String {
     };
     let needed_kb = threads::locked_bytes(shards) / 1024;
     format!(
-        "{failure}: {shards} workers and the control worker need up to {needed_kb} kB, and 'ulimit -l' allows {} kB to all processes of this user. Raise it to {needed_kb} kB{fewer}. {LOCKED_MEMORY_ADVICE}. Exiting.",
+        "{failure}: {shards} workers and the control worker need up to {needed_kb} kB, and 'ulimit -l' \
+            allows {} kB to all processes of this user. Raise it to {needed_kb} kB{fewer}. \
+            {LOCKED_MEMORY_ADVICE}. Exiting.",
         allowed / 1024,
     )
 }
@@ -276,10 +284,16 @@ fn check_io_uring(shards: usize) -> Result<(), StartError> {
     let Err(error) = threads::try_ring() else { return Ok(()) };
     let text = match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => {
-            "io_uring is not permitted here. In a container, allow the system calls io_uring_setup, io_uring_enter and io_uring_register in its seccomp profile (Docker: --security-opt seccomp=<profile>); on the host, set 'sysctl kernel.io_uring_disabled=0'".to_owned()
+            "io_uring is not permitted here. In a container, allow the system calls io_uring_setup, \
+                io_uring_enter and io_uring_register in its seccomp profile (Docker: --security-opt \
+                seccomp=<profile>); on the host, set 'sysctl kernel.io_uring_disabled=0'"
+                .to_owned()
         }
         Some(libc::ENOSYS) => {
-            "This kernel has no io_uring, or a seccomp profile hides it. Linux 5.19 or later is needed; in a container, allow the system calls io_uring_setup, io_uring_enter and io_uring_register".to_owned()
+            "This kernel has no io_uring, or a seccomp profile hides it. Linux 5.19 or later is needed; in a \
+                container, allow the system calls io_uring_setup, io_uring_enter and \
+                io_uring_register"
+                .to_owned()
         }
         Some(libc::ENOMEM) => {
             return Err(StartError(locked_memory_text(shards, &Failure::Memory { worker: 0 })));
@@ -289,7 +303,8 @@ fn check_io_uring(shards: usize) -> Result<(), StartError> {
     Err(StartError(format!("{text} ({error}). Exiting.")))
 }
 
-/// For each shard's worker its listeners: own ones for TCP, a shared one for the Unix socket. Then the TCP addresses.
+/// For each shard's worker its listeners: own ones for TCP, a shared one for the Unix socket. Then the TCP
+/// addresses.
 fn open_listeners(
     config: &Config,
     shards: usize,
@@ -327,8 +342,9 @@ fn open_listeners(
     Ok((all, opened))
 }
 
-/// Opens a socket for each worker. The address may be in use for a moment although its server has gone: the kernel closes
-/// the listeners of an io_uring some time after a process that was killed, and a supervisor may be faster.
+/// Opens a socket for each worker. The address may be in use for a moment although its server has gone: the
+/// kernel closes the listeners of an io_uring some time after a process that was killed, and a supervisor may
+/// be faster.
 fn listen_everywhere(address: SocketAddr, backlog: u32, all: &mut [Vec<Listener>]) -> io::Result<()> {
     let begin = clock::moment();
     let mut opened = Vec::new();
@@ -386,8 +402,8 @@ fn tell_where(addresses: &[SocketAddr], unix_path: Option<&Path>) {
     }
 }
 
-/// The main thread's life while the node runs: it looks after the workers while it waits for the control worker's end. A
-/// signal that the control worker has not seen from one look to the next it sees itself.
+/// The main thread's life while the node runs: it looks after the workers while it waits for the control
+/// worker's end. A signal that the control worker has not seen from one look to the next it sees itself.
 fn wait_for_end(threads: &WorkerThreads, mut watchdog: Watchdog) {
     let mut was_asked = false;
     while !threads.has_control_ended(watchdog.look()) && !was_asked {

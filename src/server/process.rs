@@ -1,5 +1,5 @@
-//! The process as whoever starts it sees it: its working directory, whether it runs in the background, the file with its
-//! number, and the word to a supervisor that it is ready. It must not know workers or clients.
+//! The process as whoever starts it sees it: its working directory, whether it runs in the background, the
+//! file with its number, and the word to a supervisor that it is ready. It must not know workers or clients.
 
 use std::env;
 use std::io;
@@ -34,7 +34,8 @@ pub enum Supervisor {
 
 static SUPERVISOR: OnceLock<Option<Supervisor>> = OnceLock::new();
 
-/// Opens the log, and makes the process what the configuration says, before it has a second thread. Called once.
+/// Opens the log, and makes the process what the configuration says, before it has a second thread. Called
+/// once.
 ///
 /// # Errors
 /// A text for the operator, who still sees the standard error.
@@ -62,7 +63,8 @@ pub fn settle(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Who supervises the process, as far as the configuration and the environment say so (Redis: redisIsSupervised).
+/// Who supervises the process, as far as the configuration and the environment say so (Redis:
+/// redisIsSupervised).
 fn supervisor(wanted: Supervision, is_set: impl Fn(&str) -> bool) -> Option<Supervisor> {
     match wanted {
         Supervision::Upstart | Supervision::Auto if is_set(UPSTART_JOB) => Some(Supervisor::Upstart),
@@ -90,7 +92,8 @@ pub fn tell_ready(config: &Config) {
         }
         None if matches!(config.supervised, Supervision::Systemd | Supervision::Upstart) => {
             log::warn!(
-                "A supervisor was asked for, and the environment has neither NOTIFY_SOCKET of systemd nor UPSTART_JOB of Upstart: nobody is told that the server is ready."
+                "A supervisor was asked for, and the environment has neither NOTIFY_SOCKET of systemd nor \
+                    UPSTART_JOB of Upstart: nobody is told that the server is ready."
             );
         }
         None => {}
@@ -126,7 +129,8 @@ fn send(name: &[u8], text: &str) -> io::Result<()> {
 pub struct PidFile(PathBuf);
 
 impl PidFile {
-    /// Writes the file, if there shall be one. That it cannot be written is told and no reason to end, as in Redis.
+    /// Writes the file, if there shall be one. That it cannot be written is told and no reason to end, as in
+    /// Redis.
     pub fn write(config: &Config) -> Option<PidFile> {
         let is_in_background = config.daemonize && SUPERVISOR.get().copied().flatten().is_none();
         let path = match (config.pidfile.as_os_str().is_empty(), is_in_background) {

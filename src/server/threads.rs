@@ -1,9 +1,10 @@
-//! The workers' threads: started one after the other, each awaited by an owner that learns when it fails, and ended.
+//! The workers' threads: started one after the other, each awaited by an owner that learns when it fails, and
+//! ended.
 //!
-//! No worker listens before all of them stand, so a start that fails has served nobody. Rings count against the locked
-//! memory of the user. glommio registers buffers that nobody uses here if there is room for them, and the last workers
-//! might then find none for their rings: so, once the first worker stands, the limit is kept low and raised in steps that
-//! are too small for the buffers.
+//! No worker listens before all of them stand, so a start that fails has served nobody. Rings count against
+//! the locked memory of the user. glommio registers buffers that nobody uses here if there is room for them,
+//! and the last workers might then find none for their rings: so, once the first worker stands, the limit is
+//! kept low and raised in steps that are too small for the buffers.
 
 use std::fmt;
 use std::io;
@@ -28,18 +29,20 @@ use crate::worker::{Worker, WorkerParts};
 
 /// The least limit of locked memory with which glommio makes an executor, in bytes.
 pub const LOCKED_BYTES_MIN: u64 = 512 * 1024;
-/// Locked memory of the three rings of a glommio executor, in bytes: one page for the queues of each and one for its
-/// entries.
+/// Locked memory of the three rings of a glommio executor, in bytes: one page for the queues of each and one
+/// for its entries.
 const LOCKED_BYTES_OF_EXECUTOR: u64 = 3 * 2 * 4096;
-/// By so much the limit is raised when it is reached: more than an executor's rings take, and together with what was left
-/// less than its rings and its buffers, which are at least 3 times 64 KB.
+/// By so much the limit is raised when it is reached: more than an executor's rings take, and together with
+/// what was left less than its rings and its buffers, which are at least 3 times 64 KB.
 const LOCKED_BYTES_STEP: u64 = 128 * 1024;
-/// Memory of glommio's own I/O buffers on each worker, in bytes: the least that it takes, as nobody uses them.
+/// Memory of glommio's own I/O buffers on each worker, in bytes: the least that it takes, as nobody uses
+/// them.
 const GLOMMIO_IO_MEMORY_BYTES: usize = 64 * 1024;
 /// Entries of glommio's rings, which nobody uses: no more pages are needed for less.
 const GLOMMIO_RING_ENTRIES: usize = 32;
-/// glommio arms this timer before it runs the worker, its only task. Were it over by then, because the thread has lost its
-/// core meanwhile, the executor would believe that all tasks have had their time, and sleep, with the worker not begun.
+/// glommio arms this timer before it runs the worker, its only task. Were it over by then, because the thread
+/// has lost its core meanwhile, the executor would believe that all tasks have had their time, and sleep,
+/// with the worker not begun.
 const GLOMMIO_PREEMPT_TIMER: Duration = Duration::from_hours(24 * 365);
 /// How often the start looks for a signal that ends it.
 const SIGNAL_LOOK_PERIOD: Duration = Duration::from_millis(50);
@@ -99,9 +102,10 @@ pub struct WorkerThreads {
     control: Option<Receiver<()>>,
 }
 
-/// Tries whether a ring can be made, before anything depends on it. A step of locked memory is to stay free, for the first
-/// executor: glommio ends the process if it cannot make the ring by which it gets to know the kernel. All that may be locked
-/// is allowed then, as other processes of the user may be starting at the same moment.
+/// Tries whether a ring can be made, before anything depends on it. A step of locked memory is to stay free,
+/// for the first executor: glommio ends the process if it cannot make the ring by which it gets to know the
+/// kernel. All that may be locked is allowed then, as other processes of the user may be starting at the same
+/// moment.
 ///
 /// # Errors
 /// Those of `io_uring_setup`; the caller explains them to the operator.
@@ -137,8 +141,9 @@ fn raise_locked_memory_limit() -> bool {
     sys::set_locked_memory_limit(wanted).is_ok_and(|reached| reached > soft)
 }
 
-/// Starts a thread for each seed, and waits until all workers stand. None of them serves before [`WorkerThreads::open`]. The
-/// first seed is the control worker's: so as many workers as stand when another one finds no room are shards that do.
+/// Starts a thread for each seed, and waits until all workers stand. None of them serves before
+/// [`WorkerThreads::open`]. The first seed is the control worker's: so as many workers as stand when another
+/// one finds no room are shards that do.
 ///
 /// # Errors
 /// When a worker cannot be made, or a signal asks for the end. Then all threads have ended.
@@ -220,14 +225,15 @@ impl WorkerThreads {
         }
     }
 
-    /// Waits for the end of the control worker's thread, with which that of the node begins, or at most so long. True when
-    /// it has ended.
+    /// Waits for the end of the control worker's thread, with which that of the node begins, or at most so
+    /// long. True when it has ended.
     pub fn has_control_ended(&self, limit: Duration) -> bool {
         let Some(control) = &self.control else { return true };
         control.recv_timeout(limit) != Err(RecvTimeoutError::Timeout)
     }
 
-    /// Waits until all threads have ended: of themselves, when the node stops, or because they may never serve.
+    /// Waits until all threads have ended: of themselves, when the node stops, or because they may never
+    /// serve.
     pub fn end(mut self) {
         self.gates.clear();
         for thread in self.threads {
@@ -259,7 +265,8 @@ fn await_ready(readiness: &Receiver<io::Result<()>>) -> Ready {
     }
 }
 
-/// The life of a worker's thread, inside its executor. Whoever waits for its end has the other side of `_end`.
+/// The life of a worker's thread, inside its executor. Whoever waits for its end has the other side of
+/// `_end`.
 async fn run(
     seed: Arc<Mutex<Option<Seed>>>,
     ready: Sender<io::Result<()>>,

@@ -1,12 +1,13 @@
 //! Workers whose turn does not come, for the log.
 //!
 //! Each worker counts its turns where the main thread can read it ([`crate::node::pulses`]). The main
-//! thread looks at the counts now and then ([`Watchdog::look`]), and a worker whose count stands still for a second is
-//! reported once, with what its thread is doing, and once more when its turn has come. A look that itself comes late
-//! proves nothing: the process was stopped, or the whole machine is short of time. It is said as that, and the time until
-//! then does not count. A worker that rests until it is called ([`RESTS`]) has nothing to be late for. The main thread does this,
-//! and not the control worker, because it looks after that one too, and because a look a second would be all that keeps the
-//! control worker from resting. This file must not know what happens in a turn, nor who waits for signals.
+//! thread looks at the counts now and then ([`Watchdog::look`]), and a worker whose count stands still for a
+//! second is reported once, with what its thread is doing, and once more when its turn has come. A look that
+//! itself comes late proves nothing: the process was stopped, or the whole machine is short of time. It is
+//! said as that, and the time until then does not count. A worker that rests until it is called ([`RESTS`])
+//! has nothing to be late for. The main thread does this, and not the control worker, because it looks after
+//! that one too, and because a look a second would be all that keeps the control worker from resting. This
+//! file must not know what happens in a turn, nor who waits for signals.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -23,7 +24,8 @@ const LOOK_PERIOD: Duration = LATE;
 const CLOSE_LOOK_PERIOD: Duration = Duration::from_millis(250);
 /// A look that comes later than this was not on time.
 const LOOK_LATE: Duration = Duration::from_millis(250);
-/// A process that has stood still is spoken of once in this time at most: on a loaded machine it may do so for hours.
+/// A process that has stood still is spoken of once in this time at most: on a loaded machine it may do so
+/// for hours.
 const STANDSTILL_PERIOD: Duration = Duration::from_secs(60);
 
 /// What keeps a worker from its turn.
@@ -88,8 +90,8 @@ impl Watchdog {
         Watchdog { pulses, shards, cpu_use, seen, due: now + LOOK_PERIOD, standstill_said: None }
     }
 
-    /// Looks at all workers and logs what there is to say. Returns after how long to call again; a call before that does
-    /// no harm.
+    /// Looks at all workers and logs what there is to say. Returns after how long to call again; a call
+    /// before that does no harm.
     pub(super) fn look(&mut self) -> Duration {
         let now = clock::moment();
         for event in self.examine(now) {
@@ -210,7 +212,8 @@ mod tests {
     use super::*;
     use crate::node::pulses::Heart;
 
-    /// A watchdog under a clock of its own, with hearts for two workers with shards and for the control worker, which rests.
+    /// A watchdog under a clock of its own, with hearts for two workers with shards and for the control
+    /// worker, which rests.
     struct Rig {
         watchdog: Watchdog,
         hearts: [Heart; 3],
@@ -276,8 +279,8 @@ mod tests {
         rig.look(0, &[0, 1]);
         rig.look(0, &[0, 1]);
         let stuck = rig.look(0, &[0, 1]);
-        let text = "The control worker has not had a turn for 1250 ms: it neither runs nor waits for a processor, in the middle \
-                    of a turn";
+        let text = "The control worker has not had a turn for 1250 ms: it neither runs nor waits for a \
+            processor, in the middle of a turn";
         assert_eq!(stuck, [text]);
         rig.hearts[2].rest();
         assert_eq!(rig.look(0, &[0, 1]), ["The control worker has turns again, after about 1500 ms"]);

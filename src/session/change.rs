@@ -1,9 +1,9 @@
 //! Changes of what all workers hold alike, and how they get their order.
 //!
-//! The worker of the asking connection sends a [`NodeChange`] to the *sequencer of changes*, and this one checks it against
-//! what holds there, makes what shall hold from now on, and passes it on to all. Hops of two workers keep their order, so
-//! every worker takes the changes in the order of the sequencer, and none is made from what another one has replaced. Each
-//! worker answers the asking one.
+//! The worker of the asking connection sends a [`NodeChange`] to the *sequencer of changes*, and this one
+//! checks it against what holds there, makes what shall hold from now on, and passes it on to all. Hops of
+//! two workers keep their order, so every worker takes the changes in the order of the sequencer, and none is
+//! made from what another one has replaced. Each worker answers the asking one.
 
 use std::sync::Arc;
 

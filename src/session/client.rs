@@ -1,8 +1,9 @@
-//! A client: its session, what has come in and not been executed, its replies in order, and its socket if it has one. What
-//! an accepted connection is, a stream that calls commands (a replica's link, a file that is loaded, a script) can be too: its
-//! replies are read from its reply queue.
+//! A client: its session, what has come in and not been executed, its replies in order, and its socket if it
+//! has one. What an accepted connection is, a stream that calls commands (a replica's link, a file that is
+//! loaded, a script) can be too: its replies are read from its reply queue.
 //!
-//! A client is in the table of clients of one worker, and can be handed to another one (`hand_over`). This file knows neither commands nor other clients.
+//! A client is in the table of clients of one worker, and can be handed to another one (`hand_over`). This
+//! file knows neither commands nor other clients.
 
 use std::num::NonZeroU64;
 
@@ -22,32 +23,34 @@ use crate::protocol::QueryBuffer;
 use crate::session::Session;
 use crate::session::order::{Closing, Departure};
 
-/// Replies of one client that may be awaited from other cores at a time, those included that wait for their gate.
+/// Replies of one client that may be awaited from other cores at a time, those included that wait for their
+/// gate.
 pub const AWAITED_REPLIES_MAX: usize = 1024;
-/// Nothing is executed for a client while so many bytes wait to be sent to it. Redis has no such bound and would go
-/// on until client-output-buffer-limit, or for ever. What the client sends is still taken in, up to
+/// Nothing is executed for a client while so many bytes wait to be sent to it. Redis has no such bound and
+/// would go on until client-output-buffer-limit, or for ever. What the client sends is still taken in, up to
 /// client-query-buffer-limit: many clients write a whole pipeline before they read the first reply.
 pub const OUTPUT_PAUSE_BYTES: usize = 16 << 20;
-/// Nothing is executed for a client while the commands whose replies it awaits from other cores have so many bytes.
-/// They may have to wait there: for a lock, or for the client to read.
+/// Nothing is executed for a client while the commands whose replies it awaits from other cores have so many
+/// bytes. They may have to wait there: for a lock, or for the client to read.
 const ASKED_PAUSE_BYTES: usize = 16 << 20;
-/// A client that waits for other workers is not read from while so many bytes of its requests wait. One that holds
-/// itself up, or that is in a blocking command, is read from, up to client-query-buffer-limit: it may write
-/// a whole pipeline before it reads the first reply, and only who reads learns that it has gone.
+/// A client that waits for other workers is not read from while so many bytes of its requests wait. One that
+/// holds itself up, or that is in a blocking command, is read from, up to client-query-buffer-limit: it may
+/// write a whole pipeline before it reads the first reply, and only who reads learns that it has gone.
 const QUERY_PAUSE_BYTES: usize = 1 << 20;
 
-/// A client that shall be handed over stays when it has not taken its replies within this time, in milliseconds. It executes
-/// nothing meanwhile.
+/// A client that shall be handed over stays when it has not taken its replies within this time, in
+/// milliseconds. It executes nothing meanwhile.
 const HAND_OVER_PATIENCE_MS: u64 = 10_000;
 
 /// Whose a client is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CallerKind {
-    /// Somebody's who has come to the server: it is counted, listed and killed, closed when it is idle for too long, and kept
-    /// within the limits of what it sends and reads.
+    /// Somebody's who has come to the server: it is counted, listed and killed, closed when it is idle for
+    /// too long, and kept within the limits of what it sends and reads.
     Normal,
-    /// The server's own, a stream of this process (Redis: a client without a connection, as the one that loads a file). Nobody
-    /// meets it, and no limit but those of `Client::must_wait` is for it: whoever has made it looks after it.
+    /// The server's own, a stream of this process (Redis: a client without a connection, as the one that
+    /// loads a file). Nobody meets it, and no limit but those of `Client::must_wait` is for it: whoever has
+    /// made it looks after it.
     Stream,
 }
 
@@ -91,8 +94,8 @@ pub struct Client {
     pub(super) local: Box<str>,
     /// A client on this machine.
     pub(super) is_local: bool,
-    /// Large replies of which the shards that have made them have not been told that they are on their way. A shard makes
-    /// no more of them than its credit allows, so they are few.
+    /// Large replies of which the shards that have made them have not been told that they are on their way. A
+    /// shard makes no more of them than its credit allows, so they are few.
     untold: Vec<LargeReply>,
 }
 
@@ -188,8 +191,8 @@ impl Client {
             || self.output_bytes() >= OUTPUT_PAUSE_BYTES
     }
 
-    /// True when the requests that come next can be taken apart before it is their turn: nothing is before them, and no limit
-    /// of theirs can change.
+    /// True when the requests that come next can be taken apart before it is their turn: nothing is before
+    /// them, and no limit of theirs can change.
     #[inline]
     pub fn can_look_ahead(&self) -> bool {
         self.session.authenticated
@@ -221,9 +224,9 @@ impl Client {
         !self.untold.is_empty()
     }
 
-    /// The large replies whose shards may go on now: they are sent, or all that can be sent is within the bound of the
-    /// output. Those that wait for an earlier reply are not, so that no shard is far ahead of another one. When the client
-    /// has gone it is all of them.
+    /// The large replies whose shards may go on now: they are sent, or all that can be sent is within the
+    /// bound of the output. Those that wait for an earlier reply are not, so that no shard is far ahead of
+    /// another one. When the client has gone it is all of them.
     pub fn take_told(&mut self) -> Vec<LargeReply> {
         if self.closing == Some(Closing::Now) {
             return std::mem::take(&mut self.untold);
@@ -239,16 +242,16 @@ impl Client {
         std::mem::take(&mut self.untold)
     }
 
-    /// True when the client executes nothing and is known to nobody by its number here, but to those whose replies it
-    /// awaits: it can be made ready to go to another worker.
+    /// True when the client executes nothing and is known to nobody by its number here, but to those whose
+    /// replies it awaits: it can be made ready to go to another worker.
     pub fn can_be_spared(&self) -> bool {
         let Session { subscriptions, tracking, tracking_later, .. } = &self.session;
         let is_known = subscriptions.is_some() || tracking.is_some() || tracking_later.is_some();
         !self.waiting.is_waiting() && !is_known && self.closing.is_none()
     }
 
-    /// True for a client with a socket that can be handed over at once, without waiting for anything that the client has to do:
-    /// it has taken all its replies.
+    /// True for a client with a socket that can be handed over at once, without waiting for anything that the
+    /// client has to do: it has taken all its replies.
     pub fn may_be_moved(&self) -> bool {
         self.departure.is_none()
             && self.can_be_spared()
@@ -267,14 +270,16 @@ impl Client {
         }
     }
 
-    /// True when it waits for its next worker, and of its replies none is awaited or held but that which comes when it is there.
+    /// True when it waits for its next worker, and of its replies none is awaited or held but that which
+    /// comes when it is there.
     pub fn is_settled(&self) -> bool {
         let Some(departure) = &self.departure else { return false };
         let own = usize::from(departure.place.is_some());
         matches!(self.waiting, Waiting::HandOver) && self.replies.is_settled_but_for(own)
     }
 
-    /// True when all that can be sent has been taken by the kernel. What is read from the queue goes along as it is.
+    /// True when all that can be sent has been taken by the kernel. What is read from the queue goes along as
+    /// it is.
     pub fn is_sent(&self) -> bool {
         self.socket.as_ref().is_none_or(|socket| self.replies.ready_bytes() == 0 && !socket.is_sending())
     }
@@ -301,8 +306,8 @@ impl Client {
         }
     }
 
-    /// Appends a push, encoded for the protocol that the client speaks, unless the client is being closed. It has to
-    /// be looked at afterwards.
+    /// Appends a push, encoded for the protocol that the client speaks, unless the client is being closed. It
+    /// has to be looked at afterwards.
     pub fn push(&mut self, encoded: &Reply) {
         if self.closing.is_some() {
             return;
@@ -385,7 +390,8 @@ impl Client {
         is_over && self.is_normal()
     }
 
-    /// Whether the time has come to end the connection: at once, or as all has been sent. It is being closed then.
+    /// Whether the time has come to end the connection: at once, or as all has been sent. It is being closed
+    /// then.
     pub fn is_to_be_shut_down(&mut self) -> bool {
         let has_ended = self.end_of_input && !self.stopped && !self.waiting.is_waiting();
         if has_ended && self.closing.is_none() {
@@ -402,7 +408,8 @@ impl Client {
         self.closing == Some(Closing::Now) && self.may_be_dropped() && self.replies.awaited() == 0
     }
 
-    /// True when all replies have been taken by the kernel, or by whoever reads them, and none is awaited or held.
+    /// True when all replies have been taken by the kernel, or by whoever reads them, and none is awaited or
+    /// held.
     pub fn is_drained(&self) -> bool {
         self.replies.is_empty() && !self.socket.as_ref().is_some_and(Socket::is_sending)
     }

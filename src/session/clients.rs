@@ -1,5 +1,6 @@
-//! The clients of one worker, by their numbers. A client stays in its place while its commands run, so whatever comes for
-//! it finds it there: replies of other cores, what other clients publish, the word that a gate has opened.
+//! The clients of one worker, by their numbers. A client stays in its place while its commands run, so
+//! whatever comes for it finds it there: replies of other cores, what other clients publish, the word that a
+//! gate has opened.
 //!
 //! This file must not know commands, the ring or the worker.
 
@@ -14,8 +15,8 @@ use shards::spare::{SPARE_BYTES_MAX, Trim};
 use crate::session::client::Client;
 use crate::session::order::Closing;
 
-/// By how much the numbers of places go on when it has been forgotten where those of some clients were: nothing can
-/// still be on its way from so far behind.
+/// By how much the numbers of places go on when it has been forgotten where those of some clients were:
+/// nothing can still be on its way from so far behind.
 const FORGOTTEN_PLACES_STEP: u32 = 1 << 24;
 
 /// One push, encoded for a protocol when the first client needs it.
@@ -57,8 +58,8 @@ pub struct Clients {
     new_place_seq: u32,
     /// Those to be looked at before the turn ends.
     dirty: VecDeque<u32>,
-    /// The gates of reply queues that are closed, with the clients to be told: at most `AWAITED_REPLIES_MAX` and a few for
-    /// each, and as many of clients that have gone.
+    /// The gates of reply queues that are closed, with the clients to be told: at most `AWAITED_REPLIES_MAX`
+    /// and a few for each, and as many of clients that have gone.
     gates: BinaryHeap<Reverse<(u64, u32)>>,
     /// How many of them are of clients that have gone. When they are the half, they go too.
     gates_in_vain: usize,
@@ -79,8 +80,8 @@ impl Clients {
         index
     }
 
-    /// Lets a client go. The numbers of its places are not given again, so that nothing can be taken for a reply to the
-    /// next one of its number.
+    /// Lets a client go. The numbers of its places are not given again, so that nothing can be taken for a
+    /// reply to the next one of its number.
     pub fn remove(&mut self, index: u32) -> Option<Box<Client>> {
         let removed = self.table.get_mut(index as usize).and_then(Option::take);
         if let Some(client) = &removed {
@@ -186,8 +187,8 @@ impl Clients {
         client.replies.fill(seq, bytes, blobs)
     }
 
-    /// Pushes what `write` writes. True unless the client has gone: one that is only being sent the rest counts, as in
-    /// Redis, and gets nothing.
+    /// Pushes what `write` writes. True unless the client has gone: one that is only being sent the rest
+    /// counts, as in Redis, and gets nothing.
     pub fn push(&mut self, index: u32, encoded: &mut EncodedPush, write: &impl Fn(&mut Reply)) -> bool {
         match self.get_mut(index) {
             None => false,
@@ -201,8 +202,8 @@ impl Clients {
         }
     }
 
-    /// Holds back what is written for a client from here on until the gate opens. Its further commands go on, and so do
-    /// all other clients.
+    /// Holds back what is written for a client from here on until the gate opens. Its further commands go on,
+    /// and so do all other clients.
     pub fn hold(&mut self, index: u32, gate: u64) {
         if gate > self.opened
             && let Some(client) = self.get_mut(index)
@@ -212,8 +213,8 @@ impl Clients {
         }
     }
 
-    /// Puts a reply into its place, to be held back there, with all behind it, until the gate opens. False when there is no
-    /// such place.
+    /// Puts a reply into its place, to be held back there, with all behind it, until the gate opens. False
+    /// when there is no such place.
     #[must_use = "a reply must have a place"]
     pub fn fill_held(
         &mut self,
@@ -234,8 +235,8 @@ impl Clients {
         is_filled
     }
 
-    /// All gates up to this one are open: the replies that they have held back go their way. Takes time in proportion to
-    /// what is let go.
+    /// All gates up to this one are open: the replies that they have held back go their way. Takes time in
+    /// proportion to what is let go.
     pub fn open_gates(&mut self, gate: u64) {
         self.opened = self.opened.max(gate);
         while let Some(&Reverse((first, index))) = self.gates.peek()

@@ -1,5 +1,5 @@
-//! A session command: its row and its body, what it may touch while it runs, and what it can ask the worker to do
-//! afterwards.
+//! A session command: its row and its body, what it may touch while it runs, and what it can ask the worker
+//! to do afterwards.
 
 use std::sync::Arc;
 
@@ -24,10 +24,12 @@ use crate::tracking::mode::{ClientTracking, TrackingChange, TrackingMode};
 /// The body of a session command.
 pub type SessionHandler = fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>;
 
-/// Changes what is foreseen as the session command with these arguments will. What it will refuse changes nothing.
+/// Changes what is foreseen as the session command with these arguments will. What it will refuse changes
+/// nothing.
 pub type Foresight = fn(&mut Foreseen<'_>, Args<'_>);
 
-/// A command that works on the connection, the server or the table of commands: it runs on the connection's own worker.
+/// A command that works on the connection, the server or the table of commands: it runs on the connection's
+/// own worker.
 #[derive(Debug)]
 pub struct SessionCommand {
     /// What the command is.
@@ -36,15 +38,16 @@ pub struct SessionCommand {
     pub run: SessionHandler,
     /// What it comes behind. It is looked at once, before the command runs.
     pub barrier: Barrier,
-    /// What it will change for the commands behind it in a transaction, which are sent to their shards before it runs.
+    /// What it will change for the commands behind it in a transaction, which are sent to their shards before
+    /// it runs.
     pub foresees: Option<Foresight>,
     /// Its subcommands. A container has at least one; it runs itself only when called without any argument.
     pub subcommands: &'static [SessionCommand],
 }
 
 impl SessionCommand {
-    /// A command with this body and this row. It waits for nothing, and changes nothing for the commands behind it in a
-    /// transaction.
+    /// A command with this body and this row. It waits for nothing, and changes nothing for the commands
+    /// behind it in a transaction.
     pub const fn new(run: SessionHandler, spec: CommandSpec) -> SessionCommand {
         SessionCommand { spec, run, barrier: Barrier::Nothing, foresees: None, subcommands: &[] }
     }
@@ -59,8 +62,8 @@ impl SessionCommand {
         SessionCommand { barrier: Barrier::EverythingFor(holds), ..self }
     }
 
-    /// It publishes its second argument to its first, behind all commands before it and in the order of the messages
-    /// before it.
+    /// It publishes its second argument to its first, behind all commands before it and in the order of the
+    /// messages before it.
     pub const fn in_order_of_messages(self) -> SessionCommand {
         SessionCommand { barrier: Barrier::OtherThanMessages, ..self }
     }
@@ -76,8 +79,8 @@ impl SessionCommand {
     }
 }
 
-/// All session commands and their subcommands, by the numbers under which the registry knows them. One per process,
-/// immutable.
+/// All session commands and their subcommands, by the numbers under which the registry knows them. One per
+/// process, immutable.
 #[derive(Debug, Default)]
 pub struct SessionCommands {
     by_number: Vec<&'static SessionCommand>,
@@ -144,8 +147,8 @@ impl Foreseen<'_> {
         foreseen
     }
 
-    /// Whether the client is told of changes before, behind or at any of the commands, and whether of those of keys with
-    /// certain prefixes.
+    /// Whether the client is told of changes before, behind or at any of the commands, and whether of those
+    /// of keys with certain prefixes.
     pub fn tracks(&self) -> (bool, bool) {
         (self.has_tracked, self.has_prefixes)
     }
@@ -170,7 +173,8 @@ impl Foreseen<'_> {
         self.caller.touch = touch;
     }
 
-    /// Changes what the client is told of changes, and by that which keys of the next commands are remembered.
+    /// Changes what the client is told of changes, and by that which keys of the next commands are
+    /// remembered.
     pub fn track(&mut self, change: impl FnOnce(&mut Option<Box<ClientTracking>>)) {
         change(&mut self.tracking);
         self.caller.keeps_copies = self.tracking.as_ref().is_some_and(|tracking| tracking.remembers());

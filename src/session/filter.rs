@@ -1,5 +1,5 @@
-//! What workers ask each other about clients, and which of them CLIENT LIST and CLIENT KILL mean. How that is written in a
-//! command is known to `commands/client`.
+//! What workers ask each other about clients, and which of them CLIENT LIST and CLIENT KILL mean. How that is
+//! written in a command is known to `commands/client`.
 
 use std::sync::Arc;
 

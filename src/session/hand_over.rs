@@ -18,8 +18,8 @@ use crate::session::filter::ClientFilter;
 use crate::session::order::Departure;
 use crate::tracking::kept::KeptCopies;
 
-/// What another worker has to know of a client that will come, so that it is in CLIENT LIST and can be killed while no worker
-/// has it.
+/// What another worker has to know of a client that will come, so that it is in CLIENT LIST and can be killed
+/// while no worker has it.
 #[derive(Clone, Debug)]
 pub struct Expected {
     /// The worker that it comes to.

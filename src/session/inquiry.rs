@@ -1,7 +1,7 @@
 //! Questions that concern every worker, and their answers: CLIENT LIST and KILL, CONFIG SET, INFO.
 //!
-//! The worker of the asking connection sends the question to all workers, itself included, collects the answers in
-//! the order of the workers, and writes the reply.
+//! The worker of the asking connection sends the question to all workers, itself included, collects the
+//! answers in the order of the workers, and writes the reply.
 //!
 //! Each subject has its own questions and answers, in its own file, and here one variant.
 

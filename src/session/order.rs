@@ -1,5 +1,5 @@
-//! What becomes of a connection beside its commands: what of it is under way elsewhere, and why it is being closed or goes to
-//! another worker. What its commands wait for is [`shards::router::step::Waiting`].
+//! What becomes of a connection beside its commands: what of it is under way elsewhere, and why it is being
+//! closed or goes to another worker. What its commands wait for is [`shards::router::step::Waiting`].
 //!
 //! This file must not know sockets, buffers or workers.
 
@@ -12,8 +12,8 @@ use crate::node::journey::Journey;
 /// Why a connection is being closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Closing {
-    /// When everything has been sent (QUIT, protocol errors, end of input). Until then the client can be listed and
-    /// killed; nothing more is written for it.
+    /// When everything has been sent (QUIT, protocol errors, end of input). Until then the client can be
+    /// listed and killed; nothing more is written for it.
     AfterReplies,
     /// Now; nothing more is sent.
     Now,
@@ -58,8 +58,8 @@ pub enum DepartureStage {
     Fenced,
 }
 
-/// What comes after a command about MULTI and WATCH. Those that ask for anything but [`TransactionFlow::Unwatch`] are never
-/// queued, so no transaction has them among its commands.
+/// What comes after a command about MULTI and WATCH. Those that ask for anything but
+/// [`TransactionFlow::Unwatch`] are never queued, so no transaction has them among its commands.
 #[derive(Clone, Copy, Debug)]
 pub enum TransactionFlow {
     /// The queued transaction runs, which makes the reply.

@@ -1,5 +1,5 @@
-//! Which worker serves which client: new ones are taken to a worker that takes clients, and others are handed over when the
-//! number of those workers changes or one has clearly more than its share.
+//! Which worker serves which client: new ones are taken to a worker that takes clients, and others are handed
+//! over when the number of those workers changes or one has clearly more than its share.
 //!
 //! How many workers take clients is decided by the first one's cron ([`crate::node::client_workers`]).
 
@@ -15,7 +15,8 @@ use crate::node::client_workers::Policy;
 use crate::session::client::Client;
 use crate::session::hand_over::{HandOver, Travelling};
 
-/// Clients that a worker begins to hand over in one period of its cron. Each costs two rounds of questions to all workers.
+/// Clients that a worker begins to hand over in one period of its cron. Each costs two rounds of questions to
+/// all workers.
 const HANDED_OVER_MAX: usize = 64;
 
 /// What a worker keeps for this. One per worker with a shard.
@@ -27,8 +28,8 @@ pub(super) struct ClientBalance {
     read: Option<(Instant, u128)>,
     /// The first worker decides how many workers take clients.
     policy: Policy,
-    /// The last look at a processor that a further worker would use: when, which worker, and how long it had been idle, in
-    /// nanoseconds.
+    /// The last look at a processor that a further worker would use: when, which worker, and how long it had
+    /// been idle, in nanoseconds.
     looked: Option<(Instant, ShardId, u128)>,
     /// Where the search for clients to be handed over goes on.
     next: u32,
@@ -54,7 +55,8 @@ impl ClientBalance {
         before.map_or(0, |(since, before_ns)| thousandths(wanted_ns.saturating_sub(before_ns), since, now))
     }
 
-    /// For how much of the time since the last call for the same worker a processor had nothing to do, in thousandths.
+    /// For how much of the time since the last call for the same worker a processor had nothing to do, in
+    /// thousandths.
     fn spare(&mut self, worker: ShardId, cpu: Option<usize>, now: Instant) -> Option<u32> {
         let idle_ns = cpu_use::idle_time(cpu)?.as_nanos();
         let before = self.looked.replace((now, worker, idle_ns));

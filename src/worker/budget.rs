@@ -6,13 +6,15 @@ use std::time::Duration;
 
 /// An eviction takes about so long, with the sampling for it, in microseconds: what a time limit is in keys.
 const MICROSECONDS_PER_KEY: f64 = 2.0;
-/// What a command may evict at least, when its turn has used up its share; it stops when it has made up for what was added.
+/// What a command may evict at least, when its turn has used up its share; it stops when it has made up for
+/// what was added.
 pub(super) const KEYS_PER_COMMAND_MIN: usize = 8;
 /// So many evictions more than its share make a worker ahead.
 const LEAD_KEYS_MIN: f64 = 16.0;
 /// A lead or arrears that have grown to this grow no further, so that they are soon made up for.
 const LEAD_KEYS_MAX: f64 = 1024.0;
-/// Of a lead this part is forgotten in each turn: workers count at different times, and none may be ahead for ever.
+/// Of a lead this part is forgotten in each turn: workers count at different times, and none may be ahead for
+/// ever.
 const LEAD_DECAY: f64 = 1.0 / 64.0;
 /// The number that `maxmemory-eviction-tenacity` has for no limit at all.
 const TENACITY_UNLIMITED: u32 = 100;
@@ -30,7 +32,8 @@ pub(super) struct WorkerMemory {
     pub(super) turn_time: Duration,
     /// How far the node was over its limit when `turn_keys` had come to 0.
     pub(super) kept_over_bytes: u64,
-    /// By how much the node may be over its limit before this worker evicts: 0 but when it is ahead of its share.
+    /// By how much the node may be over its limit before this worker evicts: 0 but when it is ahead of its
+    /// share.
     pub(super) left_to_others_bytes: u64,
     pub(super) balance: Balance,
     /// Keys that one command may evict (`maxmemory-eviction-tenacity`).

@@ -1,7 +1,7 @@
 //! The clients of a worker: accepted, served, sent to, closed.
 //!
-//! What completes in the ring for a client comes here; what the client asks for is executed by `dispatch`. At the
-//! end of a turn every client that something has happened to is looked at once (`Worker::settle`).
+//! What completes in the ring for a client comes here; what the client asks for is executed by `dispatch`. At
+//! the end of a turn every client that something has happened to is looked at once (`Worker::settle`).
 
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
@@ -19,8 +19,8 @@ use crate::session::Session;
 use crate::session::client::{Client, LargeReply};
 use crate::session::order::Closing;
 
-/// How long a worker does not accept after that has failed, in milliseconds: without descriptors it would fail at once
-/// again, for as long as they are missing.
+/// How long a worker does not accept after that has failed, in milliseconds: without descriptors it would
+/// fail at once again, for as long as they are missing.
 const ACCEPT_PAUSE_MS: u64 = 1000;
 
 static ACCEPT_LINES: LineLimit =
@@ -33,8 +33,8 @@ static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new(
     "Client scheduled to be closed ASAP for overcoming of output buffer limits",
 );
 
-/// One client goes on in the next turn when its commands have made so many bytes of replies: the kernel takes no more
-/// in one send, and others are not held up for longer than that takes.
+/// One client goes on in the next turn when its commands have made so many bytes of replies: the kernel takes
+/// no more in one send, and others are not held up for longer than that takes.
 const STEP_OUTPUT_BYTES: usize = 1 << 20;
 
 impl Worker {
@@ -100,8 +100,8 @@ impl Worker {
         self.clients.add(client)
     }
 
-    /// The kernel keeps the limit of descriptors with a request, which may have been raised since; so the first failure is
-    /// tried again at once. What fails twice fails for a while.
+    /// The kernel keeps the limit of descriptors with a request, which may have been raised since; so the
+    /// first failure is tried again at once. What fails twice fails for a while.
     fn accept_failed(&mut self, result: i32) {
         if !std::mem::replace(&mut self.has_accept_failed, true) {
             return self.listen();
@@ -237,7 +237,8 @@ impl Worker {
         self.argv = argv;
         let client = self.clients.at(index);
         client.query = query;
-        // What waits for other workers is not the client's doing, and is read no further than `QUERY_PAUSE_BYTES`.
+        // What waits for other workers is not the client's doing, and is read no further than
+        // `QUERY_PAUSE_BYTES`.
         let buffered_bytes = client.query.buffered_bytes() as u64;
         if buffered_bytes > self.config.client_query_buffer_limit_bytes
             && !client.waits_for_workers()
@@ -353,8 +354,8 @@ impl Worker {
         }
     }
 
-    /// A client has gone: it is not counted, subscribes to nothing and tracks nothing. It may stay in the table for a
-    /// while, until what is under way for it has ended.
+    /// A client has gone: it is not counted, subscribes to nothing and tracks nothing. It may stay in the
+    /// table for a while, until what is under way for it has ended.
     pub(super) fn leave(&mut self, index: u32) {
         let client = self.clients.at(index);
         if let Some(departure) = &client.departure {
@@ -401,4 +402,14 @@ fn close_for_output_limit(client: &mut Client) {
 }
 
 /// What a client from elsewhere reads in protected mode (Redis's own words).
-const PROTECTED_MODE_TEXT: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n";
+const PROTECTED_MODE_TEXT: &str = "-DENIED Redis is running in protected mode because protected mode is \
+    enabled and no password is set for the default user. In this mode connections are only accepted from the \
+    loopback interface. If you want to connect from external computers to Redis you may adopt one of the \
+    following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' \
+    from the loopback interface by connecting to Redis from the same host the server is running, however \
+    MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this \
+    change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis \
+    configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If \
+    you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) \
+    Setup a an authentication password for the default user. NOTE: You only need to do one of the above \
+    things in order for the server to start accepting connections from the outside.\r\n";

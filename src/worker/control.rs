@@ -1,15 +1,15 @@
-//! The control worker: a worker whose shard owns no slot and whose thread is bound to no core, for what no long command may
-//! hold up.
+//! The control worker: a worker whose shard owns no slot and whose thread is bound to no core, for what no
+//! long command may hold up.
 //!
-//! It is numbered behind the workers of the shards and has an end of the mesh as they have, but no listener: a client
-//! comes to it by being handed over, and all its commands on keys go to other workers. It waits for the signals that end the
-//! node.
+//! It is numbered behind the workers of the shards and has an end of the mesh as they have, but no listener:
+//! a client comes to it by being handed over, and all its commands on keys go to other workers. It waits for
+//! the signals that end the node.
 //!
-//! While it has nothing to look after it rests: it sleeps without a tick until it is called. Nothing is missed by that. What
-//! other workers want of it rings ([`crate::mesh`]), also when the kernel has been short of memory for it
-//! (`ClientRing::wake_failed`); signals make a descriptor readable that the ring watches; files, links and timers complete in
-//! the ring; and all that a worker looks after at ticks
-//! belongs to connections or to what a turn has left behind, and while there are any of these it ticks.
+//! While it has nothing to look after it rests: it sleeps without a tick until it is called. Nothing is
+//! missed by that. What other workers want of it rings ([`crate::mesh`]), also when the kernel has been short
+//! of memory for it (`ClientRing::wake_failed`); signals make a descriptor readable that the ring watches;
+//! files, links and timers complete in the ring; and all that a worker looks after at ticks belongs to
+//! connections or to what a turn has left behind, and while there are any of these it ticks.
 
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
@@ -20,8 +20,8 @@ use crate::host::log::tell_left_out;
 use crate::io::Owner;
 use crate::mesh::Hop;
 
-/// So many ticks that nothing else comes with come before a rest: the rates of INFO, averages over 16 of them, have gone back
-/// to nothing by then, and what is kept for a while has been trimmed.
+/// So many ticks that nothing else comes with come before a rest: the rates of INFO, averages over 16 of
+/// them, have gone back to nothing by then, and what is kept for a while has been trimmed.
 const QUIET_TICKS_MIN: u32 = 20;
 
 /// The timer of lines of the log that were left out.
@@ -41,7 +41,8 @@ impl Worker {
         }
     }
 
-    /// The ring has seen a signal, or says that it cannot watch; then the main thread sees it, at its next look at the workers.
+    /// The ring has seen a signal, or says that it cannot watch; then the main thread sees it, at its next
+    /// look at the workers.
     pub(super) fn see_signals(&mut self, result: i32) {
         let Some(control) = &mut self.control else { return };
         if control.duty.signals.take().is_some() {
@@ -65,8 +66,8 @@ impl Worker {
         }
     }
 
-    /// Tells of lines of the log that were left out if it is quiet, and looks again when it may be. While none was left out no
-    /// timer is set.
+    /// Tells of lines of the log that were left out if it is quiet, and looks again when it may be. While
+    /// none was left out no timer is set.
     pub(super) fn tell_left_out(&mut self) {
         let Some(control) = &mut self.control else { return };
         if let Some(timer) = control.log_timer.take() {
@@ -76,8 +77,8 @@ impl Worker {
         control.log_timer = tell_left_out().map(set);
     }
 
-    /// Whether the worker, about to sleep, may do so until it is called. If not, the control worker sees to its next tick
-    /// here; the others tick always.
+    /// Whether the worker, about to sleep, may do so until it is called. If not, the control worker sees to
+    /// its next tick here; the others tick always.
     pub(super) fn may_rest(&mut self) -> bool {
         let Some(control) = &mut self.control else { return false };
         let is_quiet = std::mem::take(&mut control.has_ticked);

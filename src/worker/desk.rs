@@ -1,4 +1,5 @@
-//! How a worker's router reaches the world: the other workers by the mesh, the clients by the table of their reply queues.
+//! How a worker's router reaches the world: the other workers by the mesh, the clients by the table of their
+//! reply queues.
 //!
 //! What it decides is in [`shards::router`]; nothing is decided here.
 
@@ -34,7 +35,8 @@ pub(super) struct Office {
     pub(super) keyspace_channels: KeyspaceChannels,
     /// The push that is being made; kept for its memory.
     pub(super) encoded: EncodedPush,
-    /// Replies that had no place, which no reply should be: so many are in the log, or have been left out of it.
+    /// Replies that had no place, which no reply should be: so many are in the log, or have been left out of
+    /// it.
     pub(super) lost_replies: u64,
 }
 
@@ -61,9 +63,10 @@ pub(super) struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// There is no place for a reply, in other words a defect in the server: every reply has one, and a connection is kept
-    /// while it awaits any. Builds with assertions stop. Others write it into the log and go on: nobody waits in a place that
-    /// is not there, so to stop would cost all clients their data for nothing.
+    /// There is no place for a reply, in other words a defect in the server: every reply has one, and a
+    /// connection is kept while it awaits any. Builds with assertions stop. Others write it into the log and
+    /// go on: nobody waits in a place that is not there, so to stop would cost all clients their data for
+    /// nothing.
     #[cold]
     fn reply_is_lost(&mut self, ticket: Ticket) {
         debug_assert!(false, "a reply without a place: {ticket:?}");

@@ -1,5 +1,5 @@
-//! From a parsed request to its execution: the admission checks in one written order, then to the router, or to
-//! `session_commands`.
+//! From a parsed request to its execution: the admission checks in one written order, then to the router, or
+//! to `session_commands`.
 //!
 //! The only place where commands of clients begin. It compares no command names: what a command is and where
 //! its keys are comes from its row.
@@ -26,9 +26,10 @@ static ATTACK_LINES: LineLimit =
     LineLimit::new(module_path!(), log::Level::Warn, "Possible SECURITY ATTACK detected");
 
 impl Worker {
-    /// Executes one request of a stream of this process, or starts it: the door for callers that have their requests as arguments.
-    /// False when the client has to wait ([`Client::must_wait`]) and nothing has been done: the caller keeps the request and comes again
-    /// when its client has gone on, so that no request overtakes one that waits.
+    /// Executes one request of a stream of this process, or starts it: the door for callers that have their
+    /// requests as arguments. False when the client has to wait ([`Client::must_wait`]) and nothing has been
+    /// done: the caller keeps the request and comes again when its client has gone on, so that no request
+    /// overtakes one that waits.
     #[must_use = "what is not taken has to be handed in again"]
     pub fn call(&mut self, index: u32, args: Args<'_>) -> bool {
         if self.clients.at(index).must_wait() {
@@ -38,9 +39,9 @@ impl Worker {
         true
     }
 
-    /// Executes one request of a client that need not wait ([`Client::must_wait`]), or starts it: the reply may come later.
-    /// When it returns, the reply or its place is in the client's queue, so what the client is told of its own command comes
-    /// behind it.
+    /// Executes one request of a client that need not wait ([`Client::must_wait`]), or starts it: the reply
+    /// may come later. When it returns, the reply or its place is in the client's queue, so what the client
+    /// is told of its own command comes behind it.
     #[inline]
     pub(super) fn dispatch(&mut self, index: u32, args: Args<'_>) {
         let registry: &'static Registry = &self.node.registry;
@@ -97,7 +98,10 @@ impl Worker {
             if is_http(args.get(0)) {
                 if let Some(left_out) = ATTACK_LINES.admit() {
                     log::warn!(
-                        "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection from {} aborted.{left_out}",
+                        "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: \
+                            commands to Redis. This is likely due to an attacker attempting to use Cross \
+                            Protocol Scripting to compromise your Redis instance. Connection from {} \
+                            aborted.{left_out}",
                         client.peer()
                     );
                 }
@@ -130,8 +134,8 @@ impl Worker {
         Ok((entry, is_in_multi && !spec.has(flags::RUNS_IN_MULTI)))
     }
 
-    /// Replies that a command does not run. A transaction that it should have been a part of will not run either; one
-    /// that it should have run is over (Redis: rejectCommand).
+    /// Replies that a command does not run. A transaction that it should have been a part of will not run
+    /// either; one that it should have run is over (Redis: rejectCommand).
     #[cold]
     fn reject(&mut self, index: u32, args: Args<'_>, error: CommandError) {
         let session = &mut self.clients.at(index).session;
@@ -222,10 +226,12 @@ impl Worker {
 }
 
 /// DEBUG is the only protected command here (Redis: allowProtectedAction).
-const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set \
+    to \"local\", you can run it from a local connection, otherwise you need to set this option in the \
+    configuration file, and then restart the server.";
 
-/// Whether a command is refused while the node is over maxmemory and cannot evict: inside MULTI all but those that end it,
-/// and EXEC for what it has queued (Redis: processCommand).
+/// Whether a command is refused while the node is over maxmemory and cannot evict: inside MULTI all but those
+/// that end it, and EXEC for what it has queued (Redis: processCommand).
 fn may_need_memory(session: &Session, entry: &Entry) -> bool {
     let spec = entry.spec();
     let Some(queue) = &session.queue else { return spec.has(flags::DENYOOM) };
@@ -233,7 +239,8 @@ fn may_need_memory(session: &Session, entry: &Entry) -> bool {
     !spec.has(flags::RUNS_IN_MULTI) || (spec.has(flags::RUNS_QUEUE) && queue.needs_memory())
 }
 
-/// A subscriber that speaks RESP2 takes every reply for a message but those to a few commands (Redis: processCommand).
+/// A subscriber that speaks RESP2 takes every reply for a message but those to a few commands (Redis:
+/// processCommand).
 #[inline]
 fn is_refused_to_subscriber(session: &Session, entry: &Entry) -> bool {
     session.is_subscribed() && !session.resp3 && !entry.spec().has(flags::FOR_SUBSCRIBERS)

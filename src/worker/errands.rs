@@ -27,8 +27,8 @@ impl Worker {
         }
     }
 
-    /// Sees to it that the ring ends a wait when a client has waited long enough. What is further away than a tick is left
-    /// to ticks: a timer is set only for what would be late.
+    /// Sees to it that the ring ends a wait when a client has waited long enough. What is further away than a
+    /// tick is left to ticks: a timer is set only for what would be late.
     pub(super) fn set_blocked_timer(&mut self) {
         // A command that waits may have read the clock since the turn began.
         let now_ms = self.router.shard().now_ms();

@@ -1,22 +1,28 @@
-//! Clients that go from one worker to another: descriptor, session, what has been read, and replies that have not been sent.
+//! Clients that go from one worker to another: descriptor, session, what has been read, and replies that have
+//! not been sent.
 //!
-//! A client goes when nothing of it is under way. From the moment when it can be spared it executes nothing more, and then:
+//! A client goes when nothing of it is under way. From the moment when it can be spared it executes nothing
+//! more, and then:
 //!
-//! 1. All replies that it awaits have come, and it has taken them. One that does not in time stays (`Worker::refuse_hand_over`).
-//! 2. Its next worker is told of it (`HandOverQuestion::Expect`), and lists it from now on, as this one does. Nothing more is
-//!    sent to it here, so what follows depends on nobody but the workers and the kernel.
-//! 3. All workers are asked for a fence (`HandOverQuestion::Fence`). Hops of two workers keep their order, so when all have answered
-//!    all that was sent for the client here has been taken where it went: an UNWATCH cannot come behind a later WATCH that
-//!    goes out from the next worker. And whoever asks about clients has asked this worker before, or asks the next one
-//!    behind the announcement, so CLIENT LIST, CLIENT KILL and CLIENT TRACKING REDIRECT find the client in any case. Those that
-//!    find it twice count it once. Either worker may end its journey, and both see that at once ([`crate::node::journey`]).
+//! 1. All replies that it awaits have come, and it has taken them. One that does not in time stays
+//!    (`Worker::refuse_hand_over`).
+//! 2. Its next worker is told of it (`HandOverQuestion::Expect`), and lists it from now on, as this one does.
+//!    Nothing more is sent to it here, so what follows depends on nobody but the workers and the kernel.
+//! 3. All workers are asked for a fence (`HandOverQuestion::Fence`). Hops of two workers keep their order, so
+//!    when all have answered all that was sent for the client here has been taken where it went: an UNWATCH
+//!    cannot come behind a later WATCH that goes out from the next worker. And whoever asks about clients has
+//!    asked this worker before, or asks the next one behind the announcement, so CLIENT LIST, CLIENT KILL and
+//!    CLIENT TRACKING REDIRECT find the client in any case. Those that find it twice count it once. Either
+//!    worker may end its journey, and both see that at once ([`crate::node::journey`]).
 //! 4. The ring lets go of the socket: the receive is cancelled.
-//! 5. The client travels in one hop. Its number here is free again, and what may still come for that finds nobody.
-//! 6. Its next worker sends what it has been told meanwhile, and the reply to what has asked for all this, in their order.
+//! 5. The client travels in one hop. Its number here is free again, and what may still come for that finds
+//!    nobody.
+//! 6. Its next worker sends what it has been told meanwhile, and the reply to what has asked for all this, in
+//!    their order.
 //!
-//! WATCH is known to the shards by the client's own number and needs nothing, and who redirects to the client finds it
-//! (`redirection.rs`). Who subscribes or tracks is known to its worker alone, by its number there, so such a client is not
-//! spared: it is served here until it does neither, and goes then.
+//! WATCH is known to the shards by the client's own number and needs nothing, and who redirects to the client
+//! finds it (`redirection.rs`). Who subscribes or tracks is known to its worker alone, by its number there,
+//! so such a client is not spared: it is served here until it does neither, and goes then.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -41,9 +47,10 @@ use crate::tracking::kept::KeptCopies;
 use crate::worker::tracking::push_copies;
 
 impl Worker {
-    /// Has a client go to another worker as soon as that is possible. The reply is written, or has a place and comes when
-    /// the client is there. From within a transaction it goes when that is over; who subscribes or tracks, when it does
-    /// neither: these have their reply before, as they could not end it otherwise.
+    /// Has a client go to another worker as soon as that is possible. The reply is written, or has a place
+    /// and comes when the client is there. From within a transaction it goes when that is over; who
+    /// subscribes or tracks, when it does neither: these have their reply before, as they could not end it
+    /// otherwise.
     pub(super) fn hand_over(&mut self, index: u32, to: ShardId, place: ReplyPlace, reply: &mut Reply) {
         let client = self.clients.at(index);
         // Whoever reads the replies of one of the server's own knows it by its number here.
@@ -62,7 +69,8 @@ impl Worker {
         self.clients.look_at(index);
     }
 
-    /// Has a client that can go at once served by another worker. Nobody has asked for it, and nobody is told.
+    /// Has a client that can go at once served by another worker. Nobody has asked for it, and nobody is
+    /// told.
     pub(super) fn move_client(&mut self, index: u32, to: ShardId) {
         let client = self.clients.at(index);
         client.departure = Some(Box::new(Departure::wanted(to, None)));

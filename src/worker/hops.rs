@@ -38,7 +38,8 @@ impl Worker {
             next = from.index() + 1;
             for _ in 0..BATCHES_PER_TURN {
                 let Some(mut batch) = self.mesh.next_batch(from) else { break };
-                // What came by another worker was sent after this turn had begun: an expire must not be seen late.
+                // What came by another worker was sent after this turn had begun: an expire must not be seen
+                // late.
                 self.tell_time();
                 self.take_batch(from, &mut batch);
                 self.mesh.recycle(batch);

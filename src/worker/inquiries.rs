@@ -1,6 +1,6 @@
-//! Questions to all workers on behalf of a client, and this worker's answers: one arm for each subject, whose own questions a
-//! function of the subject's file answers where there is one. Changes of what all workers hold go by their sequencer
-//! ([`crate::session::change`]).
+//! Questions to all workers on behalf of a client, and this worker's answers: one arm for each subject, whose
+//! own questions a function of the subject's file answers where there is one. Changes of what all workers
+//! hold go by their sequencer ([`crate::session::change`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,8 @@ use crate::session::inquiry::{Answer, Finish, Inquiry, InquiryHop, Question};
 use crate::session::order::Closing;
 
 impl Worker {
-    /// Asks all workers, on behalf of a client that waits, for what comes into a place. Returns the reply if no other worker
-    /// has to be waited for.
+    /// Asks all workers, on behalf of a client that waits, for what comes into a place. Returns the reply if
+    /// no other worker has to be waited for.
     pub(super) fn ask_with_ticket(
         &mut self,
         ticket: Ticket,
@@ -77,7 +77,8 @@ impl Worker {
         None
     }
 
-    /// Puts a change of what all workers hold behind all others. Returns this worker's answer, unless it comes later.
+    /// Puts a change of what all workers hold behind all others. Returns this worker's answer, unless it
+    /// comes later.
     fn put_change_in_order(&mut self, ticket: Ticket, change: &NodeChange) -> Option<Answer> {
         let made = match change {
             NodeChange::Config { args, is_local } => {
@@ -114,8 +115,8 @@ impl Worker {
         }
     }
 
-    /// Sends this worker's answer to where it was asked for. What the sequencer of changes has done or passed on may be of a
-    /// client of this worker.
+    /// Sends this worker's answer to where it was asked for. What the sequencer of changes has done or passed
+    /// on may be of a client of this worker.
     pub(super) fn send_answer(&mut self, ticket: Ticket, answer: Answer) {
         if ticket.worker == self.id {
             self.take_answer(self.id, ticket, answer);
@@ -138,8 +139,8 @@ impl Worker {
         }
     }
 
-    /// Answers a question, the answer to which is for this ticket, unless it is answered later. `asking` is the client of this
-    /// worker that asks.
+    /// Answers a question, the answer to which is for this ticket, unless it is answered later. `asking` is
+    /// the client of this worker that asks.
     fn answer(&mut self, ticket: Ticket, question: &Question, asking: Option<u32>) -> Option<Answer> {
         Some(match question {
             Question::Change(question) => return self.answer_change(ticket, question),
@@ -243,8 +244,8 @@ impl Worker {
         killed
     }
 
-    /// Closes a client that another one has killed. Who comes behind does not meet it any more: it is in no list, nothing
-    /// is published to it, and it takes nothing that it has waited for.
+    /// Closes a client that another one has killed. Who comes behind does not meet it any more: it is in no
+    /// list, nothing is published to it, and it takes nothing that it has waited for.
     fn kill(&mut self, index: u32) {
         let client = self.clients.at(index);
         client.closing = Some(Closing::Now);

@@ -1,10 +1,10 @@
-//! The requests of a turn are taken apart before the first of them runs, so that what their keys need is fetched from memory
-//! for all of them together ([`shards::shard::look_ahead`]).
+//! The requests of a turn are taken apart before the first of them runs, so that what their keys need is
+//! fetched from memory for all of them together ([`shards::shard::look_ahead`]).
 //!
-//! What has come for several clients is held back until there is enough of it, or until anything else has completed. Then
-//! the requests run in the order in which they have come, as if nothing had been held back: nothing that decides over them
-//! is looked at ahead but where their only keys are. What is not a simple request waits for its turn in its buffer, and so
-//! does all behind it.
+//! What has come for several clients is held back until there is enough of it, or until anything else has
+//! completed. Then the requests run in the order in which they have come, as if nothing had been held back:
+//! nothing that decides over them is looked at ahead but where their only keys are. What is not a simple
+//! request waits for its turn in its buffer, and so does all behind it.
 
 use shards::command::flags;
 use shards::command::registry::{Command, Entry};
@@ -17,12 +17,12 @@ use super::connections::output_bytes_max;
 use crate::io::ring::Received;
 use crate::protocol::{ParsedAhead, RequestLimits};
 
-/// Requests that are looked at before the first of them runs, unless more have come in one buffer: a few hundred lines of the
-/// processor's first cache, which has some five hundred.
+/// Requests that are looked at before the first of them runs, unless more have come in one buffer: a few
+/// hundred lines of the processor's first cache, which has some five hundred.
 const REQUESTS_AHEAD: usize = 64;
 
-/// What has been taken apart and has not run. One per worker; empty between turns. Its memory is bounded by the requests
-/// that fit into `REQUESTS_AHEAD` and one more buffer.
+/// What has been taken apart and has not run. One per worker; empty between turns. Its memory is bounded by
+/// the requests that fit into `REQUESTS_AHEAD` and one more buffer.
 #[derive(Default)]
 pub(super) struct LookAhead {
     parsed: ParsedAhead,

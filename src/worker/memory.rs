@@ -1,10 +1,12 @@
-//! How much memory the node uses, and keeping it within `maxmemory`: who evicts when, and when a write is refused.
+//! How much memory the node uses, and keeping it within `maxmemory`: who evicts when, and when a write is
+//! refused.
 //!
-//! Each worker counts what its thread allocates and frees, and publishes the count once a turn; the sum of all is what
-//! the node uses. Over the limit, the shard that is about to run a command makes room first, as Redis does; every worker
-//! goes on with that at the end of its turns, in bounded steps. A shard that has nothing left to evict calls for the others,
-//! and the write goes on. It is refused, where it was received and before anything of it runs on any shard, only when no
-//! shard has a key that may go. Which key goes is decided in `shards::shard::evict`.
+//! Each worker counts what its thread allocates and frees, and publishes the count once a turn; the sum of
+//! all is what the node uses. Over the limit, the shard that is about to run a command makes room first, as
+//! Redis does; every worker goes on with that at the end of its turns, in bounded steps. A shard that has
+//! nothing left to evict calls for the others, and the write goes on. It is refused, where it was received
+//! and before anything of it runs on any shard, only when no shard has a key that may go. Which key goes is
+//! decided in `shards::shard::evict`.
 
 use std::time::Duration;
 
@@ -22,21 +24,24 @@ use crate::worker::Worker;
 use crate::worker::budget::{Balance, KEYS_PER_COMMAND_MIN, WorkerMemory, command_keys};
 use crate::worker::desk::Office;
 
-/// Evictions of a turn, those before its commands and those at its end together, while the node stays over its limit.
+/// Evictions of a turn, those before its commands and those at its end together, while the node stays over
+/// its limit.
 const KEYS_PER_TURN: usize = 250;
-/// What tells of changes is left out of account up to this part of the limit, all shards' workers together: the node may be
-/// over its limit by no more than that. The control worker, which has few clients, leaves nothing out.
+/// What tells of changes is left out of account up to this part of the limit, all shards' workers together:
+/// the node may be over its limit by no more than that. The control worker, which has few clients, leaves
+/// nothing out.
 const TOLD_PART_MAX: u64 = 4;
-/// What tells of changes counts after one or two periods of so many milliseconds: long enough for a message to reach the
-/// worker of its client and to be sent, and no longer, since at a high rate of messages the room of those that have been
-/// sent would be filled by keys.
+/// What tells of changes counts after one or two periods of so many milliseconds: long enough for a message
+/// to reach the worker of its client and to be sent, and no longer, since at a high rate of messages the room
+/// of those that have been sent would be filled by keys.
 const TOLD_PERIOD_MS: u64 = 10;
 /// They take no longer: an eviction is a dozen cache misses, and how long that takes depends on the machine.
 const TIME_PER_TURN: Duration = Duration::from_micros(250);
 /// Evictions between two looks at the clock.
 const KEYS_PER_STEP: usize = 16;
-/// A worker that is ahead of its share of evictions leaves to the others what is over the limit by less than this part of
-/// it. More than the workers' buffers vary by within a turn, and less than the 2 % within which the limit is kept.
+/// A worker that is ahead of its share of evictions leaves to the others what is over the limit by less than
+/// this part of it. More than the workers' buffers vary by within a turn, and less than the 2 % within which
+/// the limit is kept.
 const LEFT_TO_OTHERS_PART: u64 = 128;
 
 const OOM_TEXT: &str = "OOM command not allowed when used memory > 'maxmemory'.";
@@ -86,7 +91,8 @@ impl Worker {
         }
     }
 
-    /// Publishes what this worker uses, and goes on evicting if the node is over its limit; at the end of a turn.
+    /// Publishes what this worker uses, and goes on evicting if the node is over its limit; at the end of a
+    /// turn.
     #[inline]
     pub(super) fn end_turn_memory(&mut self) {
         if self.office.memory.is_limited {
@@ -99,9 +105,9 @@ impl Worker {
         self.node.memory.publish(self.id, thread_bytes(), self.router.shard().told_bytes());
     }
 
-    /// Runs what tells clients of changes of keys. What this takes does not count against the limit for one or two periods of
-    /// `TOLD_PERIOD_MS`, by which it has been sent if its clients read: otherwise the messages about evicted keys would evict further keys,
-    /// where names are long and clients many.
+    /// Runs what tells clients of changes of keys. What this takes does not count against the limit for one
+    /// or two periods of `TOLD_PERIOD_MS`, by which it has been sent if its clients read: otherwise the
+    /// messages about evicted keys would evict further keys, where names are long and clients many.
     #[inline]
     pub(super) fn telling<R>(&mut self, tell: impl FnOnce(&mut Worker) -> R) -> R {
         if !self.office.memory.is_limited {
@@ -143,9 +149,9 @@ impl Worker {
         (0..self.node.shards).filter(move |&worker| worker != own && self.node.memory.may_evict(worker))
     }
 
-    /// Whether a command may be started while the node may be over its limit; `denies_oom` says that one of those to
-    /// be run has [`shards::command::flags::DENYOOM`]. To be asked once, where the request was received, before any shard
-    /// does anything.
+    /// Whether a command may be started while the node may be over its limit; `denies_oom` says that one of
+    /// those to be run has [`shards::command::flags::DENYOOM`]. To be asked once, where the request was
+    /// received, before any shard does anything.
     ///
     /// # Errors
     /// OOM, when the node is over its limit and no shard has a key that may be evicted.
@@ -197,15 +203,16 @@ impl Office {
         if turn_keys > 0 {
             return self.evict(shard, left_to_others_bytes, command_keys.min(turn_keys));
         }
-        // The turn has evicted its share. Its other commands only make up for what they add, so that a turn of many
-        // commands does not become long.
+        // The turn has evicted its share. Its other commands only make up for what they add, so that a turn
+        // of many commands does not become long.
         if shard.over_bytes() <= kept_over_bytes {
             return Eviction::More;
         }
         self.evict(shard, kept_over_bytes.max(left_to_others_bytes), command_keys.min(KEYS_PER_COMMAND_MIN))
     }
 
-    /// Evicts until the node is over its limit by at most `over_bytes_max`, in steps while the turn has time for it.
+    /// Evicts until the node is over its limit by at most `over_bytes_max`, in steps while the turn has time
+    /// for it.
     fn evict(&mut self, shard: &mut Shard, over_bytes_max: u64, budget: usize) -> Eviction {
         let before = shard.env().evicted_keys;
         let (begin, mut left) = (clock::moment(), budget);

@@ -1,9 +1,9 @@
-//! A worker: one thread on one core, with its ring, its clients, its end of the mesh and its shard; and one thread more
-//! without either (`control`).
+//! A worker: one thread on one core, with its ring, its clients, its end of the mesh and its shard; and one
+//! thread more without either (`control`).
 //!
-//! It runs in turns. A turn takes the completions of the ring and the batches of the other workers, executes what they
-//! ask for, and hands everything that results to the kernel and to the other workers at once. Only this folder,
-//! `io` and `server` know the runtime; what a command means is decided in `dispatch`.
+//! It runs in turns. A turn takes the completions of the ring and the batches of the other workers, executes
+//! what they ask for, and hands everything that results to the kernel and to the other workers at once. Only
+//! this folder, `io` and `server` know the runtime; what a command means is decided in `dispatch`.
 
 mod balance;
 mod blocking;
@@ -92,8 +92,8 @@ const EXPIRE_TIME_PER_TURN: Duration = Duration::from_micros(300);
 const EXPIRE_ENTRIES_PER_STEP: usize = 50;
 /// How long a stopping worker goes on sending replies that are ready, in turns of at most a millisecond.
 const STOPPING_TURNS_MAX: usize = 100;
-/// How long it waits for its files and links: a disk that has much to write may need seconds to force it, and whoever stops the
-/// server kills it if it takes much longer (systemd: after 90 seconds).
+/// How long it waits for its files and links: a disk that has much to write may need seconds to force it, and
+/// whoever stops the server kills it if it takes much longer (systemd: after 90 seconds).
 const STOPPING_ERRANDS_MAX: Duration = Duration::from_secs(20);
 
 static IDLE_LINES: LineLimit = LineLimit::new(module_path!(), log::Level::Debug, "Closing idle client");
@@ -121,7 +121,8 @@ pub struct Worker {
     errands: Errands,
     /// The configuration's file, while CONFIG REWRITE writes it.
     rewrites: Rewrites,
-    /// The timer for the next client that has waited long enough, with its deadline, while that is before the next tick.
+    /// The timer for the next client that has waited long enough, with its deadline, while that is before the
+    /// next tick.
     blocked_timer: Option<(u64, TimerId)>,
     listeners: Vec<Listener>,
     /// Listeners whose accept has ended with an error and is to be tried again.
@@ -229,8 +230,9 @@ impl Worker {
         worker
     }
 
-    /// Runs until the node stops. It is no future and yields to nobody: the thread sleeps only in the worker's own ring,
-    /// which whatever concerns the worker wakes, and its tick if nothing does and it does not rest.
+    /// Runs until the node stops. It is no future and yields to nobody: the thread sleeps only in the
+    /// worker's own ring, which whatever concerns the worker wakes, and its tick if nothing does and it does
+    /// not rest.
     pub fn run(mut self) {
         self.listen();
         self.watch_signals();
@@ -253,7 +255,8 @@ impl Worker {
         self.stop();
     }
 
-    /// One turn: everything that has come is executed, and what results is queued for the kernel and the others.
+    /// One turn: everything that has come is executed, and what results is queued for the kernel and the
+    /// others.
     fn turn(&mut self) {
         self.pulse.wake();
         // Not before the other workers have been told to do the same.
@@ -438,7 +441,8 @@ impl Worker {
         }
     }
 
-    /// Brings to its end what is under way on disk, sends what is ready, both bounded in time, and lets everything go.
+    /// Brings to its end what is under way on disk, sends what is ready, both bounded in time, and lets
+    /// everything go.
     fn stop(mut self) {
         self.listeners.iter().for_each(Listener::close);
         self.errands.links.close_all();

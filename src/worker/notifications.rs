@@ -1,12 +1,14 @@
-//! Keyspace notifications: what happens to keys, published to `__keyspace@<db>__:<key>` and `__keyevent@<db>__:<event>`.
+//! Keyspace notifications: what happens to keys, published to `__keyspace@<db>__:<key>` and
+//! `__keyevent@<db>__:<event>`.
 //!
-//! The shard notes events ([`shards::notify`]); its worker publishes them when the command that has made them is over,
-//! in their order, and straight to all workers that have subscriptions. They need no sequencer: what happens to a key is
-//! told by the key's owner, in the order in which it happened. What a transaction over several shards does to keys that
-//! were lent for it, or a client that has waited for keys of another worker, is told by their owners as well, when the
-//! keys have come home: for a client that sees its own changes so, the reply comes first and the notification some hops
-//! later, as after a command that another worker has run. What happens to a key on its way to another shard is told when
-//! all workers have heard what the old owner told ([`shards::router::slot_move::SlotMoves::may_tell`]): its router decides that.
+//! The shard notes events ([`shards::notify`]); its worker publishes them when the command that has made them
+//! is over, in their order, and straight to all workers that have subscriptions. They need no sequencer: what
+//! happens to a key is told by the key's owner, in the order in which it happened. What a transaction over
+//! several shards does to keys that were lent for it, or a client that has waited for keys of another worker,
+//! is told by their owners as well, when the keys have come home: for a client that sees its own changes so,
+//! the reply comes first and the notification some hops later, as after a command that another worker has
+//! run. What happens to a key on its way to another shard is told when all workers have heard what the old
+//! owner told ([`shards::router::slot_move::SlotMoves::may_tell`]): its router decides that.
 
 use std::sync::Arc;
 

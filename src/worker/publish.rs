@@ -1,8 +1,9 @@
 //! Published messages, as a worker carries them, and SUBSCRIBE and its kin.
 //!
-//! The order of messages is the business of [`shards::router::publish`]; here is what it needs of this worker: its clients,
-//! their subscriptions, and its end of the mesh. Subscribing is local: who publishes after it was acknowledged finds this
-//! worker's count of subscriptions above zero ([`crate::node::counts::SubscriptionCounts`]).
+//! The order of messages is the business of [`shards::router::publish`]; here is what it needs of this
+//! worker: its clients, their subscriptions, and its end of the mesh. Subscribing is local: who publishes
+//! after it was acknowledged finds this worker's count of subscriptions above zero
+//! ([`crate::node::counts::SubscriptionCounts`]).
 
 use std::sync::Arc;
 
@@ -100,7 +101,8 @@ impl Worker {
         }
     }
 
-    /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved, or it comes as a part for a transaction.
+    /// PUBLISH and SPUBLISH. The reply is written, or its place is reserved, or it comes as a part for a
+    /// transaction.
     pub(super) fn publish(
         &mut self,
         index: u32,
@@ -190,10 +192,11 @@ impl Worker {
         self.messages().1.deliver_here(message)
     }
 
-    // --- Subscribing -----------------------------------------------------------------------------------------
+    // ---
+    // Subscribing -----------------------------------------------------------------------------------------
 
-    /// SUBSCRIBE and its kin. It waits for all commands before it: what the connection has published before is not
-    /// for it.
+    /// SUBSCRIBE and its kin. It waits for all commands before it: what the connection has published before
+    /// is not for it.
     fn subscribe(&mut self, index: u32, kind: SubscriptionKind, args: Args<'_>, reply: &mut Reply) {
         let Client { session, has_left, .. } = self.clients.at(index);
         // A transaction that a killed client has begun goes on, and subscribes to nothing.

@@ -1,8 +1,8 @@
-//! CONFIG REWRITE, at the sequencer of changes: the file is written by the ring while the worker goes on, and the reply comes when
-//! the new file is on the disk.
+//! CONFIG REWRITE, at the sequencer of changes: the file is written by the ring while the worker goes on, and
+//! the reply comes when the new file is on the disk.
 //!
-//! One change of the file is under way at a time. Who asks meanwhile is served by the next one, all together, with what
-//! holds when that begins: so a thousand of them write the file twice.
+//! One change of the file is under way at a time. Who asks meanwhile is served by the next one, all together,
+//! with what holds when that begins: so a thousand of them write the file twice.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;

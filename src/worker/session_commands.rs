@@ -1,7 +1,7 @@
 //! Commands of the connection or the server: what they come behind, their run, and what follows from it.
 //!
-//! There are two ways to here, from `dispatch` and from a transaction, and what a [`Flow`] means stands here once, or in
-//! one function of its subject's file. What differs is where the reply goes.
+//! There are two ways to here, from `dispatch` and from a transaction, and what a [`Flow`] means stands here
+//! once, or in one function of its subject's file. What differs is where the reply goes.
 
 use shards::args::Args;
 use shards::command::registry::SessionNumber;

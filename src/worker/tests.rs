@@ -1,5 +1,5 @@
-//! A worker without a thread of its own, and clients without sockets: their commands are handed in, and their replies are
-//! read from their queues.
+//! A worker without a thread of its own, and clients without sockets: their commands are handed in, and their
+//! replies are read from their queues.
 
 mod errands;
 mod told;
@@ -297,8 +297,8 @@ fn a_transaction_that_has_begun_ends_with_all_its_commands_although_its_client_h
     assert!(here.clients.get(leaving).is_none());
 }
 
-/// Whether a command of a new client, which awaits a reply and these of its messages, is put off. Once the reply has come,
-/// the client has it and that of the command.
+/// Whether a command of a new client, which awaits a reply and these of its messages, is put off. Once the
+/// reply has come, the client has it and that of the command.
 fn is_put_off(worker: &mut Worker, publishing: Publishing, command: &str) -> bool {
     let caller = client(worker);
     let client = worker.clients.at(caller);

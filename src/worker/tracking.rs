@@ -1,18 +1,19 @@
-//! Client-side caching: what clients have asked for (CLIENT TRACKING), and how they learn that their copies are not valid
-//! any more.
+//! Client-side caching: what clients have asked for (CLIENT TRACKING), and how they learn that their copies
+//! are not valid any more.
 //!
-//! Which keys a client has read is known to the shards of the keys ([`shards::copies`]); all else is known to the client's
-//! own worker: mode, prefixes, redirection. A shard's worker fetches what the shard has noted after each command and sends
-//! it to the workers of the clients, where it goes behind all replies that the client awaits. Who tracks by prefixes
-//! (BCAST) is told at the end of a turn, of all keys that have changed in it, as Redis does once per event loop cycle;
-//! shards note changed keys while any worker has such clients ([`crate::node::counts::TrackingCounts`]).
+//! Which keys a client has read is known to the shards of the keys ([`shards::copies`]); all else is known to
+//! the client's own worker: mode, prefixes, redirection. A shard's worker fetches what the shard has noted
+//! after each command and sends it to the workers of the clients, where it goes behind all replies that the
+//! client awaits. Who tracks by prefixes (BCAST) is told at the end of a turn, of all keys that have changed
+//! in it, as Redis does once per event loop cycle; shards note changed keys while any worker has such clients
+//! ([`crate::node::counts::TrackingCounts`]).
 //!
 //! A message for another connection (REDIRECT) goes to that connection's worker (`redirection.rs`).
 //!
-//! The data commands of a transaction run as the client that they will find, before the commands of the session among them do
-//! (`transactions.rs`). So what comes for the client while the transaction is under way is kept, and told at its end, when
-//! it is known what the client tracks, in which protocol it is told, and in whose place. Prefixes that may be tracked by from one
-//! of the commands on count from the start.
+//! The data commands of a transaction run as the client that they will find, before the commands of the
+//! session among them do (`transactions.rs`). So what comes for the client while the transaction is under way
+//! is kept, and told at its end, when it is known what the client tracks, in which protocol it is told, and
+//! in whose place. Prefixes that may be tracked by from one of the commands on count from the start.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,7 +31,8 @@ use crate::tracking::kept::{Copies, KeptInExec};
 use crate::tracking::mode::{ClientTracking, TrackingChange, TrackingMode};
 use crate::worker::Worker;
 
-/// Where a RESP2 connection gets invalidations from: a channel that nothing can be published to by this way but them.
+/// Where a RESP2 connection gets invalidations from: a channel that nothing can be published to by this way
+/// but them.
 const CHANNEL: &[u8] = b"__redis__:invalidate";
 /// Remembered keys that a turn forgets while they are too many.
 const FORGOTTEN_KEYS_PER_TURN: usize = 256;
@@ -38,7 +40,8 @@ const FORGOTTEN_KEYS_PER_TURN: usize = 256;
 pub(super) const HOP_BYTES: usize = 64;
 
 impl Worker {
-    // --- What clients ask for ----------------------------------------------------------------------------------
+    // --- What clients ask
+    // for ----------------------------------------------------------------------------------
 
     /// Changes what a client is told of.
     pub(crate) fn set_tracking(&mut self, index: u32, change: TrackingChange, redirect: Option<Tracker>) {
@@ -68,8 +71,8 @@ impl Worker {
         self.see_broadcasting();
     }
 
-    /// A client's transaction is about to begin that may change what the client is told of, and how: what comes for it is
-    /// kept until [`Worker::tell_what_was_kept`].
+    /// A client's transaction is about to begin that may change what the client is told of, and how: what
+    /// comes for it is kept until [`Worker::tell_what_was_kept`].
     pub(super) fn keep_what_comes(&mut self, index: u32, may_have_prefixes: bool) {
         let session = &self.clients.at(index).session;
         let (id, before) = (ClientId(session.id), session.tracking.clone());
@@ -77,7 +80,8 @@ impl Worker {
         self.say_who_tracks();
     }
 
-    /// The transaction of a client is over. Its reply is in its place, and what has come meanwhile goes behind it.
+    /// The transaction of a client is over. Its reply is in its place, and what has come meanwhile goes
+    /// behind it.
     pub(super) fn tell_what_was_kept(&mut self, index: u32) {
         let Some(kept) = self.tracking.end_exec(index) else { return };
         self.say_who_tracks();
@@ -95,17 +99,18 @@ impl Worker {
         }
     }
 
-    /// Has the shard note changed keys as long as anybody of the node wants to know. Called before commands run that were
-    /// sent after the last call.
+    /// Has the shard note changed keys as long as anybody of the node wants to know. Called before commands
+    /// run that were sent after the last call.
     #[inline]
     pub(crate) fn see_broadcasting(&mut self) {
         self.router.shard_mut().set_broadcasting(self.node.tracking.is_broadcasting());
     }
 
-    // --- What clients are told -----------------------------------------------------------------------------------
+    // --- What clients are
+    // told -----------------------------------------------------------------------------------
 
-    /// Tells clients what this worker's shard has noted since the last call. The command that has done it has its reply, or
-    /// the place of it.
+    /// Tells clients what this worker's shard has noted since the last call. The command that has done it has
+    /// its reply, or the place of it.
     #[inline]
     pub(crate) fn tell_trackers(&mut self) {
         if self.router.shard().has_tracking_notes() {
@@ -168,8 +173,8 @@ impl Worker {
         }
     }
 
-    /// Tells those who track by prefixes what has changed since the last call. At the end of a turn, when no connection is
-    /// being worked on.
+    /// Tells those who track by prefixes what has changed since the last call. At the end of a turn, when no
+    /// connection is being worked on.
     pub(crate) fn tell_of_prefixes(&mut self) {
         if self.router.shard().has_changed_keys() || self.tracking.has_changed() {
             self.telling(Worker::tell_of_changed_prefixes);
@@ -258,8 +263,8 @@ impl Worker {
     }
 }
 
-/// Pushes an invalidation. A client that speaks RESP2 can get it only as a subscriber, and only in the place of another
-/// one.
+/// Pushes an invalidation. A client that speaks RESP2 can get it only as a subscriber, and only in the place
+/// of another one.
 pub(super) fn push_copies(client: &mut Client, copies: &Copies, is_redirected: bool) {
     let session = &client.session;
     let mut push = Reply::new(session.resp3);

@@ -1,6 +1,6 @@
-//! MULTI ... EXEC and WATCH of a client: queueing, and the commands of the session in a transaction (PING, CONFIG GET,
-//! INFO), which run here when [`shards::router::exec`] says that it is their turn. The way of the data commands to the shards is
-//! decided in the router, too. This file compares no command names.
+//! MULTI ... EXEC and WATCH of a client: queueing, and the commands of the session in a transaction (PING,
+//! CONFIG GET, INFO), which run here when [`shards::router::exec`] says that it is their turn. The way of the
+//! data commands to the shards is decided in the router, too. This file compares no command names.
 
 use shards::args::Args;
 use shards::caller::Caller;
@@ -35,7 +35,8 @@ impl Worker {
         }
     }
 
-    /// Does what a command about MULTI and WATCH asks for. EXEC and WATCH come behind all commands before them.
+    /// Does what a command about MULTI and WATCH asks for. EXEC and WATCH come behind all commands before
+    /// them.
     pub(super) fn follow_transaction(&mut self, index: u32, flow: TransactionFlow, args: Args<'_>) {
         let step = match flow {
             TransactionFlow::Exec => self.exec(index),

@@ -1,5 +1,5 @@
-//! `client-workers`: clients are served by as many workers as the directive, or the load, says, and move from worker to
-//! worker while they talk when that changes.
+//! `client-workers`: clients are served by as many workers as the directive, or the load, says, and move from
+//! worker to worker while they talk when that changes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,7 +25,8 @@ fn clients_of_workers(client: &mut Client) -> Vec<usize> {
     text.lines().filter_map(clients).collect()
 }
 
-/// Counts up, in pipelines whose keys lie on all shards, until it is told to stop. Returns how far it has come.
+/// Counts up, in pipelines whose keys lie on all shards, until it is told to stop. Returns how far it has
+/// come.
 fn talk(client: &mut Client, talker: usize, stop: &AtomicBool) -> i64 {
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {

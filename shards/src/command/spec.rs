@@ -217,8 +217,8 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// The argument that is the only key of a call with so many arguments, if it has one key and no more: DEL with one key
-    /// goes the way of GET. The keys of a command that can be split begin behind its name.
+    /// The argument that is the only key of a call with so many arguments, if it has one key and no more: DEL
+    /// with one key goes the way of GET. The keys of a command that can be split begin behind its name.
     #[inline]
     pub fn only_key(self, argc: usize) -> Option<usize> {
         match self {

@@ -3,9 +3,10 @@
 use super::sorted_set::ScoreBound;
 use crate::num::parse_f64_of_any_range;
 
-/// The end of a range by score (Redis: zslParseRange): a score, or `(` and a score that does not belong to the range.
-/// More is accepted than of a score: blanks before the number, nothing at all for 0, what overflows or underflows,
-/// and anything behind a zero byte. `None` is Redis's error "min or max is not a float".
+/// The end of a range by score (Redis: zslParseRange): a score, or `(` and a score that does not belong to
+/// the range. More is accepted than of a score: blanks before the number, nothing at all for 0, what
+/// overflows or underflows, and anything behind a zero byte. `None` is Redis's error "min or max is not a
+/// float".
 pub fn parse_score_bound(text: &[u8]) -> Option<ScoreBound> {
     let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
     match text {

@@ -1,8 +1,9 @@
 //! Numbers to and from text, exactly as Redis prints and accepts them.
 //!
-//! Three kinds: [`int`] (keys' integer values, counts, stream ids), [`float`] (64-bit doubles; [`score`] prints them as Redis 7.2
-//! prints scores) and [`long_double`] (INCRBYFLOAT: the 80-bit type that Redis computes with). This module must not know any
-//! command, any argument vector or any error text: whoever calls it turns `None` into the command's error.
+//! Three kinds: [`int`] (keys' integer values, counts, stream ids), [`float`] (64-bit doubles; [`score`]
+//! prints them as Redis 7.2 prints scores) and [`long_double`] (INCRBYFLOAT: the 80-bit type that Redis
+//! computes with). This module must not know any command, any argument vector or any error text: whoever
+//! calls it turns `None` into the command's error.
 
 mod big_uint;
 pub mod float;

@@ -1,9 +1,10 @@
 //! Scores as text, as Redis 7.2 prints them. It must not know whose scores they are.
 //!
-//! Redis 7.2 prints an integer up to 2^62 as one, and of other doubles the digits that Grisu2 finds (Loitsch, PLDI 2010):
-//! they read back as the same double, and in all but some 0.3 % of the cases are the fewest that do. Exactly those
-//! digits are printed here, `-7.1798400000000004` for one, because clients compare texts. Redis 7.0 prints 17 digits
-//! ([`super::format_double`]), so nearly every score that is not an integer looks different there.
+//! Redis 7.2 prints an integer up to 2^62 as one, and of other doubles the digits that Grisu2 finds (Loitsch,
+//! PLDI 2010): they read back as the same double, and in all but some 0.3 % of the cases are the fewest that
+//! do. Exactly those digits are printed here, `-7.1798400000000004` for one, because clients compare texts.
+//! Redis 7.0 prints 17 digits ([`super::format_double`]), so nearly every score that is not an integer looks
+//! different there.
 
 use std::ops::Deref;
 

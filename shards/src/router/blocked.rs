@@ -1,5 +1,5 @@
-//! The clients of one worker in blocking commands, as their coordinator remembers them. What becomes of them is decided in
-//! [`crate::router::blocking`].
+//! The clients of one worker in blocking commands, as their coordinator remembers them. What becomes of them
+//! is decided in [`crate::router::blocking`].
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -74,8 +74,8 @@ impl BlockedClients {
         true
     }
 
-    /// The command of a client that waits, if it takes nothing from its keys, so that it can be run without asking whether
-    /// the client is still there.
+    /// The command of a client that waits, if it takes nothing from its keys, so that it can be run without
+    /// asking whether the client is still there.
     pub(super) fn reading_call(&self, client: ClientId) -> Option<Box<OwnedCall>> {
         let call = &self.of_client.get(&client)?.call;
         (!call.command.spec.has(flags::WRITE)).then(|| Box::new(call.clone()))

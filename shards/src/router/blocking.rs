@@ -1,13 +1,14 @@
 //! The coordinator's side of blocking commands: the clients of its worker that wait.
 //!
-//! A blocking command runs first at once, where all its keys lie here, or as a gathered transaction. When it finds nothing,
-//! the shards of its keys learn, with the return of what they have lent, that the client waits ([`crate::shard::waiters`]), so
-//! no change of a key gets lost between the two. Later a shard wakes the client, and the command is run again as a
-//! transaction under the number with which that shard has locked its keys already.
+//! A blocking command runs first at once, where all its keys lie here, or as a gathered transaction. When it
+//! finds nothing, the shards of its keys learn, with the return of what they have lent, that the client waits
+//! ([`crate::shard::waiters`]), so no change of a key gets lost between the two. Later a shard wakes the
+//! client, and the command is run again as a transaction under the number with which that shard has locked
+//! its keys already.
 //!
-//! One place decides what becomes of a client, this one: a command that has ended here, by its timeout, by CLIENT
-//! UNBLOCK or with its connection, is run no more, even if its locks are on their way. So at most one reply is made,
-//! and nothing is taken for a client that is known to be gone.
+//! One place decides what becomes of a client, this one: a command that has ended here, by its timeout, by
+//! CLIENT UNBLOCK or with its connection, is run no more, even if its locks are on their way. So at most one
+//! reply is made, and nothing is taken for a client that is known to be gone.
 
 use crate::blocking::Block;
 use crate::error::CommandError;
@@ -23,7 +24,8 @@ use crate::txn::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Work};
 use crate::watch::ClientId;
 
 impl Coordinator {
-    /// Starts a blocking command as a transaction. Its reply comes by [`Coordinator::handle`], or by what ends it.
+    /// Starts a blocking command as a transaction. Its reply comes by [`Coordinator::handle`], or by what
+    /// ends it.
     pub(super) fn start_blocking(
         &mut self,
         call: OwnedCall,
@@ -40,7 +42,8 @@ impl Coordinator {
         self.attempt(txn, owners, shard, out);
     }
 
-    /// A blocking command has found nothing on this worker's own shard, where all its keys lie: its client waits.
+    /// A blocking command has found nothing on this worker's own shard, where all its keys lie: its client
+    /// waits.
     pub(super) fn wait_here(&mut self, mut call: OwnedCall, block: Block, ticket: Ticket, shard: &mut Shard) {
         let client = call.caller.client;
         if let Some(args) = &block.args {
@@ -64,8 +67,8 @@ impl Coordinator {
         self.blocked.waits(client, block, shard.now_ms());
     }
 
-    /// A shard has woken a client: its command runs again under the number of the wake, if the client is still there and
-    /// nobody else has woken it.
+    /// A shard has woken a client: its command runs again under the number of the wake, if the client is
+    /// still there and nobody else has woken it.
     pub(super) fn woken(
         &mut self,
         from: ShardId,
@@ -96,8 +99,9 @@ impl Coordinator {
         self.begin(txid, txn);
     }
 
-    /// Ends a blocking command without its having run. Returns its ticket and reply, unless the client is in none. With
-    /// `only_waiting` a command is left alone that is still looking at its keys for the first time.
+    /// Ends a blocking command without its having run. Returns its ticket and reply, unless the client is in
+    /// none. With `only_waiting` a command is left alone that is still looking at its keys for the first
+    /// time.
     ///
     /// [`Coordinator::take_replies`] comes before: what has been taken for the client is its.
     pub(super) fn end_blocking(
@@ -150,8 +154,8 @@ impl Coordinator {
         }
     }
 
-    /// Lets this worker's shard serve whoever it can, and takes the replies as [`Coordinator::take_replies`] does. Messages go
-    /// to `out`.
+    /// Lets this worker's shard serve whoever it can, and takes the replies as [`Coordinator::take_replies`]
+    /// does. Messages go to `out`.
     pub(crate) fn take_served(
         &mut self,
         shard: &mut Shard,
@@ -188,7 +192,8 @@ impl Coordinator {
         self.blocked.of_client.get(&client).is_some_and(|blocked| blocked.waits)
     }
 
-    /// The clients in blocking commands, with their tickets and whether the shards of their keys are to know of them.
+    /// The clients in blocking commands, with their tickets and whether the shards of their keys are to know
+    /// of them.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn blocked(&self) -> impl Iterator<Item = (ClientId, Ticket, bool)> {
         self.blocked

@@ -107,8 +107,8 @@ impl Coordinator {
         self.txns.values().chain(&self.deferred).map(|txn| txn.ticket)
     }
 
-    /// The transactions of clients that are under way, each with the participants whose word is missing: to grant or to
-    /// have done.
+    /// The transactions of clients that are under way, each with the participants whose word is missing: to
+    /// grant or to have done.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn unanswered(&self) -> impl Iterator<Item = (TxId, Vec<ShardId>)> {
         self.txns.iter().filter(|(_, txn)| !matches!(txn.work, Work::Move(..))).map(|(&txid, txn)| {
@@ -136,8 +136,8 @@ impl Coordinator {
         self.attempt(Txn::new(ticket, Work::Command(call), method), owners, shard, out);
     }
 
-    /// Starts EXEC, over one shard or several. The reply is that of EXEC: an array, or null when a watched key has
-    /// changed.
+    /// Starts EXEC, over one shard or several. The reply is that of EXEC: an array, or null when a watched
+    /// key has changed.
     pub(super) fn start_exec(
         &mut self,
         exec: Box<Exec>,
@@ -149,8 +149,8 @@ impl Coordinator {
         self.attempt(Txn::new(ticket, Work::Exec(exec), Method::Gather), owners, shard, out);
     }
 
-    /// Starts to hand a slot of this worker's shard to another shard; [`crate::router::slot_move`] says when. The end is told by
-    /// [`Coordinator::take_arrived`].
+    /// Starts to hand a slot of this worker's shard to another shard; [`crate::router::slot_move`] says when.
+    /// The end is told by [`Coordinator::take_arrived`].
     pub(super) fn start_move(
         &mut self,
         slot: SlotId,
@@ -358,8 +358,8 @@ impl Coordinator {
             cancels.push((part.shard, TxnMessage::Cancel(txid, part.lent.take())));
         }
         if let Work::Move(..) = txn.work {
-            // The new lock comes first: between the two a client would be woken for a key of the slot, and the key would be
-            // away when the slot leaves.
+            // The new lock comes first: between the two a client would be woken for a key of the slot, and
+            // the key would be away when the slot leaves.
             self.attempt(txn, owners, shard, out);
             out.append(&mut cancels);
         } else {
@@ -443,8 +443,8 @@ impl Coordinator {
 }
 
 impl Coordinator {
-    /// Runs the commands on the coordinator's shard with every entry present, and sends the entries home. None for a
-    /// blocking command whose client has ceased to want it, or waits from now on.
+    /// Runs the commands on the coordinator's shard with every entry present, and sends the entries home.
+    /// None for a blocking command whose client has ceased to want it, or waits from now on.
     fn run_gathered(
         &mut self,
         txid: TxId,
@@ -539,8 +539,8 @@ impl Coordinator {
     }
 }
 
-/// What a transaction has noted, for each participant what has happened to its keys. What has happened to those of the
-/// shard where it has run stays there.
+/// What a transaction has noted, for each participant what has happened to its keys. What has happened to
+/// those of the shard where it has run stays there.
 fn notices_of(
     noted: Vec<Notice>,
     shard: &mut Shard,

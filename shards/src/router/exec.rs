@@ -1,4 +1,5 @@
-//! EXEC, WATCH and UNWATCH: the way of the whole to the shards, and the commands of the session among those of a transaction.
+//! EXEC, WATCH and UNWATCH: the way of the whole to the shards, and the commands of the session among those
+//! of a transaction.
 
 use std::collections::BTreeMap;
 
@@ -27,13 +28,15 @@ pub trait ExecSession {
     /// The client as it is at this moment.
     fn audience(&mut self) -> Audience;
 
-    /// Runs a command of the session, which writes its reply, or has it come for the place of the transaction's.
+    /// Runs a command of the session, which writes its reply, or has it come for the place of the
+    /// transaction's.
     fn run(&mut self, number: SessionNumber, args: Args<'_>, reply: &mut Reply) -> Replied;
 }
 
-/// Takes a transaction up again if something has come for the place of its reply, which has this number, and runs the commands
-/// of the session whose turn it is. Returns the reply to all of it at the end ([`Router::end_exec`]). Until then the
-/// transaction waits for more, and its connection is looked at when that has come.
+/// Takes a transaction up again if something has come for the place of its reply, which has this number, and
+/// runs the commands of the session whose turn it is. Returns the reply to all of it at the end
+/// ([`Router::end_exec`]). Until then the transaction waits for more, and its connection is looked at when
+/// that has come.
 pub fn go_on_with_exec(session: &mut impl ExecSession, connection: u32, seq: u32) -> Option<Reply> {
     let ticket = Ticket { worker: session.router().id, connection, seq };
     let (mut progress, arrived) = session.router().take_exec(ticket)?;
@@ -56,8 +59,8 @@ pub fn go_on_with_exec(session: &mut impl ExecSession, connection: u32, seq: u32
 }
 
 impl Router {
-    /// EXEC, behind all requests of its connection that came before. `watched`: what the client watches, and from now on no
-    /// more.
+    /// EXEC, behind all requests of its connection that came before. `watched`: what the client watches, and
+    /// from now on no more.
     pub fn exec<W: Wire>(
         &mut self,
         plan: ExecPlan,
@@ -69,7 +72,8 @@ impl Router {
         let is_data_only = plan.is_data_only();
         let ExecPlan { items, mut exec } = plan;
         exec.watched.keys = std::mem::take(watched);
-        // Where commands of the connection can change CLIENT REPLY, the transaction itself leaves out what is not wanted.
+        // Where commands of the connection can change CLIENT REPLY, the transaction itself leaves out what is
+        // not wanted.
         let wanted = wanted || !is_data_only;
         let connection = caller.at.index;
         let is_here = self.is_here(&exec);
@@ -135,8 +139,8 @@ impl Router {
         wire.fill(ticket, reply.bytes(), reply.blobs());
     }
 
-    /// WATCH, behind all requests of its connection that came before: `args` with its name and keys, which are added to
-    /// what the client watches.
+    /// WATCH, behind all requests of its connection that came before: `args` with its name and keys, which
+    /// are added to what the client watches.
     pub fn watch<W: Wire>(
         &mut self,
         args: Args<'_>,
@@ -164,8 +168,8 @@ impl Router {
         }
     }
 
-    /// True while a client's watches are still to be forgotten, when the slots of their keys have arrived. Its connection is
-    /// looked at again then.
+    /// True while a client's watches are still to be forgotten, when the slots of their keys have arrived.
+    /// Its connection is looked at again then.
     pub fn will_unwatch(&mut self, client: ClientId, connection: u32) -> bool {
         let will = self.unwatch_later.iter().any(|watched| watched.client == client);
         if will {

@@ -1,7 +1,8 @@
 //! How the replies of several participants become the one that the client expects.
 //!
-//! Source: the response policies of Redis's command tips. Without a policy the elements of the parts' arrays come
-//! back in the order of the command's keys (MGET), or one part's after the other's when there are no keys (KEYS).
+//! Source: the response policies of Redis's command tips. Without a policy the elements of the parts' arrays
+//! come back in the order of the command's keys (MGET), or one part's after the other's when there are no
+//! keys (KEYS).
 
 use crate::command::{CommandSpec, ResponsePolicy};
 use crate::error_counts;

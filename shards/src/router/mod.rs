@@ -1,17 +1,21 @@
-//! The router: what decides where a command runs, what it waits for, and what is woken when that has come. One per worker.
+//! The router: what decides where a command runs, what it waits for, and what is woken when that has come.
+//! One per worker.
 //!
-//! It holds the worker's shard, its coordinator and its slot map, and knows no connection: a request comes with its caller,
-//! and its reply goes to a place that a [`Ticket`] names. All that leaves it goes through the [`Wire`] of whoever calls. The
-//! server's worker and the simulation both hold routers, so what is simulated is what runs. In parts:
+//! It holds the worker's shard, its coordinator and its slot map, and knows no connection: a request comes
+//! with its caller, and its reply goes to a place that a [`Ticket`] names. All that leaves it goes through
+//! the [`Wire`] of whoever calls. The server's worker and the simulation both hold routers, so what is
+//! simulated is what runs. In parts:
 //!
 //! - here: from a command to its shard, or to a transaction; replies, walks, messages of transactions;
-//! - [`exec`]: EXEC and WATCH; `waits`: blocking commands; `moving`: slots that change hands, and what may be told of
-//!   their keys; `walk`: SCAN from shard to shard; `remote`: commands of other workers' clients, and of those who wait for credit;
+//! - [`exec`]: EXEC and WATCH; `waits`: blocking commands; `moving`: slots that change hands, and what may be
+//!   told of their keys; `walk`: SCAN from shard to shard; `remote`: commands of other workers' clients, and
+//!   of those who wait for credit;
 //! - [`route`], [`coordinator`], [`blocking`], [`slot_move`], `merge`: what each of these decides by itself;
 //! - [`publish`]: the order of published messages, which needs no shard;
 //! - [`reply_queue`]: the replies of one client in order;
 //! - [`session`], [`barrier`]: what the router and whoever runs the commands of the session agree on;
-//! - [`step`]: what comes back to the caller, and who is taken up again; [`progress`]: EXEC with commands of the session.
+//! - [`step`]: what comes back to the caller, and who is taken up again; [`progress`]: EXEC with commands of
+//!   the session.
 //!
 //! This file must not know what any command does.
 
@@ -68,8 +72,8 @@ pub struct Router {
     coordinator: Coordinator,
     slots: SlotMoves,
     outbox: Outbox,
-    /// Requests to which several replies come one after the other, by the places of their own replies. A connection waits
-    /// for its request, so there is one at most for each.
+    /// Requests to which several replies come one after the other, by the places of their own replies. A
+    /// connection waits for its request, so there is one at most for each.
     open: HashMap<Ticket, Open>,
     /// Walks that have come to a slot that is on its way.
     walks_later: Vec<(Ticket, Box<Walk>)>,
@@ -127,9 +131,9 @@ impl Trim for Router {
 }
 
 impl Router {
-    /// The router of the worker that has this shard, among so many of both, with the slot map that all begin with. Workers that
-    /// are more than the shards are numbered behind them, and own no slots: what they have as their shard is a place for
-    /// gathered transactions.
+    /// The router of the worker that has this shard, among so many of both, with the slot map that all begin
+    /// with. Workers that are more than the shards are numbered behind them, and own no slots: what they have
+    /// as their shard is a place for gathered transactions.
     pub fn new(mut shard: Shard, shard_count: usize, worker_count: usize, map: SlotMap) -> Router {
         let id = shard.id();
         shard.set_owned(map.owned_by(id));
@@ -176,8 +180,8 @@ impl Router {
         self.shard_count
     }
 
-    /// Runs a command on keys, or starts it: where its keys are, in its row's way (`plan`). With `wanted` false nobody gets
-    /// the reply. The connection is that of the caller.
+    /// Runs a command on keys, or starts it: where its keys are, in its row's way (`plan`). With `wanted`
+    /// false nobody gets the reply. The connection is that of the caller.
     #[inline]
     pub fn run<W: Wire>(&mut self, call: Call<'_>, plan: Plan, wanted: bool, wire: &mut W) -> Step {
         if let Some(index) = plan.only_key(call.args.len()) {
@@ -188,8 +192,9 @@ impl Router {
         self.run_by_plan(call, plan, wanted, wire)
     }
 
-    /// Looks at a command that will be run soon: if its only key lies here, the look-up of it begins, and `expected` has it
-    /// ([`Shard::fetch`]). Returns the key, which the call may have with it. The arity must have been checked.
+    /// Looks at a command that will be run soon: if its only key lies here, the look-up of it begins, and
+    /// `expected` has it ([`Shard::fetch`]). Returns the key, which the call may have with it. The arity must
+    /// have been checked.
     #[inline]
     pub fn expect(
         &self,
@@ -399,8 +404,8 @@ impl Router {
         true
     }
 
-    /// Delivers a reply that was made outside of the usual path and that nobody owes: the answer to a question to all
-    /// workers, for example.
+    /// Delivers a reply that was made outside of the usual path and that nobody owes: the answer to a
+    /// question to all workers, for example.
     pub fn deliver<W: Wire>(&mut self, ticket: Ticket, reply: &Reply, wire: &mut W) {
         if ticket.worker != self.id {
             wire.reply_buffer(ticket.worker, reply.is_resp3()).append(reply.bytes(), reply.blobs());

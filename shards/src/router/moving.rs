@@ -1,5 +1,6 @@
-//! Slots that change hands: what happens in which order is decided in [`crate::router::slot_move`]; here its messages
-//! travel, requests wait, and what waited goes on. And what of the keys of such a slot may be told, and when.
+//! Slots that change hands: what happens in which order is decided in [`crate::router::slot_move`]; here its
+//! messages travel, requests wait, and what waited goes on. And what of the keys of such a slot may be told,
+//! and when.
 
 use crate::error::CommandError;
 use crate::notify::Notice;
@@ -12,7 +13,8 @@ use crate::slot::{ShardId, SlotId};
 use crate::txn::Ticket;
 
 impl Router {
-    /// True while slots of this shard are about to leave: [`Router::advance_moves`] is to be called in each turn.
+    /// True while slots of this shard are about to leave: [`Router::advance_moves`] is to be called in each
+    /// turn.
     #[inline]
     pub fn is_moving(&self) -> bool {
         self.slots.is_busy()
@@ -97,8 +99,8 @@ impl Router {
         }
     }
 
-    /// Tells what has happened to keys of this worker's shard since the last call. What happens to a key on its way from
-    /// another shard waits until all workers have heard what that one has told.
+    /// Tells what has happened to keys of this worker's shard since the last call. What happens to a key on
+    /// its way from another shard waits until all workers have heard what that one has told.
     #[inline]
     pub fn tell_notices<W: Wire>(&mut self, wire: &mut W) {
         if self.shard.has_notices() {

@@ -1,8 +1,9 @@
 //! What EXEC is made of, and how far one has come that has commands of the session among its commands.
 //!
-//! The data commands of a transaction run together on one shard ([`crate::txn`]). Commands of the session among them (PING,
-//! CONFIG GET, INFO) touch no keys; whoever holds the connection runs them when the data commands have run, and only if
-//! those have: [`Progress`] says which comes next, and puts the replies into their places. They are numbers here.
+//! The data commands of a transaction run together on one shard ([`crate::txn`]). Commands of the session
+//! among them (PING, CONFIG GET, INFO) touch no keys; whoever holds the connection runs them when the data
+//! commands have run, and only if those have: [`Progress`] says which comes next, and puts the replies into
+//! their places. They are numbers here.
 
 use crate::args::{Args, Blob, OwnedArgs};
 use crate::caller::Caller;
@@ -26,7 +27,8 @@ pub struct ExecPlan {
 }
 
 impl ExecPlan {
-    /// The plan for a queue. What a command of the session will change of the caller for those behind it says `foresee`.
+    /// The plan for a queue. What a command of the session will change of the caller for those behind it says
+    /// `foresee`.
     pub(super) fn new(
         queue: Vec<(Command, OwnedArgs)>,
         mut caller: Caller,
@@ -69,8 +71,8 @@ impl ExecPlan {
 #[derive(Debug)]
 pub(super) struct Progress {
     items: std::vec::IntoIter<Item>,
-    /// What has come for its place: first the reply of the data commands, then those to commands of the session that had to
-    /// be waited for.
+    /// What has come for its place: first the reply of the data commands, then those to commands of the
+    /// session that had to be waited for.
     arrived: Option<Reply>,
     /// The reply of the data commands, and how far it has been used.
     data: Option<(Reply, ReplyMark)>,
@@ -118,8 +120,8 @@ impl Progress {
         self.arrived.take()
     }
 
-    /// Whether the client gets what is written now: with CLIENT REPLY OFF among the commands of a transaction it gets the
-    /// elements before it alone, as in Redis.
+    /// Whether the client gets what is written now: with CLIENT REPLY OFF among the commands of a transaction
+    /// it gets the elements before it alone, as in Redis.
     fn wants(&self, audience: Audience) -> bool {
         audience.is_on && !self.is_over
     }
@@ -148,8 +150,8 @@ impl Progress {
         Next::End
     }
 
-    /// The next command of the session, when the one before has its reply. The replies of data commands before it are put into
-    /// their places.
+    /// The next command of the session, when the one before has its reply. The replies of data commands
+    /// before it are put into their places.
     pub(super) fn next(&mut self, audience: Audience) -> Next {
         while let Some(item) = self.items.next() {
             self.is_over = audience.is_leaving;
@@ -184,7 +186,8 @@ impl Progress {
         self.output.truncate(self.mark);
     }
 
-    /// The command of the session has run. What it has written is dropped if the client does not get it, unless it is a push.
+    /// The command of the session has run. What it has written is dropped if the client does not get it,
+    /// unless it is a push.
     pub(super) fn has_run(&mut self, audience: Audience, is_push: bool) {
         if !is_push && !self.wants(audience) {
             self.truncate();

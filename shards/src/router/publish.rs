@@ -1,17 +1,19 @@
 //! The way of a published message to all its subscribers.
 //!
-//! Each channel has a *sequencer*: one worker, chosen by the channel's name. PUBLISH goes there. The sequencer delivers the
-//! message to its own subscribers and sends it to every other worker that has any subscription; each of them delivers it
-//! and says how many have received it, and the sum is the publisher's reply. So
+//! Each channel has a *sequencer*: one worker, chosen by the channel's name. PUBLISH goes there. The
+//! sequencer delivers the message to its own subscribers and sends it to every other worker that has any
+//! subscription; each of them delivers it and says how many have received it, and the sum is the publisher's
+//! reply. So
 //!
 //! - all subscribers see the messages of a channel in one order, that of its sequencer;
 //! - when PUBLISH is answered, every subscriber's output has the message;
 //! - a connection's messages come in order, also those to several channels: it may have many on their way to
-//!   one sequencer, but waits for them before it uses another one. It also waits for the replies to other commands that
-//!   it has sent before, so that who gets a message finds what its publisher has written.
+//!   one sequencer, but waits for them before it uses another one. It also waits for the replies to other
+//!   commands that it has sent before, so that who gets a message finds what its publisher has written.
 //!
-//! Hops from one worker to another arrive in the order sent: the order of a channel rests on that. This file knows no shard: a
-//! worker that has none takes part, and can be sequencer only if it is among the first so many.
+//! Hops from one worker to another arrive in the order sent: the order of a channel rests on that. This file
+//! knows no shard: a worker that has none takes part, and can be sequencer only if it is among the first so
+//! many.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,10 +30,11 @@ use crate::txn::Ticket;
 pub enum Published {
     /// So many have got the message. No place was reserved for the reply, which is not written yet.
     AtOnce(usize),
-    /// So many have got it, and this is the place of the reply: the publisher may be one of them, and what it is told comes
-    /// behind it.
+    /// So many have got it, and this is the place of the reply: the publisher may be one of them, and what it
+    /// is told comes behind it.
     InPlace(Receipt),
-    /// The message is on its way, and the reply comes later: into a place of its own, or as a part for that of EXEC.
+    /// The message is on its way, and the reply comes later: into a place of its own, or as a part for that
+    /// of EXEC.
     Later,
 }
 
@@ -74,7 +77,8 @@ impl Messages {
         ShardId(((hash >> 32) % self.sequencers as u64) as u16)
     }
 
-    /// Whether a message to this channel has to come behind what its publisher awaits. Where nobody subscribes there is none.
+    /// Whether a message to this channel has to come behind what its publisher awaits. Where nobody
+    /// subscribes there is none.
     pub fn is_behind<W: MessageWire>(&self, connection: u32, channel: &[u8], wire: &mut W) -> bool {
         wire.awaited(connection) > 0
             && wire.subscribed_workers().next().is_some()
@@ -87,8 +91,8 @@ impl Messages {
         wire.awaited(connection) > awaited as usize || (awaited > 0 && sequencer != Some(to))
     }
 
-    /// PUBLISH of a connection of this worker, which does not wait for what it comes behind ([`Messages::is_behind`]). Inside
-    /// EXEC, too, the connection is one that awaits nothing else.
+    /// PUBLISH of a connection of this worker, which does not wait for what it comes behind
+    /// ([`Messages::is_behind`]). Inside EXEC, too, the connection is one that awaits nothing else.
     pub fn publish<W: MessageWire>(
         &mut self,
         connection: u32,
@@ -102,7 +106,8 @@ impl Messages {
         let sequencer = self.sequencer(message.channel);
         let is_for_here = sequencer == self.id && !self.has_subscribers_elsewhere(wire);
         let publisher = match place {
-            // When it was looked at what the message comes behind, nobody subscribed: whoever has come since comes after it.
+            // When it was looked at what the message comes behind, nobody subscribed: whoever has come since
+            // comes after it.
             ReplyPlace::Queue if Messages::awaits_more(connection, sequencer, wire) => {
                 return Published::AtOnce(0);
             }
@@ -129,8 +134,8 @@ impl Messages {
         wire.subscribed_workers().any(|worker| worker != self.id)
     }
 
-    /// Sends a message to its sequencer, on behalf of a connection. Returns the number of receivers if it is there already:
-    /// the sequencer is here, and those who had subscribers elsewhere have just lost them.
+    /// Sends a message to its sequencer, on behalf of a connection. Returns the number of receivers if it is
+    /// there already: the sequencer is here, and those who had subscribers elsewhere have just lost them.
     fn send<W: MessageWire>(
         &mut self,
         publisher: Ticket,
@@ -150,8 +155,8 @@ impl Messages {
         None
     }
 
-    /// Puts a message of any worker behind all others of its channel. Returns the number of receivers if no other worker
-    /// has to be waited for.
+    /// Puts a message of any worker behind all others of its channel. Returns the number of receivers if no
+    /// other worker has to be waited for.
     fn put_in_order<W: MessageWire>(
         &mut self,
         publisher: Ticket,
@@ -170,8 +175,8 @@ impl Messages {
         None
     }
 
-    /// Takes a message that this worker has to put in order. As with the next ones, returns a reply if it is for a connection
-    /// of this worker.
+    /// Takes a message that this worker has to put in order. As with the next ones, returns a reply if it is
+    /// for a connection of this worker.
     pub fn take_publish<W: MessageWire>(
         &mut self,
         publisher: Ticket,
@@ -225,7 +230,8 @@ impl Messages {
 /// What a simulation looks at between two steps.
 #[cfg(any(test, feature = "testing"))]
 impl Messages {
-    /// What is on its way to other workers: the number, the publisher, and how many workers have not said that they have it.
+    /// What is on its way to other workers: the number, the publisher, and how many workers have not said
+    /// that they have it.
     pub(crate) fn under_way(&self) -> impl Iterator<Item = (u64, Ticket, usize)> {
         let Deliveries { first, list } = &self.deliveries;
         let numbered = (*first..).zip(list);
@@ -242,8 +248,8 @@ struct Delivering {
     receivers: usize,
 }
 
-/// The messages that a worker has put in order and that are on their way to others. Its length is bounded by the
-/// replies that connections may await.
+/// The messages that a worker has put in order and that are on their way to others. Its length is bounded by
+/// the replies that connections may await.
 #[derive(Default)]
 struct Deliveries {
     first: u64,
@@ -263,7 +269,8 @@ impl Deliveries {
         self.first + self.list.len() as u64 - 1
     }
 
-    /// A worker has delivered to so many receivers. When it was the last: whom to tell, and how many they are in all.
+    /// A worker has delivered to so many receivers. When it was the last: whom to tell, and how many they are
+    /// in all.
     fn delivered(&mut self, number: u64, receivers: usize) -> Option<(Ticket, usize)> {
         let index = number.checked_sub(self.first)? as usize;
         let delivering = self.list.get_mut(index)?;

@@ -1,5 +1,5 @@
-//! Commands of other workers' clients on this worker's shard, and those that have waited for credit or for room
-//! ([`crate::txn::credit`]).
+//! Commands of other workers' clients on this worker's shard, and those that have waited for credit or for
+//! room ([`crate::txn::credit`]).
 
 use crate::reply::Reply;
 use crate::router::wire::{Sight, TakenReplies, Wire};
@@ -8,7 +8,8 @@ use crate::shard::Call;
 use crate::slot::ShardId;
 use crate::txn::Ticket;
 
-/// Bytes of replies that the commands of one connection make in a turn when they had to wait for credit or room.
+/// Bytes of replies that the commands of one connection make in a turn when they had to wait for credit or
+/// room.
 const READY_BYTES_MAX: usize = 1 << 20;
 
 impl Router {
@@ -41,7 +42,8 @@ impl Router {
         self.shard.ready_connections() > 0 || !self.held_up_by_credit().is_empty()
     }
 
-    /// The connections whose commands hold up a slot that is to leave, with how many of them do, those before the last included.
+    /// The connections whose commands hold up a slot that is to leave, with how many of them do, those before
+    /// the last included.
     fn held_up_by_credit(&self) -> Vec<((ShardId, u32), usize)> {
         if !self.slots.is_busy() {
             return Vec::new();

@@ -1,10 +1,11 @@
 //! The replies of one client, in the order of its requests, although some come from other cores and later.
 //!
-//! `ready` holds what can be sent. Behind it lies, in order, one place for each reply that is still awaited, and the
-//! replies of requests that came after it. A reply can also be there and be held back, with all behind it, until a *gate*
-//! opens: something else has to happen first, such as an fsync or the acknowledgement of a replica. Gates are numbers that
-//! grow, positions in a journal for example, and when one opens all below it have. The client's further commands go on
-//! meanwhile. The queue knows no socket and no command.
+//! `ready` holds what can be sent. Behind it lies, in order, one place for each reply that is still awaited,
+//! and the replies of requests that came after it. A reply can also be there and be held back, with all
+//! behind it, until a *gate* opens: something else has to happen first, such as an fsync or the
+//! acknowledgement of a replica. Gates are numbers that grow, positions in a journal for example, and when
+//! one opens all below it have. The client's further commands go on meanwhile. The queue knows no socket and
+//! no command.
 
 #[cfg(test)]
 mod tests;
@@ -99,8 +100,9 @@ impl ReplyQueue {
         }
     }
 
-    /// Appends a push message. It goes behind all replies, awaited and held ones included; with `before_awaited` it goes
-    /// before the last one that is awaited, for which nobody knows how long it will take.
+    /// Appends a push message. It goes behind all replies, awaited and held ones included; with
+    /// `before_awaited` it goes before the last one that is awaited, for which nobody knows how long it will
+    /// take.
     pub fn push(&mut self, before_awaited: bool, message: &Reply) {
         if self.places.is_empty() {
             return self.ready.append(message.bytes(), message.blobs());
@@ -167,8 +169,8 @@ impl ReplyQueue {
         self.put(seq, 0, bytes, blobs)
     }
 
-    /// Fills a reserved place with a reply that is held back, with all behind it, until the gate opens. Whoever calls it
-    /// sees to it that the queue is told ([`ReplyQueue::open`]).
+    /// Fills a reserved place with a reply that is held back, with all behind it, until the gate opens.
+    /// Whoever calls it sees to it that the queue is told ([`ReplyQueue::open`]).
     #[must_use = "a reply must have a place"]
     pub fn fill_held(&mut self, seq: u32, gate: u64, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
         self.gate = self.gate.max(gate);
@@ -214,8 +216,8 @@ impl ReplyQueue {
         true
     }
 
-    /// Holds back what is written from here on until the gate opens. True when the queue has to be told of its opening,
-    /// for which nothing before has asked ([`ReplyQueue::open`]).
+    /// Holds back what is written from here on until the gate opens. True when the queue has to be told of
+    /// its opening, for which nothing before has asked ([`ReplyQueue::open`]).
     pub fn hold(&mut self, gate: u64) -> bool {
         if gate <= self.gate.max(self.opened) {
             return false;
@@ -228,8 +230,8 @@ impl ReplyQueue {
         true
     }
 
-    /// All gates up to this one are open: what was held by them can be sent, unless a reply before it is awaited. Takes time
-    /// in proportion to what is let go.
+    /// All gates up to this one are open: what was held by them can be sent, unless a reply before it is
+    /// awaited. Takes time in proportion to what is let go.
     pub fn open(&mut self, gate: u64) {
         self.opened = self.opened.max(gate);
         self.count_last();
@@ -311,7 +313,8 @@ impl ReplyQueue {
         self.places.is_empty() && self.ready.is_empty()
     }
 
-    /// Bytes that wait to be sent, but for those of the last command that wrote behind an awaited or held reply.
+    /// Bytes that wait to be sent, but for those of the last command that wrote behind an awaited or held
+    /// reply.
     #[inline]
     pub fn bytes(&self) -> usize {
         self.ready.total_len() + self.filled_bytes

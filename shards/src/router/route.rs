@@ -18,8 +18,8 @@ pub(super) enum Method {
     All,
     /// All keys of an EXEC lie on one shard: it goes there as a whole.
     Single,
-    /// All slots are brought to the coordinator's shard: an EXEC with a command for all shards, or a command that reads
-    /// keys which its arguments do not name.
+    /// All slots are brought to the coordinator's shard: an EXEC with a command for all shards, or a command
+    /// that reads keys which its arguments do not name.
     GatherAll,
 }
 
@@ -49,10 +49,11 @@ pub(super) enum Route {
     Walk,
 }
 
-/// True for a command of this plan that must come behind all that its connection has sent before, so that their replies have to
-/// be there when it begins: whatever concerns several keys, or all of them. A command on one key keeps its order by the
-/// hop to its shard, one on several keys of one slot does so as well ([`is_of_one_slot`]), and one without keys needs none. For
-/// commands of the session [`crate::router::barrier::Barrier`] says it.
+/// True for a command of this plan that must come behind all that its connection has sent before, so that
+/// their replies have to be there when it begins: whatever concerns several keys, or all of them. A command
+/// on one key keeps its order by the hop to its shard, one on several keys of one slot does so as well
+/// ([`is_of_one_slot`]), and one without keys needs none. For commands of the session
+/// [`crate::router::barrier::Barrier`] says it.
 #[inline]
 pub(super) fn follows_all(plan: Plan) -> bool {
     match plan {
@@ -61,9 +62,10 @@ pub(super) fn follows_all(plan: Plan) -> bool {
     }
 }
 
-/// True for a command on several keys that all lie in one slot, and on nothing else: whatever concerns that slot goes to its
-/// owner in its order, so such a command need not wait for replies before it. Commands on several slots of one shard do
-/// wait: clients rely on their being behind all that was sent before, wherever the keys lie.
+/// True for a command on several keys that all lie in one slot, and on nothing else: whatever concerns that
+/// slot goes to its owner in its order, so such a command need not wait for replies before it. Commands on
+/// several slots of one shard do wait: clients rely on their being behind all that was sent before, wherever
+/// the keys lie.
 #[cold]
 pub fn is_of_one_slot(
     spec: &CommandSpec,
@@ -83,8 +85,9 @@ pub fn is_of_one_slot(
     slots.next().is_some_and(|first| slots.all(|slot| slot == first))
 }
 
-/// Finds the way of a command. `plan` is its row's ([`CommandSpec::plan`]), `owner` the slot map of `shard_count` shards;
-/// `positions` is memory to work in, and holds the command's keys afterwards unless its plan knows them already.
+/// Finds the way of a command. `plan` is its row's ([`CommandSpec::plan`]), `owner` the slot map of
+/// `shard_count` shards; `positions` is memory to work in, and holds the command's keys afterwards unless its
+/// plan knows them already.
 #[inline]
 pub(super) fn route(
     spec: &CommandSpec,

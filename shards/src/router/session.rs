@@ -1,5 +1,5 @@
-//! The session of a client as far as the router has a say in it: where the replies to its own commands go (PING, SUBSCRIBE),
-//! whether anybody gets replies, and what MULTI has queued.
+//! The session of a client as far as the router has a say in it: where the replies to its own commands go
+//! (PING, SUBSCRIBE), whether anybody gets replies, and what MULTI has queued.
 //!
 //! The rest of a session is the business of whoever holds the router. This file must not know any command.
 
@@ -143,8 +143,8 @@ impl QueuedCommands {
         self.needs_memory
     }
 
-    /// What EXEC makes of them, each with the caller as it will be. What a command of the session will change of the caller for
-    /// those behind it says `foresee`.
+    /// What EXEC makes of them, each with the caller as it will be. What a command of the session will change
+    /// of the caller for those behind it says `foresee`.
     pub fn plan(
         self,
         caller: Caller,

@@ -1,23 +1,28 @@
 //! Which shard owns which slot, and how a slot changes hands while clients write to it.
 //!
-//! Every worker has a [`SlotMap`] of its own, so routing reads no shared memory. A slot is handed over by its owner:
+//! Every worker has a [`SlotMap`] of its own, so routing reads no shared memory. A slot is handed over by its
+//! owner:
 //!
-//! 1. The owner tells all workers to *freeze* the slot. From then on a worker sends no command for it: what its clients
-//!    ask of the slot waits, other slots are not concerned. It answers with a *fence*. Hops between two workers keep
-//!    their order, so behind the last fence no command for the slot is on its way to the owner.
-//! 2. When all fences have come, and no transaction holds a key of the slot and no command for it is parked, the slot is
-//!    handed over by pointer, in a transaction between the two shards (`Part::Depart`, `Part::Arrive`): it conflicts
-//!    with those that lock whole shards, so that DBSIZE counts the slot once and FLUSHALL empties it. From its first lock
-//!    on until the slot has left, the owner wakes no client for a key of it (`Shard::is_leaving`): also when the new owner
-//!    refuses, the next lock is asked for before the first one is given up.
-//! 3. When the slot has arrived all workers are told, what waited goes on, and the move is done when all have seen it.
-//! 4. Then the new owner is told that it is settled. What the old owner has told of keys of the slot (keyspace
-//!    notifications) came to each worker before the news of step 3; what the new one has to tell of them it keeps until
-//!    now ([`SlotMoves::may_tell`]), so that no worker hears of a key's changes in another order.
+//! 1. The owner tells all workers to *freeze* the slot. From then on a worker sends no command for it: what
+//!    its clients ask of the slot waits, other slots are not concerned. It answers with a *fence*. Hops
+//!    between two workers keep their order, so behind the last fence no command for the slot is on its way to
+//!    the owner.
+//! 2. When all fences have come, and no transaction holds a key of the slot and no command for it is parked,
+//!    the slot is handed over by pointer, in a transaction between the two shards (`Part::Depart`,
+//!    `Part::Arrive`): it conflicts with those that lock whole shards, so that DBSIZE counts the slot once
+//!    and FLUSHALL empties it. From its first lock on until the slot has left, the owner wakes no client for
+//!    a key of it (`Shard::is_leaving`): also when the new owner refuses, the next lock is asked for before
+//!    the first one is given up.
+//! 3. When the slot has arrived all workers are told, what waited goes on, and the move is done when all have
+//!    seen it.
+//! 4. Then the new owner is told that it is settled. What the old owner has told of keys of the slot
+//!    (keyspace notifications) came to each worker before the news of step 3; what the new one has to tell of
+//!    them it keeps until now ([`SlotMoves::may_tell`]), so that no worker hears of a key's changes in
+//!    another order.
 //!
-//! So no command meets a slot that is not there, none is lost, and two of one connection keep their order. What waits
-//! does so for two or three hops, some ten microseconds. Watches of the slot's keys go with it, expires are part of
-//! its tables, and SCAN asks slot by slot.
+//! So no command meets a slot that is not there, none is lost, and two of one connection keep their order.
+//! What waits does so for two or three hops, some ten microseconds. Watches of the slot's keys go with it,
+//! expires are part of its tables, and SCAN asks slot by slot.
 //!
 //! A state machine without I/O, as all of the transactions: the server and the simulation drive it.
 
@@ -135,8 +140,8 @@ pub(super) struct SlotMoves {
     worker_count: usize,
     map: SlotMap,
     departures: BTreeMap<SlotId, Departure>,
-    /// Who has frozen the slots that are on their way: only its word counts for where they are. What a slower one says of
-    /// the move before comes too late.
+    /// Who has frozen the slots that are on their way: only its word counts for where they are. What a slower
+    /// one says of the move before comes too late.
     frozen_by: HashMap<SlotId, ShardId>,
     /// Slots that have arrived at this shard, which not everybody has seen.
     unsettled: HashSet<SlotId>,
@@ -160,7 +165,8 @@ impl SlotMoves {
         &self.map
     }
 
-    /// True while slots of this shard are about to leave: the driver asks [`SlotMoves::next_ready`] in each turn.
+    /// True while slots of this shard are about to leave: the driver asks [`SlotMoves::next_ready`] in each
+    /// turn.
     #[inline]
     pub(super) fn is_busy(&self) -> bool {
         !self.departures.is_empty()
@@ -171,8 +177,8 @@ impl SlotMoves {
         self.departures.get(&slot).is_some_and(|departure| departure.stage == Stage::Freezing)
     }
 
-    /// True when this shard may tell now what happens to keys of the slot, which lies here: all have heard, or will hear
-    /// before, what another owner has told of them.
+    /// True when this shard may tell now what happens to keys of the slot, which lies here: all have heard,
+    /// or will hear before, what another owner has told of them.
     pub(super) fn may_tell(&self, slot: SlotId) -> bool {
         let has_come = || self.frozen_by.get(&slot).is_none_or(|&owner| owner == self.shard);
         !self.unsettled.contains(&slot) && has_come()

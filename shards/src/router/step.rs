@@ -13,12 +13,14 @@ pub enum Step {
     Reply,
     /// The same, and the reply may take for ever: a blocking command.
     Blocked,
-    /// A transaction with commands of the session among its commands has begun. When the connection is looked at it may have
-    /// come further ([`crate::router::exec::go_on_with_exec`], with the number of the place of its reply).
+    /// A transaction with commands of the session among its commands has begun. When the connection is looked
+    /// at it may have come further ([`crate::router::exec::go_on_with_exec`], with the number of the place of
+    /// its reply).
     Exec(u32),
 }
 
-/// What a connection waits for before anything more is executed for it, with the request that is to be taken up again.
+/// What a connection waits for before anything more is executed for it, with the request that is to be taken
+/// up again.
 #[derive(Debug, Default)]
 pub enum Waiting<R> {
     /// For nothing.
@@ -69,8 +71,9 @@ impl<R> Waiting<R> {
         matches!(self, Waiting::Blocked)
     }
 
-    /// True when the connection waits and its wait may be over. Whoever waits for replies goes on when none is awaited any more.
-    /// A request that waits for a slot is tried whenever its connection is looked at, and waits again if need be.
+    /// True when the connection waits and its wait may be over. Whoever waits for replies goes on when none
+    /// is awaited any more. A request that waits for a slot is tried whenever its connection is looked at,
+    /// and waits again if need be.
     fn may_be_over(&self, awaited: usize) -> bool {
         match self {
             Waiting::No | Waiting::Exec(_) | Waiting::HandOver => false,
@@ -79,8 +82,8 @@ impl<R> Waiting<R> {
         }
     }
 
-    /// The request that is to be taken up again, when it can be. With none, the next one can be executed unless the connection
-    /// still waits.
+    /// The request that is to be taken up again, when it can be. With none, the next one can be executed
+    /// unless the connection still waits.
     pub fn take_up(&mut self, awaited: usize) -> Option<R> {
         if !self.may_be_over(awaited) {
             return None;
@@ -114,7 +117,8 @@ mod tests {
     #[test]
     fn only_what_has_not_begun_is_taken_up_again_and_only_when_its_time_has_come() {
         let steps = [Step::Done, Step::AfterReplies, Step::Slot, Step::Reply, Step::Blocked, Step::Exec(3)];
-        // What is taken up while replies are awaited, and when none is; and whether the connection still waits then.
+        // What is taken up while replies are awaited, and when none is; and whether the connection still
+        // waits then.
         let expected = [
             (None, None, false),
             (None, Some(7), false),

@@ -336,8 +336,8 @@ fn who_waits_for_a_slot_with_a_request_and_with_a_watch_is_looked_at_once_and_in
     assert_eq!(notes.looked_at, [3, 0, 0]);
 }
 
-/// The session of the only connection. Its command `off` switches replies off, `kill` has the client leave, `push` replies with
-/// a push, and `ask` has its reply later.
+/// The session of the only connection. Its command `off` switches replies off, `kill` has the client leave,
+/// `push` replies with a push, and `ask` has its reply later.
 struct Session<'a> {
     router: &'a mut Router,
     audience: Audience,
@@ -367,7 +367,8 @@ impl ExecSession for Session<'_> {
     }
 }
 
-/// Runs EXEC with these commands, of which those in lower case are of the session, and returns what its client reads.
+/// Runs EXEC with these commands, of which those in lower case are of the session, and returns what its
+/// client reads.
 fn exec(commands: &[&str], watched: &[&str]) -> String {
     let mut router = router_of(1);
     let mut notes = Notes::default();

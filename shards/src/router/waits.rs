@@ -1,8 +1,8 @@
 //! Blocking commands: how they begin, how they wait, and what ends them.
 //!
-//! A command all whose keys lie here runs at once; every other one is a transaction. One that finds nothing makes its client
-//! wait, and [`crate::router::blocking`] knows the rest. Nothing else of the connection is executed meanwhile (Redis:
-//! blockClient).
+//! A command all whose keys lie here runs at once; every other one is a transaction. One that finds nothing
+//! makes its client wait, and [`crate::router::blocking`] knows the rest. Nothing else of the connection is
+//! executed meanwhile (Redis: blockClient).
 
 use crate::reply::Reply;
 use crate::router::blocked::Ending;
@@ -68,7 +68,8 @@ impl Router {
         self.coordinator.waiting_clients()
     }
 
-    /// Delivers what the shard has done for clients that wait, and ends the commands whose time is over. Once a turn.
+    /// Delivers what the shard has done for clients that wait, and ends the commands whose time is over. Once
+    /// a turn.
     pub fn serve_blocked<W: Wire>(&mut self, wire: &mut W) {
         self.deliver_served(wire);
         for client in self.coordinator.timed_out(self.shard.now_ms()) {
@@ -96,9 +97,9 @@ impl Router {
         self.end(client, ending, only_waiting, wire)
     }
 
-    /// The connection of a client in a blocking command is being closed, or its client has gone: it waits no more. What the
-    /// shard has done for it already stays done; but the command ends before the shard looks at its keys once more, or sends
-    /// word that it should, so nothing more is taken for it.
+    /// The connection of a client in a blocking command is being closed, or its client has gone: it waits no
+    /// more. What the shard has done for it already stays done; but the command ends before the shard looks
+    /// at its keys once more, or sends word that it should, so nothing more is taken for it.
     pub fn stop_waiting<W: Wire>(&mut self, client: ClientId, wire: &mut W) -> bool {
         let served = self.coordinator.take_replies(&mut self.shard);
         self.deliver_made(served.map(Made::free), wire);

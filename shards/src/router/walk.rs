@@ -1,5 +1,5 @@
-//! SCAN from shard to shard: whom one call of a client asks next, and the one reply made of theirs. How a shard walks through
-//! its own slots is in [`crate::walk`].
+//! SCAN from shard to shard: whom one call of a client asks next, and the one reply made of theirs. How a
+//! shard walks through its own slots is in [`crate::walk`].
 
 use crate::args::OwnedArgs;
 use crate::reply::Reply;
@@ -7,8 +7,8 @@ use crate::slot::{ShardId, SlotId};
 use crate::txn::OwnedCall;
 use crate::walk::{COUNT, Cursor, count_of, first_slot, write_reply};
 
-/// Shards that one call of a client asks, one after the other, before it gives out a cursor although it has seen too few
-/// keys. Bounds what it costs when the slots of shards alternate.
+/// Shards that one call of a client asks, one after the other, before it gives out a cursor although it has
+/// seen too few keys. Bounds what it costs when the slots of shards alternate.
 const HOPS_MAX: usize = 2048;
 
 /// One call of a client, as it goes from shard to shard.

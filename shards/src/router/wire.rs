@@ -1,5 +1,6 @@
-//! How a router talks to the world: to the other workers, and to the reply queues of its own. Whoever calls a method of the
-//! router hands it in: the server's worker its mesh and its table of reply queues, the simulation its seeded queues.
+//! How a router talks to the world: to the other workers, and to the reply queues of its own. Whoever calls a
+//! method of the router hands it in: the server's worker its mesh and its table of reply queues, the
+//! simulation its seeded queues.
 //!
 //! Static dispatch: a method that does nothing costs nothing.
 
@@ -15,7 +16,8 @@ use crate::shard::{Call, Shard};
 use crate::slot::ShardId;
 use crate::txn::{Ticket, TxnMessage};
 
-/// That large replies to a connection of the sender's are on their way to the client ([`crate::txn::credit`]).
+/// That large replies to a connection of the sender's are on their way to the client
+/// ([`crate::txn::credit`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TakenReplies {
     /// Its connection.
@@ -51,15 +53,16 @@ pub trait Wire {
     /// Puts a reply into its place in the queue of a connection of this worker.
     fn fill(&mut self, ticket: Ticket, bytes: &[u8], blobs: &[(usize, Blob)]);
 
-    /// A large reply of this shard was put into its place: the shard waits to hear that it is on its way to the client
-    /// ([`crate::router::Router::say_taken`]). False when the connection is not there, so that nobody else will say so.
+    /// A large reply of this shard was put into its place: the shard waits to hear that it is on its way to
+    /// the client ([`crate::router::Router::say_taken`]). False when the connection is not there, so that
+    /// nobody else will say so.
     fn owes(&mut self, shard: ShardId, ticket: Ticket, bytes: usize) -> bool;
 
     /// Has a connection of this worker looked at: what it waits for may have come.
     fn look_at(&mut self, connection: u32);
 
-    /// Has another worker run a command on its shard and send the reply for this ticket. Returns how many bytes are on their
-    /// way.
+    /// Has another worker run a command on its shard and send the reply for this ticket. Returns how many
+    /// bytes are on their way.
     fn command(&mut self, to: ShardId, ticket: Ticket, call: Call<'_>) -> usize;
 
     /// Sends another worker a message of a transaction.
@@ -103,7 +106,8 @@ pub struct Publishing {
     pub awaited: u32,
 }
 
-/// The world of one worker, as those see it who publish and subscribe there ([`crate::router::publish`]). It has no shard.
+/// The world of one worker, as those see it who publish and subscribe there ([`crate::router::publish`]). It
+/// has no shard.
 pub trait MessageWire {
     /// How many replies a connection of this worker awaits, those to PUBLISH included.
     fn awaited(&mut self, connection: u32) -> usize;
@@ -117,12 +121,12 @@ pub trait MessageWire {
     /// Reserves a place for the reply to PUBLISH.
     fn reserve(&mut self, connection: u32) -> Ticket;
 
-    /// The workers whose connections subscribe to anything. Who asks after a subscription was acknowledged finds its worker
-    /// here.
+    /// The workers whose connections subscribe to anything. Who asks after a subscription was acknowledged
+    /// finds its worker here.
     fn subscribed_workers(&self) -> impl Iterator<Item = ShardId>;
 
-    /// Hands a message to the subscribers of this worker ([`crate::pubsub::Subscribers::deliver`]). Returns how many have got
-    /// it.
+    /// Hands a message to the subscribers of this worker ([`crate::pubsub::Subscribers::deliver`]). Returns
+    /// how many have got it.
     fn deliver_here(&mut self, message: Message<'_>) -> usize;
 
     /// Has another worker put a message in order.

@@ -1,17 +1,18 @@
 //! Client-side caching: which clients hold copies of which keys of this shard, and what they have to be told.
 //!
-//! A key is remembered for a client by the shard that owns it, in the same step in which a reading command sees the key,
-//! so no change can come between. The first change of the key is noted for each of these clients, which are forgotten with
-//! it. As in Redis a key has no database here, and what is remembered of a client that has gone stays until its keys
-//! change. Clients that ask for prefixes (BCAST) are not known here: while there are any, all changed keys are noted.
+//! A key is remembered for a client by the shard that owns it, in the same step in which a reading command
+//! sees the key, so no change can come between. The first change of the key is noted for each of these
+//! clients, which are forgotten with it. As in Redis a key has no database here, and what is remembered of a
+//! client that has gone stays until its keys change. Clients that ask for prefixes (BCAST) are not known
+//! here: while there are any, all changed keys are noted.
 //!
-//! A transaction that runs on entries of other shards leaves the remembering to the owners ([`Shard::replay`]), which still
-//! hold its locks then.
+//! A transaction that runs on entries of other shards leaves the remembering to the owners
+//! ([`Shard::replay`]), which still hold its locks then.
 //!
-//! Why no copy stays that is older than a change: whoever runs the commands tells a client of a change after the change,
-//! and behind all replies that the client awaits. So a reply with the old value is either there already or in front. It
-//! needs no order between messages of different shards, and a slot can take what is remembered along to another one. This
-//! file must not know connections, protocols or modes of tracking.
+//! Why no copy stays that is older than a change: whoever runs the commands tells a client of a change after
+//! the change, and behind all replies that the client awaits. So a reply with the old value is either there
+//! already or in front. It needs no order between messages of different shards, and a slot can take what is
+//! remembered along to another one. This file must not know connections, protocols or modes of tracking.
 
 use std::collections::HashMap;
 
@@ -21,8 +22,8 @@ use crate::event::Change;
 use crate::shard::{Call, Shard};
 use crate::watch::ClientId;
 
-/// How many keys are forgotten for each one that is remembered above the limit: it is reached again however far off
-/// it is.
+/// How many keys are forgotten for each one that is remembered above the limit: it is reached again however
+/// far off it is.
 const FORGOTTEN_PER_KEY: usize = 2;
 
 impl Shard {
@@ -48,8 +49,8 @@ impl Shard {
         }
     }
 
-    /// What the transaction that has just run has read and its owners have to remember. Called before the end of its being
-    /// away.
+    /// What the transaction that has just run has read and its owners have to remember. Called before the end
+    /// of its being away.
     pub(crate) fn take_away_reads(&mut self) -> AwayReads {
         let env = self.env_mut();
         let mut reads = AwayReads::new();
@@ -68,8 +69,8 @@ impl Shard {
         reads
     }
 
-    /// Does what a transaction elsewhere has left to the owner of keys: what it has read is remembered, before or behind
-    /// its changes.
+    /// Does what a transaction elsewhere has left to the owner of keys: what it has read is remembered,
+    /// before or behind its changes.
     pub(crate) fn replay<'k>(
         &mut self,
         reads: &[AwayRead],
@@ -91,8 +92,8 @@ impl Shard {
         }
     }
 
-    /// Limits the number of remembered keys (directive tracking-table-max-keys, as far as it is this shard's); 0 for no
-    /// limit. The excess is forgotten by [`Shard::limit_tracking`].
+    /// Limits the number of remembered keys (directive tracking-table-max-keys, as far as it is this
+    /// shard's); 0 for no limit. The excess is forgotten by [`Shard::limit_tracking`].
     pub fn set_tracked_keys_max(&mut self, keys_max: usize) {
         self.env_mut().tracking.keys_max = keys_max;
     }
@@ -116,8 +117,8 @@ impl Shard {
         !self.env().tracking.notes.is_empty()
     }
 
-    /// What clients have to be told since the last call, in order. Whoever runs commands fetches it after each, and once a
-    /// turn.
+    /// What clients have to be told since the last call, in order. Whoever runs commands fetches it after
+    /// each, and once a turn.
     pub fn take_tracking_notes(&mut self) -> Vec<TrackingNote> {
         std::mem::take(&mut self.env_mut().tracking.notes)
     }

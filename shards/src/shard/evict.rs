@@ -1,9 +1,10 @@
 //! Eviction: which key goes when the node has more memory in use than `maxmemory`.
 //!
-//! As in Redis the victim is found by sampling: some random keys are looked at, the best candidates for eviction among
-//! them are remembered in a small pool from one eviction to the next, and the best of the pool goes. Here random keys
-//! are uniform over all keys of the shard's databases, and a candidate that was used since it was looked at is let
-//! off. This file must not know commands, the other shards, or how memory is measured.
+//! As in Redis the victim is found by sampling: some random keys are looked at, the best candidates for
+//! eviction among them are remembered in a small pool from one eviction to the next, and the best of the pool
+//! goes. Here random keys are uniform over all keys of the shard's databases, and a candidate that was used
+//! since it was looked at is let off. This file must not know commands, the other shards, or how memory is
+//! measured.
 
 use crate::db::Db;
 use crate::entry::EntryRef;
@@ -25,7 +26,8 @@ impl Shard {
         self.evictor.meter = meter;
     }
 
-    /// Sets up eviction. Access statistics of keys stay as they are, also when their meaning changes, as in Redis.
+    /// Sets up eviction. Access statistics of keys stay as they are, also when their meaning changes, as in
+    /// Redis.
     pub fn set_eviction(&mut self, config: EvictionConfig) {
         if self.evictor.config.policy != config.policy {
             self.evictor.pool.clear();
@@ -40,14 +42,15 @@ impl Shard {
         self.env.access.lfu_decay_min = decay_min;
     }
 
-    /// Tells the shard how much memory the rest of the node uses, in bytes; once a turn. The parts of the rest count
-    /// what they have allocated less what they have freed, so it may be negative.
+    /// Tells the shard how much memory the rest of the node uses, in bytes; once a turn. The parts of the
+    /// rest count what they have allocated less what they have freed, so it may be negative.
     pub fn set_elsewhere_bytes(&mut self, bytes: isize) {
         self.evictor.elsewhere_bytes = bytes;
     }
 
-    /// Leaves so many bytes, and no more than `told_bytes_max` in all, out of what counts against the limit, until the second
-    /// call of [`Shard::age_told_bytes`] from now on: messages which tell clients of changes. Most changes over the limit are evictions, and what tells of those must not lead to more of
+    /// Leaves so many bytes, and no more than `told_bytes_max` in all, out of what counts against the limit,
+    /// until the second call of [`Shard::age_told_bytes`] from now on: messages which tell clients of
+    /// changes. Most changes over the limit are evictions, and what tells of those must not lead to more of
     /// them (Redis: performEvictions leaves it out of what a key has freed).
     pub fn add_told_bytes(&mut self, bytes: isize) {
         let bytes_max = self.evictor.config.told_bytes_max;
@@ -61,7 +64,8 @@ impl Shard {
         self.evictor.told_bytes.iter().sum()
     }
 
-    /// A period is over. The messages of the one before have been sent, or their clients do not read them, and they count.
+    /// A period is over. The messages of the one before have been sent, or their clients do not read them,
+    /// and they count.
     pub fn age_told_bytes(&mut self) {
         let [now, before] = &mut self.evictor.told_bytes;
         (*now, *before) = (0, *now);
@@ -96,13 +100,14 @@ impl Shard {
         self.evictable_keys() > 0
     }
 
-    /// Evicts keys until the node is within its limit or `budget` is used up; a key is one, a big value counts as several
-    /// (Redis: performEvictions). Keys that a transaction holds stay.
+    /// Evicts keys until the node is within its limit or `budget` is used up; a key is one, a big value
+    /// counts as several (Redis: performEvictions). Keys that a transaction holds stay.
     pub fn evict_some(&mut self, budget: usize) -> Eviction {
         self.evict_down_to(0, budget)
     }
 
-    /// The same until the node exceeds its limit by at most `over_bytes_max`: [`Eviction::Enough`] then means that.
+    /// The same until the node exceeds its limit by at most `over_bytes_max`: [`Eviction::Enough`] then means
+    /// that.
     pub fn evict_down_to(&mut self, over_bytes_max: u64, budget: usize) -> Eviction {
         let mut used = 0;
         let outcome = loop {
@@ -161,7 +166,8 @@ impl Shard {
         None
     }
 
-    /// Where a candidate lies, unless it is gone, was used meanwhile, has lost its expire, or is held by a transaction.
+    /// Where a candidate lies, unless it is gone, was used meanwhile, has lost its expire, or is held by a
+    /// transaction.
     fn still_evictable(&self, order: Order, candidate: &Candidate) -> Option<(DbIndex, SlotId, Place)> {
         let &Candidate { db, slot, hash, .. } = candidate;
         let table = self.dbs.get(db.index())?.table(slot)?;

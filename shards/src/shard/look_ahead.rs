@@ -1,8 +1,9 @@
 //! Keys of commands that are about to run: what a look-up reads is fetched for all of them together.
 //!
-//! A look-up reads the head of a slot's table, then a word in its array, then the entry, and each of them tells where the
-//! next one is. Where there are many keys, none of the three is in the processor's cache, and a look-up waits three times
-//! for memory. Several look-ups can wait together, if each step is taken for all of them before the next one.
+//! A look-up reads the head of a slot's table, then a word in its array, then the entry, and each of them
+//! tells where the next one is. Where there are many keys, none of the three is in the processor's cache, and
+//! a look-up waits three times for memory. Several look-ups can wait together, if each step is taken for all
+//! of them before the next one.
 //!
 //! Nothing here changes what is found: if a key moves before its command runs, something was fetched in vain.
 

@@ -99,14 +99,14 @@ impl Shard {
         self.id
     }
 
-    /// The command that these arguments call by its name, which `rename-command` may have changed: for whatever on this
-    /// shard calls commands without being a client.
+    /// The command that these arguments call by its name, which `rename-command` may have changed: for
+    /// whatever on this shard calls commands without being a client.
     pub fn command(&self, args: Args<'_>) -> Option<&'static Entry> {
         self.registry.called(args)
     }
 
-    /// Tells the shard the time, in milliseconds since 1970. Called once a turn: all commands of a turn see the same
-    /// time. The clock of the host may step back; the shard follows it, as Redis does.
+    /// Tells the shard the time, in milliseconds since 1970. Called once a turn: all commands of a turn see
+    /// the same time. The clock of the host may step back; the shard follows it, as Redis does.
     pub fn set_now(&mut self, now_ms: u64) {
         self.env.now_ms = now_ms;
     }
@@ -221,8 +221,8 @@ impl Shard {
         !self.env.notices.is_empty()
     }
 
-    /// The events since the last call, in the order in which they happened. Whoever asks for them fetches them after
-    /// each command, and once a turn.
+    /// The events since the last call, in the order in which they happened. Whoever asks for them fetches
+    /// them after each command, and once a turn.
     pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
         self.env.notices.take()
     }
@@ -263,8 +263,9 @@ impl Shard {
         Keyspace::new(&mut self.dbs, db, &mut self.env, true)
     }
 
-    /// Frees a part of what FLUSHALL ASYNC has removed: about `budget` entries, see [`crate::garbage::Garbage::free_some`]. The worker
-    /// calls it once a turn, and does not sleep while it says that more is left.
+    /// Frees a part of what FLUSHALL ASYNC has removed: about `budget` entries, see
+    /// [`crate::garbage::Garbage::free_some`]. The worker calls it once a turn, and does not sleep while it
+    /// says that more is left.
     pub fn free_some(&mut self, budget: usize) -> bool {
         self.env.garbage.free_some(budget)
     }
@@ -274,9 +275,10 @@ impl Shard {
         self.is_expiring = is_expiring;
     }
 
-    /// Removes keys and fields of hashes whose time is over and that nobody asks for, in the order of their times as far as
-    /// that is cheap: about `budget` of them, a big value counting as several. True when the budget was used up, so that it is worth going on
-    /// at once (Redis: activeExpireCycle). Keys that a transaction holds wait until it is over.
+    /// Removes keys and fields of hashes whose time is over and that nobody asks for, in the order of their
+    /// times as far as that is cheap: about `budget` of them, a big value counting as several. True when the
+    /// budget was used up, so that it is worth going on at once (Redis: activeExpireCycle). Keys that a
+    /// transaction holds wait until it is over.
     pub fn expire_some(&mut self, budget: usize) -> bool {
         let mut used = 0;
         if !self.is_expiring {
@@ -321,7 +323,8 @@ impl Shard {
         used
     }
 
-    /// Removes fields whose time is over from the hashes of one part. Returns how much of the budget it has used.
+    /// Removes fields whose time is over from the hashes of one part. Returns how much of the budget it has
+    /// used.
     fn expire_fields_of_part(&mut self, db: DbIndex, slot: SlotId, part: u32, budget: usize) -> usize {
         let now_ms = self.env.now_ms;
         let (mut used, mut passed) = (0, 0);
@@ -351,7 +354,8 @@ impl Shard {
         !self.env.garbage.is_empty()
     }
 
-    /// Gives back memory that was needed for a while and is not needed any more: of queues and tables, not of the data.
+    /// Gives back memory that was needed for a while and is not needed any more: of queues and tables, not of
+    /// the data.
     pub fn trim(&mut self) {
         self.trim_txns();
         self.env.watches.trim();

@@ -21,9 +21,9 @@ use crate::txn::{
 use crate::walk::first_slot;
 
 impl Shard {
-    /// Runs a command whose keys all lie on this shard, unless one of them is locked, an earlier command of the
-    /// same connection waits here, or the connection has no credit: then it is parked and its reply comes later, by
-    /// [`Shard::take_completed`] or [`Shard::take_ready`]. Returns true when it has run.
+    /// Runs a command whose keys all lie on this shard, unless one of them is locked, an earlier command of
+    /// the same connection waits here, or the connection has no credit: then it is parked and its reply comes
+    /// later, by [`Shard::take_completed`] or [`Shard::take_ready`]. Returns true when it has run.
     #[inline]
     pub fn submit(&mut self, call: Call<'_>, ticket: impl FnOnce() -> Ticket, reply: &mut Reply) -> bool {
         if self.has_no_locks() && self.nobody_waits() {
@@ -142,7 +142,8 @@ impl Shard {
         self.txn.waiters.trim();
     }
 
-    /// True while a transaction holds this key, so that it must stay as it is: it must neither expire nor be evicted.
+    /// True while a transaction holds this key, so that it must stay as it is: it must neither expire nor be
+    /// evicted.
     #[inline]
     pub(crate) fn is_held(&self, db: DbIndex, key: &[u8]) -> bool {
         !self.txn.locks.is_idle() && self.txn.locks.blocks(self.fingerprint(db, key), true)
@@ -254,7 +255,8 @@ impl Shard {
             | TxnMessage::Refused(..)
             | TxnMessage::Done(..)
             | TxnMessage::Wake(_)
-            // To go on would lose keys that were lent. Whoever delivers asks `TxnMessage::is_for_coordinator`.
+            // To go on would lose keys that were lent. Whoever delivers asks
+            // `TxnMessage::is_for_coordinator`.
             | TxnMessage::Read(..) => unreachable!("a message for a coordinator"),
         }
     }
@@ -274,7 +276,8 @@ impl Shard {
         }
     }
 
-    /// What a part locks. An entry that is lent is away, so even a reader needs it alone; a watched key is only read.
+    /// What a part locks. An entry that is lent is away, so even a reader needs it alone; a watched key is
+    /// only read.
     fn scope_of(&mut self, part: &Part) -> Scope {
         let mut claims = Vec::new();
         match part {
@@ -334,9 +337,10 @@ impl Shard {
         self.txn.parts.insert(txid, active);
     }
 
-    /// Takes entries out of this shard: for the owner that lends, and for the coordinator that gives back. A key that is
-    /// named twice is lent once. One whose time is over goes as it is: it is removed where the transaction runs.
-    /// A database that is not there has no entries: the handler will refuse its number (COPY with DB).
+    /// Takes entries out of this shard: for the owner that lends, and for the coordinator that gives back. A
+    /// key that is named twice is lent once. One whose time is over goes as it is: it is removed where the
+    /// transaction runs. A database that is not there has no entries: the handler will refuse its number
+    /// (COPY with DB).
     pub(crate) fn lend(&mut self, keys: &Keys) -> Vec<(DbIndex, Entry)> {
         let db_count = self.dbs().len();
         let take = |(db, key): (DbIndex, _)| {
@@ -438,8 +442,8 @@ impl Shard {
         }
     }
 
-    /// Tells those who watch keys of this shard that a transaction elsewhere has changed them, or that their time was
-    /// over.
+    /// Tells those who watch keys of this shard that a transaction elsewhere has changed them, or that their
+    /// time was over.
     fn signal_changed(&mut self, changed: &Keys, is_expiry: bool) {
         for (db, key) in changed.iter() {
             self.env_mut().watches.touch(db, key, is_expiry);
@@ -452,8 +456,8 @@ impl Shard {
         self.txn.latest = self.txn.latest.max(TxId((clock + 1) << 16));
     }
 
-    /// Releases a transaction's locks, serves clients that wait for keys, runs what waited for the locks, and grants
-    /// whoever comes next.
+    /// Releases a transaction's locks, serves clients that wait for keys, runs what waited for the locks, and
+    /// grants whoever comes next.
     fn release(&mut self, txid: TxId, out: &mut Outbox) {
         let mut freed = VecDeque::new();
         self.txn.locks.release(txid, &mut freed);

@@ -1,5 +1,5 @@
-//! Commands that a shard puts aside: for want of credit, or until the next turn. What lets them go on is in [`crate::txn::credit`];
-//! here they meet the locks of transactions, for which commands wait as well.
+//! Commands that a shard puts aside: for want of credit, or until the next turn. What lets them go on is in
+//! [`crate::txn::credit`]; here they meet the locks of transactions, for which commands wait as well.
 //!
 //! The commands of one connection wait in one place: with the first of them, for a lock or here.
 
@@ -9,8 +9,8 @@ use crate::shard::{Call, Shard};
 use crate::slot::{ShardId, SlotId};
 use crate::txn::{OwnedCall, Ticket};
 
-/// Replies to commands that had been parked are made until they have so many bytes; the other commands wait for credit
-/// and for the next turn: a lock for which many have waited must not make one long turn.
+/// Replies to commands that had been parked are made until they have so many bytes; the other commands wait
+/// for credit and for the next turn: a lock for which many have waited must not make one long turn.
 const COMPLETED_BYTES_MAX: usize = 1 << 20;
 
 impl Shard {
@@ -20,13 +20,15 @@ impl Shard {
         self.txn.credits.is_idle()
     }
 
-    /// True when a command has to wait for credit. One that waits for a lock has all that come after it behind it.
+    /// True when a command has to wait for credit. One that waits for a lock has all that come after it
+    /// behind it.
     pub(crate) fn makes_wait(&self, ticket: Ticket) -> bool {
         let source = (ticket.worker, ticket.connection);
         self.txn.credits.makes_wait(source) && self.txn.locks.behind(source).is_none()
     }
 
-    /// Puts a command aside that shall not run in this turn, behind those of its connection that wait already.
+    /// Puts a command aside that shall not run in this turn, behind those of its connection that wait
+    /// already.
     #[cold]
     pub(crate) fn put_aside(&mut self, call: Call<'_>, ticket: Ticket) {
         let source = (ticket.worker, ticket.connection);
@@ -71,8 +73,8 @@ impl Shard {
         self.txn.credits.owe((ticket.worker, ticket.connection), bytes);
     }
 
-    /// So many bytes of the large replies to a connection are on their way to its client. When the client has gone, what
-    /// waits is answered by nothing.
+    /// So many bytes of the large replies to a connection are on their way to its client. When the client has
+    /// gone, what waits is answered by nothing.
     pub fn taken(&mut self, worker: ShardId, connection: u32, bytes: usize, is_gone: bool) {
         let source = (worker, connection);
         if is_gone {
@@ -98,14 +100,14 @@ impl Shard {
         self.txn.credits.go_on_later((worker, connection));
     }
 
-    /// The connections with commands that wait for credit, or have waited for it and can go on, and that concern a key of such a
-    /// slot; and how many of their commands have to run until the last of these has.
+    /// The connections with commands that wait for credit, or have waited for it and can go on, and that
+    /// concern a key of such a slot; and how many of their commands have to run until the last of these has.
     pub(crate) fn waiting_for(&self, is_meant: impl Fn(SlotId) -> bool) -> Vec<((ShardId, u32), usize)> {
         self.txn.credits.connections_with(|parked| parked.concerns(&is_meant))
     }
 
-    /// The next command of a connection that has waited for credit and can go on, or need not wait: to be given to
-    /// [`Shard::go_on_with`].
+    /// The next command of a connection that has waited for credit and can go on, or need not wait: to be
+    /// given to [`Shard::go_on_with`].
     pub(crate) fn take_ready(
         &mut self,
         worker: ShardId,
@@ -124,7 +126,8 @@ impl Shard {
         self.txn.locks.behind((worker, connection)).is_some()
     }
 
-    /// Runs such a command unless a lock is in its way, as [`Shard::submit_owing`] does. The reply has a buffer of its own.
+    /// Runs such a command unless a lock is in its way, as [`Shard::submit_owing`] does. The reply has a
+    /// buffer of its own.
     pub(crate) fn go_on_with(&mut self, call: Call<'_>, ticket: Ticket, reply: &mut Reply) -> bool {
         let start = reply.mark();
         let has_run = self.submit_among_locks(call, ticket, reply);

@@ -1,4 +1,5 @@
-//! What a shard remembers of transactions, of commands that wait for a lock or for credit, and of clients that wait for keys.
+//! What a shard remembers of transactions, of commands that wait for a lock or for credit, and of clients
+//! that wait for keys.
 //!
 //! What is done with it is in `participant.rs`, `put_aside.rs` and `waiters.rs`.
 
@@ -62,8 +63,8 @@ pub(super) struct TxnState {
 #[derive(Debug)]
 pub(super) struct WaiterState {
     pub(super) waiter: Waiter,
-    /// The command, when it can be run here without further ado: all its keys lie here, and the client is one of this
-    /// worker or the command takes nothing.
+    /// The command, when it can be run here without further ado: all its keys lie here, and the client is one
+    /// of this worker or the command takes nothing.
     pub(super) call: Option<Box<OwnedCall>>,
     /// The change at which it was tried last.
     pub(super) tried: u64,

@@ -1,15 +1,18 @@
-//! The shard's side of blocking commands: clients that wait for its keys are served when one of these has changed.
+//! The shard's side of blocking commands: clients that wait for its keys are served when one of these has
+//! changed.
 //!
-//! A client whose keys all lie on the shard of its own worker is served here: its command is run again. So is a client of
-//! another worker whose keys all lie here and whose command takes nothing from them (XREAD): many readers of one stream do
-//! not wait for each other, and what is read for a client that has gone is lost to nobody. Any other is
-//! *woken*: the shard locks the client's keys under a number of its own, lends their entries to the client's coordinator,
-//! and tells it to run the command as a transaction under that number ([`crate::router::blocking`]). So nobody takes in between
-//! what the client was woken for; the coordinator, which knows whether the client is still there and whether another
-//! shard has woken it too, lets the command run once; and what is lent to a client that has gone comes back untouched.
+//! A client whose keys all lie on the shard of its own worker is served here: its command is run again. So is
+//! a client of another worker whose keys all lie here and whose command takes nothing from them (XREAD): many
+//! readers of one stream do not wait for each other, and what is read for a client that has gone is lost to
+//! nobody. Any other is *woken*: the shard locks the client's keys under a number of its own, lends their
+//! entries to the client's coordinator, and tells it to run the command as a transaction under that number
+//! ([`crate::router::blocking`]). So nobody takes in between what the client was woken for; the coordinator,
+//! which knows whether the client is still there and whether another shard has woken it too, lets the command
+//! run once; and what is lent to a client that has gone comes back untouched.
 //!
-//! *Order.* The clients of a key are tried in the order in which they came, and nobody behind a client that has been
-//! woken is tried before its transaction is over. What a client does not take is offered to the next one.
+//! *Order.* The clients of a key are tried in the order in which they came, and nobody behind a client that
+//! has been woken is tried before its transaction is over. What a client does not take is offered to the next
+//! one.
 
 use crate::blocking::Block;
 use crate::key::DbIndex;
@@ -25,12 +28,13 @@ use crate::txn::{Keys, Outbox, OwnedCall, Part, Ticket, TxId, TxnMessage, Watche
 use crate::waiter_queues::Ready;
 use crate::watch::ClientId;
 
-/// The numbers of shards that wake clients have this bit, so that they differ from those of the worker's coordinator.
+/// The numbers of shards that wake clients have this bit, so that they differ from those of the worker's
+/// coordinator.
 const WAKE_BIT: u64 = 1 << 15;
 
 impl Shard {
-    /// Runs a command that may have to wait, all of whose keys lie here and are not locked. What it would wait for is
-    /// returned; then the reply is that of the timeout.
+    /// Runs a command that may have to wait, all of whose keys lie here and are not locked. What it would
+    /// wait for is returned; then the reply is that of the timeout.
     pub(crate) fn execute_blocking(&mut self, call: Call<'_>, reply: &mut Reply) -> Option<Box<Block>> {
         let block = self.try_blocking(call, reply);
         self.serve_news();
@@ -44,8 +48,8 @@ impl Shard {
         self.env_mut().block.take()
     }
 
-    /// A client waits from now on. `call`: its command, if all its keys lie here and it is a client of this worker or the
-    /// command takes nothing.
+    /// A client waits from now on. `call`: its command, if all its keys lie here and it is a client of this
+    /// worker or the command takes nothing.
     pub fn wait(&mut self, waiter: Waiter, call: Option<Box<OwnedCall>>) {
         let client = waiter.client;
         self.unwait(client, None);
@@ -56,8 +60,8 @@ impl Shard {
         self.waiters().of_client.insert(client, WaiterState { waiter, call, tried, wake: None });
     }
 
-    /// A client waits no more: in its command of this ticket, or in any. One that was woken goes on holding its locks
-    /// until its transaction is over.
+    /// A client waits no more: in its command of this ticket, or in any. One that was woken goes on holding
+    /// its locks until its transaction is over.
     pub(super) fn unwait(&mut self, client: ClientId, ticket: Option<Ticket>) {
         let of_client = &mut self.waiters().of_client;
         let waits = |waiting: &WaiterState| ticket.is_none_or(|ticket| waiting.waiter.ticket == ticket);
@@ -174,8 +178,8 @@ impl Shard {
         }
     }
 
-    /// True when one of the client's keys lies in a slot that is about to leave this shard: no lock may touch it any more.
-    /// The end of the move has the client looked at again.
+    /// True when one of the client's keys lies in a slot that is about to leave this shard: no lock may touch
+    /// it any more. The end of the move has the client looked at again.
     fn is_any_leaving(&self, client: ClientId) -> bool {
         let waiting = self.waiters_ref().of_client.get(&client);
         waiting.is_some_and(|waiting| {
@@ -248,8 +252,8 @@ impl Shard {
         }
     }
 
-    /// Takes out those who wait for keys of slots that leave for another shard. From now on they have to be woken, since
-    /// not all their keys are here.
+    /// Takes out those who wait for keys of slots that leave for another shard. From now on they have to be
+    /// woken, since not all their keys are here.
     pub(super) fn take_waiters(&mut self, slots: &SlotSet) -> LentWaiters {
         let queues = self.env_mut().awaited.take_slots(slots);
         let mut waiters = Vec::new();

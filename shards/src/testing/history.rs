@@ -1,9 +1,11 @@
-//! Is a history strictly serialisable? Is there one order of its operations, one after the other, in which each gives
-//! the reply that it gave, and which agrees with time: what had ended before another began comes before it?
+//! Is a history strictly serialisable? Is there one order of its operations, one after the other, in which
+//! each gives the reply that it gave, and which agrees with time: what had ended before another began comes
+//! before it?
 //!
-//! The search of Wing and Gong (JPDC 1993) with the memory of Lowe (CCPE 2017): a set of operations done, together with
-//! the state that they led to, is tried once. Operations of one connection on one slot also keep their order, as the
-//! server promises for pipelines. The file knows no command: what operations do is for the specification to say.
+//! The search of Wing and Gong (JPDC 1993) with the memory of Lowe (CCPE 2017): a set of operations done,
+//! together with the state that they led to, is tried once. Operations of one connection on one slot also
+//! keep their order, as the server promises for pipelines. The file knows no command: what operations do is
+//! for the specification to say.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -93,8 +95,8 @@ mod tests {
     use super::*;
     use crate::testing::model::{Call, Model};
 
-    /// An operation: what is done, its reply and when it began and ended. `EXEC@2 SET a 1 ; GET b` is of client 2, and so are
-    /// `WATCH@2 a b` and `UNWATCH@2`.
+    /// An operation: what is done, its reply and when it began and ended. `EXEC@2 SET a 1 ; GET b` is of
+    /// client 2, and so are `WATCH@2 a b` and `UNWATCH@2`.
     type Line = (&'static str, &'static str, u64, u64);
 
     fn operation(&(call, reply, invoked, returned): &Line) -> Operation<Call> {

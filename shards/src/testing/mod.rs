@@ -4,15 +4,16 @@
 //! check("SET a 1 PX 10 | INCR a | SLEEP 10 | GET a", "OK | :2 | (nil)");
 //! ```
 //!
-//! *Script.* Commands stand between ` | `, arguments between spaces. An argument in double quotes may hold any
-//! byte (`\n`, `\r`, `\t`, `\"`, `\\`, `\xHH`), and `"ab"*1000` is a thousand times `ab`. Besides the data commands there
-//! are `SLEEP ms`, which advances the clock, `RESP 2` or `RESP 3`, which choose the protocol, and `DB n`, which selects a
-//! database: none replies. The probes look behind the commands: `PROBE.KIND key` (how the value is stored) and `PROBE.EXPIRE key` (when it expires,
-//! in milliseconds since 1970, or -1).
+//! *Script.* Commands stand between ` | `, arguments between spaces. An argument in double quotes may hold
+//! any byte (`\n`, `\r`, `\t`, `\"`, `\\`, `\xHH`), and `"ab"*1000` is a thousand times `ab`. Besides the
+//! data commands there are `SLEEP ms`, which advances the clock, `RESP 2` or `RESP 3`, which choose the
+//! protocol, and `DB n`, which selects a database: none replies. The probes look behind the commands:
+//! `PROBE.KIND key` (how the value is stored) and `PROBE.EXPIRE key` (when it expires, in milliseconds since
+//! 1970, or -1).
 //!
-//! *Replies.* A bulk string is bare where that is clear, else in double quotes; a simple string is bare. The others
-//! bear their mark of the wire: `:1`, `-ERR text`, `,1.5`, `#t`, `=txt:text`. No value is `(nil)`, no array
-//! `(nil array)`; `[...]` is an array, `{...}` a map, `<...>` a set, `>[...]` a push message.
+//! *Replies.* A bulk string is bare where that is clear, else in double quotes; a simple string is bare. The
+//! others bear their mark of the wire: `:1`, `-ERR text`, `,1.5`, `#t`, `=txt:text`. No value is `(nil)`, no
+//! array `(nil array)`; `[...]` is an array, `{...}` a map, `<...>` a set, `>[...]` a push message.
 //!
 //! This file must not know what any command does.
 

@@ -1,10 +1,12 @@
-//! What a few commands do, said as plainly as possible: the specification against which simulated histories are judged.
+//! What a few commands do, said as plainly as possible: the specification against which simulated histories
+//! are judged.
 //!
 //! Databases of ordered maps, one operation at a time. It shares no code with the commands that it describes.
 //!
-//! *Time.* Each key has a clock, and the tick of a clock is an operation of its own. All clocks tick at the same moment, but
-//! a command that is under way then may see one key before it and another one behind it: each shard looks at the
-//! time when it runs its part. What has expired is gone at once; when it is really removed is nobody's business.
+//! *Time.* Each key has a clock, and the tick of a clock is an operation of its own. All clocks tick at the
+//! same moment, but a command that is under way then may see one key before it and another one behind it:
+//! each shard looks at the time when it runs its part. What has expired is gone at once; when it is really
+//! removed is nobody's business.
 
 use std::collections::BTreeMap;
 

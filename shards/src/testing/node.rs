@@ -1,12 +1,13 @@
-//! A node in one thread: several workers' routers, clients' connections, and between each pair of workers a queue that
-//! delivers when it is told to.
+//! A node in one thread: several workers' routers, clients' connections, and between each pair of workers a
+//! queue that delivers when it is told to.
 //!
-//! The routers are those of the server ([`crate::router`]), and so are the reply queues and what is done between two commands of
-//! the session in a transaction. Here are only the requests of clients (`dispatch`), what clients read (`connection`), what
-//! lies between workers (`net`), and the choice of what happens next, which is random ([`Node::step_at_random`]): the next
-//! hop of some pair arrives, some connection goes on, some gates open, or some worker looks after the slots that leave it, the
-//! clients that wait, the commands that have waited for credit, or what there is to tell of keys. Connections can publish
-//! and subscribe (`messages`). It does not know what any command does.
+//! The routers are those of the server ([`crate::router`]), and so are the reply queues and what is done
+//! between two commands of the session in a transaction. Here are only the requests of clients (`dispatch`),
+//! what clients read (`connection`), what lies between workers (`net`), and the choice of what happens next,
+//! which is random ([`Node::step_at_random`]): the next hop of some pair arrives, some connection goes on,
+//! some gates open, or some worker looks after the slots that leave it, the clients that wait, the commands
+//! that have waited for credit, or what there is to tell of keys. Connections can publish and subscribe
+//! (`messages`). It does not know what any command does.
 
 mod connection;
 mod dispatch;
@@ -146,8 +147,8 @@ impl Node {
         self.messages = sequencers_among(self.routers.len(), sequencers);
     }
 
-    /// Tells all shards the time, in milliseconds since 1970: the server's workers read the same clock before all that
-    /// they do. Returns the step in which it happens.
+    /// Tells all shards the time, in milliseconds since 1970: the server's workers read the same clock before
+    /// all that they do. Returns the step in which it happens.
     pub fn set_now(&mut self, now_ms: u64) -> u64 {
         self.net.steps += 1;
         self.net.now_ms = now_ms;
@@ -180,8 +181,8 @@ impl Node {
         self.routers[0].map().owner(SlotId::of(key))
     }
 
-    /// What GET of a key replies this moment at its owner, whatever is on its way there. None while a transaction holds the key:
-    /// GET would wait for it.
+    /// What GET of a key replies this moment at its owner, whatever is on its way there. None while a
+    /// transaction holds the key: GET would wait for it.
     pub fn peek(&mut self, key: &str) -> Option<Reply> {
         let args: OwnedArgs = ["GET", key].into_iter().collect();
         let at = ConnectionId { worker: ShardId(0), index: u32::MAX };
@@ -231,8 +232,8 @@ impl Node {
         index
     }
 
-    /// The client goes away. What has been taken up goes on, as on the server, but for a blocking command. Returns how many
-    /// requests, the last ones, never will be taken up.
+    /// The client goes away. What has been taken up goes on, as on the server, but for a blocking command.
+    /// Returns how many requests, the last ones, never will be taken up.
     pub fn close(&mut self, index: usize) -> usize {
         let worker = self.worker_of(index);
         if self.net.connections[index].waiting.is_blocked() {
@@ -276,8 +277,8 @@ impl Node {
         self.net.connections[connection].requests.push_back(request);
     }
 
-    /// The client reads its next reply, if it has come and all before it have. One that it does not want is nothing, and is
-    /// there when it has come.
+    /// The client reads its next reply, if it has come and all before it have. One that it does not want is
+    /// nothing, and is there when it has come.
     pub fn take_reply(&mut self, index: usize) -> Option<Finished> {
         let connection = &mut self.net.connections[index];
         let finished = connection.read(self.net.gates.opened)?;
@@ -305,7 +306,8 @@ impl Node {
         }
     }
 
-    /// Ends the blocking command of a connection, as its timeout, CLIENT UNBLOCK or CLIENT KILL do. False when it is in none.
+    /// Ends the blocking command of a connection, as its timeout, CLIENT UNBLOCK or CLIENT KILL do. False
+    /// when it is in none.
     pub fn end_blocking(&mut self, index: usize, ending: Ending, only_waiting: bool) -> bool {
         let Connection { worker, life, .. } = self.net.connections[index];
         life != Life::Dropped

@@ -1,10 +1,12 @@
 //! Transactions under a seeded scheduler: many clients on a simulated node, their histories judged.
 //!
-//! `SIM_SEEDS=n` runs so many seeds instead of the usual number, `SIM_SEED=s` runs the one seed that a failure names, and both
-//! together so many from that one on (`make simulation SEED=s SEEDS=n`). What clients do is in [`serial`], whose histories are searched for a serial order; in [`crowds`], too many for that, whose
-//! sums and counts must be right; in [`blocking`], [`notices`] and [`credit`], about waiting, about what is told of keys
-//! and about clients that do not read; and in [`effects`], from whose effects a second key space is made. [`walks`] go over keys whose slots move, and [`messages`] are published to
-//! subscribers who come and go.
+//! `SIM_SEEDS=n` runs so many seeds instead of the usual number, `SIM_SEED=s` runs the one seed that a
+//! failure names, and both together so many from that one on (`make simulation SEED=s SEEDS=n`). What clients
+//! do is in [`serial`], whose histories are searched for a serial order; in [`crowds`], too many for that,
+//! whose sums and counts must be right; in [`blocking`], [`notices`] and [`credit`], about waiting, about
+//! what is told of keys and about clients that do not read; and in [`effects`], from whose effects a second
+//! key space is made. [`walks`] go over keys whose slots move, and [`messages`] are published to subscribers
+//! who come and go.
 
 mod blocking;
 mod credit;
@@ -29,7 +31,8 @@ use crate::random::Random;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId};
 
-/// Steps for each request after which a simulation is taken to go in circles. A slow queue takes about 60 for one hop.
+/// Steps for each request after which a simulation is taken to go in circles. A slow queue takes about 60 for
+/// one hop.
 const STEPS_MAX: usize = 2000;
 
 /// What else happens while clients send requests: each once in so many rounds, or never with 0.
@@ -86,8 +89,8 @@ struct Client {
     queue: Option<Vec<(usize, Words)>>,
     /// There was a SELECT behind MULTI, and nobody knows whether it will have run.
     is_db_unsure: bool,
-    /// Requests whose replies are missing: their places in the history, unless they are none of its operations, and whether
-    /// there will be a reply.
+    /// Requests whose replies are missing: their places in the history, unless they are none of its
+    /// operations, and whether there will be a reply.
     sent: Vec<(Option<usize>, bool)>,
     /// What it has said last about replies (CLIENT REPLY).
     hears: Hears,
@@ -135,7 +138,8 @@ impl Scene {
         ShardId(self.random.below(self.node.shard_count()) as u16)
     }
 
-    /// Lets clients send the scripts that `next` makes up and everything happen, in random order, until nothing more can.
+    /// Lets clients send the scripts that `next` makes up and everything happen, in random order, until
+    /// nothing more can.
     fn play(&mut self, mut next: impl FnMut(&mut Scene, usize) -> Vec<String>) {
         let scripts: usize = self.clients.iter().map(|client| client.left).sum();
         for step in 0.. {
@@ -356,7 +360,8 @@ impl Scene {
         }
     }
 
-    /// Reads the whole node at the end, so that what was lost or left on the wrong shard comes into the history.
+    /// Reads the whole node at the end, so that what was lost or left on the wrong shard comes into the
+    /// history.
     fn read_all(&mut self, dbs: usize, counts: bool) {
         let reader = Client::new(self.node.connect(ShardId(0)), 0, 1);
         self.clients.push(reader);

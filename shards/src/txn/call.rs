@@ -9,7 +9,8 @@ use crate::key::{DbIndex, OnlyKey};
 use crate::slot::ShardId;
 use crate::watch::ClientId;
 
-/// The number of a transaction: a Lamport clock, and the coordinator's shard in the low 16 bits. Unique in a node.
+/// The number of a transaction: a Lamport clock, and the coordinator's shard in the low 16 bits. Unique in a
+/// node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct TxId(pub u64);
 

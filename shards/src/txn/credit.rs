@@ -1,16 +1,16 @@
-//! How many bytes of large replies this shard may make for one connection before its worker says that they are on their
-//! way to the client, and the commands that wait for that.
+//! How many bytes of large replies this shard may make for one connection before its worker says that they
+//! are on their way to the client, and the commands that wait for that.
 //!
-//! A worker sends the commands of a connection to other shards before it knows how large the replies will be. Short ones
-//! need no account: a connection awaits a limited number of replies. A large one is owed by its connection until the
-//! worker has *taken* it: sent it, or found room for it within the bound of the connection's output. A connection that
-//! owes [`CREDIT_BYTES`] has its further commands put aside here, in their order, whoever sends them and however long it
-//! takes; so a client that does not read has nothing more executed for it. Commands also wait here, for the next turn,
-//! while a batch of replies is full.
+//! A worker sends the commands of a connection to other shards before it knows how large the replies will be.
+//! Short ones need no account: a connection awaits a limited number of replies. A large one is owed by its
+//! connection until the worker has *taken* it: sent it, or found room for it within the bound of the
+//! connection's output. A connection that owes [`CREDIT_BYTES`] has its further commands put aside here, in
+//! their order, whoever sends them and however long it takes; so a client that does not read has nothing more
+//! executed for it. Commands also wait here, for the next turn, while a batch of replies is full.
 //!
-//! Why nobody waits for ever: of the replies that a connection awaits, the shard that owes the first one has made only
-//! replies before it, which can be sent as soon as the client reads, and are taken then. This file must not know what
-//! commands do, nor locks.
+//! Why nobody waits for ever: of the replies that a connection awaits, the shard that owes the first one has
+//! made only replies before it, which can be sent as soon as the client reads, and are taken then. This file
+//! must not know what commands do, nor locks.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -20,11 +20,11 @@ use crate::spare::Trim;
 /// The connection that a command came from: its worker, and its number there.
 pub(crate) type Source = (ShardId, u32);
 
-/// A reply with more bytes than this is large: it is owed until it is taken. 1024 replies of this size, which is what a
-/// connection may await, make the 16 MB that may wait to be sent to it.
+/// A reply with more bytes than this is large: it is owed until it is taken. 1024 replies of this size, which
+/// is what a connection may await, make the 16 MB that may wait to be sent to it.
 pub const LARGE_REPLY_BYTES: usize = 16 << 10;
-/// A connection that owes so many bytes to a shard has nothing executed there. Enough for a shard to go on making replies
-/// while those before travel to the connection's worker.
+/// A connection that owes so many bytes to a shard has nothing executed there. Enough for a shard to go on
+/// making replies while those before travel to the connection's worker.
 pub const CREDIT_BYTES: usize = 1 << 20;
 
 /// What one connection owes, and its commands that wait.
@@ -145,8 +145,8 @@ impl<P> Credits<P> {
         self.change(source, false, |account| account.waiting.pop_front())
     }
 
-    /// The connections that have commands waiting, with credit or without, of which one fits; and how many of their commands
-    /// have been taken when the last that fits has.
+    /// The connections that have commands waiting, with credit or without, of which one fits; and how many of
+    /// their commands have been taken when the last that fits has.
     pub(crate) fn connections_with(&self, fits: impl Fn(&P) -> bool) -> Vec<(Source, usize)> {
         let last = |(&source, account): (&Source, &Account<P>)| {
             let at = account.waiting.iter().rposition(&fits)?;

@@ -1,11 +1,11 @@
 //! The lock table of one shard: which keys transactions hold or await, and who waits for them.
 //!
 //! Keys are known by a 64-bit fingerprint: two keys with the same one merely wait for each other without need
-//! (as in Ren et al., "Very Lightweight Locking", VLDB 2013). The table is empty while no transaction over several
-//! shards is under way, and then costs single-key commands one comparison.
+//! (as in Ren et al., "Very Lightweight Locking", VLDB 2013). The table is empty while no transaction over
+//! several shards is under way, and then costs single-key commands one comparison.
 //!
-//! Each key has its transactions in a queue, in the order of their numbers. So what a request or a release costs
-//! depends on how many transactions want the same keys, not on how many there are.
+//! Each key has its transactions in a queue, in the order of their numbers. So what a request or a release
+//! costs depends on how many transactions want the same keys, not on how many there are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -95,8 +95,8 @@ impl<P> KeyState<P> {
         self.claims.iter().take_while(move |claim| claim.txid < txid)
     }
 
-    /// True when an earlier transaction is in the way of this claim, or a parked command is that waits for one: a
-    /// stream of readers would else keep a writing command out for ever.
+    /// True when an earlier transaction is in the way of this claim, or a parked command is that waits for
+    /// one: a stream of readers would else keep a writing command out for ever.
     fn must_wait(&self, txid: TxId, write: bool) -> bool {
         let fair = !self.parked.is_empty();
         self.claims_before(txid).any(|claim| write || claim.write || (fair && claim.granted))
@@ -142,8 +142,8 @@ pub struct LockTable<P, S> {
     /// Commands that wait for a lock on the whole shard.
     parked_whole: VecDeque<P>,
     whole_granted: bool,
-    /// For each connection with parked commands: how many, and where the last one waits, so that the next one of
-    /// the same connection does not overtake it.
+    /// For each connection with parked commands: how many, and where the last one waits, so that the next one
+    /// of the same connection does not overtake it.
     parked_of: HashMap<S, (u32, Option<Fingerprint>)>,
     /// Transactions that a release may have made way for.
     candidates: Vec<TxId>,
@@ -274,8 +274,8 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
         self.keys.values().flat_map(|state| &state.parked).chain(&self.parked_whole)
     }
 
-    /// Where a command of `source` must wait although its own keys are free: behind the parked commands that came
-    /// before it on the same connection.
+    /// Where a command of `source` must wait although its own keys are free: behind the parked commands that
+    /// came before it on the same connection.
     pub fn behind(&self, source: S) -> Option<Option<Fingerprint>> {
         self.parked_of.get(&source).map(|&(_, place)| place)
     }
@@ -302,8 +302,9 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
         }
     }
 
-    /// Ends a transaction, granted or not, and moves the commands that waited for its locks to `freed`, oldest first
-    /// for each key. The caller runs them (or parks them again), then asks [`LockTable::next_granted`].
+    /// Ends a transaction, granted or not, and moves the commands that waited for its locks to `freed`,
+    /// oldest first for each key. The caller runs them (or parks them again), then asks
+    /// [`LockTable::next_granted`].
     pub fn release(&mut self, txid: TxId, freed: &mut VecDeque<P>) {
         let Some(Holder { scope, granted }) = self.txns.remove(&txid) else { return };
         match scope {

@@ -1,6 +1,7 @@
 //! What shards and coordinators tell each other of clients that wait in blocking commands.
 //!
-//! Who waits where, and who is served when, is in `shard/waiters.rs`. This file must not know the messages that carry it.
+//! Who waits where, and who is served when, is in `shard/waiters.rs`. This file must not know the messages
+//! that carry it.
 
 use crate::object::DataType;
 use crate::txn::call::{Keys, OwnedCall, Ticket, TxId};

@@ -1,4 +1,5 @@
-//! What files, links and timers promise, held against the ring and the kernel as well as against the simulation.
+//! What files, links and timers promise, held against the ring and the kernel as well as against the
+//! simulation.
 
 mod edits;
 mod files;

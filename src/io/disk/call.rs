@@ -2,7 +2,8 @@
 
 use std::ffi::CString;
 
-/// A call, with the memory that it reads and writes. Descriptors and results are numbers as the kernel gives them.
+/// A call, with the memory that it reads and writes. Descriptors and results are numbers as the kernel gives
+/// them.
 #[derive(Debug)]
 pub enum FileCall {
     /// The result is a descriptor.
@@ -14,8 +15,8 @@ pub enum FileCall {
         /// Who may do what with a file that is made, as far as the process's mask allows.
         mode: u32,
     },
-    /// Reads into the buffer from `from` to its end, from the same place behind `offset`. The result is a number of bytes,
-    /// 0 at the end of the file.
+    /// Reads into the buffer from `from` to its end, from the same place behind `offset`. The result is a
+    /// number of bytes, 0 at the end of the file.
     Read {
         /// Of the file.
         descriptor: i32,
@@ -26,8 +27,8 @@ pub enum FileCall {
         /// So much is filled.
         from: usize,
     },
-    /// Writes the bytes of the buffer from `from` to `to`, to the same place behind `offset`. The result is a number of
-    /// bytes.
+    /// Writes the bytes of the buffer from `from` to `to`, to the same place behind `offset`. The result is a
+    /// number of bytes.
     Write {
         /// Of the file.
         descriptor: i32,
@@ -92,8 +93,8 @@ pub enum FileCall {
     },
 }
 
-/// Who carries calls out. Each call that was begun comes back once, with its result, a number or a negated errno:
-/// `Disk::completed` takes it.
+/// Who carries calls out. Each call that was begun comes back once, with its result, a number or a negated
+/// errno: `Disk::completed` takes it.
 pub trait FileCalls {
     /// Begins a call. Its index has no other call under way.
     fn begin(&mut self, index: u32, call: Box<FileCall>);

@@ -9,8 +9,8 @@ use crate::io::numbered::Number;
 pub(super) enum Class {
     /// Nothing but a sync that has begun before it.
     Ordinary,
-    /// Begins when all before it has ended; what comes behind it does not wait for it. So a journal is written on while
-    /// the disk takes its time, and what a sync covers is what was asked for before it.
+    /// Begins when all before it has ended; what comes behind it does not wait for it. So a journal is
+    /// written on while the disk takes its time, and what a sync covers is what was asked for before it.
     Sync,
     /// Nothing.
     Last,

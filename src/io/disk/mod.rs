@@ -1,12 +1,14 @@
 //! Files, without a thread that waits for them: requests that begin here and whose end is told later.
 //!
-//! What may be asked, in which order it is done, and what a request is made of: large transfers go in pieces, short ones
-//! are continued, a directory is opened to be synced. The calls themselves are `FileCalls`, the ring's or those of a
-//! simulation with faults; so what is simulated is what runs. This file must not know what the files are for.
+//! What may be asked, in which order it is done, and what a request is made of: large transfers go in pieces,
+//! short ones are continued, a directory is opened to be synced. The calls themselves are `FileCalls`, the
+//! ring's or those of a simulation with faults; so what is simulated is what runs. This file must not know
+//! what the files are for.
 //!
-//! **Order.** Requests of one file are done one after the other as they were asked for; only a sync lets what comes
-//! behind it go on (`lane.rs`). Requests that concern names (open, rename, remove, directories) are one such sequence
-//! too. Between two files, or a file and a name, there is no order: who needs one waits for the end of the first.
+//! **Order.** Requests of one file are done one after the other as they were asked for; only a sync lets what
+//! comes behind it go on (`lane.rs`). Requests that concern names (open, rename, remove, directories) are one
+//! such sequence too. Between two files, or a file and a name, there is no order: who needs one waits for the
+//! end of the first.
 
 mod call;
 mod lane;
@@ -29,13 +31,13 @@ pub use request::{Done, FileId, OpId, OpenMode, Outcome, Request};
 use super::numbered::{Number, Numbered};
 use super::{Owner, io_result};
 
-/// Calls under way at once at most. The kernel has a few threads for what cannot be done at once, and does no more for
-/// more; and the completion queue has room for clients beside them.
+/// Calls under way at once at most. The kernel has a few threads for what cannot be done at once, and does no
+/// more for more; and the completion queue has room for clients beside them.
 const UNDER_WAY_MAX: usize = 64;
 /// Requests that may wait or be under way. A journal, its rewrite and some snapshots have a few each.
 const REQUESTS_MAX: usize = 1024;
-/// Bytes of their buffers together. Who writes more has to wait for what the disk has taken; a single request of any size
-/// is taken when there is no other.
+/// Bytes of their buffers together. Who writes more has to wait for what the disk has taken; a single request
+/// of any size is taken when there is no other.
 pub const REQUESTED_BYTES_MAX: usize = 64 << 20;
 /// Bytes of one call. What the kernel has in its cache it copies in the worker's turn: so much takes some 50
 /// microseconds. And between two calls a request can be ended.
@@ -109,8 +111,8 @@ struct Prepared {
 }
 
 impl Disk {
-    /// Makes a request. A refusal is an end like any other: of `EAGAIN` if too much is asked for already, of `EBADF` if the
-    /// file has been closed.
+    /// Makes a request. A refusal is an end like any other: of `EAGAIN` if too much is asked for already, of
+    /// `EBADF` if the file has been closed.
     pub fn start(&mut self, owner: Owner, request: Request) -> OpId {
         let mut pending = Pending {
             owner,
@@ -159,7 +161,8 @@ impl Disk {
         fits && self.requests.len() < REQUESTS_MAX
     }
 
-    /// Takes a request back. It ends with `ECANCELED`, unless it was too late for that. What has begun may take its time.
+    /// Takes a request back. It ends with `ECANCELED`, unless it was too late for that. What has begun may
+    /// take its time.
     pub fn cancel(&mut self, op: OpId) {
         let OpId(number) = op;
         let Some(pending) = self.requests.get_mut(number) else { return };

@@ -34,8 +34,8 @@ struct Kept {
     aside: Option<Aside>,
 }
 
-/// A call that the ring does not make: a thread of its own makes it and writes the result into a pipe that the ring reads, or it
-/// has been made already.
+/// A call that the ring does not make: a thread of its own makes it and writes the result into a pipe that
+/// the ring reads, or it has been made already.
 #[derive(Debug)]
 struct Aside {
     reader: Option<PipeReader>,
@@ -56,8 +56,8 @@ impl FileCalls for RingCalls<'_> {
         let kept = Box::new(Kept { call, statx: MaybeUninit::zeroed(), aside: None });
         let kept = self.files.under_way.keep(index, kept);
         let entry = kept.entry(has_truncate);
-        // SAFETY: `under_way` keeps what the entry names, at its place and untouched, until the call is taken out, which
-        // happens when it has completed.
+        // SAFETY: `under_way` keeps what the entry names, at its place and untouched, until the call is taken
+        // out, which happens when it has completed.
         unsafe { self.ring.begin(entry, Op::File, index) };
     }
 
@@ -131,7 +131,8 @@ impl Kept {
                 let statx = opcode::Statx::new(types::Fd(*descriptor), c"".as_ptr(), statx);
                 statx.flags(libc::AT_EMPTY_PATH).mask(libc::STATX_SIZE).build()
             }
-            // Closing the last descriptor of a large file that has no name frees its blocks: not in the worker's turn.
+            // Closing the last descriptor of a large file that has no name frees its blocks: not in the
+            // worker's turn.
             FileCall::Close { descriptor } => {
                 opcode::Close::new(types::Fd(*descriptor)).build().flags(squeue::Flags::ASYNC)
             }
@@ -147,11 +148,12 @@ impl Kept {
 }
 
 impl Aside {
-    /// The ring truncates since Linux 6.9. Before, a thread made for the purpose does it: it happens after a failed write
-    /// and when a file is loaded whose end is torn, and may take as long as the disk does.
+    /// The ring truncates since Linux 6.9. Before, a thread made for the purpose does it: it happens after a
+    /// failed write and when a file is loaded whose end is torn, and may take as long as the disk does.
     fn truncate(descriptor: i32, len_bytes: u64) -> Aside {
         let begun = || -> io::Result<PipeReader> {
-            // SAFETY: it is open as long as its disk has not closed it, which no request of the file overtakes.
+            // SAFETY: it is open as long as its disk has not closed it, which no request of the file
+            // overtakes.
             let file = File::from(unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned()?);
             let (reader, mut writer) = io::pipe()?;
             std::thread::Builder::new().name("truncate".to_owned()).spawn(move || {

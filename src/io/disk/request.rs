@@ -36,7 +36,8 @@ pub enum OpenMode {
     CreatePrivate,
 }
 
-/// What can be asked. Paths that are not absolute begin at the working directory of the moment when they are used.
+/// What can be asked. Paths that are not absolute begin at the working directory of the moment when they are
+/// used.
 #[derive(Debug)]
 pub enum Request {
     /// Ends with [`Outcome::Opened`].
@@ -66,8 +67,8 @@ pub enum Request {
         /// The bytes.
         buffer: Vec<u8>,
     },
-    /// Forces what was asked to be written before to the disk (fdatasync). After an error the kernel has forgotten what it
-    /// could not write: the file is not to be trusted, whatever a later sync says.
+    /// Forces what was asked to be written before to the disk (fdatasync). After an error the kernel has
+    /// forgotten what it could not write: the file is not to be trusted, whatever a later sync says.
     Sync {
         /// Which file.
         file: FileId,

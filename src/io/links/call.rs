@@ -4,7 +4,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// A call, with the memory that it reads and writes. Sockets and results are numbers as the kernel gives them.
+/// A call, with the memory that it reads and writes. Sockets and results are numbers as the kernel gives
+/// them.
 #[derive(Debug)]
 pub enum SocketCall {
     /// The result is 0, or `-ECANCELED` when the time is over.
@@ -39,8 +40,8 @@ pub enum SocketCall {
     },
 }
 
-/// Who carries calls out. Each call that was begun comes back once, with its result, a number or a negated errno:
-/// `Links::completed` takes it.
+/// Who carries calls out. Each call that was begun comes back once, with its result, a number or a negated
+/// errno: `Links::completed` takes it.
 pub trait SocketCalls {
     /// Makes a socket that can be connected with an address, from one of our own addresses if one is named.
     ///

@@ -1,8 +1,9 @@
 //! Links to other nodes: connections that this node has opened, or has accepted from another node.
 //!
-//! Connecting in a limited time, sending in order, receiving as much as is asked for, closing when the kernel has let go
-//! of everything. The calls themselves are `SocketCalls`, the ring's or those of a simulation with delays and cuts. What
-//! is said on a link, and how long it may be silent (`Timers`), is the matter of who owns it.
+//! Connecting in a limited time, sending in order, receiving as much as is asked for, closing when the kernel
+//! has let go of everything. The calls themselves are `SocketCalls`, the ring's or those of a simulation with
+//! delays and cuts. What is said on a link, and how long it may be silent (`Timers`), is the matter of who
+//! owns it.
 
 mod call;
 mod on_ring;
@@ -20,8 +21,8 @@ pub(super) use on_ring::{RingSockets, SocketsOnRing};
 use super::numbered::{Number, Numbered};
 use super::{Owner, io_result};
 
-/// Bytes that a link takes to be sent and has not sent: what a fast network carries in some milliseconds. Who has more to
-/// send, as a snapshot for a replica, goes on when it is told that bytes are sent.
+/// Bytes that a link takes to be sent and has not sent: what a fast network carries in some milliseconds. Who
+/// has more to send, as a snapshot for a replica, goes on when it is told that bytes are sent.
 pub const LINK_OUTPUT_BYTES_MAX: usize = 4 << 20;
 /// Bytes of one receive at most, whatever is asked for.
 pub const RECEIVE_BYTES_MAX: usize = 256 << 10;
@@ -56,7 +57,8 @@ pub enum What {
     Failed(io::Error),
 }
 
-/// One per worker. Its links are those to replicas, primaries and the nodes of a cluster, whose count is the operator's.
+/// One per worker. Its links are those to replicas, primaries and the nodes of a cluster, whose count is the
+/// operator's.
 #[derive(Debug, Default)]
 pub struct Links {
     links: Numbered<Link>,
@@ -130,8 +132,8 @@ impl Links {
         self.insert(owner, State::Open { socket })
     }
 
-    /// Takes bytes to be sent, all or none: those for which there is no room (`LINK_OUTPUT_BYTES_MAX`) are refused. A link
-    /// that is connecting takes them too; one that has ended loses them.
+    /// Takes bytes to be sent, all or none: those for which there is no room (`LINK_OUTPUT_BYTES_MAX`) are
+    /// refused. A link that is connecting takes them too; one that has ended loses them.
     #[must_use = "what is not taken is not sent"]
     pub fn send(&mut self, link: LinkId, bytes: &[u8]) -> bool {
         let Some(found) = self.links.get_mut(link.0) else { return false };

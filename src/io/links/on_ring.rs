@@ -49,8 +49,9 @@ impl SocketCalls for SocketsOnRing<'_> {
     fn begin(&mut self, index: u32, call: Box<SocketCall>) {
         let kept = Kept { call: *call, address: None, timeout: types::Timespec::new() };
         let kept = self.sockets.under_way.keep(index, Box::new(kept));
-        // SAFETY: `under_way` keeps what the entries name, at its place and untouched, until the call is taken out, which
-        // happens when it has completed. The time-out is read when it is submitted, which is before that.
+        // SAFETY: `under_way` keeps what the entries name, at its place and untouched, until the call is
+        // taken out, which happens when it has completed. The time-out is read when it is submitted, which is
+        // before that.
         unsafe {
             match &mut kept.call {
                 SocketCall::Connect { socket, address, timeout } => {
@@ -84,9 +85,9 @@ impl SocketCalls for SocketsOnRing<'_> {
     }
 
     fn shut_down(&mut self, socket: i32) {
-        // Not by the ring: there a thread of the kernel looks the descriptor up at some later time, when the number may be
-        // that of another socket.
-        // SAFETY: the link's descriptor is open: its close begins only when nothing else of it is under way.
+        // Not by the ring: there a thread of the kernel looks the descriptor up at some later time, when the
+        // number may be that of another socket. SAFETY: the link's descriptor is open: its close begins only
+        // when nothing else of it is under way.
         let socket = unsafe { BorrowedFd::borrow_raw(socket) };
         // A socket that is not connected, or not any more, has nothing to be shut down.
         let _ = SockRef::from(&socket).shutdown(Shutdown::Both);

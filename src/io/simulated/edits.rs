@@ -1,4 +1,5 @@
-//! What faults do to a file that is changed as a whole: there is the old one or the new one, and nothing in between.
+//! What faults do to a file that is changed as a whole: there is the old one or the new one, and nothing in
+//! between.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,7 +1,8 @@
 //! A file system that forgets what was not synced, and fails as real ones do.
 //!
-//! Every file and every directory has what is seen and what is on the disk. A sync carries the first over to the second; a
-//! loss of power puts the second in the place of the first. Paths begin at the root, which exists.
+//! Every file and every directory has what is seen and what is on the disk. A sync carries the first over to
+//! the second; a loss of power puts the second in the place of the first. Paths begin at the root, which
+//! exists.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ use crate::io::disk::{FileCall, FileCalls};
 pub(in crate::io) enum Unsynced {
     /// It is gone.
     Forgotten,
-    /// By chance a prefix of it stays: of the changes of each file, the last of them cut anywhere, and of the changes of
-    /// names.
+    /// By chance a prefix of it stays: of the changes of each file, the last of them cut anywhere, and of the
+    /// changes of names.
     Torn,
 }
 
@@ -257,7 +258,8 @@ impl SimulatedFiles {
         if fault.is_some()
             && let FileCall::Sync { descriptor, .. } = call
         {
-            // The kernel has tried, failed, and counts the pages as written (fsync(2), the errors of writing back).
+            // The kernel has tried, failed, and counts the pages as written (fsync(2), the errors of writing
+            // back).
             let node = self.node(*descriptor)?;
             self.nodes[node].unsynced.clear();
         }

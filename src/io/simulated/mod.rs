@@ -1,8 +1,8 @@
 //! Files, links and timers in a world of seeded chance and a clock of its own, for tests.
 //!
-//! A `World` has machines, each with an `Errands`-like set (`disk`, `links`, `timers`), a file system and an address, and
-//! one network between them. Nothing happens but in `World::step`, which does what is due next. The same seed does the same
-//! again. This room knows no kernel.
+//! A `World` has machines, each with an `Errands`-like set (`disk`, `links`, `timers`), a file system and an
+//! address, and one network between them. Nothing happens but in `World::step`, which does what is due next.
+//! The same seed does the same again. This room knows no kernel.
 
 mod edits;
 pub(in crate::io) mod files;
@@ -61,7 +61,8 @@ impl World {
         World { now: Duration::ZERO, machines, network: Network::new(random.bits()) }
     }
 
-    /// Begins what was asked for, and goes to the next moment at which something is done or due. False when nothing is.
+    /// Begins what was asked for, and goes to the next moment at which something is done or due. False when
+    /// nothing is.
     pub(in crate::io) fn step(&mut self) -> bool {
         if self.begin() {
             return true;
@@ -80,8 +81,8 @@ impl World {
         true
     }
 
-    /// The electricity fails on one machine: what was under way is gone, its files are as the disk has them, its links are
-    /// broken, and it begins anew.
+    /// The electricity fails on one machine: what was under way is gone, its files are as the disk has them,
+    /// its links are broken, and it begins anew.
     pub(in crate::io) fn power_loss(&mut self, machine: usize, unsynced: files::Unsynced) {
         self.begin();
         let machine = &mut self.machines[machine];

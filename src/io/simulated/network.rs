@@ -1,8 +1,8 @@
 //! A network that delays, cuts and splits.
 //!
-//! A connection is two sockets. What one sends is on its way for a while, in order, and then lies with the other until it
-//! is received; a sender that is so much ahead has to wait. Between machines that cannot see each other nothing arrives
-//! until they do again, as packets are sent again.
+//! A connection is two sockets. What one sends is on its way for a while, in order, and then lies with the
+//! other until it is received; a sender that is so much ahead has to wait. Between machines that cannot see
+//! each other nothing arrives until they do again, as packets are sent again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
@@ -104,7 +104,8 @@ impl Network {
         }
     }
 
-    /// Cuts all connections between two machines: both sides learn of it at once, and what was on its way is lost.
+    /// Cuts all connections between two machines: both sides learn of it at once, and what was on its way is
+    /// lost.
     pub(in crate::io) fn cut(&mut self, a: IpAddr, b: IpAddr) {
         let sockets: Vec<i32> = self.sockets.keys().copied().collect();
         for socket in sockets {

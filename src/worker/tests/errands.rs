@@ -1,4 +1,5 @@
-//! What a worker does over its ring besides serving clients: the file of CONFIG REWRITE, links, and how they end with it.
+//! What a worker does over its ring besides serving clients: the file of CONFIG REWRITE, links, and how they
+//! end with it.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Read, Write};

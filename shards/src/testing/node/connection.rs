@@ -1,8 +1,9 @@
 //! A client's connection in a simulated node: what it can ask for, and what it gets.
 //!
-//! Its reply queue is that of the server ([`crate::router::reply_queue`]). Beside it stands when each request was taken up and
-//! when its reply was made, in steps of the node; and what the client reads is held against that: every reply at its turn,
-//! a push behind the replies that it belongs behind and no others, and nothing before its gate has opened.
+//! Its reply queue is that of the server ([`crate::router::reply_queue`]). Beside it stands when each request
+//! was taken up and when its reply was made, in steps of the node; and what the client reads is held against
+//! that: every reply at its turn, a push behind the replies that it belongs behind and no others, and nothing
+//! before its gate has opened.
 
 use std::collections::VecDeque;
 
@@ -274,8 +275,8 @@ impl Connection {
         self.mode.end_command(is_put_off);
     }
 
-    /// The reply for a place comes in this step, and is held by a gate if there is one. One that is nothing is not read. Returns
-    /// whether the client wanted it.
+    /// The reply for a place comes in this step, and is held by a gate if there is one. One that is nothing
+    /// is not read. Returns whether the client wanted it.
     pub(super) fn answer(&mut self, seq: u32, step: u64, gate: Option<u64>, is_nothing: bool) -> bool {
         let asked = self.asked.iter_mut().rev().find(|asked| !is_before(seq, asked.from));
         let asked = asked.expect("no reply comes when that of a later request was read");
@@ -287,7 +288,8 @@ impl Connection {
         is_wanted
     }
 
-    /// Pushes a message: behind the replies to all requests that were taken up, but for that of a blocking command.
+    /// Pushes a message: behind the replies to all requests that were taken up, but for that of a blocking
+    /// command.
     pub(super) fn push(&mut self, message: &Reply) {
         let is_blocked = self.waiting.is_blocked();
         let passes = |last: &Asked| is_blocked && last.is_wanted && last.returned.is_none();
@@ -298,7 +300,8 @@ impl Connection {
         self.replies.push(is_blocked, message);
     }
 
-    /// The client reads what was sent to it, up to the next reply, if that has come. All gates up to `opened` are open.
+    /// The client reads what was sent to it, up to the next reply, if that has come. All gates up to `opened`
+    /// are open.
     pub(super) fn read(&mut self, opened: u64) -> Option<Finished> {
         self.send();
         while let Some(push) = self.sent.pop_front_if(|element| element.bytes().starts_with(b">")) {

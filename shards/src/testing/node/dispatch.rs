@@ -1,5 +1,5 @@
-//! What a simulated connection does with its requests: it hands them to its worker's router, waits as it is told, and runs
-//! what is no command on keys.
+//! What a simulated connection does with its requests: it hands them to its worker's router, waits as it is
+//! told, and runs what is no command on keys.
 
 use super::Node;
 use super::connection::{Request, SessionCommand, client_of};
@@ -24,7 +24,8 @@ use crate::testing::commands::full_name;
 use crate::txn::Ticket;
 
 impl Node {
-    /// Takes up the next request of a connection, or the one that had to wait, or goes on with its transaction.
+    /// Takes up the next request of a connection, or the one that had to wait, or goes on with its
+    /// transaction.
     pub(super) fn go_on(&mut self, index: usize) {
         let connection = &mut self.net.connections[index];
         connection.is_looked_at = false;
@@ -113,7 +114,8 @@ impl Node {
         Step::Done
     }
 
-    /// Refuses a command with a wrong number of arguments, and with it the transaction that it should have been a part of.
+    /// Refuses a command with a wrong number of arguments, and with it the transaction that it should have
+    /// been a part of.
     fn refuse(&mut self, index: usize, command: &'static DataCommand) -> Step {
         if let Some(queue) = &mut self.net.connections[index].queue {
             queue.refuse();

@@ -1,16 +1,17 @@
-//! Everything that waits has an owner that ends it, and every key lies where it belongs: checked on the whole node between
-//! two steps.
+//! Everything that waits has an owner that ends it, and every key lies where it belongs: checked on the whole
+//! node between two steps.
 //!
-//! - A request without its reply is with a transaction, in a blocking command, parked on a shard, on its way as a hop, in
-//!   a walk, asks all workers, or waits for a slot that is being moved.
-//! - A transaction has participants, and each whose word is missing knows of it, or the lock or the word is on its way.
+//! - A request without its reply is with a transaction, in a blocking command, parked on a shard, on its way
+//!   as a hop, in a walk, asks all workers, or waits for a slot that is being moved.
+//! - A transaction has participants, and each whose word is missing knows of it, or the lock or the word is
+//!   on its way.
 //! - A lock belongs to a transaction that its coordinator knows, or word of its end is on its way.
-//! - A published message that is not with all its subscribers is on its way, or with its sequencer, and each worker whose word
-//!   is missing there has the message or its word on the way.
-//! - A waiter at a shard belongs to a client in a blocking command, or word of the end is on its way; and a client that
-//!   waits has a waiter at some shard.
-//! - A shard has only keys of its own slots: what it was lent has gone home, and what it has lent comes home before the slot
-//!   leaves.
+//! - A published message that is not with all its subscribers is on its way, or with its sequencer, and each
+//!   worker whose word is missing there has the message or its word on the way.
+//! - A waiter at a shard belongs to a client in a blocking command, or word of the end is on its way; and a
+//!   client that waits has a waiter at some shard.
+//! - A shard has only keys of its own slots: what it was lent has gone home, and what it has lent comes home
+//!   before the slot leaves.
 
 use super::Node;
 use super::net::Hop;
@@ -99,7 +100,8 @@ impl Node {
         self.is_any_message(coordinator, participant, |message| message.txid() == Some(txid))
     }
 
-    /// True while such a message is on its way between a coordinator and a shard, or still to be sent by that shard.
+    /// True while such a message is on its way between a coordinator and a shard, or still to be sent by that
+    /// shard.
     fn is_any_message(&self, one: ShardId, other: ShardId, is_it: impl Fn(&TxnMessage) -> bool) -> bool {
         let between = [self.net.queue(one, other), self.net.queue(other, one)];
         let mut hops = between.into_iter().flat_map(|queue| &self.net.queues[queue]);

@@ -1,8 +1,8 @@
-//! Blocking commands under a seeded scheduler: producers push numbered elements, consumers wait for them on one list or
-//! several, go away, are unblocked, run out of time; slots move meanwhile.
+//! Blocking commands under a seeded scheduler: producers push numbered elements, consumers wait for them on
+//! one list or several, go away, are unblocked, run out of time; slots move meanwhile.
 //!
-//! What must hold: each element is taken once or still there, in the order in which it was pushed; nothing is taken for a
-//! client that is known to be gone; and nobody waits at the end for what is there.
+//! What must hold: each element is taken once or still there, in the order in which it was pushed; nothing is
+//! taken for a client that is known to be gone; and nobody waits at the end for what is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -182,7 +182,8 @@ impl Scene {
         }
     }
 
-    /// Plays until all commands are sent and nothing more can happen. Consumers that still wait then are left alone.
+    /// Plays until all commands are sent and nothing more can happen. Consumers that still wait then are left
+    /// alone.
     fn play(&mut self, pushes: usize) {
         let mut pushes_left = pushes;
         for step in 0.. {
@@ -260,8 +261,8 @@ fn each_element_is_taken_once_and_nobody_waits_for_what_is_there() {
     }
 }
 
-/// Those who read one stream from another shard all have their replies when the news has come once: no reader keeps the
-/// stream from the next one.
+/// Those who read one stream from another shard all have their replies when the news has come once: no reader
+/// keeps the stream from the next one.
 #[test]
 fn readers_elsewhere_do_not_wait_for_each_other() {
     let mut random = Random::new(1);
@@ -295,7 +296,8 @@ fn readers_elsewhere_do_not_wait_for_each_other() {
     assert!(transactions <= 3, "{transactions} locks were granted for {} readers", readers.len() + 1);
 }
 
-/// The word that a client may read crosses with the end of its wait: then nobody gets it, and nothing is lost.
+/// The word that a client may read crosses with the end of its wait: then nobody gets it, and nothing is
+/// lost.
 #[test]
 fn what_is_read_for_a_client_that_has_ended_is_for_nobody() {
     let mut random = Random::new(1);
@@ -320,7 +322,8 @@ fn what_is_read_for_a_client_that_has_ended_is_for_nobody() {
     assert_eq!(elements(&node.take_reply(reader).expect("it is there").reply).len(), 4);
 }
 
-/// A deadline is past when a whole millisecond more has gone by than was asked for: the clock may have been about to go on.
+/// A deadline is past when a whole millisecond more has gone by than was asked for: the clock may have been
+/// about to go on.
 #[test]
 fn a_wait_ends_when_its_time_is_surely_over() {
     for line in ["BLPOP here 0.005", "BLPOP here there 0.005", "XREAD BLOCK 5 STREAMS s $"] {

@@ -1,6 +1,6 @@
-//! Clients that ask for large replies and hardly read them, under a seeded scheduler: shards make no more replies for such a
-//! client than its credit allows, and what waits for credit waits in order. Slots move meanwhile, clients go away in the
-//! middle, and the way between two workers is narrow.
+//! Clients that ask for large replies and hardly read them, under a seeded scheduler: shards make no more
+//! replies for such a client than its credit allows, and what waits for credit waits in order. Slots move
+//! meanwhile, clients go away in the middle, and the way between two workers is narrow.
 
 use std::ops::Range;
 
@@ -153,7 +153,8 @@ impl Scene {
         }
     }
 
-    /// A slot that leaves does not wait for clients that do not read; but clients of other slots still have to.
+    /// A slot that leaves does not wait for clients that do not read; but clients of other slots still have
+    /// to.
     fn assert_that_nobody_owes_too_much(&self) {
         let moves = |key: usize| self.moves && (0..KEYS).any(|other| self.slot(other) == self.slot(key));
         let is_bound = |client: &&Client| !client.expected.is_empty() && !client.keys.clone().any(moves);

@@ -9,8 +9,8 @@ use crate::testing::node::Events;
 /// The sum of the two accounts of a pair, always.
 const SUM: usize = 1000;
 
-/// Transfers between the accounts of pairs, readers of several pairs, pairs of flags that come and go together,
-/// and a counter. Accounts are the first keys, flags the ones behind them, the counter is the last.
+/// Transfers between the accounts of pairs, readers of several pairs, pairs of flags that come and go
+/// together, and a counter. Accounts are the first keys, flags the ones behind them, the counter is the last.
 fn transfer_or_look(scene: &mut Scene) -> String {
     let pair_count = (scene.keys.len() - 1) / 4;
     let one = 2 * scene.random.below(pair_count);

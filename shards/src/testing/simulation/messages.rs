@@ -1,10 +1,10 @@
-//! Published messages under a seeded scheduler: publishers that also write keys, subscribers that come and go, on some workers
-//! between which hops are slow.
+//! Published messages under a seeded scheduler: publishers that also write keys, subscribers that come and
+//! go, on some workers between which hops are slow.
 //!
-//! What must hold: all subscribers of a channel see its messages in one order, and those of one publisher in its order,
-//! whichever channels they are for. When PUBLISH is answered with a number, so many have the message, and no more will;
-//! whoever had subscribed before is one of them. Who gets a message finds what its publisher has written before. And nobody
-//! waits for ever.
+//! What must hold: all subscribers of a channel see its messages in one order, and those of one publisher in
+//! its order, whichever channels they are for. When PUBLISH is answered with a number, so many have the
+//! message, and no more will; whoever had subscribed before is one of them. Who gets a message finds what its
+//! publisher has written before. And nobody waits for ever.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -1,9 +1,9 @@
-//! What clients are told of keys, under a seeded scheduler: single commands, transactions over several shards, clients that
-//! are served where they are, keys that expire and slots that move, all on a few keys.
+//! What clients are told of keys, under a seeded scheduler: single commands, transactions over several
+//! shards, clients that are served where they are, keys that expire and slots that move, all on a few keys.
 //!
-//! What must hold: somebody who is told of everything hears of each key in the order in which it changed. Of the logs the
-//! order is known exactly: they are lists whose elements say what was done to the list with them. This file must not know
-//! who sends notices where.
+//! What must hold: somebody who is told of everything hears of each key in the order in which it changed. Of
+//! the logs the order is known exactly: they are lists whose elements say what was done to the list with
+//! them. This file must not know who sends notices where.
 
 use std::collections::BTreeMap;
 

@@ -69,7 +69,8 @@ fn any_command_on_all(scene: &mut Scene, expires: bool) -> String {
 fn any_script(scene: &mut Scene, expires: bool) -> Vec<String> {
     let mut script = any_loud_script(scene, expires);
     if scene.random.one_in(12) {
-        // Nobody hears of the first command, or of all of it; what is done is the same. To skip the reply to MULTI says nothing.
+        // Nobody hears of the first command, or of all of it; what is done is the same. To skip the reply to
+        // MULTI says nothing.
         let is_off = scene.random.one_in(2);
         script.insert(0, if is_off { "REPLY OFF" } else { "REPLY SKIP" }.into());
         script.extend(is_off.then(|| "REPLY ON".into()));
@@ -111,7 +112,8 @@ fn any_loud_script(scene: &mut Scene, expires: bool) -> Vec<String> {
                     script.push(format!("SELECT {}", scene.random.below(2)));
                 }
                 if scene.random.one_in(6) {
-                    // It touches no keys, but has its place among the replies; for the second all workers are asked.
+                    // It touches no keys, but has its place among the replies; for the second all workers are
+                    // asked.
                     let mark = scene.random.below(100);
                     script.push([format!("SURVEY {mark}"), "PING".into()][scene.random.below(2)].clone());
                 }

@@ -1,5 +1,5 @@
-//! SCAN under a seeded scheduler, over keys whose slots move and of which some are lent to transactions: a key that is there
-//! from the first call to the last is seen.
+//! SCAN under a seeded scheduler, over keys whose slots move and of which some are lent to transactions: a
+//! key that is there from the first call to the last is seen.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,8 @@ fn a_walk_sees_all(seed: u64) -> Events {
                     let to = ShardId(random.below(shards) as u16);
                     node.ask(mover, Request::MoveSlot(SlotId::of(one.as_bytes()), to));
                 }
-                // The value of the one becomes that of the other: both are lent, and are there before and after.
+                // The value of the one becomes that of the other: both are lent, and are there before and
+                // after.
                 1 => send(&mut node, writer, &format!("COPY {one} {other} REPLACE")),
                 _ => _ = node.step_at_random(&mut random),
             }
