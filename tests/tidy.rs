@@ -44,6 +44,7 @@ const LAYERS: [(&str, &[&[&str]]); 2] = [
                 "glob",
                 "key",
                 "num",
+                "prefetch",
                 "pubsub",
                 "random",
                 "reply",

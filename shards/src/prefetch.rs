@@ -17,7 +17,8 @@ pub(crate) fn prefetch<T>(at: *const T) {
     #[cfg(all(target_arch = "aarch64", not(miri)))]
     // SAFETY: a hint, which neither reads nor faults.
     unsafe {
-        std::arch::asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(nostack, readonly, preserves_flags));
+        use std::arch::asm;
+        asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(nostack, readonly, preserves_flags));
     }
     #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", not(miri)))))]
     let _ = at;

@@ -54,6 +54,14 @@ pub enum CallerKind {
     Stream,
 }
 
+/// One client goes on in the next turn when its commands have made so many bytes of replies: the kernel takes
+/// no more in one send, and others are not held up for longer than that takes.
+const STEP_OUTPUT_BYTES: usize = 1 << 20;
+
+/// What a client that has yet to authenticate may have unsent, in bytes: it gets errors only, and could fill memory with them by
+/// not reading. Redis counts 1024 beside a fixed buffer of 16 KB (checkClientOutputBufferLimits, CVE-2025-21605).
+const UNAUTHENTICATED_OUTPUT_BYTES_MAX: u64 = (16 << 10) + 1024;
+
 /// One per client.
 pub struct Client {
     /// Its number on this worker.
@@ -211,6 +219,12 @@ impl Client {
     #[inline]
     pub fn output_bytes(&self) -> usize {
         self.replies.bytes() + self.sending_bytes()
+    }
+
+    /// With so many bytes of output the client has had its share of a turn that begins now.
+    #[inline]
+    pub fn output_bytes_of_turn(&self) -> usize {
+        self.output_bytes() + STEP_OUTPUT_BYTES
     }
 
     /// A large reply of another shard was put into its place.
@@ -386,6 +400,7 @@ impl Client {
         let since_ms = self.soft_limit_since_ms.or(NonZeroU64::new(now_ms)).filter(|_| is_over_soft);
         self.soft_limit_since_ms = since_ms;
         let is_over = (limit.hard_bytes > 0 && bytes > limit.hard_bytes)
+            || (bytes > UNAUTHENTICATED_OUTPUT_BYTES_MAX && !self.session.authenticated)
             || since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms.get()) > limit.soft_s * 1000);
         is_over && self.is_normal()
     }

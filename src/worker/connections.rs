@@ -33,10 +33,6 @@ static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new(
     "Client scheduled to be closed ASAP for overcoming of output buffer limits",
 );
 
-/// One client goes on in the next turn when its commands have made so many bytes of replies: the kernel takes
-/// no more in one send, and others are not held up for longer than that takes.
-const STEP_OUTPUT_BYTES: usize = 1 << 20;
-
 impl Worker {
     pub(super) fn complete(&mut self, completion: Completion) {
         match completion.op {
@@ -207,7 +203,7 @@ impl Worker {
         }
         let mut query = std::mem::take(&mut client.query);
         client.stopped = false;
-        let output_bytes_max = output_bytes_max(client);
+        let output_bytes_max = client.output_bytes_of_turn();
         let mut argv = std::mem::take(&mut self.argv);
         let mut requests = query.receive(received, &mut argv);
         loop {
@@ -381,12 +377,6 @@ impl Worker {
             self.node.clients.fetch_sub(1, Ordering::Relaxed);
         }
     }
-}
-
-/// With so many bytes of output a client has had its share of a turn.
-#[inline]
-pub(super) fn output_bytes_max(client: &Client) -> usize {
-    client.output_bytes() + STEP_OUTPUT_BYTES
 }
 
 /// Closes a client that does not read what it has asked for.

@@ -7,58 +7,16 @@
 //! request waits for its turn in its buffer, and so does all behind it.
 
 use shards::command::flags;
-use shards::command::registry::{Command, Entry};
-use shards::key::OnlyKey;
-use shards::shard::look_ahead::ExpectedKey;
-use shards::spare::Trim;
+use shards::command::registry::Command;
 
 use super::Worker;
-use super::connections::output_bytes_max;
+use super::ahead::{Portion, Request};
 use crate::io::ring::Received;
 use crate::protocol::{ParsedAhead, RequestLimits};
 
 /// Requests that are looked at before the first of them runs, unless more have come in one buffer: a few
 /// hundred lines of the processor's first cache, which has some five hundred.
 const REQUESTS_AHEAD: usize = 64;
-
-/// What has been taken apart and has not run. One per worker; empty between turns. Its memory is bounded by
-/// the requests that fit into `REQUESTS_AHEAD` and one more buffer.
-#[derive(Default)]
-pub(super) struct LookAhead {
-    parsed: ParsedAhead,
-    requests: Vec<Request>,
-    portions: Vec<Portion>,
-    expected: Vec<ExpectedKey>,
-}
-
-/// What has come for one client in one buffer.
-struct Portion {
-    client: u32,
-    received: Received,
-    /// Where its requests end.
-    requests_end: usize,
-}
-
-/// A request in the buffer of its portion.
-struct Request {
-    /// The command that it calls, if there is such a one.
-    entry: Option<&'static Entry>,
-    key: Option<OnlyKey>,
-    /// Where it begins and ends in the buffer, in bytes.
-    start: u32,
-    end: u32,
-    /// Where its arguments end.
-    arguments_end: u32,
-}
-
-impl Trim for LookAhead {
-    fn trim(&mut self) {
-        self.parsed.trim();
-        self.requests.trim();
-        self.portions.trim();
-        self.expected.trim();
-    }
-}
 
 impl Worker {
     /// Takes the requests in a buffer apart, if they can be. The client must be there.
@@ -150,7 +108,7 @@ impl Worker {
         let client = self.clients.at(index);
         client.is_ahead = false;
         client.session.active_ms = self.now_ms;
-        let output_bytes_max = output_bytes_max(client);
+        let output_bytes_max = client.output_bytes_of_turn();
         let mut argument = first_argument;
         for request in requests {
             if !self.goes_on(index, output_bytes_max) {

@@ -5,9 +5,11 @@
 //! what they ask for, and hands everything that results to the kernel and to the other workers at once. Only
 //! this folder, `io` and `server` know the runtime; what a command means is decided in `dispatch`.
 
+mod ahead;
 mod balance;
 mod blocking;
 mod budget;
+mod client_balance;
 mod connections;
 mod control;
 mod desk;
@@ -68,10 +70,10 @@ use crate::session::hand_over::Coming;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
-use crate::worker::balance::ClientBalance;
+use crate::worker::ahead::Ahead;
+use crate::worker::client_balance::ClientBalance;
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
-use crate::worker::look_ahead::LookAhead;
 use crate::worker::rewrites::Rewrites;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
@@ -138,7 +140,7 @@ pub struct Worker {
     client_count: usize,
     argv: Argv,
     /// Requests that have been taken apart and have not run.
-    ahead: LookAhead,
+    ahead: Ahead,
     /// The keys of the hops that are taken up next; kept for its memory.
     expected_keys: Vec<ExpectedKey>,
     last_cron_ms: u64,
@@ -212,7 +214,7 @@ impl Worker {
             expected: Vec::new(),
             client_count: 0,
             argv: Argv::default(),
-            ahead: LookAhead::default(),
+            ahead: Ahead::default(),
             expected_keys: Vec::new(),
             last_cron_ms: 0,
             control: control.map(Control::new),

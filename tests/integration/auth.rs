@@ -1,5 +1,7 @@
 //! The password: what may be said before it, its exact refusals, and what stays of it after RESET.
 
+use std::io::ErrorKind;
+
 use testkit::{Client, Value};
 
 use crate::scene::{dialogue, is_oracle, is_redis_70, last_words, start, with_shards};
@@ -213,5 +215,19 @@ fn a_pipeline_is_judged_command_by_command() {
         let expected = "-NOAUTH Authentication required.\r\n+OK\r\n+OK\r\n+OK\r\n*2\r\n$1\r\n2\r\n$1\r\n3\r\n+RESET\r\n\
                         -NOAUTH Authentication required.\r\n+OK\r\n";
         assert_eq!(last_words(&mut client), expected);
+    });
+}
+
+#[test]
+fn a_stranger_that_does_not_read_is_closed_before_its_errors_fill_memory() {
+    with_shards(&[1, 2], |shards| {
+        let server = start(shards, "--requirepass secret");
+        // What the kernel takes for a client that does not read is some megabytes, and each request makes 35 bytes.
+        let requests = "GET x\r\n".repeat(20_000);
+        let mut client = server.client();
+        let end = (0..1000).find_map(|_| client.try_send_raw(requests.as_bytes()).err());
+        let kind = end.expect("it is closed before it has sent 140 MB").kind();
+        assert!(matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{kind}");
+        assert_eq!(server.client().ask("AUTH secret"), Value::ok());
     });
 }

@@ -258,8 +258,7 @@ impl SimulatedFiles {
         if fault.is_some()
             && let FileCall::Sync { descriptor, .. } = call
         {
-            // The kernel has tried, failed, and counts the pages as written (fsync(2), the errors of writing
-            // back).
+            // The kernel has tried, failed, and counts the pages as written (fsync(2)).
             let node = self.node(*descriptor)?;
             self.nodes[node].unsynced.clear();
         }

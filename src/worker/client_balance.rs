@@ -1,0 +1,54 @@
+//! How busy a worker's thread and the processors are, for `balance`. This file must not know the worker.
+
+use std::time::Instant;
+
+use shards::slot::ShardId;
+
+use crate::host::cpu_use::{self, OwnCpuUse};
+use crate::node::client_workers::Policy;
+
+/// What a worker keeps for the moving of clients. One per worker with a shard.
+#[derive(Default)]
+pub(super) struct ClientBalance {
+    /// What the thread has used of the processor; none where the kernel does not tell.
+    own: Option<OwnCpuUse>,
+    /// The last reading of that: when, and for how long the thread had had something to do, in nanoseconds.
+    read: Option<(Instant, u128)>,
+    /// The first worker decides how many workers take clients.
+    pub(super) policy: Policy,
+    /// The last look at a processor that a further worker would use: when, which worker, and how long it had
+    /// been idle, in nanoseconds.
+    looked: Option<(Instant, ShardId, u128)>,
+    /// Where the search for clients to be handed over goes on.
+    pub(super) next: u32,
+}
+
+/// A part of a period in thousandths.
+fn thousandths(part_ns: u128, since: Instant, now: Instant) -> u32 {
+    let period_ns = now.saturating_duration_since(since).as_nanos().max(1);
+    (part_ns * 1000 / period_ns).min(1000) as u32
+}
+
+impl ClientBalance {
+    /// For the thread that calls.
+    pub(super) fn of_this_thread() -> ClientBalance {
+        ClientBalance { own: OwnCpuUse::open().ok(), ..ClientBalance::default() }
+    }
+
+    /// For how much of the time since the last call the thread had something to do, in thousandths.
+    pub(super) fn load(&mut self, now: Instant) -> u32 {
+        let Some(own) = &self.own else { return 0 };
+        let wanted_ns = own.read().wanted().as_nanos();
+        let before = self.read.replace((now, wanted_ns));
+        before.map_or(0, |(since, before_ns)| thousandths(wanted_ns.saturating_sub(before_ns), since, now))
+    }
+
+    /// For how much of the time since the last call for the same worker a processor had nothing to do, in
+    /// thousandths.
+    pub(super) fn spare(&mut self, worker: ShardId, cpu: Option<usize>, now: Instant) -> Option<u32> {
+        let idle_ns = cpu_use::idle_time(cpu)?.as_nanos();
+        let before = self.looked.replace((now, worker, idle_ns));
+        let (since, _, before_ns) = before.filter(|&(_, of, _)| of == worker)?;
+        Some(thousandths(idle_ns.saturating_sub(before_ns), since, now))
+    }
+}
