@@ -58,8 +58,9 @@ pub enum CallerKind {
 /// no more in one send, and others are not held up for longer than that takes.
 const STEP_OUTPUT_BYTES: usize = 1 << 20;
 
-/// What a client that has yet to authenticate may have unsent, in bytes: it gets errors only, and could fill memory with them by
-/// not reading. Redis counts 1024 beside a fixed buffer of 16 KB (checkClientOutputBufferLimits, CVE-2025-21605).
+/// What a client that has yet to authenticate may have unsent, in bytes: it gets errors only, and could fill
+/// memory with them by not reading. Redis counts 1024 beside a fixed buffer of 16 KB
+/// (checkClientOutputBufferLimits, CVE-2025-21605).
 const UNAUTHENTICATED_OUTPUT_BYTES_MAX: u64 = (16 << 10) + 1024;
 
 /// One per client.

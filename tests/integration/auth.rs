@@ -222,7 +222,8 @@ fn a_pipeline_is_judged_command_by_command() {
 fn a_stranger_that_does_not_read_is_closed_before_its_errors_fill_memory() {
     with_shards(&[1, 2], |shards| {
         let server = start(shards, "--requirepass secret");
-        // What the kernel takes for a client that does not read is some megabytes, and each request makes 35 bytes.
+        // What the kernel takes for a client that does not read is some megabytes, and each request makes 35
+        // bytes.
         let requests = "GET x\r\n".repeat(20_000);
         let mut client = server.client();
         let end = (0..1000).find_map(|_| client.try_send_raw(requests.as_bytes()).err());
