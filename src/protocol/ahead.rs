@@ -36,7 +36,7 @@ impl ParsedAhead {
 
     /// How many arguments there are.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub fn arguments(&self) -> usize {
         self.argv.spans.len()
     }
 

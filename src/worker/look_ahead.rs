@@ -37,7 +37,7 @@ impl Worker {
             if buffer.is_empty() { None } else { ahead.parsed.push(buffer, &limits) }
         } {
             let first = ahead.requests.last().map_or(0, |request| request.arguments_end as usize);
-            let args = ahead.parsed.args(&received[start..], first..ahead.parsed.len());
+            let args = ahead.parsed.args(&received[start..], first..ahead.parsed.arguments());
             let end = start + len;
             if args.len() == 0 {
                 start = end;
@@ -51,7 +51,7 @@ impl Worker {
             {
                 key = router.expect(db, entry.plan, args, &mut ahead.expected);
             }
-            let arguments_end = ahead.parsed.len() as u32;
+            let arguments_end = ahead.parsed.arguments() as u32;
             ahead.requests.push(Request { entry, key, start: start as u32, end: end as u32, arguments_end });
             start = end;
             // Whoever it is then may send other requests.
