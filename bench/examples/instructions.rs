@@ -12,7 +12,7 @@ use shards::args::OwnedArgs;
 use shards::command::DataCommand;
 use shards::command::registry::Registry;
 use shards::commands::FAMILIES;
-use shards::key::OnlyKey;
+use shards::key::{DbIndex, OnlyKey};
 use shards::reply::Reply;
 use shards::shard::{Call, Shard, ShardConfig};
 use shards::slot::{ShardId, SlotId};
@@ -101,7 +101,10 @@ fn execute(requests: &[OwnedArgs], count: usize, expected: &[u8]) -> Result<(), 
 fn execute_one(shard: &mut Shard, command: &'static DataCommand, request: &OwnedArgs, reply: &mut Reply) {
     reply.clear();
     let args = request.as_args();
-    let key = Some(OnlyKey::at(1, SlotId::of(args.get(1))));
+    // As a worker does it, which looks at a request before it runs.
+    let bytes = args.get(1);
+    let expected = shard.expect_key(DbIndex(0), OnlyKey::at(1, SlotId::of(bytes)), bytes);
+    let key = Some(expected.key());
     shard.execute(Call { command, key, caller: Caller::new(ClientId(1)), args }, reply);
     black_box(reply.bytes());
 }

@@ -23,12 +23,17 @@ impl Ctx<'_> {
     #[inline]
     pub fn key<'k>(&self, args: Args<'k>, index: usize) -> Key<'k> {
         let bytes = args.get(index);
-        match self.only_key {
-            Some(OnlyKey { argument, slot, hash }) if usize::from(argument.get()) == index => match hash {
-                Some(hash) => Key { bytes, slot, hash: hash.get() },
-                None => self.keys.key_in_slot(bytes, slot),
-            },
-            _ => self.keys.key(bytes),
+        if let Some(OnlyKey { argument, slot, hash: Some(hash) }) = self.only_key
+            && usize::from(argument.get()) == index
+        {
+            return Key { bytes, slot, hash: hash.get() };
         }
+        self.key_anew(bytes)
+    }
+
+    /// A key of which nothing is known, one of several for example.
+    #[inline(never)]
+    fn key_anew<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.keys.key(bytes)
     }
 }
