@@ -31,8 +31,8 @@ use crate::words::{UsedWords, Words};
 /// already, so that it sees splits.
 pub const PART_ENTRIES_MAX: usize = if cfg!(miri) { 24 } else { 4096 };
 
-/// Up to this capacity a part is a plain sorted list: one cache line.
-const LIST_CAPACITY_MAX: usize = 8;
+/// Up to this capacity a part is a plain sorted list: little more than a cache line.
+const LIST_CAPACITY_MAX: usize = 9;
 
 const POINTER_MASK: u64 = (1 << 48) - 1;
 
@@ -109,7 +109,7 @@ fn word_tag(word: u64) -> u16 {
 /// The number of homes among `capacity` words: the rest takes what overflows behind the last home.
 #[inline]
 fn homes(capacity: usize) -> usize {
-    if capacity <= LIST_CAPACITY_MAX { 1 } else { capacity - capacity / 16 - 2 }
+    if capacity <= LIST_CAPACITY_MAX { 1 } else { capacity - capacity / 32 - 2 }
 }
 
 /// Where the search for a tag begins.
@@ -118,13 +118,13 @@ fn home(tag: u16, capacity: usize) -> usize {
     (tag as usize * homes(capacity)) >> 16
 }
 
-/// The next larger capacity. The steps are allocators' size classes, four in a doubling.
+/// The next larger capacity, eight steps in a doubling. Of a million keys that have come by and by each took 11.8 bytes of
+/// the arrays with four steps, and takes 10.4; an insertion moves ten words instead of five for it. All are odd: a block of
+/// the C library is a multiple of 16 bytes, of which it takes 8 for itself.
 fn larger(capacity: usize) -> usize {
     match capacity {
-        0 => 1,
-        1 => 2,
-        2..8 => capacity + 2 - capacity % 2,
-        _ => capacity + (1 << capacity.ilog2()) / 4,
+        ..LIST_CAPACITY_MAX => (capacity + 2) | 1,
+        _ => (capacity + (1 << capacity.ilog2()) / 8) | 1,
     }
 }
 
@@ -157,7 +157,7 @@ impl Part {
     /// True when one more entry fits without making clusters too long.
     fn has_room(&self) -> bool {
         let (len, capacity) = (self.len as usize, self.words.len());
-        if capacity <= LIST_CAPACITY_MAX { len < capacity } else { len < capacity - capacity / 8 }
+        if capacity <= LIST_CAPACITY_MAX { len < capacity } else { len < capacity - capacity / 12 }
     }
 
     /// Puts a word in its place; gives it back when the array's end is in the way.
@@ -321,7 +321,7 @@ impl Directory {
             self.part_of.extend_from_within(..);
             self.bits += 1;
         }
-        let capacity = self.parts[index].1.words.len() / 2;
+        let capacity = self.parts[index].1.words.len() / 2 | 1;
         let mut old = std::mem::replace(&mut self.parts[index].1, Part::with_capacity(capacity));
         let mut sibling = Part::with_capacity(capacity);
         let (mut times, mut sibling_times) = <([Vec<_>; 2], [Vec<_>; 2])>::default();
