@@ -105,6 +105,24 @@ impl Reply {
         self.blobs.push((mark.bytes, Blob::new(long)));
     }
 
+    /// Takes out what comes from this byte on, and the blobs from there on. Of the bytes the fewer are
+    /// copied, so that what stays has no memory out of proportion.
+    pub fn split_off(&mut self, at: usize) -> Reply {
+        let bytes = if at < self.bytes.len() / 2 {
+            let mut bytes = std::mem::take(&mut self.bytes);
+            self.bytes.extend(bytes.drain(..at));
+            bytes
+        } else {
+            self.bytes.split_off(at)
+        };
+        let first = self.blobs.partition_point(|&(offset, _)| offset < at);
+        let mut blobs = self.blobs.split_off(first);
+        blobs.iter_mut().for_each(|(offset, _)| *offset -= at);
+        let blob_bytes = blobs.iter().map(|(_, blob)| blob.len()).sum();
+        self.blob_bytes -= blob_bytes;
+        Reply { bytes, blobs, blob_bytes, resp3: self.resp3 }
+    }
+
     /// Gives back memory that [`Reply::take`] took away, so that it is used again. Only when empty.
     pub fn reuse(&mut self, mut bytes: Vec<u8>) {
         debug_assert!(self.is_empty());
@@ -391,6 +409,25 @@ mod tests {
         short.ok();
         short.share_since(mark);
         assert!(short.blobs().is_empty());
+    }
+
+    #[test]
+    fn what_is_split_off_and_what_stays_read_as_the_whole_did() {
+        let blob = Blob::new(vec![b'b'; BLOB_LEN_MIN]);
+        for (before, behind) in [(0, 0), (0, 3), (1, 100), (100, 1), (1, 1)] {
+            let mut reply = Reply::new(true);
+            reply.raw(&vec![b'x'; before]);
+            let at = reply.bytes().len();
+            reply.append(b"y", &[(0, Blob::clone(&blob)), (1, Blob::clone(&blob))]);
+            reply.raw(&vec![b'z'; behind]);
+            let total = reply.total_len();
+            let rest = reply.split_off(at);
+            assert_eq!(reply.bytes(), vec![b'x'; before]);
+            assert_eq!(rest.bytes(), [b"y", &vec![b'z'; behind][..]].concat());
+            assert!(reply.blobs().is_empty() && reply.total_len() == before);
+            assert_eq!(rest.blobs().iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 1]);
+            assert!(rest.total_len() == total - before && rest.is_resp3());
+        }
     }
 
     #[test]

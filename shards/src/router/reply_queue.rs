@@ -6,7 +6,13 @@
 //! acknowledgement of a replica. Gates are numbers that grow, positions in a journal for example, and when
 //! one opens all below it have. The client's further commands go on meanwhile. The queue knows no socket and
 //! no command.
+//!
+//! Short replies behind an awaited one lie in one buffer ([`late`]), so that a pipeline over several cores
+//! allocates nothing for them. What is long or held, or has pushes before it, has memory of its own.
 
+mod late;
+#[cfg(test)]
+mod late_tests;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +20,7 @@ use std::collections::VecDeque;
 
 use crate::args::Blob;
 use crate::reply::Reply;
+use crate::router::reply_queue::late::{LATE_REPLY_BYTES_MAX, Late, Piece};
 use crate::spare::Trim;
 
 /// One per client, for as long as it is a client of its worker.
@@ -21,9 +28,11 @@ use crate::spare::Trim;
 pub struct ReplyQueue {
     ready: Reply,
     places: VecDeque<Place>,
-    /// Bytes in filled places, as of the last look at the last one.
+    /// What the places that are late are pieces of.
+    late: Late,
+    /// Bytes in filled places, late ones included, as of the last look at the last one.
     filled_bytes: usize,
-    /// Those of them that are in the last place, when it is filled: more may be written to it.
+    /// Those of them that are in the last place, when it is filled and not late: more may be written to it.
     last_bytes: usize,
     /// Bytes of the commands whose replies are awaited, as many as they have become since none was.
     asked_bytes: usize,
@@ -37,6 +46,8 @@ pub struct ReplyQueue {
     awaited: u32,
     /// How many filled places have a gate that is closed.
     held: u32,
+    /// Something may have been written to the last place, which is filled, since it was counted.
+    is_written: bool,
     resp3: bool,
 }
 
@@ -44,6 +55,8 @@ enum Place {
     Awaited,
     /// The reply is thrown away when it comes (CLIENT REPLY OFF).
     Unwanted,
+    /// What can leave when all before it has left.
+    Late(Piece),
     Filled(Box<Filled>),
     /// As `Awaited` or, when not wanted, `Unwanted`; pushes have come that go before it.
     AwaitedBehind {
@@ -63,6 +76,10 @@ impl Place {
     fn filled(reply: Reply, gate: u64) -> Place {
         Place::Filled(Box::new(Filled { reply, gate }))
     }
+
+    fn is_awaited(&self) -> bool {
+        !matches!(self, Place::Late(_) | Place::Filled(_))
+    }
 }
 
 impl ReplyQueue {
@@ -79,25 +96,61 @@ impl ReplyQueue {
 
     #[cold]
     fn writer_behind_places(&mut self) -> &mut Reply {
-        if !matches!(self.places.back(), Some(Place::Filled(_))) {
-            self.places.push_back(Place::filled(Reply::new(self.resp3), 0));
-            self.last_bytes = 0;
-        }
         self.count_last();
+        let goes_on = match self.places.back() {
+            Some(&Place::Late(piece)) => self.late.ends_with(piece),
+            last => matches!(last, Some(Place::Filled(_))),
+        };
+        if !goes_on && self.late.has_room() {
+            self.places.push_back(Place::Late(self.late.add(&[], self.resp3)));
+        } else if !goes_on {
+            self.push_filled(0);
+        }
+        self.is_written = true;
         match self.places.back_mut() {
             Some(Place::Filled(filled)) => &mut filled.reply,
-            _ => unreachable!("pushed above"),
+            _ => self.late.writer(self.resp3),
         }
     }
 
-    /// Counts what was written to the last place.
+    fn push_filled(&mut self, gate: u64) {
+        self.places.push_back(Place::filled(Reply::new(self.resp3), gate));
+        self.last_bytes = 0;
+    }
+
+    /// Counts what was written to the last place. Comes before all else that is added or leaves.
     #[inline]
     fn count_last(&mut self) {
-        if let Some(Place::Filled(filled)) = self.places.back() {
-            let bytes = filled.reply.total_len();
-            self.filled_bytes += bytes - self.last_bytes;
-            self.last_bytes = bytes;
+        if self.is_written {
+            self.count_written();
         }
+    }
+
+    fn count_written(&mut self) {
+        self.is_written = false;
+        let Some(last) = self.places.back_mut() else { return };
+        let reply_bytes = match last {
+            Place::Late(piece) => {
+                let before = piece.bytes();
+                match self.late.count(*piece) {
+                    Ok(counted) => {
+                        *piece = counted;
+                        self.filled_bytes += counted.bytes() - before;
+                        return;
+                    }
+                    Err(long) => {
+                        self.last_bytes = before;
+                        let bytes = long.total_len();
+                        *last = Place::filled(long, 0);
+                        bytes
+                    }
+                }
+            }
+            Place::Filled(filled) => filled.reply.total_len(),
+            _ => return,
+        };
+        self.filled_bytes += reply_bytes - self.last_bytes;
+        self.last_bytes = reply_bytes;
     }
 
     /// Appends a push message. It goes behind all replies, awaited and held ones included; with
@@ -112,11 +165,7 @@ impl ReplyQueue {
 
     #[cold]
     fn push_among_places(&mut self, before_awaited: bool, message: &Reply) {
-        let last = if before_awaited {
-            self.places.iter().rposition(|place| !matches!(place, Place::Filled(_)))
-        } else {
-            None
-        };
+        let last = if before_awaited { self.places.iter().rposition(Place::is_awaited) } else { None };
         let reply = match last {
             Some(0) => &mut self.ready,
             Some(last) => {
@@ -181,38 +230,40 @@ impl ReplyQueue {
     fn put(&mut self, seq: u32, gate: u64, bytes: &[u8], blobs: &[(usize, Blob)]) -> bool {
         let index = seq.wrapping_sub(self.first) as usize;
         self.count_last();
-        let is_last = index + 1 == self.places.len();
         let Some(place) = self.places.get_mut(index) else { return false };
         let (wanted, pushes) = match place {
             Place::Awaited => (true, None),
             Place::Unwanted => (false, None),
             Place::AwaitedBehind { pushes, wanted } => (*wanted, Some(std::mem::take(pushes))),
-            Place::Filled(_) => return false,
+            Place::Late(_) | Place::Filled(_) => return false,
         };
+        let (bytes, blobs) = if wanted { (bytes, blobs) } else { (&[][..], &[][..]) };
         self.awaited -= 1;
         if self.awaited == 0 {
             self.asked_bytes = 0;
         }
         let is_held = gate > self.opened;
-        if index > 0 || is_held {
-            let mut reply = pushes.map_or_else(|| Reply::new(self.resp3), |pushes| *pushes);
-            self.filled_bytes = self.filled_bytes.saturating_sub(reply.total_len());
-            if wanted {
-                reply.append(bytes, blobs);
-            }
-            self.filled_bytes += reply.total_len();
-            if is_last {
-                self.last_bytes = reply.total_len();
-            }
-            *place = Place::filled(reply, if is_held { gate } else { 0 });
-            self.held += u32::from(is_held);
+        if index == 0 && !is_held {
+            self.ready.append(bytes, blobs);
+            self.pop_front();
+            self.release();
             return true;
         }
-        if wanted {
-            self.ready.append(bytes, blobs);
+        let is_short = bytes.len() <= LATE_REPLY_BYTES_MAX && blobs.is_empty();
+        if is_short && self.late.has_room() && !is_held && pushes.is_none() {
+            *place = Place::Late(self.late.add(bytes, self.resp3));
+            self.filled_bytes += bytes.len();
+            return true;
         }
-        self.pop_front();
-        self.release();
+        let mut reply = pushes.map_or_else(|| Reply::new(self.resp3), |pushes| *pushes);
+        self.filled_bytes = self.filled_bytes.saturating_sub(reply.total_len());
+        reply.append(bytes, blobs);
+        self.filled_bytes += reply.total_len();
+        if index + 1 == self.places.len() {
+            self.last_bytes = reply.total_len();
+        }
+        self.places[index] = Place::filled(reply, if is_held { gate } else { 0 });
+        self.held += u32::from(is_held);
         true
     }
 
@@ -224,8 +275,7 @@ impl ReplyQueue {
         }
         self.count_last();
         self.gate = gate;
-        self.places.push_back(Place::filled(Reply::new(self.resp3), gate));
-        self.last_bytes = 0;
+        self.push_filled(gate);
         self.held += 1;
         true
     }
@@ -240,14 +290,20 @@ impl ReplyQueue {
 
     /// Lets go what is in front and whose time has come.
     fn release(&mut self) {
-        while let Some(Place::Filled(filled)) = self.places.front()
-            && filled.gate <= self.opened
-            && let Some(Place::Filled(filled)) = self.pop_front()
-        {
-            let Filled { reply, gate } = *filled;
-            self.held -= u32::from(gate > 0);
-            self.filled_bytes = self.filled_bytes.saturating_sub(reply.total_len());
-            self.ready.append(reply.bytes(), reply.blobs());
+        loop {
+            match self.places.front() {
+                Some(&Place::Late(piece)) => {
+                    self.late.leave(piece, &mut self.ready);
+                    self.filled_bytes = self.filled_bytes.saturating_sub(piece.bytes());
+                }
+                Some(Place::Filled(filled)) if filled.gate <= self.opened => {
+                    self.held -= u32::from(filled.gate > 0);
+                    self.filled_bytes = self.filled_bytes.saturating_sub(filled.reply.total_len());
+                    self.ready.append(filled.reply.bytes(), filled.reply.blobs());
+                }
+                _ => break,
+            }
+            self.pop_front();
         }
         // What was pushed before the first place can be sent.
         if let Some(Place::AwaitedBehind { pushes, wanted }) = self.places.front_mut() {
@@ -324,6 +380,7 @@ impl ReplyQueue {
     pub fn set_resp3(&mut self, resp3: bool) {
         self.resp3 = resp3;
         self.ready.set_resp3(resp3);
+        self.late.set_resp3(resp3);
         if let Some(Place::Filled(filled)) = self.places.back_mut() {
             filled.reply.set_resp3(resp3);
         }
@@ -336,7 +393,7 @@ impl ReplyQueue {
     /// The numbers of the places that await a reply, in their order.
     pub(crate) fn awaited_places(&self) -> impl Iterator<Item = u32> {
         let places = self.places.iter().zip(0u32..);
-        let awaited = places.filter(|(place, _)| !matches!(place, Place::Filled(_)));
+        let awaited = places.filter(|(place, _)| place.is_awaited());
         awaited.map(|(_, at)| self.first.wrapping_add(at))
     }
 }
@@ -345,5 +402,6 @@ impl Trim for ReplyQueue {
     fn trim(&mut self) {
         self.ready.trim();
         self.places.trim();
+        self.late.trim();
     }
 }
