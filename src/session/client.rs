@@ -75,6 +75,8 @@ pub struct Client {
     pub has_left: bool,
     /// Requests wait in the query buffer that could not be executed at once.
     pub stopped: bool,
+    /// With so many bytes of output it has had its share of the turn; 0 while it has executed nothing in it.
+    pub step_output_bytes_max: usize,
     /// Some of its requests have been taken apart ahead, and were not executed yet.
     pub is_ahead: bool,
     /// The client sends no more.
@@ -130,6 +132,7 @@ impl Client {
             closing: None,
             has_left: false,
             stopped: false,
+            step_output_bytes_max: 0,
             is_ahead: false,
             end_of_input: false,
             departure: None,

@@ -33,8 +33,8 @@ static OUTPUT_LIMIT_LINES: LineLimit = LineLimit::new(
     "Client scheduled to be closed ASAP for overcoming of output buffer limits",
 );
 
-/// One client goes on in the next turn when its commands have made so many bytes of replies: the kernel takes no more
-/// in one send, and others are not held up for longer than that takes.
+/// One client goes on in the next turn when its commands have made so many bytes of replies in this one: the kernel takes no
+/// more in one send, and others are not held up for longer than that takes.
 const STEP_OUTPUT_BYTES: usize = 1 << 20;
 
 impl Worker {
@@ -287,6 +287,7 @@ impl Worker {
                 self.go_on(index);
             }
             let mut client = self.clients.at(index);
+            client.step_output_bytes_max = 0;
             let limits = &self.config.client_output_buffer_limit;
             if client.is_over_limit(limits, self.now_ms) && client.closing != Some(Closing::Now) {
                 close_for_output_limit(client);
@@ -382,10 +383,13 @@ impl Worker {
     }
 }
 
-/// With so many bytes of output a client has had its share of a turn.
+/// With so many bytes of output a client has had its share of a turn, in however many portions its requests come.
 #[inline]
-pub(super) fn output_bytes_max(client: &Client) -> usize {
-    client.output_bytes() + STEP_OUTPUT_BYTES
+pub(super) fn output_bytes_max(client: &mut Client) -> usize {
+    if client.step_output_bytes_max == 0 {
+        client.step_output_bytes_max = client.output_bytes() + STEP_OUTPUT_BYTES;
+    }
+    client.step_output_bytes_max
 }
 
 /// Closes a client that does not read what it has asked for.
