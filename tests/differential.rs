@@ -1,6 +1,7 @@
 //! The same random commands sent to shoal and to a redis-server started here: every reply must be equal, on
 //! 1, 2 and 3 shards; and random edits near the thresholds of encodings, to which Valkey knows the right ones
 //! too. A difference is shrunk to the fewest commands that still show it, and printed as redis-cli lines.
+//! Deep pipelines of several connections at once, which no two runs mix alike, are told as they are.
 //!
 //! `DIFF_COMMANDS` sets the number of commands in all (default 200 000), `DIFF_SEED` the first seed (a
 //! number, or `random` to look for new differences). Streams have consecutive seeds, so a failing seed can be
@@ -13,6 +14,8 @@ mod argument;
 mod compare;
 #[path = "differential/encodings.rs"]
 mod encodings;
+#[path = "differential/pipelines.rs"]
+mod pipelines;
 #[path = "differential/rig.rs"]
 mod rig;
 #[path = "differential/rows.rs"]
@@ -27,6 +30,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use testkit::{Kind, Server};
 
 use encodings::{Family, Pair};
+use pipelines::Moving;
 use rig::{Difference, Rig, Tally};
 use stream::Step;
 
@@ -73,6 +77,39 @@ fn replies_equal_those_of_redis(shards: usize) {
     }
     if streams * STREAM_LEN >= COMMANDS_MIN_FOR_COVERAGE {
         assert_eq!(tally.rows_without_success(), Vec::<String>::new(), "rows that only ever got errors");
+    }
+}
+
+/// Seeds of deep pipelines, of which `DIFF_COMMANDS` makes more or fewer.
+const PIPELINES_ONE_OF: usize = 200_000;
+
+#[test]
+fn deep_pipelines_are_answered_as_by_redis_on_1_shard() {
+    pipelines_are_answered_as_by_redis(1, Moving::Nothing);
+}
+
+#[test]
+fn deep_pipelines_are_answered_as_by_redis_on_2_shards_while_clients_move() {
+    pipelines_are_answered_as_by_redis(2, Moving::Clients);
+}
+
+#[test]
+fn deep_pipelines_are_answered_as_by_redis_on_3_shards_while_clients_move() {
+    pipelines_are_answered_as_by_redis(3, Moving::Clients);
+}
+
+#[test]
+fn deep_pipelines_are_answered_as_by_redis_on_3_shards_while_clients_and_slots_move() {
+    pipelines_are_answered_as_by_redis(3, Moving::ClientsAndSlots);
+}
+
+fn pipelines_are_answered_as_by_redis(shards: usize, moving: Moving) {
+    let commands = env_number("DIFF_COMMANDS").map_or(COMMANDS_DEFAULT, |count| count as usize);
+    let seed = first_seed();
+    for seed in seed..seed + commands.div_ceil(PIPELINES_ONE_OF) as u64 {
+        if let Some(difference) = pipelines::difference(seed, shards, moving) {
+            panic!("with {shards} shards, moving {moving:?}, seed {seed} (DIFF_SEED={seed}): {difference}");
+        }
     }
 }
 

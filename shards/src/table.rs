@@ -118,9 +118,9 @@ fn home(tag: u16, capacity: usize) -> usize {
     (tag as usize * homes(capacity)) >> 16
 }
 
-/// The next larger capacity, eight steps in a doubling. Of a million keys that have come by and by each took 11.8 bytes of
-/// the arrays with four steps, and takes 10.4; an insertion moves ten words instead of five for it. All are odd: a block of
-/// the C library is a multiple of 16 bytes, of which it takes 8 for itself.
+/// The next larger capacity, eight steps in a doubling. Of a million keys that have come by and by each took
+/// 11.8 bytes of the arrays with four steps, and takes 10.4; an insertion moves ten words instead of five for
+/// it. All are odd: a block of the C library is a multiple of 16 bytes, of which it takes 8 for itself.
 fn larger(capacity: usize) -> usize {
     match capacity {
         ..LIST_CAPACITY_MAX => (capacity + 2) | 1,
@@ -321,7 +321,7 @@ impl Directory {
             self.part_of.extend_from_within(..);
             self.bits += 1;
         }
-        let capacity = self.parts[index].1.words.len() / 2 | 1;
+        let capacity = (self.parts[index].1.words.len() / 2) | 1;
         let mut old = std::mem::replace(&mut self.parts[index].1, Part::with_capacity(capacity));
         let mut sibling = Part::with_capacity(capacity);
         let (mut times, mut sibling_times) = <([Vec<_>; 2], [Vec<_>; 2])>::default();

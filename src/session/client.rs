@@ -87,6 +87,8 @@ pub struct Client {
     pub has_left: bool,
     /// Requests wait in the query buffer that could not be executed at once.
     pub stopped: bool,
+    /// With so many bytes of output it has had its share of the turn; 0 while it has executed nothing in it.
+    pub step_output_bytes_max: usize,
     /// Some of its requests have been taken apart ahead, and were not executed yet.
     pub is_ahead: bool,
     /// The client sends no more.
@@ -142,6 +144,7 @@ impl Client {
             closing: None,
             has_left: false,
             stopped: false,
+            step_output_bytes_max: 0,
             is_ahead: false,
             end_of_input: false,
             departure: None,
@@ -222,10 +225,14 @@ impl Client {
         self.replies.bytes() + self.sending_bytes()
     }
 
-    /// With so many bytes of output the client has had its share of a turn that begins now.
+    /// With so many bytes of output the client has had its share of the turn, in however many portions its
+    /// requests come.
     #[inline]
-    pub fn output_bytes_of_turn(&self) -> usize {
-        self.output_bytes() + STEP_OUTPUT_BYTES
+    pub fn output_bytes_of_turn(&mut self) -> usize {
+        if self.step_output_bytes_max == 0 {
+            self.step_output_bytes_max = self.output_bytes() + STEP_OUTPUT_BYTES;
+        }
+        self.step_output_bytes_max
     }
 
     /// A large reply of another shard was put into its place.

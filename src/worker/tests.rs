@@ -277,6 +277,31 @@ fn no_more_is_executed_for_a_client_than_may_be_held() {
 }
 
 #[test]
+fn a_client_makes_one_step_of_output_in_a_turn_however_many_of_its_requests_come_in_it() {
+    const PORTIONS: usize = 8;
+    const COMMANDS: usize = 150;
+    let worker = &mut worker();
+    let caller = client(worker);
+    let value = "v".repeat(10_000);
+    check(worker, caller, &format!("SET key {value}"), "+OK");
+    let reply_bytes = "$10000\r\n\r\n".len() + value.len();
+    let output_bytes_max = worker.clients.at(caller).output_bytes_of_turn();
+    for _ in 0..PORTIONS {
+        worker.execute_received(caller, &b"GET key\r\n".repeat(COMMANDS));
+    }
+    let mut output_bytes = worker.clients.at(caller).output_bytes();
+    let mut total_bytes = 0;
+    while output_bytes > 0 {
+        assert!(output_bytes < output_bytes_max + reply_bytes, "{output_bytes} bytes in one turn");
+        let (bytes, _) = worker.clients.at(caller).replies.ready().take();
+        total_bytes += bytes.len();
+        worker.turn();
+        output_bytes = worker.clients.at(caller).output_bytes();
+    }
+    assert_eq!(total_bytes, PORTIONS * COMMANDS * reply_bytes);
+}
+
+#[test]
 fn a_transaction_that_has_begun_ends_with_all_its_commands_although_its_client_has_gone() {
     let mut workers = workers(2);
     let [here, there] = &mut workers[..] else { unreachable!("two were asked for") };

@@ -26,6 +26,7 @@ mod disconnects;
 mod everybody_is_answered;
 mod eviction;
 mod expiry;
+mod fairness;
 mod hand_over;
 mod killed_clients;
 mod late_turns;

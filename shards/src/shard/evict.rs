@@ -360,7 +360,8 @@ mod tests {
     fn a_candidate_that_was_used_since_is_let_off() {
         let mut shard = shard_with_room_for(19, EvictionPolicy::AllKeys(Order::Lru));
         (0..20).for_each(|index| set(&mut shard, 0, &index.to_string(), Expire::Clear));
-        // All keys are equally old, so the pool is full of those that go next: some of any six are among them.
+        // All keys are equally old, so the pool is full of those that go next: some of any six are among
+        // them.
         assert_eq!(shard.evict_some(1), Eviction::Enough);
         shard.set_now(1_100_000);
         let left: Vec<String> =

@@ -3,9 +3,9 @@
 //! before it?
 //!
 //! The search of Wing and Gong (JPDC 1993) with the memory of Lowe (CCPE 2017): a set of operations done,
-//! together with the state that they led to, is tried once. Operations of one connection on one slot also
-//! keep their order, as the server promises for pipelines. The file knows no command: what operations do is
-//! for the specification to say.
+//! together with the state that they led to, is tried once. Operations of one connection also keep the order
+//! that the server promises for pipelines, as each operation says. The file knows no command: what operations
+//! do is for the specification to say.
 
 use std::collections::HashSet;
 use std::fmt::Debug;

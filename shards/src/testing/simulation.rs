@@ -134,6 +134,14 @@ impl Scene {
         self.keys[self.random.below(self.keys.len())].clone()
     }
 
+    /// Gives the keys hash tags, by which they all lie in so many slots.
+    fn put_into_slots(&mut self, slots: usize) {
+        let tags = self.keys.clone();
+        for (index, key) in self.keys.iter_mut().enumerate() {
+            *key = format!("{{{}}}{index}", tags[index % slots]);
+        }
+    }
+
     fn shard(&mut self) -> ShardId {
         ShardId(self.random.below(self.node.shard_count()) as u16)
     }
@@ -323,9 +331,8 @@ impl Scene {
     /// Adds an operation of a client to the history.
     fn add(&mut self, client: usize, call: Call) -> usize {
         let client = &mut self.clients[client];
-        // What shares a slot with an earlier request must not overtake it.
         let earlier = client.all.iter().copied();
-        let after = earlier.filter(|&at| share_a_slot(&self.history[at].call, &call)).collect();
+        let after = earlier.filter(|&at| comes_behind(&self.history[at].call, &call)).collect();
         client.all.push(self.history.len());
         self.history.push(Operation { call, reply: Vec::new(), invoked: 0, returned: 0, after });
         self.history.len() - 1
@@ -474,11 +481,48 @@ fn keys_of(call: &[String]) -> impl Iterator<Item = &String> {
     call[start..end].iter().step_by(step)
 }
 
-/// True for two commands with keys in the same slot. MULTI and WATCH wait for each other anyway.
-fn share_a_slot(earlier: &Call, later: &Call) -> bool {
-    let (Call::Command(_, earlier), Call::Command(_, later)) = (earlier, later) else { return false };
-    let slots: Vec<SlotId> = keys_of(earlier).map(|key| SlotId::of(key.as_bytes())).collect();
-    keys_of(later).any(|key| slots.contains(&SlotId::of(key.as_bytes())))
+/// What a request concerns, as far as the order of a pipeline depends on it.
+enum Concern {
+    /// Nothing: it has no place among the others.
+    Nothing,
+    /// These slots.
+    Slots(Vec<SlotId>),
+    /// All that its connection does: EXEC, WATCH, and commands on all keys.
+    Everything,
+}
+
+impl Concern {
+    fn of(call: &Call) -> Concern {
+        match call {
+            Call::Command(_, words) => match words[0].as_str() {
+                "PING" | "SURVEY" => Concern::Nothing,
+                "DBSIZE" | "FLUSHALL" | "FLUSHDB" | "SWAPDB" | "KEYS" => Concern::Everything,
+                _ => {
+                    let mut slots: Vec<SlotId> =
+                        keys_of(words).map(|key| SlotId::of(key.as_bytes())).collect();
+                    slots.sort();
+                    slots.dedup();
+                    Concern::Slots(slots)
+                }
+            },
+            Call::Exec(..) | Call::Watch(..) => Concern::Everything,
+            Call::Unwatch(_) | Call::Clock(..) | Call::Evicted(..) => Concern::Nothing,
+        }
+    }
+}
+
+/// True for a request that must not overtake an earlier one of the same connection: whatever shares a slot
+/// keeps its order, and what concerns several slots comes behind all that was sent before, wherever the keys
+/// lie. What was sent behind such a command may overtake it elsewhere, as it may be a command for one shard;
+/// a transaction lets nothing pass.
+fn comes_behind(earlier: &Call, later: &Call) -> bool {
+    match (Concern::of(earlier), Concern::of(later)) {
+        (Concern::Nothing, _) | (_, Concern::Nothing) => false,
+        (Concern::Everything, _) | (_, Concern::Everything) => true,
+        (Concern::Slots(earlier), Concern::Slots(later)) => {
+            later.len() > 1 || later.iter().any(|slot| earlier.contains(slot))
+        }
+    }
 }
 
 #[expect(

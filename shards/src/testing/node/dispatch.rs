@@ -6,8 +6,8 @@ use super::connection::{Request, SessionCommand, client_of};
 use super::net::Hop;
 use crate::args::Args;
 use crate::caller::Caller;
-use crate::command::DataCommand;
 use crate::command::registry::SessionNumber;
+use crate::command::{DataCommand, Plan};
 use crate::copies::ConnectionId;
 use crate::error::CommandError;
 use crate::key::DbIndex;
@@ -127,7 +127,14 @@ impl Node {
     fn run(&mut self, index: usize, command: &'static DataCommand, args: Args<'_>) -> Step {
         let call = Call { command, key: None, caller: self.caller(index), args };
         let (plan, wanted) = (command.spec.plan(), self.wants(index));
-        self.with(call.caller.at.worker, |router, desk| router.run(call, plan, wanted, desk))
+        let is_in_pipeline = self.net.connections[index].replies.awaited() > 0;
+        let step = self.with(call.caller.at.worker, |router, desk| router.run(call, plan, wanted, desk));
+        if is_in_pipeline && step == Step::Done && matches!(plan, Plan::Split | Plan::Gather) {
+            let has_one_key = plan.only_key(args.len()).is_some();
+            self.net.events.one_key_at_once += usize::from(has_one_key);
+            self.net.events.one_slot_at_once += usize::from(!has_one_key);
+        }
+        step
     }
 
     fn caller(&self, index: usize) -> Caller {

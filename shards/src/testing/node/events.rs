@@ -51,6 +51,11 @@ pub struct Events {
     pub unwanted: usize,
     /// Requests on keys or of the session that were put off until all replies before them were there.
     pub put_off: usize,
+    /// Commands that can have several keys and had one, which ran or were sent to their shard while replies
+    /// before theirs were awaited.
+    pub one_key_at_once: usize,
+    /// The same with several keys in one slot.
+    pub one_slot_at_once: usize,
 }
 
 impl Events {
@@ -80,5 +85,7 @@ impl Events {
         self.held_replies += other.held_replies;
         self.unwanted += other.unwanted;
         self.put_off += other.put_off;
+        self.one_key_at_once += other.one_key_at_once;
+        self.one_slot_at_once += other.one_slot_at_once;
     }
 }

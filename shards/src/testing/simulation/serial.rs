@@ -1,6 +1,7 @@
 //! Histories of few clients on few keys: is there one order of all that they did that explains every reply?
 
 use super::{Churn, Scene, for_each_seed};
+use crate::slot::SlotId;
 use crate::testing::history::serial_order;
 use crate::testing::model::Model;
 use crate::testing::node::Events;
@@ -20,6 +21,14 @@ fn two_keys(scene: &mut Scene) -> (String, String) {
     let one = scene.random.below(scene.keys.len());
     let other = (one + 1 + scene.random.below(scene.keys.len() - 1)) % scene.keys.len();
     (scene.keys[one].clone(), scene.keys[other].clone())
+}
+
+/// In every second scene several keys share a slot: what is asked of them in a pipeline waits for nothing.
+fn put_into_few_slots(scene: &mut Scene) {
+    if scene.random.one_in(2) {
+        let slots = 1 + scene.random.below(scene.keys.len() - 1);
+        scene.put_into_slots(slots);
+    }
 }
 
 /// A command of any kind on few keys; some of them with expires.
@@ -65,6 +74,34 @@ fn any_command_on_all(scene: &mut Scene, expires: bool) -> String {
     lines[scene.random.below(if expires { 4 } else { lines.len() })].into()
 }
 
+/// Commands that are all for one shard each when their keys have few slots, so that in a pipeline none waits
+/// for another.
+fn quick_commands(scene: &mut Scene) -> Vec<String> {
+    let count = 2 + scene.random.below(3);
+    (0..count).map(|_| quick_command(scene)).collect()
+}
+
+fn quick_command(scene: &mut Scene) -> String {
+    let (key, value) = (scene.key(), scene.random.below(100));
+    let name = ["DEL", "EXISTS", "MGET", "MGET"][scene.random.below(4)];
+    match scene.random.below(8) {
+        0 => format!("SET {key} {value}"),
+        1 => format!("APPEND {key} {value}"),
+        2 => format!("INCR {key}"),
+        3 | 4 => format!("{name} {key}"),
+        _ => {
+            let slot = SlotId::of(key.as_bytes());
+            let keys = scene.keys.iter().filter(|other| SlotId::of(other.as_bytes()) == slot);
+            let (words, pairs): (Vec<String>, Vec<String>) =
+                keys.map(|key| (key.clone(), format!("{key} {value}"))).unzip();
+            match scene.random.below(3) {
+                0 => format!("MSET {}", pairs.join(" ")),
+                _ => format!("{name} {}", words.join(" ")),
+            }
+        }
+    }
+}
+
 /// A script of single commands, watched and unwatched transactions in several databases.
 fn any_script(scene: &mut Scene, expires: bool) -> Vec<String> {
     let mut script = any_loud_script(scene, expires);
@@ -87,7 +124,8 @@ fn any_loud_script(scene: &mut Scene, expires: bool) -> Vec<String> {
             script.push([format!("SURVEY {mark}"), "PING".into()][scene.random.below(2)].clone());
             script.push(any_command(scene, expires));
         }
-        0..=2 => script.push(any_command(scene, expires)),
+        0 | 1 => script.push(any_command(scene, expires)),
+        2 => script.extend(quick_commands(scene)),
         3 => {
             script.push(format!("SELECT {}", scene.random.below(2)));
             script.push(any_command(scene, expires));
@@ -133,6 +171,7 @@ fn judge(scene: &Scene) -> Events {
 fn any_commands_have_a_serial_order(seed: u64) -> Events {
     let (key_count, client_count) = (3 + (seed % 4) as usize, 4 + (seed / 4 % 5) as usize);
     let mut scene = Scene::new(seed, 2..=4, key_count, client_count, 30 + (seed / 20 % 31) as usize);
+    put_into_few_slots(&mut scene);
     scene.play(|scene, _| vec![any_command(scene, false)]);
     scene.read_all(1, true);
     judge(&scene)
@@ -152,6 +191,7 @@ fn histories_are_strictly_serialisable() {
 fn transactions_have_a_serial_order(seed: u64) -> Events {
     let (key_count, client_count) = (2 + (seed % 4) as usize, 3 + (seed / 4 % 4) as usize);
     let mut scene = Scene::new(seed, 1..=4, key_count, client_count, 20 + (seed / 20 % 21) as usize);
+    put_into_few_slots(&mut scene);
     let (moves, closing) = ([0, 10, 25, 60][scene.random.below(4)], [0, 0, 60][scene.random.below(3)]);
     scene.churn = Churn { moves, closing, ..Churn::default() };
     scene.play(|scene, _| any_script(scene, false));
@@ -170,12 +210,14 @@ fn transactions_and_watches_are_strictly_serialisable_while_slots_move() {
         assert!(events.moves > 2000 && events.refused_moves > 100, "{events:?}");
         assert!(events.awaited_slot > 500 && events.deferred > 500, "{events:?}");
         assert!(events.held_replies > 1000 && events.unwanted > 1000, "{events:?}");
+        assert!(events.one_key_at_once > 150 && events.one_slot_at_once > 300, "{events:?}");
     }
 }
 
 fn expiring_keys_have_a_serial_order(seed: u64) -> Events {
     let (key_count, client_count) = (2 + (seed % 3) as usize, 3 + (seed / 4 % 4) as usize);
     let mut scene = Scene::new(seed, 1..=4, key_count, client_count, 20 + (seed / 20 % 16) as usize);
+    put_into_few_slots(&mut scene);
     let (moves, eviction) = ([0, 25][scene.random.below(2)], [0, 0, 60][scene.random.below(3)]);
     let expiry = [0, 5][scene.random.below(2)];
     scene.churn = Churn { moves, ticks: 30, ticks_max: 8, expiry, eviction, closing: 0 };
