@@ -55,7 +55,8 @@ const TOPICS: &[(&str, &[(&str, &str)])] = &[
         "Shoal's own",
         &[
             ("shards", "Workers, each with its share of the keys; without it one for each CPU"),
-            ("client-workers", "Workers that take clients; 0 for as many as the load needs"),
+            ("client-workers", "Workers that take clients; 0 for all"),
+            ("client-workers-by-load", "Whether the load decides how many workers take clients"),
             (
                 "pipeline-order",
                 "Whether a command of a pipeline waits for the one before it on another shard",

@@ -79,8 +79,10 @@ pub struct Config {
     pub tracking_table_max_keys: u64,
     /// Which keyspace notifications are sent: letters, as CONFIG GET shows them.
     pub notify_keyspace_events: Vec<u8>,
-    /// How many workers take clients (`client-workers`); 0 leaves it to the load.
+    /// How many workers take clients (`client-workers`); 0 for all.
     pub client_workers: u16,
+    /// The load decides how many workers take clients (`client-workers-by-load`), not `client_workers`.
+    pub client_workers_by_load: bool,
     /// Shoal's own: `strict` makes every command of a pipeline wait for the one before it.
     pub pipeline_order_strict: bool,
     /// Shoal's own: the turns of workers are measured by the CPU time of their threads, which costs a system
@@ -134,6 +136,16 @@ impl Allowed {
 }
 
 impl Config {
+    /// How many of the workers of so many shards take clients, unless the load decides; then how many it
+    /// begins with.
+    pub fn client_workers_of(&self, shards: usize) -> usize {
+        match usize::from(self.client_workers) {
+            _ if self.client_workers_by_load => 1,
+            0 => shards,
+            count => count.min(shards),
+        }
+    }
+
     /// The value of a directive without a field, if it was set.
     pub(crate) fn kept(&self, name: &str) -> Option<&[u8]> {
         self.kept.get(name).map(Vec::as_slice)
@@ -188,6 +200,7 @@ impl Default for Config {
             tracking_table_max_keys: 1_000_000,
             notify_keyspace_events: Vec::new(),
             client_workers: 0,
+            client_workers_by_load: false,
             pipeline_order_strict: false,
             turn_clock_cpu: false,
             loglevel: LogLevel::Notice,

@@ -375,7 +375,7 @@ fn keyspace(whole: &Whole<'_>, text: &mut String) {
 fn workers(whole: &Whole<'_>, text: &mut String) {
     let client_workers = &whole.node.client_workers;
     text.push_str(&format!("# Workers\r\nclient_workers:{}\r\n", client_workers.count()));
-    let loads: Vec<u32> = client_workers.loads().collect();
+    let loads: Vec<u32> = client_workers.loads().map(|load| load.wanted).collect();
     let mut all = TurnTimes::default();
     for (worker, report) in whole.reports.iter().enumerate() {
         let (turns, lateness) = (report.stats.turns.summary(), report.stats.lateness.summary());

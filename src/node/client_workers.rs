@@ -17,6 +17,16 @@ struct OfWorker {
     clients: AtomicUsize,
     /// See [`ClientWorkers::set_load`].
     load: AtomicU32,
+    ran: AtomicU32,
+}
+
+/// How busy a worker's thread was in the last period, in thousandths of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Load {
+    /// It had something to do: it ran, or waited for a processor.
+    pub wanted: u32,
+    /// It ran.
+    pub ran: u32,
 }
 
 /// One per node.
@@ -56,16 +66,20 @@ impl ClientWorkers {
         }
     }
 
-    /// Told by a worker of itself: in how many thousandths of the last period its thread had something to do.
-    pub fn set_load(&self, worker: ShardId, load: u32) {
+    /// Told by a worker of itself: how busy its thread was.
+    pub fn set_load(&self, worker: ShardId, load: Load) {
         if let Some(of_worker) = self.workers.get(worker.index()) {
-            of_worker.load.store(load, Ordering::Relaxed);
+            of_worker.load.store(load.wanted, Ordering::Relaxed);
+            of_worker.ran.store(load.ran, Ordering::Relaxed);
         }
     }
 
     /// The loads of all workers with shards.
-    pub fn loads(&self) -> impl Iterator<Item = u32> {
-        self.workers.iter().map(|of_worker| of_worker.load.load(Ordering::Relaxed))
+    pub fn loads(&self) -> impl Iterator<Item = Load> {
+        self.workers.iter().map(|of_worker| Load {
+            wanted: of_worker.load.load(Ordering::Relaxed),
+            ran: of_worker.ran.load(Ordering::Relaxed),
+        })
     }
 
     fn clients(&self) -> impl Iterator<Item = usize> {
@@ -111,24 +125,41 @@ impl ClientWorkers {
 const HIGH_LOAD: u32 = 750;
 /// That many periods in a row.
 const HIGH_PERIODS: u32 = 2;
-/// A further worker is of use only if its processor has had time to spare for this much of a period, in
+/// A further worker is of use only if its processor has had nothing to do for this much of a period, in
 /// thousandths.
-const SPARE_MIN: u32 = 400;
-/// One worker fewer takes clients when the others would then be busy for no more than this much, in
-/// thousandths.
-const LOW_LOAD: u32 = 450;
-/// That many periods in a row: three seconds.
-const LOW_PERIODS: u32 = 30;
+const SPARE_MIN: u32 = 300;
+/// One worker fewer takes clients when the others would then run for no more than this much, in thousandths.
+const LOW_RUN: u32 = 600;
+/// What one worker runs for the clients of two, in hundredths of what these run together: the hops between
+/// two cost the rest, as they seldom find the other one awake (measured: 55 at one command a packet, nearly
+/// 100 at sixteen).
+const RUN_OF_ONE_FOR_TWO: u32 = 65;
+/// That many periods in a row: a second.
+const LOW_PERIODS: u32 = 10;
+/// If help that went was needed again within so many periods, it stays twice as long the next time.
+const REGRET_PERIODS: u32 = 100;
+/// But no longer than so many periods: ten minutes.
+const LOW_PERIODS_MAX: u32 = 6000;
 /// When there was no processor for a further worker, that is looked at again after so many periods.
 const REFUSED_PERIODS: u32 = 10;
 
 /// How many workers should take clients. The first worker has one, and asks it once in a period of 100 ms.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Policy {
     high: u32,
     low: u32,
     /// Periods until it is asked for a processor again.
     refused: u32,
+    /// How many low periods make help go.
+    low_periods: u32,
+    /// Periods since help went.
+    since_fewer: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { high: 0, low: 0, refused: 0, low_periods: LOW_PERIODS, since_fewer: REGRET_PERIODS }
+    }
 }
 
 impl Policy {
@@ -138,24 +169,24 @@ impl Policy {
     pub fn decide(
         &mut self,
         count: usize,
-        loads: &[u32],
+        loads: &[Load],
         mut spare: impl FnMut(ShardId) -> Option<u32>,
     ) -> usize {
-        let load: u32 = loads.iter().take(count).sum();
-        let is_high = load >= HIGH_LOAD * count as u32 && count < loads.len();
+        let serving = &loads[..count.min(loads.len())];
+        let wanted: u32 = serving.iter().map(|load| load.wanted).sum();
         self.refused = self.refused.saturating_sub(1);
+        self.since_fewer = self.since_fewer.saturating_add(1);
+        let is_high = wanted >= HIGH_LOAD * count as u32 && count < loads.len();
         self.high = if is_high && self.refused == 0 { self.high + 1 } else { 0 };
-        let is_low = count > 1 && load <= LOW_LOAD * (count as u32 - 1);
-        self.low = if is_low { self.low + 1 } else { 0 };
-        if self.low >= LOW_PERIODS {
-            self.low = 0;
+        self.low = if count > 1 && is_low(serving) { self.low + 1 } else { 0 };
+        if self.low >= self.low_periods {
+            (self.low, self.since_fewer) = (0, 0);
             return count - 1;
         }
         if self.high == 0 {
             return count;
         }
-        let own_use = loads[count].min(1000);
-        let is_free = spare(ShardId(count as u16)).is_none_or(|spare| spare + own_use >= SPARE_MIN);
+        let is_free = spare(ShardId(count as u16)).is_none_or(|spare| spare >= SPARE_MIN);
         if self.high < HIGH_PERIODS {
             return count;
         }
@@ -164,10 +195,20 @@ impl Policy {
             self.refused = REFUSED_PERIODS;
             return count;
         }
-        // As many as it takes for those to be at half of what is high, which are more than one step where
-        // there are many.
+        self.low_periods = match self.since_fewer < REGRET_PERIODS {
+            true => (self.low_periods * 2).min(LOW_PERIODS_MAX),
+            false => LOW_PERIODS,
+        };
+        // Where there are many, more than one step is needed, and soon.
         (count * 2).min(loads.len())
     }
+}
+
+/// One worker fewer would do.
+fn is_low(serving: &[Load]) -> bool {
+    let ran: u32 = serving.iter().map(|load| load.ran).sum();
+    let expected = if serving.len() == 2 { ran * RUN_OF_ONE_FOR_TWO / 100 } else { ran };
+    expected <= LOW_RUN * (serving.len() as u32 - 1)
 }
 
 #[cfg(test)]
@@ -202,12 +243,13 @@ mod tests {
         assert_eq!(of(&[10, 0], 2).surplus(ShardId(2)), (0, vec![]), "the control worker keeps its own");
     }
 
-    /// The counts that follow from these loads of two workers, period by period.
+    /// The counts that follow from these loads of two workers, period by period: each wanted a processor and
+    /// got it.
     fn counts(loads: impl IntoIterator<Item = [u32; 2]>, spare: Option<u32>) -> Vec<usize> {
         let mut policy = Policy::default();
         let mut count = 1;
         let mut decide = |loads: [u32; 2]| {
-            count = policy.decide(count, &loads, |_| spare);
+            count = policy.decide(count, &loads.map(|wanted| Load { wanted, ran: wanted }), |_| spare);
             count
         };
         loads.into_iter().map(&mut decide).collect()
@@ -218,17 +260,39 @@ mod tests {
         assert_eq!(counts([[900, 0]; 3], Some(900)), [1, 2, 2]);
         assert_eq!(counts([[900, 0]; 3], None), [1, 2, 2], "where the kernel does not tell");
         assert_eq!(counts([[900, 300]; 20], Some(50)), [1; 20], "its processor is taken");
-        assert_eq!(counts([[900, 300]; 3], Some(150)), [1, 2, 2], "what it uses itself is spare");
         assert_eq!(counts([[900, 0], [100, 0], [900, 0], [100, 0]], Some(900)), [1; 4], "for a moment");
         assert_eq!(counts([[700, 0]; 20], Some(900)), [1; 20]);
     }
 
     #[test]
     fn help_goes_when_it_has_not_been_needed_for_long() {
-        let loads = [[900, 0]; 2].into_iter().chain([[200, 200]; 40]);
+        let loads = [[900, 0]; 2].into_iter().chain([[400, 400]; 40]);
         let counts = counts(loads, Some(900));
         assert_eq!(counts[1], 2);
-        assert_eq!(counts.iter().rposition(|&count| count == 2), Some(1 + 29));
+        assert_eq!(counts.iter().rposition(|&count| count == 2), Some(1 + 9));
         assert_eq!(counts.last(), Some(&1));
+    }
+
+    #[test]
+    fn help_stays_where_one_worker_could_not_do_it() {
+        let loads = [[900, 0]; 2].into_iter().chain([[500, 500]; 100]);
+        assert_eq!(counts(loads, Some(900)).last(), Some(&2));
+    }
+
+    #[test]
+    fn help_that_was_needed_again_at_once_stays_longer_each_time() {
+        let mut policy = Policy::default();
+        let (mut count, mut changes) = (1, Vec::new());
+        for period in 0..700 {
+            // One worker is too few, and two look as if they were too many.
+            let loads = if count == 1 { [900, 0] } else { [400, 400] };
+            let next = policy.decide(count, &loads.map(|wanted| Load { wanted, ran: wanted }), |_| None);
+            if next == 1 && count == 2 {
+                changes.push(period);
+            }
+            count = next;
+        }
+        let pauses: Vec<i32> = changes.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(pauses, [22, 42, 82, 162, 322]);
     }
 }

@@ -154,7 +154,7 @@ fn seeds(
         shards,
         clients: AtomicU32::new(0),
         cpus: (0..shards).map(|worker| (shards <= cpus.len()).then(|| cpus[worker])).collect(),
-        client_workers: ClientWorkers::new(shards, usize::from(config.client_workers).max(1)),
+        client_workers: ClientWorkers::new(shards, config.client_workers_of(shards)),
         next_client_id: AtomicU64::new(1),
         memory: NodeMemory::new(workers),
         give_back: GiveBack::default(),

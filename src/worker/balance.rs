@@ -10,6 +10,7 @@ use shards::slot::ShardId;
 use super::Worker;
 use crate::host::clock;
 use crate::mesh::Hop;
+use crate::node::client_workers::Load;
 use crate::session::client::Client;
 use crate::session::hand_over::{HandOver, Travelling};
 
@@ -54,11 +55,10 @@ impl Worker {
     fn decide_client_workers(&mut self, now: Instant) {
         let node = self.node;
         let before = node.client_workers.count();
-        let wanted = usize::from(self.config.client_workers);
-        let count = if wanted > 0 {
-            wanted.min(node.shards)
+        let count = if !self.config.client_workers_by_load {
+            self.config.client_workers_of(node.shards)
         } else {
-            let loads: Vec<u32> = node.client_workers.loads().collect();
+            let loads: Vec<Load> = node.client_workers.loads().collect();
             let mut policy = std::mem::take(&mut self.client_balance.policy);
             let spare = |worker: ShardId| self.client_balance.spare(worker, node.cpus[worker.index()], now);
             let count = policy.decide(before, &loads, spare);

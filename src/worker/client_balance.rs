@@ -5,15 +5,16 @@ use std::time::Instant;
 use shards::slot::ShardId;
 
 use crate::host::cpu_use::{self, OwnCpuUse};
-use crate::node::client_workers::Policy;
+use crate::node::client_workers::{Load, Policy};
 
 /// What a worker keeps for the moving of clients. One per worker with a shard.
 #[derive(Default)]
 pub(super) struct ClientBalance {
     /// What the thread has used of the processor; none where the kernel does not tell.
     own: Option<OwnCpuUse>,
-    /// The last reading of that: when, and for how long the thread had had something to do, in nanoseconds.
-    read: Option<(Instant, u128)>,
+    /// The last reading of that: when, for how long the thread had had something to do, and for how long it
+    /// had run, in nanoseconds.
+    read: Option<(Instant, u128, u128)>,
     /// The first worker decides how many workers take clients.
     pub(super) policy: Policy,
     /// The last look at a processor that a further worker would use: when, which worker, and how long it had
@@ -35,12 +36,18 @@ impl ClientBalance {
         ClientBalance { own: OwnCpuUse::open().ok(), ..ClientBalance::default() }
     }
 
-    /// For how much of the time since the last call the thread had something to do, in thousandths.
-    pub(super) fn load(&mut self, now: Instant) -> u32 {
-        let Some(own) = &self.own else { return 0 };
-        let wanted_ns = own.read().wanted().as_nanos();
-        let before = self.read.replace((now, wanted_ns));
-        before.map_or(0, |(since, before_ns)| thousandths(wanted_ns.saturating_sub(before_ns), since, now))
+    /// How busy the thread was since the last call.
+    pub(super) fn load(&mut self, now: Instant) -> Load {
+        let Some(own) = &self.own else { return Load::default() };
+        let used = own.read();
+        let (wanted_ns, ran_ns) = (used.wanted().as_nanos(), used.ran.as_nanos());
+        let Some((since, wanted_before, ran_before)) = self.read.replace((now, wanted_ns, ran_ns)) else {
+            return Load::default();
+        };
+        Load {
+            wanted: thousandths(wanted_ns.saturating_sub(wanted_before), since, now),
+            ran: thousandths(ran_ns.saturating_sub(ran_before), since, now),
+        }
     }
 
     /// For how much of the time since the last call for the same worker a processor had nothing to do, in
