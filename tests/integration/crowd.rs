@@ -25,7 +25,8 @@ fn ten_thousand_idle_connections_leave_the_server_responsive_and_are_forgotten()
     with_shards(&[1, 2], |shards| {
         let server = start(shards, &format!("--maxclients {}", count + 100));
         let mut witness = server.client();
-        assert_eq!(client_count(&mut witness), 1);
+        // The connection that the start of the server was waited for with may still be counted for a moment.
+        eventually("the witness is alone", || client_count(&mut witness) == 1);
         let before = descriptors(&server);
         let crowd: Vec<TcpStream> = (0..count).map(|_| TcpStream::connect(server.addr()).unwrap()).collect();
         eventually("the witness and the crowd are connected", || {
