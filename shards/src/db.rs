@@ -39,6 +39,11 @@ impl Db {
         self.slots.keys_with_expire()
     }
 
+    /// True while a hash has fields that expire.
+    pub fn fields_expire(&self) -> bool {
+        self.fields_agenda.first().is_some()
+    }
+
     /// All entries, expired ones that nobody has looked at included.
     pub fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
         self.slots.iter().flat_map(|(_, table)| table.iter())

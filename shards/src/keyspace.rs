@@ -107,6 +107,11 @@ impl<'a> Keyspace<'a> {
         self.env.notices.tell(self.selected, key.bytes, event);
     }
 
+    /// How often keys have been changed since the shard was made.
+    pub fn changes(&self) -> u64 {
+        self.env.dirty
+    }
+
     /// Says what the running command has done where that is not what the client sent: with absolute times,
     /// results instead of increments of floats, chosen members. Called after `changed`; several calls are
     /// several commands.

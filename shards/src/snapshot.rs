@@ -39,7 +39,7 @@ use crate::table::{IntoEntries, ScanPosition};
 pub const SNAPSHOTS_MAX: usize = MARKS as usize;
 
 /// A value of more bytes than this is written in pieces of about so many. Under test most values are.
-pub const PIECE_BYTES: usize = if cfg!(any(test, feature = "testing")) { 8 } else { 64 << 10 };
+pub const PIECE_BYTES: usize = if cfg!(test) { 8 } else { 64 << 10 };
 
 /// Which of the snapshots that may be under way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -75,8 +75,8 @@ pub enum Usage {
     Frequency(u8),
 }
 
-/// In what form keys are written. It appends to the bytes that it is given, and never fails: a key that the
-/// form has no place for is left out and counted by the writer.
+/// In what form keys are written. It appends to the bytes that it is given, and never fails: what the form
+/// has no place for is left out and counted.
 pub trait SnapshotWriter: Send {
     /// Says of which database the keys are that follow.
     fn select(&mut self, db: DbIndex, out: &mut Vec<u8>);
@@ -87,6 +87,8 @@ pub trait SnapshotWriter: Send {
     /// Goes on with the value that was begun, which has not been changed since: about [`PIECE_BYTES`] more.
     /// True when it has come to the end.
     fn go_on(&mut self, entry: EntryRef<'_>, out: &mut Vec<u8>) -> bool;
+    /// Of how many keys something had no place in the form, and was left out.
+    fn left_out(&self) -> u64;
 }
 
 /// What has been written of a snapshot since the last piece.
@@ -96,8 +98,10 @@ pub struct SnapshotPiece {
     pub bytes: Vec<u8>,
     /// False when the last value goes on in the next piece, which must follow directly.
     pub is_whole: bool,
-    /// The keys that have been written to their end, those included that the writer has left out.
+    /// The keys that have been written to their end.
     pub keys: u64,
+    /// Of how many keys something was left out since the cut.
+    pub left_out: u64,
 }
 
 /// Where an entry that has not been written lies.
@@ -314,6 +318,7 @@ impl Snapshots {
             bytes: std::mem::take(&mut snapshot.out),
             is_whole: !snapshot.is_begun,
             keys: std::mem::take(&mut snapshot.keys),
+            left_out: snapshot.writer.as_ref().map_or(0, |writer| writer.left_out()),
         }
     }
 

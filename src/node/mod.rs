@@ -7,6 +7,7 @@ pub mod give_back;
 pub mod journey;
 pub mod memory;
 pub mod pulses;
+pub mod saves;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
@@ -18,6 +19,7 @@ use crate::node::counts::{SubscriptionCounts, TrackingCounts};
 use crate::node::give_back::GiveBack;
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
+use crate::node::saves::Saves;
 
 /// One per process.
 pub struct Node {
@@ -51,6 +53,8 @@ pub struct Node {
     pub subscriptions: SubscriptionCounts,
     /// How many clients of each worker track.
     pub tracking: TrackingCounts,
+    /// When the last save was, and how far the present one is.
+    pub saves: Saves,
     /// What the workers' threads do.
     pub pulses: Pulses,
     /// Set when the node shall stop.
@@ -89,6 +93,7 @@ impl Node {
             give_back: GiveBack::default(),
             subscriptions: SubscriptionCounts::new(2),
             tracking: TrackingCounts::new(2),
+            saves: Saves::new(2, 0),
             pulses: Pulses::new(2),
             stopping: AtomicBool::new(false),
         }

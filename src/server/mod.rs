@@ -41,6 +41,7 @@ use crate::node::counts::{SubscriptionCounts, TrackingCounts};
 use crate::node::give_back::GiveBack;
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
+use crate::node::saves::Saves;
 use crate::session::command::SessionCommands;
 use crate::worker::duty::ControlDuty;
 
@@ -160,6 +161,7 @@ fn seeds(
         give_back: GiveBack::default(),
         subscriptions: SubscriptionCounts::new(workers),
         tracking: TrackingCounts::new(workers),
+        saves: Saves::new(workers, clock::now_ms()),
         pulses: Pulses::new(workers),
         stopping: AtomicBool::new(false),
     }));

@@ -9,6 +9,7 @@ use crate::io::errands::News;
 use crate::io::ring::TICK_PERIOD_MS;
 use crate::worker::control::LEFT_OUT_LINES;
 use crate::worker::rewriting::REWRITING;
+use crate::worker::saving::SAVING;
 
 /// The timer of clients in blocking commands.
 const BLOCKED_CLIENTS: Owner = Owner(0);
@@ -21,6 +22,7 @@ impl Worker {
                 // The turn looks after them.
                 (BLOCKED_CLIENTS, _) => self.blocked_timer = None,
                 (LEFT_OUT_LINES, _) => self.tell_left_out(),
+                (SAVING, News::Disk(done)) => self.take_saved(done),
                 (REWRITING, News::Disk(done)) => self.take_rewritten(done),
                 (Owner(_), news) => log::error!("Nobody has asked for {news:?}"),
             }

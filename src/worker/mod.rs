@@ -26,8 +26,10 @@ mod publish;
 mod redirection;
 mod rewrites;
 mod rewriting;
+mod saving;
 mod session_commands;
 mod slot_moves;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 mod tracking;
@@ -75,6 +77,8 @@ use crate::worker::client_balance::ClientBalance;
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
 use crate::worker::rewrites::Rewrites;
+use crate::worker::saving::Saving;
+use crate::worker::snapshots::SnapshotParts;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -123,6 +127,10 @@ pub struct Worker {
     errands: Errands,
     /// The configuration's file, while CONFIG REWRITE writes it.
     rewrites: Rewrites,
+    /// This worker's part of snapshots.
+    snapshots: SnapshotParts,
+    /// What the control worker has of a save.
+    saving: Saving,
     /// The timer for the next client that has waited long enough, with its deadline, while that is before the
     /// next tick.
     blocked_timer: Option<(u64, TimerId)>,
@@ -205,6 +213,8 @@ impl Worker {
             ring,
             errands: Errands::default(),
             rewrites: Rewrites::default(),
+            snapshots: SnapshotParts::default(),
+            saving: Saving::default(),
             blocked_timer: None,
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
@@ -289,6 +299,10 @@ impl Worker {
         if self.router.shard().has_garbage() {
             self.router.shard_mut().free_some(GARBAGE_ENTRIES_PER_TURN);
         }
+        if self.router.shard().has_snapshots() {
+            self.write_snapshots();
+        }
+        self.see_cut();
         if self.router.is_moving() {
             let (router, mut desk) = self.at_desk();
             router.advance_moves(&mut desk);
@@ -341,6 +355,7 @@ impl Worker {
             || self.router.has_ready()
             || self.office.memory.is_evicting()
             || self.errands.has_news()
+            || (self.router.shard().has_snapshots() && self.has_snapshot_work())
             || self.router.shard().env().tracking.is_over_limit()
             || !self.sleep.is_zero()
     }
@@ -384,6 +399,7 @@ impl Worker {
             self.pass_on_left_out();
         }
         self.expire();
+        self.save_if_due();
         self.trim();
         self.give_back();
         self.balance();

@@ -9,11 +9,22 @@ impl Shard {
     /// be taken. The worker calls it once a turn, and does not sleep before [`Shard::has_written_snapshot`].
     /// While a transaction has all slots lent there is nothing to visit here, and the walk waits.
     pub fn write_snapshot(&mut self, id: SnapshotId, entries_max: usize, bytes_max: usize) {
-        if self.txn.locks.is_whole_granted() {
+        if self.lends_all() {
             return;
         }
         let (snapshots, mut tables) = self.env.snapshots_and_tables(&mut self.dbs);
         snapshots.walk(id, &mut tables, entries_max, bytes_max);
+    }
+
+    /// True while a transaction has all slots lent.
+    pub fn lends_all(&self) -> bool {
+        self.txn.locks.is_whole_granted()
+    }
+
+    /// True while any snapshot is under way.
+    #[inline]
+    pub fn has_snapshots(&self) -> bool {
+        self.env.snapshots.is_active()
     }
 
     /// Takes what has been written of a snapshot since the last call.

@@ -89,6 +89,10 @@ impl SnapshotWriter for Lines {
         out.extend(&all.as_bytes()[len * piece / 3..len * (piece + 1) / 3]);
         self.pieces == 0
     }
+
+    fn left_out(&self) -> u64 {
+        0
+    }
 }
 
 /// What has been written.
