@@ -96,7 +96,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             complexity: "O(1)",
             group: Group::Connection,
             arity: Arity::AtLeast(1),
-            flags: flags::FOR_SUBSCRIBERS | flags::FAST,
+            flags: flags::FOR_SUBSCRIBERS | flags::FAST | flags::TELLS_OF_DISK,
             acl: acl::CONNECTION,
             request_policy: Some(RequestPolicy::AllShards),
             response_policy: Some(ResponsePolicy::AllSucceeded),

@@ -409,7 +409,7 @@ fn tell_where(addresses: &[SocketAddr], unix_path: Option<&Path>) {
 fn wait_for_end(threads: &WorkerThreads, mut watchdog: Watchdog) {
     let mut was_asked = false;
     while !threads.has_control_ended(watchdog.look()) && !was_asked {
-        was_asked = signals::asked().is_some();
+        was_asked = signals::is_unheard();
     }
     tell_of_end();
 }

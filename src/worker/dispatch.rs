@@ -128,10 +128,29 @@ impl Worker {
         let is_refused = is_refused_to_subscriber(session, entry);
         let may_need_memory = may_need_memory(session, entry);
         self.admit_memory(may_need_memory)?;
+        if self.node.saves.has_failed() {
+            self.admit_unsaved(index, entry)?;
+        }
         if is_refused {
             return Err(refused_to_subscriber(entry));
         }
         Ok((entry, is_in_multi && !spec.has(flags::RUNS_IN_MULTI)))
+    }
+
+    /// Refuses what writes while the last save has failed, and what tells how the node is (Redis:
+    /// writeCommandsDeniedByDiskError).
+    #[cold]
+    fn admit_unsaved(&mut self, index: u32, entry: &Entry) -> Result<(), CommandError> {
+        if !self.config.stop_writes_on_bgsave_error || self.config.save_points.is_empty() {
+            return Ok(());
+        }
+        let spec = entry.spec();
+        let queue = self.clients.at(index).session.queue.as_ref();
+        let runs_writes = spec.has(flags::RUNS_QUEUE) && queue.is_some_and(|queue| queue.has(flags::WRITE));
+        if spec.has(flags::WRITE) || spec.has(flags::TELLS_OF_DISK) || runs_writes {
+            return Err(CommandError::other(UNSAVED_TEXT));
+        }
+        Ok(())
     }
 
     /// Replies that a command does not run. A transaction that it should have been a part of will not run
@@ -225,6 +244,12 @@ impl Worker {
     }
 }
 
+/// Redis's words.
+const UNSAVED_TEXT: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to \
+    persist to disk. Commands that may modify the data set are disabled, because this instance is configured \
+    to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check \
+    the Redis logs for details about the RDB error.";
+
 /// DEBUG is the only protected command here (Redis: allowProtectedAction).
 const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set \
     to \"local\", you can run it from a local connection, otherwise you need to set this option in the \
@@ -236,7 +261,7 @@ fn may_need_memory(session: &Session, entry: &Entry) -> bool {
     let spec = entry.spec();
     let Some(queue) = &session.queue else { return spec.has(flags::DENYOOM) };
     // A queue takes memory whatever is put into it.
-    !spec.has(flags::RUNS_IN_MULTI) || (spec.has(flags::RUNS_QUEUE) && queue.needs_memory())
+    !spec.has(flags::RUNS_IN_MULTI) || (spec.has(flags::RUNS_QUEUE) && queue.has(flags::DENYOOM))
 }
 
 /// A subscriber that speaks RESP2 takes every reply for a message but those to a few commands (Redis:

@@ -28,6 +28,7 @@ mod rewrites;
 mod rewriting;
 mod saving;
 mod session_commands;
+mod shutdown;
 mod slot_moves;
 mod snapshots;
 #[cfg(test)]
@@ -348,7 +349,7 @@ impl Worker {
     fn has_work(&mut self) -> bool {
         self.mesh.has_waiting()
             || self.mesh.has_inbox()
-            || self.clients.dirty_len() > 0
+            || (self.clients.dirty_len() > 0 && !self.is_snapshot_behind())
             || self.router.shard().has_garbage()
             || self.router.has_served()
             || self.expiring

@@ -4,7 +4,6 @@
 
 use shards::args::Args;
 use shards::caller::Caller;
-use shards::command::flags;
 use shards::command::registry::{Entry, SessionNumber};
 use shards::error::CommandError;
 use shards::reply::Reply;
@@ -27,7 +26,7 @@ impl Worker {
         let is_normal = client.is_normal();
         let Client { session, replies, .. } = client;
         let Some(queue) = &mut session.queue else { return };
-        queue.push(entry.command, entry.spec().has(flags::DENYOOM), args.to_owned());
+        queue.push(entry.command, entry.spec().flags, args.to_owned());
         if queue.bytes() as u64 > self.config.client_query_buffer_limit_bytes && is_normal {
             self.close_for_query_limit(index);
         } else if session.reply_mode.is_wanted() {

@@ -45,6 +45,7 @@ mod pubsub;
 mod pubsub_order;
 mod refusals;
 mod reply_modes;
+mod saving;
 mod shutdown;
 mod signals;
 mod slot_moves;

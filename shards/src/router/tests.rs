@@ -4,6 +4,7 @@
 use super::*;
 use crate::args::{Args, OwnedArgs};
 use crate::caller::Caller;
+use crate::command::flags;
 use crate::command::registry::{Command, SessionNumber};
 use crate::key::DbIndex;
 use crate::notify::Notice;
@@ -388,7 +389,7 @@ fn exec(commands: &[&str], watched: &[&str]) -> String {
             true => Command::Session(SessionNumber(5)),
             false => Command::Data(lookup(args.as_args())),
         };
-        queue.push(command, false, args);
+        queue.push(command, 0, args);
     }
     let plan = queue.plan(caller, |number, _, _| assert_eq!(number.0, 5)).expect("nothing was refused");
     let step = router.exec(plan, caller, &mut keys, true, &mut notes);
@@ -436,8 +437,8 @@ fn who_wants_no_replies_any_more_or_leaves_gets_those_before() {
 fn nothing_of_a_queue_runs_of_which_a_command_was_refused() {
     let mut queue = QueuedCommands::default();
     let args: OwnedArgs = ["INCR", "a"].into_iter().collect();
-    queue.push(Command::Data(lookup(args.as_args())), true, args);
-    assert!(queue.needs_memory() && queue.len() == 1 && queue.bytes() > 0);
+    queue.push(Command::Data(lookup(args.as_args())), flags::DENYOOM, args);
+    assert!(queue.has(flags::DENYOOM) && queue.len() == 1 && queue.bytes() > 0);
     queue.refuse();
     let error = queue.plan(Caller::default(), |_, _, _| ()).err().expect("it is refused");
     assert_eq!(&*error.bytes(), b"EXECABORT Transaction discarded because of previous errors.");
