@@ -404,7 +404,7 @@ impl Node {
             }),
             Hop::Txn(message) => self.with(to, |router, desk| router.take_txn(from, *message, desk)),
             Hop::Move(message) => self.with(to, |router, desk| router.take_move(from, message, desk)),
-            Hop::Taken(taken) => self.with(to, |router, desk| router.take_taken(from, taken, desk)),
+            Hop::Credit(taken) => self.with(to, |router, desk| router.take_taken(from, taken, desk)),
             Hop::Message(hop) => self.take_message_hop(from, to, hop),
         }
     }

@@ -75,7 +75,7 @@ impl Node {
         let is_on_its_way = |hop: &Hop| match hop {
             Hop::Command(_, of) | Hop::Reply(of, _) => *of == ticket,
             Hop::Message(hop) => hop.publisher() == Some(ticket),
-            Hop::Txn(_) | Hop::Move(_) | Hop::Taken(_) | Hop::Notices(_) | Hop::Ask(_) | Hop::Answer(_) => {
+            Hop::Txn(_) | Hop::Move(_) | Hop::Credit(_) | Hop::Notices(_) | Hop::Ask(_) | Hop::Answer(_) => {
                 false
             }
         };
