@@ -73,9 +73,9 @@ impl ExpireIndex {
 
     /// Removes an ending that is there.
     pub(super) fn remove(&mut self, ending: Ending) {
-        let run = self.runs.range_mut(..=ending).next_back();
-        let found = run.and_then(|(key, run)| Some((*key, run.binary_search(&ending).ok()?, run)));
-        let Some((key, at, run)) = found else { return debug_assert!(false, "every time is in the index") };
+        let (&key, run) =
+            self.runs.range_mut(..=ending).next_back().expect("every time of a field is in the index");
+        let at = run.binary_search(&ending).expect("every time of a field is in its run");
         run.remove(at);
         self.len -= 1;
         if run.is_empty() {
