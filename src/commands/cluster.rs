@@ -5,14 +5,14 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, Arity, CommandSpec, Group};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec};
 use shards::error::CommandError;
 
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
 /// What most of the rows have in common.
 const OF_CLUSTER: CommandSpec =
-    CommandSpec { since: "3.0.0", complexity: "O(1)", group: Group::Cluster, ..CommandSpec::BASE };
+    CommandSpec { since: "3.0.0", complexity: "O(1)", group: CommandGroup::Cluster, ..CommandSpec::BASE };
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[

@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::keys::KeyPosition;
-use shards::command::registry::{Entry, Registry};
-use shards::command::{Arg, Arity, CommandSpec, Group};
+use shards::command::registry::{CommandEntry, Registry};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec};
 use shards::error::CommandError;
 use shards::glob;
 use shards::reply::Reply;
@@ -27,7 +27,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
         summary: "Get array of Redis command details",
         since: "2.8.13",
         complexity: "O(N) where N is the total number of Redis commands",
-        group: Group::Server,
+        group: CommandGroup::Server,
         arity: Arity::AtLeast(1),
         flags: flags::LOADING | flags::STALE,
         acl: acl::CONNECTION,
@@ -43,7 +43,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Get total number of Redis commands",
             since: "2.8.13",
             complexity: "O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::Exactly(2),
             flags: flags::LOADING | flags::STALE,
             acl: acl::CONNECTION,
@@ -57,7 +57,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Get array of specific Redis command documentation",
             since: "7.0.0",
             complexity: "O(N) where N is the number of commands to look up",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::AtLeast(2),
             flags: flags::LOADING | flags::STALE,
             acl: acl::CONNECTION,
@@ -73,7 +73,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Extract keys given a full Redis command",
             since: "2.8.13",
             complexity: "O(N) where N is the number of arguments to the command",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::AtLeast(4),
             flags: flags::LOADING | flags::STALE,
             acl: acl::CONNECTION,
@@ -87,7 +87,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Extract keys and access flags given a full Redis command",
             since: "7.0.0",
             complexity: "O(N) where N is the number of arguments to the command",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::AtLeast(4),
             flags: flags::LOADING | flags::STALE,
             acl: acl::CONNECTION,
@@ -101,7 +101,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Show helpful text about the different subcommands",
             since: "5.0.0",
             complexity: "O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::Exactly(2),
             flags: flags::LOADING | flags::STALE,
             acl: acl::CONNECTION,
@@ -115,7 +115,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Get array of specific Redis command details, or all when no argument is given.",
             since: "2.8.13",
             complexity: "O(N) where N is the number of commands to look up",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::AtLeast(2),
             flags: flags::LOADING | flags::STALE,
             acl: acl::CONNECTION,
@@ -132,7 +132,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Get an array of Redis command names",
             since: "7.0.0",
             complexity: "O(N) where N is the total number of Redis commands",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::AtLeast(2),
             flags: flags::LOADING | flags::STALE,
             acl: acl::CONNECTION,
@@ -197,7 +197,7 @@ fn docs(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
     if args.len() == 2 {
         docs_of_all(registry, registry.commands(), reply);
     } else {
-        let found: Vec<&Entry> = args.iter_from(2).filter_map(|name| registry.find(name)).collect();
+        let found: Vec<&CommandEntry> = args.iter_from(2).filter_map(|name| registry.find(name)).collect();
         docs_of_all(registry, found.into_iter(), reply);
     }
     Ok(())
@@ -213,7 +213,7 @@ fn list(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
             .flatten()
             .ok_or(CommandError::Syntax)?;
     }
-    let fits = |entry: &&Entry| filter.fits(entry);
+    let fits = |entry: &&CommandEntry| filter.fits(entry);
     let families =
         || registry.commands().flat_map(|entry| std::iter::once(entry).chain(registry.subcommands(entry)));
     reply.array(families().filter(fits).count());
@@ -245,7 +245,7 @@ impl<'a> Filter<'a> {
         kind.eq_ignore_ascii_case(b"pattern").then_some(Filter::Pattern(operand))
     }
 
-    fn fits(&self, entry: &Entry) -> bool {
+    fn fits(&self, entry: &CommandEntry) -> bool {
         match self {
             Filter::Any => true,
             Filter::Module => false,
@@ -389,7 +389,7 @@ mod tests {
                 summary: "Get a substring of the string stored at a key",
                 since: "1.0.0",
                 complexity: "O(N)",
-                group: Group::String,
+                group: CommandGroup::String,
                 arity: Arity::Exactly(4),
                 flags: flags::READONLY,
                 acl: acl::STRING,

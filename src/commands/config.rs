@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use shards::args::Args;
 use shards::command::flags;
-use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 
 use crate::config::{self, Config};
@@ -36,7 +36,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
         summary: "A container for server configuration commands",
         since: "2.0.0",
         complexity: "Depends on subcommand.",
-        group: Group::Server,
+        group: CommandGroup::Server,
         arity: Arity::AtLeast(2),
         ..CommandSpec::BASE
     },
@@ -49,7 +49,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Get the values of configuration parameters",
             since: "2.0.0",
             complexity: "O(N) when N is the number of configuration parameters provided",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::AtLeast(3),
             flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             history: &[("7.0.0", "Added the ability to pass multiple pattern parameters in one call")],
@@ -64,7 +64,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Set configuration parameters to the given values",
             since: "2.0.0",
             complexity: "O(N) when N is the number of configuration parameters provided",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::AtLeast(4),
             flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             request_policy: Some(RequestPolicy::AllNodes),
@@ -84,7 +84,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Reset the stats returned by INFO",
             since: "2.0.0",
             complexity: "O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::Exactly(2),
             flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             ..CommandSpec::BASE
@@ -97,7 +97,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Rewrite the configuration file with the in memory configuration",
             since: "2.8.0",
             complexity: "O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::Exactly(2),
             flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             ..CommandSpec::BASE
@@ -111,7 +111,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Show helpful text about the different subcommands",
             since: "5.0.0",
             complexity: "O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::Exactly(2),
             flags: flags::LOADING | flags::STALE,
             ..CommandSpec::BASE

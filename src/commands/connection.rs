@@ -4,7 +4,7 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 use shards::key::DbIndex;
 
@@ -22,7 +22,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Authenticate to the server",
             since: "1.0.0",
             complexity: "O(N) where N is the number of passwords defined for the user",
-            group: Group::Connection,
+            group: CommandGroup::Connection,
             arity: Arity::AtLeast(2),
             flags: flags::NOSCRIPT
                 | flags::LOADING
@@ -43,7 +43,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Echo the given string",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::Connection,
+            group: CommandGroup::Connection,
             arity: Arity::Exactly(2),
             flags: flags::LOADING | flags::STALE | flags::FAST,
             acl: acl::CONNECTION,
@@ -58,7 +58,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Handshake with Redis",
             since: "6.0.0",
             complexity: "O(1)",
-            group: Group::Connection,
+            group: CommandGroup::Connection,
             arity: Arity::AtLeast(1),
             flags: flags::NOSCRIPT
                 | flags::LOADING
@@ -94,7 +94,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Ping the server",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::Connection,
+            group: CommandGroup::Connection,
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::FAST,
             acl: acl::CONNECTION,
@@ -112,7 +112,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Close the connection",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::Connection,
+            group: CommandGroup::Connection,
             arity: Arity::AtLeast(1),
             flags: flags::RUNS_IN_MULTI
                 | flags::FOR_SUBSCRIBERS
@@ -135,7 +135,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Reset the connection",
             since: "6.2.0",
             complexity: "O(1)",
-            group: Group::Connection,
+            group: CommandGroup::Connection,
             flags: flags::RUNS_IN_MULTI
                 | flags::FOR_SUBSCRIBERS
                 | flags::NOSCRIPT
@@ -156,7 +156,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Change the selected database for the current connection",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::Connection,
+            group: CommandGroup::Connection,
             arity: Arity::Exactly(2),
             flags: flags::LOADING | flags::STALE | flags::FAST,
             acl: acl::CONNECTION,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use shards::args::Args;
 use shards::command::flags;
-use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec, KeySpec, keys};
 use shards::error::CommandError;
 use shards::reply::Reply;
 
@@ -25,7 +25,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Listen for messages published to the given channels",
             since: "2.0.0",
             complexity: "O(N) where N is the number of channels to subscribe to.",
-            group: Group::Pubsub,
+            group: CommandGroup::Pubsub,
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::string("channel").multiple()],
@@ -40,7 +40,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Listen for messages published to channels matching the given patterns",
             since: "2.0.0",
             complexity: "O(N) where N is the number of patterns the client is already subscribed to.",
-            group: Group::Pubsub,
+            group: CommandGroup::Pubsub,
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::block("pattern", &[Arg::pattern("pattern")]).multiple()],
@@ -55,7 +55,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Stop listening for messages posted to the given channels",
             since: "2.0.0",
             complexity: "O(N) where N is the number of clients already subscribed to a channel.",
-            group: Group::Pubsub,
+            group: CommandGroup::Pubsub,
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::string("channel").optional().multiple()],
@@ -71,7 +71,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             since: "2.0.0",
             complexity: "O(N+M) where N is the number of patterns the client is already subscribed and M is \
                 the number of total patterns subscribed in the system (by any client).",
-            group: Group::Pubsub,
+            group: CommandGroup::Pubsub,
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::pattern("pattern").optional().multiple()],
@@ -86,7 +86,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Listen for messages published to the given shard channels",
             since: "7.0.0",
             complexity: "O(N) where N is the number of shard channels to subscribe to.",
-            group: Group::Pubsub,
+            group: CommandGroup::Pubsub,
             arity: Arity::AtLeast(2),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
@@ -102,7 +102,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Stop listening for messages posted to the given shard channels",
             since: "7.0.0",
             complexity: "O(N) where N is the number of clients already subscribed to a shard channel.",
-            group: Group::Pubsub,
+            group: CommandGroup::Pubsub,
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
@@ -119,7 +119,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             since: "2.0.0",
             complexity: "O(N+M) where N is the number of clients subscribed to the receiving channel and M \
                 is the total number of subscribed patterns (by any client).",
-            group: Group::Pubsub,
+            group: CommandGroup::Pubsub,
             arity: Arity::Exactly(3),
             flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
             args: &[Arg::string("channel"), Arg::string("message")],
@@ -134,7 +134,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Post a message to a shard channel",
             since: "7.0.0",
             complexity: "O(N) where N is the number of clients subscribed to the receiving shard channel.",
-            group: Group::Pubsub,
+            group: CommandGroup::Pubsub,
             arity: Arity::Exactly(3),
             flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
             keys: &[KeySpec::at(1, keys::NOT_KEY)],
@@ -150,7 +150,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "A container for Pub/Sub commands",
             since: "2.8.0",
             complexity: "Depends on subcommand.",
-            group: Group::Pubsub,
+            group: CommandGroup::Pubsub,
             arity: Arity::AtLeast(2),
             ..CommandSpec::BASE
         },
@@ -164,7 +164,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                 since: "2.8.0",
                 complexity: "O(N) where N is the number of active channels, and assuming constant time \
                         pattern matching (relatively short channels and patterns)",
-                group: Group::Pubsub,
+                group: CommandGroup::Pubsub,
                 arity: Arity::AtLeast(2),
                 flags: flags::PUBSUB | flags::LOADING | flags::STALE,
                 args: &[Arg::pattern("pattern").optional()],
@@ -178,7 +178,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                 summary: "Show helpful text about the different subcommands",
                 since: "6.2.0",
                 complexity: "O(1)",
-                group: Group::Pubsub,
+                group: CommandGroup::Pubsub,
                 arity: Arity::Exactly(2),
                 flags: flags::LOADING | flags::STALE,
                 ..CommandSpec::BASE
@@ -191,7 +191,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                 summary: "Get the count of unique patterns pattern subscriptions",
                 since: "2.8.0",
                 complexity: "O(1)",
-                group: Group::Pubsub,
+                group: CommandGroup::Pubsub,
                 arity: Arity::Exactly(2),
                 flags: flags::PUBSUB | flags::LOADING | flags::STALE,
                 ..CommandSpec::BASE
@@ -204,7 +204,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                 summary: "Get the count of subscribers for channels",
                 since: "2.8.0",
                 complexity: "O(N) for the NUMSUB subcommand, where N is the number of requested channels",
-                group: Group::Pubsub,
+                group: CommandGroup::Pubsub,
                 arity: Arity::AtLeast(2),
                 flags: flags::PUBSUB | flags::LOADING | flags::STALE,
                 args: &[Arg::string("channel").optional().multiple()],
@@ -219,7 +219,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                 since: "7.0.0",
                 complexity: "O(N) where N is the number of active shard channels, and assuming constant \
                         time pattern matching (relatively short shard channels).",
-                group: Group::Pubsub,
+                group: CommandGroup::Pubsub,
                 arity: Arity::AtLeast(2),
                 flags: flags::PUBSUB | flags::LOADING | flags::STALE,
                 args: &[Arg::pattern("pattern").optional()],
@@ -234,7 +234,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                 since: "7.0.0",
                 complexity: "O(N) for the SHARDNUMSUB subcommand, where N is the number of requested \
                         shard channels",
-                group: Group::Pubsub,
+                group: CommandGroup::Pubsub,
                 arity: Arity::AtLeast(2),
                 flags: flags::PUBSUB | flags::LOADING | flags::STALE,
                 args: &[Arg::string("shardchannel").optional().multiple()],

@@ -5,7 +5,7 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec, KeySpec, keys};
 use shards::error::CommandError;
 
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
@@ -20,7 +20,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Mark the start of a transaction block",
             since: "1.2.0",
             complexity: "O(1)",
-            group: Group::Transactions,
+            group: CommandGroup::Transactions,
             flags: flags::RUNS_IN_MULTI
                 | flags::NOSCRIPT
                 | flags::LOADING
@@ -38,7 +38,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Execute all commands issued after MULTI",
             since: "1.2.0",
             complexity: "Depends on commands in the transaction",
-            group: Group::Transactions,
+            group: CommandGroup::Transactions,
             flags: flags::RUNS_QUEUE
                 | flags::RUNS_IN_MULTI
                 | flags::NOSCRIPT
@@ -57,7 +57,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Discard all commands issued after MULTI",
             since: "2.0.0",
             complexity: "O(N), when N is the number of queued commands",
-            group: Group::Transactions,
+            group: CommandGroup::Transactions,
             flags: flags::RUNS_IN_MULTI
                 | flags::NOSCRIPT
                 | flags::LOADING
@@ -75,7 +75,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Watch the given keys to determine execution of the MULTI/EXEC block",
             since: "2.2.0",
             complexity: "O(1) for every key.",
-            group: Group::Transactions,
+            group: CommandGroup::Transactions,
             arity: Arity::AtLeast(2),
             flags: flags::RUNS_IN_MULTI
                 | flags::NOSCRIPT
@@ -97,7 +97,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Forget about all watched keys",
             since: "2.2.0",
             complexity: "O(1)",
-            group: Group::Transactions,
+            group: CommandGroup::Transactions,
             flags: flags::NOSCRIPT | flags::LOADING | flags::STALE | flags::FAST | flags::ALLOW_BUSY,
             acl: acl::TRANSACTION,
             ..CommandSpec::BASE

@@ -82,7 +82,6 @@ pub struct LineLimit {
 }
 
 /// What one worker tells another of the log.
-#[derive(Clone, Copy)]
 pub enum LogHop {
     /// Lines were left out: tell of them when it is quiet. To the control worker.
     LeftOut,

@@ -14,7 +14,7 @@ use crate::host::log::LineLimit;
 use crate::io::listener;
 use crate::io::ring::{Completion, Op};
 use crate::io::socket::Socket;
-use crate::protocol::{Next, RequestLimits};
+use crate::protocol::{NextRequest, RequestLimits};
 use crate::session::Session;
 use crate::session::client::{Client, LargeReply};
 use crate::session::order::Closing;
@@ -216,9 +216,9 @@ impl Worker {
                 authenticated: client.session.authenticated,
             };
             match requests.next(&limits) {
-                Next::Request(args) => self.dispatch(index, args),
-                Next::Incomplete => break,
-                Next::Error(error) => {
+                NextRequest::Request(args) => self.dispatch(index, args),
+                NextRequest::Incomplete => break,
+                NextRequest::Error(error) => {
                     let reply = error.reply();
                     shards::error_counts::count(&reply[1..]);
                     if client.session.reply_mode.is_wanted() {

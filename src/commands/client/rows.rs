@@ -1,7 +1,7 @@
 //! The rows of CLIENT and its subcommands.
 
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec, RequestPolicy, ResponsePolicy};
 
 use super::tracking_commands::{
     client_caching, client_getredir, client_tracking, client_trackinginfo, foresee_caching, foresee_tracking,
@@ -18,7 +18,7 @@ const ON_OR_OFF: &[Arg] = &[Arg::word("on", "ON"), Arg::word("off", "OFF")];
 /// What most of the subcommands have in common.
 const OF_CLIENT: CommandSpec = CommandSpec {
     complexity: "O(1)",
-    group: Group::Connection,
+    group: CommandGroup::Connection,
     acl: acl::CONNECTION,
     keeps_caching: true,
     ..CommandSpec::BASE
@@ -32,7 +32,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
         summary: "A container for client connection commands",
         since: "2.4.0",
         complexity: "Depends on subcommand.",
-        group: Group::Connection,
+        group: CommandGroup::Connection,
         arity: Arity::AtLeast(2),
         ..CommandSpec::BASE
     },
