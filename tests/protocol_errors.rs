@@ -85,6 +85,7 @@ fn expected_replies(stream: &[u8], authenticated: bool) -> Vec<u8> {
     loop {
         match requests.next(&limits) {
             NextRequest::Request(args) => reply(args, authenticated, &mut replies),
+            NextRequest::Empty => {}
             NextRequest::Incomplete => return replies,
             NextRequest::Error(error) => {
                 replies.extend(error.reply());

@@ -20,6 +20,7 @@
 //! loop {
 //!     match requests.next(&limits) {
 //!         NextRequest::Request(args) => names.push(args[0].to_vec()), // `break` here stops: see below
+//!         NextRequest::Empty => {} // nothing runs, and nothing is replied
 //!         NextRequest::Incomplete => break,
 //!         NextRequest::Error(error) => panic!("send {:?}, then close", error.reply()),
 //!     }
@@ -31,9 +32,8 @@
 //!
 //! * RequestLimits are an argument of each `next`, because AUTH and CONFIG SET in the middle of a pipeline
 //!   change them for what follows.
-//! * A [`NextRequest::Request`] has at least one argument: requests without any (an empty line, `*0`, `*-1`) are
-//!   skipped. It borrows from `requests`, so it must be executed, or copied with `Args::to_owned`, before the
-//!   next.
+//! * A [`NextRequest::Request`] has at least one argument; those without any are [`NextRequest::Empty`]. It
+//!   borrows from `requests`, so it must be executed, or copied with `Args::to_owned`, before the next.
 //! * To stop (back-pressure), drop the [`Requests`] early: all that was not parsed is kept in the query
 //!   buffer. Until the connection goes on, the caller should not receive more. It goes on by `receive(&[],
 //!   ...)`, or with new bytes; order is kept.

@@ -53,6 +53,8 @@ pub struct BlobLoan {
 pub enum NextRequest<'a> {
     /// A request with at least one argument.
     Request(Args<'a>),
+    /// A request without any: an empty line, `*0`, `*-1`. It has no reply, but is one.
+    Empty,
     /// No further request is complete.
     Incomplete,
     /// The client broke the protocol: nothing more can be taken from this connection.
@@ -194,20 +196,19 @@ impl Requests<'_> {
         if !self.query.bytes.is_empty() && !self.leave_query_buffer() {
             return self.next_buffered(limits);
         }
-        loop {
-            let buffer = &self.received[self.at..];
-            self.argv.clear();
-            let mut parser = RequestParser::default();
-            match parser.parse(buffer, self.argv, limits) {
-                Parsed::Complete { consumed, inline } => {
-                    self.at += consumed;
-                    if !self.argv.spans.is_empty() {
-                        return NextRequest::Request(self.argv.args(buffer, inline));
-                    }
+        let buffer = &self.received[self.at..];
+        self.argv.clear();
+        let mut parser = RequestParser::default();
+        match parser.parse(buffer, self.argv, limits) {
+            Parsed::Complete { consumed, inline } => {
+                self.at += consumed;
+                match self.argv.spans.is_empty() {
+                    true => NextRequest::Empty,
+                    false => NextRequest::Request(self.argv.args(buffer, inline)),
                 }
-                Parsed::Incomplete { keep } => return self.park(parser, keep),
-                Parsed::Error(error) => return self.fail(error),
             }
+            Parsed::Incomplete { keep } => self.park(parser, keep),
+            Parsed::Error(error) => self.fail(error),
         }
     }
 
@@ -258,12 +259,10 @@ impl Requests<'_> {
             match parser.parse(&self.query.bytes[start..], self.argv, limits) {
                 Parsed::Complete { consumed, inline } => {
                     self.query.start += consumed;
-                    if !self.argv.spans.is_empty() {
-                        return NextRequest::Request(self.argv.args(&self.query.bytes[start..], inline));
+                    if self.argv.spans.is_empty() {
+                        return NextRequest::Empty;
                     }
-                    if self.leave_query_buffer() {
-                        return self.next(limits);
-                    }
+                    return NextRequest::Request(self.argv.args(&self.query.bytes[start..], inline));
                 }
                 Parsed::Incomplete { keep } => {
                     let mut partial = partial.unwrap_or_else(|| {

@@ -107,6 +107,16 @@ impl Session {
         }
     }
 
+    /// A request without arguments: nothing runs, but what was said for the next request is over (Redis:
+    /// resetClient).
+    pub fn pass_empty_request(&mut self) {
+        self.reply_mode.begin_command();
+        self.reply_mode.end_command(false);
+        if self.queue.is_none() {
+            self.forget_caching();
+        }
+    }
+
     /// Back to the state after accepting (RESET). Statistics, the id and the library's name stay.
     pub fn reset(&mut self, authenticated: bool) {
         self.db = DbIndex(0);

@@ -105,6 +105,7 @@ fn take(
                     return true;
                 }
             }
+            NextRequest::Empty => {}
             NextRequest::Incomplete => return false,
             NextRequest::Error(error) => {
                 outcome.error = Some(error);

@@ -35,6 +35,7 @@ impl Client {
                 NextRequest::Request(args) => {
                     self.commands.push(args.iter_from(0).map(<[u8]>::to_vec).collect());
                 }
+                NextRequest::Empty => {}
                 NextRequest::Incomplete => return Ok(()),
                 NextRequest::Error(error) => return Err(error),
             }
