@@ -129,15 +129,7 @@ fn a_full_disk_keeps_the_old_file() {
 #[test]
 fn a_file_that_is_too_large_is_left_as_it_is() {
     let mut world = World::new(1, 1);
-    let mut ended = |request| {
-        world.machines[0].disk.start(ME, request);
-        loop {
-            world.step();
-            if let Some(done) = world.machines[0].disk.next_done() {
-                break done.result.unwrap();
-            }
-        }
-    };
+    let mut ended = |request| world.ended(0, request).result.unwrap();
     let open = FileRequest::Open { path: PathBuf::from("/conf"), mode: OpenMode::Create };
     let FileOutcome::Opened(file) = ended(open) else { panic!("a file is opened by that") };
     let len_bytes = OLD_FILE_BYTES_MAX as u64 + 1;

@@ -14,16 +14,7 @@ const ME: Owner = Owner(1);
 const LONG: Duration = Duration::from_secs(1000);
 
 fn ended(world: &mut World, request: FileRequest) -> FileDone {
-    let op = world.machines[0].disk.start(ME, request);
-    let mut done = Vec::new();
-    for _ in 0..100_000 {
-        done.extend(std::iter::from_fn(|| world.machines[0].disk.next_done()));
-        if let Some(at) = done.iter().position(|done| done.op == op) {
-            return done.remove(at);
-        }
-        world.step();
-    }
-    panic!("it does not end");
+    world.ended(0, request)
 }
 
 fn errno(world: &mut World, request: FileRequest) -> Option<i32> {
