@@ -7,7 +7,7 @@ pub mod flags;
 pub mod keys;
 mod name_table;
 pub mod registry;
-pub(crate) mod shapes;
+pub mod shapes;
 pub mod spec;
 
 pub use keys::{BeginSearch, FindKeys, KeySpec};

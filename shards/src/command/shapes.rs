@@ -93,7 +93,7 @@ pub(crate) const fn blocking_pop_of(family: CommandSpec) -> CommandSpec {
 }
 
 /// Helps with a container, which says what `family` it is of: OBJECT HELP, XINFO HELP.
-pub(crate) const fn help_of(family: CommandSpec) -> CommandSpec {
+pub const fn help_of(family: CommandSpec) -> CommandSpec {
     CommandSpec {
         name: "help",
         summary: "Show helpful text about the different subcommands",
@@ -102,6 +102,11 @@ pub(crate) const fn help_of(family: CommandSpec) -> CommandSpec {
         flags: flags::LOADING | flags::STALE,
         ..family
     }
+}
+
+/// Has subcommands, which are what it does: CLIENT, CONFIG.
+pub const fn container_of(group: CommandGroup) -> CommandSpec {
+    CommandSpec { complexity: "Depends on subcommand.", group, arity: Arity::AtLeast(2), ..CommandSpec::BASE }
 }
 
 /// What happened to the timeouts of commands that are older than 6.0.
