@@ -4,14 +4,14 @@
 //! address, and one network between them. Nothing happens but in `World::step`, which does what is due next.
 //! The same seed does the same again. This room knows no kernel.
 //!
-//! A test of code elsewhere stands where a worker does: it hands the `disk`, `links` and `timers` of a machine
-//! to the state machine that it is about, and after each [`World::step`] hands on what `Disk::next_done`,
-//! `Links::next_event` and `Timers::next_due` tell, until nothing is left (`edits.rs` does so with a
-//! `FileEdit`). What may go wrong it says beforehand: chances ([`files::FileChances`],
-//! [`network::NetworkChances`]), faults ([`files::Fault`]) and the size of the disk, each machine's own. Losses
-//! of power are tried at every step: as many steps, [`World::power_loss`], and a fresh start on what the disk
-//! has kept. Files are laid down and read by [`World::ended`], and [`files::SimulatedFiles::content`] shows what
-//! is seen of one.
+//! A test of code elsewhere stands where a worker does: it hands the `disk`, `links` and `timers` of a
+//! machine to the state machine that it is about, and after each [`World::step`] hands on what
+//! `Disk::next_done`, `Links::next_event` and `Timers::next_due` tell, until nothing is left (`edits.rs`
+//! does so with a `FileEdit`). What may go wrong it says beforehand: chances ([`files::FileChances`],
+//! [`network::NetworkChances`]), faults ([`files::Fault`]) and the size of the disk, each machine's own.
+//! Losses of power are tried at every step: as many steps, [`World::power_loss`], and a fresh start on what
+//! the disk has kept. Files are laid down and read by [`World::ended`], and
+//! [`files::SimulatedFiles::content`] shows what is seen of one.
 
 mod edits;
 pub(crate) mod files;
