@@ -175,8 +175,8 @@ impl Worker {
         self.clients.look_at(index);
     }
 
-    /// Nothing more comes from a client: it has closed its end, or receiving has failed for good. Whoever sets
-    /// `loglevel verbose` wants a line for each.
+    /// Nothing more comes from a client: it has closed its end, or receiving has failed for good. Whoever
+    /// sets `loglevel verbose` wants a line for each.
     fn input_has_ended(&mut self, index: u32, result: i32) {
         let client = self.clients.at(index);
         client.end_input();
