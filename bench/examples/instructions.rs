@@ -17,7 +17,7 @@ use shards::reply::Reply;
 use shards::shard::{Call, Shard, ShardConfig};
 use shards::slot::{ShardId, SlotId};
 use shards::watch::ClientId;
-use shoal::protocol::{Argv, Next, QueryBuffer, RequestLimits};
+use shoal::protocol::{Argv, NextRequest, QueryBuffer, RequestLimits};
 
 const OPERATIONS: [&str; 5] = ["get", "get-miss", "set", "parse-get", "parse-set"];
 
@@ -119,7 +119,7 @@ fn parse(request: &str, count: usize) -> Result<(), String> {
     let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
     for _ in 0..count {
         let mut requests = query.receive(black_box(request.as_bytes()), &mut argv);
-        while let Next::Request(args) = requests.next(&LIMITS) {
+        while let NextRequest::Request(args) = requests.next(&LIMITS) {
             black_box(args.len());
         }
     }

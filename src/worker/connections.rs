@@ -14,7 +14,7 @@ use crate::host::log::LineLimit;
 use crate::io::listener;
 use crate::io::ring::{Completion, Op};
 use crate::io::socket::Socket;
-use crate::protocol::{Next, RequestLimits};
+use crate::protocol::{NextRequest, RequestLimits};
 use crate::session::Session;
 use crate::session::client::{Client, LargeReply};
 use crate::session::order::Closing;
@@ -70,6 +70,11 @@ impl Worker {
         let socket = unsafe { OwnedFd::from_raw_fd(completion.result) };
         let is_unix = self.listeners[index].is_unix;
         let addresses = listener::accepted(&socket, &self.config, is_unix);
+        // Whoever sets `loglevel verbose` wants a line for each connection.
+        match is_unix {
+            true => log::debug!("Accepted connection to {}", addresses.peer.trim_end_matches(":0")),
+            false => log::debug!("Accepted {}", addresses.peer.replace(['[', ']'], "")),
+        }
         if self.node.clients.fetch_add(1, Ordering::Relaxed) >= self.config.maxclients {
             self.refuse(&socket, b"-ERR max number of clients reached\r\n");
             return;
@@ -144,11 +149,7 @@ impl Worker {
                         }
                     }
                 }
-                0 => client.end_input(),
-                _ => {
-                    client.end_input();
-                    client.closing = Some(Closing::Now);
-                }
+                _ => self.input_has_ended(index, result),
             }
             self.clients.look_at(index);
         }
@@ -165,17 +166,26 @@ impl Worker {
         self.office.stats.reads += 1;
         self.office.stats.input_bytes += len as u64;
         match result {
-            0 => client.end_input(),
             // Our own cancellation is among them.
             result if result > 0 || [-libc::EINTR, -libc::EAGAIN, -libc::ECANCELED].contains(&result) => {
                 self.execute_received(index, &[]);
             }
-            _ => {
-                client.end_input();
-                client.closing = Some(Closing::Now);
-            }
+            _ => self.input_has_ended(index, result),
         }
         self.clients.look_at(index);
+    }
+
+    /// Nothing more comes from a client: it has closed its end, or receiving has failed for good. Whoever
+    /// sets `loglevel verbose` wants a line for each.
+    fn input_has_ended(&mut self, index: u32, result: i32) {
+        let client = self.clients.at(index);
+        client.end_input();
+        if result < 0 {
+            log::debug!("Reading from client: {}", std::io::Error::from_raw_os_error(-result));
+            client.closing = Some(Closing::Now);
+        } else if client.closing.is_none() {
+            log::debug!("Client closed connection {}", client.line(self.now_ms).trim_end());
+        }
     }
 
     fn sent(&mut self, completion: Completion) {
@@ -216,9 +226,10 @@ impl Worker {
                 authenticated: client.session.authenticated,
             };
             match requests.next(&limits) {
-                Next::Request(args) => self.dispatch(index, args),
-                Next::Incomplete => break,
-                Next::Error(error) => {
+                NextRequest::Request(args) => self.dispatch(index, args),
+                NextRequest::Empty => client.session.pass_empty_request(),
+                NextRequest::Incomplete => break,
+                NextRequest::Error(error) => {
                     let reply = error.reply();
                     shards::error_counts::count(&reply[1..]);
                     if client.session.reply_mode.is_wanted() {

@@ -44,7 +44,7 @@ use crate::session::hand_over::{Coming, Expected, HandOver, HandOverQuestion, Tr
 use crate::session::inquiry::{Answer, Question};
 use crate::session::order::{Closing, Departure, DepartureStage};
 use crate::tracking::kept::KeptCopies;
-use crate::worker::tracking::push_copies;
+use crate::worker::invalidations::push_copies;
 
 impl Worker {
     /// Has a client go to another worker as soon as that is possible. The reply is written, or has a place

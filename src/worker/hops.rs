@@ -99,13 +99,12 @@ impl Worker {
             Delivery::Other(Hop::PubSub(hop)) => self.take_pubsub(from, hop),
             Delivery::Other(Hop::Tracking(hop)) => self.take_tracking(from, *hop),
             Delivery::Other(Hop::HandOver(hand_over)) => self.take_hand_over(hand_over),
-            Delivery::Other(Hop::Taken(taken)) => {
+            Delivery::Other(Hop::Credit(taken)) => {
                 let (router, mut desk) = self.at_desk();
                 router.take_taken(from, taken, &mut desk);
             }
-            Delivery::Other(Hop::LeftOut) => self.tell_left_out(),
-            // What it asks for is done at the end of every turn.
-            Delivery::Other(Hop::MakeRoom) => {}
+            Delivery::Other(Hop::Log(hop)) => self.take_log(hop),
+            Delivery::Other(Hop::Memory(hop)) => self.take_memory(hop),
             Delivery::Other(Hop::Command(_) | Hop::Reply { .. }) => {
                 unreachable!("handed out with what belongs to them")
             }

@@ -19,6 +19,7 @@ mod errands;
 mod hand_over;
 mod hops;
 mod inquiries;
+mod invalidations;
 mod look_ahead;
 mod memory;
 mod notifications;
@@ -30,7 +31,6 @@ mod session_commands;
 mod slot_moves;
 #[cfg(test)]
 mod tests;
-mod tracking;
 mod transactions;
 
 use std::collections::HashMap;

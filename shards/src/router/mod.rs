@@ -21,8 +21,9 @@
 
 mod awaiting_slot;
 pub mod barrier;
-pub mod blocked;
+pub mod blocked_calls;
 pub mod blocking;
+mod blocking_commands;
 pub mod coordinator;
 pub mod exec;
 mod merge;
@@ -37,7 +38,6 @@ pub mod slot_move;
 pub mod step;
 #[cfg(test)]
 mod tests;
-mod waits;
 mod walk;
 pub mod wire;
 

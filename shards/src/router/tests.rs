@@ -15,8 +15,8 @@ use crate::router::session::{QueuedCommands, Replied};
 use crate::router::slot_move::MoveMessage;
 use crate::shard::ShardConfig;
 use crate::testing::{lookup, registry};
+use crate::txn::blocked_client::BlockedClient;
 use crate::txn::credit::CREDIT_BYTES;
-use crate::txn::wait::Waiter;
 use crate::txn::{Grant, Keys, Part, TxId};
 use crate::watch::ClientId;
 
@@ -468,8 +468,8 @@ fn no_client_is_woken_for_a_key_of_a_slot_whose_move_is_refused_and_tried_again(
     keys.push(DbIndex(0), here.as_bytes());
     let (client, ticket) = (ClientId(9), Ticket { worker: OTHER, connection: 1, seq: 0 });
     let (awaited, wanted) = (keys.clone(), DataType::List);
-    let waiter = Waiter { client, ticket, wanted, wakes_on_removal: false, keys, awaited };
-    router.shard_mut().wait(waiter, None);
+    let blocked = BlockedClient { client, ticket, wanted, wakes_on_removal: false, keys, awaited };
+    router.shard_mut().wait(blocked, None);
     router.move_slot(slot, OTHER, 0, true, &mut notes);
     router.take_move(OTHER, MoveMessage::Fence(slot), &mut notes);
     router.advance_moves(&mut notes);
@@ -489,6 +489,6 @@ fn no_client_is_woken_for_a_key_of_a_slot_whose_move_is_refused_and_tried_again(
     router.take_txn(OTHER, TxnMessage::Granted(second, grant), &mut notes);
     let Some((OTHER, TxnMessage::Restore(_, come))) = notes.txns.pop() else { panic!("it does not leave") };
     let slots = come.lent.slots.unwrap();
-    assert_eq!((slots.tables.len(), slots.waiters.waiters.len(), notes.txns.len()), (1, 1, 0));
+    assert_eq!((slots.tables.len(), slots.blocked.clients.len(), notes.txns.len()), (1, 1, 0));
     assert!(router.shard().has_no_locks());
 }
