@@ -203,6 +203,21 @@ fn a_key_is_found_by_the_hash_that_was_computed_ahead() {
 }
 
 #[test]
+fn a_key_is_looked_for_in_the_slot_to_which_it_was_routed() {
+    let mut router = router_of(1);
+    let mut notes = Notes::default();
+    // Not the key's own, so that it shows when that is computed again.
+    let key = Some(OnlyKey::at(1, SlotId::of(b"another")));
+    for (line, key) in [("SET key v", key), ("GET key", key), ("GET key", None)] {
+        let args: OwnedArgs = line.split(' ').collect();
+        let command = lookup(args.as_args());
+        let call = Call { command, key, caller: Caller::new(ClientId(7)), args: args.as_args() };
+        router.run(call, command.spec.plan(), true, &mut notes);
+    }
+    assert_eq!(notes.replies.ready().bytes(), b"+OK\r\n$1\r\nv\r\n$-1\r\n");
+}
+
+#[test]
 fn a_reply_that_nobody_wants_is_written_nowhere() {
     let mut router = router_of(1);
     let mut notes = Notes::default();
