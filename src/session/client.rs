@@ -92,7 +92,7 @@ pub struct Client {
     /// Requests wait in the query buffer that could not be executed at once.
     pub stopped: bool,
     /// With so many bytes of output it has had its share of the turn; 0 while it has executed nothing in it.
-    pub step_output_bytes_max: usize,
+    step_output_bytes_max: usize,
     /// Some of its requests have been taken apart ahead, and were not executed yet.
     pub is_ahead: bool,
     /// The client sends no more.
@@ -240,6 +240,12 @@ impl Client {
             self.step_output_bytes_max = self.output_bytes() + STEP_OUTPUT_BYTES;
         }
         self.step_output_bytes_max
+    }
+
+    /// What it executes from here on belongs to its next turn.
+    #[inline]
+    pub fn end_step(&mut self) {
+        self.step_output_bytes_max = 0;
     }
 
     /// A large reply of another shard was put into its place.

@@ -290,7 +290,7 @@ impl Worker {
                 self.go_on(index);
             }
             let mut client = self.clients.at(index);
-            client.step_output_bytes_max = 0;
+            client.end_step();
             let limits = &self.config.client_output_buffer_limit;
             if client.is_over_limit(limits, self.now_ms) && client.closing != Some(Closing::Now) {
                 close_for_output_limit(client);
