@@ -8,6 +8,7 @@ use shards::router::wire::TakenReplies;
 use shards::shard::Call;
 use shards::shard::look_ahead::ExpectedKey;
 use shards::slot::ShardId;
+use shards::spare::Trim;
 use shards::txn::Ticket;
 
 use super::desk::Desk;
@@ -16,6 +17,22 @@ use crate::mesh::{Batch, Delivery, Hop};
 
 /// Hops whose keys are fetched before the first of them is taken up.
 const HOPS_AHEAD: usize = 64;
+
+/// The keys of the hops that are taken up next, `HOPS_AHEAD` at most; kept for its memory. One per worker.
+#[derive(Default)]
+pub(super) struct HopsAhead {
+    /// All of them.
+    keys: Vec<OnlyKey>,
+    /// Those whose look-ups have begun.
+    expected: Vec<ExpectedKey>,
+}
+
+impl Trim for HopsAhead {
+    fn trim(&mut self) {
+        self.keys.trim();
+        self.expected.trim();
+    }
+}
 
 impl Worker {
     /// The router, and what it is to be handed.
@@ -50,17 +67,19 @@ impl Worker {
     fn take_batch(&mut self, from: ShardId, batch: &mut Batch) {
         self.see_broadcasting();
         let mut reader = batch.read();
-        let mut expected = std::mem::take(&mut self.expected_keys);
+        let mut ahead = std::mem::take(&mut self.hops_ahead);
         loop {
+            let HopsAhead { keys, expected } = &mut ahead;
+            keys.clear();
             expected.clear();
             for (remote, args) in reader.upcoming(HOPS_AHEAD) {
-                expected.extend(self.router.expect_remote(remote.caller.db, remote.key, args));
+                keys.extend(self.router.expect_remote(remote.caller.db, remote.key, args, expected));
             }
-            self.router.shard().fetch(&expected);
-            let mut keys = expected.iter().map(ExpectedKey::key);
+            self.router.shard().fetch(expected);
+            let mut keys = keys.iter().copied();
             for _ in 0..HOPS_AHEAD {
                 let Some(delivery) = reader.next() else {
-                    self.expected_keys = expected;
+                    self.hops_ahead = ahead;
                     self.publish_notices();
                     self.tell_trackers();
                     return;

@@ -43,7 +43,6 @@ use shards::router::Router;
 use shards::router::publish::Messages;
 use shards::router::slot_move::SlotMap;
 use shards::shard::Shard;
-use shards::shard::look_ahead::ExpectedKey;
 use shards::slot::ShardId;
 use shards::spare::Trim;
 use shards::txn::Ticket;
@@ -74,6 +73,7 @@ use crate::worker::ahead::Ahead;
 use crate::worker::client_balance::ClientBalance;
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
+use crate::worker::hops::HopsAhead;
 use crate::worker::rewrites::Rewrites;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
@@ -141,8 +141,7 @@ pub struct Worker {
     argv: Argv,
     /// Requests that have been taken apart and have not run.
     ahead: Ahead,
-    /// The keys of the hops that are taken up next; kept for its memory.
-    expected_keys: Vec<ExpectedKey>,
+    hops_ahead: HopsAhead,
     last_cron_ms: u64,
     /// What only the control worker has.
     control: Option<Control>,
@@ -215,7 +214,7 @@ impl Worker {
             client_count: 0,
             argv: Argv::default(),
             ahead: Ahead::default(),
-            expected_keys: Vec::new(),
+            hops_ahead: HopsAhead::default(),
             last_cron_ms: 0,
             control: control.map(Control::new),
             expiring: false,
@@ -419,7 +418,7 @@ impl Worker {
         self.mesh.trim();
         self.inquiries.trim();
         self.ahead.trim();
-        self.expected_keys.trim();
+        self.hops_ahead.trim();
         self.expected.trim();
         self.scratch.trim();
         self.office.encoded.trim();
