@@ -57,8 +57,9 @@ pub struct ClientWorkers {
     count: AtomicUsize,
 }
 
-/// A clear difference from a worker's share: so many clients, and this part of the share. A new client goes to
-/// another worker when that has so many fewer; others move when the first and the last differ by twice that.
+/// A clear difference from a worker's share: so many clients, and this part of the share. A new client goes
+/// to another worker when that has so many fewer; others move when the first and the last differ by twice
+/// that.
 const SLACK: usize = 2;
 const SLACK_PART: usize = 8;
 

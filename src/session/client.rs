@@ -42,8 +42,8 @@ const QUERY_PAUSE_BYTES: usize = 1 << 20;
 /// A client that shall be handed over stays when it has not taken its replies within this time, in
 /// milliseconds. It executes nothing meanwhile.
 const HAND_OVER_PATIENCE_MS: u64 = 10_000;
-/// The same for one that has not asked for it: others may rely on what it has sent, and nobody knows why it is
-/// not done.
+/// The same for one that has not asked for it: others may rely on what it has sent, and nobody knows why it
+/// is not done.
 const MOVE_PATIENCE_MS: u64 = 500;
 
 /// Whose a client is.

@@ -6,33 +6,16 @@ use shards::reply::Reply;
 use shards::router::Router;
 use shards::router::wire::TakenReplies;
 use shards::shard::Call;
-use shards::shard::look_ahead::ExpectedKey;
 use shards::slot::ShardId;
-use shards::spare::Trim;
 use shards::txn::Ticket;
 
+use super::ahead::HopsAhead;
 use super::desk::Desk;
 use super::{BATCHES_PER_TURN, Worker};
 use crate::mesh::{Batch, Delivery, Hop};
 
 /// Hops whose keys are fetched before the first of them is taken up.
 const HOPS_AHEAD: usize = 64;
-
-/// The keys of the hops that are taken up next, `HOPS_AHEAD` at most; kept for its memory. One per worker.
-#[derive(Default)]
-pub(super) struct HopsAhead {
-    /// All of them.
-    keys: Vec<OnlyKey>,
-    /// Those whose look-ups have begun.
-    expected: Vec<ExpectedKey>,
-}
-
-impl Trim for HopsAhead {
-    fn trim(&mut self) {
-        self.keys.trim();
-        self.expected.trim();
-    }
-}
 
 impl Worker {
     /// The router, and what it is to be handed.

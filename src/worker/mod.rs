@@ -69,11 +69,10 @@ use crate::session::hand_over::Coming;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
-use crate::worker::ahead::Ahead;
+use crate::worker::ahead::{Ahead, HopsAhead};
 use crate::worker::client_balance::ClientBalance;
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
-use crate::worker::hops::HopsAhead;
 use crate::worker::rewrites::Rewrites;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.

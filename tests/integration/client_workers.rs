@@ -114,8 +114,8 @@ fn await_shares(asker: &mut Client, count: usize) {
     });
 }
 
-/// Changes the number of workers that take clients again and again, while all clients talk, and so many threads
-/// have the processors.
+/// Changes the number of workers that take clients again and again, while all clients talk, and so many
+/// threads have the processors.
 fn move_talkers(busy_threads: usize) {
     let server = start(SHARDS, "");
     let mut talkers = clients(&server, TALKERS);
