@@ -46,3 +46,20 @@ impl Trim for Ahead {
         self.expected.trim();
     }
 }
+
+/// The keys of the hops that are taken up next, as many as are fetched together; kept for its memory. One
+/// per worker.
+#[derive(Default)]
+pub(super) struct HopsAhead {
+    /// All of them.
+    pub(super) keys: Vec<OnlyKey>,
+    /// Those whose look-ups have begun.
+    pub(super) expected: Vec<ExpectedKey>,
+}
+
+impl Trim for HopsAhead {
+    fn trim(&mut self) {
+        self.keys.trim();
+        self.expected.trim();
+    }
+}

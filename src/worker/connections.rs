@@ -97,7 +97,6 @@ impl Worker {
     /// Takes a client in, with or without a socket. Returns its number, by which its commands are dispatched.
     pub(super) fn take_in(&mut self, client: Client) -> u32 {
         self.client_count += usize::from(client.is_normal());
-        self.node.client_workers.set_clients(self.id, self.client_count);
         self.clients.add(client)
     }
 
@@ -291,11 +290,18 @@ impl Worker {
         for _ in 0..self.clients.dirty_len() {
             let Some((index, client)) = self.clients.next_dirty() else { break };
             let Some(client) = client else { continue };
-            if client.stopped || client.waiting.is_waiting() {
+            let has_waited = client.stopped || client.waiting.is_waiting();
+            if has_waited {
+                self.end_wait(index);
+            }
+            if self.client_balance.surplus > 0 {
+                self.offer(index);
+            }
+            if has_waited {
                 self.go_on(index);
             }
             let mut client = self.clients.at(index);
-            client.step_output_bytes_max = 0;
+            client.end_step();
             let limits = &self.config.client_output_buffer_limit;
             if client.is_over_limit(limits, self.now_ms) && client.closing != Some(Closing::Now) {
                 close_for_output_limit(client);
@@ -333,8 +339,8 @@ impl Worker {
         }
     }
 
-    /// Executes what the client has been waiting to execute.
-    fn go_on(&mut self, index: u32) {
+    /// Executes what the client has been waiting to execute, if the wait is over.
+    fn end_wait(&mut self, index: u32) {
         let client = self.clients.at(index);
         // What a transaction has begun it ends, also when nobody will read the reply.
         if let Waiting::Exec(seq) = client.waiting {
@@ -352,6 +358,10 @@ impl Worker {
         if let Some(args) = client.waiting.take_up(client.replies.awaited()) {
             self.dispatch(index, args.as_args());
         }
+    }
+
+    /// Executes what has come for the client and had to wait, unless it still has to.
+    fn go_on(&mut self, index: u32) {
         let client = self.clients.at(index);
         if client.stopped && !client.must_wait() {
             if self.mesh.is_congested() {
@@ -370,6 +380,7 @@ impl Worker {
             departure.journey.end();
         }
         if !std::mem::replace(&mut client.has_left, true) {
+            client.seat = None;
             self.forget_subscriptions(index);
             self.end_tracking(index);
             self.client_count -= usize::from(self.clients.at(index).is_normal());

@@ -6,10 +6,10 @@ use shards::reply::Reply;
 use shards::router::Router;
 use shards::router::wire::TakenReplies;
 use shards::shard::Call;
-use shards::shard::look_ahead::ExpectedKey;
 use shards::slot::ShardId;
 use shards::txn::Ticket;
 
+use super::ahead::HopsAhead;
 use super::desk::Desk;
 use super::{BATCHES_PER_TURN, Worker};
 use crate::mesh::{Batch, Delivery, Hop};
@@ -50,17 +50,19 @@ impl Worker {
     fn take_batch(&mut self, from: ShardId, batch: &mut Batch) {
         self.see_broadcasting();
         let mut reader = batch.read();
-        let mut expected = std::mem::take(&mut self.expected_keys);
+        let mut ahead = std::mem::take(&mut self.hops_ahead);
         loop {
+            let HopsAhead { keys, expected } = &mut ahead;
+            keys.clear();
             expected.clear();
             for (remote, args) in reader.upcoming(HOPS_AHEAD) {
-                expected.extend(self.router.expect_remote(remote.caller.db, remote.key, args));
+                keys.extend(self.router.expect_remote(remote.caller.db, remote.key, args, expected));
             }
-            self.router.shard().fetch(&expected);
-            let mut keys = expected.iter().map(ExpectedKey::key);
+            self.router.shard().fetch(expected);
+            let mut keys = keys.iter().copied();
             for _ in 0..HOPS_AHEAD {
                 let Some(delivery) = reader.next() else {
-                    self.expected_keys = expected;
+                    self.hops_ahead = ahead;
                     self.publish_notices();
                     self.tell_trackers();
                     return;
