@@ -169,7 +169,10 @@ pub struct Snapshots {
 
 impl fmt::Debug for Snapshots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Snapshots").field("marks", &self.marks).field("active", &self.active).finish_non_exhaustive()
+        f.debug_struct("Snapshots")
+            .field("marks", &self.marks)
+            .field("active", &self.active)
+            .finish_non_exhaustive()
     }
 }
 
@@ -358,7 +361,8 @@ impl Snapshots {
 
     /// The numbers of the databases, for the shard to which their tables go.
     pub(crate) fn names(&self) -> DatabaseNames {
-        let names = |snapshot: &Option<Box<Snapshot>>| snapshot.as_ref().map(|snapshot| snapshot.names.clone());
+        let names =
+            |snapshot: &Option<Box<Snapshot>>| snapshot.as_ref().map(|snapshot| snapshot.names.clone());
         DatabaseNames(self.under_way.each_ref().map(|snapshot| names(snapshot).unwrap_or_default()))
     }
 

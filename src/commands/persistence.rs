@@ -2,7 +2,7 @@
 
 use shards::args::Args;
 use shards::command::flags;
-use shards::command::{Arg, Arity, CommandSpec, Group};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec};
 use shards::error::CommandError;
 
 use crate::config::ShutdownOptions;
@@ -19,7 +19,7 @@ pub(super) static COMMANDS: &[SessionCommand] = &[
             summary: "Synchronously save the dataset to disk",
             since: "1.0.0",
             complexity: "O(N) where N is the total number of keys in all databases",
-            group: Group::Server,
+            group: CommandGroup::Server,
             flags: flags::ADMIN | flags::NOSCRIPT | flags::NO_ASYNC_LOADING | flags::NO_MULTI,
             ..CommandSpec::BASE
         },
@@ -32,7 +32,7 @@ pub(super) static COMMANDS: &[SessionCommand] = &[
             summary: "Asynchronously save the dataset to disk",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::AtLeast(1),
             flags: flags::ADMIN | flags::NOSCRIPT | flags::NO_ASYNC_LOADING,
             history: &[("3.2.2", "Added the `SCHEDULE` option.")],
@@ -49,7 +49,7 @@ pub(super) static COMMANDS: &[SessionCommand] = &[
             since: "1.0.0",
             complexity: "O(N) when saving, where N is the total number of keys in all databases when saving \
                 data, otherwise O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::AtLeast(1),
             flags: flags::ADMIN
                 | flags::NOSCRIPT
@@ -59,7 +59,8 @@ pub(super) static COMMANDS: &[SessionCommand] = &[
                 | flags::ALLOW_BUSY,
             history: &[("7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers.")],
             args: &[
-                Arg::one_of("nosave_save", &[Arg::word("nosave", "NOSAVE"), Arg::word("save", "SAVE")]).optional(),
+                Arg::one_of("nosave_save", &[Arg::word("nosave", "NOSAVE"), Arg::word("save", "SAVE")])
+                    .optional(),
                 Arg::word("now", "NOW").since("7.0.0").optional(),
                 Arg::word("force", "FORCE").since("7.0.0").optional(),
                 Arg::word("abort", "ABORT").since("7.0.0").optional(),
@@ -75,7 +76,7 @@ pub(super) static COMMANDS: &[SessionCommand] = &[
             summary: "Get the UNIX time stamp of the last successful save to disk",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             flags: flags::LOADING | flags::STALE | flags::FAST,
             acl: flags::acl::ADMIN | flags::acl::DANGEROUS,
             tips: &["nondeterministic_output"],

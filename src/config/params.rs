@@ -12,7 +12,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use shards::commands::snapshot::FileForm;
-use shards::eviction::{EvictionPolicy, Order};
+use shards::eviction::{EvictionOrder, EvictionPolicy};
 use shards::rdb::version::WriteVersion;
 
 use super::directive::{Directive, Store, idle, live, refused};
@@ -86,12 +86,8 @@ macro_rules! shutdown_options {
 
 fn shutdown_words(options: ShutdownOptions) -> Vec<u8> {
     let ShutdownOptions { saves, now, force } = options;
-    let words = [
-        (saves == Some(true), "save"),
-        (saves == Some(false), "nosave"),
-        (now, "now"),
-        (force, "force"),
-    ];
+    let words =
+        [(saves == Some(true), "save"), (saves == Some(false), "nosave"), (now, "now"), (force, "force")];
     let words: Vec<&str> = words.iter().filter(|(is_said, _)| *is_said).map(|(_, word)| *word).collect();
     if words.is_empty() { b"default".to_vec() } else { words.join(" ").into_bytes() }
 }
@@ -269,13 +265,13 @@ const EVICTION_POLICY_NAMES: &[&str] = &[
 ];
 /// In the order of their names.
 const EVICTION_POLICIES: [EvictionPolicy; 8] = [
-    EvictionPolicy::Volatile(Order::Lru),
-    EvictionPolicy::Volatile(Order::Lfu),
-    EvictionPolicy::Volatile(Order::Random),
-    EvictionPolicy::Volatile(Order::Ttl),
-    EvictionPolicy::AllKeys(Order::Lru),
-    EvictionPolicy::AllKeys(Order::Lfu),
-    EvictionPolicy::AllKeys(Order::Random),
+    EvictionPolicy::Volatile(EvictionOrder::Lru),
+    EvictionPolicy::Volatile(EvictionOrder::Lfu),
+    EvictionPolicy::Volatile(EvictionOrder::Random),
+    EvictionPolicy::Volatile(EvictionOrder::Ttl),
+    EvictionPolicy::AllKeys(EvictionOrder::Lru),
+    EvictionPolicy::AllKeys(EvictionOrder::Lfu),
+    EvictionPolicy::AllKeys(EvictionOrder::Random),
     EvictionPolicy::None,
 ];
 

@@ -213,7 +213,10 @@ fn persistence(whole: &Whole<'_>, text: &mut String) {
         ("current_fork_perc", format!("{percent:.2}")),
         ("current_save_keys_processed", keys.to_string()),
         ("current_save_keys_total", keys_total.to_string()),
-        ("rdb_changes_since_last_save", whole.node.saves.changes_of(whole.sum(|report| report.changes)).to_string()),
+        (
+            "rdb_changes_since_last_save",
+            whole.node.saves.changes_of(whole.sum(|report| report.changes)).to_string(),
+        ),
         ("rdb_bgsave_in_progress", u8::from(saves.in_background).to_string()),
         ("rdb_last_save_time", saves.last_save_s.to_string()),
         ("rdb_last_bgsave_status", if saves.has_failed { "err" } else { "ok" }.to_owned()),

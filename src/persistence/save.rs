@@ -20,7 +20,7 @@ use shards::slot::ShardId;
 use shards::snapshot::{SnapshotId, SnapshotPiece};
 
 use crate::io::Owner;
-use crate::io::disk::{Disk, Done};
+use crate::io::disk::{Disk, FileDone};
 use crate::persistence::hop::SnapshotHop;
 use crate::persistence::rdb_file::{RdbFile, RdbFileNews, RdbFilePlan};
 
@@ -321,7 +321,7 @@ impl Save {
     }
 
     /// Takes the end of a request to the disk.
-    pub fn take_done(&mut self, done: Done, disk: &mut Disk) {
+    pub fn take_done(&mut self, done: FileDone, disk: &mut Disk) {
         match self.file.take(done, disk) {
             RdbFileNews::Nothing => {}
             RdbFileNews::Written => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shards::error_counts;
 use shards::reply::Reply;
-use shards::router::blocked::Ending;
+use shards::router::blocked_calls::Ending;
 use shards::slot::ShardId;
 use shards::txn::Ticket;
 use shards::watch::ClientId;
@@ -44,7 +44,13 @@ impl Worker {
     }
 
     /// Asks one worker alone. Returns the reply if it is there at once.
-    fn ask_one(&mut self, to: ShardId, ticket: Ticket, question: &Question, mut inquiry: Inquiry) -> Option<Reply> {
+    fn ask_one(
+        &mut self,
+        to: ShardId,
+        ticket: Ticket,
+        question: &Question,
+        mut inquiry: Inquiry,
+    ) -> Option<Reply> {
         if to != self.id {
             self.inquiries.insert(ticket, inquiry);
             self.send_question(to, ticket, question.clone());

@@ -17,7 +17,7 @@ use crate::config::{self, Config, SavePoint};
 use crate::host::clock;
 use crate::host::version::REDIS_VERSION;
 use crate::io::Owner;
-use crate::io::disk::Done;
+use crate::io::disk::FileDone;
 use crate::persistence::hop::SnapshotHop;
 use crate::persistence::rdb_file::RdbFilePlan;
 use crate::persistence::save::{FileFacts, Save, SaveError, SavePlan, Saved};
@@ -61,10 +61,12 @@ impl Worker {
                 self.give_save_up("a client has cancelled it");
                 SaveAnswer::Said("Background saving cancelled")
             }
-            SaveQuestion::Cancel => {
-                SaveAnswer::Refused(CommandError::other("ERR Background saving is currently not in progress or scheduled"))
+            SaveQuestion::Cancel => SaveAnswer::Refused(CommandError::other(
+                "ERR Background saving is currently not in progress or scheduled",
+            )),
+            SaveQuestion::Shutdown(options) => {
+                return self.client_asks_for_end(ticket, options).map(Answer::Save);
             }
-            SaveQuestion::Shutdown(options) => return self.client_asks_for_end(ticket, options).map(Answer::Save),
             SaveQuestion::AbortShutdown => self.abort_shutdown(),
             _ if is_under_way => SaveAnswer::Refused(CommandError::other(IN_PROGRESS)),
             SaveQuestion::Begin => {
@@ -89,7 +91,9 @@ impl Worker {
             return;
         }
         let now_s = self.now_ms / 1000;
-        if let Some(point) = save_points::due(&self.config.save_points, &saves.report(), saves.last_try_s(), now_s) {
+        if let Some(point) =
+            save_points::due(&self.config.save_points, &saves.report(), saves.last_try_s(), now_s)
+        {
             self.send_snapshot_hop(self.node.control(), SnapshotHop::Due(point));
         }
     }
@@ -156,7 +160,7 @@ impl Worker {
     }
 
     /// Takes the end of a request to the disk that was made for it.
-    pub(super) fn take_saved(&mut self, done: Done) {
+    pub(super) fn take_saved(&mut self, done: FileDone) {
         if let Some(save) = &mut self.saving.save {
             save.take_done(done, &mut self.errands.disk);
         }
@@ -271,4 +275,3 @@ fn plan(config: &Config, id: SnapshotId, used_bytes: u64) -> (CutArgs, SavePlan)
     };
     (cut, SavePlan { file, form, facts, refuses_loss: config.rdb_version_refuses_loss })
 }
-

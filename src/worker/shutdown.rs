@@ -42,7 +42,11 @@ impl Worker {
     }
 
     /// SHUTDOWN. The answer comes only when the node goes on.
-    pub(super) fn client_asks_for_end(&mut self, ticket: Ticket, options: ShutdownOptions) -> Option<SaveAnswer> {
+    pub(super) fn client_asks_for_end(
+        &mut self,
+        ticket: Ticket,
+        options: ShutdownOptions,
+    ) -> Option<SaveAnswer> {
         if self.saving.shutdown.is_some() {
             return Some(SaveAnswer::Refused(CommandError::other(FAILED)));
         }

@@ -61,8 +61,7 @@ impl Worker {
     #[inline]
     pub(super) fn is_snapshot_behind(&self) -> bool {
         let shard = self.router.shard();
-        self.snapshots.holds_clients
-            || (shard.has_snapshots() && shard.snapshot_bytes() >= WAITING_BYTES_MAX)
+        self.snapshots.holds_clients || (shard.has_snapshots() && shard.snapshot_bytes() >= WAITING_BYTES_MAX)
     }
 
     /// Goes on with all snapshots that are under way. Once a turn.

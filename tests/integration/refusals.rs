@@ -47,9 +47,7 @@ fn the_same_is_refused_while_the_server_runs() {
     }
     let server = start(2, "");
     let mut client = server.client();
-    for (name, value) in
-        [("appendonly", "yes"), ("min-replicas-to-write", "1"), ("tls-port", "1")]
-    {
+    for (name, value) in [("appendonly", "yes"), ("min-replicas-to-write", "1"), ("tls-port", "1")] {
         let reply = client.cmd(&["CONFIG", "SET", name, value]).to_string();
         let expected =
             format!("(error) ERR CONFIG SET failed (possibly related to argument '{name}') - This version ");

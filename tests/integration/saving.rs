@@ -21,9 +21,10 @@ fn redis_with(file: &Path) -> Server {
 
 fn persistence(client: &mut Client, field: &str) -> String {
     let info = client.ask("INFO persistence").to_string();
-    let line = info.split("\\r\\n").flat_map(|line| line.split("\r\n")).find(|line| {
-        line.strip_prefix(field).is_some_and(|rest| rest.starts_with(':'))
-    });
+    let line = info
+        .split("\\r\\n")
+        .flat_map(|line| line.split("\r\n"))
+        .find(|line| line.strip_prefix(field).is_some_and(|rest| rest.starts_with(':')));
     line.map(|line| line[field.len() + 1..].to_owned()).unwrap_or_else(|| panic!("no {field} in {info}"))
 }
 
@@ -49,8 +50,11 @@ fn fill(client: &mut Client) {
                 all.extend(words);
                 all
             };
-            let pairs: Vec<String> =
-                members.iter().enumerate().flat_map(|(number, member)| [number.to_string(), member.clone()]).collect();
+            let pairs: Vec<String> = members
+                .iter()
+                .enumerate()
+                .flat_map(|(number, member)| [number.to_string(), member.clone()])
+                .collect();
             client.cmd(&of("RPUSH", "list", members.clone()));
             client.cmd(&of("SADD", "set", members.clone()));
             client.cmd(&of("SADD", "numbers", (0..size).map(|number| number.to_string()).collect()));
@@ -67,11 +71,8 @@ fn told(client: &mut Client) -> Vec<String> {
     for db in ["0", "3"] {
         client.cmd(&["SELECT", db]);
         let keys = client.cmd(&["KEYS", "*"]).to_string();
-        let mut keys: Vec<String> = keys
-            .split('"')
-            .filter(|word| word.contains(':'))
-            .map(str::to_owned)
-            .collect();
+        let mut keys: Vec<String> =
+            keys.split('"').filter(|word| word.contains(':')).map(str::to_owned).collect();
         keys.sort();
         for key in keys {
             let kind = client.cmd(&["TYPE", &key]).to_string();
@@ -162,13 +163,17 @@ fn a_save_that_cannot_be_written_refuses_writes_until_one_can() {
         eventually("the save has failed", || persistence(&mut client, "rdb_last_bgsave_status") == "err");
         for refused in ["SET key other", "PING", "DEL key"] {
             let reply = client.ask(refused).to_string();
-            assert!(reply.contains("MISCONF Redis is configured to save RDB snapshots"), "{refused}: {reply}");
+            assert!(
+                reply.contains("MISCONF Redis is configured to save RDB snapshots"),
+                "{refused}: {reply}"
+            );
         }
         assert_eq!(client.ask("MULTI"), Value::ok());
         assert!(client.ask("SET key other").to_string().contains("MISCONF"));
         assert!(client.ask("EXEC").to_string().contains("EXECABORT"));
         assert_eq!(client.cmd(&["GET", "key"]), Value::bulk("value"));
-        let left: Vec<_> = fs::read_dir(server.dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            fs::read_dir(server.dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("temp-")), "{left:?}");
         fs::rename(server.dir().join("dump.rdb"), hidden).unwrap();
         assert_eq!(client.ask("BGSAVE"), Value::simple("Background saving started"));
@@ -206,7 +211,10 @@ fn shutdown_does_as_it_is_told() {
             client.cmd(&["SET", "key", "value"]);
             client.send_raw(format!("{command}\r\n"));
             assert_eq!(client.recv_until_closed(), b"");
-            assert_eq!(server.wait_for_exit(Duration::from_secs(20)).and_then(|status| status.code()), Some(0));
+            assert_eq!(
+                server.wait_for_exit(Duration::from_secs(20)).and_then(|status| status.code()),
+                Some(0)
+            );
             assert_eq!(server.dir().join("dump.rdb").exists(), saves, "{command}");
         }
         let server = shoal(shards).start();

@@ -42,7 +42,8 @@ pub struct Written {
 
 impl SnapshotFiles {
     pub(super) fn new(workers: usize) -> SnapshotFiles {
-        let file = |_| File { progress: vec![Progress::None; workers], written: vec![Vec::new(); workers], keys: 0 };
+        let file =
+            |_| File { progress: vec![Progress::None; workers], written: vec![Vec::new(); workers], keys: 0 };
         SnapshotFiles { files: SnapshotId::all().map(file).collect() }
     }
 
