@@ -11,6 +11,7 @@ pub mod io;
 pub mod mesh;
 pub mod metrics;
 pub mod node;
+pub mod persistence;
 pub mod protocol;
 pub mod pubsub;
 pub mod server;

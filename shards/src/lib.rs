@@ -31,6 +31,7 @@ pub mod garbage;
 pub mod glob;
 pub mod key;
 pub mod keyspace;
+pub mod loading;
 pub mod notify;
 pub mod num;
 pub mod object;

@@ -14,6 +14,7 @@ use shards::shard::Call;
 use shards::slot::SlotId;
 use shards::txn::{Ticket, TxnMessage};
 
+use crate::persistence::hop::LoadHop;
 use crate::pubsub::hop::PubSubHop;
 use crate::session::hand_over::HandOver;
 use crate::session::inquiry::InquiryHop;
@@ -46,6 +47,8 @@ pub enum Hop {
     Taken(TakenReplies),
     /// A client of mine that comes to you, or that does not.
     HandOver(HandOver),
+    /// About a file that is loaded.
+    Load(LoadHop),
     /// Lines of the log were left out: tell of them when it is quiet. To the control worker.
     LeftOut,
     /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it

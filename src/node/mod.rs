@@ -3,8 +3,10 @@
 pub mod client_workers;
 pub mod counts;
 pub(crate) mod distinct_names;
+pub mod functions;
 pub mod give_back;
 pub mod journey;
+pub mod loading;
 pub mod memory;
 pub mod pulses;
 
@@ -15,7 +17,9 @@ use shards::slot::ShardId;
 
 use crate::node::client_workers::ClientWorkers;
 use crate::node::counts::{SubscriptionCounts, TrackingCounts};
+use crate::node::functions::Functions;
 use crate::node::give_back::GiveBack;
+use crate::node::loading::LoadState;
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
 
@@ -53,6 +57,10 @@ pub struct Node {
     pub tracking: TrackingCounts,
     /// What the workers' threads do.
     pub pulses: Pulses,
+    /// What is being loaded from a file.
+    pub load: LoadState,
+    /// Libraries of functions that came with one.
+    pub functions: Functions,
     /// Set when the node shall stop.
     pub stopping: AtomicBool,
 }
@@ -90,6 +98,8 @@ impl Node {
             subscriptions: SubscriptionCounts::new(2),
             tracking: TrackingCounts::new(2),
             pulses: Pulses::new(2),
+            load: LoadState::default(),
+            functions: Functions::default(),
             stopping: AtomicBool::new(false),
         }
     }

@@ -46,7 +46,7 @@ impl Worker {
     pub(super) fn see_signals(&mut self, result: i32) {
         let Some(control) = &mut self.control else { return };
         if control.duty.signals.take().is_some() {
-            (control.duty.tell_of_end)();
+            (control.duty.tell_of_end)(self.node.load.is_under_way());
             self.node.stopping.store(true, Ordering::Relaxed);
         } else if result >= 0 {
             self.watch_signals();

@@ -103,6 +103,7 @@ impl Worker {
                 let (router, mut desk) = self.at_desk();
                 router.take_taken(from, taken, &mut desk);
             }
+            Delivery::Other(Hop::Load(hop)) => self.take_load(from, hop),
             Delivery::Other(Hop::LeftOut) => self.tell_left_out(),
             // What it asks for is done at the end of every turn.
             Delivery::Other(Hop::MakeRoom) => {}

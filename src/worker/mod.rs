@@ -19,6 +19,7 @@ mod errands;
 mod hand_over;
 mod hops;
 mod inquiries;
+mod loading;
 mod look_ahead;
 mod memory;
 mod notifications;
@@ -74,6 +75,7 @@ use crate::worker::ahead::Ahead;
 use crate::worker::client_balance::ClientBalance;
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
+use crate::worker::loading::Loading;
 use crate::worker::rewrites::Rewrites;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
@@ -144,6 +146,8 @@ pub struct Worker {
     /// The keys of the hops that are taken up next; kept for its memory.
     expected_keys: Vec<ExpectedKey>,
     last_cron_ms: u64,
+    /// What it does while the node loads a file; none when it does not.
+    loading: Option<Box<Loading>>,
     /// What only the control worker has.
     control: Option<Control>,
     /// Shows the watchdog that turns come.
@@ -217,6 +221,7 @@ impl Worker {
             ahead: Ahead::default(),
             expected_keys: Vec::new(),
             last_cron_ms: 0,
+            loading: node.load.is_under_way().then(Box::default),
             control: control.map(Control::new),
             expiring: false,
             cron_part: 0,
@@ -238,6 +243,7 @@ impl Worker {
     pub fn run(mut self) {
         self.listen();
         self.watch_signals();
+        self.begin();
         self.ring.tick();
         while !self.node.stopping.load(Ordering::Relaxed) {
             self.turn();
@@ -279,6 +285,9 @@ impl Worker {
         self.take_inboxes();
         if self.router.has_ready() {
             self.run_ready();
+        }
+        if self.loading.is_some() {
+            self.go_on_loading();
         }
         if self.now_ms.wrapping_sub(self.last_cron_ms) >= CRON_PERIOD_MS {
             self.last_cron_ms = self.now_ms;
@@ -341,6 +350,7 @@ impl Worker {
             || self.router.has_ready()
             || self.office.memory.is_evicting()
             || self.errands.has_news()
+            || self.loading.as_ref().is_some_and(|loading| loading.has_work())
             || self.router.shard().env().tracking.is_over_limit()
             || !self.sleep.is_zero()
     }
@@ -383,10 +393,13 @@ impl Worker {
         if has_left_out() {
             self.pass_on_left_out();
         }
-        self.expire();
+        // What happens to keys by itself, and what moves, waits for the end of a load.
+        if self.loading.is_none() {
+            self.expire();
+            self.balance();
+        }
         self.trim();
         self.give_back();
-        self.balance();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
         let timeout_ms = u64::from(self.config.timeout_s) * 1000;
         for index in (self.cron_part as u32..self.clients.end()).step_by(CRON_CONNECTIONS_PART) {
@@ -447,6 +460,7 @@ impl Worker {
     /// everything go.
     fn stop(mut self) {
         self.listeners.iter().for_each(Listener::close);
+        self.give_up_loading();
         self.errands.links.close_all();
         let begin = clock::moment();
         for turn in 1.. {

@@ -138,6 +138,11 @@ impl QueuedCommands {
         self.bytes + self.commands.capacity() * size_of::<(Command, OwnedArgs)>()
     }
 
+    /// There is such a command among them.
+    pub fn has(&self, is_it: impl Fn(&Command) -> bool) -> bool {
+        self.commands.iter().any(|(command, _)| is_it(command))
+    }
+
     /// One of the commands is refused while there is no memory.
     pub fn needs_memory(&self) -> bool {
         self.needs_memory

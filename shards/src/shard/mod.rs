@@ -2,6 +2,7 @@
 
 mod caching;
 mod evict;
+mod loading;
 pub mod look_ahead;
 mod participant;
 mod put_aside;
