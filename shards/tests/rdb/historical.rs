@@ -134,6 +134,10 @@ pub(crate) fn values() -> Vec<(ValueType, Vec<u8>, Model)> {
         sink.time_ms(1000);
         sink.raw_text(&pack(&["f", "v", "1000", "h", "v", "5000", "g", "v", "0"]));
     });
+    let template = [&b"\x00"[..], &one(&pack(&["f", "gg"])), &one(&pack(&["5", "v", "12"]))].concat();
+    let of_template = Model::Hash(
+        [("f", "v"), ("gg", "12")].map(|(field, value)| (field.into(), (value.into(), None))).into(),
+    );
     let ints: BTreeSet<Text> = texts[..9].iter().cloned().collect();
     vec![
         (ValueType::ListZiplist, one(&ziplist(&encoded)), Model::List(texts.clone())),
@@ -146,6 +150,8 @@ pub(crate) fn values() -> Vec<(ValueType, Vec<u8>, Model)> {
         (ValueType::SortedSetText, old_scores, Model::SortedSet(scores)),
         (ValueType::HashExpires, relative, with_expires.clone()),
         (ValueType::HashExpiresListpack, packed, with_expires),
+        (ValueType::HashTemplateListpack, template, of_template.clone()),
+        (ValueType::HashTemplate, b"\x01\x02\x01f\x02gg\x01v\xc0\x0c".to_vec(), of_template),
         (
             ValueType::SetListpack,
             one(&pack(&[
