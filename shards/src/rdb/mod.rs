@@ -24,5 +24,6 @@ pub mod scan;
 mod shape;
 pub mod sink;
 pub mod source;
+mod template;
 pub mod value_type;
 pub mod version;
