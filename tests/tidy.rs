@@ -73,6 +73,7 @@ const LAYERS: [(&str, &[&[&str]]); 2] = [
             &["command"],
             &["field_expiry"],
             &["values", "walk"],
+            &["digest"],
             &["commands"],
             &["txn"],
             &["shard"],
