@@ -5,7 +5,7 @@
 //! be simulated, fuzzed and replayed. Everything that talks to the world is in the package `shoal`.
 //!
 //! Imports go one way: `encoding`, `num` <- `entry`, `table` <- `db`, `env` <- `keyspace` <- `command` <-
-//! `values`, `commands`; `txn` <- `shard` <- `router`. No file imports one that imports it.
+//! `values` <- `rdb` <- `commands`; `txn` <- `shard` <- `router`. No file imports one that imports it.
 
 pub mod access;
 pub mod args;
@@ -38,6 +38,7 @@ pub mod object;
 mod prefetch;
 pub mod pubsub;
 pub mod random;
+pub mod rdb;
 pub mod reply;
 pub mod router;
 pub mod shard;

@@ -224,6 +224,11 @@ impl Quicklist {
         self.nodes.iter().map(Node::export)
     }
 
+    /// The same, from the node with this number on; none if there is no such node.
+    pub fn export_from(&self, node: usize) -> impl ExactSizeIterator<Item = Export<'_>> {
+        self.nodes.range(node.min(self.nodes.len())..).map(Node::export)
+    }
+
     /// The whole list as a listpack, if it is one node of at most these limits and not of one large element.
     pub fn to_listpack(&self, limits: Limits) -> Option<Vec<u8>> {
         let [Node::Packed(packed)] = self.nodes.as_slices().0 else { return None };
