@@ -116,6 +116,7 @@ const RESERVED: [(&[&str], &[&str], &str); 4] = [
             "shards/src/table.rs",
             "shards/src/words.rs",
             "shards/tests/memory.rs",
+            "shards/tests/rdb_memory.rs",
             // Restrictions that the standard library has no call for.
             "tests/integration/sys.rs",
             "src/host/allocator.rs",

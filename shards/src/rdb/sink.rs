@@ -130,13 +130,29 @@ impl<'o> Sink<'o> {
         true
     }
 
+    /// Writes a string compressed; false if that saves too little, and then nothing is written.
     fn compressed(&mut self, text: &[u8]) -> bool {
-        let Some(packed) = lzf::compress(text, text.len() - COMPRESS_SAVED_BYTES_MIN) else { return false };
-        self.byte(opcode::STRING_LZF);
-        self.length(packed.len() as u64);
-        self.length(text.len() as u64);
-        self.bytes(&packed);
+        // How long it becomes stands before it: room is left for the most that it may be.
+        let (start, len_max) = (self.len(), text.len() - COMPRESS_SAVED_BYTES_MIN);
+        self.compressed_head(len_max, text.len());
+        let body_at = self.len();
+        if !lzf::compress_onto(text, len_max, self.out) {
+            self.out.truncate(start);
+            return false;
+        }
+        let (end, body_len) = (self.len(), self.len() - body_at);
+        self.compressed_head(body_len, text.len());
+        let head_len = self.len() - end;
+        self.out.copy_within(end.., start);
+        self.out.copy_within(body_at..end, start + head_len);
+        self.out.truncate(start + head_len + body_len);
         true
+    }
+
+    fn compressed_head(&mut self, packed_len: usize, len: usize) {
+        self.byte(opcode::STRING_LZF);
+        self.length(packed_len as u64);
+        self.length(len as u64);
     }
 }
 

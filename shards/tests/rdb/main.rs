@@ -1,0 +1,12 @@
+//! The format of RDB files against what other servers have written, against values of every type, and
+//! against bytes that nobody has written.
+//!
+//! `dumps.txt` and the files beside it were written by redis-server 7.0.15 and Valkey 9.1.2: `make.py` says
+//! how.
+
+mod files;
+mod golden;
+mod historical;
+mod hostile;
+mod model;
+mod round_trip;
