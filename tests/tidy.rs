@@ -73,7 +73,7 @@ const LAYERS: [(&str, &[&[&str]]); 2] = [
             &["command"],
             &["field_expiry"],
             &["values", "walk"],
-            &["rdb"],
+            &["digest", "rdb"],
             &["loading"],
             &["commands"],
             &["txn"],

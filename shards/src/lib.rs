@@ -16,6 +16,7 @@ pub mod commands;
 pub mod copies;
 pub mod ctx;
 pub mod db;
+mod digest;
 pub mod effects;
 pub mod encoding;
 pub mod entry;

@@ -22,6 +22,7 @@ mod config_rewrite;
 mod connection_commands;
 mod control_worker;
 mod crowd;
+mod digest;
 mod disconnects;
 mod everybody_is_answered;
 mod eviction;
