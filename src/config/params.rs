@@ -494,11 +494,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     ),
     // Persistence.
     live("dir", ValueKind::Special(special::dir), "", DIR).protected(),
-    live("dbfilename", ValueKind::Special(special::dbfilename), "dump.rdb", path!(dbfilename)).protected(),
+    idle("dbfilename", ValueKind::Special(special::dbfilename), "dump.rdb", NO_SAVING).protected(),
     refused("save", ValueKind::SpecialWords(special::save), &[""], NO_SAVE),
     idle("stop-writes-on-bgsave-error", BOOL, "yes", NO_SAVING),
     idle("rdbcompression", BOOL, "yes", NO_SAVING),
-    live("rdbchecksum", BOOL, "yes", choice!(rdbchecksum, "yes", "no")).immutable(),
+    idle("rdbchecksum", BOOL, "yes", NO_SAVING).immutable(),
     idle("rdb-del-sync-files", BOOL, "no", NO_SAVING),
     idle("rdb-save-incremental-fsync", BOOL, "yes", NO_SAVING),
     idle("rdb-key-save-delay", int(i32::MIN as i64, i32::MAX as i64), "0", NO_SAVING).hidden(),

@@ -94,10 +94,6 @@ pub struct Config {
     pub logfile: PathBuf,
     /// The working directory; empty means the one in which the process was started.
     pub dir: PathBuf,
-    /// The file in `dir` that is loaded at the start.
-    pub dbfilename: PathBuf,
-    /// Whether the checksum of such a file is held against its bytes.
-    pub rdbchecksum: bool,
     /// Log lines go to the system's log too.
     pub syslog_enabled: bool,
     /// The name under which they go there.
@@ -148,12 +144,6 @@ impl Config {
             0 => shards,
             count => count.min(shards),
         }
-    }
-
-    /// The file that is loaded at the start; none when it has no name.
-    pub fn snapshot_path(&self) -> Option<PathBuf> {
-        let is_named = !self.dbfilename.as_os_str().is_empty();
-        is_named.then(|| self.dir.join(&self.dbfilename))
     }
 
     /// The value of a directive without a field, if it was set.
@@ -216,8 +206,6 @@ impl Default for Config {
             loglevel: LogLevel::Notice,
             logfile: PathBuf::new(),
             dir: PathBuf::new(),
-            dbfilename: PathBuf::from("dump.rdb"),
-            rdbchecksum: true,
             syslog_enabled: false,
             syslog_ident: b"redis".to_vec(),
             syslog_facility: 1,

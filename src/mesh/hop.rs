@@ -14,7 +14,7 @@ use shards::shard::Call;
 use shards::slot::SlotId;
 use shards::txn::{Ticket, TxnMessage};
 
-use crate::persistence::hop::LoadHop;
+use crate::persistence::load_hop::LoadHop;
 use crate::pubsub::hop::PubSubHop;
 use crate::session::hand_over::HandOver;
 use crate::session::inquiry::InquiryHop;

@@ -22,7 +22,7 @@ use crate::io::Owner;
 use crate::io::disk::Done;
 use crate::io::timers::TimerId;
 use crate::mesh::Hop;
-use crate::persistence::hop::LoadHop;
+use crate::persistence::load_hop::LoadHop;
 use crate::persistence::load::{Load, LoadPlan, Progress};
 
 /// Whose requests to the disk these are.
@@ -83,7 +83,7 @@ impl Worker {
                     path,
                     shards: self.node.shards,
                     databases: self.config.databases,
-                    checks: self.config.rdbchecksum,
+                    checks: self.config.rdb_checksum,
                     now_s: self.now_ms / 1000,
                 };
                 self.begin_load(plan, LoadOptions::default());
