@@ -11,7 +11,7 @@ use crate::garbage::Garbage;
 use crate::key::Key;
 use crate::random::Random;
 use crate::slot::SlotId;
-use crate::slot_tables::{ExpiringCount, SlotTables};
+use crate::slot_tables::{ExpiringCount, IntoTables, SlotTables};
 use crate::table::{Place, Table, Word};
 
 /// One database of one shard: a table for each hash slot in which it has keys.
@@ -39,6 +39,11 @@ impl Db {
         self.slots.keys_with_expire()
     }
 
+    /// True while a hash has fields that expire.
+    pub fn fields_expire(&self) -> bool {
+        self.fields_agenda.first().is_some()
+    }
+
     /// All entries, expired ones that nobody has looked at included.
     pub fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
         self.slots.iter().flat_map(|(_, table)| table.iter())
@@ -53,9 +58,8 @@ impl Db {
         match freeing {
             Freeing::Now => self.clear(),
             Freeing::InSteps => {
-                let old = std::mem::take(self);
-                let len = old.len();
-                garbage.push(old.slots.into_tables(), len);
+                let len = self.len();
+                garbage.push(self.take_tables(), len);
             }
         }
     }
@@ -82,6 +86,16 @@ impl Db {
     #[inline]
     pub(crate) fn table(&self, slot: SlotId) -> Option<&Table> {
         self.slots.get(slot)
+    }
+
+    /// The same, to change anything of its entries but their times.
+    pub(crate) fn table_mut(&mut self, slot: SlotId) -> Option<&mut Table> {
+        self.slots.get_mut(slot)
+    }
+
+    /// All tables, which the database gives up.
+    pub(crate) fn take_tables(&mut self) -> IntoTables {
+        std::mem::take(self).slots.into_tables()
     }
 
     /// Has the head of a slot's table fetched.

@@ -5,8 +5,8 @@
 //!  | meta   | key len | value  | expire ms  | key bytes   | inline value bytes
 //! ```
 //!
-//! `meta` holds 24 bits of access statistics (LRU clock or LFU counter), the kind of the value and whether
-//! there is an expire. `value` is the integer, the length of the inline value, or a pointer. A 16-byte key
+//! `meta` holds 24 bits of access statistics (LRU clock or LFU counter), the kind of the value, whether
+//! there is an expire, and a mark for each snapshot that may be under way ([`crate::snapshot`]). `value` is the integer, the length of the inline value, or a pointer. A 16-byte key
 //! with a 64-byte value takes 96 bytes. This file must not know tables, slots or commands.
 #![expect(unsafe_code, reason = "an entry is laid out by hand to be one allocation of the exact size")]
 
@@ -32,6 +32,12 @@ const FREEING_UNIT_BYTES: usize = 4096;
 
 const ACCESS_MASK: u32 = (1 << 24) - 1;
 const HAS_EXPIRE: u32 = 1 << 28;
+const MARKS_SHIFT: u32 = 29;
+/// How many marks an entry has room for.
+pub const MARKS: u32 = u32::BITS - MARKS_SHIFT;
+const MARKS_MASK: u32 = ((1 << MARKS) - 1) << MARKS_SHIFT;
+/// What an entry keeps when its value takes another allocation.
+const KEPT_MASK: u32 = ACCESS_MASK | MARKS_MASK;
 const ENTRY_ALIGN: usize = 8;
 /// Entries of packed collections up to this length, in bytes, have no room to grow.
 const PACKED_EXACT_LEN_MAX: usize = 256;
@@ -128,9 +134,9 @@ impl Entry {
         let same_shape =
             expire_ms.is_some() == view.expire_ms().is_some() && new_layout.size() == view.layout().size();
         if !same_shape {
-            let access = view.access();
+            let kept = view.kept();
             let mut entry = Entry::new(view.key(), value, expire_ms);
-            entry.set_access(access);
+            entry.keep(kept);
             *self = entry;
             return;
         }
@@ -172,9 +178,9 @@ impl Entry {
     /// touched.
     fn reshape(&mut self, key: Option<&[u8]>, expire_ms: Option<u64>) {
         let old = self.view();
-        let (kind, access) = (old.kind(), old.access());
+        let (kind, kept) = (old.kind(), old.kept());
         let mut new = Entry::with_room(key.unwrap_or(old.key()), kind, old.inline(), expire_ms);
-        new.set_access(access);
+        new.keep(kept);
         // SAFETY: the value moves from the old entry, which is left with an integer, to the new one, whose
         // kind says how to read it.
         unsafe {
@@ -312,6 +318,22 @@ impl Entry {
         // SAFETY: the header is valid while the entry is.
         let header = unsafe { self.header.as_mut() };
         header.meta = (header.meta & !ACCESS_MASK) | (access & ACCESS_MASK);
+    }
+
+    /// Sets the marks, one bit for each snapshot.
+    #[inline]
+    pub fn set_marks(&mut self, marks: u8) {
+        // SAFETY: the header is valid while the entry is.
+        let header = unsafe { self.header.as_mut() };
+        header.meta = (header.meta & !MARKS_MASK) | (u32::from(marks) << MARKS_SHIFT);
+    }
+
+    /// Sets what [`EntryRef::kept`] told of the entry in whose place this one comes.
+    #[inline]
+    fn keep(&mut self, kept: u32) {
+        // SAFETY: the header is valid while the entry is.
+        let header = unsafe { self.header.as_mut() };
+        header.meta = (header.meta & !KEPT_MASK) | kept;
     }
 
     fn drop_value(&mut self) {
@@ -465,6 +487,18 @@ impl<'a> EntryRef<'a> {
     #[inline]
     pub fn access(&self) -> u32 {
         self.header().meta & ACCESS_MASK
+    }
+
+    /// The marks, one bit for each snapshot.
+    #[inline]
+    pub fn marks(&self) -> u8 {
+        (self.header().meta >> MARKS_SHIFT) as u8
+    }
+
+    /// What stays with the entry when its value takes another allocation.
+    #[inline]
+    fn kept(&self) -> u32 {
+        self.header().meta & KEPT_MASK
     }
 
     /// A new entry with another key and the same value and expire. A blob is shared by both until one of them

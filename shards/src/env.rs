@@ -7,6 +7,7 @@ use ahash::RandomState;
 use crate::access::AccessPolicy;
 use crate::blocking::Block;
 use crate::copies::TrackedKeys;
+use crate::db::Db;
 use crate::effects::Effects;
 use crate::encoding::limits::Limits;
 use crate::entry::Entry;
@@ -16,6 +17,8 @@ use crate::key::{DbIndex, Key};
 use crate::notify::Notices;
 use crate::random::Random;
 use crate::slot::{SlotId, SlotSet};
+use crate::snapshot::{Snapshots, Tables, Usage};
+use crate::table::Word;
 use crate::waiter_queues::WaiterQueues;
 use crate::watch::Watches;
 
@@ -68,6 +71,8 @@ pub struct Env {
     pub owned: SlotSet,
     /// Set while a command runs that walks over slots: those of which some keys are lent to a transaction.
     pub lent: Vec<(DbIndex, SlotId)>,
+    /// What is being written of all keys as they were at one moment.
+    pub snapshots: Snapshots,
     /// What the running command would wait for: see [`crate::blocking`].
     pub block: Option<Box<Block>>,
 }
@@ -112,6 +117,7 @@ impl Env {
             limits: Limits::default(),
             owned: SlotSet::all(),
             lent: Vec::new(),
+            snapshots: Snapshots::default(),
             block: None,
         }
     }
@@ -150,6 +156,31 @@ impl Env {
         if self.effects.is_listening() {
             self.effects.push(db, [&b"DEL"[..], key].into_iter().collect());
         }
+    }
+
+    /// The snapshots, and what their walk needs of these databases.
+    pub(crate) fn snapshots_and_tables<'a>(
+        &'a mut self,
+        dbs: &'a mut [Db],
+    ) -> (&'a mut Snapshots, Tables<'a>) {
+        let Env { snapshots, hasher, access, now_ms, garbage, .. } = self;
+        (snapshots, Tables { dbs, hasher, access: *access, now_ms: *now_ms, garbage })
+    }
+
+    /// A snapshot is under way, and this entry is about to be changed.
+    #[cold]
+    pub(crate) fn save_before_change(&mut self, db: DbIndex, word: &mut Word) {
+        let usage = Usage::of(word.entry(), &self.access, self.now_ms);
+        let marks = self.snapshots.save(db, word.entry(), usage);
+        word.with_entry(|entry| entry.set_marks(marks));
+    }
+
+    /// A snapshot is under way, and this entry has been taken out of its table, unchanged.
+    #[cold]
+    pub(crate) fn save_taken(&mut self, db: DbIndex, entry: &mut Entry) {
+        let usage = Usage::of(entry.view(), &self.access, self.now_ms);
+        let marks = self.snapshots.save(db, entry.view(), usage);
+        entry.set_marks(marks);
     }
 
     /// Gives the memory of a removed entry back, that of a big value in later turns if `is_lazy`.

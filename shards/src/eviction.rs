@@ -37,6 +37,16 @@ pub enum Order {
 }
 
 impl EvictionPolicy {
+    /// Whether it goes by how keys were used.
+    pub fn keeps_usage(self) -> bool {
+        match self {
+            EvictionPolicy::None => false,
+            EvictionPolicy::AllKeys(order) | EvictionPolicy::Volatile(order) => {
+                matches!(order, Order::Lru | Order::Lfu)
+            }
+        }
+    }
+
     /// Keys are to remember how often they are used.
     pub fn is_lfu(self) -> bool {
         matches!(self, EvictionPolicy::AllKeys(Order::Lfu) | EvictionPolicy::Volatile(Order::Lfu))

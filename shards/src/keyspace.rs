@@ -107,6 +107,11 @@ impl<'a> Keyspace<'a> {
         self.env.notices.tell(self.selected, key.bytes, event);
     }
 
+    /// How often keys have been changed since the shard was made.
+    pub fn changes(&self) -> u64 {
+        self.env.dirty
+    }
+
     /// Says what the running command has done where that is not what the client sent: with absolute times,
     /// results instead of increments of floats, chosen members. Called after `changed`; several calls are
     /// several commands.
@@ -277,9 +282,13 @@ impl<'a> Keyspace<'a> {
     #[inline]
     pub fn write(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
         let place = self.find_alive(key)?;
-        let Keyspace { dbs, selected, env, touch } = self;
+        let touch = self.touch;
+        let Keyspace { dbs, selected, env, .. } = self;
         let (word, expire_change) = dbs[selected.index()].entry_mut(key.slot, place);
-        if *touch {
+        if env.snapshots.is_active() {
+            env.save_before_change(*selected, word);
+        }
+        if touch {
             note_use(word, env);
         }
         Some(EntryMut { word, expire_change })
@@ -399,39 +408,56 @@ impl<'a> Keyspace<'a> {
 
     fn insert_at(&mut self, key: &Key<'_>, mut entry: Entry) -> Place {
         entry.set_access(self.env.access.at_start(self.env.now_ms));
+        entry.set_marks(self.env.snapshots.marks());
         self.notify(key, event::NEW);
         self.dbs[self.selected.index()].insert(key.slot, key.hash, entry, &self.env.hasher)
     }
 
     #[inline]
     pub(crate) fn entry_mut(&mut self, key: &Key<'_>, place: Place) -> EntryMut<'_> {
-        let (word, expire_change) = self.dbs[self.selected.index()].entry_mut(key.slot, place);
+        let Keyspace { dbs, selected, env, .. } = self;
+        let (word, expire_change) = dbs[selected.index()].entry_mut(key.slot, place);
+        if env.snapshots.is_active() {
+            env.save_before_change(*selected, word);
+        }
         EntryMut { word, expire_change }
     }
 
     /// Adds an entry that was taken out of another shard, its access statistics as they were.
-    pub fn insert_as_is(&mut self, entry: Entry) {
+    pub fn insert_as_is(&mut self, mut entry: Entry) {
+        // Whatever it has been, it is in no snapshot that has not written it: who took it out has seen to it.
+        entry.set_marks(self.env.snapshots.marks());
         let Key { slot, hash, .. } = self.env.key(entry.view().key());
         self.dbs[self.selected.index()].insert(slot, hash, entry, &self.env.hasher);
     }
 
     /// Adds an entry that was made for a key that is not there, its access statistics as they are. Nobody is
     /// told.
-    pub(crate) fn insert_known(&mut self, key: &Key<'_>, entry: Entry) {
+    pub(crate) fn insert_known(&mut self, key: &Key<'_>, mut entry: Entry) {
+        entry.set_marks(self.env.snapshots.marks());
         self.dbs[self.selected.index()].insert(key.slot, key.hash, entry, &self.env.hasher);
     }
 
     /// Takes an entry out to put it in elsewhere, whether its time is over or not.
     pub fn take_as_is(&mut self, key: &Key<'_>) -> Option<Entry> {
-        let db = &mut self.dbs[self.selected.index()];
-        let place = db.find(key)?;
-        Some(db.remove(key.slot, place))
+        let place = self.db().find(key)?;
+        Some(self.take_out(key.slot, place))
+    }
+
+    /// Takes the entry at a place out of its table.
+    #[inline]
+    pub(crate) fn take_out(&mut self, slot: SlotId, place: Place) -> Entry {
+        let mut entry = self.dbs[self.selected.index()].remove(slot, place);
+        if self.env.snapshots.is_active() {
+            self.env.save_taken(self.selected, &mut entry);
+        }
+        entry
     }
 
     /// Takes a key out; `None` when it is not there or has expired.
     pub fn remove(&mut self, key: &Key<'_>) -> Option<Entry> {
         let place = self.find_alive(key)?;
-        Some(self.db().remove(key.slot, place))
+        Some(self.take_out(key.slot, place))
     }
 
     /// Takes a key out and gives its memory back. True when it was there.
@@ -480,7 +506,7 @@ impl<'a> Keyspace<'a> {
     /// Removes an entry whose time is over, and tells it.
     #[cold]
     fn remove_expired(&mut self, slot: SlotId, place: Place) {
-        let entry = self.db().remove(slot, place);
+        let entry = self.take_out(slot, place);
         self.env.expired_keys += 1;
         self.env.removed(self.selected, entry.view().key(), event::EXPIRED);
         self.env.free(entry, self.env.lazy_free.expire);

@@ -46,6 +46,7 @@ pub mod shard;
 pub mod slot;
 mod slot_counts;
 mod slot_tables;
+pub mod snapshot;
 pub mod spare;
 pub mod table;
 #[cfg(any(test, feature = "testing"))]

@@ -18,14 +18,18 @@
 //! This file must not know what a value is, nor any command.
 #![expect(unsafe_code, reason = "words pack a tag and an owned pointer, which only this file takes apart")]
 
+mod scan;
 #[cfg(test)]
 mod tests;
+
+use std::ops::Range;
 
 use crate::entry::{Entry, EntryRef};
 use crate::expires::{PartExpires, is_over, kept_ms};
 use crate::prefetch::{prefetch, prefetch_two_lines};
 use crate::random::Random;
 use crate::words::{UsedWords, Words};
+pub use scan::ScanPosition;
 
 /// A part with more entries than this is split. Bounds the longest pause of growth. Under Miri a few are many
 /// already, so that it sees splits.
@@ -274,22 +278,44 @@ impl Part {
         }
     }
 
-    /// Visits the entries from `tag` on, in the order of their tags, until there were `limit` and a tag ends.
-    /// Returns how many there were, and the tag to go on with, if there is one.
-    fn scan(&self, tag: u16, limit: usize, mut visit: impl FnMut(EntryRef<'_>)) -> (usize, Option<u16>) {
-        let (mut seen, mut last) = (0, None);
+    /// The words with the entries from `tag` on, in the order of their tags, until there are `limit` and a tag
+    /// ends; between them lie gaps and, at the beginning, some of smaller tags. Returns how many there are,
+    /// and the tag to go on with, if there is one.
+    fn span(&self, tag: u16, limit: usize) -> (Range<usize>, usize, Option<u16>) {
         // All that is behind `tag` in the order lies behind its home, though not only that.
-        let words = self.words[self.home(tag).min(self.words.len())..].iter();
-        for &word in words.filter(|&&word| word != 0 && word_tag(word) >= tag) {
-            if seen >= limit && last != Some(word_tag(word)) {
-                return (seen, Some(word_tag(word)));
+        let start = self.home(tag).min(self.words.len());
+        let (mut seen, mut last) = (0, None);
+        for (at, &word) in self.words.iter().enumerate().skip(start) {
+            if word == 0 || word_tag(word) < tag {
+                continue;
             }
-            // SAFETY: a non-zero word holds a pointer of Entry::into_raw that this part owns.
-            visit(unsafe { EntryRef::from_raw(word & POINTER_MASK) });
+            if seen >= limit && last != Some(word_tag(word)) {
+                return (start..at, seen, Some(word_tag(word)));
+            }
             last = Some(word_tag(word));
             seen += 1;
         }
-        (seen, None)
+        (start..self.words.len(), seen, None)
+    }
+
+    /// Visits the entries of [`Part::span`].
+    fn scan(&self, tag: u16, limit: usize, mut visit: impl FnMut(EntryRef<'_>)) -> (usize, Option<u16>) {
+        let (span, seen, next) = self.span(tag, limit);
+        for &word in self.words[span].iter().filter(|&&word| word != 0 && word_tag(word) >= tag) {
+            // SAFETY: a non-zero word holds a pointer of Entry::into_raw that this part owns.
+            visit(unsafe { EntryRef::from_raw(word & POINTER_MASK) });
+        }
+        (seen, next)
+    }
+
+    /// The same with the entries to be changed, but for their times.
+    fn scan_mut(&mut self, tag: u16, limit: usize, mut visit: impl FnMut(&mut Word)) -> (usize, Option<u16>) {
+        let (span, seen, next) = self.span(tag, limit);
+        for word in self.words[span].iter_mut().filter(|word| **word != 0 && word_tag(**word) >= tag) {
+            // SAFETY: `Word` is a transparent wrapper of the word, which is in use.
+            visit(unsafe { &mut *std::ptr::from_mut(word).cast::<Word>() });
+        }
+        (seen, next)
     }
 
     fn drain(&mut self) -> impl Iterator<Item = u64> + use<> {
@@ -358,51 +384,6 @@ fn halved_expires([keys, fields]: [Vec<(u64, u16)>; 2], old: &PartExpires) -> Pa
         *expires.fields_to_fill() = fields;
     }
     expires
-}
-
-/// How far a walk through a table has come ([`Table::scan`]). It stays right while the table grows, splits,
-/// shrinks and changes hands, because it speaks of hashes: entries go by the low bits of their hashes,
-/// reversed, which is the order of the parts however far they have been split, and within a part by tag.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ScanPosition {
-    /// The first low bits, reversed, of the part to go on with.
-    start: u32,
-    /// How many bits the part had been told apart by: the tag is about all hashes that share them.
-    depth: u32,
-    /// What is before this tag has been visited.
-    tag: u16,
-}
-
-impl ScanPosition {
-    /// The beginning of a table.
-    pub const START: ScanPosition = ScanPosition { start: 0, depth: 0, tag: 0 };
-    /// [`ScanPosition::to_bits`] gives so many bits at most.
-    pub const BITS: u32 = 49;
-
-    /// As a number: the tag, above it the bits of `start` that count with a one behind them. In a table that
-    /// was never split it is the tag alone.
-    pub fn to_bits(self) -> u64 {
-        if self.depth == 0 {
-            return self.tag.into();
-        }
-        let marked = u64::from(self.start) << 1 | 1 << (32 - self.depth);
-        marked << 16 | u64::from(self.tag)
-    }
-
-    /// The position of a number; every number is one.
-    pub fn from_bits(bits: u64) -> ScanPosition {
-        let (marked, tag) = (bits >> 16 & 0x1_ffff_ffff, bits as u16);
-        if marked == 0 {
-            return ScanPosition { tag, ..ScanPosition::default() };
-        }
-        let depth = 32 - marked.trailing_zeros();
-        ScanPosition { start: (marked >> 1) as u32 & first_bits(depth), depth, tag }
-    }
-}
-
-/// A mask of the first `count` bits.
-fn first_bits(count: u32) -> u32 {
-    u32::MAX.checked_shl(32 - count).unwrap_or(0)
 }
 
 /// Where an entry lies. Valid until the table changes.
@@ -669,47 +650,6 @@ impl Table {
                 unsafe { EntryRef::from_raw(word & POINTER_MASK) }
             })
         })
-    }
-
-    /// Visits entries from `from` on until there were `limit` (at least 1), or the part ends: entries with
-    /// equal tags are never cut apart. Returns how many there were, and where to go on; `None` at the end of
-    /// the table. Who goes on until then visits every entry that was there all the time, and may visit one
-    /// twice when parts were split.
-    pub fn scan(
-        &self,
-        from: ScanPosition,
-        limit: usize,
-        visit: impl FnMut(EntryRef<'_>),
-    ) -> (usize, Option<ScanPosition>) {
-        let (depth, part) = self.part_from(from.start);
-        let start = from.start & first_bits(depth);
-        // Parts are split and never joined. One that is larger than it was is of a table that has been empty
-        // since, so nothing in it has been there all the time.
-        let tag = if depth < from.depth { 0 } else { from.tag };
-        let (seen, next_tag) = part.scan(tag, limit, visit);
-        if let Some(tag) = next_tag {
-            return (seen, Some(ScanPosition { start, depth, tag }));
-        }
-        let span = |depth| 1u64 << (32 - depth);
-        let next_start = u64::from(start) + span(depth);
-        let next = u32::try_from(next_start).ok().map(|start| {
-            // The rest of a part that has been split since is known up to the same tag.
-            let is_of_same = next_start < u64::from(from.start) + span(from.depth);
-            let tag = if is_of_same { from.tag } else { 0 };
-            ScanPosition { start, depth: self.part_from(start).0, tag }
-        });
-        (seen, next)
-    }
-
-    /// The part with the hashes whose low bits, reversed, are `start`, and its depth.
-    fn part_from(&self, start: u32) -> (u32, &Part) {
-        match &self.root {
-            Root::Part(part) => (0, part),
-            Root::Split(directory) => {
-                let (depth, part) = &directory.parts[directory.part_index(start.reverse_bits().into())];
-                (*depth, part)
-            }
-        }
     }
 
     /// Takes the table apart, so that a large one can be freed in steps.

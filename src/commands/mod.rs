@@ -6,6 +6,7 @@ pub mod command;
 pub mod config;
 pub mod connection;
 pub mod debug;
+mod persistence;
 pub mod pubsub;
 pub mod server;
 pub mod transactions;
@@ -23,6 +24,7 @@ pub const TOPICS: &[&[SessionCommand]] = &[
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
+    persistence::COMMANDS,
     pubsub::COMMANDS,
     server::COMMANDS,
     transactions::COMMANDS,
@@ -32,7 +34,6 @@ pub const TOPICS: &[&[SessionCommand]] = &[
 const ABSENT: &[&str] = &[
     "acl",
     "bgrewriteaof",
-    "bgsave",
     "dump",
     "eval",
     "eval_ro",
@@ -42,7 +43,6 @@ const ABSENT: &[&str] = &[
     "fcall",
     "fcall_ro",
     "function",
-    "lastsave",
     "latency",
     "lolwut",
     "migrate",
@@ -54,7 +54,6 @@ const ABSENT: &[&str] = &[
     "restore",
     "restore-asking",
     "role",
-    "save",
     "script",
     "shutdown",
     "slaveof",

@@ -11,11 +11,13 @@ mod tests;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use shards::commands::snapshot::FileForm;
 use shards::eviction::{EvictionPolicy, Order};
+use shards::rdb::version::WriteVersion;
 
 use super::directive::{Directive, Store, idle, live, refused};
 use super::kind::ValueKind;
-use super::settings::{Allowed, Config, OutputLimit, Supervision};
+use super::settings::{Allowed, Config, OutputLimit, SavePoint, Supervision};
 use super::special;
 use crate::host::log::LogLevel;
 
@@ -109,6 +111,37 @@ const DIR: Store = Store::Field {
         false => special::path_bytes(&config.dir),
     },
     set: |config, text| config.dir = special::path_from(text),
+};
+
+const DBFILENAME: Store = Store::Field {
+    get: |config| config.dbfilename.clone(),
+    set: |config, text| config.dbfilename = text.to_vec(),
+};
+
+const SAVE: Store = Store::Field {
+    get: |config| {
+        let points = config.save_points.iter();
+        let points: Vec<_> = points.map(|point| format!("{} {}", point.seconds, point.changes)).collect();
+        points.join(" ").into_bytes()
+    },
+    set: |config, text| {
+        let numbers: Vec<u64> =
+            text.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).map(parsed).collect();
+        let points = numbers.chunks_exact(2).map(|pair| SavePoint { seconds: pair[0], changes: pair[1] });
+        config.save_points = points.collect();
+    },
+};
+
+const RDB_VERSION: Store = Store::Field {
+    get: |config| match config.rdb_version {
+        FileForm::Oldest => b"auto".to_vec(),
+        FileForm::Only(version) => version.number().to_string().into_bytes(),
+    },
+    set: |config, text| {
+        let named = |version: &WriteVersion| version.number().to_string().as_bytes() == text;
+        let version = WriteVersion::ALL.into_iter().find(named);
+        config.rdb_version = version.map_or(FileForm::Oldest, FileForm::Only);
+    },
 };
 
 const OUTPUT_LIMITS: Store = Store::Field {
@@ -494,13 +527,20 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     ),
     // Persistence.
     live("dir", ValueKind::Special(special::dir), "", DIR).protected(),
-    idle("dbfilename", ValueKind::Special(special::dbfilename), "dump.rdb", NO_SAVING).protected(),
-    refused("save", ValueKind::SpecialWords(special::save), &[""], NO_SAVE),
-    idle("stop-writes-on-bgsave-error", BOOL, "yes", NO_SAVING),
-    idle("rdbcompression", BOOL, "yes", NO_SAVING),
-    idle("rdbchecksum", BOOL, "yes", NO_SAVING).immutable(),
+    live("dbfilename", ValueKind::Special(special::dbfilename), "dump.rdb", DBFILENAME).protected(),
+    live("save", ValueKind::SpecialWords(special::save), "3600 1 300 100 60 10000", SAVE),
+    live("stop-writes-on-bgsave-error", BOOL, "yes", choice!(stop_writes_on_bgsave_error, "yes", "no")),
+    live("rdbcompression", BOOL, "yes", choice!(rdb_compression, "yes", "no")),
+    live("rdbchecksum", BOOL, "yes", choice!(rdb_checksum, "yes", "no")).immutable(),
+    live("rdb-version", ValueKind::OneOf(&["auto", "10", "11", "12", "80"]), "auto", RDB_VERSION),
+    live(
+        "rdb-version-loss",
+        ValueKind::OneOf(&["drop", "refuse"]),
+        "drop",
+        choice!(rdb_version_refuses_loss, "refuse", "drop"),
+    ),
     idle("rdb-del-sync-files", BOOL, "no", NO_SAVING),
-    idle("rdb-save-incremental-fsync", BOOL, "yes", NO_SAVING),
+    live("rdb-save-incremental-fsync", BOOL, "yes", choice!(rdb_save_incremental_fsync, "yes", "no")),
     idle("rdb-key-save-delay", int(i32::MIN as i64, i32::MAX as i64), "0", NO_SAVING).hidden(),
     idle("key-load-delay", int(i32::MIN as i64, i32::MAX as i64), "0", NO_SAVING).hidden(),
     idle("loading-process-events-interval-bytes", int(1024, i32::MAX as i64), "2097152", NO_SAVING).hidden(),

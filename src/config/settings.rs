@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use shards::commands::snapshot::FileForm;
 use shards::encoding::limits::Limits;
 use shards::env::LazyFree;
 use shards::eviction::EvictionPolicy;
@@ -94,6 +95,22 @@ pub struct Config {
     pub logfile: PathBuf,
     /// The working directory; empty means the one in which the process was started.
     pub dir: PathBuf,
+    /// The name of the RDB file, in `dir`.
+    pub dbfilename: Vec<u8>,
+    /// When to save without being asked.
+    pub save_points: Vec<SavePoint>,
+    /// Long strings are compressed in RDB files.
+    pub rdb_compression: bool,
+    /// RDB files have a checksum, which is looked at when they are read.
+    pub rdb_checksum: bool,
+    /// The disk is made to write while an RDB file comes, not only at its end.
+    pub rdb_save_incremental_fsync: bool,
+    /// Writes are refused while the last save in the background has failed.
+    pub stop_writes_on_bgsave_error: bool,
+    /// Shoal's own: the version in which RDB files are written (`rdb-version`).
+    pub rdb_version: FileForm,
+    /// Shoal's own: a value that the version cannot hold in full ends a save (`rdb-version-loss refuse`).
+    pub rdb_version_refuses_loss: bool,
     /// Log lines go to the system's log too.
     pub syslog_enabled: bool,
     /// The name under which they go there.
@@ -111,6 +128,24 @@ pub struct Config {
     pub(crate) kept: BTreeMap<&'static str, Vec<u8>>,
     /// Lines of `sentinel`, which only a file can hold, in order, as words.
     pub file_only: Vec<Vec<Vec<u8>>>,
+}
+
+/// A save begins when so many changes have been made and so much time has gone by since the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavePoint {
+    /// More seconds than this.
+    pub seconds: u64,
+    /// So many changes at least.
+    pub changes: u64,
+}
+
+impl SavePoint {
+    /// Redis's.
+    pub const DEFAULT: [SavePoint; 3] = [
+        SavePoint { seconds: 3600, changes: 1 },
+        SavePoint { seconds: 300, changes: 100 },
+        SavePoint { seconds: 60, changes: 10_000 },
+    ];
 }
 
 /// Who may do what needs a directive's permission.
@@ -206,6 +241,14 @@ impl Default for Config {
             loglevel: LogLevel::Notice,
             logfile: PathBuf::new(),
             dir: PathBuf::new(),
+            dbfilename: b"dump.rdb".to_vec(),
+            save_points: SavePoint::DEFAULT.to_vec(),
+            rdb_compression: true,
+            rdb_checksum: true,
+            rdb_save_incremental_fsync: true,
+            stop_writes_on_bgsave_error: true,
+            rdb_version: FileForm::Oldest,
+            rdb_version_refuses_loss: false,
             syslog_enabled: false,
             syslog_ident: b"redis".to_vec(),
             syslog_facility: 1,

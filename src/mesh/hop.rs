@@ -14,6 +14,7 @@ use shards::shard::Call;
 use shards::slot::SlotId;
 use shards::txn::{Ticket, TxnMessage};
 
+use crate::persistence::hop::SnapshotHop;
 use crate::persistence::load_hop::LoadHop;
 use crate::pubsub::hop::PubSubHop;
 use crate::session::hand_over::HandOver;
@@ -49,6 +50,8 @@ pub enum Hop {
     HandOver(HandOver),
     /// About a file that is loaded.
     Load(LoadHop),
+    /// About a snapshot that goes into a file.
+    Snapshot(Box<SnapshotHop>),
     /// Lines of the log were left out: tell of them when it is quiet. To the control worker.
     LeftOut,
     /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it

@@ -199,36 +199,61 @@ fn human(bytes: u64) -> String {
     }
 }
 
-/// What Redis says of a node that neither loads nor saves, which is what this one is.
 fn persistence(whole: &Whole<'_>, text: &mut String) {
     let owned = |(name, value): (&'static str, &str)| (name, value.to_owned());
-    let mut fields = BEFORE_SAVES.map(owned).to_vec();
-    fields.push(("rdb_changes_since_last_save", whole.sum(|report| report.changes).to_string()));
-    fields.push(("rdb_bgsave_in_progress", "0".to_owned()));
-    fields.push(("rdb_last_save_time", (whole.node.started_ms / 1000).to_string()));
+    let saves = whole.node.saves.report();
+    let (keys, keys_total) = saves.keys;
+    let percent = if keys_total == 0 { 0.0 } else { keys as f64 * 100.0 / keys_total as f64 };
+    let current_s = match saves.in_background {
+        true => (whole.now_ms.saturating_sub(saves.began_ms) / 1000).to_string(),
+        false => "-1".to_owned(),
+    };
+    let load = whole.node.load.progress();
+    let (keys_loaded, keys_expired) = whole.node.load.last();
+    let mut fields = vec![("loading", u8::from(load.is_some()).to_string())];
+    fields.extend(BEFORE_SAVES.map(owned));
+    fields.extend([
+        ("current_fork_perc", format!("{percent:.2}")),
+        ("current_save_keys_processed", keys.to_string()),
+        ("current_save_keys_total", keys_total.to_string()),
+        (
+            "rdb_changes_since_last_save",
+            whole.node.saves.changes_of(whole.sum(|report| report.changes)).to_string(),
+        ),
+        ("rdb_bgsave_in_progress", u8::from(saves.in_background).to_string()),
+        ("rdb_last_save_time", saves.last_save_s.to_string()),
+        ("rdb_last_bgsave_status", if saves.has_failed { "err" } else { "ok" }.to_owned()),
+        ("rdb_last_bgsave_time_sec", saves.last_duration_s.to_string()),
+        ("rdb_current_bgsave_time_sec", current_s),
+        ("rdb_saves", saves.count.to_string()),
+        ("rdb_last_keys_left_out", saves.left_out.to_string()),
+        ("rdb_last_cow_size", "0".to_owned()),
+        ("rdb_last_load_keys_expired", keys_expired.to_string()),
+        ("rdb_last_load_keys_loaded", keys_loaded.to_string()),
+    ]);
     fields.extend(BEHIND_SAVES.map(owned));
+    if let Some(load) = load {
+        let (percent, eta_s) = load.estimate(whole.now_ms / 1000);
+        fields.extend([
+            ("loading_start_time", load.started_s.to_string()),
+            ("loading_total_bytes", load.total_bytes.to_string()),
+            ("loading_rdb_used_mem", load.writer_used_bytes.to_string()),
+            ("loading_loaded_bytes", load.loaded_bytes.to_string()),
+            ("loading_loaded_perc", format!("{percent:.2}")),
+            ("loading_eta_seconds", eta_s.to_string()),
+        ]);
+    }
     lines("Persistence", &fields, text);
 }
 
-const BEFORE_SAVES: [(&str, &str); 8] = [
-    ("loading", "0"),
+const BEFORE_SAVES: [(&str, &str); 4] = [
     ("async_loading", "0"),
     ("current_cow_peak", "0"),
     ("current_cow_size", "0"),
     ("current_cow_size_age", "0"),
-    ("current_fork_perc", "0.00"),
-    ("current_save_keys_processed", "0"),
-    ("current_save_keys_total", "0"),
 ];
 
-const BEHIND_SAVES: [(&str, &str); 19] = [
-    ("rdb_last_bgsave_status", "ok"),
-    ("rdb_last_bgsave_time_sec", "-1"),
-    ("rdb_current_bgsave_time_sec", "-1"),
-    ("rdb_saves", "0"),
-    ("rdb_last_cow_size", "0"),
-    ("rdb_last_load_keys_expired", "0"),
-    ("rdb_last_load_keys_loaded", "0"),
+const BEHIND_SAVES: [(&str, &str); 12] = [
     ("aof_enabled", "0"),
     ("aof_rewrite_in_progress", "0"),
     ("aof_rewrite_scheduled", "0"),

@@ -9,6 +9,7 @@ pub mod journey;
 pub mod loading;
 pub mod memory;
 pub mod pulses;
+pub mod saves;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
@@ -22,6 +23,7 @@ use crate::node::give_back::GiveBack;
 use crate::node::loading::LoadState;
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
+use crate::node::saves::Saves;
 
 /// One per process.
 pub struct Node {
@@ -55,6 +57,8 @@ pub struct Node {
     pub subscriptions: SubscriptionCounts,
     /// How many clients of each worker track.
     pub tracking: TrackingCounts,
+    /// When the last save was, and how far the present one is.
+    pub saves: Saves,
     /// What the workers' threads do.
     pub pulses: Pulses,
     /// What is being loaded from a file.
@@ -97,6 +101,7 @@ impl Node {
             give_back: GiveBack::default(),
             subscriptions: SubscriptionCounts::new(2),
             tracking: TrackingCounts::new(2),
+            saves: Saves::new(2, 0),
             pulses: Pulses::new(2),
             load: LoadState::default(),
             functions: Functions::default(),

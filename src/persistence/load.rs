@@ -375,12 +375,15 @@ impl Load {
                 }
             };
             self.needed = 0;
+            let mut cost = passed;
             let too_long = |key: &[u8]| (offset, Reason::TooLong(key.into()));
             match scanned {
                 Scanned::Key(key) => {
                     let db = u16::try_from(key.db).ok().filter(|&db| db < plan.databases);
                     let db = db.ok_or((offset, Reason::Databases(plan.databases)))?;
                     *keys += 1;
+                    // A hash of a template is longer than its bytes in the file.
+                    cost = cost.max(key.value.len());
                     let slot = SlotId::of(key.key);
                     *part_of = owner_of(slot).index();
                     let batch = &mut shards[*part_of].batch;
@@ -410,10 +413,11 @@ impl Load {
                 | Scanned::SelectDb(_)
                 | Scanned::ResizeDb { .. }
                 | Scanned::SlotInfo { .. }
+                | Scanned::HashTemplate
                 | Scanned::SlotImport(_) => {}
             }
             *at += passed;
-            *budget = budget.saturating_sub(passed);
+            *budget = budget.saturating_sub(cost);
             if shards[*part_of].batch.is_full() {
                 return Ok(Scan::Full(*part_of));
             }

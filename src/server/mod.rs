@@ -23,7 +23,7 @@ use shards::slot::ShardId;
 use self::process::PidFile;
 use self::threads::{Failure, Seed, WorkerThreads};
 use self::watchdog::Watchdog;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::host::allocator;
 use crate::host::cgroup;
 use crate::host::clock;
@@ -41,6 +41,7 @@ use crate::node::give_back::GiveBack;
 use crate::node::loading::LoadState;
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
+use crate::node::saves::Saves;
 use crate::session::command::SessionCommands;
 use crate::worker::duty::ControlDuty;
 
@@ -177,6 +178,7 @@ fn seeds(
         give_back: GiveBack::default(),
         subscriptions: SubscriptionCounts::new(workers),
         tracking: TrackingCounts::new(workers),
+        saves: Saves::new(workers, clock::now_ms()),
         pulses: Pulses::new(workers),
         load: LoadState::default(),
         functions: Functions::default(),
@@ -403,7 +405,10 @@ fn process_title(addresses: &[SocketAddr], config: &Config) -> String {
 /// The file that the node starts with, if it is there. What else keeps it from being read is found out when
 /// that is tried.
 fn file_to_load(config: &Config) -> Option<PathBuf> {
-    let path = config.snapshot_path()?;
+    if config.dbfilename.is_empty() {
+        return None;
+    }
+    let path = config.dir.join(config::path_from(&config.dbfilename));
     let is_absent = path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
     (!is_absent).then_some(path)
 }

@@ -17,6 +17,7 @@ use crate::pubsub::hop::{PubSubAnswer, PubSubQuestion};
 use crate::session::change::ChangeQuestion;
 use crate::session::filter::{ClientAnswer, ClientQuestion};
 use crate::session::hand_over::HandOverQuestion;
+use crate::session::saving::{SaveAnswer, SaveQuestion};
 
 /// What a worker asks another one, or answers.
 pub enum InquiryHop {
@@ -41,6 +42,8 @@ pub enum Question {
     Sleep(Duration),
     /// About a client that is handed over.
     HandOver(HandOverQuestion),
+    /// To the control worker alone: about a save.
+    Save(SaveQuestion),
 }
 
 /// What a worker answers.
@@ -53,6 +56,8 @@ pub enum Answer {
     Report(Box<Report>),
     /// Done.
     Done,
+    /// The control worker has done it alone, or has refused it: nobody else will answer.
+    Save(SaveAnswer),
     /// The sequencer of changes has done it alone, or has refused it: nobody else will answer.
     Ended(Result<(), CommandError>),
 }
@@ -76,7 +81,7 @@ impl Inquiry {
 
     /// Takes an answer in; true when it was the last.
     pub fn answered(&mut self, from: ShardId, answer: Answer) -> bool {
-        let is_the_only_one = matches!(answer, Answer::Ended(_));
+        let is_the_only_one = matches!(answer, Answer::Ended(_) | Answer::Save(_));
         self.answers[from.index()] = Some(answer);
         is_the_only_one || self.answers.iter().all(Option::is_some)
     }

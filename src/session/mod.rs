@@ -10,6 +10,7 @@ pub mod filter;
 pub mod hand_over;
 pub mod inquiry;
 pub mod order;
+pub mod saving;
 
 use shards::caller::Caller;
 use shards::command::registry::Entry;

@@ -244,6 +244,13 @@ impl Worker {
         }
     }
 
+    /// True while nothing more is executed for clients: the other workers, or the disk, have to take what is
+    /// there.
+    #[inline]
+    fn is_held_up(&self) -> bool {
+        self.mesh.is_congested() || self.is_snapshot_behind()
+    }
+
     /// Whether the next request of a client can be executed at once. If not, the client is stopped.
     #[inline]
     pub(super) fn goes_on(&mut self, index: u32, output_bytes_max: usize) -> bool {
@@ -253,8 +260,9 @@ impl Worker {
             return false;
         }
         // Nothing else may happen to the client by which it would be looked at again.
-        if self.mesh.is_congested() || client.output_bytes() >= output_bytes_max {
-            client.stopped = true;
+        let is_full = client.output_bytes() >= output_bytes_max;
+        if is_full || self.is_held_up() {
+            self.clients.at(index).stopped = true;
             self.clients.look_at(index);
             return false;
         }
@@ -343,7 +351,7 @@ impl Worker {
         }
         let client = self.clients.at(index);
         if client.stopped && !client.must_wait() {
-            if self.mesh.is_congested() {
+            if self.is_held_up() {
                 self.clients.look_at(index);
             } else {
                 self.execute_received(index, &[]);

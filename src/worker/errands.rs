@@ -10,6 +10,7 @@ use crate::io::ring::TICK_PERIOD_MS;
 use crate::worker::control::LEFT_OUT_LINES;
 use crate::worker::loading::{LOADING, LOADING_LINES};
 use crate::worker::rewriting::REWRITING;
+use crate::worker::saving::SAVING;
 
 /// The timer of clients in blocking commands.
 const BLOCKED_CLIENTS: Owner = Owner(0);
@@ -22,6 +23,7 @@ impl Worker {
                 // The turn looks after them.
                 (BLOCKED_CLIENTS, _) => self.blocked_timer = None,
                 (LEFT_OUT_LINES, _) => self.tell_left_out(),
+                (SAVING, News::Disk(done)) => self.take_saved(done),
                 (REWRITING, News::Disk(done)) => self.take_rewritten(done),
                 (LOADING, News::Disk(done)) => self.take_read(done),
                 (LOADING_LINES, _) => self.tell_progress(),

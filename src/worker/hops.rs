@@ -104,6 +104,7 @@ impl Worker {
                 router.take_taken(from, taken, &mut desk);
             }
             Delivery::Other(Hop::Load(hop)) => self.take_load(from, hop),
+            Delivery::Other(Hop::Snapshot(hop)) => self.take_snapshot_hop(from, *hop),
             Delivery::Other(Hop::LeftOut) => self.tell_left_out(),
             // What it asks for is done at the end of every turn.
             Delivery::Other(Hop::MakeRoom) => {}

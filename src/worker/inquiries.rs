@@ -36,8 +36,32 @@ impl Worker {
         if let Question::Change(ChangeQuestion::Order(change)) = question {
             return self.ask_for_change(ticket, change, inquiry);
         }
+        if let Question::Save(_) = question {
+            return self.ask_one(self.node.control(), ticket, question, inquiry);
+        }
         let own = self.answer(ticket, question, Some(ticket.connection));
         self.ask(ticket, question, inquiry, own.expect("nobody but the sequencer of changes answers later"))
+    }
+
+    /// Asks one worker alone. Returns the reply if it is there at once.
+    fn ask_one(
+        &mut self,
+        to: ShardId,
+        ticket: Ticket,
+        question: &Question,
+        mut inquiry: Inquiry,
+    ) -> Option<Reply> {
+        if to != self.id {
+            self.inquiries.insert(ticket, inquiry);
+            self.send_question(to, ticket, question.clone());
+            return None;
+        }
+        let answer = self.answer(ticket, question, Some(ticket.connection));
+        if answer.is_some_and(|answer| inquiry.answered(self.id, answer)) {
+            return Some(inquiry.finish());
+        }
+        self.inquiries.insert(ticket, inquiry);
+        None
     }
 
     /// Asks the other workers, where there are any. Returns the reply if there are none.
@@ -147,6 +171,7 @@ impl Worker {
             Question::Clients(question) => Answer::Clients(self.answer_clients(question, asking)),
             Question::PubSub(question) => Answer::PubSub(self.answer_pubsub(question)),
             Question::Stats(question) => self.answer_stats(*question),
+            Question::Save(question) => return self.answer_save(ticket, *question),
             Question::HandOver(question) => self.answer_hand_over(question),
             Question::Sleep(time) => self.answer_sleep(*time),
         })

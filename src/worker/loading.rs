@@ -22,8 +22,8 @@ use crate::io::Owner;
 use crate::io::disk::Done;
 use crate::io::timers::TimerId;
 use crate::mesh::Hop;
-use crate::persistence::load_hop::LoadHop;
 use crate::persistence::load::{Load, LoadPlan, Progress};
+use crate::persistence::load_hop::LoadHop;
 
 /// Whose requests to the disk these are.
 pub(super) const LOADING: Owner = Owner(10);

@@ -27,8 +27,10 @@ mod publish;
 mod redirection;
 mod rewrites;
 mod rewriting;
+mod saving;
 mod session_commands;
 mod slot_moves;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 mod tracking;
@@ -77,6 +79,8 @@ use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
 use crate::worker::loading::Loading;
 use crate::worker::rewrites::Rewrites;
+use crate::worker::saving::Saving;
+use crate::worker::snapshots::SnapshotParts;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;
@@ -125,6 +129,10 @@ pub struct Worker {
     errands: Errands,
     /// The configuration's file, while CONFIG REWRITE writes it.
     rewrites: Rewrites,
+    /// This worker's part of snapshots.
+    snapshots: SnapshotParts,
+    /// What the control worker has of a save.
+    saving: Saving,
     /// The timer for the next client that has waited long enough, with its deadline, while that is before the
     /// next tick.
     blocked_timer: Option<(u64, TimerId)>,
@@ -209,6 +217,8 @@ impl Worker {
             ring,
             errands: Errands::default(),
             rewrites: Rewrites::default(),
+            snapshots: SnapshotParts::default(),
+            saving: Saving::default(),
             blocked_timer: None,
             deaf: (0..listeners.len()).collect(),
             accept_after_ms: 0,
@@ -298,6 +308,10 @@ impl Worker {
         if self.router.shard().has_garbage() {
             self.router.shard_mut().free_some(GARBAGE_ENTRIES_PER_TURN);
         }
+        if self.router.shard().has_snapshots() {
+            self.write_snapshots();
+        }
+        self.see_cut();
         if self.router.is_moving() {
             let (router, mut desk) = self.at_desk();
             router.advance_moves(&mut desk);
@@ -351,6 +365,7 @@ impl Worker {
             || self.office.memory.is_evicting()
             || self.errands.has_news()
             || self.loading.as_ref().is_some_and(|loading| loading.has_work())
+            || (self.router.shard().has_snapshots() && self.has_snapshot_work())
             || self.router.shard().env().tracking.is_over_limit()
             || !self.sleep.is_zero()
     }
@@ -396,6 +411,7 @@ impl Worker {
         // What happens to keys by itself, and what moves, waits for the end of a load.
         if self.loading.is_none() {
             self.expire();
+            self.save_if_due();
             self.balance();
         }
         self.trim();

@@ -18,6 +18,7 @@ pub mod object;
 pub mod rename;
 pub mod scan;
 mod set;
+pub mod snapshot;
 mod sort;
 pub mod sorted_set;
 pub mod stream;

@@ -1,8 +1,9 @@
 //! Databases as a whole: another one for a while, two of them in each other's place, and without their keys.
 
 use super::Keyspace;
-use crate::db::Freeing;
+use crate::db::{Db, Freeing};
 use crate::key::DbIndex;
+use crate::snapshot::{SnapshotId, SnapshotWriter};
 
 impl Keyspace<'_> {
     /// Another view, of another database, for as long as `look` runs.
@@ -27,6 +28,14 @@ impl Keyspace<'_> {
             self.env.awaited.signal_all(Some(db));
         }
         self.dbs.swap(first.index(), second.index());
+        self.env.snapshots.swap_dbs(first, second);
+    }
+
+    /// Begins a snapshot of all databases as they are now: the handler of a command that every worker runs
+    /// (`CommandSpec::on_all_workers`). Returns the number of keys that it will have of this shard.
+    pub fn begin_snapshot(&mut self, id: SnapshotId, writer: Box<dyn SnapshotWriter>) -> usize {
+        self.env.snapshots.begin(id, self.dbs.len(), writer);
+        self.dbs.iter().map(Db::len).sum()
     }
 
     /// Removes every key of the selected database.
@@ -53,6 +62,18 @@ impl Keyspace<'_> {
         }
         self.env.awaited.signal_all(Some(index));
         self.env.dirty += 1;
+        if self.env.snapshots.is_active() {
+            return self.flush_into_snapshots(index);
+        }
+        let db = &mut self.dbs[index.index()];
         db.flush(freeing, &mut self.env.garbage);
+    }
+
+    /// Removes every key of a database of which something may have to be written yet.
+    #[cold]
+    fn flush_into_snapshots(&mut self, index: DbIndex) {
+        let (snapshots, mut tables) = self.env.snapshots_and_tables(self.dbs);
+        snapshots.finish_big(&mut tables);
+        snapshots.take_flushed(index, tables.dbs[index.index()].take_tables());
     }
 }

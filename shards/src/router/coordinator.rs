@@ -212,6 +212,16 @@ impl Coordinator {
         self.txns.insert(txid, txn);
     }
 
+    /// All shards, to lend what they have to this worker's; and that one also if it has no slots, so that it
+    /// is lent nothing while it has still to run its part of a command for all workers.
+    fn everybody(&self, owners: Owners<'_>) -> Vec<Participant> {
+        let mut all = among(owners.shard_count);
+        if self.shard.index() >= owners.shard_count {
+            all.push(Participant::new(self.shard));
+        }
+        all
+    }
+
     pub(super) fn lock_for_command(
         &mut self,
         txn: &mut Txn,
@@ -224,15 +234,16 @@ impl Coordinator {
         call.command.spec.key_positions(call.args.as_args(), &mut self.positions);
         let lock = |part| TxnMessage::Lock(txid, part);
         if txn.method == Method::All {
-            txn.participants = everybody(owners);
-            // This one, where the reply is made; a worker without slots has no part in it.
+            let is_for_workers = call.command.spec.on_all_workers;
+            txn.participants = among(if is_for_workers { owners.worker_count } else { owners.shard_count });
+            // This one, where the reply is made, if it has slots.
             let teller = if self.shard.index() < owners.shard_count { self.shard } else { ShardId(0) };
             let part = || Part::Whole(call.clone(), teller);
-            out.extend(everybody(owners).iter().map(|to| (to.shard, lock(part()))));
+            out.extend(txn.participants.iter().map(|to| (to.shard, lock(part()))));
             return;
         }
         if txn.method == Method::GatherAll {
-            txn.participants = everybody(owners);
+            txn.participants = self.everybody(owners);
             let part = || Part::LendAll(Watched::default());
             out.extend(txn.participants.iter().map(|to| (to.shard, lock(part()))));
             return;
@@ -276,7 +287,8 @@ impl Coordinator {
             }
         }
         if for_all_shards {
-            txn.participants = everybody(owners);
+            txn.participants =
+                if owners.shard_count > 1 { self.everybody(owners) } else { among(owners.shard_count) };
         }
         let client = exec.watched.client;
         let mut watched: Vec<Watched> = Vec::new();
@@ -632,8 +644,9 @@ fn part_of(participants: &mut Vec<Participant>, shard: ShardId) -> usize {
     })
 }
 
-fn everybody(owners: Owners<'_>) -> Vec<Participant> {
-    (0..owners.shard_count).map(|shard| Participant::new(ShardId(shard as u16))).collect()
+/// The first so many workers.
+fn among(count: usize) -> Vec<Participant> {
+    (0..count).map(|shard| Participant::new(ShardId(shard as u16))).collect()
 }
 
 impl Participant {
@@ -688,6 +701,7 @@ mod tests {
     const OWNERS: Owners<'static> = Owners {
         owner: &|slot| if slot == SlotId::of(b"a") { ShardId(1) } else { ShardId(2) },
         shard_count: 3,
+        worker_count: 3,
     };
 
     /// The messages of a transaction on the shards 1 and 2, coordinated by worker 0, up to its first locks.

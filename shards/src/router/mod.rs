@@ -323,7 +323,11 @@ impl Router {
         let Router { coordinator, slots, shard, outbox, shard_count, .. } = self;
         act(
             coordinator,
-            Owners { owner: &|slot| slots.owner(slot), shard_count: *shard_count },
+            Owners {
+                owner: &|slot| slots.owner(slot),
+                shard_count: *shard_count,
+                worker_count: slots.worker_count(),
+            },
             shard,
             outbox,
         )

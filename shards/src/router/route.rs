@@ -30,6 +30,8 @@ pub(super) struct Owners<'a> {
     pub owner: &'a dyn Fn(SlotId) -> ShardId,
     /// The number of shards.
     pub shard_count: usize,
+    /// The number of workers: some may have no slots.
+    pub worker_count: usize,
 }
 
 impl Owners<'_> {

@@ -148,6 +148,11 @@ pub(super) struct SlotMoves {
 }
 
 impl SlotMoves {
+    /// How many workers there are, those without slots included.
+    pub(super) fn worker_count(&self) -> usize {
+        self.worker_count
+    }
+
     /// The worker of `shard`, among so many, with the map that all begin with.
     pub(super) fn new(shard: ShardId, worker_count: usize, map: SlotMap) -> SlotMoves {
         let (departures, frozen_by) = (BTreeMap::new(), HashMap::new());

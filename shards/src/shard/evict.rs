@@ -120,7 +120,7 @@ impl Shard {
             let Some((db, slot, place)) = self.victim() else {
                 break if self.has_evictable() { Eviction::More } else { Eviction::Nothing };
             };
-            let entry = self.dbs[db.index()].remove(slot, place);
+            let entry = self.keyspace(db).take_out(slot, place);
             used += entry.view().freeing_cost();
             self.env.evicted_keys += 1;
             let before = self.own_bytes();

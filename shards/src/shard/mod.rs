@@ -6,6 +6,7 @@ mod loading;
 pub mod look_ahead;
 mod participant;
 mod put_aside;
+mod snapshots;
 
 #[cfg(test)]
 mod tests;
@@ -314,7 +315,7 @@ impl Shard {
                 (used, passed) = (used + 1, passed + 1);
                 continue;
             }
-            let entry = self.dbs[db.index()].remove(slot, place);
+            let entry = self.keyspace(db).take_out(slot, place);
             used += entry.view().freeing_cost();
             self.env.expired_keys += 1;
             self.env.removed(db, entry.view().key(), event::EXPIRED);

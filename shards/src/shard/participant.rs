@@ -356,6 +356,7 @@ impl Shard {
 
     /// Takes whole slots out of this shard, with all their keys and watches.
     pub(crate) fn lend_slots(&mut self, slots: SlotSet) -> LentSlots {
+        self.finish_big_of_snapshots();
         let mut tables = Vec::new();
         for (index, db) in self.dbs_mut().iter_mut().enumerate().filter(|(_, db)| !db.is_empty()) {
             let leaving = db.slots_with_keys().filter(|&slot| slots.contains(slot)).collect::<Vec<_>>();
@@ -363,12 +364,14 @@ impl Shard {
         }
         let watches = self.env_mut().watches.take_slots(&slots);
         let tracked = self.env_mut().tracking.take_slots(&slots);
-        LentSlots { slots, tables, watches, tracked, waiters: LentWaiters::default() }
+        let names = self.env_mut().snapshots.names();
+        LentSlots { slots, tables, names, watches, tracked, waiters: LentWaiters::default() }
     }
 
     /// Takes a slot out of this shard, for good.
     pub(crate) fn depart(&mut self, slot: SlotId) -> Lent {
         self.env_mut().owned.remove(slot);
+        self.save_slot_in_snapshots(slot);
         let slots: SlotSet = [slot].into_iter().collect();
         let waiters = self.take_waiters(&slots);
         Lent { entries: Vec::new(), slots: Some(LentSlots { waiters, ..self.lend_slots(slots) }) }
@@ -386,7 +389,8 @@ impl Shard {
         for (db, entry) in lent.entries {
             self.keyspace(db).insert_as_is(entry);
         }
-        let Some(LentSlots { tables, watches, tracked, waiters, .. }) = lent.slots else { return };
+        let Some(LentSlots { tables, names, watches, tracked, waiters, .. }) = lent.slots else { return };
+        self.env_mut().snapshots.set_names(names);
         for (db, slot, table) in tables {
             self.dbs_mut()[db.index()].put_slot(slot, table);
         }

@@ -5,7 +5,7 @@
 //! between two commands of the session in a transaction. Here are only the requests of clients (`dispatch`),
 //! what clients read (`connection`), what lies between workers (`net`), and the choice of what happens next,
 //! which is random ([`Node::step_at_random`]): the next hop of some pair arrives, some connection goes on,
-//! some gates open, or some worker looks after the slots that leave it, the clients that wait, the commands
+//! some gates open, or some worker goes on with a snapshot, looks after the slots that leave it, the clients that wait, the commands
 //! that have waited for credit, or what there is to tell of keys. Connections can publish and subscribe
 //! (`messages`). It does not know what any command does.
 
@@ -15,6 +15,7 @@ mod events;
 mod messages;
 mod net;
 mod owners;
+mod snapshots;
 
 use std::collections::VecDeque;
 
@@ -42,6 +43,7 @@ use connection::{Connection, Life, Untold, client_of};
 pub use connection::{Finished, Request, SessionCommand, Told};
 pub use events::Events;
 use net::{Desk, Hop, Net};
+pub use snapshots::SnapshotFiles;
 
 /// Steps between two looks at what waits. To look costs as much as some steps.
 const STEPS_PER_LOOK: u64 = 7;
@@ -56,6 +58,8 @@ pub struct Node {
     slowness: Vec<usize>,
     /// Clients that have asked all workers, each with how many have not answered and what they are replied.
     inquiries: Vec<(Ticket, usize, Box<[u8]>)>,
+    /// What the snapshots have written that are under way or have ended.
+    pub snapshots: SnapshotFiles,
 }
 
 /// One of the things that can happen next.
@@ -65,6 +69,7 @@ enum Choice {
     OpenGates,
     Drop(usize),
     AdvanceMoves(usize),
+    WriteSnapshot(usize),
     Serve(usize),
     RunReady(usize),
     Tell(usize),
@@ -107,6 +112,7 @@ impl Node {
             net: Net::new(worker_count),
             slowness: vec![1; worker_count * worker_count],
             inquiries: Vec::new(),
+            snapshots: SnapshotFiles::new(worker_count),
         }
     }
 
@@ -352,6 +358,10 @@ impl Node {
         choices.extend(
             routers().filter(|(_, router)| router.is_moving()).map(|(at, _)| Choice::AdvanceMoves(at)),
         );
+        let may_write = |router: &Router| self.snapshots.has_work(router.shard());
+        choices.extend(
+            routers().filter(|(_, router)| may_write(router)).map(|(at, _)| Choice::WriteSnapshot(at)),
+        );
         choices.extend(routers().filter(|(_, router)| router.has_served()).map(|(at, _)| Choice::Serve(at)));
         choices.extend(
             routers().filter(|(_, router)| router.can_run_ready()).map(|(at, _)| Choice::RunReady(at)),
@@ -375,6 +385,9 @@ impl Node {
                 self.unwatch(index);
             }
             Choice::AdvanceMoves(worker) => self.with(id(worker), |router, desk| router.advance_moves(desk)),
+            Choice::WriteSnapshot(worker) => {
+                self.snapshots.step(worker, self.routers[worker].shard_mut(), random);
+            }
             Choice::Serve(worker) => self.with(id(worker), |router, desk| router.serve_blocked(desk)),
             Choice::Tell(worker) => self.with(id(worker), |router, desk| router.tell_notices(desk)),
             Choice::RunReady(worker) => self.with(id(worker), |router, desk| router.run_ready(desk)),

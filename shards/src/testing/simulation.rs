@@ -6,7 +6,7 @@
 //! whose sums and counts must be right; in [`blocking`], [`notices`] and [`credit`], about waiting, about
 //! what is told of keys and about clients that do not read; and in [`effects`], from whose effects a second
 //! key space is made. [`walks`] go over keys whose slots move, and [`messages`] are published to subscribers
-//! who come and go.
+//! who come and go. [`snapshots`] are taken meanwhile.
 
 mod blocking;
 mod credit;
@@ -15,6 +15,7 @@ mod effects;
 mod messages;
 mod notices;
 mod serial;
+mod snapshots;
 mod walks;
 
 use std::collections::VecDeque;

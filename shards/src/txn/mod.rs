@@ -49,6 +49,7 @@ use crate::key::DbIndex;
 use crate::notify::Notice;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId, SlotSet};
+use crate::snapshot::DatabaseNames;
 use crate::table::Table;
 use crate::txn::wait::{LentWaiters, Wait, Wake};
 use crate::watch::{ClientId, Watches};
@@ -104,6 +105,8 @@ pub struct LentSlots {
     pub slots: SlotSet,
     /// Their tables, without those that have no keys.
     pub tables: Vec<(DbIndex, SlotId, Table)>,
+    /// Which databases they were of at the cuts of snapshots.
+    pub names: DatabaseNames,
     /// Who watches keys in them.
     pub watches: Watches,
     /// Who has copies of keys in them.

@@ -56,11 +56,14 @@ pub struct Events {
     pub one_key_at_once: usize,
     /// The same with several keys in one slot.
     pub one_slot_at_once: usize,
+    /// Snapshots that have ended and were what they should be.
+    pub snapshots: usize,
 }
 
 impl Events {
     /// Adds what has happened elsewhere.
     pub fn add(&mut self, other: &Events) {
+        self.snapshots += other.snapshots;
         self.transactions += other.transactions;
         self.direct_execs += other.direct_execs;
         self.direct_watches += other.direct_watches;

@@ -149,7 +149,7 @@ fn any_write(scene: &mut Scene) -> String {
     }
 }
 
-fn write_script(scene: &mut Scene, marks: &mut HashMap<String, usize>) -> Vec<String> {
+pub(super) fn write_script(scene: &mut Scene, marks: &mut HashMap<String, usize>) -> Vec<String> {
     let mark = format!("mark{}.", marks.len());
     let (key, other) = (scene.key(), scene.key());
     match scene.random.below(6) {

@@ -1,0 +1,42 @@
+//! What clients ask of the worker that has the files, and what it answers: SAVE, BGSAVE.
+
+use shards::error::CommandError;
+use shards::reply::Reply;
+
+use crate::session::inquiry::Answer;
+
+/// What the worker that has the files is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SaveQuestion {
+    /// Save, and answer when it has ended (SAVE).
+    Now,
+    /// Begin to save (BGSAVE).
+    Begin,
+    /// Save no more (BGSAVE CANCEL).
+    Cancel,
+}
+
+/// What it answers, alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SaveAnswer {
+    /// It is done.
+    Done,
+    /// It has begun, or will: in these words.
+    Said(&'static str),
+    /// It was refused, or has failed.
+    Refused(CommandError),
+}
+
+/// Writes the reply.
+pub fn finish_save(answers: Vec<Answer>, reply: &mut Reply) {
+    let answer = answers.into_iter().find_map(|answer| match answer {
+        Answer::Save(answer) => Some(answer),
+        _ => None,
+    });
+    match answer {
+        Some(SaveAnswer::Done) => reply.ok(),
+        Some(SaveAnswer::Said(text)) => reply.simple(text),
+        Some(SaveAnswer::Refused(error)) => reply.error(&error),
+        None => reply.error(&CommandError::other("ERR the save was not answered")),
+    }
+}

@@ -1,0 +1,259 @@
+//! Saves, at the control worker: it has the file, and no long command of a client holds it up.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use shards::args::OwnedArgs;
+use shards::commands::snapshot::{CUT, CutArgs};
+use shards::error::CommandError;
+use shards::router::step::Step;
+use shards::shard::Call;
+use shards::slot::ShardId;
+use shards::snapshot::SnapshotId;
+use shards::txn::Ticket;
+
+use super::Worker;
+use crate::config::{self, Config, SavePoint};
+use crate::host::clock;
+use crate::host::version::REDIS_VERSION;
+use crate::io::Owner;
+use crate::io::disk::Done;
+use crate::persistence::hop::SnapshotHop;
+use crate::persistence::rdb_file::RdbFilePlan;
+use crate::persistence::save::{FileFacts, Save, SaveError, SavePlan, Saved};
+use crate::persistence::save_points;
+use crate::session::Session;
+use crate::session::client::Client;
+use crate::session::inquiry::Answer;
+use crate::session::order::Closing;
+use crate::session::saving::{SaveAnswer, SaveQuestion};
+
+/// Whose requests to the disk these are.
+pub(super) const SAVING: Owner = Owner(3);
+
+/// The worker that sees when a save point is reached: the control worker may rest.
+const WATCHER: ShardId = ShardId(0);
+
+const IN_PROGRESS: &str = "ERR Background save already in progress";
+
+/// What the control worker has of a save. One per worker; the others have none.
+#[derive(Default)]
+pub(super) struct Saving {
+    save: Option<Save>,
+    /// The caller of the cut, until its reply has come.
+    cutter: Option<u32>,
+    /// The client of SAVE.
+    awaited_by: Option<Ticket>,
+}
+
+impl Worker {
+    /// Answers a client that asks for a save, unless the answer comes when it has ended.
+    pub(super) fn answer_save(&mut self, ticket: Ticket, question: SaveQuestion) -> Option<Answer> {
+        let is_under_way = self.saving.save.is_some();
+        let answer = match question {
+            SaveQuestion::Cancel if is_under_way => {
+                self.give_save_up("a client has cancelled it");
+                SaveAnswer::Said("Background saving cancelled")
+            }
+            SaveQuestion::Cancel => SaveAnswer::Refused(CommandError::other(
+                "ERR Background saving is currently not in progress or scheduled",
+            )),
+            _ if is_under_way => SaveAnswer::Refused(CommandError::other(IN_PROGRESS)),
+            SaveQuestion::Begin => {
+                self.begin_save(true);
+                SaveAnswer::Said("Background saving started")
+            }
+            SaveQuestion::Now => {
+                self.saving.awaited_by = Some(ticket);
+                self.begin_save(false);
+                return None;
+            }
+        };
+        Some(Answer::Save(answer))
+    }
+
+    /// Has the control worker begin a save if a save point is reached: at each cron of the one worker that
+    /// looks after it. Each worker tells how many changes its shard has made.
+    pub(super) fn save_if_due(&mut self) {
+        let saves = &self.node.saves;
+        saves.set_changes(self.id, self.router.shard().env().dirty);
+        if self.id != WATCHER || self.config.save_points.is_empty() {
+            return;
+        }
+        let now_s = self.now_ms / 1000;
+        if let Some(point) =
+            save_points::due(&self.config.save_points, &saves.report(), saves.last_try_s(), now_s)
+        {
+            self.send_snapshot_hop(self.node.control(), SnapshotHop::Due(point));
+        }
+    }
+
+    /// A save point is reached.
+    pub(super) fn save_point_reached(&mut self, point: SavePoint) {
+        if self.saving.save.is_none() {
+            log::info!("{} changes in {} seconds. Saving...", point.changes, point.seconds);
+            self.begin_save(true);
+        }
+    }
+
+    fn begin_save(&mut self, is_background: bool) {
+        let id = SnapshotId::all().next().expect("there is a first snapshot");
+        let (cut, plan) = plan(&self.config, id, self.node.memory.used_bytes());
+        self.node.saves.begin(self.now_ms, is_background);
+        if is_background {
+            log::info!("Background saving started by pid {}", std::process::id());
+        }
+        let disk = &mut self.errands.disk;
+        self.saving.save = Some(Save::start(id, plan, self.mesh.workers(), SAVING, disk, clock::moment()));
+        let session = Session { authenticated: true, ..Session::default() };
+        let cutter = self.take_in(Client::without_socket(session));
+        self.saving.cutter = Some(cutter);
+        let args: OwnedArgs = cut.words().iter().map(String::as_bytes).collect();
+        let caller = self.caller(cutter);
+        let call = Call { command: &CUT, key: None, caller, args: args.as_args() };
+        let (router, mut desk) = self.at_desk();
+        let step = router.run(call, CUT.spec.plan(), true, &mut desk);
+        assert!(matches!(step, Step::Reply | Step::Done), "a new caller has nothing to wait for");
+    }
+
+    /// It shall end without a file.
+    fn give_save_up(&mut self, reason: &'static str) {
+        if let Some(save) = &mut self.saving.save {
+            save.give_up(reason, &mut self.errands.disk);
+        }
+        self.go_on_with_save();
+    }
+
+    /// Looks whether the cut has been made. Once a turn.
+    pub(super) fn see_cut(&mut self) {
+        let Some(cutter) = self.saving.cutter else { return };
+        let client = self.clients.at(cutter);
+        if client.replies.awaited() > 0 || client.replies.ready_bytes() == 0 {
+            return;
+        }
+        let (reply, _) = client.replies.ready().take();
+        client.closing = Some(Closing::Now);
+        self.clients.look_at(cutter);
+        self.saving.cutter = None;
+        if let Some(save) = &mut self.saving.save {
+            save.cut(&reply, &mut self.errands.disk);
+        }
+        self.go_on_with_save();
+    }
+
+    /// Takes what a worker's shard has written.
+    pub(super) fn take_snapshot_piece(&mut self, from: ShardId, hop: SnapshotHop) {
+        if let Some(save) = &mut self.saving.save {
+            save.take_hop(from, hop, &mut self.errands.disk);
+        }
+        self.go_on_with_save();
+    }
+
+    /// Takes the end of a request to the disk that was made for it.
+    pub(super) fn take_saved(&mut self, done: Done) {
+        if let Some(save) = &mut self.saving.save {
+            save.take_done(done, &mut self.errands.disk);
+        }
+        self.go_on_with_save();
+    }
+
+    fn go_on_with_save(&mut self) {
+        while let Some(save) = &mut self.saving.save
+            && !save.out.is_empty()
+        {
+            for (to, hop) in std::mem::take(&mut save.out) {
+                self.send_snapshot_hop(to, hop);
+            }
+        }
+        let Some(save) = &mut self.saving.save else { return };
+        self.node.saves.set_progress(save.progress());
+        let now = clock::moment();
+        if let Some(line) = save.progress_line(now) {
+            log::info!("{line}");
+        }
+        if let Some(ended) = save.take_end() {
+            self.saving.save = None;
+            self.save_has_ended(ended);
+        }
+    }
+
+    fn save_has_ended(&mut self, ended: Result<Saved, SaveError>) {
+        let saves = &self.node.saves;
+        let (now_ms, waiting) = (self.now_ms, self.saving.awaited_by.take());
+        let answer = match ended {
+            Ok(saved) => {
+                saves.succeeded(now_ms, saved.changes, saved.left_out);
+                log::info!("DB saved on disk");
+                if saved.left_out > 0 {
+                    log::warn!("{}", told_loss(saved.left_out));
+                }
+                SaveAnswer::Done
+            }
+            Err(error) => {
+                let text = told_failure(&error);
+                log::warn!("{text}");
+                // What the version cannot hold is no fault of the disk: no write is refused for it.
+                let has_failed = matches!(error, SaveError::Disk(_) | SaveError::Defect(_)).then_some(true);
+                saves.end(now_ms, has_failed);
+                SaveAnswer::Refused(CommandError::other(format!("ERR {text}")))
+            }
+        };
+        match (waiting, &answer) {
+            (Some(ticket), _) => self.send_answer(ticket, Answer::Save(answer)),
+            (None, SaveAnswer::Done) => log::info!("Background saving terminated with success"),
+            (None, _) => log::warn!("Background saving error"),
+        }
+    }
+}
+
+fn told_loss(keys: u64) -> String {
+    format!(
+        "{keys} hashes were saved without the expires of their fields, for which the version of the file \
+            (rdb-version) has no place"
+    )
+}
+
+fn told_failure(error: &SaveError) -> String {
+    let mut text = String::from("Saving the DB on disk has failed: ");
+    let written = match error {
+        SaveError::Disk(error) => write!(text, "{error}"),
+        SaveError::WouldLose { keys } => write!(
+            text,
+            "{keys} or more hashes have fields that expire, for which the version of the file (rdb-version) has \
+                no place, and rdb-version-loss says that nothing may be left out"
+        ),
+        SaveError::Defect(defect) => write!(text, "{defect}; this is a defect of the server"),
+        SaveError::GivenUp(reason) => write!(text, "{reason}"),
+    };
+    written.expect("there is memory for a line");
+    text
+}
+
+/// How a save goes into its file, as the configuration says.
+fn plan(config: &Config, id: SnapshotId, used_bytes: u64) -> (CutArgs, SavePlan) {
+    let form = config.rdb_version;
+    let cut = CutArgs {
+        id,
+        form,
+        compresses: config.rdb_compression,
+        tells_usage: config.maxmemory_policy.keeps_usage(),
+    };
+    let directory: &Path = &config.dir;
+    let name = config::path_from(&config.dbfilename);
+    let file = RdbFilePlan {
+        path: directory.join(name),
+        temporary: directory.join(format!("temp-{}.rdb", std::process::id())),
+        has_checksum: config.rdb_checksum,
+        syncs_between: config.rdb_save_incremental_fsync,
+    };
+    let facts = FileFacts {
+        aux: vec![
+            ("redis-ver", REDIS_VERSION.to_owned()),
+            ("redis-bits", usize::BITS.to_string()),
+            ("ctime", clock::now().as_secs().to_string()),
+            ("used-mem", used_bytes.to_string()),
+            ("aof-base", "0".to_owned()),
+        ],
+    };
+    (cut, SavePlan { file, form, facts, refuses_loss: config.rdb_version_refuses_loss })
+}
