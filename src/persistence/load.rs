@@ -7,6 +7,9 @@
 //! through, and by that the reading. Nothing here waits: ends of requests to the disk come by [`Load::take`],
 //! batches come back by [`Load::taken`], and [`Load::step`] does a bounded piece of what can be done.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 

@@ -64,6 +64,8 @@ struct FileLoad {
     /// What was loaded.
     counts: LoadCounts,
     has_more: bool,
+    /// No slot is on its way: all have owners until the end of the load.
+    is_settled: bool,
 }
 
 impl Loading {
@@ -104,6 +106,7 @@ impl Worker {
             awaited: self.mesh.workers() - 1,
             counts: LoadCounts::default(),
             has_more: false,
+            is_settled: false,
         };
         self.loading = Some(Box::new(Loading { file: Some(Box::new(file)), ..Loading::default() }));
         self.tell_all(|| LoadHop::Begin(options));
@@ -221,6 +224,11 @@ impl Worker {
         if file.awaited > 0 {
             return false;
         }
+        // Those that were moving when the load began arrive in a later turn.
+        file.is_settled = file.is_settled || self.has_settled();
+        if !file.is_settled {
+            return false;
+        }
         let Some(load) = &mut file.load else { return true };
         let Worker { router, mesh, errands, .. } = self;
         let map = router.map();
@@ -241,6 +249,10 @@ impl Worker {
             self.end_load(file);
         }
         false
+    }
+
+    fn has_settled(&self) -> bool {
+        self.router.map().ranges().all(|(_, _, owner)| owner.index() < self.node.shards)
     }
 
     /// All shards have done what they could.

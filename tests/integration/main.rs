@@ -33,6 +33,7 @@ mod killed_clients;
 mod late_turns;
 mod limits;
 mod listening;
+mod loading;
 mod log_lines;
 mod memory_kept;
 mod monitors;

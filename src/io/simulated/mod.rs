@@ -5,8 +5,8 @@
 //! The same seed does the same again. This room knows no kernel.
 
 mod edits;
-pub(in crate::io) mod files;
-pub(in crate::io) mod network;
+pub(crate) mod files;
+pub(crate) mod network;
 mod tests;
 
 use std::net::IpAddr;
@@ -22,33 +22,33 @@ use super::timers::Timers;
 
 /// One machine.
 #[derive(Debug)]
-pub(in crate::io) struct Machine {
+pub(crate) struct Machine {
     /// Its address.
-    pub(in crate::io) ip: IpAddr,
+    pub(crate) ip: IpAddr,
     /// Requests to its files.
-    pub(in crate::io) disk: Disk,
+    pub(crate) disk: Disk,
     /// Its links.
-    pub(in crate::io) links: Links,
+    pub(crate) links: Links,
     /// Its timers.
-    pub(in crate::io) timers: Timers,
+    pub(crate) timers: Timers,
     /// Its file system.
-    pub(in crate::io) files: SimulatedFiles,
+    pub(crate) files: SimulatedFiles,
 }
 
 /// Machines and the network between them.
 #[derive(Debug)]
-pub(in crate::io) struct World {
+pub(crate) struct World {
     /// The time.
-    pub(in crate::io) now: Duration,
+    pub(crate) now: Duration,
     /// The machines.
-    pub(in crate::io) machines: Vec<Machine>,
+    pub(crate) machines: Vec<Machine>,
     /// The network.
-    pub(in crate::io) network: Network,
+    pub(crate) network: Network,
 }
 
 impl World {
     /// So many machines, at 10.0.0.1 and so on.
-    pub(in crate::io) fn new(seed: u64, machines: usize) -> World {
+    pub(crate) fn new(seed: u64, machines: usize) -> World {
         let mut random = Random::new(seed);
         let machines = (0..machines).map(|index| Machine {
             ip: IpAddr::from([10, 0, 0, index as u8 + 1]),
@@ -63,7 +63,7 @@ impl World {
 
     /// Begins what was asked for, and goes to the next moment at which something is done or due. False when
     /// nothing is.
-    pub(in crate::io) fn step(&mut self) -> bool {
+    pub(crate) fn step(&mut self) -> bool {
         if self.begin() {
             return true;
         }
@@ -83,7 +83,7 @@ impl World {
 
     /// The electricity fails on one machine: what was under way is gone, its files are as the disk has them,
     /// its links are broken, and it begins anew.
-    pub(in crate::io) fn power_loss(&mut self, machine: usize, unsynced: files::Unsynced) {
+    pub(crate) fn power_loss(&mut self, machine: usize, unsynced: files::Unsynced) {
         self.begin();
         let machine = &mut self.machines[machine];
         machine.files.power_loss(unsynced);
