@@ -8,7 +8,7 @@ use shards::rdb::dump;
 use shards::rdb::error::RdbError;
 use shards::rdb::load::{ValueLoader, load_value};
 use shards::rdb::loaded::{Loaded, Making};
-use shards::rdb::save::{SaveOptions, save_value};
+use shards::rdb::save::{SaveOptions, form_of, needs, save_value};
 use shards::rdb::scan::{Scanned, Scanner};
 use shards::rdb::value_type::ValueType;
 use shards::rdb::version::{Dialect, WriteVersion};
@@ -53,14 +53,14 @@ fn value(form: ValueType, bytes: &[u8]) {
         let options = SaveOptions { version, compress: true, drop_field_expires_at_ms: Some(0) };
         let mut saved = Vec::new();
         let value = loaded.view().value();
-        let form = shards::rdb::save::form_of(value, options).expect("what it cannot hold is dropped");
+        let form = form_of(value, options).expect("what it cannot hold is dropped");
         save_value(value, options, &mut saved).expect("it has a form");
         let again = load_value(form, &saved, 0, making).expect("what is saved can be loaded");
         let again = entry(again.expect("what is loaded is not empty"));
-        let mut saved_again = Vec::new();
-        let options = SaveOptions { version: WriteVersion::Redis12, ..options };
-        save_value(again.view().value(), options, &mut saved_again).expect("it has a form");
-        assert_eq!(again.view().kind(), loaded.view().kind());
+        // Without its expires a hash may be a smaller thing.
+        if version.has_field_expires() || needs(value) == WriteVersion::Redis10 {
+            assert_eq!(again.view().kind(), loaded.view().kind());
+        }
     }
 }
 

@@ -20,8 +20,8 @@ use super::template::{self, Templates};
 use super::value_type::{MODULE_2, ValueType};
 use super::version::{Dialect, FileVersion, MAGIC_LEN};
 
-/// A value of several elements that is longer than this comes in parts of about this size. A shard makes a
-/// part of small elements in about a millisecond.
+/// A value of several elements that is longer than this comes in parts of about this size. To make a part of
+/// small elements takes a shard some milliseconds.
 pub const PART_BYTES: usize = 256 << 10;
 
 /// If a window ends inside of an element, what stands before it is given as a part when that is so much, or

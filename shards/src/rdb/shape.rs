@@ -167,11 +167,9 @@ impl Walk {
                 frame.times -= 1;
                 if frame.times == 0 {
                     self.depth -= 1;
+                    self.end_rows();
                 }
-                if self.depth > 0 {
-                    return Ok(());
-                }
-                continue;
+                return Ok(());
             };
             frame.next += 1;
             match field {
@@ -189,5 +187,13 @@ impl Walk {
             }
         }
         Ok(())
+    }
+
+    /// Ends the value if nothing of it is left but the ends of rows: a part without bytes is none.
+    fn end_rows(&mut self) {
+        let rows = &self.frames[..self.depth];
+        if rows.iter().all(|row| row.times == 1 && row.next == row.fields.len()) {
+            self.depth = 0;
+        }
     }
 }

@@ -60,6 +60,7 @@ fn scan(file: &[u8], growth: usize) -> Result<Contents, RdbError> {
                 assert!(contents.keys.insert(last.clone(), found).is_none());
             }
             Scanned::Part { bytes, offset, .. } => {
+                assert!(!bytes.is_empty());
                 assert_eq!(&file[offset as usize..][..bytes.len()], bytes);
                 contents.keys.get_mut(&last).unwrap().parts.push(bytes.to_vec());
             }
@@ -318,5 +319,70 @@ fn hashes_of_a_template_are_given_as_ordinary_ones() {
     ] {
         let error = scan(&[b"REDIS0015", rest].concat(), 1).unwrap_err();
         assert!(error.to_string().contains(reason), "{error}");
+    }
+}
+
+/// A stream of the version that `number` stands for, of two nodes, with groups that have something pending.
+fn stream(number: u8) -> Vec<u8> {
+    let version = [15, 19, 21, 26, 27].iter().position(|&other| other == number).unwrap() + 1;
+    let mut out = Vec::new();
+    let mut sink = Sink::new(&mut out, false);
+    let lengths = |sink: &mut Sink<'_>, count: usize| (0..count).for_each(|at| sink.length(at as u64 * 100));
+    sink.length(2);
+    (0..2).for_each(|_| [&[7; 16][..], b"listpack"].into_iter().for_each(|text| sink.raw_text(text)));
+    lengths(&mut sink, if version == 1 { 3 } else { 8 });
+    sink.length(2);
+    for pending in [0, 3] {
+        sink.raw_text(b"group");
+        lengths(&mut sink, if version == 1 { 2 } else { 3 });
+        sink.length(pending);
+        for _ in 0..pending {
+            sink.bytes(&[1; 24]);
+            sink.length(5);
+        }
+        sink.length(2);
+        for pending in [0, pending] {
+            sink.raw_text(b"consumer");
+            sink.bytes(&[2; 16][..if version < 3 { 8 } else { 16 }]);
+            sink.length(pending);
+            (0..pending).for_each(|_| sink.bytes(&[1; 16]));
+        }
+        if version == 5 {
+            sink.length(1);
+            sink.bytes(&[1; 16]);
+        }
+    }
+    if version >= 4 {
+        lengths(&mut sink, 2);
+        sink.length(2);
+        for ids in [0, 2] {
+            sink.raw_text(b"producer");
+            sink.length(ids);
+            for _ in 0..ids {
+                sink.raw_text(b"id");
+                lengths(&mut sink, 2);
+            }
+        }
+        lengths(&mut sink, 2);
+    }
+    out
+}
+
+#[test]
+fn the_end_of_a_stream_of_any_version_is_found() {
+    for number in [15, 19, 21, 26, 27] {
+        let stream = stream(number);
+        let file = file(WriteVersion::Redis12, |sink| {
+            let form = ValueType::of(number, WriteVersion::Redis12.read().dialect).unwrap();
+            frame::key(sink, b"stream", None, Usage::Unknown, form);
+            sink.bytes(&stream);
+            frame::key(sink, b"behind", None, Usage::Unknown, ValueType::String);
+            sink.text(b"text");
+        });
+        for growth in [1, 1000] {
+            let contents = scan(&file, growth).unwrap();
+            assert_eq!(contents.keys[&(0, b"stream".to_vec())].parts, [&stream[..]], "{number}");
+            assert_eq!(model(&contents.keys[&(0, b"behind".to_vec())]), Model::String(b"text".to_vec()));
+        }
     }
 }
