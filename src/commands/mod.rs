@@ -55,7 +55,6 @@ const ABSENT: &[&str] = &[
     "restore-asking",
     "role",
     "script",
-    "shutdown",
     "slaveof",
     "slowlog",
     "sync",

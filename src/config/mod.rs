@@ -21,5 +21,5 @@ pub use command::{get, newly_idle, rewrite_failed, set, without_file};
 pub use file::{Action, Loaded, Rename};
 pub use refusal::{ConfigError, Origin};
 pub use rewrite::rewritten;
-pub use settings::{Allowed, Config, OutputLimit, SavePoint, Supervision};
+pub use settings::{Allowed, Config, OutputLimit, SavePoint, ShutdownOptions, Supervision};
 pub use special::path_from;

@@ -12,12 +12,12 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use shards::commands::snapshot::FileForm;
-use shards::eviction::{EvictionPolicy, Order};
+use shards::eviction::{EvictionOrder, EvictionPolicy};
 use shards::rdb::version::WriteVersion;
 
 use super::directive::{Directive, Store, idle, live, refused};
 use super::kind::ValueKind;
-use super::settings::{Allowed, Config, OutputLimit, SavePoint, Supervision};
+use super::settings::{Allowed, Config, OutputLimit, SavePoint, ShutdownOptions, Supervision};
 use super::special;
 use crate::host::log::LogLevel;
 
@@ -72,6 +72,30 @@ macro_rules! path {
             set: |config, text| config.$field = special::path_from(text),
         }
     };
+}
+
+/// A field that says how the node ends.
+macro_rules! shutdown_options {
+    ($field:ident) => {
+        Store::Field {
+            get: |config| shutdown_words(config.$field),
+            set: |config, text| config.$field = shutdown_of(text),
+        }
+    };
+}
+
+fn shutdown_words(options: ShutdownOptions) -> Vec<u8> {
+    let ShutdownOptions { saves, now, force } = options;
+    let words =
+        [(saves == Some(true), "save"), (saves == Some(false), "nosave"), (now, "now"), (force, "force")];
+    let words: Vec<&str> = words.iter().filter(|(is_said, _)| *is_said).map(|(_, word)| *word).collect();
+    if words.is_empty() { b"default".to_vec() } else { words.join(" ").into_bytes() }
+}
+
+fn shutdown_of(text: &[u8]) -> ShutdownOptions {
+    let has = |word: &[u8]| text.split(|&byte| byte == b' ').any(|said| said == word);
+    let saves = if has(b"save") { Some(true) } else { has(b"nosave").then_some(false) };
+    ShutdownOptions { saves, now: has(b"now"), force: has(b"force") }
 }
 
 const BIND: Store = Store::Field {
@@ -241,13 +265,13 @@ const EVICTION_POLICY_NAMES: &[&str] = &[
 ];
 /// In the order of their names.
 const EVICTION_POLICIES: [EvictionPolicy; 8] = [
-    EvictionPolicy::Volatile(Order::Lru),
-    EvictionPolicy::Volatile(Order::Lfu),
-    EvictionPolicy::Volatile(Order::Random),
-    EvictionPolicy::Volatile(Order::Ttl),
-    EvictionPolicy::AllKeys(Order::Lru),
-    EvictionPolicy::AllKeys(Order::Lfu),
-    EvictionPolicy::AllKeys(Order::Random),
+    EvictionPolicy::Volatile(EvictionOrder::Lru),
+    EvictionPolicy::Volatile(EvictionOrder::Lfu),
+    EvictionPolicy::Volatile(EvictionOrder::Random),
+    EvictionPolicy::Volatile(EvictionOrder::Ttl),
+    EvictionPolicy::AllKeys(EvictionOrder::Lru),
+    EvictionPolicy::AllKeys(EvictionOrder::Lfu),
+    EvictionPolicy::AllKeys(EvictionOrder::Random),
     EvictionPolicy::None,
 ];
 
@@ -311,20 +335,14 @@ const NO_TLS_PORT: &str = "This version has no TLS, so clients would be refused 
 /// Said at the start when the configuration says nothing of it: Redis saves then.
 pub(super) const NOTHING_SAVED: &str = "Nothing is saved to disk: this version has no persistence, and all \
     keys are lost when the server ends. With 'save \"\"' in the configuration this line is not written.";
-const NO_SAVE: &str = "This version saves nothing to disk, so all keys are lost when the server ends.";
 const NO_APPENDONLY: &str =
     "This version has no append-only file, so all keys are lost when the server ends.";
 const NO_FSYNC: &str = "This version writes nothing to disk, so no write is safe when it is answered.";
-const NO_SAVE_AT_SHUTDOWN: &str = "This version cannot save the keys when it is shut down.";
 const NO_REPLICAOF: &str =
     "This version cannot be a replica; it would be a primary that has none of the keys and takes writes.";
 const NO_MIN_REPLICAS: &str =
     "This version has no replicas, so it cannot refuse writes for want of copies of them.";
 const NO_CLUSTER_MODE: &str = "This version has no cluster mode; it would be a node of its own.";
-/// All canonical values of `shutdown-on-sigterm` without `save`.
-const SHUTDOWNS_WITHOUT_SAVE: &[&str] =
-    &["default", "nosave", "now", "nosave now", "force", "nosave force", "now force", "nosave now force"];
-
 /// All directives, by topic. CONFIG GET replies in this order.
 pub(super) static DIRECTIVES: &[Directive] = &[
     // Shoal's own.
@@ -390,17 +408,17 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     ),
     idle("locale-collate", TEXT, "", "texts are compared byte by byte"),
     idle("shutdown-timeout", COUNT, "10", "there are no replicas to wait for"),
-    refused(
+    live(
         "shutdown-on-sigint",
         ValueKind::SpecialWords(special::shutdown_options),
-        SHUTDOWNS_WITHOUT_SAVE,
-        NO_SAVE_AT_SHUTDOWN,
+        "default",
+        shutdown_options!(shutdown_on_sigint),
     ),
-    refused(
+    live(
         "shutdown-on-sigterm",
         ValueKind::SpecialWords(special::shutdown_options),
-        SHUTDOWNS_WITHOUT_SAVE,
-        NO_SAVE_AT_SHUTDOWN,
+        "default",
+        shutdown_options!(shutdown_on_sigterm),
     ),
     idle(
         "oom-score-adj",

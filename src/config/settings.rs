@@ -105,6 +105,10 @@ pub struct Config {
     pub rdb_checksum: bool,
     /// The disk is made to write while an RDB file comes, not only at its end.
     pub rdb_save_incremental_fsync: bool,
+    /// How SIGINT ends the node.
+    pub shutdown_on_sigint: ShutdownOptions,
+    /// How SIGTERM ends the node.
+    pub shutdown_on_sigterm: ShutdownOptions,
     /// Writes are refused while the last save in the background has failed.
     pub stop_writes_on_bgsave_error: bool,
     /// Shoal's own: the version in which RDB files are written (`rdb-version`).
@@ -128,6 +132,17 @@ pub struct Config {
     pub(crate) kept: BTreeMap<&'static str, Vec<u8>>,
     /// Lines of `sentinel`, which only a file can hold, in order, as words.
     pub file_only: Vec<Vec<Vec<u8>>>,
+}
+
+/// How the node ends: what SHUTDOWN says, and the directives for signals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownOptions {
+    /// Whether it saves before; if nothing is said, when there are save points.
+    pub saves: Option<bool>,
+    /// It does not wait for replicas.
+    pub now: bool,
+    /// It ends also when saving fails.
+    pub force: bool,
 }
 
 /// A save begins when so many changes have been made and so much time has gone by since the last one.
@@ -246,6 +261,8 @@ impl Default for Config {
             rdb_compression: true,
             rdb_checksum: true,
             rdb_save_incremental_fsync: true,
+            shutdown_on_sigint: ShutdownOptions::default(),
+            shutdown_on_sigterm: ShutdownOptions::default(),
             stop_writes_on_bgsave_error: true,
             rdb_version: FileForm::Oldest,
             rdb_version_refuses_loss: false,

@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use libc::c_int;
 use signal_hook::low_level;
@@ -39,6 +39,8 @@ const HANDLER_LINE_BYTES_MAX: usize = 512;
 
 /// The first signal that has asked for the end; 0 for none.
 static ASKED: AtomicI32 = AtomicI32::new(0);
+/// Somebody looks after the end that it has asked for.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 /// The log file; empty for the standard output.
 static LOG_FILE: OnceLock<CString> = OnceLock::new();
 /// What was done about each of `CRASHES` before: the standard library tells of stacks that have overflowed.
@@ -99,6 +101,22 @@ impl AsRawFd for Signals {
 /// The signal that has asked for the end.
 pub fn asked() -> Option<c_int> {
     Some(ASKED.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
+}
+
+/// Says that somebody looks after the end that a signal has asked for: it may take its time.
+pub fn taken() {
+    IS_TAKEN.store(true, Ordering::Relaxed);
+}
+
+/// True when a signal has asked for the end, and nobody looks after it.
+pub fn is_unheard() -> bool {
+    asked().is_some() && !IS_TAKEN.load(Ordering::Relaxed)
+}
+
+/// The node goes on although a signal has asked for its end: the next one asks anew.
+pub fn forget() {
+    ASKED.store(0, Ordering::Relaxed);
+    IS_TAKEN.store(false, Ordering::Relaxed);
 }
 
 /// The name of a signal that asks for the end.

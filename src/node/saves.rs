@@ -141,6 +141,12 @@ impl Saves {
         }
     }
 
+    /// True when the last one in the background has failed.
+    #[inline]
+    pub fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+    }
+
     /// When the last one was tried, in seconds since 1970; 0 for never.
     pub fn last_try_s(&self) -> u64 {
         self.last_try_s.load(Ordering::Relaxed)

@@ -23,9 +23,13 @@ pub enum SnapshotHop {
         id: SnapshotId,
         /// What is left of it.
         piece: SnapshotPiece,
+        /// How many changes the shard has made since it was made.
+        changes: u64,
     },
     /// To the one that has the file: a save point is reached.
     Due(SavePoint),
+    /// To all, when the node is about to end: execute nothing more for clients; or go on, it does not.
+    Hold(bool),
     /// From the one that has the file: so many bytes of your pieces are no longer on their way.
     Taken {
         /// Of which snapshot.

@@ -20,7 +20,7 @@ use shards::rdb::scan::{Checksum, Scanned, Scanner};
 use shards::slot::{ShardId, SlotId};
 
 use crate::io::Owner;
-use crate::io::disk::{Disk, Done, FileId, OpId, OpenMode, Outcome, Request};
+use crate::io::disk::{Disk, FileDone, FileId, FileOutcome, FileRequest, OpId, OpenMode};
 use crate::node::functions::FUNCTIONS_BYTES_MAX;
 use crate::persistence::failure::{LoadFailure, Reason};
 
@@ -98,9 +98,12 @@ pub struct Load {
     read_bytes: u64,
     is_at_end: bool,
     total_bytes: u64,
-    /// What has been read and not been passed, from `at` on.
+    /// What the scanner sees: it has not passed what is from `at` on.
     window: Vec<u8>,
     at: usize,
+    /// What has been read and comes behind that.
+    ahead: VecDeque<Vec<u8>>,
+    ahead_bytes: usize,
     /// So many bytes there must be before it is worth going on.
     needed: usize,
     scanner: Scanner,
@@ -130,7 +133,7 @@ struct ShardOut {
 impl Load {
     /// Begins a load. The ends of the owner's requests are to be handed to [`Load::take`].
     pub fn start(plan: LoadPlan, owner: Owner, disk: &mut Disk) -> Load {
-        let op = disk.start(owner, Request::Open { path: plan.path.clone(), mode: OpenMode::Read });
+        let op = disk.start(owner, FileRequest::Open { path: plan.path.clone(), mode: OpenMode::Read });
         Load {
             owner,
             stage: Stage::Opening,
@@ -140,6 +143,8 @@ impl Load {
             total_bytes: 0,
             window: Vec::new(),
             at: 0,
+            ahead: VecDeque::new(),
+            ahead_bytes: 0,
             needed: 0,
             scanner: Scanner::new(plan.checks),
             part_of: 0,
@@ -166,27 +171,28 @@ impl Load {
     }
 
     /// Takes the end of a request to the disk.
-    pub fn take(&mut self, done: Done, disk: &mut Disk) {
+    pub fn take(&mut self, done: FileDone, disk: &mut Disk) {
         if self.op != Some(done.op) {
             // A file was closed.
             return;
         }
         self.op = None;
         match (&self.stage, done.result) {
-            (Stage::Opening, Ok(Outcome::Opened(file))) => {
+            (Stage::Opening, Ok(FileOutcome::Opened(file))) => {
                 self.stage = Stage::Sizing(file);
-                self.op = Some(disk.start(self.owner, Request::Size { file }));
+                self.op = Some(disk.start(self.owner, FileRequest::Size { file }));
             }
             (Stage::Opening, Err(error)) => self.fail(0, Reason::Open(error), disk),
             (&Stage::Sizing(file), result) => {
                 // The length is for progress alone.
-                self.total_bytes = if let Ok(Outcome::Size(bytes)) = result { bytes } else { 0 };
+                self.total_bytes = if let Ok(FileOutcome::Size(bytes)) = result { bytes } else { 0 };
                 self.stage = Stage::Reading(file);
             }
             (Stage::Reading(_), Ok(_)) => {
                 self.read_bytes += done.moved_bytes as u64;
                 self.is_at_end = done.moved_bytes < READ_BYTES;
-                self.add_to_window(done.buffer);
+                self.ahead_bytes += done.buffer.len();
+                self.ahead.push_back(done.buffer);
             }
             (Stage::Reading(_), Err(error)) => self.fail(self.read_bytes, Reason::Read(error), disk),
             (Stage::Opening | Stage::Over, Ok(_)) | (Stage::Over, Err(_)) => {}
@@ -258,9 +264,20 @@ impl Load {
 
     fn close(&mut self, disk: &mut Disk) {
         if let Stage::Sizing(file) | Stage::Reading(file) = self.stage {
-            disk.start(self.owner, Request::Close { file });
+            disk.start(self.owner, FileRequest::Close { file });
         }
         self.stage = Stage::Over;
+    }
+
+    /// Has the scanner see as much as it needs, if that has been read. Only what it has not passed is moved,
+    /// so most bytes are copied once.
+    fn fill_window(&mut self) -> bool {
+        while self.window.len() - self.at < self.needed.max(1) {
+            let Some(bytes) = self.ahead.pop_front() else { return self.is_at_end };
+            self.ahead_bytes -= bytes.len();
+            self.add_to_window(bytes);
+        }
+        true
     }
 
     fn add_to_window(&mut self, bytes: Vec<u8>) {
@@ -278,11 +295,12 @@ impl Load {
     /// Has the next bytes read, unless there are enough.
     fn read_on(&mut self, disk: &mut Disk) {
         let Stage::Reading(file) = self.stage else { return };
-        let ahead = self.window.len() - self.at;
+        let ahead = self.window.len() - self.at + self.ahead_bytes;
         if self.op.is_some() || self.is_at_end || ahead >= self.needed.max(AHEAD_BYTES) {
             return;
         }
-        let request = Request::Read { file, offset: self.read_bytes, buffer: Vec::new(), len: READ_BYTES };
+        let request =
+            FileRequest::Read { file, offset: self.read_bytes, buffer: Vec::new(), len: READ_BYTES };
         self.op = Some(disk.start(self.owner, request));
     }
 
@@ -321,8 +339,7 @@ impl Load {
             if self.failure.is_some() {
                 return Progress::Scanned;
             }
-            let is_hungry = self.window.len() - self.at < self.needed.max(1) && !self.is_at_end;
-            if matches!(self.stage, Stage::Opening | Stage::Sizing(_)) || is_hungry {
+            if matches!(self.stage, Stage::Opening | Stage::Sizing(_)) || !self.fill_window() {
                 self.hand_out_all(send);
                 return Progress::Waits;
             }
@@ -359,12 +376,13 @@ impl Load {
         owner_of: &impl Fn(SlotId) -> ShardId,
         budget: &mut usize,
     ) -> Result<Scan, (u64, Reason)> {
+        let is_last = self.is_at_end && self.ahead.is_empty();
         let Load { scanner, window, at, shards, part_of, plan, facts, keys, .. } = self;
         while *budget > 0 {
             let offset = scanner.offset();
             let (passed, scanned) = match scanner.next(&window[*at..]) {
                 Ok(next) => next,
-                Err(RdbError::Incomplete { needed }) if !self.is_at_end => {
+                Err(RdbError::Incomplete { needed }) if !is_last => {
                     self.needed = usize::try_from(needed).unwrap_or(usize::MAX);
                     return self.check_needed(offset).map(|()| Scan::Hungry);
                 }

@@ -12,7 +12,7 @@ use shards::rdb::frame;
 use shards::rdb::sink::Sink;
 
 use crate::io::Owner;
-use crate::io::disk::{Disk, Done, FileId, OpId, OpenMode, Outcome, Request};
+use crate::io::disk::{Disk, FileDone, FileId, FileOutcome, FileRequest, OpId, OpenMode};
 
 /// With `rdb-save-incremental-fsync` the kernel is made to write whenever so many bytes have come (Redis:
 /// REDIS_AUTOSYNC_BYTES), so that the last sync does not take long.
@@ -80,7 +80,7 @@ enum Stage {
 impl RdbFile {
     /// Begins a file. The ends of the owner's requests are to be handed to [`RdbFile::take`].
     pub fn start(plan: RdbFilePlan, owner: Owner, disk: &mut Disk) -> RdbFile {
-        let request = Request::Open { path: plan.temporary.clone(), mode: OpenMode::Replace };
+        let request = FileRequest::Open { path: plan.temporary.clone(), mode: OpenMode::Replace };
         let op = disk.start(owner, request);
         RdbFile {
             owner,
@@ -116,13 +116,13 @@ impl RdbFile {
 
     fn write_to(&mut self, file: FileId, piece: Vec<u8>, disk: &mut Disk) {
         let len = piece.len() as u64;
-        let request = Request::Write { file, offset: self.offset, buffer: piece };
+        let request = FileRequest::Write { file, offset: self.offset, buffer: piece };
         self.writes.push_back(disk.start(self.owner, request));
         self.offset += len;
         self.unsynced_bytes += len;
         if self.plan.syncs_between && self.unsynced_bytes >= SYNC_BYTES {
             self.unsynced_bytes = 0;
-            disk.start(self.owner, Request::Sync { file });
+            disk.start(self.owner, FileRequest::Sync { file });
         }
     }
 
@@ -138,7 +138,7 @@ impl RdbFile {
         frame::checksum(&mut Sink::new(&mut end, false), checksum);
         let (Stage::Writing, Some(file)) = (&self.stage, self.file) else { return };
         self.write_to(file, end, disk);
-        self.go_on(Stage::Syncing, Request::SyncWhole { file }, disk);
+        self.go_on(Stage::Syncing, FileRequest::SyncWhole { file }, disk);
     }
 
     /// The file is not wanted any more. [`RdbFileNews::Failed`] with this reason tells when it is gone.
@@ -152,7 +152,7 @@ impl RdbFile {
     }
 
     /// Takes the end of a request.
-    pub fn take(&mut self, done: Done, disk: &mut Disk) -> RdbFileNews {
+    pub fn take(&mut self, done: FileDone, disk: &mut Disk) -> RdbFileNews {
         if self.writes.front() == Some(&done.op) {
             self.writes.pop_front();
             if let (Err(error), Stage::Writing | Stage::Syncing) = (done.result, &self.stage) {
@@ -168,7 +168,7 @@ impl RdbFile {
             return RdbFileNews::Nothing;
         }
         match (std::mem::replace(&mut self.stage, Stage::Over), done.result) {
-            (Stage::Opening, Ok(Outcome::Opened(file))) => {
+            (Stage::Opening, Ok(FileOutcome::Opened(file))) => {
                 (self.file, self.stage) = (Some(file), Stage::Writing);
                 for piece in std::mem::take(&mut self.early) {
                     self.write_to(file, piece, disk);
@@ -176,20 +176,20 @@ impl RdbFile {
             }
             (Stage::Syncing, Ok(_)) => {
                 let file = self.file.take().expect("what was synced is open");
-                self.go_on(Stage::Closing, Request::Close { file }, disk);
+                self.go_on(Stage::Closing, FileRequest::Close { file }, disk);
             }
             (Stage::Closing, Ok(_)) => {
                 let request =
-                    Request::Rename { from: self.plan.temporary.clone(), to: self.plan.path.clone() };
+                    FileRequest::Rename { from: self.plan.temporary.clone(), to: self.plan.path.clone() };
                 self.go_on(Stage::Renaming, request, disk);
             }
             (Stage::Renaming, Ok(_)) => {
                 let parent = self.plan.path.parent().filter(|parent| !parent.as_os_str().is_empty());
                 let path = parent.unwrap_or(Path::new(".")).to_path_buf();
-                self.go_on(Stage::SyncingDirectory, Request::SyncDirectory { path }, disk);
+                self.go_on(Stage::SyncingDirectory, FileRequest::SyncDirectory { path }, disk);
             }
             (Stage::SyncingDirectory, Ok(_)) => return RdbFileNews::InPlace(self.offset),
-            (Stage::Removing(reason), Ok(Outcome::Opened(file))) => {
+            (Stage::Removing(reason), Ok(FileOutcome::Opened(file))) => {
                 self.file = Some(file);
                 self.fail(reason, disk);
             }
@@ -203,7 +203,7 @@ impl RdbFile {
         RdbFileNews::Nothing
     }
 
-    fn go_on(&mut self, stage: Stage, request: Request, disk: &mut Disk) {
+    fn go_on(&mut self, stage: Stage, request: FileRequest, disk: &mut Disk) {
         self.op = disk.start(self.owner, request);
         self.stage = stage;
     }
@@ -212,8 +212,8 @@ impl RdbFile {
     fn fail(&mut self, reason: io::Error, disk: &mut Disk) {
         self.early.clear();
         if let Some(file) = self.file.take() {
-            disk.start(self.owner, Request::Close { file });
+            disk.start(self.owner, FileRequest::Close { file });
         }
-        self.go_on(Stage::Removing(reason), Request::Remove { path: self.plan.temporary.clone() }, disk);
+        self.go_on(Stage::Removing(reason), FileRequest::Remove { path: self.plan.temporary.clone() }, disk);
     }
 }

@@ -20,7 +20,7 @@ use shards::slot::ShardId;
 use shards::snapshot::{SnapshotId, SnapshotPiece};
 
 use crate::io::Owner;
-use crate::io::disk::{Disk, Done};
+use crate::io::disk::{Disk, FileDone};
 use crate::persistence::hop::SnapshotHop;
 use crate::persistence::rdb_file::{RdbFile, RdbFileNews, RdbFilePlan};
 
@@ -63,6 +63,8 @@ pub struct Saved {
     pub left_out: u64,
     /// Changes before the cut.
     pub changes: u64,
+    /// Changes that shards have made between the cut and the end of the snapshot.
+    pub changes_behind: u64,
 }
 
 /// Why a save has failed.
@@ -107,6 +109,8 @@ pub struct Save {
     is_finishing: bool,
     keys: u64,
     left_out: u64,
+    /// Changes until the snapshot has ended on each shard.
+    changes_at_end: u64,
     failed: Option<SaveError>,
     is_file_over: bool,
     in_place_bytes: Option<u64>,
@@ -140,6 +144,7 @@ impl Save {
             is_finishing: false,
             keys: 0,
             left_out: 0,
+            changes_at_end: 0,
             failed: None,
             is_file_over: false,
             in_place_bytes: None,
@@ -199,11 +204,13 @@ impl Save {
                 self.take_piece(from, piece, disk);
                 self.parts[from.index()].has_walked |= has_walked;
             }
-            SnapshotHop::Ended { piece, .. } => {
+            SnapshotHop::Ended { piece, changes, .. } => {
+                self.changes_at_end += changes;
                 self.take_piece(from, piece, disk);
                 self.parts[from.index()].has_ended = true;
             }
             SnapshotHop::Due(_)
+            | SnapshotHop::Hold(_)
             | SnapshotHop::Taken { .. }
             | SnapshotHop::GiveUp { .. }
             | SnapshotHop::End { .. } => unreachable!("they are of no save"),
@@ -314,7 +321,7 @@ impl Save {
     }
 
     /// Takes the end of a request to the disk.
-    pub fn take_done(&mut self, done: Done, disk: &mut Disk) {
+    pub fn take_done(&mut self, done: FileDone, disk: &mut Disk) {
         match self.file.take(done, disk) {
             RdbFileNews::Nothing => {}
             RdbFileNews::Written => {
@@ -340,7 +347,9 @@ impl Save {
             return Some(Err(error));
         }
         let (bytes, cut) = (self.in_place_bytes?, self.cut?);
-        Some(Ok(Saved { bytes, keys: self.keys, left_out: self.left_out, changes: cut.changes }))
+        let changes_behind = self.changes_at_end.saturating_sub(cut.changes);
+        let (keys, left_out, changes) = (self.keys, self.left_out, cut.changes);
+        Some(Ok(Saved { bytes, keys, left_out, changes, changes_behind }))
     }
 
     /// A line for the log, now and then: how far it has come.

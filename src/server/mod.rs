@@ -429,7 +429,7 @@ fn tell_where(addresses: &[SocketAddr], unix_path: Option<&Path>) {
 fn wait_for_end(threads: &WorkerThreads, mut watchdog: Watchdog, node: &Node) {
     let mut was_asked = false;
     while !threads.has_control_ended(watchdog.look()) && !was_asked {
-        was_asked = signals::asked().is_some();
+        was_asked = signals::is_unheard();
     }
     if !node.load.has_failed() {
         tell_of_end(node.load.is_under_way());

@@ -3,6 +3,7 @@
 use shards::error::CommandError;
 use shards::reply::Reply;
 
+use crate::config::ShutdownOptions;
 use crate::session::inquiry::Answer;
 
 /// What the worker that has the files is asked.
@@ -14,6 +15,10 @@ pub enum SaveQuestion {
     Begin,
     /// Save no more (BGSAVE CANCEL).
     Cancel,
+    /// End, and answer if that fails (SHUTDOWN).
+    Shutdown(ShutdownOptions),
+    /// Do not end (SHUTDOWN ABORT).
+    AbortShutdown,
 }
 
 /// What it answers, alone.

@@ -12,11 +12,11 @@
 //! connections or to what a turn has left behind, and while there are any of these it ticks.
 
 use std::os::fd::AsRawFd;
-use std::sync::atomic::Ordering;
 
 use super::Worker;
 use crate::host::clock;
-use crate::host::log::tell_left_out;
+use crate::host::log::{LogHop, tell_left_out};
+use crate::host::signals;
 use crate::io::Owner;
 use crate::mesh::Hop;
 
@@ -45,9 +45,9 @@ impl Worker {
     /// look at the workers.
     pub(super) fn see_signals(&mut self, result: i32) {
         let Some(control) = &mut self.control else { return };
-        if control.duty.signals.take().is_some() {
-            (control.duty.tell_of_end)(self.node.load.is_under_way());
-            self.node.stopping.store(true, Ordering::Relaxed);
+        if let Some(signal) = control.duty.signals.take() {
+            signals::taken();
+            self.signal_asks_for_end(signal);
         } else if result >= 0 {
             self.watch_signals();
         } else {
@@ -62,7 +62,14 @@ impl Worker {
         if self.is_control() {
             self.tell_left_out();
         } else if control.index() < self.mesh.workers() {
-            self.mesh.send(control, Hop::LeftOut);
+            self.mesh.send(control, Hop::Log(LogHop::LeftOut));
+        }
+    }
+
+    /// Takes up what another worker says of the log.
+    pub(super) fn take_log(&mut self, hop: LogHop) {
+        match hop {
+            LogHop::LeftOut => self.tell_left_out(),
         }
     }
 

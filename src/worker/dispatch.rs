@@ -6,7 +6,7 @@
 
 use shards::args::Args;
 use shards::caller::Caller;
-use shards::command::registry::{Command, Entry, Registry};
+use shards::command::registry::{Command, CommandEntry, Registry};
 use shards::command::{DataCommand, flags};
 use shards::copies::ConnectionId;
 use shards::error::CommandError;
@@ -53,7 +53,7 @@ impl Worker {
     pub(super) fn dispatch_found(
         &mut self,
         index: u32,
-        found: Option<&'static Entry>,
+        found: Option<&'static CommandEntry>,
         key: Option<OnlyKey>,
         args: Args<'_>,
     ) {
@@ -87,9 +87,9 @@ impl Worker {
     fn admit(
         &mut self,
         index: u32,
-        found: Option<&'static Entry>,
+        found: Option<&'static CommandEntry>,
         args: Args<'_>,
-    ) -> Result<(&'static Entry, bool), CommandError> {
+    ) -> Result<(&'static CommandEntry, bool), CommandError> {
         let client = self.clients.at(index);
         client.session.commands += 1;
         client.session.reply_mode.begin_command();
@@ -128,6 +128,9 @@ impl Worker {
         let is_refused = is_refused_to_subscriber(session, entry);
         let may_need_memory = may_need_memory(session, entry);
         self.admit_memory(may_need_memory)?;
+        if self.node.saves.has_failed() {
+            self.admit_unsaved(index, entry)?;
+        }
         if is_refused {
             return Err(refused_to_subscriber(entry));
         }
@@ -135,6 +138,22 @@ impl Worker {
             self.admit_while_loading(index, entry)?;
         }
         Ok((entry, is_in_multi && !spec.has(flags::RUNS_IN_MULTI)))
+    }
+
+    /// Refuses what writes while the last save has failed, and what tells how the node is (Redis:
+    /// writeCommandsDeniedByDiskError).
+    #[cold]
+    fn admit_unsaved(&mut self, index: u32, entry: &CommandEntry) -> Result<(), CommandError> {
+        if !self.config.stop_writes_on_bgsave_error || self.config.save_points.is_empty() {
+            return Ok(());
+        }
+        let spec = entry.spec();
+        let queue = self.clients.at(index).session.queue.as_ref();
+        let runs_writes = spec.has(flags::RUNS_QUEUE) && queue.is_some_and(|queue| queue.has(flags::WRITE));
+        if spec.has(flags::WRITE) || spec.has(flags::TELLS_OF_DISK) || runs_writes {
+            return Err(CommandError::other(UNSAVED_TEXT));
+        }
+        Ok(())
     }
 
     /// Replies that a command does not run. A transaction that it should have been a part of will not run
@@ -171,7 +190,7 @@ impl Worker {
     fn run_on_keys(
         &mut self,
         index: u32,
-        entry: &'static Entry,
+        entry: &'static CommandEntry,
         command: &'static DataCommand,
         key: Option<OnlyKey>,
         args: Args<'_>,
@@ -228,6 +247,12 @@ impl Worker {
     }
 }
 
+/// Redis's words.
+const UNSAVED_TEXT: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to \
+    persist to disk. Commands that may modify the data set are disabled, because this instance is configured \
+    to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check \
+    the Redis logs for details about the RDB error.";
+
 /// DEBUG is the only protected command here (Redis: allowProtectedAction).
 const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set \
     to \"local\", you can run it from a local connection, otherwise you need to set this option in the \
@@ -235,22 +260,22 @@ const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-d
 
 /// Whether a command is refused while the node is over maxmemory and cannot evict: inside MULTI all but those
 /// that end it, and EXEC for what it has queued (Redis: processCommand).
-fn may_need_memory(session: &Session, entry: &Entry) -> bool {
+fn may_need_memory(session: &Session, entry: &CommandEntry) -> bool {
     let spec = entry.spec();
     let Some(queue) = &session.queue else { return spec.has(flags::DENYOOM) };
     // A queue takes memory whatever is put into it.
-    !spec.has(flags::RUNS_IN_MULTI) || (spec.has(flags::RUNS_QUEUE) && queue.needs_memory())
+    !spec.has(flags::RUNS_IN_MULTI) || (spec.has(flags::RUNS_QUEUE) && queue.has(flags::DENYOOM))
 }
 
 /// A subscriber that speaks RESP2 takes every reply for a message but those to a few commands (Redis:
 /// processCommand).
 #[inline]
-fn is_refused_to_subscriber(session: &Session, entry: &Entry) -> bool {
+fn is_refused_to_subscriber(session: &Session, entry: &CommandEntry) -> bool {
     session.is_subscribed() && !session.resp3 && !entry.spec().has(flags::FOR_SUBSCRIBERS)
 }
 
 #[cold]
-fn refused_to_subscriber(entry: &Entry) -> CommandError {
+fn refused_to_subscriber(entry: &CommandEntry) -> CommandError {
     let text = "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
     CommandError::quoting("ERR Can't execute '", entry.full_name.as_bytes(), text)
 }

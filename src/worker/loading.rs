@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use shards::command::flags;
-use shards::command::registry::{Command, Entry};
+use shards::command::registry::{Command, CommandEntry};
 use shards::error::CommandError;
 use shards::loading::{LoadCounts, LoadOptions, LoadStep, ShardLoad};
 use shards::slot::ShardId;
@@ -19,7 +19,7 @@ use shards::slot::ShardId;
 use super::Worker;
 use crate::host::clock;
 use crate::io::Owner;
-use crate::io::disk::Done;
+use crate::io::disk::FileDone;
 use crate::io::timers::TimerId;
 use crate::mesh::Hop;
 use crate::persistence::load::{Load, LoadPlan, Progress};
@@ -170,7 +170,7 @@ impl Worker {
     }
 
     /// Takes the end of a request to the disk.
-    pub(super) fn take_read(&mut self, done: Done) {
+    pub(super) fn take_read(&mut self, done: FileDone) {
         let file = self.loading.as_mut().and_then(|loading| loading.file.as_mut());
         if let Some(file) = file
             && let Some(load) = &mut file.load
@@ -333,14 +333,18 @@ impl Worker {
 
     /// Whether a command runs while the node loads: what needs the keys does not (Redis: processCommand).
     #[cold]
-    pub(super) fn admit_while_loading(&mut self, index: u32, entry: &Entry) -> Result<(), CommandError> {
+    pub(super) fn admit_while_loading(
+        &mut self,
+        index: u32,
+        entry: &CommandEntry,
+    ) -> Result<(), CommandError> {
         let (session, commands) = (&self.clients.at(index).session, self.session_commands);
         let spec_of = |command: &Command| match command {
             Command::Data(command) => &command.spec,
             &Command::Session(number) => &commands.get(number).spec,
         };
         let is_refused = |command: &Command| !spec_of(command).has(flags::LOADING);
-        let runs_refused = || session.queue.as_ref().is_some_and(|queue| queue.has(is_refused));
+        let runs_refused = || session.queue.as_ref().is_some_and(|queue| queue.any(is_refused));
         if is_refused(&entry.command) || (entry.spec().has(flags::RUNS_QUEUE) && runs_refused()) {
             return Err(CommandError::other(LOADING_TEXT));
         }

@@ -19,6 +19,7 @@ mod errands;
 mod hand_over;
 mod hops;
 mod inquiries;
+mod invalidations;
 mod loading;
 mod look_ahead;
 mod memory;
@@ -29,11 +30,11 @@ mod rewrites;
 mod rewriting;
 mod saving;
 mod session_commands;
+mod shutdown;
 mod slot_moves;
 mod snapshots;
 #[cfg(test)]
 mod tests;
-mod tracking;
 mod transactions;
 
 use std::collections::HashMap;
@@ -46,7 +47,6 @@ use shards::router::Router;
 use shards::router::publish::Messages;
 use shards::router::slot_move::SlotMap;
 use shards::shard::Shard;
-use shards::shard::look_ahead::ExpectedKey;
 use shards::slot::ShardId;
 use shards::spare::Trim;
 use shards::txn::Ticket;
@@ -73,7 +73,7 @@ use crate::session::hand_over::Coming;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
-use crate::worker::ahead::Ahead;
+use crate::worker::ahead::{Ahead, HopsAhead};
 use crate::worker::client_balance::ClientBalance;
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
@@ -151,8 +151,7 @@ pub struct Worker {
     argv: Argv,
     /// Requests that have been taken apart and have not run.
     ahead: Ahead,
-    /// The keys of the hops that are taken up next; kept for its memory.
-    expected_keys: Vec<ExpectedKey>,
+    hops_ahead: HopsAhead,
     last_cron_ms: u64,
     /// What it does while the node loads a file; none when it does not.
     loading: Option<Box<Loading>>,
@@ -229,7 +228,7 @@ impl Worker {
             client_count: 0,
             argv: Argv::default(),
             ahead: Ahead::default(),
-            expected_keys: Vec::new(),
+            hops_ahead: HopsAhead::default(),
             last_cron_ms: 0,
             loading: node.load.is_under_way().then(Box::default),
             control: control.map(Control::new),
@@ -357,7 +356,7 @@ impl Worker {
     fn has_work(&mut self) -> bool {
         self.mesh.has_waiting()
             || self.mesh.has_inbox()
-            || self.clients.dirty_len() > 0
+            || (self.clients.dirty_len() > 0 && !self.is_snapshot_behind())
             || self.router.shard().has_garbage()
             || self.router.has_served()
             || self.expiring
@@ -448,7 +447,7 @@ impl Worker {
         self.mesh.trim();
         self.inquiries.trim();
         self.ahead.trim();
-        self.expected_keys.trim();
+        self.hops_ahead.trim();
         self.expected.trim();
         self.scratch.trim();
         self.office.encoded.trim();
@@ -499,11 +498,12 @@ impl Worker {
         // Until every request has completed, the kernel may still write to what the sockets own.
         for _ in 0..STOPPING_TURNS_MAX {
             if self.clients.iter().all(Client::may_be_dropped) {
-                return;
+                // The system takes the memory of the keys back at once; to free it key by key takes seconds.
+                return std::mem::forget(self.router);
             }
             self.turn();
             self.submit(Wait::AtMost(STOPPING_TURN_MAX));
         }
-        std::mem::forget(self.clients);
+        std::mem::forget((self.clients, self.router));
     }
 }

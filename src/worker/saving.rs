@@ -17,7 +17,7 @@ use crate::config::{self, Config, SavePoint};
 use crate::host::clock;
 use crate::host::version::REDIS_VERSION;
 use crate::io::Owner;
-use crate::io::disk::Done;
+use crate::io::disk::FileDone;
 use crate::persistence::hop::SnapshotHop;
 use crate::persistence::rdb_file::RdbFilePlan;
 use crate::persistence::save::{FileFacts, Save, SaveError, SavePlan, Saved};
@@ -27,6 +27,7 @@ use crate::session::client::Client;
 use crate::session::inquiry::Answer;
 use crate::session::order::Closing;
 use crate::session::saving::{SaveAnswer, SaveQuestion};
+use crate::worker::shutdown::{Saved as ForEnd, Shutdown};
 
 /// Whose requests to the disk these are.
 pub(super) const SAVING: Owner = Owner(3);
@@ -34,16 +35,21 @@ pub(super) const SAVING: Owner = Owner(3);
 /// The worker that sees when a save point is reached: the control worker may rest.
 const WATCHER: ShardId = ShardId(0);
 
+/// Why a save ends that was under way when the node was to end.
+pub(super) const FOR_SHUTDOWN: &str = "the server shuts down";
+
 const IN_PROGRESS: &str = "ERR Background save already in progress";
 
 /// What the control worker has of a save. One per worker; the others have none.
 #[derive(Default)]
 pub(super) struct Saving {
-    save: Option<Save>,
+    pub(super) save: Option<Save>,
     /// The caller of the cut, until its reply has come.
     cutter: Option<u32>,
     /// The client of SAVE.
     awaited_by: Option<Ticket>,
+    /// The node ends when what is under way has ended.
+    pub(super) shutdown: Option<Shutdown>,
 }
 
 impl Worker {
@@ -58,6 +64,10 @@ impl Worker {
             SaveQuestion::Cancel => SaveAnswer::Refused(CommandError::other(
                 "ERR Background saving is currently not in progress or scheduled",
             )),
+            SaveQuestion::Shutdown(options) => {
+                return self.client_asks_for_end(ticket, options).map(Answer::Save);
+            }
+            SaveQuestion::AbortShutdown => self.abort_shutdown(),
             _ if is_under_way => SaveAnswer::Refused(CommandError::other(IN_PROGRESS)),
             SaveQuestion::Begin => {
                 self.begin_save(true);
@@ -96,7 +106,7 @@ impl Worker {
         }
     }
 
-    fn begin_save(&mut self, is_background: bool) {
+    pub(super) fn begin_save(&mut self, is_background: bool) {
         let id = SnapshotId::all().next().expect("there is a first snapshot");
         let (cut, plan) = plan(&self.config, id, self.node.memory.used_bytes());
         self.node.saves.begin(self.now_ms, is_background);
@@ -117,7 +127,7 @@ impl Worker {
     }
 
     /// It shall end without a file.
-    fn give_save_up(&mut self, reason: &'static str) {
+    pub(super) fn give_save_up(&mut self, reason: &'static str) {
         if let Some(save) = &mut self.saving.save {
             save.give_up(reason, &mut self.errands.disk);
         }
@@ -150,7 +160,7 @@ impl Worker {
     }
 
     /// Takes the end of a request to the disk that was made for it.
-    pub(super) fn take_saved(&mut self, done: Done) {
+    pub(super) fn take_saved(&mut self, done: FileDone) {
         if let Some(save) = &mut self.saving.save {
             save.take_done(done, &mut self.errands.disk);
         }
@@ -180,6 +190,12 @@ impl Worker {
     fn save_has_ended(&mut self, ended: Result<Saved, SaveError>) {
         let saves = &self.node.saves;
         let (now_ms, waiting) = (self.now_ms, self.saving.awaited_by.take());
+        let for_end = match &ended {
+            Ok(saved) if saved.changes_behind == 0 => Some(ForEnd::All),
+            Ok(_) => Some(ForEnd::Behind),
+            Err(SaveError::GivenUp(FOR_SHUTDOWN)) => None,
+            Err(_) => Some(ForEnd::Nothing),
+        };
         let answer = match ended {
             Ok(saved) => {
                 saves.succeeded(now_ms, saved.changes, saved.left_out);
@@ -200,9 +216,11 @@ impl Worker {
         };
         match (waiting, &answer) {
             (Some(ticket), _) => self.send_answer(ticket, Answer::Save(answer)),
+            _ if self.saving.shutdown.is_some() => {}
             (None, SaveAnswer::Done) => log::info!("Background saving terminated with success"),
             (None, _) => log::warn!("Background saving error"),
         }
+        self.shutdown_goes_on(for_end);
     }
 }
 

@@ -25,7 +25,11 @@ const WAITING_BYTES_MAX: usize = 16 << 20;
 
 /// One worker's part of the snapshots that are under way. One per worker.
 #[derive(Default)]
-pub(super) struct SnapshotParts([SnapshotPart; SNAPSHOTS_MAX]);
+pub(super) struct SnapshotParts {
+    parts: [SnapshotPart; SNAPSHOTS_MAX],
+    /// The node is about to end: nothing more is executed for clients.
+    holds_clients: bool,
+}
 
 /// Its part of one of them.
 #[derive(Clone, Copy, Default)]
@@ -40,24 +44,24 @@ struct SnapshotPart {
 
 impl Worker {
     fn snapshot_part(&mut self, id: SnapshotId) -> &mut SnapshotPart {
-        &mut self.snapshots.0[usize::from(id.number())]
+        &mut self.snapshots.parts[usize::from(id.number())]
     }
 
     /// True when the next turn should begin at once: there is something to write and room for it.
     pub(super) fn has_snapshot_work(&self) -> bool {
         let shard = self.router.shard();
         SnapshotId::all().any(|id| {
-            let part = self.snapshots.0[usize::from(id.number())];
+            let part = self.snapshots.parts[usize::from(id.number())];
             let has_room = part.sent_bytes + shard.snapshot_bytes() < AHEAD_BYTES_MAX;
             shard.is_snapshot_under_way(id) && has_room && (!part.has_told || part.is_ending)
         })
     }
 
-    /// True while clients have to wait for the disk.
+    /// True while clients have to wait: for the disk, or for the end of the node.
     #[inline]
     pub(super) fn is_snapshot_behind(&self) -> bool {
         let shard = self.router.shard();
-        shard.has_snapshots() && shard.snapshot_bytes() >= WAITING_BYTES_MAX
+        self.snapshots.holds_clients || (shard.has_snapshots() && shard.snapshot_bytes() >= WAITING_BYTES_MAX)
     }
 
     /// Goes on with all snapshots that are under way. Once a turn.
@@ -83,8 +87,9 @@ impl Worker {
         let has_walked = shard.has_written_snapshot(id);
         if is_ending && has_walked {
             let piece = shard.end_snapshot(id);
+            let changes = shard.env().dirty;
             *self.snapshot_part(id) = SnapshotPart::default();
-            return self.send_snapshot_hop(self.node.control(), SnapshotHop::Ended { id, piece });
+            return self.send_snapshot_hop(self.node.control(), SnapshotHop::Ended { id, piece, changes });
         }
         let has_piece = shard.snapshot_bytes() >= PIECE_BYTES;
         if has_piece || (has_walked && !has_told) {
@@ -109,6 +114,7 @@ impl Worker {
     pub(super) fn take_snapshot_hop(&mut self, from: ShardId, hop: SnapshotHop) {
         match hop {
             SnapshotHop::Piece { .. } | SnapshotHop::Ended { .. } => self.take_snapshot_piece(from, hop),
+            SnapshotHop::Hold(holds) => self.snapshots.holds_clients = holds,
             SnapshotHop::Due(point) => self.save_point_reached(point),
             SnapshotHop::Taken { id, bytes } => {
                 let part = self.snapshot_part(id);

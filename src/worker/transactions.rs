@@ -4,8 +4,7 @@
 
 use shards::args::Args;
 use shards::caller::Caller;
-use shards::command::flags;
-use shards::command::registry::{Entry, SessionNumber};
+use shards::command::registry::{CommandEntry, SessionNumber};
 use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::router::Router;
@@ -22,12 +21,12 @@ use crate::worker::Worker;
 
 impl Worker {
     /// Queues a command behind MULTI.
-    pub(crate) fn queue(&mut self, index: u32, entry: &'static Entry, args: Args<'_>) {
+    pub(crate) fn queue(&mut self, index: u32, entry: &'static CommandEntry, args: Args<'_>) {
         let client = self.clients.at(index);
         let is_normal = client.is_normal();
         let Client { session, replies, .. } = client;
         let Some(queue) = &mut session.queue else { return };
-        queue.push(entry.command, entry.spec().has(flags::DENYOOM), args.to_owned());
+        queue.push(entry.command, entry.spec().flags, args.to_owned());
         if queue.bytes() as u64 > self.config.client_query_buffer_limit_bytes && is_normal {
             self.close_for_query_limit(index);
         } else if session.reply_mode.is_wanted() {

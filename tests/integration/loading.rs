@@ -152,7 +152,7 @@ fn what_other_servers_have_saved_is_served_as_they_serve_it() {
         let folder = folder_with(&saved(&writer));
         with_shards(&[1, 2, 3, 7], |shards| {
             let server = start(shards, folder.path());
-            compare(&mut client, &mut server.client());
+            compare(&mut writer.client(), &mut server.client());
             let log = server.log();
             for line in [
                 "Loading RDB produced by ",

@@ -26,7 +26,6 @@ fn a_server_that_cannot_protect_as_it_was_asked_does_not_start() {
         "replicaof 127.0.0.1 1",
         "cluster-enabled yes",
         "appendonly yes",
-        "save 3600 1",
         "tls-port 6380",
         "min-replicas-to-write 1",
         "loadmodule /usr/lib/module.so",
@@ -48,9 +47,7 @@ fn the_same_is_refused_while_the_server_runs() {
     }
     let server = start(2, "");
     let mut client = server.client();
-    for (name, value) in
-        [("appendonly", "yes"), ("save", "60 1"), ("min-replicas-to-write", "1"), ("tls-port", "1")]
-    {
+    for (name, value) in [("appendonly", "yes"), ("min-replicas-to-write", "1"), ("tls-port", "1")] {
         let reply = client.cmd(&["CONFIG", "SET", name, value]).to_string();
         let expected =
             format!("(error) ERR CONFIG SET failed (possibly related to argument '{name}') - This version ");

@@ -53,6 +53,10 @@ pub const RUNS_QUEUE: u64 = 1 << 22;
 /// Allowed for a subscriber that speaks RESP2. Not printed by COMMAND INFO.
 pub const FOR_SUBSCRIBERS: u64 = 1 << 23;
 
+/// Refused like a write while writes are refused because they cannot be saved: PING, by which others see how
+/// the node is. Not printed by COMMAND INFO.
+pub const TELLS_OF_DISK: u64 = 1 << 24;
+
 /// Flag bits and the names that COMMAND INFO gives them, in Redis's order. Redis hides `may_replicate`.
 pub const NAMES: &[(u64, &str)] = &[
     (WRITE, "write"),

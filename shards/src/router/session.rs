@@ -94,17 +94,17 @@ pub struct QueuedCommands {
     commands: Vec<(Command, OwnedArgs)>,
     /// Bytes of the arguments.
     bytes: usize,
-    /// One of the commands is refused while there is no memory.
-    needs_memory: bool,
+    /// The flags of all of them together.
+    flags: u64,
     /// One of the commands could not be queued.
     is_refused: bool,
 }
 
 impl QueuedCommands {
-    /// Queues a command; `needs_memory` when it is one that is refused while there is none.
-    pub fn push(&mut self, command: Command, needs_memory: bool, args: OwnedArgs) {
+    /// Queues a command with its flags ([`crate::command::flags`]).
+    pub fn push(&mut self, command: Command, flags: u64, args: OwnedArgs) {
         self.bytes += args.bytes_held();
-        self.needs_memory |= needs_memory;
+        self.flags |= flags;
         self.commands.push((command, args));
     }
 
@@ -139,13 +139,13 @@ impl QueuedCommands {
     }
 
     /// There is such a command among them.
-    pub fn has(&self, is_it: impl Fn(&Command) -> bool) -> bool {
+    pub fn any(&self, is_it: impl Fn(&Command) -> bool) -> bool {
         self.commands.iter().any(|(command, _)| is_it(command))
     }
 
-    /// One of the commands is refused while there is no memory.
-    pub fn needs_memory(&self) -> bool {
-        self.needs_memory
+    /// True when one of the commands has one of these flags.
+    pub fn has(&self, flags: u64) -> bool {
+        self.flags & flags != 0
     }
 
     /// What EXEC makes of them, each with the caller as it will be. What a command of the session will change

@@ -24,7 +24,7 @@ pub(crate) enum Unsynced {
 
 /// What may go wrong by chance. Nothing does by default.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Chances {
+pub(crate) struct FileChances {
     /// One in so many reads and writes moves fewer bytes than it could; 0 is none.
     pub(crate) short_in: usize,
     /// One in so many calls is interrupted (`EINTR`); 0 is none.
@@ -46,7 +46,7 @@ pub(crate) struct Fault {
 
 #[derive(Debug)]
 pub(crate) struct SimulatedFiles {
-    pub(crate) chances: Chances,
+    pub(crate) chances: FileChances,
     pub(crate) faults: Vec<Fault>,
     /// The size of the disk.
     pub(crate) capacity_bytes: usize,
@@ -154,7 +154,7 @@ impl SimulatedFiles {
         let root = Node { is_directory: true, ..Node::default() };
         let names = BTreeMap::from([(PathBuf::from("/"), 0)]);
         SimulatedFiles {
-            chances: Chances::default(),
+            chances: FileChances::default(),
             faults: Vec::new(),
             capacity_bytes: usize::MAX,
             now: Duration::ZERO,

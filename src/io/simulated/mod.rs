@@ -3,6 +3,15 @@
 //! A `World` has machines, each with an `Errands`-like set (`disk`, `links`, `timers`), a file system and an
 //! address, and one network between them. Nothing happens but in `World::step`, which does what is due next.
 //! The same seed does the same again. This room knows no kernel.
+//!
+//! A test of code elsewhere stands where a worker does: it hands the `disk`, `links` and `timers` of a
+//! machine to the state machine that it is about, and after each [`World::step`] hands on what
+//! `Disk::next_done`, `Links::next_event` and `Timers::next_due` tell, until nothing is left (`edits.rs`
+//! does so with a `FileEdit`). What may go wrong it says beforehand: chances ([`files::FileChances`],
+//! [`network::NetworkChances`]), faults ([`files::Fault`]) and the size of the disk, each machine's own.
+//! Losses of power are tried at every step: as many steps, [`World::power_loss`], and a fresh start on what
+//! the disk has kept. Files are laid down and read by [`World::ended`], and
+//! [`files::SimulatedFiles::content`] shows what is seen of one.
 
 mod edits;
 pub(crate) mod files;
@@ -16,9 +25,13 @@ use shards::random::Random;
 
 use self::files::SimulatedFiles;
 use self::network::{CallsOfHost, Network};
-use super::disk::Disk;
+use super::Owner;
+use super::disk::{Disk, FileDone, FileRequest};
 use super::links::Links;
 use super::timers::Timers;
+
+/// Who asks in [`World::ended`].
+const TESTER: Owner = Owner(u32::MAX);
 
 /// One machine.
 #[derive(Debug)]
@@ -79,6 +92,19 @@ impl World {
         self.network.advance(self.now);
         self.tell_links();
         true
+    }
+
+    /// Asks the disk of a machine for something and goes on until that has ended. What else ends meanwhile is
+    /// told to nobody.
+    pub(crate) fn ended(&mut self, machine: usize, request: FileRequest) -> FileDone {
+        let op = self.machines[machine].disk.start(TESTER, request);
+        loop {
+            let disk = &mut self.machines[machine].disk;
+            if let Some(done) = std::iter::from_fn(|| disk.next_done()).find(|done| done.op == op) {
+                return done;
+            }
+            assert!(self.step() || self.machines[machine].disk.has_news(), "what was asked for ends");
+        }
     }
 
     /// The electricity fails on one machine: what was under way is gone, its files are as the disk has them,

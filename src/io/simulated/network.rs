@@ -18,7 +18,7 @@ const WINDOW_BYTES: usize = 64 << 10;
 
 /// What may happen by chance. Nothing does by default.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Chances {
+pub(crate) struct NetworkChances {
     /// One in so many sends and receives moves fewer bytes than it could; 0 is none.
     pub(crate) short_in: usize,
     /// What is sent is on its way for up to so long.
@@ -27,7 +27,7 @@ pub(crate) struct Chances {
 
 #[derive(Debug)]
 pub(crate) struct Network {
-    pub(crate) chances: Chances,
+    pub(crate) chances: NetworkChances,
     pub(crate) now: Duration,
     random: Random,
     sockets: BTreeMap<i32, Socket>,
@@ -73,7 +73,7 @@ pub(crate) struct CallsOfHost<'a> {
 impl Network {
     pub(crate) fn new(seed: u64) -> Network {
         Network {
-            chances: Chances::default(),
+            chances: NetworkChances::default(),
             now: Duration::ZERO,
             random: Random::new(seed),
             sockets: BTreeMap::new(),

@@ -10,7 +10,7 @@ use super::*;
 use crate::commands;
 use crate::io::disk::FileCall;
 use crate::io::simulated::World;
-use crate::io::simulated::files::{Chances, Fault};
+use crate::io::simulated::files::{Fault, FileChances};
 
 const ME: Owner = Owner(7);
 const PATH: &str = "/dump.rdb";
@@ -51,12 +51,12 @@ impl Rig {
     fn new(seed: u64, shards: usize, content: &[u8]) -> Rig {
         let mut world = World::new(seed, 1);
         let disk = &mut world.machines[0].disk;
-        disk.start(ME, Request::Open { path: PATH.into(), mode: OpenMode::Create });
+        disk.start(ME, FileRequest::Open { path: PATH.into(), mode: OpenMode::Create });
         while world.step() {}
         let disk = &mut world.machines[0].disk;
-        let Outcome::Opened(file) = disk.next_done().unwrap().result.unwrap() else { panic!("it opens") };
-        disk.start(ME, Request::Write { file, offset: 0, buffer: content.to_vec() });
-        disk.start(ME, Request::Close { file });
+        let FileOutcome::Opened(file) = disk.next_done().unwrap().result.unwrap() else { panic!("it opens") };
+        disk.start(ME, FileRequest::Write { file, offset: 0, buffer: content.to_vec() });
+        disk.start(ME, FileRequest::Close { file });
         while world.step() {}
         let disk = &mut world.machines[0].disk;
         while disk.next_done().is_some() {}
@@ -146,7 +146,7 @@ fn a_file_arrives_whole_whatever_the_disk_does() {
     for seed in 0..12 {
         let mut rig = Rig::new(seed, 1 + seed as usize % 3, &content);
         rig.world.machines[0].files.chances =
-            Chances { short_in: 3, interrupted_in: 5, delay_max: Duration::from_millis(2) };
+            FileChances { short_in: 3, interrupted_in: 5, delay_max: Duration::from_millis(2) };
         rig.run();
         assert_eq!((rig.keys(), rig.load.keys()), (20_000, 20_000), "seed {seed}");
         assert_eq!(rig.load.progress(), (content.len() as u64, content.len() as u64, 0));
@@ -162,7 +162,7 @@ fn shards_that_take_nothing_stop_the_reading_and_the_memory() {
     rig.run();
     let held: usize = rig.held.iter().map(|(_, batch)| batch.held_bytes()).sum();
     assert!((CREDIT_BYTES..4 * CREDIT_BYTES).contains(&held), "{held} bytes are on their way");
-    let window = rig.load.window.len();
+    let window = rig.load.window.len() + rig.load.ahead_bytes;
     assert!((AHEAD_BYTES..AHEAD_BYTES + 2 * READ_BYTES).contains(&window), "{window} bytes are read ahead");
     rig.is_stuck = false;
     assert_eq!(rig.outcome().unwrap().0.loaded, 200_000);

@@ -228,6 +228,7 @@ impl ServerBuilder {
                 words.extend(shards.into_iter().flat_map(|count| ["--threads".into(), count]));
             }
             (Kind::Shoal, shards) if !is_oracle(binary) => {
+                words.extend(["--save", ""].map(OsString::from));
                 if let Some(count) = shards {
                     words.extend(["--shards".into(), count.clone()]);
                     if self.all_workers_take_clients {
@@ -430,7 +431,7 @@ mod tests {
     fn every_server_is_told_in_its_own_words_to_save_nothing_and_how_many_threads_to_run() {
         let of = |kind| Server::builder(kind).shards(2);
         let plain = of(Kind::Shoal).default_client_workers();
-        assert_eq!(words(&plain, "shoal"), "shoal --port 7 --bind 127.0.0.1 --shards 2");
+        assert_eq!(words(&plain, "shoal"), "shoal --port 7 --bind 127.0.0.1 --save  --shards 2");
         assert_eq!(
             words(&of(Kind::Shoal), "shoal"),
             format!("{} --client-workers 2", words(&plain, "shoal"))

@@ -66,7 +66,7 @@ impl Node {
         if let Some(queue) = &mut connection.queue
             && let Some((command, args)) = request.queueable()
         {
-            queue.push(command, false, args.clone());
+            queue.push(command, 0, args.clone());
             return self.reply(index, |reply| reply.simple("QUEUED"));
         }
         let is_held_back = self.with_messages(worker, |messages, desk| {
