@@ -103,10 +103,14 @@ impl LoadFailure {
         match self.reason {
             Reason::Databases(_) => format!("Start with more databases to load {path}, which is as it was."),
             Reason::Read(_) => format!("{path} is as it was; the disk or the file system below it fails."),
-            Reason::Bytes(RdbError::Refused { .. }, _) => format!(
-                "{path} is as it was. Load it with the server that has written it, or move it away to start \
-                    with no keys."
-            ),
+            Reason::Bytes(RdbError::Refused { ref what, .. }, _)
+                if !matches!(what, Refused::UnknownType(_)) =>
+            {
+                format!(
+                    "{path} is as it was. Load it with the server that has written it, or move it away to \
+                        start with no keys."
+                )
+            }
             _ => format!(
                 "{path} is damaged, at offset {offset} at the latest, and is as it was: no key of it is \
                     served. redis-check-rdb says more of it. Put a good copy in its place, or move it away \

@@ -296,7 +296,9 @@ impl Load {
     fn read_on(&mut self, disk: &mut Disk) {
         let Stage::Reading(file) = self.stage else { return };
         let ahead = self.window.len() - self.at + self.ahead_bytes;
-        if self.op.is_some() || self.is_at_end || ahead >= self.needed.max(AHEAD_BYTES) {
+        let has_enough = self.is_at_end || ahead >= self.needed.max(AHEAD_BYTES);
+        // While others have much under way on the disk, the end of any of it leads here again.
+        if self.op.is_some() || has_enough || !disk.has_room(READ_BYTES) {
             return;
         }
         let request =

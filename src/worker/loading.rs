@@ -290,7 +290,7 @@ impl Worker {
     }
 
     /// Serves from now on.
-    fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         self.loading = None;
         self.configure_memory(&Arc::clone(&self.config));
     }
