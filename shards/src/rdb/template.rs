@@ -129,8 +129,7 @@ fn read_fields(source: &mut Source<'_>) -> Result<Fields, RdbError> {
 }
 
 fn in_order(fields: Fields, start: &Source<'_>) -> Result<Fields, RdbError> {
-    let ascends = |a: &Box<[u8]>, b: &Box<[u8]>| (a.len(), a) < (b.len(), b);
-    if fields.is_empty() || !fields.is_sorted_by(ascends) {
+    if fields.is_empty() || !fields.is_sorted_by(|a, b| (a.len(), a) < (b.len(), b)) {
         return Err(start.corrupt("fields of a hash template out of order"));
     }
     Ok(fields)

@@ -3,8 +3,8 @@
 use crate::encoding::lzf;
 use crate::rdb::sink::{COMPRESS_SAVED_BYTES_MIN, Sink};
 
-/// Longer strings than this are not compressed when they are written in pieces, in bytes: the compressed bytes
-/// have to be kept until it is known how many they are.
+/// Longer strings than this are not compressed when they are written in pieces, in bytes: the compressed
+/// bytes have to be kept until it is known how many they are.
 const COMPRESSED_IN_STEPS_MAX: usize = 16 << 20;
 
 /// A step compresses so many bytes at least: of fewer there is too little to be found.
