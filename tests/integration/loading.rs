@@ -180,10 +180,16 @@ fn loaded_keys_take_the_memory_of_written_ones() {
     make_keys(&mut written);
     for key in written.ask("KEYS *").as_slice().unwrap() {
         let key = key.text();
-        for question in ["MEMORY USAGE", "OBJECT ENCODING"] {
-            let question = format!("{question} {key}");
-            assert_eq!(loaded.ask(&question), written.ask(&question), "{question}");
-        }
+        let encoding = loaded.ask(&format!("OBJECT ENCODING {key}"));
+        assert_eq!(encoding, written.ask(&format!("OBJECT ENCODING {key}")), "{key}");
+        let bytes = |client: &mut Client| client.ask(&format!("MEMORY USAGE {key}")).as_int().unwrap();
+        let (loaded, written) = (bytes(&mut loaded), bytes(&mut written));
+        // The pages of a large table are filled in the order in which its elements come, which is random here.
+        let tolerance = if encoding.text() == "hashtable" { written / 20 } else { 0 };
+        assert!(
+            (loaded - written).abs() <= tolerance,
+            "{key}: {loaded} bytes, and {written} when it was written"
+        );
     }
 }
 
@@ -441,7 +447,7 @@ fn a_signal_ends_a_server_that_loads_at_once() {
         return;
     }
     for (signal, bytes) in [(StopSignal::Term, 700_000), (StopSignal::Int, 0)] {
-        let Slow { mut server, mut pipe, path, .. } = slow(2);
+        let Slow { mut server, mut pipe, path, _folder } = slow(2);
         pipe.feed(&many_keys()[..bytes]);
         let mut client = server.client();
         assert_eq!(client.ask("GET a").to_string(), LOADING);

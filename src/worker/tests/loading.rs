@@ -24,6 +24,7 @@ fn a_transaction_that_was_queued_before_a_load_is_refused_if_it_needs_the_keys()
 #[test]
 fn nothing_expires_by_itself_while_a_file_is_loaded() {
     let mut worker = worker();
+    Arc::make_mut(&mut worker.config).save_points.clear();
     let client = client(&mut worker);
     check(&mut worker, client, "SET a 1 PX 1", "+OK");
     worker.loading = Some(Box::default());
