@@ -431,6 +431,13 @@ impl<'a> Keyspace<'a> {
         self.dbs[self.selected.index()].insert(slot, hash, entry, &self.env.hasher);
     }
 
+    /// Adds an entry that was made for a key that is not there, its access statistics as they are. Nobody is
+    /// told.
+    pub(crate) fn insert_known(&mut self, key: &Key<'_>, mut entry: Entry) {
+        entry.set_marks(self.env.snapshots.marks());
+        self.dbs[self.selected.index()].insert(key.slot, key.hash, entry, &self.env.hasher);
+    }
+
     /// Takes an entry out to put it in elsewhere, whether its time is over or not.
     pub fn take_as_is(&mut self, key: &Key<'_>) -> Option<Entry> {
         let place = self.db().find(key)?;

@@ -1,6 +1,7 @@
 //! DEBUG: what tests ask of a server and nobody else should. Refused unless `enable-debug-command` allows it.
 //!
-//! As in Redis the subcommands have no rows: the handler tells them apart, and COMMAND shows none.
+//! As in Redis COMMAND shows no subcommands. Those on keys have rows all the same, by which they find their
+//! shards; the others the handler tells apart.
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
         ..CommandSpec::BASE
     },
 )
+.with_unlisted(shards::commands::debug::ON_KEYS)
 .after_replies_for(comes_behind)];
 
 /// A subcommand: its name, how many arguments follow it, whether it comes behind all commands before it, and
@@ -41,7 +43,7 @@ struct Subcommand {
     help: &'static [&'static str],
 }
 
-/// In the order of DEBUG HELP.
+/// HELP is the last.
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "error",
@@ -194,10 +196,14 @@ fn hand_over(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandEr
 }
 
 fn help(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
-    let lines = || SUBCOMMANDS.iter().flat_map(|subcommand| subcommand.help);
-    ctx.reply.array(1 + lines().count());
+    let (help, others) = SUBCOMMANDS.split_last().expect("HELP is the last");
+    let mut texts: Vec<_> = others.iter().map(|subcommand| subcommand.help).collect();
+    texts.extend(shards::commands::debug::HELP);
+    texts.sort_unstable();
+    texts.push(help.help);
+    ctx.reply.array(1 + texts.iter().map(|text| text.len()).sum::<usize>());
     ctx.reply.simple("DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-    lines().for_each(|line| ctx.reply.simple(line));
+    texts.concat().into_iter().for_each(|line| ctx.reply.simple(line));
     Ok(Flow::Done)
 }
 

@@ -322,6 +322,7 @@ const NO_TITLE: &str = "the title of the process is its name and where it listen
 const NO_USERS: &str = "there are no users but the default one";
 const NO_TLS: &str = "there is no TLS";
 const NO_SCRIPTS: &str = "there are no scripts";
+const NO_LOAD_PAUSES: &str = "clients are answered all the time while a file is loaded";
 const NO_SAVING: &str = "nothing is saved to disk";
 const NO_PAYLOADS: &str = "no values are taken in serialized form";
 const NO_REPLICAS: &str = "there is no replication";
@@ -557,8 +558,9 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("rdb-del-sync-files", BOOL, "no", NO_SAVING),
     live("rdb-save-incremental-fsync", BOOL, "yes", choice!(rdb_save_incremental_fsync, "yes", "no")),
     idle("rdb-key-save-delay", int(i32::MIN as i64, i32::MAX as i64), "0", NO_SAVING).hidden(),
-    idle("key-load-delay", int(i32::MIN as i64, i32::MAX as i64), "0", NO_SAVING).hidden(),
-    idle("loading-process-events-interval-bytes", int(1024, i32::MAX as i64), "2097152", NO_SAVING).hidden(),
+    idle("key-load-delay", int(i32::MIN as i64, i32::MAX as i64), "0", NO_LOAD_PAUSES).hidden(),
+    idle("loading-process-events-interval-bytes", int(1024, i32::MAX as i64), "2097152", NO_LOAD_PAUSES)
+        .hidden(),
     idle("sanitize-dump-payload", ValueKind::OneOf(&["no", "yes", "clients"]), "no", NO_PAYLOADS),
     refused("appendonly", BOOL, &["no"], NO_APPENDONLY),
     idle("appendfilename", ValueKind::Special(special::appendfilename), "appendonly.aof", NO_SAVING)

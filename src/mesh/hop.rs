@@ -17,6 +17,7 @@ use shards::txn::{Ticket, TxnMessage};
 use crate::host::log::LogHop;
 use crate::node::memory::MemoryHop;
 use crate::persistence::hop::SnapshotHop;
+use crate::persistence::load_hop::LoadHop;
 use crate::pubsub::hop::PubSubHop;
 use crate::session::hand_over::HandOver;
 use crate::session::inquiry::InquiryHop;
@@ -49,6 +50,8 @@ pub enum Hop {
     Credit(TakenReplies),
     /// A client of mine that comes to you, or that does not.
     HandOver(HandOver),
+    /// About a file that is loaded.
+    Load(LoadHop),
     /// About a snapshot that goes into a file.
     Snapshot(Box<SnapshotHop>),
     /// About the log.

@@ -208,7 +208,10 @@ fn persistence(whole: &Whole<'_>, text: &mut String) {
         true => (whole.now_ms.saturating_sub(saves.began_ms) / 1000).to_string(),
         false => "-1".to_owned(),
     };
-    let mut fields = BEFORE_SAVES.map(owned).to_vec();
+    let load = whole.node.load.progress();
+    let (keys_loaded, keys_expired) = whole.node.load.last();
+    let mut fields = vec![("loading", u8::from(load.is_some()).to_string())];
+    fields.extend(BEFORE_SAVES.map(owned));
     fields.extend([
         ("current_fork_perc", format!("{percent:.2}")),
         ("current_save_keys_processed", keys.to_string()),
@@ -224,23 +227,33 @@ fn persistence(whole: &Whole<'_>, text: &mut String) {
         ("rdb_current_bgsave_time_sec", current_s),
         ("rdb_saves", saves.count.to_string()),
         ("rdb_last_keys_left_out", saves.left_out.to_string()),
+        ("rdb_last_cow_size", "0".to_owned()),
+        ("rdb_last_load_keys_expired", keys_expired.to_string()),
+        ("rdb_last_load_keys_loaded", keys_loaded.to_string()),
     ]);
     fields.extend(BEHIND_SAVES.map(owned));
+    if let Some(load) = load {
+        let (percent, eta_s) = load.estimate(whole.now_ms / 1000);
+        fields.extend([
+            ("loading_start_time", load.started_s.to_string()),
+            ("loading_total_bytes", load.total_bytes.to_string()),
+            ("loading_rdb_used_mem", load.writer_used_bytes.to_string()),
+            ("loading_loaded_bytes", load.loaded_bytes.to_string()),
+            ("loading_loaded_perc", format!("{percent:.2}")),
+            ("loading_eta_seconds", eta_s.to_string()),
+        ]);
+    }
     lines("Persistence", &fields, text);
 }
 
-const BEFORE_SAVES: [(&str, &str); 5] = [
-    ("loading", "0"),
+const BEFORE_SAVES: [(&str, &str); 4] = [
     ("async_loading", "0"),
     ("current_cow_peak", "0"),
     ("current_cow_size", "0"),
     ("current_cow_size_age", "0"),
 ];
 
-const BEHIND_SAVES: [(&str, &str); 15] = [
-    ("rdb_last_cow_size", "0"),
-    ("rdb_last_load_keys_expired", "0"),
-    ("rdb_last_load_keys_loaded", "0"),
+const BEHIND_SAVES: [(&str, &str); 12] = [
     ("aof_enabled", "0"),
     ("aof_rewrite_in_progress", "0"),
     ("aof_rewrite_scheduled", "0"),

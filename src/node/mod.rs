@@ -3,8 +3,10 @@
 pub mod client_workers;
 pub mod counts;
 pub(crate) mod distinct_names;
+pub mod functions;
 pub mod give_back;
 pub mod journey;
+pub mod loading;
 pub mod memory;
 pub mod pulses;
 pub mod saves;
@@ -16,7 +18,9 @@ use shards::slot::ShardId;
 
 use crate::node::client_workers::ClientWorkers;
 use crate::node::counts::{SubscriptionCounts, TrackingCounts};
+use crate::node::functions::Functions;
 use crate::node::give_back::GiveBack;
+use crate::node::loading::LoadState;
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
 use crate::node::saves::Saves;
@@ -57,6 +61,10 @@ pub struct Node {
     pub saves: Saves,
     /// What the workers' threads do.
     pub pulses: Pulses,
+    /// What is being loaded from a file.
+    pub load: LoadState,
+    /// Libraries of functions that came with one.
+    pub functions: Functions,
     /// Set when the node shall stop.
     pub stopping: AtomicBool,
 }
@@ -95,6 +103,8 @@ impl Node {
             tracking: TrackingCounts::new(2),
             saves: Saves::new(8, 0),
             pulses: Pulses::new(2),
+            load: LoadState::default(),
+            functions: Functions::default(),
             stopping: AtomicBool::new(false),
         }
     }

@@ -7,11 +7,9 @@ pub mod process;
 pub mod threads;
 mod watchdog;
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -25,7 +23,7 @@ use shards::slot::ShardId;
 use self::process::PidFile;
 use self::threads::{Failure, Seed, WorkerThreads};
 use self::watchdog::Watchdog;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::host::allocator;
 use crate::host::cgroup;
 use crate::host::clock;
@@ -38,7 +36,9 @@ use crate::mesh::Mesh;
 use crate::node::Node;
 use crate::node::client_workers::ClientWorkers;
 use crate::node::counts::{SubscriptionCounts, TrackingCounts};
+use crate::node::functions::Functions;
 use crate::node::give_back::GiveBack;
+use crate::node::loading::LoadState;
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
 use crate::node::saves::Saves;
@@ -52,6 +52,9 @@ const ADDRESS_IN_USE_PAUSE: Duration = Duration::from_millis(20);
 /// How locked memory is granted.
 const LOCKED_MEMORY_ADVICE: &str = "It is raised, for example, with LimitMEMLOCK=64M in a systemd unit, a \
     'memlock' line in /etc/security/limits.conf or --ulimit memlock=67108864 in a container";
+
+/// The last line of a start whose file could not be loaded (Redis: loadDataFromDisk).
+const LOADING_FAILED_TEXT: &str = "Fatal error loading the DB, check server logs. Exiting.";
 
 /// Somebody has said that the node ends.
 static IS_END_TOLD: AtomicBool = AtomicBool::new(false);
@@ -95,8 +98,22 @@ pub fn run(
         sys::set_process_title(&process_title(&addresses, &config));
     }
     let config = Arc::new(config);
-    let seeds = seeds(Arc::clone(&config), config_file, commands, listeners, &cpus, signals);
+    let load = file_to_load(&config);
+    let tell_ready = {
+        let (config, unix_path) = (Arc::clone(&config), unix_path.clone());
+        move || {
+            tell_where(&addresses, unix_path.as_deref());
+            process::tell_ready(&config);
+        }
+    };
+    let is_loading = load.is_some();
+    let control = ControlDuty { signals, tell_of_end, load, tell_ready: Some(Box::new(tell_ready)) };
+    let seeds = seeds(config, config_file, commands, listeners, &cpus, control);
     let node = seeds[0].node;
+    if is_loading {
+        // Nobody may be served before.
+        node.load.begin(node.started_ms / 1000);
+    }
     let started = threads::start(seeds);
     if let Err(error) = node.give_back.start() {
         log::warn!("Could not start the thread that gives memory back to the system: {error}");
@@ -105,14 +122,14 @@ pub fn run(
     let outcome = match started {
         Ok(mut threads) => {
             threads.open();
-            tell_what_is_lost(&config);
-            tell_where(&addresses, unix_path.as_deref());
-            process::tell_ready(&config);
             threads.open_control();
-            wait_for_end(&threads, Watchdog::new(&node.pulses, node.shards));
+            wait_for_end(&threads, Watchdog::new(&node.pulses, node.shards), node);
             node.stopping.store(true, Ordering::Relaxed);
             threads.end();
-            Ok(())
+            match node.load.has_failed() {
+                true => Err(StartError(LOADING_FAILED_TEXT.to_owned())),
+                false => Ok(()),
+            }
         }
         Err(Failure::Stopped) => {
             tell_of_signal();
@@ -139,7 +156,7 @@ fn seeds(
     (registry, session_commands): (Registry, SessionCommands),
     listeners: Vec<Vec<Listener>>,
     cpus: &[usize],
-    signals: Signals,
+    control: ControlDuty,
 ) -> Vec<Seed> {
     let shards = listeners.len();
     let workers = shards + 1;
@@ -163,6 +180,8 @@ fn seeds(
         tracking: TrackingCounts::new(workers),
         saves: Saves::new(workers, clock::now_ms()),
         pulses: Pulses::new(workers),
+        load: LoadState::default(),
+        functions: Functions::default(),
         stopping: AtomicBool::new(false),
     }));
     let hash_seeds = random_seeds();
@@ -186,7 +205,6 @@ fn seeds(
         control,
     };
     let mut ends: Vec<(usize, Mesh)> = Mesh::new(workers).into_iter().enumerate().collect();
-    let control = ControlDuty { signals, tell_of_end };
     let control = ends.pop().map(|end| seed(end, Vec::new(), None, Some(control)));
     let of_shards = ends.into_iter().zip(listeners).map(|(end, listeners)| {
         // More of them than processors share these, as the operator has asked.
@@ -384,13 +402,15 @@ fn process_title(addresses: &[SocketAddr], config: &Config) -> String {
     format!("shoal {at}")
 }
 
-/// Says that what lies there is not loaded. Redis starts with what it has saved.
-fn tell_what_is_lost(config: &Config) {
-    let snapshot = config.kept("dbfilename").unwrap_or(b"dump.rdb");
-    let snapshot = Path::new(OsStr::from_bytes(snapshot));
-    if !snapshot.as_os_str().is_empty() && snapshot.exists() {
-        log::warn!("The file {} in the working directory is not loaded.", snapshot.display());
+/// The file that the node starts with, if it is there. What else keeps it from being read is found out when
+/// that is tried.
+fn file_to_load(config: &Config) -> Option<PathBuf> {
+    if config.dbfilename.is_empty() {
+        return None;
     }
+    let path = config.dir.join(config::path_from(&config.dbfilename));
+    let is_absent = path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    (!is_absent).then_some(path)
 }
 
 /// Says that clients may come, and where to.
@@ -406,17 +426,24 @@ fn tell_where(addresses: &[SocketAddr], unix_path: Option<&Path>) {
 
 /// The main thread's life while the node runs: it looks after the workers while it waits for the control
 /// worker's end. A signal that the control worker has not seen from one look to the next it sees itself.
-fn wait_for_end(threads: &WorkerThreads, mut watchdog: Watchdog) {
+fn wait_for_end(threads: &WorkerThreads, mut watchdog: Watchdog, node: &Node) {
     let mut was_asked = false;
     while !threads.has_control_ended(watchdog.look()) && !was_asked {
         was_asked = signals::is_unheard();
     }
-    tell_of_end();
+    if !node.load.has_failed() {
+        tell_of_end(node.load.is_under_way());
+    }
 }
 
-/// Says once that a node ends that has run.
-fn tell_of_end() {
-    if !IS_END_TOLD.swap(true, Ordering::Relaxed) {
+/// Says once that a node ends that has run, or that was loading.
+fn tell_of_end(was_loading: bool) {
+    if IS_END_TOLD.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    if was_loading {
+        log::warn!("Received shutdown signal during loading, exiting now.");
+    } else {
         tell_of_signal();
         process::tell_stopping();
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use shards::args::Args;
 use shards::caller::Caller;
-use shards::command::CommandSpec;
 use shards::command::registry::{SessionNumber, SessionRow};
+use shards::command::{CommandSpec, DataCommand};
 use shards::error::CommandError;
 use shards::key::DbIndex;
 use shards::reply::Reply;
@@ -43,13 +43,23 @@ pub struct SessionCommand {
     pub foresees: Option<Foresight>,
     /// Its subcommands. A container has at least one; it runs itself only when called without any argument.
     pub subcommands: &'static [SessionCommand],
+    /// What the shards do of it, by the argument behind its name, although COMMAND shows no subcommands of
+    /// it. Other arguments are its own business.
+    pub unlisted: &'static [DataCommand],
 }
 
 impl SessionCommand {
     /// A command with this body and this row. It waits for nothing, and changes nothing for the commands
     /// behind it in a transaction.
     pub const fn new(run: SessionHandler, spec: CommandSpec) -> SessionCommand {
-        SessionCommand { spec, run, barrier: Barrier::Nothing, foresees: None, subcommands: &[] }
+        SessionCommand {
+            spec,
+            run,
+            barrier: Barrier::Nothing,
+            foresees: None,
+            subcommands: &[],
+            unlisted: &[],
+        }
     }
 
     /// It runs when all commands before it have their replies.
@@ -76,6 +86,11 @@ impl SessionCommand {
     /// It is a container of these.
     pub const fn with_subcommands(self, subcommands: &'static [SessionCommand]) -> SessionCommand {
         SessionCommand { subcommands, ..self }
+    }
+
+    /// With one of these as its second argument it is theirs.
+    pub const fn with_unlisted(self, unlisted: &'static [DataCommand]) -> SessionCommand {
+        SessionCommand { unlisted, ..self }
     }
 }
 
@@ -107,7 +122,8 @@ impl SessionCommands {
         let number = u16::try_from(self.by_number.len()).expect("there are a few hundred commands");
         self.by_number.push(command);
         let subcommands = command.subcommands.iter().map(|subcommand| self.add(subcommand)).collect();
-        SessionRow { spec: &command.spec, number: SessionNumber(number), subcommands }
+        let (spec, unlisted) = (&command.spec, command.unlisted);
+        SessionRow { spec, number: SessionNumber(number), subcommands, unlisted }
     }
 }
 

@@ -134,6 +134,9 @@ impl Worker {
         if is_refused {
             return Err(refused_to_subscriber(entry));
         }
+        if self.loading.is_some() {
+            self.admit_while_loading(index, entry)?;
+        }
         Ok((entry, is_in_multi && !spec.has(flags::RUNS_IN_MULTI)))
     }
 

@@ -1,5 +1,7 @@
 //! What only the control worker has: the signals, and how quiet it is. This file must not know the worker.
 
+use std::path::PathBuf;
+
 use crate::host::signals::Signals;
 use crate::io::timers::TimerId;
 
@@ -7,8 +9,13 @@ use crate::io::timers::TimerId;
 pub struct ControlDuty {
     /// The signals that end the node.
     pub signals: Signals,
-    /// Says that one has come, to whom it may concern; called before the node stops.
-    pub tell_of_end: fn(),
+    /// Says that one has come, to whom it may concern, and whether the node was loading; called before the
+    /// node stops.
+    pub tell_of_end: fn(bool),
+    /// The file that is loaded before the node is ready, if there is one.
+    pub load: Option<PathBuf>,
+    /// Says that the node is ready, once.
+    pub tell_ready: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// The control worker's state beside that of any worker.

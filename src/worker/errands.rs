@@ -8,6 +8,7 @@ use crate::io::Owner;
 use crate::io::errands::News;
 use crate::io::ring::TICK_PERIOD_MS;
 use crate::worker::control::LEFT_OUT_LINES;
+use crate::worker::loading::{LOADING, LOADING_LINES};
 use crate::worker::rewriting::REWRITING;
 use crate::worker::saving::SAVING;
 
@@ -24,6 +25,8 @@ impl Worker {
                 (LEFT_OUT_LINES, _) => self.tell_left_out(),
                 (SAVING, News::Disk(done)) => self.take_saved(done),
                 (REWRITING, News::Disk(done)) => self.take_rewritten(done),
+                (LOADING, News::Disk(done)) => self.take_read(done),
+                (LOADING_LINES, _) => self.tell_progress(),
                 (Owner(_), news) => log::error!("Nobody has asked for {news:?}"),
             }
         }

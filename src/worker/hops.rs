@@ -105,6 +105,7 @@ impl Worker {
                 let (router, mut desk) = self.at_desk();
                 router.take_taken(from, taken, &mut desk);
             }
+            Delivery::Other(Hop::Load(hop)) => self.take_load(from, hop),
             Delivery::Other(Hop::Snapshot(hop)) => self.take_snapshot_hop(from, *hop),
             Delivery::Other(Hop::Log(hop)) => self.take_log(hop),
             Delivery::Other(Hop::Memory(hop)) => self.take_memory(hop),

@@ -50,7 +50,7 @@ impl Worker {
     /// Takes over what the configuration says about memory.
     pub(super) fn configure_memory(&mut self, config: &Config) {
         self.office.memory = WorkerMemory {
-            is_limited: config.maxmemory_bytes > 0,
+            is_limited: config.maxmemory_bytes > 0 && self.loading.is_none(),
             command_keys: command_keys(config.maxmemory_eviction_tenacity),
             balance: self.office.memory.balance,
             ..WorkerMemory::default()

@@ -20,6 +20,7 @@ mod hand_over;
 mod hops;
 mod inquiries;
 mod invalidations;
+mod loading;
 mod look_ahead;
 mod memory;
 mod notifications;
@@ -76,6 +77,7 @@ use crate::worker::ahead::{Ahead, HopsAhead};
 use crate::worker::client_balance::ClientBalance;
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
+use crate::worker::loading::Loading;
 use crate::worker::rewrites::Rewrites;
 use crate::worker::saving::Saving;
 use crate::worker::snapshots::SnapshotParts;
@@ -151,6 +153,8 @@ pub struct Worker {
     ahead: Ahead,
     hops_ahead: HopsAhead,
     last_cron_ms: u64,
+    /// What it does while the node loads a file; none when it does not.
+    loading: Option<Box<Loading>>,
     /// What only the control worker has.
     control: Option<Control>,
     /// Shows the watchdog that turns come.
@@ -226,6 +230,7 @@ impl Worker {
             ahead: Ahead::default(),
             hops_ahead: HopsAhead::default(),
             last_cron_ms: 0,
+            loading: node.load.is_under_way().then(Box::default),
             control: control.map(Control::new),
             expiring: false,
             cron_part: 0,
@@ -247,6 +252,7 @@ impl Worker {
     pub fn run(mut self) {
         self.listen();
         self.watch_signals();
+        self.begin();
         self.ring.tick();
         while !self.node.stopping.load(Ordering::Relaxed) {
             self.turn();
@@ -288,6 +294,9 @@ impl Worker {
         self.take_inboxes();
         if self.router.has_ready() {
             self.run_ready();
+        }
+        if self.loading.is_some() {
+            self.go_on_loading();
         }
         if self.now_ms.wrapping_sub(self.last_cron_ms) >= CRON_PERIOD_MS {
             self.last_cron_ms = self.now_ms;
@@ -354,6 +363,7 @@ impl Worker {
             || self.router.has_ready()
             || self.office.memory.is_evicting()
             || self.errands.has_news()
+            || self.loading.as_ref().is_some_and(|loading| loading.has_work())
             || (self.router.shard().has_snapshots() && self.has_snapshot_work())
             || self.router.shard().env().tracking.is_over_limit()
             || !self.sleep.is_zero()
@@ -397,11 +407,14 @@ impl Worker {
         if has_left_out() {
             self.pass_on_left_out();
         }
-        self.expire();
-        self.save_if_due();
+        // What happens to keys by itself, and what moves, waits for the end of a load.
+        if self.loading.is_none() {
+            self.expire();
+            self.save_if_due();
+            self.balance();
+        }
         self.trim();
         self.give_back();
-        self.balance();
         self.cron_part = (self.cron_part + 1) % CRON_CONNECTIONS_PART;
         let timeout_ms = u64::from(self.config.timeout_s) * 1000;
         for index in (self.cron_part as u32..self.clients.end()).step_by(CRON_CONNECTIONS_PART) {
@@ -462,6 +475,7 @@ impl Worker {
     /// everything go.
     fn stop(mut self) {
         self.listeners.iter().for_each(Listener::close);
+        self.give_up_loading();
         self.errands.links.close_all();
         let begin = clock::moment();
         for turn in 1.. {
@@ -484,11 +498,12 @@ impl Worker {
         // Until every request has completed, the kernel may still write to what the sockets own.
         for _ in 0..STOPPING_TURNS_MAX {
             if self.clients.iter().all(Client::may_be_dropped) {
-                return;
+                // The system takes the memory of the keys back at once; to free it key by key takes seconds.
+                return std::mem::forget(self.router);
             }
             self.turn();
             self.submit(Wait::AtMost(STOPPING_TURN_MAX));
         }
-        std::mem::forget(self.clients);
+        std::mem::forget((self.clients, self.router));
     }
 }

@@ -65,10 +65,12 @@ impl Worker {
     }
 
     fn begin_shutdown(&mut self, shutdown: Shutdown) {
+        let was_loading = self.node.load.is_under_way();
         if let Some(control) = &self.control {
-            (control.duty.tell_of_end)();
+            (control.duty.tell_of_end)(was_loading);
         }
-        let saves = shutdown.options.saves.unwrap_or(!self.config.save_points.is_empty());
+        // What has been loaded by now is not all of the file, and must not come into its place.
+        let saves = !was_loading && shutdown.options.saves.unwrap_or(!self.config.save_points.is_empty());
         if !saves {
             return self.end_node();
         }

@@ -41,6 +41,10 @@ impl Worker {
             self.reply_error(index, &CommandError::other(text));
             return Step::Done;
         }
+        if self.loading.is_some() {
+            self.reply_error(index, &CommandError::other("ERR slots do not move while the node loads"));
+            return Step::Done;
+        }
         let wanted = self.clients.at(index).session.reply_mode.is_wanted();
         let (router, mut desk) = self.at_desk();
         router.move_slot(slot, to, index, wanted, &mut desk)

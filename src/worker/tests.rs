@@ -3,6 +3,7 @@
 
 mod balance;
 mod errands;
+mod loading;
 mod told;
 mod travels;
 

@@ -27,6 +27,9 @@ pub struct SessionRow {
     pub number: SessionNumber,
     /// Its subcommands.
     pub subcommands: Vec<SessionRow>,
+    /// What shards do of it, by the argument behind its name, although COMMAND shows no subcommands of it:
+    /// DEBUG OBJECT.
+    pub unlisted: &'static [DataCommand],
 }
 
 /// Who carries a command out.
@@ -67,6 +70,13 @@ impl<'a> Row<'a> {
             Row::Session(row) => row.subcommands.iter().map(Row::Session).collect(),
         }
     }
+
+    fn unlisted(self) -> &'static [DataCommand] {
+        match self {
+            Row::Data(_) => &[],
+            Row::Session(row) => row.unlisted,
+        }
+    }
 }
 
 /// A command's place in the registry: small, dense, the same on all workers. What hops carry instead of a
@@ -90,6 +100,10 @@ pub struct CommandEntry {
     pub full_name: String,
     /// The ids of its subcommands.
     subcommands: Range<usize>,
+    /// The ids of those that nobody is shown.
+    unlisted: Range<usize>,
+    /// The argument behind its name may call another entry.
+    is_divided: bool,
 }
 
 impl CommandEntry {
@@ -145,6 +159,14 @@ impl Registry {
                 assert!(!twice, "the command {} is there twice", entry.full_name);
             }
             entries[container].subcommands = start..entries.len();
+            let start = entries.len();
+            for command in row.unlisted() {
+                push_entry(&mut entries, Row::Data(command), Some(container));
+                let entry = entries.last_mut().expect("it has just been pushed");
+                row.spec().name.clone_into(&mut entry.full_name);
+            }
+            entries[container].unlisted = start..entries.len();
+            entries[container].is_divided = entries[container].subcommands.start < entries.len();
         }
         let commands = entries[..command_count].iter();
         let callable: Vec<_> = commands.map(|entry| (entry.spec().name.to_owned(), entry.id)).collect();
@@ -215,14 +237,26 @@ impl Registry {
     }
 
     /// The command that `args` calls: a container's subcommand when there is an argument after its name. The
-    /// number of arguments is not checked.
+    /// number of arguments is not checked, but for subcommands that nobody is shown: with another number it
+    /// is the command itself that is called.
     #[inline]
     pub fn called(&self, args: Args<'_>) -> Option<&CommandEntry> {
         let entry = self.get(self.lookup(args.get(0))?);
-        if entry.is_container() && args.len() > 1 {
-            return self.find_subcommand(entry, args.get(1));
+        if entry.is_divided && args.len() > 1 {
+            return self.called_part(entry, args);
         }
         Some(entry)
+    }
+
+    fn called_part<'a>(&'a self, entry: &'a CommandEntry, args: Args<'_>) -> Option<&'a CommandEntry> {
+        if entry.is_container() {
+            return self.find_subcommand(entry, args.get(1));
+        }
+        let is_called = |part: &&CommandEntry| {
+            let CommandEntry { spec, .. } = part;
+            spec.name.as_bytes().eq_ignore_ascii_case(args.get(1)) && spec.arity.accepts(args.len())
+        };
+        Some(self.entries[entry.unlisted.clone()].iter().find(is_called).unwrap_or(entry))
     }
 
     /// What the client is told when [`Registry::called`] finds nothing (Redis: commandCheckExistence).
@@ -276,7 +310,16 @@ fn push_entry(entries: &mut Vec<CommandEntry>, row: Row<'_>, container: Option<u
         panic!("the row of the command {full_name}: {contradiction}");
     }
     let id = CommandId(u16::try_from(entries.len()).expect("there are a few hundred commands"));
-    entries.push(CommandEntry { id, command, spec, plan: plan(command, spec), full_name, subcommands: 0..0 });
+    entries.push(CommandEntry {
+        id,
+        command,
+        spec,
+        plan: plan(command, spec),
+        full_name,
+        subcommands: 0..0,
+        unlisted: 0..0,
+        is_divided: false,
+    });
 }
 
 fn plan(command: Command, spec: &CommandSpec) -> Plan {
@@ -392,11 +435,14 @@ mod tests {
         ..CommandSpec::BASE
     };
 
+    fn row(spec: &'static CommandSpec, number: u16) -> SessionRow {
+        SessionRow { spec, number: SessionNumber(number), subcommands: Vec::new(), unlisted: &[] }
+    }
+
     /// A registry of one data command and one session command with a subcommand. The row is leaked, as rows
     /// live as long as the process.
     fn registry(spec: CommandSpec) -> Registry {
-        let id = SessionRow { spec: &SESSION_ID, number: SessionNumber(8), subcommands: Vec::new() };
-        let session = SessionRow { spec: &SESSION, number: SessionNumber(7), subcommands: vec![id] };
+        let session = SessionRow { subcommands: vec![row(&SESSION_ID, 8)], ..row(&SESSION, 7) };
         Registry::new(&[Box::leak(Box::new([DataCommand::new(run, spec)]))], &[session])
     }
 
@@ -409,6 +455,29 @@ mod tests {
 
     fn plan_of(spec: CommandSpec) -> Plan {
         registry(spec).get(CommandId(0)).plan
+    }
+
+    #[test]
+    fn a_subcommand_that_nobody_is_shown_is_called_with_the_right_number_of_arguments() {
+        static KEYS: [DataCommand; 1] = [DataCommand::new(
+            run,
+            CommandSpec { name: "look", arity: Arity::Exactly(3), keys: &[KeySpec::at(2, keys::RO)], ..READ },
+        )];
+        let registry = Registry::new(&[], &[SessionRow { unlisted: &KEYS, ..row(&SESSION, 7) }]);
+        for (line, plan) in [
+            ("session", Plan::NoKeys),
+            ("session look", Plan::NoKeys),
+            ("session LOOK key", Plan::SingleKey(2)),
+            ("session look key more", Plan::NoKeys),
+            ("session other", Plan::NoKeys),
+        ] {
+            let args: OwnedArgs = line.split(' ').collect();
+            let entry = registry.called(args.as_args()).unwrap();
+            assert_eq!((entry.plan, &*entry.full_name), (plan, "session"), "{line}");
+        }
+        let entry = registry.find(b"session").unwrap();
+        assert!(!entry.is_container() && registry.subcommands(entry).is_empty());
+        assert!(registry.find(b"session|look").is_none());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 pub mod bitfield;
 pub mod bitmap;
 pub mod counter;
+pub mod debug;
 pub mod expire;
 pub mod generic;
 mod geo;

@@ -4,9 +4,9 @@ use crate::args::Args;
 use crate::command::shapes::{KEYSPACE, help_of};
 use crate::command::{Arg, Arity, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
-use crate::entry::{EntryRef, StrValue};
-use crate::entry::{Packing, Value};
+use crate::entry::EntryRef;
 use crate::error::CommandError;
+use crate::values::description::{encoding_name, reference_count};
 
 /// What the subcommands that look at a key have in common.
 const OF_KEY: CommandSpec = CommandSpec {
@@ -81,19 +81,8 @@ fn of_key<T>(ctx: &mut Ctx<'_>, args: Args<'_>, look: impl FnOnce(EntryRef<'_>) 
     seen
 }
 
-/// The longest string that Redis keeps in one allocation with its object, in bytes.
-const EMBEDDED_LEN_MAX: usize = 44;
-
 fn encoding(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let name = of_key(ctx, args, |entry| match entry.value() {
-        Value::Str(StrValue::Int(_)) => "int",
-        Value::Str(StrValue::Inline(bytes)) if bytes.len() <= EMBEDDED_LEN_MAX => "embstr",
-        Value::Str(_) => "raw",
-        Value::Packed(Packing::Ints, _) => "intset",
-        Value::Packed(..) => "listpack",
-        Value::Object(object) => object.encoding_name(),
-    });
-    if let Some(name) = name {
+    if let Some(name) = of_key(ctx, args, encoding_name) {
         ctx.reply.bulk(name.as_bytes());
     }
     Ok(())
@@ -124,15 +113,8 @@ fn idletime(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
     Ok(())
 }
 
-/// Redis shares its objects for these integers, and shows that by a number of references that never changes.
-const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
-
 fn refcount(ctx: &mut Ctx<'_>, args: Args<'_>) -> Done {
-    let references = of_key(ctx, args, |entry| match entry.value() {
-        Value::Str(StrValue::Int(int)) if SHARED_INTEGERS.contains(&int) => i32::MAX,
-        _ => 1,
-    });
-    if let Some(references) = references {
+    if let Some(references) = of_key(ctx, args, reference_count) {
         ctx.reply.int(references.into());
     }
     Ok(())

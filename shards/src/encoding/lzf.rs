@@ -18,19 +18,46 @@ const OFFSET_LIMIT: usize = 1 << 13;
 /// A match takes at least 2 bytes and gives at most `MATCH_LEN_MAX`.
 const EXPANSION_MAX: usize = MATCH_LEN_MAX / 2;
 
-const HASH_BITS: u32 = 13;
+/// Places of the table for short, middle and long inputs. It is cleared for each input, which with the
+/// largest one would take longer than all the rest if the input is short.
+const PLACES_SHORT: usize = 1 << 9;
+const PLACES_MIDDLE: usize = 1 << 11;
+const PLACES_LONG: usize = 1 << 13;
+/// In bytes.
+const SHORT_LEN_MAX: usize = 512;
+const MIDDLE_LEN_MAX: usize = 4096;
 
 /// The compressed bytes, if they are at most `len_max`. Longer inputs than 4 GB are not compressed.
-///
-/// Greedy: at each place the last occurrence of the next three bytes is continued as far as it goes.
 pub fn compress(input: &[u8], len_max: usize) -> Option<Vec<u8>> {
-    u32::try_from(input.len()).ok()?;
-    // Where each hash of three bytes occurred last. 0 is a place like any other: what is found is compared.
-    let mut places = [0u32; 1 << HASH_BITS];
     let mut out = Vec::with_capacity(len_max.min(input.len()));
+    compress_onto(input, len_max, &mut out).then_some(out)
+}
+
+/// The same, behind what is in `out`, which is left as it was if the compressed bytes are more.
+pub fn compress_onto(input: &[u8], len_max: usize, out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    let fits = if input.len() <= SHORT_LEN_MAX {
+        compress_by::<PLACES_SHORT>(input, len_max, out)
+    } else if input.len() <= MIDDLE_LEN_MAX {
+        compress_by::<PLACES_MIDDLE>(input, len_max, out)
+    } else {
+        u32::try_from(input.len()).is_ok() && compress_by::<PLACES_LONG>(input, len_max, out)
+    };
+    if !fits {
+        out.truncate(start);
+    }
+    fits
+}
+
+/// Greedy: at each place the last occurrence of the next three bytes is continued as far as it goes. The
+/// table has `PLACES` places, which is a power of two.
+fn compress_by<const PLACES: usize>(input: &[u8], len_max: usize, out: &mut Vec<u8>) -> bool {
+    // Where each hash of three bytes occurred last. 0 is a place like any other: what is found is compared.
+    let mut places = [0u32; PLACES];
+    let end = out.len().saturating_add(len_max);
     let (mut at, mut literals) = (0, 0);
     while let Some(three) = input[at..].first_chunk::<MATCH_LEN_MIN>() {
-        let place = &mut places[hash(*three)];
+        let place = &mut places[hash::<PLACES>(*three)];
         let from = *place as usize;
         *place = at as u32;
         let offset = at.wrapping_sub(from).wrapping_sub(1);
@@ -38,25 +65,25 @@ pub fn compress(input: &[u8], len_max: usize) -> Option<Vec<u8>> {
             at += 1;
             continue;
         }
-        write_literals(&mut out, &input[literals..at]);
+        write_literals(out, &input[literals..at]);
         let same = input[at..].iter().zip(&input[from..]).take(MATCH_LEN_MAX);
         let len = same.take_while(|(a, b)| a == b).count();
-        write_match(&mut out, offset, len);
+        write_match(out, offset, len);
         at += len;
         literals = at;
-        if out.len() > len_max {
-            return None;
+        if out.len() > end {
+            return false;
         }
     }
-    write_literals(&mut out, &input[literals..]);
-    (out.len() <= len_max).then_some(out)
+    write_literals(out, &input[literals..]);
+    out.len() <= end
 }
 
 #[inline]
-fn hash(three: [u8; MATCH_LEN_MIN]) -> usize {
+fn hash<const PLACES: usize>(three: [u8; MATCH_LEN_MIN]) -> usize {
     let [a, b, c] = three.map(u32::from);
     // Fibonacci hashing: the high bits of the product depend on all bits.
-    ((a << 16 | b << 8 | c).wrapping_mul(0x9E37_79B1) >> (32 - HASH_BITS)) as usize
+    ((a << 16 | b << 8 | c).wrapping_mul(0x9E37_79B1) >> (u32::BITS - PLACES.ilog2())) as usize
 }
 
 fn write_literals(out: &mut Vec<u8>, literals: &[u8]) {
@@ -152,11 +179,17 @@ mod tests {
         let text = b"a list of words, a list of words, and a list of other words".repeat(4);
         let packed = compress(&text, text.len()).unwrap();
         assert!(packed.len() * 3 < text.len(), "{} of {}", packed.len(), text.len());
-        assert_eq!(decompress(&packed, text.len()), Ok(text));
+        assert_eq!(decompress(&packed, text.len()).as_ref(), Ok(&text));
 
         let mut random = Random::new(5);
         let noise: Vec<u8> = (0..4000).map(|_| random.below(256) as u8).collect();
         assert_eq!(compress(&noise, noise.len()), None);
+        let mut out = b"before".to_vec();
+        assert!(!compress_onto(&noise, noise.len(), &mut out));
+        assert!(!compress_onto(&text, packed.len() - 1, &mut out));
+        assert_eq!(out, b"before");
+        assert!(compress_onto(&text, packed.len(), &mut out));
+        assert_eq!(out, [&b"before"[..], &packed].concat());
         assert_eq!(compress(b"abc", 2), None);
     }
 

@@ -16,4 +16,4 @@ pub use float::{format_double, parse_f64, parse_f64_of_any_range, parse_f64_unle
 pub use int::{digits10, digits10_i64, format_i64, parse_i64, parse_u64, write_i64};
 pub use long_double::LongDouble;
 pub(crate) use rounding::shift_right_rounding;
-pub use score::format_score;
+pub use score::{format_score, format_shortest};

@@ -44,13 +44,20 @@ const INTEGER_MAX: f64 = (1i64 << 62) as f64;
 
 /// A score as Redis 7.2 replies with it (Redis: addReplyDouble, d2string, fpconv_dtoa).
 pub fn format_score(score: f64) -> ScoreText {
+    if score.abs() <= INTEGER_MAX && score == score.trunc() && (score != 0.0 || score.is_sign_positive()) {
+        let mut text = ScoreText { bytes: [0; TEXT_LEN_MAX], len: 0 };
+        text.push(itoa::Buffer::new().format(score as i64).as_bytes());
+        return text;
+    }
+    format_shortest(score)
+}
+
+/// A score in its shortest form, as Redis 7.2 takes it into digests (Redis: fpconv_dtoa): whole numbers with
+/// many zeros have an exponent too.
+pub fn format_shortest(score: f64) -> ScoreText {
     let mut text = ScoreText { bytes: [0; TEXT_LEN_MAX], len: 0 };
     if score.is_nan() {
         text.push(b"nan");
-        return text;
-    }
-    if score.abs() <= INTEGER_MAX && score == score.trunc() && (score != 0.0 || score.is_sign_positive()) {
-        text.push(itoa::Buffer::new().format(score as i64).as_bytes());
         return text;
     }
     if score.is_sign_negative() {

@@ -24,5 +24,8 @@ pub mod scan;
 mod shape;
 pub mod sink;
 pub mod source;
+#[cfg(test)]
+mod stream_tests;
+mod template;
 pub mod value_type;
 pub mod version;

@@ -10,7 +10,7 @@ use crate::num;
 /// Longer strings than this are compressed, in bytes (Redis: rdbSaveRawString).
 const COMPRESS_LEN_MIN: usize = 21;
 /// A string is compressed if that saves at least so many bytes (Redis: rdbSaveLzfStringObject).
-const COMPRESS_SAVED_BYTES_MIN: usize = 4;
+pub(super) const COMPRESS_SAVED_BYTES_MIN: usize = 4;
 /// Texts of up to this length may be integers of 32 bits.
 const INT_TEXT_LEN_MAX: usize = 11;
 
@@ -26,6 +26,12 @@ impl<'o> Sink<'o> {
     #[inline]
     pub fn new(out: &'o mut Vec<u8>, compress: bool) -> Sink<'o> {
         Sink { out, compress }
+    }
+
+    /// Whether long strings are compressed.
+    #[inline]
+    pub fn compresses(&self) -> bool {
+        self.compress
     }
 
     /// How many bytes are in the caller's vector, those that it had before included.
@@ -106,6 +112,13 @@ impl<'o> Sink<'o> {
         }
     }
 
+    /// What stands before a string that was compressed.
+    pub(super) fn compressed_head(&mut self, packed_len: usize, len: usize) {
+        self.byte(opcode::STRING_LZF);
+        self.length(packed_len as u64);
+        self.length(len as u64);
+    }
+
     /// A string byte by byte, whatever it spells and however long it is.
     #[inline]
     pub fn raw_text(&mut self, text: &[u8]) {
@@ -130,12 +143,22 @@ impl<'o> Sink<'o> {
         true
     }
 
+    /// Writes a string compressed; false if that saves too little, and then nothing is written.
     fn compressed(&mut self, text: &[u8]) -> bool {
-        let Some(packed) = lzf::compress(text, text.len() - COMPRESS_SAVED_BYTES_MIN) else { return false };
-        self.byte(opcode::STRING_LZF);
-        self.length(packed.len() as u64);
-        self.length(text.len() as u64);
-        self.bytes(&packed);
+        // How long it becomes stands before it: room is left for the most that it may be.
+        let (start, len_max) = (self.len(), text.len() - COMPRESS_SAVED_BYTES_MIN);
+        self.compressed_head(len_max, text.len());
+        let body_at = self.len();
+        if !lzf::compress_onto(text, len_max, self.out) {
+            self.out.truncate(start);
+            return false;
+        }
+        let (end, body_len) = (self.len(), self.len() - body_at);
+        self.compressed_head(body_len, text.len());
+        let head_len = self.len() - end;
+        self.out.copy_within(end.., start);
+        self.out.copy_within(body_at..end, start + head_len);
+        self.out.truncate(start + head_len + body_len);
         true
     }
 }

@@ -1,4 +1,5 @@
-//! Which versions of the format are read and which are written, and in whose dialect a number has its meaning.
+//! Which versions of the format are read and which are written, and in whose dialect a number has its
+//! meaning.
 //!
 //! Redis counts 1, 2, 3 and on. Valkey has its own numbers from 80 on, and leaves 12 to 79 to Redis. Some
 //! numbers of types and opcodes mean one thing to Redis and another to Valkey. This file must not know what a
@@ -106,6 +107,11 @@ impl WriteVersion {
             WriteVersion::Redis12 => 12,
             WriteVersion::Valkey80 => 80,
         }
+    }
+
+    /// The version of this number.
+    pub fn of_number(number: u16) -> Option<WriteVersion> {
+        WriteVersion::ALL.into_iter().find(|version| version.number() == number)
     }
 
     /// The first bytes of a file.

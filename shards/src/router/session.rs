@@ -138,6 +138,11 @@ impl QueuedCommands {
         self.bytes + self.commands.capacity() * size_of::<(Command, OwnedArgs)>()
     }
 
+    /// There is such a command among them.
+    pub fn any(&self, is_it: impl Fn(&Command) -> bool) -> bool {
+        self.commands.iter().any(|(command, _)| is_it(command))
+    }
+
     /// True when one of the commands has one of these flags.
     pub fn has(&self, flags: u64) -> bool {
         self.flags & flags != 0

@@ -3,6 +3,7 @@
 mod blocked_on_keys;
 mod caching;
 mod evict;
+mod loading;
 pub mod look_ahead;
 mod participant;
 mod put_aside;

@@ -130,7 +130,7 @@ impl<'a> LiveFields<'a> {
 impl<'a> HashRef<'a> {
     /// The hash in an entry, whose type was checked.
     #[inline]
-    fn of(entry: EntryRef<'a>, now_ms: u64) -> HashRef<'a> {
+    pub(crate) fn of(entry: EntryRef<'a>, now_ms: u64) -> HashRef<'a> {
         match entry.value() {
             Value::Packed(Packing::Hash, bytes) => HashRef::Packed(Listpack::new(bytes)),
             Value::Object(Object::Hash(fields)) => HashRef::Fields(LiveFields { fields, now_ms }),

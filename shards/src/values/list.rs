@@ -59,7 +59,7 @@ pub(crate) enum ListRef<'a> {
 
 impl<'a> ListRef<'a> {
     #[inline]
-    fn of(entry: EntryRef<'a>) -> ListRef<'a> {
+    pub(crate) fn of(entry: EntryRef<'a>) -> ListRef<'a> {
         match entry.value() {
             entry::Value::Packed(Packing::List, bytes) => ListRef::Packed(Listpack::new(bytes)),
             entry::Value::Object(Object::List(list)) => ListRef::Large(list),

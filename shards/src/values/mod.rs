@@ -3,6 +3,7 @@
 //!
 //! What is here knows keys and the keyspace, but no arguments and no replies.
 
+pub(crate) mod description;
 pub(crate) mod hash;
 pub(crate) mod list;
 pub(crate) mod set;

@@ -158,6 +158,15 @@ impl ServerBuilder {
         }
     }
 
+    /// Starts the server and does not wait for it: it may not be listening yet, or be loading its data.
+    ///
+    /// # Panics
+    /// When it cannot be started at all.
+    #[must_use]
+    pub fn start_without_waiting(self) -> Server {
+        self.spawn().unwrap_or_else(|error| panic!("cannot be started: {error}"))
+    }
+
     /// Starts the server where it must refuse to run, and returns how it ended.
     ///
     /// # Panics
