@@ -23,6 +23,7 @@ mod connection_commands;
 mod control_worker;
 mod crowd;
 mod disconnects;
+mod empty_requests;
 mod everybody_is_answered;
 mod eviction;
 mod expiry;
