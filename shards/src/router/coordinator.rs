@@ -171,10 +171,12 @@ impl Coordinator {
     }
 
     /// A slot that was on its way has arrived: transactions that wait for one try again.
-    pub(super) fn resume(&mut self, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
+    pub(super) fn resume(&mut self, owners: Owners<'_>, shard: &mut Shard, out: &mut Outbox) {
         self.unwait_arrived(owners, out);
         for txn in std::mem::take(&mut self.deferred) {
-            self.attempt(txn, owners, shard, out);
+            if !self.is_left_to_shard(txn.blocking, txn.ticket, shard) {
+                self.attempt(txn, owners, shard, out);
+            }
         }
     }
 

@@ -113,6 +113,7 @@ impl Router {
         for watched in std::mem::take(&mut self.unwatch_later) {
             self.unwatch_keys(&watched);
         }
+        self.deliver_served(wire);
         self.with_coordinator(|coordinator, owners, shard, out| coordinator.resume(owners, shard, out));
         for (ticket, walk) in std::mem::take(&mut self.walks_later) {
             self.walk_on(ticket, walk, wire);
