@@ -345,7 +345,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     // Shoal's own.
     live("shards", int(0, 1024), "0", number!(shards)).immutable(),
     live("client-workers", int(0, 1024), "0", number!(client_workers)),
-    live("client-workers-by-load", BOOL, "no", choice!(client_workers_by_load, "yes", "no")),
+    live("workers-by-load", BOOL, "yes", choice!(workers_by_load, "yes", "no")),
     live(
         "pipeline-order",
         ValueKind::OneOf(&["relaxed", "strict"]),

@@ -57,3 +57,4 @@ mod tracking_copies;
 mod transaction_sessions;
 mod transactions;
 mod watch;
+mod workers_by_load;

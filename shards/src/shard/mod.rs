@@ -383,6 +383,11 @@ impl Shard {
         self.env.limits = limits;
     }
 
+    /// How many slots it owns.
+    pub fn slot_count(&self) -> usize {
+        self.env().owned.count()
+    }
+
     /// Tells the shard which slots it owns. All, until it is told.
     pub(crate) fn set_owned(&mut self, owned: SlotSet) {
         self.env.owned = owned;
