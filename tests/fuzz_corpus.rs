@@ -12,6 +12,8 @@ mod listpack_check;
 mod program;
 #[path = "fuzz/request_check.rs"]
 mod request_check;
+#[path = "fuzz/restore_check.rs"]
+mod restore_check;
 #[path = "fuzz/sorted_pack_check.rs"]
 mod sorted_pack_check;
 #[path = "fuzz/stream_check.rs"]
@@ -40,6 +42,11 @@ fn small_sorted_sets_refuse_foreign_bytes_or_agree_with_a_sorted_vector() {
 #[test]
 fn streams_refuse_foreign_blocks_or_agree_with_a_vector() {
     replay("stream", stream_check::check);
+}
+
+#[test]
+fn payloads_of_restore_are_refused_or_make_values_that_every_command_can_read() {
+    replay("restore", restore_check::check);
 }
 
 #[test]

@@ -32,7 +32,33 @@ impl Default for AccessPolicy {
     }
 }
 
+/// When or how often an entry that comes from elsewhere was used there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LastUse {
+    /// Nobody knows: it counts as new.
+    #[default]
+    Now,
+    /// So long ago. Means something while the policy is not LFU.
+    Ago {
+        /// In seconds.
+        seconds: u64,
+    },
+    /// So often, on LFU's logarithmic scale. Means something while the policy is LFU.
+    Frequency(u8),
+}
+
 impl AccessPolicy {
+    /// The bits of an entry that comes from elsewhere (Redis: objectSetLRUOrLFU).
+    pub fn after(&self, last_use: LastUse, now_ms: u64) -> u32 {
+        match last_use {
+            LastUse::Ago { seconds } if !self.is_lfu => {
+                (u64::from(lru_clock(now_ms)).wrapping_sub(seconds) & LRU_BITS_MASK) as u32
+            }
+            LastUse::Frequency(counter) if self.is_lfu => lfu_bits(now_ms, counter),
+            _ => self.at_start(now_ms),
+        }
+    }
+
     /// The bits of a new entry.
     #[inline]
     pub fn at_start(&self, now_ms: u64) -> u32 {
@@ -100,6 +126,21 @@ mod tests {
             assert_eq!(policy.idle_ms(bits, start_ms + 7_000), 7_000);
             let used = policy.used(bits, start_ms + 7_000, &mut Random::new(1));
             assert_eq!(policy.idle_ms(used, start_ms + 9_000), 2_000);
+        }
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_was_used_as_it_is_said() {
+        let (lru, now_ms) = (AccessPolicy::default(), 90 * MINUTE_MS);
+        let after = |policy: AccessPolicy, last_use| policy.after(last_use, now_ms);
+        assert_eq!(lru.idle_ms(after(lru, LastUse::Ago { seconds: 100 }), now_ms), 100_000);
+        // Longer ago than the clock runs.
+        assert_eq!(lru.idle_ms(after(lru, LastUse::Ago { seconds: 10_000 }), now_ms), 10_000_000);
+        assert_eq!(lfu().frequency(after(lfu(), LastUse::Frequency(200)), now_ms), 200);
+        for (policy, last_use) in
+            [(lru, LastUse::Frequency(9)), (lru, LastUse::Now), (lfu(), LastUse::Ago { seconds: 9 })]
+        {
+            assert_eq!(after(policy, last_use), policy.at_start(now_ms));
         }
     }
 

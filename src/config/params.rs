@@ -130,6 +130,15 @@ const OUTPUT_LIMITS: Store = Store::Field {
     },
 };
 
+const RDB_VERSIONS: &[&str] = &["auto", "10", "11", "12", "80"];
+
+const RDB_VERSION: Store = Store::Field {
+    get: |config| config.rdb_version.map_or_else(|| b"auto".to_vec(), shown),
+    set: |config, text| {
+        config.rdb_version = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok())
+    },
+};
+
 const PROTECTED_ACTIONS: &[&str] = &["no", "yes", "local"];
 
 const ENABLE_DEBUG_COMMAND: Store = Store::Field {
@@ -266,7 +275,7 @@ const NO_USERS: &str = "there are no users but the default one";
 const NO_TLS: &str = "there is no TLS";
 const NO_SCRIPTS: &str = "there are no scripts";
 const NO_SAVING: &str = "nothing is saved to disk";
-const NO_PAYLOADS: &str = "no values are taken in serialized form";
+const NO_PAYLOADS: &str = "serialized values are always checked whole";
 const NO_REPLICAS: &str = "there is no replication";
 const NO_CLUSTER: &str = "there is no cluster mode";
 
@@ -497,7 +506,8 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     idle("dbfilename", ValueKind::Special(special::dbfilename), "dump.rdb", NO_SAVING).protected(),
     refused("save", ValueKind::SpecialWords(special::save), &[""], NO_SAVE),
     idle("stop-writes-on-bgsave-error", BOOL, "yes", NO_SAVING),
-    idle("rdbcompression", BOOL, "yes", NO_SAVING),
+    live("rdb-version", ValueKind::OneOf(RDB_VERSIONS), "auto", RDB_VERSION),
+    live("rdbcompression", BOOL, "yes", choice!(rdb_compression, "yes", "no")),
     idle("rdbchecksum", BOOL, "yes", NO_SAVING).immutable(),
     idle("rdb-del-sync-files", BOOL, "no", NO_SAVING),
     idle("rdb-save-incremental-fsync", BOOL, "yes", NO_SAVING),

@@ -73,6 +73,10 @@ pub struct Config {
     /// When big values are freed in later turns: the directives lazyfree-lazy-user-del, -server-del, -expire
     /// and -user-flush.
     pub lazy_free: LazyFree,
+    /// The version in which values are written, by its number; `None` for the first that holds them.
+    pub rdb_version: Option<u16>,
+    /// Long strings are compressed where values are written.
+    pub rdb_compression: bool,
     /// When packed collections are converted: hash-max-listpack-entries and its like.
     pub limits: Limits,
     /// How many keys the node remembers for clients that keep copies; 0 for any number.
@@ -196,6 +200,8 @@ impl Default for Config {
             lfu_decay_time_min: 1,
             databases: 16,
             lazy_free: LazyFree::default(),
+            rdb_version: None,
+            rdb_compression: true,
             limits: Limits::default(),
             tracking_table_max_keys: 1_000_000,
             notify_keyspace_events: Vec::new(),

@@ -24,5 +24,7 @@ pub mod scan;
 mod shape;
 pub mod sink;
 pub mod source;
+#[cfg(test)]
+mod stream_tests;
 pub mod value_type;
 pub mod version;

@@ -108,6 +108,11 @@ impl WriteVersion {
         }
     }
 
+    /// The version of this number.
+    pub fn of_number(number: u16) -> Option<WriteVersion> {
+        WriteVersion::ALL.into_iter().find(|version| version.number() == number)
+    }
+
     /// The first bytes of a file.
     pub const fn magic(self) -> &'static [u8; MAGIC_LEN] {
         match self {

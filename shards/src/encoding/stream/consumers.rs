@@ -56,6 +56,11 @@ impl Consumer {
         self.pending.iter().map(|(id, ())| *id)
     }
 
+    /// The same, from this id on.
+    pub fn pending_ids_from(&self, id: StreamId) -> impl Iterator<Item = StreamId> {
+        self.pending.range(id..).map(|(id, ())| *id)
+    }
+
     /// Its ids from `from` to `to`, both included.
     pub(super) fn pending_range(&self, from: StreamId, to: StreamId) -> runs::Iter<'_, StreamId, ()> {
         self.pending.range(from..=to)

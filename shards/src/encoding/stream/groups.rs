@@ -294,7 +294,7 @@ impl Groups {
     }
 
     /// All groups in the order of their names.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Group> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Group> + DoubleEndedIterator {
         self.groups.iter().map(|group| &**group)
     }
 

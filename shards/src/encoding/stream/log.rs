@@ -137,6 +137,11 @@ impl Log {
         self.blocks.iter().map(|(master, block)| (*master, block.bytes()))
     }
 
+    /// The same, from this id on.
+    pub fn blocks_from(&self, id: StreamId) -> impl Iterator<Item = (StreamId, &[u8])> {
+        self.blocks.range(id..).map(|(master, block)| (*master, block.bytes()))
+    }
+
     /// The number of blocks (XINFO: radix-tree-keys).
     pub fn block_count(&self) -> usize {
         self.blocks.len()
