@@ -10,6 +10,8 @@ mod intset_check;
 mod listpack_check;
 #[path = "fuzz/program.rs"]
 mod program;
+#[path = "fuzz/rdb_check.rs"]
+mod rdb_check;
 #[path = "fuzz/request_check.rs"]
 mod request_check;
 #[path = "fuzz/restore_check.rs"]
@@ -42,6 +44,11 @@ fn small_sorted_sets_refuse_foreign_bytes_or_agree_with_a_sorted_vector() {
 #[test]
 fn streams_refuse_foreign_blocks_or_agree_with_a_vector() {
     replay("stream", stream_check::check);
+}
+
+#[test]
+fn rdb_files_and_values_are_refused_or_hold_together_through_any_window() {
+    replay("rdb", rdb_check::check);
 }
 
 #[test]

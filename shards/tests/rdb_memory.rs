@@ -1,5 +1,5 @@
-//! What foreign bytes make the loader allocate: no more than some multiple of themselves, whatever lengths they
-//! announce.
+//! What foreign bytes make the loader allocate: no more than some multiple of themselves, whatever lengths
+//! they announce.
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -161,8 +161,8 @@ fn small_values_have_the_bytes_that_redis_gives_them() {
     fill(ours);
     fill(theirs);
     for key in keys(ours) {
-        // What lies in tables has no order, streams have times in them, nodes of long lists end elsewhere, and
-        // an element as large as a node is one here.
+        // What lies in tables has no order, streams have times in them, nodes of long lists end elsewhere,
+        // and an element as large as a node is one here.
         let tables = ["strings", "large-set", "large-hash", "large-ints"];
         if !tables.iter().chain(&["large-list", "plain", "stream"]).any(|other| *other == key) {
             assert_eq!(ours.cmd(&["DUMP", &key]), theirs.cmd(&["DUMP", &key]), "{key}");

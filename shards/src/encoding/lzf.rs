@@ -36,11 +36,12 @@ pub fn compress(input: &[u8], len_max: usize) -> Option<Vec<u8>> {
 /// The same, behind what is in `out`, which is left as it was if the compressed bytes are more.
 pub fn compress_onto(input: &[u8], len_max: usize, out: &mut Vec<u8>) -> bool {
     let start = out.len();
-    let fits = match input.len() {
-        ..=SHORT_LEN_MAX => compress_by::<PLACES_SHORT>(input, len_max, out),
-        ..=MIDDLE_LEN_MAX => compress_by::<PLACES_MIDDLE>(input, len_max, out),
-        _ if u32::try_from(input.len()).is_err() => false,
-        _ => compress_by::<PLACES_LONG>(input, len_max, out),
+    let fits = if input.len() <= SHORT_LEN_MAX {
+        compress_by::<PLACES_SHORT>(input, len_max, out)
+    } else if input.len() <= MIDDLE_LEN_MAX {
+        compress_by::<PLACES_MIDDLE>(input, len_max, out)
+    } else {
+        u32::try_from(input.len()).is_ok() && compress_by::<PLACES_LONG>(input, len_max, out)
     };
     if !fits {
         out.truncate(start);

@@ -16,6 +16,7 @@ mod zipmap;
 use super::error::RdbError;
 use super::loaded::{Loaded, Making};
 use super::source::Source;
+use super::template::Templates;
 use super::value_type::ValueType;
 use crate::object::{DataType, Object};
 use hash::HashLoader;
@@ -35,8 +36,8 @@ pub fn load_value<'a>(
     offset: u64,
     making: Making<'_>,
 ) -> Result<Option<Loaded<'a>>, RdbError> {
-    if is_one_string(form) {
-        return of_one_string(form, bytes, offset, making);
+    if is_whole(form) {
+        return of_whole(form, bytes, offset, making);
     }
     if form == ValueType::ListQuicklist2 {
         let mut source = Source::new(bytes, offset);
@@ -49,8 +50,8 @@ pub fn load_value<'a>(
     loader.finish(making)
 }
 
-/// Whether the form is a single string, whatever that means.
-fn is_one_string(form: ValueType) -> bool {
+/// Whether the form has no elements between which it could be cut: most of these are a single string.
+fn is_whole(form: ValueType) -> bool {
     matches!(
         form,
         ValueType::String
@@ -63,16 +64,28 @@ fn is_one_string(form: ValueType) -> bool {
             | ValueType::SortedSetListpack
             | ValueType::SetListpack
             | ValueType::HashExpiresListpack
+            | ValueType::HashTemplateListpack
+            | ValueType::HashTemplate
     )
 }
 
-fn of_one_string<'a>(
+fn of_whole<'a>(
     form: ValueType,
     bytes: &'a [u8],
     offset: u64,
     making: Making<'_>,
 ) -> Result<Option<Loaded<'a>>, RdbError> {
     let mut source = Source::new(bytes, offset);
+    if matches!(form, ValueType::HashTemplateListpack | ValueType::HashTemplate) {
+        let mut hash = Vec::new();
+        Templates::default().rewrite(form.number(), &mut source, &mut hash)?;
+        if !source.is_at_end() {
+            return Err(source.corrupt(BEHIND_THE_END));
+        }
+        let mut loader = HashLoader::new(ValueType::Hash);
+        loader.feed(&mut Source::new(&hash, offset), making)?;
+        return loader.finish(offset);
+    }
     if form == ValueType::HashExpiresListpack {
         // The first time, which stands among the others as well.
         source.time_ms()?;
@@ -107,8 +120,8 @@ pub struct ValueLoader {
 }
 
 enum Decoder {
-    /// A form that is a single string: its only part, once that has come.
-    OneString(ValueType, Option<Option<Loaded<'static>>>),
+    /// A form that comes whole: the value, once that has happened.
+    Whole(ValueType, Option<Option<Loaded<'static>>>),
     List(ListLoader),
     Set(SetLoader),
     Hash(HashLoader),
@@ -120,8 +133,8 @@ impl ValueLoader {
     /// Nothing of the value has come.
     pub fn new(form: ValueType, making: Making<'_>) -> ValueLoader {
         let decoder = match form.data_type() {
-            _ if is_one_string(form) => Decoder::OneString(form, None),
-            DataType::String => unreachable!("a string is a single string"),
+            _ if is_whole(form) => Decoder::Whole(form, None),
+            DataType::String => unreachable!("a string comes whole"),
             DataType::List => Decoder::List(ListLoader::new(form, making)),
             DataType::Set => Decoder::Set(SetLoader::default()),
             DataType::Hash => Decoder::Hash(HashLoader::new(form)),
@@ -139,12 +152,12 @@ impl ValueLoader {
     pub fn feed(&mut self, bytes: &[u8], offset: u64, making: Making<'_>) -> Result<(), RdbError> {
         let mut source = Source::new(bytes, offset);
         match &mut self.decoder {
-            Decoder::OneString(form, value @ None) => {
-                let loaded = of_one_string(*form, bytes, offset, making)?;
+            Decoder::Whole(form, value @ None) => {
+                let loaded = of_whole(*form, bytes, offset, making)?;
                 *value = Some(loaded.map(Loaded::into_owned));
                 return Ok(());
             }
-            Decoder::OneString(..) => {}
+            Decoder::Whole(..) => {}
             Decoder::List(loader) => loader.feed(&mut source)?,
             Decoder::Set(loader) => loader.feed(&mut source, making)?,
             Decoder::Hash(loader) => loader.feed(&mut source, making)?,
@@ -161,7 +174,7 @@ impl ValueLoader {
     /// `Incomplete` if something is missing, `Corrupt` if the parts contradict each other.
     pub fn finish(self, making: Making<'_>) -> Result<Option<Loaded<'static>>, RdbError> {
         match self.decoder {
-            Decoder::OneString(_, value) => value.ok_or(RdbError::Incomplete { needed: 1 }),
+            Decoder::Whole(_, value) => value.ok_or(RdbError::Incomplete { needed: 1 }),
             Decoder::List(loader) => loader.finish(making),
             Decoder::Set(loader) => loader.finish(),
             Decoder::Hash(loader) => loader.finish(self.offset),

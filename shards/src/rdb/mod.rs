@@ -26,5 +26,6 @@ pub mod sink;
 pub mod source;
 #[cfg(test)]
 mod stream_tests;
+mod template;
 pub mod value_type;
 pub mod version;

@@ -108,9 +108,11 @@ impl ValueSaver {
 
     /// Writes about `budget_bytes` more of the same value, and says whether that was the last of it. A
     /// node of a list or a stream may exceed the budget by its own size, and so may the dozen or two of
-    /// elements that lie together in the table of a large set or hash. With `usize::MAX` everything is written.
+    /// elements that lie together in the table of a large set or hash. With `usize::MAX` everything is
+    /// written.
     ///
-    /// A string that takes several calls is not compressed, as no reader could be told how long it becomes.
+    /// A string that takes several calls is compressed before any of it is written, in as many calls, unless
+    /// it is very long.
     pub fn write_some(&mut self, value: Value<'_>, budget_bytes: usize, out: &mut Vec<u8>) -> bool {
         let mut sink = Sink::new(out, self.options.compress);
         let sink = &mut sink;

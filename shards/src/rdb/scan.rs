@@ -16,11 +16,12 @@ use super::frame::Usage;
 use super::opcode;
 use super::shape::Walk;
 use super::source::Source;
+use super::template::{self, Templates};
 use super::value_type::{MODULE_2, ValueType};
 use super::version::{Dialect, FileVersion, MAGIC_LEN};
 
-/// A value of several elements that is longer than this comes in parts of about this size. A shard makes a
-/// part of small elements in about a millisecond.
+/// A value of several elements that is longer than this comes in parts of about this size. To make a part of
+/// small elements takes a shard some milliseconds.
 pub const PART_BYTES: usize = 256 << 10;
 
 /// If a window ends inside of an element, what stands before it is given as a part when that is so much, or
@@ -59,6 +60,8 @@ pub enum Scanned<'a> {
         /// Those with an expire.
         expires: u64,
     },
+    /// A template, for hashes that come later: they are given as ordinary ones.
+    HashTemplate,
     /// Slots were being imported by a job of this name.
     SlotImport(Cow<'a, [u8]>),
     /// A key with its value, or with the first part of it.
@@ -89,9 +92,10 @@ pub struct ScannedKey<'a> {
     pub usage: Usage,
     /// The form of the value.
     pub form: ValueType,
-    /// The value's bytes.
+    /// The value's bytes. A hash of a template is given as an ordinary one: its bytes are not those of the
+    /// file.
     pub value: &'a [u8],
-    /// Where they stand in the file.
+    /// Where the value stands in the file.
     pub offset: u64,
     /// The bytes are the whole value. If not, parts follow.
     pub is_whole: bool,
@@ -125,6 +129,9 @@ pub struct Scanner {
     /// The key that is being read, or whose value is.
     key: Vec<u8>,
     has_key: bool,
+    templates: Templates,
+    /// The value of a hash of a template, made an ordinary one of.
+    rewritten: Vec<u8>,
     /// How many bytes have been passed.
     offset: u64,
     crc: Crc64,
@@ -159,6 +166,8 @@ impl Scanner {
             db: 0,
             key: Vec::new(),
             has_key: false,
+            templates: Templates::default(),
+            rewritten: Vec::new(),
             offset: 0,
             crc: Crc64::default(),
             checks,
@@ -200,6 +209,9 @@ impl Scanner {
         }
         if let Scanned::Key(scanned) = &mut scanned {
             scanned.key = &self.key;
+            if !self.rewritten.is_empty() {
+                scanned.value = &self.rewritten;
+            }
         }
         Ok((passed, scanned))
     }
@@ -230,7 +242,8 @@ impl Scanner {
                 (opcode::KEY_METADATA, Dialect::Redis) => head.has_metadata |= key_metadata(source)?,
                 (opcode::SLOT_IMPORT, Dialect::Valkey) => return slot_import(source),
                 (opcode::HASH_TEMPLATE, Dialect::Redis) => {
-                    return refused(Refused::ForeignOpcode { number, name: "templates of hashes" });
+                    self.templates.read(source)?;
+                    return Ok(Scanned::HashTemplate);
                 }
                 (opcode::UPDATE, Dialect::Valkey) => {
                     return refused(Refused::ForeignOpcode { number, name: "commands between the keys" });
@@ -298,9 +311,18 @@ impl Scanner {
             let id = ModuleId(source.length()?);
             return Err(RdbError::Refused { offset: source.offset(), what: Refused::Module(id) });
         }
-        let form = ValueType::of(number, version.dialect).map_err(refused)?;
         let offset = source.offset();
-        let (value, walk) = walked(Walk::new(form), source)?;
+        if self.rewritten.capacity() > PART_BYTES {
+            self.rewritten = Vec::new();
+        }
+        self.rewritten.clear();
+        let (form, (value, walk)) = if template::is_form(number) && version.dialect == Dialect::Redis {
+            self.templates.rewrite(number, source, &mut self.rewritten)?;
+            (ValueType::Hash, (&[][..], None))
+        } else {
+            let form = ValueType::of(number, version.dialect).map_err(refused)?;
+            (form, walked(Walk::new(form), source)?)
+        };
         self.place = walk.map_or(Place::Item(version), |walk| Place::Value(version, walk));
         Ok(Scanned::Key(ScannedKey {
             db: self.db,

@@ -118,6 +118,8 @@ const fn fields_of(form: ValueType) -> &'static [Field] {
         ValueType::Stream3 => STREAM_3,
         ValueType::Stream4 => STREAM_4,
         ValueType::Stream5 => STREAM_5,
+        // Who goes through a file makes ordinary hashes of them.
+        ValueType::HashTemplateListpack | ValueType::HashTemplate => &[],
     }
 }
 
@@ -165,11 +167,9 @@ impl Walk {
                 frame.times -= 1;
                 if frame.times == 0 {
                     self.depth -= 1;
+                    self.end_rows();
                 }
-                if self.depth > 0 {
-                    return Ok(());
-                }
-                continue;
+                return Ok(());
             };
             frame.next += 1;
             match field {
@@ -187,5 +187,13 @@ impl Walk {
             }
         }
         Ok(())
+    }
+
+    /// Ends the value if nothing of it is left but the ends of rows: a part without bytes is none.
+    fn end_rows(&mut self) {
+        let rows = &self.frames[..self.depth];
+        if rows.iter().all(|row| row.times == 1 && row.next == row.fields.len()) {
+            self.depth = 0;
+        }
     }
 }

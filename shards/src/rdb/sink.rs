@@ -10,7 +10,7 @@ use crate::num;
 /// Longer strings than this are compressed, in bytes (Redis: rdbSaveRawString).
 const COMPRESS_LEN_MIN: usize = 21;
 /// A string is compressed if that saves at least so many bytes (Redis: rdbSaveLzfStringObject).
-const COMPRESS_SAVED_BYTES_MIN: usize = 4;
+pub(super) const COMPRESS_SAVED_BYTES_MIN: usize = 4;
 /// Texts of up to this length may be integers of 32 bits.
 const INT_TEXT_LEN_MAX: usize = 11;
 
@@ -26,6 +26,12 @@ impl<'o> Sink<'o> {
     #[inline]
     pub fn new(out: &'o mut Vec<u8>, compress: bool) -> Sink<'o> {
         Sink { out, compress }
+    }
+
+    /// Whether long strings are compressed.
+    #[inline]
+    pub fn compresses(&self) -> bool {
+        self.compress
     }
 
     /// How many bytes are in the caller's vector, those that it had before included.
@@ -106,6 +112,13 @@ impl<'o> Sink<'o> {
         }
     }
 
+    /// What stands before a string that was compressed.
+    pub(super) fn compressed_head(&mut self, packed_len: usize, len: usize) {
+        self.byte(opcode::STRING_LZF);
+        self.length(packed_len as u64);
+        self.length(len as u64);
+    }
+
     /// A string byte by byte, whatever it spells and however long it is.
     #[inline]
     pub fn raw_text(&mut self, text: &[u8]) {
@@ -147,12 +160,6 @@ impl<'o> Sink<'o> {
         self.out.copy_within(body_at..end, start + head_len);
         self.out.truncate(start + head_len + body_len);
         true
-    }
-
-    fn compressed_head(&mut self, packed_len: usize, len: usize) {
-        self.byte(opcode::STRING_LZF);
-        self.length(packed_len as u64);
-        self.length(len as u64);
     }
 }
 

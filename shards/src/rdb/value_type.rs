@@ -57,6 +57,10 @@ pub enum ValueType {
     Stream4,
     /// 27: a stream as of Redis 8.8.
     Stream5,
+    /// 29: a hash as a listpack of values, with the names of its fields before it.
+    HashTemplateListpack,
+    /// 31: a hash as the names of its fields and its values.
+    HashTemplate,
 }
 
 impl ValueType {
@@ -96,7 +100,10 @@ impl ValueType {
             (26, _) => ValueType::Stream4,
             (27, _) => ValueType::Stream5,
             (28, _) => return foreign("array"),
-            (29..=32, _) => return foreign("hash of a template"),
+            (29, Dialect::Redis) => ValueType::HashTemplateListpack,
+            (31, Dialect::Redis) => ValueType::HashTemplate,
+            (30 | 32, Dialect::Redis) => return foreign("hash of a template that stands elsewhere"),
+            (33, Dialect::Redis) => return foreign("rate limit"),
             _ => return Err(Refused::UnknownType(number)),
         })
     }
@@ -128,6 +135,8 @@ impl ValueType {
             ValueType::HashExpiresListpack => 25,
             ValueType::Stream4 => 26,
             ValueType::Stream5 => 27,
+            ValueType::HashTemplateListpack => 29,
+            ValueType::HashTemplate => 31,
         }
     }
 
@@ -150,7 +159,9 @@ impl ValueType {
             | ValueType::HashListpack
             | ValueType::HashExpiresValkey
             | ValueType::HashExpires
-            | ValueType::HashExpiresListpack => DataType::Hash,
+            | ValueType::HashExpiresListpack
+            | ValueType::HashTemplateListpack
+            | ValueType::HashTemplate => DataType::Hash,
             ValueType::Stream1
             | ValueType::Stream2
             | ValueType::Stream3

@@ -1,4 +1,5 @@
-//! Which versions of the format are read and which are written, and in whose dialect a number has its meaning.
+//! Which versions of the format are read and which are written, and in whose dialect a number has its
+//! meaning.
 //!
 //! Redis counts 1, 2, 3 and on. Valkey has its own numbers from 80 on, and leaves 12 to 79 to Redis. Some
 //! numbers of types and opcodes mean one thing to Redis and another to Valkey. This file must not know what a

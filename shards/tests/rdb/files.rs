@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use shards::encoding::listpack::{self, Value};
 use shards::rdb::crc64::crc64;
 use shards::rdb::error::{RdbError, Refused};
 use shards::rdb::frame::{self, Usage};
@@ -35,7 +36,7 @@ struct Contents {
 fn scan(file: &[u8], growth: usize) -> Result<Contents, RdbError> {
     let (mut scanner, mut contents) = (Scanner::new(true), Contents::default());
     let (mut start, mut end) = (0, 0);
-    let mut last = (0, Vec::new());
+    let (mut last, mut has_templates) = ((0, Vec::new()), false);
     loop {
         let (passed, scanned) = match scanner.next(&file[start..end]) {
             Err(RdbError::Incomplete { needed }) => {
@@ -53,11 +54,13 @@ fn scan(file: &[u8], growth: usize) -> Result<Contents, RdbError> {
             Scanned::Key(key) => {
                 last = (key.db, key.key.to_vec());
                 let (expire_ms, usage, form) = (key.expire_ms, key.usage, key.form);
-                assert_eq!(&file[key.offset as usize..][..key.value.len()], key.value);
+                let is_verbatim = &file[key.offset as usize..][..key.value.len()] == key.value;
+                assert!(is_verbatim || has_templates);
                 let found = Found { expire_ms, usage, parts: vec![key.value.to_vec()], form };
                 assert!(contents.keys.insert(last.clone(), found).is_none());
             }
             Scanned::Part { bytes, offset, .. } => {
+                assert!(!bytes.is_empty());
                 assert_eq!(&file[offset as usize..][..bytes.len()], bytes);
                 contents.keys.get_mut(&last).unwrap().parts.push(bytes.to_vec());
             }
@@ -69,7 +72,10 @@ fn scan(file: &[u8], growth: usize) -> Result<Contents, RdbError> {
                 note(format!("aux {} {}", name.escape_ascii(), value.escape_ascii()));
             }
             Scanned::Function(code) => note(format!("function {}", code.escape_ascii())),
-            other => note(format!("{other:?}")),
+            other => {
+                has_templates |= matches!(other, Scanned::HashTemplate);
+                note(format!("{other:?}"));
+            }
         }
         start += passed;
         end = end.max(start);
@@ -234,7 +240,6 @@ fn what_is_not_read_is_refused_by_name() {
         (b"\x1c\x03key\x00", "Values of type 28 (array) are not read"),
         (b"\x63\x03key", "Unknown RDB encoding type 99"),
         (b"\xf6\x03lib", "Pre-release function format not supported."),
-        (b"\xf2\x00", "The file has templates of hashes (opcode 242), which are not read"),
         (b"\xf3\x01abcd\x02\x05\x00\x00\x03key\x01v", "The key has metadata of modules, which are not read"),
     ] {
         assert_eq!(refused(rest), text);
@@ -278,4 +283,106 @@ fn numbers_of_two_meanings_have_that_of_their_file() {
     assert!(error.to_string().contains("release candidate of Redis 7.4"), "{error}");
     let error = scan(b"VALKEY081\xf2\x00", 1).unwrap_err();
     assert!(error.to_string().contains("commands between the keys"), "{error}");
+}
+
+#[test]
+fn hashes_of_a_template_are_given_as_ordinary_ones() {
+    let packed = listpack::new(&[Value::Int(7), Value::Str(b"Edijs"), Value::Int(42)]);
+    let mut rest = Vec::new();
+    let mut sink = Sink::new(&mut rest, false);
+    sink.bytes(b"\xf2\x07\x02\x03age\x04name\xfe\x00");
+    sink.bytes(b"\x1e\x06packed");
+    sink.raw_text(&packed);
+    sink.bytes(b"\x20\x06fields\x07\x03abc\xc0\x2a");
+    sink.bytes(b"\x1f\x03own\x01\x02\x01f\x02gg\x01v\x01w");
+    sink.bytes(b"\x00\x06string\x01s");
+    let file = [b"REDIS0015", &rest[..], &[0xff], &[0; 8]].concat();
+    for growth in [1, 1000] {
+        let contents = scan(&file, growth).unwrap();
+        assert_eq!(contents.notes[1], "HashTemplate");
+        let hash = |fields: [(&str, &str); 2]| {
+            let pair =
+                |(field, value): (&str, &str)| (field.as_bytes().to_vec(), (value.as_bytes().to_vec(), None));
+            Model::Hash(fields.map(pair).into())
+        };
+        let found = |key: &str| model(&contents.keys[&(0, key.as_bytes().to_vec())]);
+        assert_eq!(found("packed"), hash([("age", "Edijs"), ("name", "42")]));
+        assert_eq!(found("fields"), hash([("age", "abc"), ("name", "42")]));
+        assert_eq!(found("own"), hash([("f", "v"), ("gg", "w")]));
+        assert_eq!(found("string"), Model::String(b"s".to_vec()));
+    }
+    for (rest, reason) in [
+        (&b"\xf2\x07\x02\x04name\x03age"[..], "out of order"),
+        (b"\xf2\x07\x00", "out of order"),
+        (b"\xf2\x07\x01\x01a\xf2\x07\x01\x01b", "Duplicate hash template ID"),
+        (b"\xf2\x07\x01\x01a\x20\x03key\x08\x01v", "Unknown hash template ID"),
+    ] {
+        let error = scan(&[b"REDIS0015", rest].concat(), 1).unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+}
+
+/// A stream of the version that `number` stands for, of two nodes, with groups that have something pending.
+fn stream(number: u8) -> Vec<u8> {
+    let version = [15, 19, 21, 26, 27].iter().position(|&other| other == number).unwrap() + 1;
+    let mut out = Vec::new();
+    let mut sink = Sink::new(&mut out, false);
+    let lengths = |sink: &mut Sink<'_>, count: usize| (0..count).for_each(|at| sink.length(at as u64 * 100));
+    sink.length(2);
+    (0..2).for_each(|_| [&[7; 16][..], b"listpack"].into_iter().for_each(|text| sink.raw_text(text)));
+    lengths(&mut sink, if version == 1 { 3 } else { 8 });
+    sink.length(2);
+    for pending in [0, 3] {
+        sink.raw_text(b"group");
+        lengths(&mut sink, if version == 1 { 2 } else { 3 });
+        sink.length(pending);
+        for _ in 0..pending {
+            sink.bytes(&[1; 24]);
+            sink.length(5);
+        }
+        sink.length(2);
+        for pending in [0, pending] {
+            sink.raw_text(b"consumer");
+            sink.bytes(&[2; 16][..if version < 3 { 8 } else { 16 }]);
+            sink.length(pending);
+            (0..pending).for_each(|_| sink.bytes(&[1; 16]));
+        }
+        if version == 5 {
+            sink.length(1);
+            sink.bytes(&[1; 16]);
+        }
+    }
+    if version >= 4 {
+        lengths(&mut sink, 2);
+        sink.length(2);
+        for ids in [0, 2] {
+            sink.raw_text(b"producer");
+            sink.length(ids);
+            for _ in 0..ids {
+                sink.raw_text(b"id");
+                lengths(&mut sink, 2);
+            }
+        }
+        lengths(&mut sink, 2);
+    }
+    out
+}
+
+#[test]
+fn the_end_of_a_stream_of_any_version_is_found() {
+    for number in [15, 19, 21, 26, 27] {
+        let stream = stream(number);
+        let file = file(WriteVersion::Redis12, |sink| {
+            let form = ValueType::of(number, WriteVersion::Redis12.read().dialect).unwrap();
+            frame::key(sink, b"stream", None, Usage::Unknown, form);
+            sink.bytes(&stream);
+            frame::key(sink, b"behind", None, Usage::Unknown, ValueType::String);
+            sink.text(b"text");
+        });
+        for growth in [1, 1000] {
+            let contents = scan(&file, growth).unwrap();
+            assert_eq!(contents.keys[&(0, b"stream".to_vec())].parts, [&stream[..]], "{number}");
+            assert_eq!(model(&contents.keys[&(0, b"behind".to_vec())]), Model::String(b"text".to_vec()));
+        }
+    }
 }

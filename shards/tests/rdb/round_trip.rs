@@ -121,3 +121,26 @@ fn strings_are_kept_as_commands_keep_them() {
         }
     }
 }
+
+/// A long text is compressed although it is written in pieces, and noise is not made longer.
+#[test]
+fn what_is_written_in_pieces_is_compressed_as_well() {
+    let text: Vec<u8> =
+        (0..60_000).flat_map(|at: u32| format!("{{\"number\": {at}}}, ").into_bytes()).collect();
+    let mut random = Random::new(9);
+    let noise: Vec<u8> = (0..text.len()).map(|_| random.below(256) as u8).collect();
+    let noise_behind = [&text[..100_000], &noise].concat();
+    let value_len = |text: &[u8], budget_bytes| {
+        let made = Entry::new(b"key", NewValue::Bytes(text), None);
+        let (form, bytes) = save(&made, options(WriteVersion::Redis10, true), budget_bytes);
+        let again = load(form, &bytes).unwrap().unwrap();
+        assert_eq!(Model::of(again.view().value()), Model::String(text.to_vec()));
+        bytes.len()
+    };
+    for budget_bytes in [100, 20_000, 100_000] {
+        assert!(value_len(&text, budget_bytes) < text.len() / 2);
+        assert_eq!(value_len(&noise, budget_bytes), noise.len() + 5);
+        assert!(value_len(&noise_behind, budget_bytes) <= noise_behind.len() + 5);
+    }
+    assert!(value_len(&text, usize::MAX) < text.len() / 2);
+}

@@ -2,18 +2,22 @@
 
 use crate::encoding::listpack::{Listpack, Value};
 
-/// So few elements are compared each with each.
+/// So few texts are compared each with each.
 const PAIRWISE_MAX: usize = 8;
 
-/// Whether the first of every `step` elements are different texts. Takes 24 bytes of memory for each if they
-/// are more than [`PAIRWISE_MAX`].
+/// Whether the first of every `step` elements are different texts. Takes 24 bytes of memory for each text if
+/// they are more than [`PAIRWISE_MAX`].
 pub(super) fn are_distinct(list: Listpack<'_>, step: usize) -> bool {
     let texts = list.iter().step_by(step).map(spelled);
     if list.len() <= PAIRWISE_MAX * step {
-        return texts
-            .clone()
-            .enumerate()
-            .all(|(at, text)| !texts.clone().take(at).any(|other| other == text));
+        let mut seen = [Spelled::Int(0); PAIRWISE_MAX];
+        for (at, text) in texts.enumerate() {
+            if seen[..at].contains(&text) {
+                return false;
+            }
+            seen[at] = text;
+        }
+        return true;
     }
     let mut sorted: Vec<_> = texts.collect();
     sorted.sort_unstable();

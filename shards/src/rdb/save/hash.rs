@@ -58,7 +58,7 @@ impl HashCursor {
                 let is_left_out = left_out_at_ms
                     .is_some_and(|now_ms| field.expire_ms.is_some_and(|at_ms| is_over(at_ms, now_ms)));
                 if !is_left_out {
-                    write_field(&field, form, first_ms, budget_bytes, sink);
+                    write_field(&field, form, first_ms, sink);
                 }
             });
             if self.cursor == 0 || budget.is_used(sink) {
@@ -68,13 +68,13 @@ impl HashCursor {
     }
 }
 
-fn write_field(field: &Field<'_>, form: ValueType, first_ms: u64, budget_bytes: usize, sink: &mut Sink<'_>) {
+fn write_field(field: &Field<'_>, form: ValueType, first_ms: u64, sink: &mut Sink<'_>) {
     if form == ValueType::HashExpires {
         // 0 is none, so that the first time is 1.
         sink.length(field.expire_ms.map_or(0, |at_ms| at_ms - first_ms + 1));
     }
-    write_element(field.field, budget_bytes, sink);
-    write_element(field.value, budget_bytes, sink);
+    write_element(field.field, sink);
+    write_element(field.value, sink);
     if form == ValueType::HashExpiresValkey {
         sink.time_ms(field.expire_ms.map_or(NO_EXPIRE, as_time));
     }

@@ -33,7 +33,7 @@ impl SetCursor {
             self.has_begun = true;
         }
         loop {
-            self.cursor = members.scan(self.cursor, 1, |member| write_element(member, budget_bytes, sink));
+            self.cursor = members.scan(self.cursor, 1, |member| write_element(member, sink));
             if self.cursor == 0 || budget.is_used(sink) {
                 return self.cursor == 0;
             }

@@ -25,7 +25,7 @@ impl SortedSetCursor {
             if budget.is_used(sink) {
                 return false;
             }
-            write_element(item.member, budget_bytes, sink);
+            write_element(item.member, sink);
             sink.double(item.score);
             self.written += 1;
         }
