@@ -226,6 +226,7 @@ mod tests {
     use crate::access::AccessPolicy;
     use crate::args::OwnedArgs;
     use crate::random::Random;
+    use crate::rdb::crc64::crc64;
     use crate::rdb::dump::{open, seal};
     use crate::rdb::version::WriteVersion;
     use crate::testing::{Sandbox, check, check_in};
@@ -263,7 +264,7 @@ mod tests {
     fn a_payload_that_is_none_leaves_what_is_there() {
         let wrong = "-ERR DUMP payload version or checksum are wrong";
         check(
-            &format!("SET a 1 | RESTORE a 0 xyz REPLACE | RESTORE a 0 \"x\"*40 REPLACE | GET a"),
+            "SET a 1 | RESTORE a 0 xyz REPLACE | RESTORE a 0 \"x\"*40 REPLACE | GET a",
             &format!("OK | {wrong} | {wrong} | 1"),
         );
         // Right checksums over no type at all, an unknown type, a cut value, a value with something behind
@@ -275,6 +276,17 @@ mod tests {
             sandbox.run("SET a 1");
             assert_eq!(restore(&mut sandbox, "a", &payload), "-ERR Bad data format", "{body:?}");
             check_in(&mut sandbox, "GET a", "1");
+        }
+    }
+
+    #[test]
+    fn payloads_of_redis_and_valkey_are_taken_up_to_their_last_known_versions() {
+        let mut sandbox = Sandbox::new();
+        for number in 0..=100u16 {
+            let body = [b"\x00\x03abc", &number.to_le_bytes()[..]].concat();
+            let payload = [&body[..], &crc64(&body).to_le_bytes()].concat();
+            let is_known = (1..=15).contains(&number) || (80..=81).contains(&number);
+            assert_eq!(restore(&mut sandbox, "a", &payload) == "OK", is_known, "version {number}");
         }
     }
 

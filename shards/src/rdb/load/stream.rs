@@ -158,7 +158,8 @@ impl StreamLoader {
                 self.nacked_or_group(left - 1, source)?
             }
             Next::ProducerLimits => {
-                (source.length()?, source.length()?);
+                source.length()?;
+                source.length()?;
                 producers_or_counters(source.length()?)
             }
             Next::ProducerHead(left) => {
@@ -167,11 +168,12 @@ impl StreamLoader {
             }
             Next::ProducerIds(left, producers) => {
                 source.text()?;
-                (source.length()?, source.length()?);
+                id(source)?;
                 ids_or_producer(left - 1, producers)
             }
             Next::ProducerCounters => {
-                (source.length()?, source.length()?);
+                source.length()?;
+                source.length()?;
                 Next::Nothing
             }
             Next::Nothing => Next::Nothing,
