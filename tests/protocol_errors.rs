@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use shards::args::Args;
-use shoal::protocol::{Argv, Next, QueryBuffer, RequestLimits};
+use shoal::protocol::{Argv, NextRequest, QueryBuffer, RequestLimits};
 use testkit::TempDir;
 
 /// A redis-server of this test, killed at its end.
@@ -84,9 +84,10 @@ fn expected_replies(stream: &[u8], authenticated: bool) -> Vec<u8> {
     let mut requests = query.receive(stream, &mut argv);
     loop {
         match requests.next(&limits) {
-            Next::Request(args) => reply(args, authenticated, &mut replies),
-            Next::Incomplete => return replies,
-            Next::Error(error) => {
+            NextRequest::Request(args) => reply(args, authenticated, &mut replies),
+            NextRequest::Empty => {}
+            NextRequest::Incomplete => return replies,
+            NextRequest::Error(error) => {
                 replies.extend(error.reply());
                 return replies;
             }

@@ -56,6 +56,7 @@ const LAYERS: [(&str, &[&[&str]]); 2] = [
             &["entry", "expires", "object", "slot_counts", "slot_tables", "table"],
             &[
                 "blocking",
+                "blocking_keys",
                 "caller",
                 "copies",
                 "ctx",
@@ -67,7 +68,6 @@ const LAYERS: [(&str, &[&[&str]]); 2] = [
                 "garbage",
                 "keyspace",
                 "notify",
-                "waiter_queues",
                 "watch",
             ],
             &["command"],

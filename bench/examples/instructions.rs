@@ -14,10 +14,11 @@ use shards::command::registry::Registry;
 use shards::commands::FAMILIES;
 use shards::key::{DbIndex, OnlyKey};
 use shards::reply::Reply;
+use shards::shard::look_ahead::ExpectedKey;
 use shards::shard::{Call, Shard, ShardConfig};
 use shards::slot::{ShardId, SlotId};
 use shards::watch::ClientId;
-use shoal::protocol::{Argv, Next, QueryBuffer, RequestLimits};
+use shoal::protocol::{Argv, NextRequest, QueryBuffer, RequestLimits};
 
 const OPERATIONS: [&str; 5] = ["get", "get-miss", "set", "parse-get", "parse-set"];
 
@@ -84,13 +85,13 @@ fn execute(requests: &[OwnedArgs], count: usize, expected: &[u8]) -> Result<(), 
     };
     let mut shard = Shard::new(&config);
     shard.set_now(1_700_000_000_000);
-    let mut reply = Reply::new(false);
+    let (mut reply, mut ahead) = (Reply::new(false), Vec::with_capacity(1));
     for request in &self::requests("SET", 0, &["w".repeat(64)]) {
-        execute_one(&mut shard, command_named("set")?, request, &mut reply);
+        execute_one(&mut shard, command_named("set")?, request, &mut ahead, &mut reply);
     }
     let command = command_named(&String::from_utf8_lossy(requests[0].as_args().get(0)).to_lowercase())?;
     for request in requests.iter().cycle().take(count) {
-        execute_one(&mut shard, command, request, &mut reply);
+        execute_one(&mut shard, command, request, &mut ahead, &mut reply);
     }
     match reply.bytes().starts_with(expected) {
         true => Ok(()),
@@ -98,13 +99,19 @@ fn execute(requests: &[OwnedArgs], count: usize, expected: &[u8]) -> Result<(), 
     }
 }
 
-fn execute_one(shard: &mut Shard, command: &'static DataCommand, request: &OwnedArgs, reply: &mut Reply) {
+fn execute_one(
+    shard: &mut Shard,
+    command: &'static DataCommand,
+    request: &OwnedArgs,
+    ahead: &mut Vec<ExpectedKey>,
+    reply: &mut Reply,
+) {
     reply.clear();
+    ahead.clear();
     let args = request.as_args();
     // As a worker does it, which looks at a request before it runs.
     let bytes = args.get(1);
-    let expected = shard.expect_key(DbIndex(0), OnlyKey::at(1, SlotId::of(bytes)), bytes);
-    let key = Some(expected.key());
+    let key = Some(shard.expect_key(DbIndex(0), OnlyKey::at(1, SlotId::of(bytes)), bytes, ahead));
     shard.execute(Call { command, key, caller: Caller::new(ClientId(1)), args }, reply);
     black_box(reply.bytes());
 }
@@ -119,7 +126,7 @@ fn parse(request: &str, count: usize) -> Result<(), String> {
     let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
     for _ in 0..count {
         let mut requests = query.receive(black_box(request.as_bytes()), &mut argv);
-        while let Next::Request(args) = requests.next(&LIMITS) {
+        while let NextRequest::Request(args) = requests.next(&LIMITS) {
             black_box(args.len());
         }
     }

@@ -2,7 +2,7 @@
 //! one.
 
 use divan::{Bencher, black_box};
-use shoal::protocol::{Argv, Next, QueryBuffer, RequestLimits};
+use shoal::protocol::{Argv, NextRequest, QueryBuffer, RequestLimits};
 
 const LIMITS: RequestLimits = RequestLimits { bulk_bytes_max: 512 << 20, authenticated: true };
 
@@ -30,7 +30,7 @@ fn parsed(bencher: Bencher<'_, '_>, pieces: &[&[u8]]) {
         let mut args = 0;
         for piece in pieces {
             let mut requests = query.receive(black_box(piece), &mut argv);
-            while let Next::Request(request) = requests.next(&LIMITS) {
+            while let NextRequest::Request(request) = requests.next(&LIMITS) {
                 args += request.len();
             }
         }

@@ -4,6 +4,7 @@ use crate::args::Args;
 use crate::key::{Key, OnlyKey};
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
+use crate::slot::SlotId;
 use crate::watch::ClientId;
 
 /// The world of one running command.
@@ -23,17 +24,18 @@ impl Ctx<'_> {
     #[inline]
     pub fn key<'k>(&self, args: Args<'k>, index: usize) -> Key<'k> {
         let bytes = args.get(index);
-        if let Some(OnlyKey { argument, slot, hash: Some(hash) }) = self.only_key
-            && usize::from(argument.get()) == index
-        {
-            return Key { bytes, slot, hash: hash.get() };
+        match self.only_key.filter(|key| usize::from(key.argument.get()) == index) {
+            Some(OnlyKey { slot, hash: Some(hash), .. }) => Key { bytes, slot, hash: hash.get() },
+            known => self.key_anew(bytes, known.map(|key| key.slot)),
         }
-        self.key_anew(bytes)
     }
 
-    /// A key of which nothing is known, one of several for example.
+    /// A key that was not looked at ahead. One of several was not routed alone: its slot is not known either.
     #[inline(never)]
-    fn key_anew<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
-        self.keys.key(bytes)
+    fn key_anew<'k>(&self, bytes: &'k [u8], slot: Option<SlotId>) -> Key<'k> {
+        match slot {
+            Some(slot) => self.keys.key_in_slot(bytes, slot),
+            None => self.keys.key(bytes),
+        }
     }
 }

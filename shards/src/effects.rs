@@ -40,7 +40,7 @@ pub struct Effect {
 
 /// What belongs together: all of it happens or nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Group {
+pub struct EffectGroup {
     /// Where it belongs among the groups of all shards.
     pub stamp: Stamp,
     /// In the order in which they happened.
@@ -52,7 +52,7 @@ pub struct Group {
 pub struct Effects {
     listening: bool,
     /// Groups that nobody has fetched yet. Whoever listens fetches them in each turn.
-    groups: Vec<Group>,
+    groups: Vec<EffectGroup>,
     /// What has happened since the last group was closed.
     open: Vec<Effect>,
     /// The running command has said what its effect is.
@@ -100,12 +100,12 @@ impl Effects {
     /// Closes the group of all that was recorded since the last one, if that is anything.
     pub fn close(&mut self, stamp: Stamp) {
         if !self.open.is_empty() {
-            self.groups.push(Group { stamp, effects: std::mem::take(&mut self.open) });
+            self.groups.push(EffectGroup { stamp, effects: std::mem::take(&mut self.open) });
         }
     }
 
     /// The groups since the last call.
-    pub fn take(&mut self) -> Vec<Group> {
+    pub fn take(&mut self) -> Vec<EffectGroup> {
         std::mem::take(&mut self.groups)
     }
 }

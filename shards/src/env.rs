@@ -6,6 +6,7 @@ use ahash::RandomState;
 
 use crate::access::AccessPolicy;
 use crate::blocking::Block;
+use crate::blocking_keys::BlockingKeys;
 use crate::copies::TrackedKeys;
 use crate::effects::Effects;
 use crate::encoding::limits::Limits;
@@ -16,7 +17,6 @@ use crate::key::{DbIndex, Key};
 use crate::notify::Notices;
 use crate::random::Random;
 use crate::slot::{SlotId, SlotSet};
-use crate::waiter_queues::WaiterQueues;
 use crate::watch::Watches;
 
 /// What all databases of a shard share. One per shard.
@@ -43,7 +43,7 @@ pub struct Env {
     /// Who watches which keys.
     pub watches: Watches,
     /// Who waits for which keys.
-    pub awaited: WaiterQueues,
+    pub awaited: BlockingKeys,
     /// Who has copies of which keys.
     pub tracking: TrackedKeys,
     /// What others learn of the changes.
@@ -105,7 +105,7 @@ impl Env {
             evicted_keys: 0,
             dirty: 0,
             watches: Watches::default(),
-            awaited: WaiterQueues::default(),
+            awaited: BlockingKeys::default(),
             tracking: TrackedKeys::default(),
             effects: Effects::default(),
             notices: Notices::default(),

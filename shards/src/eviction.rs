@@ -18,14 +18,14 @@ pub enum EvictionPolicy {
     #[default]
     None,
     /// `allkeys-*`: any key may go.
-    AllKeys(Order),
+    AllKeys(EvictionOrder),
     /// `volatile-*`: only keys with an expire may.
-    Volatile(Order),
+    Volatile(EvictionOrder),
 }
 
 /// Which of the keys that may go goes first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Order {
+pub enum EvictionOrder {
     /// The one that has not been used for the longest time.
     Lru,
     /// The one that is used least often.
@@ -39,7 +39,10 @@ pub enum Order {
 impl EvictionPolicy {
     /// Keys are to remember how often they are used.
     pub fn is_lfu(self) -> bool {
-        matches!(self, EvictionPolicy::AllKeys(Order::Lfu) | EvictionPolicy::Volatile(Order::Lfu))
+        matches!(
+            self,
+            EvictionPolicy::AllKeys(EvictionOrder::Lfu) | EvictionPolicy::Volatile(EvictionOrder::Lfu)
+        )
     }
 
     /// How many keys of a database may go.
@@ -131,15 +134,15 @@ impl Default for Evictor {
 
 /// How good it is to evict an entry. For LRU it tells the second of the last use, so that it does not change
 /// while the candidate waits in the pool.
-pub(crate) fn score(order: Order, entry: &EntryRef<'_>, env: &Env) -> u64 {
+pub(crate) fn score(order: EvictionOrder, entry: &EntryRef<'_>, env: &Env) -> u64 {
     match order {
-        Order::Lru => {
+        EvictionOrder::Lru => {
             u64::MAX
                 - (env.now_ms / 1000).saturating_sub(env.access.idle_ms(entry.access(), env.now_ms) / 1000)
         }
-        Order::Lfu => u64::from(u8::MAX - env.access.frequency(entry.access(), env.now_ms)),
-        Order::Ttl => u64::MAX - entry.expire_ms().unwrap_or(u64::MAX),
-        Order::Random => 0,
+        EvictionOrder::Lfu => u64::from(u8::MAX - env.access.frequency(entry.access(), env.now_ms)),
+        EvictionOrder::Ttl => u64::MAX - entry.expire_ms().unwrap_or(u64::MAX),
+        EvictionOrder::Random => 0,
     }
 }
 

@@ -135,14 +135,14 @@ impl PartExpires {
     /// Removes the time of an entry.
     pub(crate) fn remove(&mut self, at_ms: u64, tag: u16) {
         let item = Due::packed(at_ms, tag);
-        let Some(times) = &mut self.0 else { return debug_assert!(false, "an entry's time is there") };
-        let items = &mut times.items;
+        let items = &mut self.0.as_mut().expect("a part with an entry that expires has times").items;
         if items.front() == Some(&item) {
             items.pop_front();
         } else {
             let at = items.partition_point(|&other| other < item);
-            debug_assert_eq!(items.get(at), Some(&item), "an entry's time is there");
-            items.remove(at);
+            // The time of another entry must not go in its place.
+            let removed = items.remove(at);
+            assert_eq!(removed, Some(item), "the time of an entry that expires is in its part");
         }
         if items.len() < items.capacity() / 4 {
             items.shrink_to(items.len() + items.len() / 2);

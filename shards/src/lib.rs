@@ -10,6 +10,7 @@
 pub mod access;
 pub mod args;
 pub mod blocking;
+pub mod blocking_keys;
 pub mod caller;
 pub mod command;
 pub mod commands;
@@ -51,7 +52,6 @@ pub mod table;
 pub mod testing;
 pub mod txn;
 mod values;
-pub mod waiter_queues;
 pub mod walk;
 pub mod watch;
 pub mod words;

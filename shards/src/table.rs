@@ -607,8 +607,7 @@ impl Table {
         let found = self.part_at(part)?;
         let due = found.expires.get(index).filter(|due| is_over(due.at_ms, now_ms))?;
         let at = found.find_expiring(due.tag, due.at_ms, |entry| entry.expire_ms());
-        debug_assert!(at.is_some(), "every time belongs to an entry");
-        Some(Place { part, at: at? as u32 })
+        Some(Place { part, at: at.expect("every time belongs to an entry") as u32 })
     }
 
     /// The place of the hash whose fields begin to end as number `index` of its part, if that time has come.
@@ -616,8 +615,7 @@ impl Table {
         let found = self.part_at(part)?;
         let due = found.expires.fields().get(index).filter(|due| is_over(due.at_ms, now_ms))?;
         let at = found.find_expiring(due.tag, due.at_ms, |entry| entry.fields_expire_ms());
-        debug_assert!(at.is_some(), "every time belongs to a hash");
-        Some(Place { part, at: at? as u32 })
+        Some(Place { part, at: at.expect("every time belongs to a hash") as u32 })
     }
 
     /// The number of entries that have an expire.

@@ -9,7 +9,7 @@ use shards::args::OwnedArgs;
 use shards::command::DataCommand;
 use shards::command::registry::Registry;
 use shards::commands::FAMILIES;
-use shards::eviction::{EvictionConfig, EvictionPolicy, Meter, Order};
+use shards::eviction::{EvictionConfig, EvictionOrder, EvictionPolicy, Meter};
 use shards::key::{DbIndex, OnlyKey};
 use shards::reply::Reply;
 use shards::shard::{Call, Shard, ShardConfig};
@@ -138,7 +138,7 @@ impl Scene {
     }
 
     fn evict_all(&mut self) {
-        let policy = EvictionPolicy::AllKeys(Order::Lru);
+        let policy = EvictionPolicy::AllKeys(EvictionOrder::Lru);
         let limited = EvictionConfig { limit_bytes: 1, told_bytes_max: 0, policy, samples: 5 };
         self.shard.set_eviction(limited);
         self.shard.evict_some(usize::MAX);

@@ -5,14 +5,68 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, Arity, CommandSpec, Group};
+use shards::command::shapes::{container_of, help_of};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec};
 use shards::error::CommandError;
 
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
 /// What most of the rows have in common.
 const OF_CLUSTER: CommandSpec =
-    CommandSpec { since: "3.0.0", complexity: "O(1)", group: Group::Cluster, ..CommandSpec::BASE };
+    CommandSpec { since: "3.0.0", complexity: "O(1)", group: CommandGroup::Cluster, ..CommandSpec::BASE };
+
+/// Whether a connection may read from a replica.
+const READING: CommandSpec =
+    CommandSpec { flags: flags::LOADING | flags::STALE | flags::FAST, acl: acl::CONNECTION, ..OF_CLUSTER };
+
+/// Tells something.
+const TELLS: CommandSpec = CommandSpec { arity: Arity::Exactly(2), flags: flags::STALE, ..OF_CLUSTER };
+
+/// Tells something of all nodes.
+const TELLS_OF_NODES: CommandSpec = CommandSpec {
+    complexity: "O(N) where N is the total number of Cluster nodes",
+    tips: &["nondeterministic_output"],
+    ..TELLS
+};
+
+/// Tells something of one node to administrators.
+const ABOUT_ONE_NODE: CommandSpec = CommandSpec {
+    arity: Arity::Exactly(3),
+    flags: flags::ADMIN | flags::STALE,
+    tips: &["nondeterministic_output"],
+    args: &[Arg::string("node-id")],
+    ..OF_CLUSTER
+};
+
+/// Tells something of one slot.
+const OF_SLOT: CommandSpec = CommandSpec { arity: Arity::Exactly(3), ..TELLS };
+
+/// Changes the cluster as this node sees it.
+const CHANGES: CommandSpec = CommandSpec {
+    arity: Arity::Exactly(2),
+    flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
+    ..OF_CLUSTER
+};
+
+/// Changes whose the slots are that it names.
+const SLOTS: CommandSpec = CommandSpec {
+    complexity: "O(N) where N is the total number of hash slot arguments",
+    arity: Arity::AtLeast(3),
+    args: &[Arg::integer("slot").multiple()],
+    ..CHANGES
+};
+
+/// The same by first and last one.
+const SLOT_RANGES: CommandSpec = CommandSpec {
+    since: "7.0.0",
+    complexity: "O(N) where N is the total number of the slots between the start slot and end slot \
+        arguments.",
+    arity: Arity::AtLeast(4),
+    args: &[
+        Arg::block("start-slot_end-slot", &[Arg::integer("start-slot"), Arg::integer("end-slot")]).multiple()
+    ],
+    ..CHANGES
+};
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
@@ -30,9 +84,7 @@ pub static COMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "readonly",
             summary: "Enables read queries for a connection to a cluster replica node",
-            flags: flags::LOADING | flags::STALE | flags::FAST,
-            acl: acl::CONNECTION,
-            ..OF_CLUSTER
+            ..READING
         },
         &[],
     ),
@@ -40,9 +92,7 @@ pub static COMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "readwrite",
             summary: "Disables read queries for a connection to a cluster replica node",
-            flags: flags::LOADING | flags::STALE | flags::FAST,
-            acl: acl::CONNECTION,
-            ..OF_CLUSTER
+            ..READING
         },
         &[],
     ),
@@ -50,9 +100,8 @@ pub static COMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "cluster",
             summary: "A container for cluster commands",
-            complexity: "Depends on subcommand.",
-            arity: Arity::AtLeast(2),
-            ..OF_CLUSTER
+            since: "3.0.0",
+            ..container_of(CommandGroup::Cluster)
         },
         SUBCOMMANDS,
     ),
@@ -60,32 +109,14 @@ pub static COMMANDS: &[SessionCommand] = &[
 
 const SUBCOMMANDS: &[SessionCommand] = &[
     refused(
-        CommandSpec {
-            name: "addslots",
-            summary: "Assign new hash slots to receiving node",
-            complexity: "O(N) where N is the total number of hash slot arguments",
-            arity: Arity::AtLeast(3),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg::integer("slot").multiple()],
-            ..OF_CLUSTER
-        },
+        CommandSpec { name: "addslots", summary: "Assign new hash slots to receiving node", ..SLOTS },
         &[],
     ),
     refused(
         CommandSpec {
             name: "addslotsrange",
             summary: "Assign new hash slots to receiving node",
-            since: "7.0.0",
-            complexity: "O(N) where N is the total number of the slots between the start slot and end slot \
-                arguments.",
-            arity: Arity::AtLeast(4),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg::block(
-                "start-slot_end-slot",
-                &[Arg::integer("start-slot"), Arg::integer("end-slot")],
-            )
-            .multiple()],
-            ..OF_CLUSTER
+            ..SLOT_RANGES
         },
         &[],
     ),
@@ -93,10 +124,8 @@ const SUBCOMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "bumpepoch",
             summary: "Advance the cluster config epoch",
-            arity: Arity::Exactly(2),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
             tips: &["nondeterministic_output"],
-            ..OF_CLUSTER
+            ..CHANGES
         },
         &[],
     ),
@@ -105,11 +134,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             name: "count-failure-reports",
             summary: "Return the number of failure reports active for a given node",
             complexity: "O(N) where N is the number of failure reports",
-            arity: Arity::Exactly(3),
-            flags: flags::ADMIN | flags::STALE,
-            tips: &["nondeterministic_output"],
-            args: &[Arg::string("node-id")],
-            ..OF_CLUSTER
+            ..ABOUT_ONE_NODE
         },
         &[],
     ),
@@ -117,40 +142,20 @@ const SUBCOMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "countkeysinslot",
             summary: "Return the number of local keys in the specified hash slot",
-            arity: Arity::Exactly(3),
-            flags: flags::STALE,
             args: &[Arg::integer("slot")],
-            ..OF_CLUSTER
+            ..OF_SLOT
         },
         &[],
     ),
     refused(
-        CommandSpec {
-            name: "delslots",
-            summary: "Set hash slots as unbound in receiving node",
-            complexity: "O(N) where N is the total number of hash slot arguments",
-            arity: Arity::AtLeast(3),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg::integer("slot").multiple()],
-            ..OF_CLUSTER
-        },
+        CommandSpec { name: "delslots", summary: "Set hash slots as unbound in receiving node", ..SLOTS },
         &[],
     ),
     refused(
         CommandSpec {
             name: "delslotsrange",
             summary: "Set hash slots as unbound in receiving node",
-            since: "7.0.0",
-            complexity: "O(N) where N is the total number of the slots between the start slot and end slot \
-                arguments.",
-            arity: Arity::AtLeast(4),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            args: &[Arg::block(
-                "start-slot_end-slot",
-                &[Arg::integer("start-slot"), Arg::integer("end-slot")],
-            )
-            .multiple()],
-            ..OF_CLUSTER
+            ..SLOT_RANGES
         },
         &[],
     ),
@@ -159,24 +164,17 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             name: "failover",
             summary: "Forces a replica to perform a manual failover of its master.",
             arity: Arity::AtLeast(2),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
             args: &[Arg::one_of(
                 "options",
                 &[Arg::word("force", "FORCE"), Arg::word("takeover", "TAKEOVER")],
             )
             .optional()],
-            ..OF_CLUSTER
+            ..CHANGES
         },
         &[],
     ),
     refused(
-        CommandSpec {
-            name: "flushslots",
-            summary: "Delete a node's own slots information",
-            arity: Arity::Exactly(2),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            ..OF_CLUSTER
-        },
+        CommandSpec { name: "flushslots", summary: "Delete a node's own slots information", ..CHANGES },
         &[],
     ),
     refused(
@@ -184,9 +182,8 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             name: "forget",
             summary: "Remove a node from the nodes table",
             arity: Arity::Exactly(3),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
             args: &[Arg::string("node-id")],
-            ..OF_CLUSTER
+            ..CHANGES
         },
         &[],
     ),
@@ -196,32 +193,19 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             summary: "Return local key names in the specified hash slot",
             complexity: "O(log(N)) where N is the number of requested keys",
             arity: Arity::Exactly(4),
-            flags: flags::STALE,
             tips: &["nondeterministic_output"],
             args: &[Arg::integer("slot"), Arg::integer("count")],
-            ..OF_CLUSTER
+            ..OF_SLOT
         },
         &[],
     ),
-    refused(
-        CommandSpec {
-            name: "help",
-            summary: "Show helpful text about the different subcommands",
-            since: "5.0.0",
-            arity: Arity::Exactly(2),
-            flags: flags::LOADING | flags::STALE,
-            ..OF_CLUSTER
-        },
-        &[],
-    ),
+    refused(CommandSpec { since: "5.0.0", ..help_of(OF_CLUSTER) }, &[]),
     refused(
         CommandSpec {
             name: "info",
             summary: "Provides info about Redis Cluster node state",
-            arity: Arity::Exactly(2),
-            flags: flags::STALE,
             tips: &["nondeterministic_output"],
-            ..OF_CLUSTER
+            ..TELLS
         },
         &[],
     ),
@@ -230,10 +214,8 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             name: "keyslot",
             summary: "Returns the hash slot of the specified key",
             complexity: "O(N) where N is the number of bytes in the key",
-            arity: Arity::Exactly(3),
-            flags: flags::STALE,
             args: &[Arg::string("key")],
-            ..OF_CLUSTER
+            ..OF_SLOT
         },
         &[],
     ),
@@ -242,11 +224,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             name: "links",
             summary: "Returns a list of all TCP links to and from peer nodes in cluster",
             since: "7.0.0",
-            complexity: "O(N) where N is the total number of Cluster nodes",
-            arity: Arity::Exactly(2),
-            flags: flags::STALE,
-            tips: &["nondeterministic_output"],
-            ..OF_CLUSTER
+            ..TELLS_OF_NODES
         },
         &[],
     ),
@@ -255,61 +233,34 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             name: "meet",
             summary: "Force a node cluster to handshake with another node",
             arity: Arity::AtLeast(4),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
             history: &[("4.0.0", "Added the optional `cluster_bus_port` argument.")],
             args: &[
                 Arg::string("ip"),
                 Arg::integer("port"),
                 Arg::integer("cluster_bus_port").since("4.0.0").optional(),
             ],
-            ..OF_CLUSTER
+            ..CHANGES
         },
         &[],
     ),
-    refused(
-        CommandSpec {
-            name: "myid",
-            summary: "Return the node id",
-            arity: Arity::Exactly(2),
-            flags: flags::STALE,
-            ..OF_CLUSTER
-        },
-        &[],
-    ),
+    refused(CommandSpec { name: "myid", summary: "Return the node id", ..TELLS }, &[]),
     refused(
         CommandSpec {
             name: "myshardid",
             summary: "Returns the shard ID of a node.",
             since: "7.2.0",
-            arity: Arity::Exactly(2),
-            flags: flags::STALE,
             tips: &["nondeterministic_output"],
-            ..OF_CLUSTER
+            ..TELLS
         },
         &[],
     ),
-    refused(
-        CommandSpec {
-            name: "nodes",
-            summary: "Get Cluster config for the node",
-            complexity: "O(N) where N is the total number of Cluster nodes",
-            arity: Arity::Exactly(2),
-            flags: flags::STALE,
-            tips: &["nondeterministic_output"],
-            ..OF_CLUSTER
-        },
-        &[],
-    ),
+    refused(CommandSpec { name: "nodes", summary: "Get Cluster config for the node", ..TELLS_OF_NODES }, &[]),
     refused(
         CommandSpec {
             name: "replicas",
             summary: "List replica nodes of the specified master node",
             since: "5.0.0",
-            arity: Arity::Exactly(3),
-            flags: flags::ADMIN | flags::STALE,
-            tips: &["nondeterministic_output"],
-            args: &[Arg::string("node-id")],
-            ..OF_CLUSTER
+            ..ABOUT_ONE_NODE
         },
         &[],
     ),
@@ -318,9 +269,8 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             name: "replicate",
             summary: "Reconfigure a node as a replica of the specified master node",
             arity: Arity::Exactly(3),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
             args: &[Arg::string("node-id")],
-            ..OF_CLUSTER
+            ..CHANGES
         },
         &[],
     ),
@@ -343,9 +293,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "saveconfig",
             summary: "Forces the node to save cluster state on disk",
-            arity: Arity::Exactly(2),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
-            ..OF_CLUSTER
+            ..CHANGES
         },
         &[],
     ),
@@ -354,9 +302,8 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             name: "set-config-epoch",
             summary: "Set the configuration epoch in a new node",
             arity: Arity::Exactly(3),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
             args: &[Arg::integer("config-epoch")],
-            ..OF_CLUSTER
+            ..CHANGES
         },
         &[],
     ),
@@ -365,7 +312,6 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             name: "setslot",
             summary: "Bind a hash slot to a specific node",
             arity: Arity::AtLeast(4),
-            flags: flags::ADMIN | flags::STALE | flags::NO_ASYNC_LOADING,
             args: &[
                 Arg::integer("slot"),
                 Arg::one_of(
@@ -378,7 +324,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
                     ],
                 ),
             ],
-            ..OF_CLUSTER
+            ..CHANGES
         },
         &[],
     ),
@@ -388,10 +334,7 @@ const SUBCOMMANDS: &[SessionCommand] = &[
             summary: "Get array of cluster slots to node mappings",
             since: "7.0.0",
             complexity: "O(N) where N is the total number of cluster nodes",
-            arity: Arity::Exactly(2),
-            flags: flags::STALE,
-            tips: &["nondeterministic_output"],
-            ..OF_CLUSTER
+            ..TELLS_OF_NODES
         },
         &[],
     ),
@@ -399,12 +342,8 @@ const SUBCOMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "slaves",
             summary: "List replica nodes of the specified master node",
-            arity: Arity::Exactly(3),
-            flags: flags::ADMIN | flags::STALE,
-            tips: &["nondeterministic_output"],
             deprecated: Some(("5.0.0", "`CLUSTER REPLICAS`")),
-            args: &[Arg::string("node-id")],
-            ..OF_CLUSTER
+            ..ABOUT_ONE_NODE
         },
         &[],
     ),
@@ -412,16 +351,12 @@ const SUBCOMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "slots",
             summary: "Get array of Cluster slot to node mappings",
-            complexity: "O(N) where N is the total number of Cluster nodes",
-            arity: Arity::Exactly(2),
-            flags: flags::STALE,
-            tips: &["nondeterministic_output"],
             deprecated: Some(("7.0.0", "`CLUSTER SHARDS`")),
             history: &[
                 ("4.0.0", "Added node IDs."),
                 ("7.0.0", "Added additional networking metadata field."),
             ],
-            ..OF_CLUSTER
+            ..TELLS_OF_NODES
         },
         &[],
     ),

@@ -10,8 +10,9 @@ use std::collections::HashSet;
 use shards::args::Args;
 use shards::command::flags::{self, acl};
 use shards::command::keys::KeyPosition;
-use shards::command::registry::{Entry, Registry};
-use shards::command::{Arg, Arity, CommandSpec, Group};
+use shards::command::registry::{CommandEntry, Registry};
+use shards::command::shapes::help_of;
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec};
 use shards::error::CommandError;
 use shards::glob;
 use shards::reply::Reply;
@@ -19,20 +20,41 @@ use shards::reply::Reply;
 use self::description::{docs_of_all, info_of, key_flags};
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 
+/// What COMMAND and its subcommands have in common.
+const OF_COMMAND: CommandSpec = CommandSpec {
+    since: "2.8.13",
+    group: CommandGroup::Server,
+    flags: flags::LOADING | flags::STALE,
+    acl: acl::CONNECTION,
+    ..CommandSpec::BASE
+};
+
+/// What tells of the commands that are named.
+const LOOK_UP: CommandSpec = CommandSpec {
+    complexity: "O(N) where N is the number of commands to look up",
+    arity: Arity::AtLeast(2),
+    tips: &["nondeterministic_output_order"],
+    args: &[Arg::string("command-name").optional().multiple()],
+    ..OF_COMMAND
+};
+
+/// What finds the keys of a command.
+const KEYS_OF: CommandSpec = CommandSpec {
+    complexity: "O(N) where N is the number of arguments to the command",
+    arity: Arity::AtLeast(4),
+    ..OF_COMMAND
+};
+
 /// The rows of COMMAND and its subcommands.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
     |ctx, args| told(ctx, args, command),
     CommandSpec {
         name: "command",
         summary: "Get array of Redis command details",
-        since: "2.8.13",
         complexity: "O(N) where N is the total number of Redis commands",
-        group: Group::Server,
         arity: Arity::AtLeast(1),
-        flags: flags::LOADING | flags::STALE,
-        acl: acl::CONNECTION,
         tips: &["nondeterministic_output_order"],
-        ..CommandSpec::BASE
+        ..OF_COMMAND
     },
 )
 .with_subcommands(&[
@@ -41,13 +63,9 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
         CommandSpec {
             name: "count",
             summary: "Get total number of Redis commands",
-            since: "2.8.13",
             complexity: "O(1)",
-            group: Group::Server,
             arity: Arity::Exactly(2),
-            flags: flags::LOADING | flags::STALE,
-            acl: acl::CONNECTION,
-            ..CommandSpec::BASE
+            ..OF_COMMAND
         },
     ),
     SessionCommand::new(
@@ -56,29 +74,12 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             name: "docs",
             summary: "Get array of specific Redis command documentation",
             since: "7.0.0",
-            complexity: "O(N) where N is the number of commands to look up",
-            group: Group::Server,
-            arity: Arity::AtLeast(2),
-            flags: flags::LOADING | flags::STALE,
-            acl: acl::CONNECTION,
-            tips: &["nondeterministic_output_order"],
-            args: &[Arg::string("command-name").optional().multiple()],
-            ..CommandSpec::BASE
+            ..LOOK_UP
         },
     ),
     SessionCommand::new(
         |ctx, args| told(ctx, args, getkeys),
-        CommandSpec {
-            name: "getkeys",
-            summary: "Extract keys given a full Redis command",
-            since: "2.8.13",
-            complexity: "O(N) where N is the number of arguments to the command",
-            group: Group::Server,
-            arity: Arity::AtLeast(4),
-            flags: flags::LOADING | flags::STALE,
-            acl: acl::CONNECTION,
-            ..CommandSpec::BASE
-        },
+        CommandSpec { name: "getkeys", summary: "Extract keys given a full Redis command", ..KEYS_OF },
     ),
     SessionCommand::new(
         |ctx, args| told(ctx, args, getkeysandflags),
@@ -86,43 +87,20 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             name: "getkeysandflags",
             summary: "Extract keys and access flags given a full Redis command",
             since: "7.0.0",
-            complexity: "O(N) where N is the number of arguments to the command",
-            group: Group::Server,
-            arity: Arity::AtLeast(4),
-            flags: flags::LOADING | flags::STALE,
-            acl: acl::CONNECTION,
-            ..CommandSpec::BASE
+            ..KEYS_OF
         },
     ),
     SessionCommand::new(
         |ctx, args| told(ctx, args, help),
-        CommandSpec {
-            name: "help",
-            summary: "Show helpful text about the different subcommands",
-            since: "5.0.0",
-            complexity: "O(1)",
-            group: Group::Server,
-            arity: Arity::Exactly(2),
-            flags: flags::LOADING | flags::STALE,
-            acl: acl::CONNECTION,
-            ..CommandSpec::BASE
-        },
+        CommandSpec { since: "5.0.0", ..help_of(OF_COMMAND) },
     ),
     SessionCommand::new(
         |ctx, args| told(ctx, args, info),
         CommandSpec {
             name: "info",
             summary: "Get array of specific Redis command details, or all when no argument is given.",
-            since: "2.8.13",
-            complexity: "O(N) where N is the number of commands to look up",
-            group: Group::Server,
-            arity: Arity::AtLeast(2),
-            flags: flags::LOADING | flags::STALE,
-            acl: acl::CONNECTION,
-            tips: &["nondeterministic_output_order"],
             history: &[("7.0.0", "Allowed to be called with no argument to get info on all commands.")],
-            args: &[Arg::string("command-name").optional().multiple()],
-            ..CommandSpec::BASE
+            ..LOOK_UP
         },
     ),
     SessionCommand::new(
@@ -132,11 +110,6 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Get an array of Redis command names",
             since: "7.0.0",
             complexity: "O(N) where N is the total number of Redis commands",
-            group: Group::Server,
-            arity: Arity::AtLeast(2),
-            flags: flags::LOADING | flags::STALE,
-            acl: acl::CONNECTION,
-            tips: &["nondeterministic_output_order"],
             args: &[Arg::one_of(
                 "filterby",
                 &[
@@ -147,7 +120,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             )
             .after("FILTERBY")
             .optional()],
-            ..CommandSpec::BASE
+            ..LOOK_UP
         },
     ),
 ])];
@@ -197,7 +170,7 @@ fn docs(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
     if args.len() == 2 {
         docs_of_all(registry, registry.commands(), reply);
     } else {
-        let found: Vec<&Entry> = args.iter_from(2).filter_map(|name| registry.find(name)).collect();
+        let found: Vec<&CommandEntry> = args.iter_from(2).filter_map(|name| registry.find(name)).collect();
         docs_of_all(registry, found.into_iter(), reply);
     }
     Ok(())
@@ -213,7 +186,7 @@ fn list(registry: &Registry, args: Args<'_>, reply: &mut Reply) -> Done {
             .flatten()
             .ok_or(CommandError::Syntax)?;
     }
-    let fits = |entry: &&Entry| filter.fits(entry);
+    let fits = |entry: &&CommandEntry| filter.fits(entry);
     let families =
         || registry.commands().flat_map(|entry| std::iter::once(entry).chain(registry.subcommands(entry)));
     reply.array(families().filter(fits).count());
@@ -245,7 +218,7 @@ impl<'a> Filter<'a> {
         kind.eq_ignore_ascii_case(b"pattern").then_some(Filter::Pattern(operand))
     }
 
-    fn fits(&self, entry: &Entry) -> bool {
+    fn fits(&self, entry: &CommandEntry) -> bool {
         match self {
             Filter::Any => true,
             Filter::Module => false,
@@ -389,7 +362,7 @@ mod tests {
                 summary: "Get a substring of the string stored at a key",
                 since: "1.0.0",
                 complexity: "O(N)",
-                group: Group::String,
+                group: CommandGroup::String,
                 arity: Arity::Exactly(4),
                 flags: flags::READONLY,
                 acl: acl::STRING,

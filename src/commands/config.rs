@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use shards::args::Args;
 use shards::command::flags;
-use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::command::shapes::{container_of, help_of};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 
 use crate::config::{self, Config};
@@ -28,6 +29,20 @@ static MAXMEMORY_LINES: LineLimit = LineLimit::new(
 /// fill the log.
 static NAMED_IDLE: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
+/// What most of the subcommands have in common.
+const OF_CONFIG: CommandSpec = CommandSpec {
+    since: "2.0.0",
+    complexity: "O(1)",
+    group: CommandGroup::Server,
+    arity: Arity::Exactly(2),
+    flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+    ..CommandSpec::BASE
+};
+
+/// What reads or sets parameters.
+const PARAMETERS: CommandSpec =
+    CommandSpec { complexity: "O(N) when N is the number of configuration parameters provided", ..OF_CONFIG };
+
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
     config,
@@ -35,10 +50,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
         name: "config",
         summary: "A container for server configuration commands",
         since: "2.0.0",
-        complexity: "Depends on subcommand.",
-        group: Group::Server,
-        arity: Arity::AtLeast(2),
-        ..CommandSpec::BASE
+        ..container_of(CommandGroup::Server)
     },
 )
 .with_subcommands(&[
@@ -47,14 +59,10 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
         CommandSpec {
             name: "get",
             summary: "Get the values of configuration parameters",
-            since: "2.0.0",
-            complexity: "O(N) when N is the number of configuration parameters provided",
-            group: Group::Server,
             arity: Arity::AtLeast(3),
-            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             history: &[("7.0.0", "Added the ability to pass multiple pattern parameters in one call")],
             args: &[Arg::block("parameter", &[Arg::string("parameter")]).multiple()],
-            ..CommandSpec::BASE
+            ..PARAMETERS
         },
     ),
     SessionCommand::new(
@@ -62,33 +70,20 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
         CommandSpec {
             name: "set",
             summary: "Set configuration parameters to the given values",
-            since: "2.0.0",
-            complexity: "O(N) when N is the number of configuration parameters provided",
-            group: Group::Server,
             arity: Arity::AtLeast(4),
-            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             request_policy: Some(RequestPolicy::AllNodes),
             response_policy: Some(ResponsePolicy::AllSucceeded),
             history: &[("7.0.0", "Added the ability to set multiple parameters in one call.")],
             args: &[
                 Arg::block("parameter_value", &[Arg::string("parameter"), Arg::string("value")]).multiple()
             ],
-            ..CommandSpec::BASE
+            ..PARAMETERS
         },
     )
     .after_replies(),
     SessionCommand::new(
         config_resetstat,
-        CommandSpec {
-            name: "resetstat",
-            summary: "Reset the stats returned by INFO",
-            since: "2.0.0",
-            complexity: "O(1)",
-            group: Group::Server,
-            arity: Arity::Exactly(2),
-            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            ..CommandSpec::BASE
-        },
+        CommandSpec { name: "resetstat", summary: "Reset the stats returned by INFO", ..OF_CONFIG },
     ),
     SessionCommand::new(
         config_rewrite,
@@ -96,27 +91,11 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             name: "rewrite",
             summary: "Rewrite the configuration file with the in memory configuration",
             since: "2.8.0",
-            complexity: "O(1)",
-            group: Group::Server,
-            arity: Arity::Exactly(2),
-            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
-            ..CommandSpec::BASE
+            ..OF_CONFIG
         },
     )
     .after_replies(),
-    SessionCommand::new(
-        config_help,
-        CommandSpec {
-            name: "help",
-            summary: "Show helpful text about the different subcommands",
-            since: "5.0.0",
-            complexity: "O(1)",
-            group: Group::Server,
-            arity: Arity::Exactly(2),
-            flags: flags::LOADING | flags::STALE,
-            ..CommandSpec::BASE
-        },
-    ),
+    SessionCommand::new(config_help, CommandSpec { since: "5.0.0", ..help_of(OF_CONFIG) }),
 ])];
 
 /// Never reached: the arity asks for a subcommand.

@@ -4,7 +4,7 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 use shards::key::DbIndex;
 
@@ -12,6 +12,32 @@ use crate::config::Config;
 use crate::host::version::REDIS_VERSION;
 use crate::session::Session;
 use crate::session::command::{Flow, Foreseen, SessionCommand, SessionCtx};
+
+/// What all of them have in common.
+const CONNECTION: CommandSpec = CommandSpec {
+    complexity: "O(1)",
+    group: CommandGroup::Connection,
+    acl: acl::CONNECTION,
+    ..CommandSpec::BASE
+};
+
+/// What can be asked of the connection whatever the server is doing.
+const ANY_TIME: CommandSpec = CommandSpec {
+    since: "1.0.0",
+    arity: Arity::Exactly(2),
+    flags: flags::LOADING | flags::STALE | flags::FAST,
+    ..CONNECTION
+};
+
+/// What a client may do before it has authenticated.
+const LOG_IN: CommandSpec = CommandSpec {
+    flags: flags::NOSCRIPT | flags::LOADING | flags::STALE | flags::FAST | flags::NO_AUTH | flags::ALLOW_BUSY,
+    ..CONNECTION
+};
+
+/// What a client may do in whatever state it is.
+const LEAVE: CommandSpec =
+    CommandSpec { flags: flags::RUNS_IN_MULTI | flags::FOR_SUBSCRIBERS | LOG_IN.flags, ..CONNECTION };
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
@@ -22,18 +48,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Authenticate to the server",
             since: "1.0.0",
             complexity: "O(N) where N is the number of passwords defined for the user",
-            group: Group::Connection,
             arity: Arity::AtLeast(2),
-            flags: flags::NOSCRIPT
-                | flags::LOADING
-                | flags::STALE
-                | flags::FAST
-                | flags::NO_AUTH
-                | flags::ALLOW_BUSY,
-            acl: acl::CONNECTION,
             history: &[("6.0.0", "Added ACL style (username and password).")],
             args: &[Arg::string("username").since("6.0.0").optional(), Arg::string("password")],
-            ..CommandSpec::BASE
+            ..LOG_IN
         },
     ),
     SessionCommand::new(
@@ -41,14 +59,8 @@ pub static COMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "echo",
             summary: "Echo the given string",
-            since: "1.0.0",
-            complexity: "O(1)",
-            group: Group::Connection,
-            arity: Arity::Exactly(2),
-            flags: flags::LOADING | flags::STALE | flags::FAST,
-            acl: acl::CONNECTION,
             args: &[Arg::string("message")],
-            ..CommandSpec::BASE
+            ..ANY_TIME
         },
     ),
     SessionCommand::new(
@@ -57,16 +69,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             name: "hello",
             summary: "Handshake with Redis",
             since: "6.0.0",
-            complexity: "O(1)",
-            group: Group::Connection,
             arity: Arity::AtLeast(1),
-            flags: flags::NOSCRIPT
-                | flags::LOADING
-                | flags::STALE
-                | flags::FAST
-                | flags::NO_AUTH
-                | flags::ALLOW_BUSY,
-            acl: acl::CONNECTION,
             history: &[(
                 "6.2.0",
                 "`protover` made optional; when called without arguments the command reports the current \
@@ -83,7 +86,7 @@ pub static COMMANDS: &[SessionCommand] = &[
                 ],
             )
             .optional()],
-            ..CommandSpec::BASE
+            ..LOG_IN
         },
     )
     .foresees(foresee_hello),
@@ -93,15 +96,12 @@ pub static COMMANDS: &[SessionCommand] = &[
             name: "ping",
             summary: "Ping the server",
             since: "1.0.0",
-            complexity: "O(1)",
-            group: Group::Connection,
             arity: Arity::AtLeast(1),
             flags: flags::FOR_SUBSCRIBERS | flags::FAST,
-            acl: acl::CONNECTION,
             request_policy: Some(RequestPolicy::AllShards),
             response_policy: Some(ResponsePolicy::AllSucceeded),
             args: &[Arg::string("message").optional()],
-            ..CommandSpec::BASE
+            ..CONNECTION
         },
     ),
     // What the client has published to itself before comes first.
@@ -111,42 +111,15 @@ pub static COMMANDS: &[SessionCommand] = &[
             name: "quit",
             summary: "Close the connection",
             since: "1.0.0",
-            complexity: "O(1)",
-            group: Group::Connection,
             arity: Arity::AtLeast(1),
-            flags: flags::RUNS_IN_MULTI
-                | flags::FOR_SUBSCRIBERS
-                | flags::NOSCRIPT
-                | flags::LOADING
-                | flags::STALE
-                | flags::FAST
-                | flags::NO_AUTH
-                | flags::ALLOW_BUSY,
-            acl: acl::CONNECTION,
-            ..CommandSpec::BASE
+            ..LEAVE
         },
     )
     .after_replies(),
     // As QUIT.
     SessionCommand::new(
         reset,
-        CommandSpec {
-            name: "reset",
-            summary: "Reset the connection",
-            since: "6.2.0",
-            complexity: "O(1)",
-            group: Group::Connection,
-            flags: flags::RUNS_IN_MULTI
-                | flags::FOR_SUBSCRIBERS
-                | flags::NOSCRIPT
-                | flags::LOADING
-                | flags::STALE
-                | flags::FAST
-                | flags::NO_AUTH
-                | flags::ALLOW_BUSY,
-            acl: acl::CONNECTION,
-            ..CommandSpec::BASE
-        },
+        CommandSpec { name: "reset", summary: "Reset the connection", since: "6.2.0", ..LEAVE },
     )
     .after_replies(),
     SessionCommand::new(
@@ -154,14 +127,8 @@ pub static COMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "select",
             summary: "Change the selected database for the current connection",
-            since: "1.0.0",
-            complexity: "O(1)",
-            group: Group::Connection,
-            arity: Arity::Exactly(2),
-            flags: flags::LOADING | flags::STALE | flags::FAST,
-            acl: acl::CONNECTION,
             args: &[Arg::integer("index")],
-            ..CommandSpec::BASE
+            ..ANY_TIME
         },
     )
     .foresees(foresee_select),

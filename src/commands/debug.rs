@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use shards::args::Args;
-use shards::command::{Arity, CommandSpec, Group, flags};
+use shards::command::{Arity, CommandGroup, CommandSpec, flags};
 use shards::error::CommandError;
 use shards::num::{self, parse_i64};
 use shards::slot::{SLOT_COUNT, ShardId, SlotId};
@@ -23,7 +23,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
         summary: "A container for debugging commands",
         since: "1.0.0",
         complexity: "Depends on subcommand.",
-        group: Group::Server,
+        group: CommandGroup::Server,
         arity: Arity::AtLeast(2),
         flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE | flags::PROTECTED,
         doc_flags: &["syscmd"],

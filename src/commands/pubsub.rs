@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use shards::args::Args;
 use shards::command::flags;
-use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
+use shards::command::shapes::{container_of, help_of};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec, KeySpec, keys};
 use shards::error::CommandError;
 use shards::reply::Reply;
 
@@ -16,6 +17,34 @@ use crate::pubsub::{Name, PubSubFlow, SubscriptionKind};
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::inquiry::{Answer, Question};
 
+/// What all that takes part in the exchange of messages has in common.
+const PUBSUB: CommandSpec = CommandSpec { since: "2.0.0", group: CommandGroup::Pubsub, ..CommandSpec::BASE };
+
+/// Begins to listen.
+const SUBSCRIBE: CommandSpec = CommandSpec {
+    arity: Arity::AtLeast(2),
+    flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
+    ..PUBSUB
+};
+
+/// Listens no more, to some or to all.
+const UNSUBSCRIBE: CommandSpec = CommandSpec { arity: Arity::AtLeast(1), ..SUBSCRIBE };
+
+/// Sends a message.
+const PUBLISH: CommandSpec = CommandSpec {
+    arity: Arity::Exactly(3),
+    flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
+    ..PUBSUB
+};
+
+/// What the subcommands of PUBSUB have in common.
+const OF_PUBSUB: CommandSpec = CommandSpec {
+    since: "2.8.0",
+    arity: Arity::AtLeast(2),
+    flags: flags::PUBSUB | flags::LOADING | flags::STALE,
+    ..PUBSUB
+};
+
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[
     SessionCommand::new(
@@ -23,13 +52,9 @@ pub static COMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "subscribe",
             summary: "Listen for messages published to the given channels",
-            since: "2.0.0",
             complexity: "O(N) where N is the number of channels to subscribe to.",
-            group: Group::Pubsub,
-            arity: Arity::AtLeast(2),
-            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::string("channel").multiple()],
-            ..CommandSpec::BASE
+            ..SUBSCRIBE
         },
     )
     .after_replies(),
@@ -38,13 +63,9 @@ pub static COMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "psubscribe",
             summary: "Listen for messages published to channels matching the given patterns",
-            since: "2.0.0",
             complexity: "O(N) where N is the number of patterns the client is already subscribed to.",
-            group: Group::Pubsub,
-            arity: Arity::AtLeast(2),
-            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::block("pattern", &[Arg::pattern("pattern")]).multiple()],
-            ..CommandSpec::BASE
+            ..SUBSCRIBE
         },
     )
     .after_replies(),
@@ -53,13 +74,9 @@ pub static COMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "unsubscribe",
             summary: "Stop listening for messages posted to the given channels",
-            since: "2.0.0",
             complexity: "O(N) where N is the number of clients already subscribed to a channel.",
-            group: Group::Pubsub,
-            arity: Arity::AtLeast(1),
-            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::string("channel").optional().multiple()],
-            ..CommandSpec::BASE
+            ..UNSUBSCRIBE
         },
     )
     .after_replies(),
@@ -68,14 +85,10 @@ pub static COMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "punsubscribe",
             summary: "Stop listening for messages posted to channels matching the given patterns",
-            since: "2.0.0",
             complexity: "O(N+M) where N is the number of patterns the client is already subscribed and M is \
                 the number of total patterns subscribed in the system (by any client).",
-            group: Group::Pubsub,
-            arity: Arity::AtLeast(1),
-            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::pattern("pattern").optional().multiple()],
-            ..CommandSpec::BASE
+            ..UNSUBSCRIBE
         },
     )
     .after_replies(),
@@ -86,12 +99,9 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Listen for messages published to the given shard channels",
             since: "7.0.0",
             complexity: "O(N) where N is the number of shard channels to subscribe to.",
-            group: Group::Pubsub,
-            arity: Arity::AtLeast(2),
-            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
             args: &[Arg::string("shardchannel").multiple()],
-            ..CommandSpec::BASE
+            ..SUBSCRIBE
         },
     )
     .after_replies(),
@@ -102,12 +112,9 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Stop listening for messages posted to the given shard channels",
             since: "7.0.0",
             complexity: "O(N) where N is the number of clients already subscribed to a shard channel.",
-            group: Group::Pubsub,
-            arity: Arity::AtLeast(1),
-            flags: flags::FOR_SUBSCRIBERS | flags::PUBSUB | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             keys: &[KeySpec::range(1, -1, 1, keys::NOT_KEY)],
             args: &[Arg::string("shardchannel").optional().multiple()],
-            ..CommandSpec::BASE
+            ..UNSUBSCRIBE
         },
     )
     .after_replies(),
@@ -116,14 +123,10 @@ pub static COMMANDS: &[SessionCommand] = &[
         CommandSpec {
             name: "publish",
             summary: "Post a message to a channel",
-            since: "2.0.0",
             complexity: "O(N+M) where N is the number of clients subscribed to the receiving channel and M \
                 is the total number of subscribed patterns (by any client).",
-            group: Group::Pubsub,
-            arity: Arity::Exactly(3),
-            flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
             args: &[Arg::string("channel"), Arg::string("message")],
-            ..CommandSpec::BASE
+            ..PUBLISH
         },
     )
     .in_order_of_messages(),
@@ -134,12 +137,9 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Post a message to a shard channel",
             since: "7.0.0",
             complexity: "O(N) where N is the number of clients subscribed to the receiving shard channel.",
-            group: Group::Pubsub,
-            arity: Arity::Exactly(3),
-            flags: flags::PUBSUB | flags::LOADING | flags::STALE | flags::FAST,
             keys: &[KeySpec::at(1, keys::NOT_KEY)],
             args: &[Arg::string("shardchannel"), Arg::string("message")],
-            ..CommandSpec::BASE
+            ..PUBLISH
         },
     )
     .in_order_of_messages(),
@@ -149,10 +149,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             name: "pubsub",
             summary: "A container for Pub/Sub commands",
             since: "2.8.0",
-            complexity: "Depends on subcommand.",
-            group: Group::Pubsub,
-            arity: Arity::AtLeast(2),
-            ..CommandSpec::BASE
+            ..container_of(CommandGroup::Pubsub)
         },
     )
     .with_subcommands(&[
@@ -161,40 +158,21 @@ pub static COMMANDS: &[SessionCommand] = &[
             CommandSpec {
                 name: "channels",
                 summary: "List active channels",
-                since: "2.8.0",
                 complexity: "O(N) where N is the number of active channels, and assuming constant time \
                         pattern matching (relatively short channels and patterns)",
-                group: Group::Pubsub,
-                arity: Arity::AtLeast(2),
-                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
                 args: &[Arg::pattern("pattern").optional()],
-                ..CommandSpec::BASE
+                ..OF_PUBSUB
             },
         ),
-        SessionCommand::new(
-            pubsub_help,
-            CommandSpec {
-                name: "help",
-                summary: "Show helpful text about the different subcommands",
-                since: "6.2.0",
-                complexity: "O(1)",
-                group: Group::Pubsub,
-                arity: Arity::Exactly(2),
-                flags: flags::LOADING | flags::STALE,
-                ..CommandSpec::BASE
-            },
-        ),
+        SessionCommand::new(pubsub_help, CommandSpec { since: "6.2.0", ..help_of(OF_PUBSUB) }),
         SessionCommand::new(
             pubsub_numpat,
             CommandSpec {
                 name: "numpat",
                 summary: "Get the count of unique patterns pattern subscriptions",
-                since: "2.8.0",
                 complexity: "O(1)",
-                group: Group::Pubsub,
                 arity: Arity::Exactly(2),
-                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
-                ..CommandSpec::BASE
+                ..OF_PUBSUB
             },
         ),
         SessionCommand::new(
@@ -202,13 +180,9 @@ pub static COMMANDS: &[SessionCommand] = &[
             CommandSpec {
                 name: "numsub",
                 summary: "Get the count of subscribers for channels",
-                since: "2.8.0",
                 complexity: "O(N) for the NUMSUB subcommand, where N is the number of requested channels",
-                group: Group::Pubsub,
-                arity: Arity::AtLeast(2),
-                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
                 args: &[Arg::string("channel").optional().multiple()],
-                ..CommandSpec::BASE
+                ..OF_PUBSUB
             },
         ),
         SessionCommand::new(
@@ -219,11 +193,8 @@ pub static COMMANDS: &[SessionCommand] = &[
                 since: "7.0.0",
                 complexity: "O(N) where N is the number of active shard channels, and assuming constant \
                         time pattern matching (relatively short shard channels).",
-                group: Group::Pubsub,
-                arity: Arity::AtLeast(2),
-                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
                 args: &[Arg::pattern("pattern").optional()],
-                ..CommandSpec::BASE
+                ..OF_PUBSUB
             },
         ),
         SessionCommand::new(
@@ -234,11 +205,8 @@ pub static COMMANDS: &[SessionCommand] = &[
                 since: "7.0.0",
                 complexity: "O(N) for the SHARDNUMSUB subcommand, where N is the number of requested \
                         shard channels",
-                group: Group::Pubsub,
-                arity: Arity::AtLeast(2),
-                flags: flags::PUBSUB | flags::LOADING | flags::STALE,
                 args: &[Arg::string("shardchannel").optional().multiple()],
-                ..CommandSpec::BASE
+                ..OF_PUBSUB
             },
         ),
     ]),

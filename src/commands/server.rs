@@ -4,7 +4,7 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec, RequestPolicy, ResponsePolicy};
 use shards::error::CommandError;
 
 use crate::metrics::info::{self, Whole};
@@ -21,7 +21,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Get information and statistics about the server",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::AtLeast(1),
             flags: flags::LOADING | flags::STALE,
             acl: acl::DANGEROUS,
@@ -40,7 +40,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Return the current server time",
             since: "2.6.0",
             complexity: "O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             flags: flags::LOADING | flags::STALE | flags::FAST,
             tips: &["nondeterministic_output"],
             ..CommandSpec::BASE

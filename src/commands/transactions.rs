@@ -5,48 +5,51 @@
 
 use shards::args::Args;
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, Arity, CommandSpec, Group, KeySpec, keys};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec, KeySpec, keys};
 use shards::error::CommandError;
 
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
 use crate::session::order::TransactionFlow;
 
+/// What all of them have in common.
+const OF_TRANSACTION: CommandSpec = CommandSpec {
+    since: "1.2.0",
+    complexity: "O(1)",
+    group: CommandGroup::Transactions,
+    acl: acl::TRANSACTION,
+    ..CommandSpec::BASE
+};
+
+/// What runs at once behind MULTI, too.
+const STEERING: CommandSpec = CommandSpec {
+    flags: flags::RUNS_IN_MULTI
+        | flags::NOSCRIPT
+        | flags::LOADING
+        | flags::STALE
+        | flags::FAST
+        | flags::ALLOW_BUSY,
+    ..OF_TRANSACTION
+};
+
 /// The rows of this topic.
 pub static COMMANDS: &[SessionCommand] = &[
     SessionCommand::new(
         multi,
-        CommandSpec {
-            name: "multi",
-            summary: "Mark the start of a transaction block",
-            since: "1.2.0",
-            complexity: "O(1)",
-            group: Group::Transactions,
-            flags: flags::RUNS_IN_MULTI
-                | flags::NOSCRIPT
-                | flags::LOADING
-                | flags::STALE
-                | flags::FAST
-                | flags::ALLOW_BUSY,
-            acl: acl::TRANSACTION,
-            ..CommandSpec::BASE
-        },
+        CommandSpec { name: "multi", summary: "Mark the start of a transaction block", ..STEERING },
     ),
     SessionCommand::new(
         exec,
         CommandSpec {
             name: "exec",
             summary: "Execute all commands issued after MULTI",
-            since: "1.2.0",
             complexity: "Depends on commands in the transaction",
-            group: Group::Transactions,
             flags: flags::RUNS_QUEUE
                 | flags::RUNS_IN_MULTI
                 | flags::NOSCRIPT
                 | flags::LOADING
                 | flags::STALE
                 | flags::SKIP_SLOWLOG,
-            acl: acl::TRANSACTION,
-            ..CommandSpec::BASE
+            ..OF_TRANSACTION
         },
     )
     .after_replies(),
@@ -57,15 +60,7 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Discard all commands issued after MULTI",
             since: "2.0.0",
             complexity: "O(N), when N is the number of queued commands",
-            group: Group::Transactions,
-            flags: flags::RUNS_IN_MULTI
-                | flags::NOSCRIPT
-                | flags::LOADING
-                | flags::STALE
-                | flags::FAST
-                | flags::ALLOW_BUSY,
-            acl: acl::TRANSACTION,
-            ..CommandSpec::BASE
+            ..STEERING
         },
     ),
     SessionCommand::new(
@@ -75,18 +70,10 @@ pub static COMMANDS: &[SessionCommand] = &[
             summary: "Watch the given keys to determine execution of the MULTI/EXEC block",
             since: "2.2.0",
             complexity: "O(1) for every key.",
-            group: Group::Transactions,
             arity: Arity::AtLeast(2),
-            flags: flags::RUNS_IN_MULTI
-                | flags::NOSCRIPT
-                | flags::LOADING
-                | flags::STALE
-                | flags::FAST
-                | flags::ALLOW_BUSY,
-            acl: acl::TRANSACTION,
             keys: &[KeySpec::range(1, -1, 1, keys::RO)],
             args: &[Arg::key().multiple()],
-            ..CommandSpec::BASE
+            ..STEERING
         },
     )
     .after_replies(),
@@ -96,11 +83,8 @@ pub static COMMANDS: &[SessionCommand] = &[
             name: "unwatch",
             summary: "Forget about all watched keys",
             since: "2.2.0",
-            complexity: "O(1)",
-            group: Group::Transactions,
             flags: flags::NOSCRIPT | flags::LOADING | flags::STALE | flags::FAST | flags::ALLOW_BUSY,
-            acl: acl::TRANSACTION,
-            ..CommandSpec::BASE
+            ..OF_TRANSACTION
         },
     ),
 ];

@@ -11,7 +11,7 @@ mod tests;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use shards::eviction::{EvictionPolicy, Order};
+use shards::eviction::{EvictionOrder, EvictionPolicy};
 
 use super::directive::{Directive, Store, idle, live, refused};
 use super::kind::ValueKind;
@@ -217,13 +217,13 @@ const EVICTION_POLICY_NAMES: &[&str] = &[
 ];
 /// In the order of their names.
 const EVICTION_POLICIES: [EvictionPolicy; 8] = [
-    EvictionPolicy::Volatile(Order::Lru),
-    EvictionPolicy::Volatile(Order::Lfu),
-    EvictionPolicy::Volatile(Order::Random),
-    EvictionPolicy::Volatile(Order::Ttl),
-    EvictionPolicy::AllKeys(Order::Lru),
-    EvictionPolicy::AllKeys(Order::Lfu),
-    EvictionPolicy::AllKeys(Order::Random),
+    EvictionPolicy::Volatile(EvictionOrder::Lru),
+    EvictionPolicy::Volatile(EvictionOrder::Lfu),
+    EvictionPolicy::Volatile(EvictionOrder::Random),
+    EvictionPolicy::Volatile(EvictionOrder::Ttl),
+    EvictionPolicy::AllKeys(EvictionOrder::Lru),
+    EvictionPolicy::AllKeys(EvictionOrder::Lfu),
+    EvictionPolicy::AllKeys(EvictionOrder::Random),
     EvictionPolicy::None,
 ];
 

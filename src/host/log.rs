@@ -81,6 +81,12 @@ pub struct LineLimit {
     left_out: AtomicU64,
 }
 
+/// What one worker tells another of the log.
+pub enum LogHop {
+    /// Lines were left out: tell of them when it is quiet. To the control worker.
+    LeftOut,
+}
+
 /// How many lines a [`LineLimit`] has kept back; shown behind the next one.
 #[derive(Debug)]
 pub struct LeftOut(u64);

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::Owner;
-use super::disk::{Disk, Done, FileId, OpId, OpenMode, Outcome, Request};
+use super::disk::{Disk, FileDone, FileId, FileOutcome, FileRequest, OpId, OpenMode};
 
 /// Bytes of one read of the old file.
 const READ_BYTES: usize = 64 << 10;
@@ -17,7 +17,7 @@ const READ_BYTES: usize = 64 << 10;
 pub const OLD_FILE_BYTES_MAX: usize = 64 << 20;
 
 /// Makes the new content out of the old one, which is empty when there was no file.
-pub type Change = Box<dyn FnOnce(&[u8]) -> Vec<u8>>;
+pub type NewContent = Box<dyn FnOnce(&[u8]) -> Vec<u8>>;
 
 /// Which file is to be changed, and how.
 pub struct EditPlan {
@@ -28,7 +28,7 @@ pub struct EditPlan {
     /// Who may do what with the new file. Until it has all of its content, nobody else may read it.
     pub permissions: u32,
     /// How.
-    pub change: Change,
+    pub change: NewContent,
 }
 
 /// One change of a file.
@@ -37,7 +37,7 @@ pub struct FileEdit {
     path: PathBuf,
     temporary: PathBuf,
     permissions: u32,
-    change: Option<Change>,
+    change: Option<NewContent>,
     stage: Stage,
     /// The request whose end leads to the next stage.
     op: OpId,
@@ -66,20 +66,22 @@ impl FileEdit {
     /// Begins a change. The ends of the owner's requests are to be handed to [`FileEdit::take`].
     pub fn start(plan: EditPlan, owner: Owner, disk: &mut Disk) -> FileEdit {
         let EditPlan { path, temporary, permissions, change } = plan;
-        let op = disk.start(owner, Request::Open { path: path.clone(), mode: OpenMode::Read });
+        let op = disk.start(owner, FileRequest::Open { path: path.clone(), mode: OpenMode::Read });
         let (change, stage) = (Some(change), Stage::OpeningOld);
         FileEdit { owner, path, temporary, permissions, change, stage, op }
     }
 
     /// Takes the end of a request. Returns how the change has ended, if it has: when it has failed the old
     /// file is there as it was, unless nothing but the sync of the directory has failed.
-    pub fn take(&mut self, done: Done, disk: &mut Disk) -> Option<io::Result<()>> {
+    pub fn take(&mut self, done: FileDone, disk: &mut Disk) -> Option<io::Result<()>> {
         // The other requests of the owner close files whose content is of no more interest.
         if done.op != self.op {
             return None;
         }
         match (std::mem::replace(&mut self.stage, Stage::Over), done.result) {
-            (Stage::OpeningOld, Ok(Outcome::Opened(file))) => self.read(file, Vec::new(), done.buffer, disk),
+            (Stage::OpeningOld, Ok(FileOutcome::Opened(file))) => {
+                self.read(file, Vec::new(), done.buffer, disk)
+            }
             (Stage::OpeningOld, Err(error)) if error.kind() == ErrorKind::NotFound => {
                 self.make_new(&[], disk);
             }
@@ -91,38 +93,38 @@ impl FileEdit {
                     self.read(file, old, done.buffer, disk);
                     return None;
                 }
-                disk.start(self.owner, Request::Close { file });
+                disk.start(self.owner, FileRequest::Close { file });
                 if is_too_large {
                     return Some(Err(io::Error::from_raw_os_error(libc::EFBIG)));
                 }
                 self.make_new(&old, disk);
             }
             (Stage::Reading(file, _), Err(error)) => {
-                disk.start(self.owner, Request::Close { file });
+                disk.start(self.owner, FileRequest::Close { file });
                 return Some(Err(error));
             }
-            (Stage::OpeningNew(buffer), Ok(Outcome::Opened(file))) => {
-                self.go_on(Stage::Writing(file), Request::Write { file, offset: 0, buffer }, disk);
+            (Stage::OpeningNew(buffer), Ok(FileOutcome::Opened(file))) => {
+                self.go_on(Stage::Writing(file), FileRequest::Write { file, offset: 0, buffer }, disk);
             }
             (Stage::Writing(file), Ok(_)) => {
-                let request = Request::SetPermissions { file, mode: self.permissions };
+                let request = FileRequest::SetPermissions { file, mode: self.permissions };
                 self.go_on(Stage::SettingPermissions(file), request, disk);
             }
             (Stage::SettingPermissions(file), Ok(_)) => {
-                self.go_on(Stage::Syncing(file), Request::SyncWhole { file }, disk);
+                self.go_on(Stage::Syncing(file), FileRequest::SyncWhole { file }, disk);
             }
-            (Stage::Syncing(file), Ok(_)) => self.go_on(Stage::Closing, Request::Close { file }, disk),
+            (Stage::Syncing(file), Ok(_)) => self.go_on(Stage::Closing, FileRequest::Close { file }, disk),
             (Stage::Closing, Ok(_)) => {
-                let request = Request::Rename { from: self.temporary.clone(), to: self.path.clone() };
+                let request = FileRequest::Rename { from: self.temporary.clone(), to: self.path.clone() };
                 self.go_on(Stage::Renaming, request, disk);
             }
             (Stage::Renaming, Ok(_)) => {
                 let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
                 let path = parent.unwrap_or(Path::new(".")).to_path_buf();
-                self.go_on(Stage::SyncingDirectory, Request::SyncDirectory { path }, disk);
+                self.go_on(Stage::SyncingDirectory, FileRequest::SyncDirectory { path }, disk);
             }
             (Stage::Writing(file) | Stage::SettingPermissions(file) | Stage::Syncing(file), Err(error)) => {
-                disk.start(self.owner, Request::Close { file });
+                disk.start(self.owner, FileRequest::Close { file });
                 self.remove(error, disk);
             }
             (Stage::Closing | Stage::Renaming, Err(error)) => self.remove(error, disk),
@@ -136,25 +138,25 @@ impl FileEdit {
         None
     }
 
-    fn go_on(&mut self, stage: Stage, request: Request, disk: &mut Disk) {
+    fn go_on(&mut self, stage: Stage, request: FileRequest, disk: &mut Disk) {
         self.op = disk.start(self.owner, request);
         self.stage = stage;
     }
 
     fn read(&mut self, file: FileId, old: Vec<u8>, buffer: Vec<u8>, disk: &mut Disk) {
-        let request = Request::Read { file, offset: old.len() as u64, buffer, len: READ_BYTES };
+        let request = FileRequest::Read { file, offset: old.len() as u64, buffer, len: READ_BYTES };
         self.go_on(Stage::Reading(file, old), request, disk);
     }
 
     fn make_new(&mut self, old: &[u8], disk: &mut Disk) {
         let change = self.change.take().expect("the old file is read once");
         let content = change(old);
-        let request = Request::Open { path: self.temporary.clone(), mode: OpenMode::CreatePrivate };
+        let request = FileRequest::Open { path: self.temporary.clone(), mode: OpenMode::CreatePrivate };
         self.go_on(Stage::OpeningNew(content), request, disk);
     }
 
     /// What was begun leaves nothing behind.
     fn remove(&mut self, error: io::Error, disk: &mut Disk) {
-        self.go_on(Stage::Removing(error), Request::Remove { path: self.temporary.clone() }, disk);
+        self.go_on(Stage::Removing(error), FileRequest::Remove { path: self.temporary.clone() }, disk);
     }
 }

@@ -5,21 +5,21 @@
 //! there after the completions of the turn. This file must not know those parts.
 
 use super::Owner;
-use super::disk::{Disk, Done, RingCalls, RingFiles};
+use super::disk::{Disk, FileDone, RingCalls, RingFiles};
 use super::links::{LinkEvent, Links, RingSockets, SocketsOnRing};
 use super::ring::{ClientRing, Completion, Op};
-use super::timers::{Due, Timers};
+use super::timers::{DueTimer, Timers};
 use crate::host::clock;
 
 /// What has become of a request.
 #[derive(Debug)]
 pub enum News {
     /// To a file.
-    Disk(Done),
+    Disk(FileDone),
     /// To a link, or without one.
     Link(LinkEvent),
     /// A time has come.
-    Timer(Due),
+    Timer(DueTimer),
 }
 
 /// One per worker; dropped only after its ring has nothing of it under way, or else with its memory left to

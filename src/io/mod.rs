@@ -16,7 +16,7 @@ pub mod listener;
 mod numbered;
 pub mod ring;
 #[cfg(test)]
-mod simulated;
+pub(crate) mod simulated;
 pub mod socket;
 pub mod timers;
 mod under_way;

@@ -23,7 +23,7 @@ pub struct TimerId(Number);
 
 /// A timer whose time has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Due {
+pub struct DueTimer {
     /// Which.
     pub timer: TimerId,
     /// Who has set it.
@@ -64,12 +64,12 @@ impl Timers {
     }
 
     /// Takes a timer whose time has come, the earliest first.
-    pub fn next_due(&mut self, now: Duration) -> Option<Due> {
+    pub fn next_due(&mut self, now: Duration) -> Option<DueTimer> {
         let &Reverse((_, _, timer)) = self.heap.peek().filter(|&&Reverse((due, ..))| due <= now)?;
         self.heap.pop();
         let owner = self.set.remove(timer.0);
         self.forget_stale();
-        owner.map(|owner| Due { timer, owner })
+        owner.map(|owner| DueTimer { timer, owner })
     }
 
     /// Gives back memory that an unusual number of timers has needed.

@@ -6,6 +6,7 @@ use shards::reply::Reply;
 use shards::txn::Ticket;
 
 use super::hop::{Hop, RemoteCommand};
+use crate::node::memory::MemoryHop;
 
 /// Hops that may wait at a sender before it stops reading from clients. With the batches in the queue this
 /// bounds what two workers can owe each other.
@@ -146,7 +147,7 @@ impl BatchReader<'_> {
                 Some(Delivery::Reply(ticket, &batch.replies.bytes()[begin..end], relative))
             }
             // What is taken is replaced by the smallest there is.
-            other => Some(Delivery::Other(std::mem::replace(other, Hop::MakeRoom))),
+            other => Some(Delivery::Other(std::mem::replace(other, Hop::Memory(MemoryHop::MakeRoom)))),
         }
     }
 }

@@ -14,6 +14,8 @@ use shards::shard::Call;
 use shards::slot::SlotId;
 use shards::txn::{Ticket, TxnMessage};
 
+use crate::host::log::LogHop;
+use crate::node::memory::MemoryHop;
 use crate::pubsub::hop::PubSubHop;
 use crate::session::hand_over::HandOver;
 use crate::session::inquiry::InquiryHop;
@@ -42,15 +44,14 @@ pub enum Hop {
     PubSub(PubSubHop),
     /// About clients that keep copies.
     Tracking(Box<TrackingHop>),
-    /// Large replies of your shard for this connection of mine are on their way to its client.
-    Taken(TakenReplies),
+    /// About the credit of a connection: large replies are on their way to its client.
+    Credit(TakenReplies),
     /// A client of mine that comes to you, or that does not.
     HandOver(HandOver),
-    /// Lines of the log were left out: tell of them when it is quiet. To the control worker.
-    LeftOut,
-    /// Evict keys of your shard: mine has none left. A worker that takes it up has a turn, at whose end it
-    /// does.
-    MakeRoom,
+    /// About the log.
+    Log(LogHop),
+    /// About the memory of the node.
+    Memory(MemoryHop),
 }
 
 /// Commands are most of what is sent, so nothing else may make a hop larger than one; what would is boxed.

@@ -5,6 +5,7 @@
 //! travel together, and the workers behind them sleep until there is something for their shards. All shards
 //! hold keys in any case. [`Policy`] decides how many are needed; the workers themselves hand clients over.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use shards::slot::ShardId;
@@ -13,7 +14,7 @@ use shards::slot::ShardId;
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct OfWorker {
-    /// Its clients, and those that are on their way to it.
+    /// The clients that have their seat there.
     clients: AtomicUsize,
     /// See [`ClientWorkers::set_load`].
     load: AtomicU32,
@@ -29,23 +30,43 @@ pub struct Load {
     pub ran: u32,
 }
 
+/// Where a client is counted: at the worker that serves it, or shall serve it, from the moment when that is
+/// decided. So two looks at the counts never decide the same move twice, however long it takes. One for each
+/// client.
+#[derive(Debug)]
+pub struct Seat(Arc<OfWorker>);
+
+impl Seat {
+    fn at(of_worker: &Arc<OfWorker>) -> Seat {
+        of_worker.clients.fetch_add(1, Ordering::Relaxed);
+        Seat(Arc::clone(of_worker))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// One per node.
 #[derive(Debug)]
 pub struct ClientWorkers {
-    workers: Vec<OfWorker>,
+    workers: Vec<Arc<OfWorker>>,
     /// The first so many workers take clients.
     count: AtomicUsize,
 }
 
-/// A clear difference: a worker has so many clients more than its share before it gives any up, and this part
-/// of its share.
+/// A clear difference from a worker's share: so many clients, and this part of the share. A new client goes
+/// to another worker when that has so many fewer; others move when the first and the last differ by twice
+/// that.
 const SLACK: usize = 2;
 const SLACK_PART: usize = 8;
 
 impl ClientWorkers {
     /// For the workers of so many shards, the first `count` of which take clients.
     pub fn new(shards: usize, count: usize) -> ClientWorkers {
-        let workers = (0..shards).map(|_| OfWorker::default()).collect();
+        let workers = (0..shards).map(|_| Arc::default()).collect();
         ClientWorkers { workers, count: AtomicUsize::new(count.clamp(1, shards)) }
     }
 
@@ -59,11 +80,9 @@ impl ClientWorkers {
         self.count.store(count.clamp(1, self.workers.len()), Ordering::Relaxed);
     }
 
-    /// Told by a worker of itself: how many clients it has.
-    pub fn set_clients(&self, worker: ShardId, clients: usize) {
-        if let Some(of_worker) = self.workers.get(worker.index()) {
-            of_worker.clients.store(clients, Ordering::Relaxed);
-        }
+    /// A seat at a worker; none at the control worker, whose clients are no concern of the others.
+    pub fn seat(&self, worker: ShardId) -> Option<Seat> {
+        self.workers.get(worker.index()).map(Seat::at)
     }
 
     /// Told by a worker of itself: how busy its thread was.
@@ -86,39 +105,51 @@ impl ClientWorkers {
         self.workers.iter().map(|of_worker| of_worker.clients.load(Ordering::Relaxed))
     }
 
-    /// The worker for a client that `worker` has accepted: itself, unless it takes none, or has clearly more
-    /// than the one that has the fewest. Another worker is counted as having one more.
-    pub fn place(&self, worker: ShardId) -> ShardId {
-        let count = self.count();
-        let serving = self.clients().take(count).enumerate();
-        let Some((least, fewest)) = serving.min_by_key(|&(_, clients)| clients) else { return worker };
-        let own = self.clients().nth(worker.index()).unwrap_or(0);
-        if worker.index() < count && own < fewest + SLACK + fewest / SLACK_PART {
-            return worker;
-        }
-        self.workers[least].clients.fetch_add(1, Ordering::Relaxed);
-        ShardId(least as u16)
+    /// The worker that takes clients and has the fewest, and how many these are.
+    fn fewest(&self) -> (ShardId, usize) {
+        let serving = self.clients().take(self.count()).enumerate();
+        let fewest = serving.min_by_key(|&(_, clients)| clients).expect("at least one takes clients");
+        (ShardId(fewest.0 as u16), fewest.1)
     }
 
-    /// How many clients a worker has too many, and to whom they may go: each of those with how many it may
-    /// get.
-    pub fn surplus(&self, worker: ShardId) -> (usize, Vec<(ShardId, usize)>) {
-        let count = self.count();
-        let clients: Vec<usize> = self.clients().collect();
-        let Some(&own) = clients.get(worker.index()) else { return (0, Vec::new()) };
-        let share = clients.iter().sum::<usize>().div_ceil(count);
-        let surplus = match worker.index() < count {
-            false => own,
-            true if own > share + SLACK + share / SLACK_PART => own - share,
-            true => 0,
-        };
-        if surplus == 0 {
-            return (0, Vec::new());
-        }
-        let serving = clients.iter().take(count).enumerate();
-        let others = serving.filter(|&(other, &clients)| other != worker.index() && clients < share);
-        (surplus, others.map(|(other, &clients)| (ShardId(other as u16), share - clients)).collect())
+    /// What each worker that takes clients should have at least.
+    fn share(&self) -> usize {
+        self.clients().sum::<usize>() / self.count()
     }
+
+    /// The worker for a client that `worker` has accepted: itself, unless it takes none, or has clearly more
+    /// than the one that has the fewest.
+    pub fn place(&self, worker: ShardId) -> ShardId {
+        let (least, fewest) = self.fewest();
+        let own = self.clients().nth(worker.index()).unwrap_or(0);
+        if worker.index() < self.count() && own < fewest + slack(fewest) { worker } else { least }
+    }
+
+    /// How many clients a worker has too many: all, if it takes none, or what it has over its share while
+    /// another one has clearly fewer.
+    pub fn surplus(&self, worker: ShardId) -> usize {
+        let Some(own) = self.clients().nth(worker.index()) else { return 0 };
+        let share = self.share();
+        match worker.index() < self.count() {
+            false => own,
+            true if own > self.fewest().1 + 2 * slack(share) => own.saturating_sub(share),
+            true => 0,
+        }
+    }
+
+    /// The worker that should have the next client of one that has a surplus; none when the surplus is
+    /// gone, by what other workers have decided meanwhile.
+    pub fn taker(&self, worker: ShardId) -> Option<ShardId> {
+        let own = self.clients().nth(worker.index())?;
+        let (to, fewest) = self.fewest();
+        let shall_give = worker.index() >= self.count() || (own > self.share() && own > fewest + 1);
+        shall_give.then_some(to)
+    }
+}
+
+/// See [`SLACK`].
+fn slack(share: usize) -> usize {
+    SLACK + share / SLACK_PART
 }
 
 /// One more worker takes clients when those that do are busy for this much of a period, in thousandths.
@@ -215,32 +246,127 @@ fn is_low(serving: &[Load]) -> bool {
 mod tests {
     use super::*;
 
-    fn of(clients: &[usize], count: usize) -> ClientWorkers {
+    /// Workers with so many clients each.
+    struct Seated {
+        workers: ClientWorkers,
+        seats: Vec<Vec<Seat>>,
+    }
+
+    fn of(clients: &[usize], count: usize) -> Seated {
         let workers = ClientWorkers::new(clients.len(), count);
-        for (worker, &clients) in clients.iter().enumerate() {
-            workers.set_clients(ShardId(worker as u16), clients);
-        }
-        workers
+        let seats = |(worker, &clients): (usize, &usize)| {
+            (0..clients).filter_map(|_| workers.seat(ShardId(worker as u16))).collect()
+        };
+        let seats = clients.iter().enumerate().map(seats).collect();
+        Seated { workers, seats }
+    }
+
+    fn place(clients: &[usize], count: usize, worker: u16) -> ShardId {
+        of(clients, count).workers.place(ShardId(worker))
     }
 
     #[test]
     fn a_client_goes_to_a_worker_that_takes_clients_and_has_few() {
-        assert_eq!(of(&[5, 0, 0], 1).place(ShardId(2)), ShardId(0));
-        assert_eq!(of(&[5, 0, 0], 1).place(ShardId(0)), ShardId(0));
-        assert_eq!(of(&[5, 4, 0], 2).place(ShardId(0)), ShardId(0), "no clear difference");
-        assert_eq!(of(&[6, 4, 0], 2).place(ShardId(0)), ShardId(1));
-        let burst = of(&[0, 0], 2);
-        let places: Vec<ShardId> = (0..4).map(|_| burst.place(ShardId(9))).collect();
-        assert_eq!(places, [0, 1, 0, 1].map(ShardId), "those on their way count");
+        assert_eq!(place(&[5, 0, 0], 1, 2), ShardId(0));
+        assert_eq!(place(&[5, 0, 0], 1, 0), ShardId(0));
+        assert_eq!(place(&[5, 4, 0], 2, 0), ShardId(0), "no clear difference");
+        assert_eq!(place(&[6, 4, 0], 2, 0), ShardId(1));
+        let mut burst = of(&[0, 0], 2);
+        let mut accept = |_| {
+            let to = burst.workers.place(ShardId(9));
+            burst.seats[to.index()].extend(burst.workers.seat(to));
+            to
+        };
+        assert_eq!([0; 4].map(&mut accept), [0, 1, 0, 1].map(ShardId), "those on their way count");
+    }
+
+    /// How many clients a worker gives up, and to whom, one after the other.
+    fn given_up(clients: &[usize], count: usize, worker: u16) -> Vec<u16> {
+        let mut seated = of(clients, count);
+        let surplus = seated.workers.surplus(ShardId(worker));
+        let give = |_| {
+            let to = seated.workers.taker(ShardId(worker))?;
+            seated.seats[usize::from(worker)].pop();
+            seated.seats[to.index()].extend(seated.workers.seat(to));
+            Some(to.0)
+        };
+        (0..surplus).map_while(give).collect()
     }
 
     #[test]
     fn who_takes_no_clients_gives_all_up_and_who_has_many_gives_up_what_is_over_its_share() {
-        assert_eq!(of(&[3, 7], 1).surplus(ShardId(1)), (7, vec![(ShardId(0), 7)]));
-        assert_eq!(of(&[10, 0], 2).surplus(ShardId(0)), (5, vec![(ShardId(1), 5)]));
-        assert_eq!(of(&[7, 4], 2).surplus(ShardId(0)), (0, vec![]), "no clear difference");
-        assert_eq!(of(&[0, 10], 2).surplus(ShardId(0)), (0, vec![]));
-        assert_eq!(of(&[10, 0], 2).surplus(ShardId(2)), (0, vec![]), "the control worker keeps its own");
+        assert_eq!(given_up(&[3, 7], 1, 1), [0; 7]);
+        assert_eq!(given_up(&[10, 0], 2, 0), [1; 5]);
+        assert_eq!(given_up(&[25, 0, 0], 3, 0), [1, 2].repeat(8));
+        assert_eq!(given_up(&[12, 12, 1], 3, 1), [2; 4], "nobody has far more than its share, one has less");
+        assert!(given_up(&[7, 4], 2, 0).is_empty(), "no clear difference");
+        assert!(given_up(&[0, 10], 2, 0).is_empty());
+        assert!(given_up(&[10, 0], 2, 2).is_empty(), "the control worker keeps its own");
+        assert_eq!(of(&[10, 0], 2).workers.taker(ShardId(2)), None);
+    }
+
+    /// Workers that look at the counts in turn, in any order, and clients that need many looks to move.
+    struct SlowMoves {
+        seated: Seated,
+        random: fastrand::Rng,
+        /// Clients on their way: until when, where to, and their seats.
+        moving: Vec<(u32, usize, Seat)>,
+        now: u32,
+        moves: usize,
+    }
+
+    impl SlowMoves {
+        /// Every worker looks once.
+        fn look(&mut self) {
+            self.now += 1;
+            let arrived: Vec<_> = self.moving.extract_if(.., |(due, ..)| *due <= self.now).collect();
+            for (_, to, seat) in arrived {
+                self.seated.seats[to].push(seat);
+            }
+            let mut workers: Vec<usize> = (0..self.seated.seats.len()).collect();
+            self.random.shuffle(&mut workers);
+            for worker in workers {
+                let id = ShardId(worker as u16);
+                for _ in 0..self.seated.workers.surplus(id) {
+                    let Some(to) = self.seated.workers.taker(id) else { break };
+                    let Some(seat) = self.seated.seats[worker].pop() else { break };
+                    drop(seat);
+                    let seat = self.seated.workers.seat(to).expect("it takes clients");
+                    let due = self.now + self.random.u32(1..50);
+                    self.moving.push((due, to.index(), seat));
+                    self.moves += 1;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn clients_that_take_long_to_move_go_where_they_should_and_not_to_and_fro() {
+        for seed in 0..200 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let (shards, clients) = (random.usize(2..9), random.usize(1..200));
+            let mut seated = of(&vec![0; shards], 1);
+            seated.seats[0].extend((0..clients).filter_map(|_| seated.workers.seat(ShardId(0))));
+            let mut slow = SlowMoves { seated, random, moving: Vec::new(), now: 0, moves: 0 };
+            for _ in 0..10 {
+                let count = slow.random.usize(1..=shards);
+                slow.seated.workers.set_count(count);
+                slow.moves = 0;
+                // Some changes come before the one before is carried out.
+                let looks = if slow.random.bool() { 200 } else { slow.random.usize(1..60) };
+                (0..looks).for_each(|_| slow.look());
+                assert!(slow.moves <= clients, "seed {seed}: {} moves of {clients} clients", slow.moves);
+                if looks < 200 {
+                    continue;
+                }
+                let here: Vec<usize> = slow.seated.seats.iter().map(Vec::len).collect();
+                let (serving, others) = here.split_at(count);
+                let (least, most) = (serving.iter().min().unwrap(), serving.iter().max().unwrap());
+                assert!(others.iter().all(|&clients| clients == 0), "seed {seed}: {here:?}");
+                assert!(most - least <= 2 * slack(clients / count), "seed {seed}: {here:?} at {count}");
+                assert!(slow.moving.is_empty(), "seed {seed}");
+            }
+        }
     }
 
     /// The counts that follow from these loads of two workers, period by period: each wanted a processor and

@@ -9,6 +9,13 @@ use shards::slot::ShardId;
 
 use crate::host::allocator;
 
+/// What one worker tells another of memory.
+#[derive(Clone, Copy)]
+pub enum MemoryHop {
+    /// Evict keys of your shard: mine has none left.
+    MakeRoom,
+}
+
 /// What one thread publishes, on cache lines of its own.
 #[derive(Default)]
 #[repr(align(128))]

@@ -8,7 +8,7 @@
 //! Each connection has one [`QueryBuffer`], each worker one [`Argv`]. When bytes have come:
 //!
 //! ```
-//! use shoal::protocol::{Argv, RequestLimits, Next, QueryBuffer};
+//! use shoal::protocol::{Argv, RequestLimits, NextRequest, QueryBuffer};
 //!
 //! let mut query = QueryBuffer::default(); // one per connection
 //! let mut argv = Argv::default(); // one per worker
@@ -19,9 +19,10 @@
 //! let mut requests = query.receive(received, &mut argv);
 //! loop {
 //!     match requests.next(&limits) {
-//!         Next::Request(args) => names.push(args[0].to_vec()), // `break` here stops: see below
-//!         Next::Incomplete => break,
-//!         Next::Error(error) => panic!("send {:?}, then close", error.reply()),
+//!         NextRequest::Request(args) => names.push(args[0].to_vec()), // `break` here stops: see below
+//!         NextRequest::Empty => {} // nothing runs, and nothing is replied
+//!         NextRequest::Incomplete => break,
+//!         NextRequest::Error(error) => panic!("send {:?}, then close", error.reply()),
 //!     }
 //! }
 //! drop(requests); // now the kernel may have its buffer back: the unfinished rest has been copied
@@ -31,13 +32,12 @@
 //!
 //! * RequestLimits are an argument of each `next`, because AUTH and CONFIG SET in the middle of a pipeline
 //!   change them for what follows.
-//! * A [`Next::Request`] has at least one argument: requests without any (an empty line, `*0`, `*-1`) are
-//!   skipped. It borrows from `requests`, so it must be executed, or copied with `Args::to_owned`, before the
-//!   next.
+//! * A [`NextRequest::Request`] has at least one argument; those without any are [`NextRequest::Empty`]. It
+//!   borrows from `requests`, so it must be executed, or copied with `Args::to_owned`, before the next.
 //! * To stop (back-pressure), drop the [`Requests`] early: all that was not parsed is kept in the query
 //!   buffer. Until the connection goes on, the caller should not receive more. It goes on by `receive(&[],
 //!   ...)`, or with new bytes; order is kept.
-//! * After [`Next::Error`] the reply is sent after the replies of the requests before it, and the connection
+//! * After [`NextRequest::Error`] the reply is sent after the replies of the requests before it, and the connection
 //!   is closed; what else the client sent is dropped.
 //! * Before each `receive` the caller asks [`QueryBuffer::completes_over`], and after it compares
 //!   [`QueryBuffer::buffered_bytes`] with client-query-buffer-limit.
@@ -56,19 +56,19 @@
 //! any others (one copy), or read from the socket straight into it:
 //!
 //! ```
-//! # use shoal::protocol::{Argv, RequestLimits, Next, QueryBuffer};
+//! # use shoal::protocol::{Argv, RequestLimits, NextRequest, QueryBuffer};
 //! # let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
 //! # let limits = RequestLimits { bulk_bytes_max: 512 << 20, authenticated: true };
 //! # let mut value = vec![b'x'; 100_000];
-//! # assert!(matches!(query.receive(b"*2\r\n$4\r\nECHO\r\n$100000\r\n", &mut argv).next(&limits), Next::Incomplete));
-//! // After Next::Incomplete, when it is worth a system call of its own:
+//! # assert!(matches!(query.receive(b"*2\r\n$4\r\nECHO\r\n$100000\r\n", &mut argv).next(&limits), NextRequest::Incomplete));
+//! // After NextRequest::Incomplete, when it is worth a system call of its own:
 //! while let Some(mut loan) = query.lend_blob() {
 //!     // The kernel may own `loan.bytes` now; at most `loan.room` bytes are appended to it.
 //!     loan.bytes.extend(value.drain(..loan.room.min(value.len()).min(4096)));
 //!     query.return_blob(loan);
 //! }
 //! // The argument is complete: what follows comes by `receive` again.
-//! assert!(matches!(query.receive(b"\r\n", &mut argv).next(&limits), Next::Request(args) if args[1].len() == 100_000));
+//! assert!(matches!(query.receive(b"\r\n", &mut argv).next(&limits), NextRequest::Request(args) if args[1].len() == 100_000));
 //! ```
 
 mod ahead;
@@ -77,5 +77,5 @@ mod query_buffer;
 mod request;
 
 pub use ahead::ParsedAhead;
-pub use query_buffer::{BlobLoan, Next, QueryBuffer, Requests};
+pub use query_buffer::{BlobLoan, NextRequest, QueryBuffer, Requests};
 pub use request::{Argv, BLOB_GROWTH_BYTES_MIN, LINE_BYTES_MAX, ProtocolError, RequestLimits};

@@ -50,9 +50,11 @@ pub struct BlobLoan {
 
 /// What [`Requests::next`] has found.
 #[derive(Clone, Copy)]
-pub enum Next<'a> {
+pub enum NextRequest<'a> {
     /// A request with at least one argument.
     Request(Args<'a>),
+    /// A request without any: an empty line, `*0`, `*-1`. It has no reply, but is one.
+    Empty,
     /// No further request is complete.
     Incomplete,
     /// The client broke the protocol: nothing more can be taken from this connection.
@@ -75,7 +77,7 @@ impl QueryBuffer {
 
     /// Lends the big argument that is being received, so that the caller can read from the socket straight
     /// into it; `None` when no bytes of a big argument are missing. It may be called after
-    /// `Next::Incomplete`.
+    /// `NextRequest::Incomplete`.
     ///
     /// The memory grows with what has come, by [`super::BLOB_GROWTH_BYTES_MIN`] at least, up to its length.
     pub fn lend_blob(&mut self) -> Option<BlobLoan> {
@@ -187,27 +189,26 @@ pub struct Requests<'a> {
 impl Requests<'_> {
     /// The next request. After an error the result is the same error for ever.
     #[inline]
-    pub fn next(&mut self, limits: &RequestLimits) -> Next<'_> {
+    pub fn next(&mut self, limits: &RequestLimits) -> NextRequest<'_> {
         if let Some(error) = self.error {
-            return Next::Error(error);
+            return NextRequest::Error(error);
         }
         if !self.query.bytes.is_empty() && !self.leave_query_buffer() {
             return self.next_buffered(limits);
         }
-        loop {
-            let buffer = &self.received[self.at..];
-            self.argv.clear();
-            let mut parser = RequestParser::default();
-            match parser.parse(buffer, self.argv, limits) {
-                Parsed::Complete { consumed, inline } => {
-                    self.at += consumed;
-                    if !self.argv.spans.is_empty() {
-                        return Next::Request(self.argv.args(buffer, inline));
-                    }
+        let buffer = &self.received[self.at..];
+        self.argv.clear();
+        let mut parser = RequestParser::default();
+        match parser.parse(buffer, self.argv, limits) {
+            Parsed::Complete { consumed, inline } => {
+                self.at += consumed;
+                match self.argv.spans.is_empty() {
+                    true => NextRequest::Empty,
+                    false => NextRequest::Request(self.argv.args(buffer, inline)),
                 }
-                Parsed::Incomplete { keep } => return self.park(parser, keep),
-                Parsed::Error(error) => return self.fail(error),
             }
+            Parsed::Incomplete { keep } => self.park(parser, keep),
+            Parsed::Error(error) => self.fail(error),
         }
     }
 
@@ -225,22 +226,22 @@ impl Requests<'_> {
 
     /// Keeps the unfinished request at the end of `received`.
     #[cold]
-    fn park(&mut self, parser: RequestParser, keep: usize) -> Next<'_> {
+    fn park(&mut self, parser: RequestParser, keep: usize) -> NextRequest<'_> {
         if self.at < self.received.len() {
             self.query.bytes = self.received[self.at..][..keep].to_vec();
             self.at = self.received.len();
             let argv = mem::take(self.argv);
             self.query.partial = Some(Box::new(Partial { parser, argv, lent: false }));
         }
-        Next::Incomplete
+        NextRequest::Incomplete
     }
 
     /// The next request while there is something in the query buffer.
     #[cold]
-    fn next_buffered(&mut self, limits: &RequestLimits) -> Next<'_> {
+    fn next_buffered(&mut self, limits: &RequestLimits) -> NextRequest<'_> {
         loop {
             if self.fill_blob() {
-                return Next::Incomplete;
+                return NextRequest::Incomplete;
             }
             let mut partial = self.query.partial.take();
             let mut fresh = RequestParser::default();
@@ -258,12 +259,10 @@ impl Requests<'_> {
             match parser.parse(&self.query.bytes[start..], self.argv, limits) {
                 Parsed::Complete { consumed, inline } => {
                     self.query.start += consumed;
-                    if !self.argv.spans.is_empty() {
-                        return Next::Request(self.argv.args(&self.query.bytes[start..], inline));
+                    if self.argv.spans.is_empty() {
+                        return NextRequest::Empty;
                     }
-                    if self.leave_query_buffer() {
-                        return self.next(limits);
-                    }
+                    return NextRequest::Request(self.argv.args(&self.query.bytes[start..], inline));
                 }
                 Parsed::Incomplete { keep } => {
                     let mut partial = partial.unwrap_or_else(|| {
@@ -273,7 +272,7 @@ impl Requests<'_> {
                     self.query.partial = Some(partial);
                     self.query.bytes.truncate(start + keep);
                     if self.at == self.received.len() {
-                        return Next::Incomplete;
+                        return NextRequest::Incomplete;
                     }
                     self.copy_step();
                 }
@@ -307,9 +306,9 @@ impl Requests<'_> {
     }
 
     #[cold]
-    fn fail(&mut self, error: ProtocolError) -> Next<'_> {
+    fn fail(&mut self, error: ProtocolError) -> NextRequest<'_> {
         self.error = Some(error);
-        Next::Error(error)
+        NextRequest::Error(error)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::config::OutputLimit;
 use crate::io::listener::Addresses;
 use crate::io::ring::ClientRing;
 use crate::io::socket::{DIRECT_READ_BYTES_MIN, Reading, Socket};
+use crate::node::client_workers::Seat;
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
 use crate::session::order::{Closing, Departure};
@@ -41,6 +42,9 @@ const QUERY_PAUSE_BYTES: usize = 1 << 20;
 /// A client that shall be handed over stays when it has not taken its replies within this time, in
 /// milliseconds. It executes nothing meanwhile.
 const HAND_OVER_PATIENCE_MS: u64 = 10_000;
+/// The same for one that has not asked for it: others may rely on what it has sent, and nobody knows why it
+/// is not done.
+const MOVE_PATIENCE_MS: u64 = 500;
 
 /// Whose a client is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,11 +92,13 @@ pub struct Client {
     /// Requests wait in the query buffer that could not be executed at once.
     pub stopped: bool,
     /// With so many bytes of output it has had its share of the turn; 0 while it has executed nothing in it.
-    pub step_output_bytes_max: usize,
+    step_output_bytes_max: usize,
     /// Some of its requests have been taken apart ahead, and were not executed yet.
     pub is_ahead: bool,
     /// The client sends no more.
     pub(super) end_of_input: bool,
+    /// Where it is counted, if it has come to the server.
+    pub seat: Option<Seat>,
     /// It shall go to another worker.
     pub departure: Option<Box<Departure>>,
     /// On the worker's list of clients to be looked at before the turn ends.
@@ -147,6 +153,7 @@ impl Client {
             step_output_bytes_max: 0,
             is_ahead: false,
             end_of_input: false,
+            seat: None,
             departure: None,
             is_dirty: false,
             soft_limit_since_ms: None,
@@ -235,6 +242,12 @@ impl Client {
         self.step_output_bytes_max
     }
 
+    /// What it executes from here on belongs to its next turn.
+    #[inline]
+    pub fn end_step(&mut self) {
+        self.step_output_bytes_max = 0;
+    }
+
     /// A large reply of another shard was put into its place.
     pub fn got_large_reply(&mut self, reply: LargeReply) {
         self.untold.push(reply);
@@ -272,14 +285,12 @@ impl Client {
         !self.waiting.is_waiting() && !is_known && self.closing.is_none()
     }
 
-    /// True for a client with a socket that can be handed over at once, without waiting for anything that the
-    /// client has to do: it has taken all its replies.
+    /// True for a client that can be handed over when its replies have come, without waiting for anything
+    /// that it has to do: it takes them as they are sent. A send that is still under way, when those of the
+    /// turn before have ended, is to one that does not read.
     pub fn may_be_moved(&self) -> bool {
-        self.departure.is_none()
-            && self.can_be_spared()
-            && self.is_normal()
-            && self.is_sent()
-            && self.replies.is_settled_but_for(0)
+        let is_sending = self.socket.as_ref().is_some_and(Socket::is_sending);
+        self.departure.is_none() && self.can_be_spared() && self.is_normal() && !is_sending
     }
 
     /// The client executes nothing more until it has gone to its next worker, if it can be spared.
@@ -306,14 +317,14 @@ impl Client {
         self.socket.as_ref().is_none_or(|socket| self.replies.ready_bytes() == 0 && !socket.is_sending())
     }
 
-    /// True when it has not become ready to go within `HAND_OVER_PATIENCE_MS`.
+    /// True when it has not become ready to go in time.
     pub fn is_hand_over_overdue(&self, now_ms: u64) -> bool {
         let Some(departure) = self.departure.as_ref().filter(|departure| !departure.is_announced()) else {
             return false;
         };
-        departure
-            .waits_since_ms
-            .is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > HAND_OVER_PATIENCE_MS)
+        let is_unasked = departure.place.is_none() && !self.is_sent();
+        let patience_ms = if is_unasked { MOVE_PATIENCE_MS } else { HAND_OVER_PATIENCE_MS };
+        departure.waits_since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > patience_ms)
     }
 
     /// True when nothing of it is under way in the kernel.

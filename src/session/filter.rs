@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use shards::copies::ConnectionId;
-use shards::router::blocked::Ending;
+use shards::router::blocked_calls::Ending;
 use shards::watch::ClientId;
 
 use crate::session::client::Client;

@@ -10,6 +10,7 @@ use shards::reply::Reply;
 use shards::slot::ShardId;
 
 use crate::io::socket::Socket;
+use crate::node::client_workers::Seat;
 use crate::node::journey::Journey;
 use crate::protocol::QueryBuffer;
 use crate::session::Session;
@@ -92,6 +93,7 @@ pub enum HandOver {
 pub struct Travelling {
     socket: Option<OwnedFd>,
     session: Session,
+    seat: Option<Seat>,
     query: QueryBuffer,
     /// Replies that have not been sent.
     ready: Reply,
@@ -109,6 +111,7 @@ impl Travelling {
         let Client {
             socket,
             session,
+            seat,
             query,
             mut replies,
             stopped,
@@ -124,6 +127,7 @@ impl Travelling {
         Travelling {
             socket,
             session,
+            seat,
             query,
             ready,
             stopped,
@@ -150,6 +154,7 @@ impl Travelling {
         let Travelling {
             socket,
             session,
+            seat,
             query,
             ready,
             stopped,
@@ -162,6 +167,7 @@ impl Travelling {
         let mut client = Client::without_socket(session);
         client.kind = CallerKind::Normal;
         client.socket = socket.map(Socket::new);
+        client.seat = seat;
         client.query = query;
         client.stopped = stopped;
         client.end_of_input = end_of_input;

@@ -12,7 +12,7 @@ pub mod inquiry;
 pub mod order;
 
 use shards::caller::Caller;
-use shards::command::registry::Entry;
+use shards::command::registry::CommandEntry;
 use shards::copies::ConnectionId;
 use shards::key::DbIndex;
 use shards::router::session::{QueuedCommands, ReplyMode};
@@ -58,7 +58,7 @@ pub struct Session {
     /// CLIENT TRACKING with REDIRECT while the other client is being looked for.
     pub tracking_later: Option<Box<(ClientId, TrackingChange)>>,
     /// The last command; none before the first, and when it is unknown.
-    pub last_command: Option<&'static Entry>,
+    pub last_command: Option<&'static CommandEntry>,
     /// When the connection was accepted, in milliseconds since 1970.
     pub created_ms: u64,
     /// When it last sent something or was sent something, in milliseconds since 1970.
@@ -104,6 +104,16 @@ impl Session {
     pub fn forget_caching(&mut self) {
         if let Some(tracking) = &mut self.tracking {
             tracking.is_caching_said = false;
+        }
+    }
+
+    /// A request without arguments: nothing runs, but what was said for the next request is over (Redis:
+    /// resetClient).
+    pub fn pass_empty_request(&mut self) {
+        self.reply_mode.begin_command();
+        self.reply_mode.end_command(false);
+        if self.queue.is_none() {
+            self.forget_caching();
         }
     }
 

@@ -1,6 +1,6 @@
 //! Requests that have been taken apart and have not run (`look_ahead`). This file must not know the worker.
 
-use shards::command::registry::Entry;
+use shards::command::registry::CommandEntry;
 use shards::key::OnlyKey;
 use shards::shard::look_ahead::ExpectedKey;
 use shards::spare::Trim;
@@ -29,7 +29,7 @@ pub(super) struct Portion {
 /// A request in the buffer of its portion.
 pub(super) struct Request {
     /// The command that it calls, if there is such a one.
-    pub(super) entry: Option<&'static Entry>,
+    pub(super) entry: Option<&'static CommandEntry>,
     pub(super) key: Option<OnlyKey>,
     /// Where it begins and ends in the buffer, in bytes.
     pub(super) start: u32,
@@ -43,6 +43,23 @@ impl Trim for Ahead {
         self.parsed.trim();
         self.requests.trim();
         self.portions.trim();
+        self.expected.trim();
+    }
+}
+
+/// The keys of the hops that are taken up next, as many as are fetched together; kept for its memory. One
+/// per worker.
+#[derive(Default)]
+pub(super) struct HopsAhead {
+    /// All of them.
+    pub(super) keys: Vec<OnlyKey>,
+    /// Those whose look-ups have begun.
+    pub(super) expected: Vec<ExpectedKey>,
+}
+
+impl Trim for HopsAhead {
+    fn trim(&mut self) {
+        self.keys.trim();
         self.expected.trim();
     }
 }

@@ -1,5 +1,6 @@
 //! Which worker serves which client: new ones are taken to a worker that takes clients, and others are handed
-//! over when the number of those workers changes or one has clearly more than its share.
+//! over when the number of those workers changes or one has clearly more than its share. Busy clients go as
+//! well as idle ones: they stop between two commands, at the latest when the one that they are in has ended.
 //!
 //! How many workers take clients is decided by the first one's cron ([`crate::node::client_workers`]).
 
@@ -9,10 +10,8 @@ use shards::slot::ShardId;
 
 use super::Worker;
 use crate::host::clock;
-use crate::mesh::Hop;
 use crate::node::client_workers::Load;
 use crate::session::client::Client;
-use crate::session::hand_over::{HandOver, Travelling};
 
 /// Clients that a worker begins to hand over in one period of its cron. Each costs two rounds of questions to
 /// all workers.
@@ -20,15 +19,14 @@ const HANDED_OVER_MAX: usize = 64;
 
 impl Worker {
     /// Takes a client that has just been accepted to the worker that shall serve it.
-    pub(super) fn place(&mut self, client: Client) {
+    pub(super) fn place(&mut self, mut client: Client) {
         let to = self.node.client_workers.place(self.id);
+        client.seat = self.node.client_workers.seat(to);
         if to == self.id {
             let index = self.take_in(client);
             return self.clients.at(index).drive_receive(&mut self.ring);
         }
-        let travelling = Box::new(Travelling::of(client));
-        let bytes = travelling.bytes_held();
-        self.mesh.send_sized(to, Hop::HandOver(HandOver::Comes(travelling)), bytes);
+        self.send_client(to, client);
     }
 
     /// Tells how busy this worker is, and hands clients over that others should serve. Called by the cron.
@@ -40,16 +38,11 @@ impl Worker {
         let load = self.client_balance.load(now);
         let client_workers = &self.node.client_workers;
         client_workers.set_load(self.id, load);
-        client_workers.set_clients(self.id, self.client_count);
         if self.id == ShardId(0) {
             self.decide_client_workers(now);
         }
-        let (mut surplus, takers) = client_workers.surplus(self.id);
-        surplus = surplus.min(HANDED_OVER_MAX);
-        for (to, room) in takers {
-            let count = surplus.min(room);
-            surplus -= self.hand_some_over(to, count);
-        }
+        self.client_balance.surplus = client_workers.surplus(self.id).min(HANDED_OVER_MAX);
+        self.hand_some_over();
     }
 
     fn decide_client_workers(&mut self, now: Instant) {
@@ -71,21 +64,33 @@ impl Worker {
         }
     }
 
-    /// Begins to hand over so many clients that nothing keeps here. Returns how many they are.
-    fn hand_some_over(&mut self, to: ShardId, count: usize) -> usize {
-        let (mut left, end) = (count, self.clients.end());
+    /// Begins to hand over clients that are not in the middle of a command. The others are offered when they
+    /// have come to its end ([`Worker::offer`]).
+    fn hand_some_over(&mut self) {
+        let end = self.clients.end();
         for _ in 0..end {
-            if left == 0 {
+            if self.client_balance.surplus == 0 {
                 break;
             }
             let index = self.client_balance.next % end;
             self.client_balance.next = index + 1;
-            let is_free = self.clients.get(index).is_some_and(Client::may_be_moved);
-            if is_free {
-                self.move_client(index, to);
-                left -= 1;
-            }
+            self.offer(index);
         }
-        count - left
+    }
+
+    /// Begins to hand a client over that is not in the middle of a command, if there are more clients here
+    /// than there should be.
+    #[cold]
+    pub(super) fn offer(&mut self, index: u32) {
+        if !self.clients.get(index).is_some_and(Client::may_be_moved) {
+            return;
+        }
+        match self.node.client_workers.taker(self.id) {
+            Some(to) => {
+                self.client_balance.surplus -= 1;
+                self.move_client(index, to);
+            }
+            None => self.client_balance.surplus = 0,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What ends blocking commands of this worker's clients from outside. How they begin and wait is decided in
 //! [`shards::router`].
 
-use shards::router::blocked::Ending;
+use shards::router::blocked_calls::Ending;
 use shards::watch::ClientId;
 
 use crate::session::order::Closing;

@@ -20,6 +20,8 @@ pub(super) struct ClientBalance {
     /// The last look at a processor that a further worker would use: when, which worker, and how long it had
     /// been idle, in nanoseconds.
     looked: Option<(Instant, ShardId, u128)>,
+    /// How many clients this worker may begin to hand over before it looks at the counts again.
+    pub(super) surplus: usize,
     /// Where the search for clients to be handed over goes on.
     pub(super) next: u32,
 }

@@ -14,7 +14,7 @@ use crate::host::log::LineLimit;
 use crate::io::listener;
 use crate::io::ring::{Completion, Op};
 use crate::io::socket::Socket;
-use crate::protocol::{Next, RequestLimits};
+use crate::protocol::{NextRequest, RequestLimits};
 use crate::session::Session;
 use crate::session::client::{Client, LargeReply};
 use crate::session::order::Closing;
@@ -70,6 +70,11 @@ impl Worker {
         let socket = unsafe { OwnedFd::from_raw_fd(completion.result) };
         let is_unix = self.listeners[index].is_unix;
         let addresses = listener::accepted(&socket, &self.config, is_unix);
+        // Whoever sets `loglevel verbose` wants a line for each connection.
+        match is_unix {
+            true => log::debug!("Accepted connection to {}", addresses.peer.trim_end_matches(":0")),
+            false => log::debug!("Accepted {}", addresses.peer.replace(['[', ']'], "")),
+        }
         if self.node.clients.fetch_add(1, Ordering::Relaxed) >= self.config.maxclients {
             self.refuse(&socket, b"-ERR max number of clients reached\r\n");
             return;
@@ -92,7 +97,6 @@ impl Worker {
     /// Takes a client in, with or without a socket. Returns its number, by which its commands are dispatched.
     pub(super) fn take_in(&mut self, client: Client) -> u32 {
         self.client_count += usize::from(client.is_normal());
-        self.node.client_workers.set_clients(self.id, self.client_count);
         self.clients.add(client)
     }
 
@@ -144,11 +148,7 @@ impl Worker {
                         }
                     }
                 }
-                0 => client.end_input(),
-                _ => {
-                    client.end_input();
-                    client.closing = Some(Closing::Now);
-                }
+                _ => self.input_has_ended(index, result),
             }
             self.clients.look_at(index);
         }
@@ -165,17 +165,26 @@ impl Worker {
         self.office.stats.reads += 1;
         self.office.stats.input_bytes += len as u64;
         match result {
-            0 => client.end_input(),
             // Our own cancellation is among them.
             result if result > 0 || [-libc::EINTR, -libc::EAGAIN, -libc::ECANCELED].contains(&result) => {
                 self.execute_received(index, &[]);
             }
-            _ => {
-                client.end_input();
-                client.closing = Some(Closing::Now);
-            }
+            _ => self.input_has_ended(index, result),
         }
         self.clients.look_at(index);
+    }
+
+    /// Nothing more comes from a client: it has closed its end, or receiving has failed for good. Whoever
+    /// sets `loglevel verbose` wants a line for each.
+    fn input_has_ended(&mut self, index: u32, result: i32) {
+        let client = self.clients.at(index);
+        client.end_input();
+        if result < 0 {
+            log::debug!("Reading from client: {}", std::io::Error::from_raw_os_error(-result));
+            client.closing = Some(Closing::Now);
+        } else if client.closing.is_none() {
+            log::debug!("Client closed connection {}", client.line(self.now_ms).trim_end());
+        }
     }
 
     fn sent(&mut self, completion: Completion) {
@@ -216,9 +225,10 @@ impl Worker {
                 authenticated: client.session.authenticated,
             };
             match requests.next(&limits) {
-                Next::Request(args) => self.dispatch(index, args),
-                Next::Incomplete => break,
-                Next::Error(error) => {
+                NextRequest::Request(args) => self.dispatch(index, args),
+                NextRequest::Empty => client.session.pass_empty_request(),
+                NextRequest::Incomplete => break,
+                NextRequest::Error(error) => {
                     let reply = error.reply();
                     shards::error_counts::count(&reply[1..]);
                     if client.session.reply_mode.is_wanted() {
@@ -280,11 +290,18 @@ impl Worker {
         for _ in 0..self.clients.dirty_len() {
             let Some((index, client)) = self.clients.next_dirty() else { break };
             let Some(client) = client else { continue };
-            if client.stopped || client.waiting.is_waiting() {
+            let has_waited = client.stopped || client.waiting.is_waiting();
+            if has_waited {
+                self.end_wait(index);
+            }
+            if self.client_balance.surplus > 0 {
+                self.offer(index);
+            }
+            if has_waited {
                 self.go_on(index);
             }
             let mut client = self.clients.at(index);
-            client.step_output_bytes_max = 0;
+            client.end_step();
             let limits = &self.config.client_output_buffer_limit;
             if client.is_over_limit(limits, self.now_ms) && client.closing != Some(Closing::Now) {
                 close_for_output_limit(client);
@@ -322,8 +339,8 @@ impl Worker {
         }
     }
 
-    /// Executes what the client has been waiting to execute.
-    fn go_on(&mut self, index: u32) {
+    /// Executes what the client has been waiting to execute, if the wait is over.
+    fn end_wait(&mut self, index: u32) {
         let client = self.clients.at(index);
         // What a transaction has begun it ends, also when nobody will read the reply.
         if let Waiting::Exec(seq) = client.waiting {
@@ -341,6 +358,10 @@ impl Worker {
         if let Some(args) = client.waiting.take_up(client.replies.awaited()) {
             self.dispatch(index, args.as_args());
         }
+    }
+
+    /// Executes what has come for the client and had to wait, unless it still has to.
+    fn go_on(&mut self, index: u32) {
         let client = self.clients.at(index);
         if client.stopped && !client.must_wait() {
             if self.mesh.is_congested() {
@@ -359,6 +380,7 @@ impl Worker {
             departure.journey.end();
         }
         if !std::mem::replace(&mut client.has_left, true) {
+            client.seat = None;
             self.forget_subscriptions(index);
             self.end_tracking(index);
             self.client_count -= usize::from(self.clients.at(index).is_normal());

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 
 use super::Worker;
 use crate::host::clock;
-use crate::host::log::tell_left_out;
+use crate::host::log::{LogHop, tell_left_out};
 use crate::io::Owner;
 use crate::mesh::Hop;
 
@@ -62,7 +62,14 @@ impl Worker {
         if self.is_control() {
             self.tell_left_out();
         } else if control.index() < self.mesh.workers() {
-            self.mesh.send(control, Hop::LeftOut);
+            self.mesh.send(control, Hop::Log(LogHop::LeftOut));
+        }
+    }
+
+    /// Takes up what another worker says of the log.
+    pub(super) fn take_log(&mut self, hop: LogHop) {
+        match hop {
+            LogHop::LeftOut => self.tell_left_out(),
         }
     }
 

@@ -118,7 +118,7 @@ impl Wire for Desk<'_> {
     }
 
     fn taken(&mut self, to: ShardId, taken: TakenReplies) {
-        self.mesh.send(to, Hop::Taken(taken));
+        self.mesh.send(to, Hop::Credit(taken));
     }
 
     #[inline]

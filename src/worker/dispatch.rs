@@ -6,7 +6,7 @@
 
 use shards::args::Args;
 use shards::caller::Caller;
-use shards::command::registry::{Command, Entry, Registry};
+use shards::command::registry::{Command, CommandEntry, Registry};
 use shards::command::{DataCommand, flags};
 use shards::copies::ConnectionId;
 use shards::error::CommandError;
@@ -53,7 +53,7 @@ impl Worker {
     pub(super) fn dispatch_found(
         &mut self,
         index: u32,
-        found: Option<&'static Entry>,
+        found: Option<&'static CommandEntry>,
         key: Option<OnlyKey>,
         args: Args<'_>,
     ) {
@@ -87,9 +87,9 @@ impl Worker {
     fn admit(
         &mut self,
         index: u32,
-        found: Option<&'static Entry>,
+        found: Option<&'static CommandEntry>,
         args: Args<'_>,
-    ) -> Result<(&'static Entry, bool), CommandError> {
+    ) -> Result<(&'static CommandEntry, bool), CommandError> {
         let client = self.clients.at(index);
         client.session.commands += 1;
         client.session.reply_mode.begin_command();
@@ -168,7 +168,7 @@ impl Worker {
     fn run_on_keys(
         &mut self,
         index: u32,
-        entry: &'static Entry,
+        entry: &'static CommandEntry,
         command: &'static DataCommand,
         key: Option<OnlyKey>,
         args: Args<'_>,
@@ -232,7 +232,7 @@ const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-d
 
 /// Whether a command is refused while the node is over maxmemory and cannot evict: inside MULTI all but those
 /// that end it, and EXEC for what it has queued (Redis: processCommand).
-fn may_need_memory(session: &Session, entry: &Entry) -> bool {
+fn may_need_memory(session: &Session, entry: &CommandEntry) -> bool {
     let spec = entry.spec();
     let Some(queue) = &session.queue else { return spec.has(flags::DENYOOM) };
     // A queue takes memory whatever is put into it.
@@ -242,12 +242,12 @@ fn may_need_memory(session: &Session, entry: &Entry) -> bool {
 /// A subscriber that speaks RESP2 takes every reply for a message but those to a few commands (Redis:
 /// processCommand).
 #[inline]
-fn is_refused_to_subscriber(session: &Session, entry: &Entry) -> bool {
+fn is_refused_to_subscriber(session: &Session, entry: &CommandEntry) -> bool {
     session.is_subscribed() && !session.resp3 && !entry.spec().has(flags::FOR_SUBSCRIBERS)
 }
 
 #[cold]
-fn refused_to_subscriber(entry: &Entry) -> CommandError {
+fn refused_to_subscriber(entry: &CommandEntry) -> CommandError {
     let text = "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
     CommandError::quoting("ERR Can't execute '", entry.full_name.as_bytes(), text)
 }

@@ -38,13 +38,13 @@ use shards::watch::ClientId;
 
 use super::Worker;
 use crate::mesh::Hop;
-use crate::session::client::LargeReply;
+use crate::session::client::{Client, LargeReply};
 use crate::session::filter::ClientFilter;
 use crate::session::hand_over::{Coming, Expected, HandOver, HandOverQuestion, Travelling};
 use crate::session::inquiry::{Answer, Question};
 use crate::session::order::{Closing, Departure, DepartureStage};
 use crate::tracking::kept::KeptCopies;
-use crate::worker::tracking::push_copies;
+use crate::worker::invalidations::push_copies;
 
 impl Worker {
     /// Has a client go to another worker as soon as that is possible. The reply is written, or has a place
@@ -69,10 +69,11 @@ impl Worker {
         self.clients.look_at(index);
     }
 
-    /// Has a client that can go at once served by another worker. Nobody has asked for it, and nobody is
-    /// told.
+    /// Has a client that may be moved served by another worker, and counted there from now on. Nobody has
+    /// asked for it, and nobody is told.
     pub(super) fn move_client(&mut self, index: u32, to: ShardId) {
         let client = self.clients.at(index);
+        client.seat = self.node.client_workers.seat(to);
         client.departure = Some(Box::new(Departure::wanted(to, None)));
         client.wait_for_hand_over(self.now_ms);
         self.clients.look_at(index);
@@ -98,6 +99,7 @@ impl Worker {
                     return false;
                 }
                 let expected = Expected::of(client, departure, self.now_ms);
+                client.seat = self.node.client_workers.seat(expected.to);
                 self.ask_on_the_way(index, DepartureStage::Announced, HandOverQuestion::Expect(expected));
                 false
             }
@@ -146,6 +148,7 @@ impl Worker {
     /// The client has not become ready to go in time, and goes on here.
     pub(super) fn refuse_hand_over(&mut self, index: u32) {
         let Some(departure) = self.end_departure(index) else { return };
+        self.clients.at(index).seat = self.node.client_workers.seat(self.id);
         if let Some(seq) = departure.place {
             let mut refusal = Reply::default();
             let text =
@@ -183,9 +186,14 @@ impl Worker {
         }
         let Some(client) = self.clients.remove(index) else { return };
         self.client_count -= 1;
-        let travelling = Box::new(Travelling::of(*client));
+        self.send_client(departure.to, *client);
+    }
+
+    /// Sends a client to its next worker.
+    pub(super) fn send_client(&mut self, to: ShardId, client: Client) {
+        let travelling = Box::new(Travelling::of(client));
         let bytes = travelling.bytes_held();
-        self.mesh.send_sized(departure.to, Hop::HandOver(HandOver::Comes(travelling)), bytes);
+        self.mesh.send_sized(to, Hop::HandOver(HandOver::Comes(travelling)), bytes);
     }
 
     /// Takes what another worker says of a client that was announced.

@@ -6,10 +6,10 @@ use shards::reply::Reply;
 use shards::router::Router;
 use shards::router::wire::TakenReplies;
 use shards::shard::Call;
-use shards::shard::look_ahead::ExpectedKey;
 use shards::slot::ShardId;
 use shards::txn::Ticket;
 
+use super::ahead::HopsAhead;
 use super::desk::Desk;
 use super::{BATCHES_PER_TURN, Worker};
 use crate::mesh::{Batch, Delivery, Hop};
@@ -50,17 +50,19 @@ impl Worker {
     fn take_batch(&mut self, from: ShardId, batch: &mut Batch) {
         self.see_broadcasting();
         let mut reader = batch.read();
-        let mut expected = std::mem::take(&mut self.expected_keys);
+        let mut ahead = std::mem::take(&mut self.hops_ahead);
         loop {
+            let HopsAhead { keys, expected } = &mut ahead;
+            keys.clear();
             expected.clear();
             for (remote, args) in reader.upcoming(HOPS_AHEAD) {
-                expected.extend(self.router.expect_remote(remote.caller.db, remote.key, args));
+                keys.extend(self.router.expect_remote(remote.caller.db, remote.key, args, expected));
             }
-            self.router.shard().fetch(&expected);
-            let mut keys = expected.iter().map(ExpectedKey::key);
+            self.router.shard().fetch(expected);
+            let mut keys = keys.iter().copied();
             for _ in 0..HOPS_AHEAD {
                 let Some(delivery) = reader.next() else {
-                    self.expected_keys = expected;
+                    self.hops_ahead = ahead;
                     self.publish_notices();
                     self.tell_trackers();
                     return;
@@ -99,13 +101,12 @@ impl Worker {
             Delivery::Other(Hop::PubSub(hop)) => self.take_pubsub(from, hop),
             Delivery::Other(Hop::Tracking(hop)) => self.take_tracking(from, *hop),
             Delivery::Other(Hop::HandOver(hand_over)) => self.take_hand_over(hand_over),
-            Delivery::Other(Hop::Taken(taken)) => {
+            Delivery::Other(Hop::Credit(taken)) => {
                 let (router, mut desk) = self.at_desk();
                 router.take_taken(from, taken, &mut desk);
             }
-            Delivery::Other(Hop::LeftOut) => self.tell_left_out(),
-            // What it asks for is done at the end of every turn.
-            Delivery::Other(Hop::MakeRoom) => {}
+            Delivery::Other(Hop::Log(hop)) => self.take_log(hop),
+            Delivery::Other(Hop::Memory(hop)) => self.take_memory(hop),
             Delivery::Other(Hop::Command(_) | Hop::Reply { .. }) => {
                 unreachable!("handed out with what belongs to them")
             }

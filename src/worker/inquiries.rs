@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shards::error_counts;
 use shards::reply::Reply;
-use shards::router::blocked::Ending;
+use shards::router::blocked_calls::Ending;
 use shards::slot::ShardId;
 use shards::txn::Ticket;
 use shards::watch::ClientId;

@@ -38,11 +38,11 @@ impl Worker {
         } {
             let first = ahead.requests.last().map_or(0, |request| request.arguments_end as usize);
             let args = ahead.parsed.args(&received[start..], first..ahead.parsed.arguments());
-            let end = start + len;
+            // A request without arguments counts, and is taken in its turn.
             if args.len() == 0 {
-                start = end;
-                continue;
+                break;
             }
+            let end = start + len;
             let entry = node.registry.called(args);
             let mut key = None;
             if let Some(entry) = entry

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::host::allocator;
 use crate::host::clock;
 use crate::mesh::Hop;
-use crate::node::memory::thread_bytes;
+use crate::node::memory::{MemoryHop, thread_bytes};
 use crate::worker::Worker;
 use crate::worker::budget::{Balance, KEYS_PER_COMMAND_MIN, WorkerMemory, command_keys};
 use crate::worker::desk::Office;
@@ -139,8 +139,16 @@ impl Worker {
         self.node.memory.publish_evictions(self.id, evictable, own_keys.wrapping_add(new_keys));
         if std::mem::take(&mut self.office.memory.calls_for_others) {
             for worker in self.others_that_may_evict().collect::<Vec<_>>() {
-                self.mesh.send(ShardId(worker as u16), Hop::MakeRoom);
+                self.mesh.send(ShardId(worker as u16), Hop::Memory(MemoryHop::MakeRoom));
             }
+        }
+    }
+
+    /// Takes up what another worker says of memory.
+    pub(super) fn take_memory(&mut self, hop: MemoryHop) {
+        match hop {
+            // A worker evicts at the end of every turn, and one that takes up a hop has a turn.
+            MemoryHop::MakeRoom => {}
         }
     }
 

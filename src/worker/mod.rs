@@ -19,6 +19,7 @@ mod errands;
 mod hand_over;
 mod hops;
 mod inquiries;
+mod invalidations;
 mod look_ahead;
 mod memory;
 mod notifications;
@@ -30,7 +31,6 @@ mod session_commands;
 mod slot_moves;
 #[cfg(test)]
 mod tests;
-mod tracking;
 mod transactions;
 
 use std::collections::HashMap;
@@ -43,7 +43,6 @@ use shards::router::Router;
 use shards::router::publish::Messages;
 use shards::router::slot_move::SlotMap;
 use shards::shard::Shard;
-use shards::shard::look_ahead::ExpectedKey;
 use shards::slot::ShardId;
 use shards::spare::Trim;
 use shards::txn::Ticket;
@@ -70,7 +69,7 @@ use crate::session::hand_over::Coming;
 use crate::session::inquiry::Inquiry;
 use crate::session::order::Closing;
 use crate::tracking::clients::{TrackingClients, keys_max_of_shard};
-use crate::worker::ahead::Ahead;
+use crate::worker::ahead::{Ahead, HopsAhead};
 use crate::worker::client_balance::ClientBalance;
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
@@ -141,8 +140,7 @@ pub struct Worker {
     argv: Argv,
     /// Requests that have been taken apart and have not run.
     ahead: Ahead,
-    /// The keys of the hops that are taken up next; kept for its memory.
-    expected_keys: Vec<ExpectedKey>,
+    hops_ahead: HopsAhead,
     last_cron_ms: u64,
     /// What only the control worker has.
     control: Option<Control>,
@@ -215,7 +213,7 @@ impl Worker {
             client_count: 0,
             argv: Argv::default(),
             ahead: Ahead::default(),
-            expected_keys: Vec::new(),
+            hops_ahead: HopsAhead::default(),
             last_cron_ms: 0,
             control: control.map(Control::new),
             expiring: false,
@@ -420,7 +418,7 @@ impl Worker {
         self.mesh.trim();
         self.inquiries.trim();
         self.ahead.trim();
-        self.expected_keys.trim();
+        self.hops_ahead.trim();
         self.expected.trim();
         self.scratch.trim();
         self.office.encoded.trim();

@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::tracking::clients::{Sought, TrackingHop};
 use crate::tracking::kept::Copies;
 use crate::worker::Worker;
-use crate::worker::tracking::{HOP_BYTES, push_copies};
+use crate::worker::invalidations::{HOP_BYTES, push_copies};
 
 impl Worker {
     /// Where a client is that this worker has, or that is about to be handed to it. The number of one that

@@ -15,7 +15,7 @@ use super::Worker;
 use crate::config;
 use crate::host::log::LineLimit;
 use crate::io::Owner;
-use crate::io::disk::Done;
+use crate::io::disk::FileDone;
 use crate::io::edit::{EditPlan, FileEdit};
 use crate::session::inquiry::Answer;
 use crate::worker::rewrites::Rewrites;
@@ -57,7 +57,7 @@ impl Worker {
     }
 
     /// Takes the end of a request to the disk that was made for it.
-    pub(super) fn take_rewritten(&mut self, done: Done) {
+    pub(super) fn take_rewritten(&mut self, done: FileDone) {
         let Rewrites { edit, served, .. } = &mut self.rewrites;
         let Some(ended) = edit.as_mut().and_then(|edit| edit.take(done, &mut self.errands.disk)) else {
             return;

@@ -1,6 +1,7 @@
 //! A worker without a thread of its own, and clients without sockets: their commands are handed in, and their
 //! replies are read from their queues.
 
+mod balance;
 mod errands;
 mod told;
 mod travels;
@@ -25,6 +26,7 @@ use crate::config::{Allowed, Config, OutputLimit};
 use crate::io::ring::ClientRing;
 use crate::mesh::Mesh;
 use crate::node::Node;
+use crate::node::client_workers::ClientWorkers;
 use crate::node::counts::{SubscriptionCounts, TrackingCounts};
 use crate::node::memory::NodeMemory;
 use crate::node::pulses::Pulses;
@@ -55,6 +57,7 @@ fn workers_with_file(count: usize, config_file: Option<PathBuf>) -> Vec<Worker> 
         subscriptions: SubscriptionCounts::new(count),
         tracking: TrackingCounts::new(count),
         pulses: Pulses::new(count),
+        client_workers: ClientWorkers::new(count, count),
         ..Node::for_tests(registry)
     }));
     let session_commands = &*Box::leak(Box::new(session_commands));

@@ -5,7 +5,7 @@
 use shards::args::Args;
 use shards::caller::Caller;
 use shards::command::flags;
-use shards::command::registry::{Entry, SessionNumber};
+use shards::command::registry::{CommandEntry, SessionNumber};
 use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::router::Router;
@@ -22,7 +22,7 @@ use crate::worker::Worker;
 
 impl Worker {
     /// Queues a command behind MULTI.
-    pub(crate) fn queue(&mut self, index: u32, entry: &'static Entry, args: Args<'_>) {
+    pub(crate) fn queue(&mut self, index: u32, entry: &'static CommandEntry, args: Args<'_>) {
         let client = self.clients.at(index);
         let is_normal = client.is_normal();
         let Client { session, replies, .. } = client;

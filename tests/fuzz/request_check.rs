@@ -1,7 +1,7 @@
 //! What must hold for every stream of bytes that a client can send, however it is cut into packets. Shared by
 //! the fuzz target and by the test that runs its corpus.
 
-use shoal::protocol::{Argv, BLOB_GROWTH_BYTES_MIN, Next, ProtocolError, QueryBuffer, RequestLimits};
+use shoal::protocol::{Argv, BLOB_GROWTH_BYTES_MIN, NextRequest, ProtocolError, QueryBuffer, RequestLimits};
 
 /// The client has authenticated.
 const AUTHENTICATED: u8 = 1;
@@ -98,15 +98,16 @@ fn take(
     let mut requests = query.receive(received, argv);
     loop {
         match requests.next(limits) {
-            Next::Request(args) => {
+            NextRequest::Request(args) => {
                 assert!(args.len() > 0);
                 outcome.requests.push(args.iter_from(0).map(<[u8]>::to_vec).collect());
                 if flags & STOP_AFTER_EACH != 0 {
                     return true;
                 }
             }
-            Next::Incomplete => return false,
-            Next::Error(error) => {
+            NextRequest::Empty => {}
+            NextRequest::Incomplete => return false,
+            NextRequest::Error(error) => {
                 outcome.error = Some(error);
                 return false;
             }

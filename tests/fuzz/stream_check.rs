@@ -3,7 +3,9 @@
 //! fuzz target and by the test that runs its corpus.
 
 use shards::encoding::listpack;
-use shards::encoding::stream::{BlockLimits, Counters, Entry, Item, Keep, Log, NewId, StreamId, Trim};
+use shards::encoding::stream::{
+    BlockLimits, Counters, Item, Keep, Log, NewId, StreamEntry, StreamId, StreamTrim,
+};
 
 use crate::program::{Program, STEPS_MAX};
 
@@ -133,7 +135,7 @@ fn trim(program: &mut Program<'_>, log: &mut Log, model: &mut Vec<Row>, keep: Ke
         Keep::Len(len) => model.len().saturating_sub(len as usize),
         Keep::From(id) => model.partition_point(|(entry, _)| *entry < id),
     };
-    let removed = log.trim(Trim { keep, approximate, limit }) as usize;
+    let removed = log.trim(StreamTrim { keep, approximate, limit }) as usize;
     assert!(removed == surplus || (approximate && removed < surplus), "{removed} of {surplus}");
     assert!(limit == 0 || removed as u64 <= limit);
     model.drain(..removed);
@@ -161,7 +163,7 @@ fn check_log(log: &Log, model: &[Row]) {
     assert!(again.range(all.0, all.1).map(|entry| entry.id).eq(ids));
 }
 
-fn rows<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<Row> {
+fn rows<'a>(entries: impl Iterator<Item = StreamEntry<'a>>) -> Vec<Row> {
     let text = |item: Item<'_>| {
         let mut text = Vec::new();
         item.write(&mut text);

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use testkit::port::PortLease;
@@ -93,6 +94,39 @@ fn server_with_few_descriptors(shards: usize) -> Option<Server> {
     }
     let limited = ["prlimit", "--nofile=300:2000"];
     Some(shoal(shards).wrapper(limited).args(["--maxclients", "100"]).start())
+}
+
+#[test]
+fn verbose_tells_of_each_connection_that_comes_and_each_that_its_client_closes() {
+    with_shards(&[1, 2], |shards| {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("socket");
+        let path = path.to_str().unwrap();
+        let server = shoal(shards).args(["--loglevel", "verbose", "--unixsocket", path]).start();
+        let mut client = server.client();
+        client.ask("CLIENT SETNAME closes");
+        let info = client.ask("CLIENT INFO").text();
+        let word = |name: &str| info.split(' ').find(|word| word.starts_with(name)).unwrap().to_owned();
+        assert_eq!(lines(&server, &format!("- Accepted {}", &word("addr=")["addr=".len()..])), 1);
+        drop(client);
+        let closed = format!("- Client closed connection {} {}", word("id="), word("addr="));
+        eventually("its end is told", || lines(&server, &closed) == 1);
+        assert!(server.log().lines().any(|line| line.contains(&closed) && line.contains(" name=closes ")));
+        // Whom the server has closed has not closed itself.
+        let mut client = server.client();
+        client.ask("CLIENT SETNAME quits");
+        client.send_raw("QUIT\r\n");
+        last_words(&mut client);
+        drop(client);
+        drop(UnixStream::connect(path).unwrap());
+        eventually("the client on the Unix socket has gone", || lines(&server, "flags=U") == 1);
+        assert_eq!(lines(&server, &format!("- Accepted connection to {path}")), 1);
+        assert_eq!(lines(&server, "name=quits"), 0, "{}", server.log());
+        server.client().ask("CONFIG SET loglevel notice");
+        let before = lines(&server, "Accepted");
+        assert_eq!(server.client().ask("PING"), Value::simple("PONG"));
+        assert_eq!(lines(&server, "Accepted"), before);
+    });
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod crowd;
 mod digest;
 mod disconnects;
 mod dump;
+mod empty_requests;
 mod everybody_is_answered;
 mod eviction;
 mod expiry;

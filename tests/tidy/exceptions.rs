@@ -28,7 +28,6 @@ pub(crate) const BETWEEN_FAMILIES: &[&[&str]] = &[
     &["shards/src/commands/geo/member.rs", "shards/src/commands/sorted_set/add.rs"],
     &["shards/src/commands/geo/search.rs", "shards/src/commands/sorted_set/reply.rs"],
 ];
-pub(crate) const CIRCLES: &[&[&str]] =
-    &[&["shards/src/encoding/listpack/edit.rs", "shards/src/encoding/listpack/mod.rs"]];
+pub(crate) const CIRCLES: &[&[&str]] = &[];
 pub(crate) const NAMED_COMMANDS: &[&[&str]] = &[];
 pub(crate) const RESERVED_WORDS: &[&[&str]] = &[&["src/commands/config.rs", "Mutex"]];

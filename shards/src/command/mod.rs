@@ -7,12 +7,12 @@ pub mod flags;
 pub mod keys;
 mod name_table;
 pub mod registry;
-pub(crate) mod shapes;
+pub mod shapes;
 pub mod spec;
 
 pub use keys::{BeginSearch, FindKeys, KeySpec};
 pub use spec::{
-    Arg, ArgKind, Arity, Combined, CommandSpec, Group, Handler, Plan, RequestPolicy, ResponsePolicy,
+    Arg, ArgKind, Arity, Combined, CommandGroup, CommandSpec, Handler, Plan, RequestPolicy, ResponsePolicy,
 };
 
 /// A command that works on keys: it runs on the shards that own them and knows nothing of connections.

@@ -86,7 +86,7 @@ pub struct CommandId(pub u16);
 
 /// All that is known of a command before it is called.
 #[derive(Debug)]
-pub struct Entry {
+pub struct CommandEntry {
     /// Its place in the registry.
     pub id: CommandId,
     /// Who carries it out.
@@ -106,7 +106,7 @@ pub struct Entry {
     is_divided: bool,
 }
 
-impl Entry {
+impl CommandEntry {
     /// What the command is.
     #[inline]
     pub fn spec(&self) -> &'static CommandSpec {
@@ -124,7 +124,7 @@ impl Entry {
 #[derive(Debug)]
 pub struct Registry {
     /// The commands in the order of the rows, then all subcommands; `entries[id]`.
-    entries: Vec<Entry>,
+    entries: Vec<CommandEntry>,
     /// The commands that can be called, in the order of the rows, by the names that they are called by.
     callable: Vec<(String, CommandId)>,
     names: NameTable,
@@ -210,22 +210,22 @@ impl Registry {
     /// # Panics
     /// When no such id was given out.
     #[inline]
-    pub fn get(&self, id: CommandId) -> &Entry {
+    pub fn get(&self, id: CommandId) -> &CommandEntry {
         &self.entries[usize::from(id.0)]
     }
 
     /// All commands that can be called, in the order of the rows, without subcommands.
-    pub fn commands(&self) -> impl ExactSizeIterator<Item = &Entry> + Clone {
+    pub fn commands(&self) -> impl ExactSizeIterator<Item = &CommandEntry> + Clone {
         self.callable.iter().map(|(_, id)| self.get(*id))
     }
 
     /// The subcommands of a container.
-    pub fn subcommands(&self, container: &Entry) -> &[Entry] {
+    pub fn subcommands(&self, container: &CommandEntry) -> &[CommandEntry] {
         &self.entries[container.subcommands.clone()]
     }
 
     /// The command of this full name (`get`, `client|id`), in any case.
-    pub fn find(&self, full_name: &[u8]) -> Option<&Entry> {
+    pub fn find(&self, full_name: &[u8]) -> Option<&CommandEntry> {
         match full_name.iter().position(|&byte| byte == b'|') {
             None => self.lookup(full_name).map(|id| self.get(id)),
             Some(bar) => {
@@ -238,7 +238,7 @@ impl Registry {
     /// The command that `args` calls: a container's subcommand when there is an argument after its name. The
     /// number of arguments is not checked, but for subcommands that nobody is shown.
     #[inline]
-    pub fn called(&self, args: Args<'_>) -> Option<&Entry> {
+    pub fn called(&self, args: Args<'_>) -> Option<&CommandEntry> {
         let entry = self.get(self.lookup(args.get(0))?);
         if entry.is_divided && args.len() > 1 {
             return self.called_part(entry, args);
@@ -246,7 +246,7 @@ impl Registry {
         Some(entry)
     }
 
-    fn called_part<'a>(&'a self, entry: &'a Entry, args: Args<'_>) -> Option<&'a Entry> {
+    fn called_part<'a>(&'a self, entry: &'a CommandEntry, args: Args<'_>) -> Option<&'a CommandEntry> {
         if entry.is_container() {
             return self.find_subcommand(entry, args.get(1));
         }
@@ -280,7 +280,7 @@ impl Registry {
         CommandError::Quoting(text)
     }
 
-    fn find_subcommand(&self, container: &Entry, name: &[u8]) -> Option<&Entry> {
+    fn find_subcommand(&self, container: &CommandEntry, name: &[u8]) -> Option<&CommandEntry> {
         self.subcommands(container)
             .iter()
             .find(|entry| entry.spec().name.as_bytes().eq_ignore_ascii_case(name))
@@ -297,7 +297,7 @@ fn quotable(arg: &[u8], len_max: usize) -> &[u8] {
     &arg[..end]
 }
 
-fn push_entry(entries: &mut Vec<Entry>, row: Row<'_>, container: Option<usize>) {
+fn push_entry(entries: &mut Vec<CommandEntry>, row: Row<'_>, container: Option<usize>) {
     let spec = row.spec();
     let full_name = match container {
         None => spec.name.to_owned(),
@@ -308,7 +308,7 @@ fn push_entry(entries: &mut Vec<Entry>, row: Row<'_>, container: Option<usize>) 
         panic!("the row of the command {full_name}: {contradiction}");
     }
     let id = CommandId(u16::try_from(entries.len()).expect("there are a few hundred commands"));
-    entries.push(Entry {
+    entries.push(CommandEntry {
         id,
         command,
         spec,

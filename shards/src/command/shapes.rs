@@ -5,30 +5,30 @@
 
 use super::flags::{self, acl};
 use super::keys;
-use super::{Arg, Arity, CommandSpec, Group, KeySpec};
+use super::{Arg, Arity, CommandGroup, CommandSpec, KeySpec};
 
 /// What all commands on keys of any type have.
-pub(crate) const KEYSPACE: CommandSpec = family(Group::Generic, acl::KEYSPACE);
+pub(crate) const KEYSPACE: CommandSpec = family(CommandGroup::Generic, acl::KEYSPACE);
 /// What all commands on strings have.
-pub(crate) const STRING: CommandSpec = family(Group::String, acl::STRING);
+pub(crate) const STRING: CommandSpec = family(CommandGroup::String, acl::STRING);
 /// What all commands on bits have.
-pub(crate) const BITMAP: CommandSpec = family(Group::Bitmap, acl::BITMAP);
+pub(crate) const BITMAP: CommandSpec = family(CommandGroup::Bitmap, acl::BITMAP);
 /// What all commands on lists have.
-pub(crate) const LIST: CommandSpec = family(Group::List, acl::LIST);
+pub(crate) const LIST: CommandSpec = family(CommandGroup::List, acl::LIST);
 /// What all commands on sets have.
-pub(crate) const SET: CommandSpec = family(Group::Set, acl::SET);
+pub(crate) const SET: CommandSpec = family(CommandGroup::Set, acl::SET);
 /// What all commands on sorted sets have.
-pub(crate) const SORTED_SET: CommandSpec = family(Group::SortedSet, acl::SORTEDSET);
+pub(crate) const SORTED_SET: CommandSpec = family(CommandGroup::SortedSet, acl::SORTEDSET);
 /// What all commands on places have.
-pub(crate) const GEO: CommandSpec = family(Group::Geo, acl::GEO);
+pub(crate) const GEO: CommandSpec = family(CommandGroup::Geo, acl::GEO);
 /// What all commands on hashes have.
-pub(crate) const HASH: CommandSpec = family(Group::Hash, acl::HASH);
+pub(crate) const HASH: CommandSpec = family(CommandGroup::Hash, acl::HASH);
 /// What all commands on HyperLogLogs have.
-pub(crate) const HYPERLOGLOG: CommandSpec = family(Group::Hyperloglog, acl::HYPERLOGLOG);
+pub(crate) const HYPERLOGLOG: CommandSpec = family(CommandGroup::Hyperloglog, acl::HYPERLOGLOG);
 /// What all commands on streams have.
-pub(crate) const STREAM: CommandSpec = family(Group::Stream, acl::STREAM);
+pub(crate) const STREAM: CommandSpec = family(CommandGroup::Stream, acl::STREAM);
 
-const fn family(group: Group, acl: u64) -> CommandSpec {
+const fn family(group: CommandGroup, acl: u64) -> CommandSpec {
     CommandSpec { group, acl, ..CommandSpec::BASE }
 }
 
@@ -93,7 +93,7 @@ pub(crate) const fn blocking_pop_of(family: CommandSpec) -> CommandSpec {
 }
 
 /// Helps with a container, which says what `family` it is of: OBJECT HELP, XINFO HELP.
-pub(crate) const fn help_of(family: CommandSpec) -> CommandSpec {
+pub const fn help_of(family: CommandSpec) -> CommandSpec {
     CommandSpec {
         name: "help",
         summary: "Show helpful text about the different subcommands",
@@ -102,6 +102,11 @@ pub(crate) const fn help_of(family: CommandSpec) -> CommandSpec {
         flags: flags::LOADING | flags::STALE,
         ..family
     }
+}
+
+/// Has subcommands, which are what it does: CLIENT, CONFIG.
+pub const fn container_of(group: CommandGroup) -> CommandSpec {
+    CommandSpec { complexity: "Depends on subcommand.", group, arity: Arity::AtLeast(2), ..CommandSpec::BASE }
 }
 
 /// What happened to the timeouts of commands that are older than 6.0.

@@ -26,7 +26,7 @@ pub struct CommandSpec {
     /// Time complexity, for people.
     pub complexity: &'static str,
     /// The group that it is documented in.
-    pub group: Group,
+    pub group: CommandGroup,
     /// How many arguments it takes, its name (and its container's) included.
     pub arity: Arity,
     /// Bits of [`super::flags`].
@@ -77,7 +77,7 @@ impl CommandSpec {
         summary: "",
         since: "",
         complexity: "",
-        group: Group::Generic,
+        group: CommandGroup::Generic,
         arity: Arity::Exactly(1),
         flags: 0,
         acl: 0,
@@ -331,7 +331,7 @@ impl ResponsePolicy {
 
 /// The group under which a command is documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
+pub enum CommandGroup {
     /// Any type.
     Generic,
     /// Strings.
@@ -368,27 +368,27 @@ pub enum Group {
     Bitmap,
 }
 
-impl Group {
+impl CommandGroup {
     /// The name that COMMAND DOCS gives it.
     pub const fn name(self) -> &'static str {
         match self {
-            Group::Generic => "generic",
-            Group::String => "string",
-            Group::List => "list",
-            Group::Set => "set",
-            Group::SortedSet => "sorted-set",
-            Group::Hash => "hash",
-            Group::Pubsub => "pubsub",
-            Group::Transactions => "transactions",
-            Group::Connection => "connection",
-            Group::Server => "server",
-            Group::Scripting => "scripting",
-            Group::Hyperloglog => "hyperloglog",
-            Group::Cluster => "cluster",
-            Group::Sentinel => "sentinel",
-            Group::Geo => "geo",
-            Group::Stream => "stream",
-            Group::Bitmap => "bitmap",
+            CommandGroup::Generic => "generic",
+            CommandGroup::String => "string",
+            CommandGroup::List => "list",
+            CommandGroup::Set => "set",
+            CommandGroup::SortedSet => "sorted-set",
+            CommandGroup::Hash => "hash",
+            CommandGroup::Pubsub => "pubsub",
+            CommandGroup::Transactions => "transactions",
+            CommandGroup::Connection => "connection",
+            CommandGroup::Server => "server",
+            CommandGroup::Scripting => "scripting",
+            CommandGroup::Hyperloglog => "hyperloglog",
+            CommandGroup::Cluster => "cluster",
+            CommandGroup::Sentinel => "sentinel",
+            CommandGroup::Geo => "geo",
+            CommandGroup::Stream => "stream",
+            CommandGroup::Bitmap => "bitmap",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! at is not touched, and they count neither a hit nor a miss.
 
 use crate::args::Args;
-use crate::command::{Arity, Combined, CommandSpec, DataCommand, Group, KeySpec, flags, keys};
+use crate::command::{Arity, Combined, CommandGroup, CommandSpec, DataCommand, KeySpec, flags, keys};
 use crate::ctx::Ctx;
 use crate::digest::{DIGEST_BYTES, Digest, of_databases, of_keys, of_value};
 use crate::encoding::quicklist::Export;
@@ -19,7 +19,7 @@ use crate::values::description::{encoding_name, reference_count};
 const LOOK: CommandSpec = CommandSpec {
     summary: "A container for debugging commands",
     since: "1.0.0",
-    group: Group::Server,
+    group: CommandGroup::Server,
     flags: flags::ADMIN
         | flags::NOSCRIPT
         | flags::LOADING

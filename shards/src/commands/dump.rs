@@ -7,7 +7,7 @@ use crate::access::LastUse;
 use crate::args::{Args, BLOB_LEN_MIN, Blob};
 use crate::command::flags::{self, acl};
 use crate::command::shapes::KEYSPACE;
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandGroup, CommandSpec, DataCommand, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::entry::{Entry, EntryRef};
 use crate::error::CommandError;
@@ -79,7 +79,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             name: "restore-asking",
             summary: "An internal command for migrating keys in a cluster",
             since: "3.0.0",
-            group: Group::Server,
+            group: CommandGroup::Server,
             flags: RESTORE.flags | flags::ASKING,
             doc_flags: &["syscmd"],
             ..RESTORE

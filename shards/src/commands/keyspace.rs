@@ -4,7 +4,7 @@
 
 use crate::args::Args;
 use crate::command::flags::{self, acl};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, RequestPolicy, ResponsePolicy};
+use crate::command::{Arg, Arity, CommandGroup, CommandSpec, DataCommand, RequestPolicy, ResponsePolicy};
 use crate::ctx::Ctx;
 use crate::db::Freeing;
 use crate::error::CommandError;
@@ -19,7 +19,7 @@ const FREEING: Arg = Arg::one_of(
 /// Frees databases.
 const FLUSH: CommandSpec = CommandSpec {
     since: "1.0.0",
-    group: Group::Server,
+    group: CommandGroup::Server,
     arity: Arity::AtLeast(1),
     flags: flags::WRITE,
     acl: acl::KEYSPACE | acl::DANGEROUS,
@@ -42,7 +42,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             summary: "Return the number of keys in the selected database",
             since: "1.0.0",
             complexity: "O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             flags: flags::READONLY | flags::FAST,
             acl: acl::KEYSPACE,
             request_policy: Some(RequestPolicy::AllShards),
@@ -76,7 +76,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[
             since: "4.0.0",
             complexity: "O(N) where N is the count of clients watching or blocking on keys from both \
                 databases.",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::Exactly(3),
             flags: flags::WRITE | flags::FAST,
             acl: acl::KEYSPACE | acl::DANGEROUS,

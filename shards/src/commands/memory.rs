@@ -2,7 +2,7 @@
 
 use crate::args::Args;
 use crate::command::flags;
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, keys};
+use crate::command::{Arg, Arity, CommandGroup, CommandSpec, DataCommand, KeySpec, keys};
 use crate::ctx::Ctx;
 use crate::error::CommandError;
 use crate::num;
@@ -15,7 +15,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[DataCommand::new(
         summary: "A container for memory diagnostics commands",
         since: "4.0.0",
         complexity: "Depends on subcommand.",
-        group: Group::Server,
+        group: CommandGroup::Server,
         arity: Arity::AtLeast(2),
         ..CommandSpec::BASE
     },
@@ -28,7 +28,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[DataCommand::new(
             summary: "Show helpful text about the different subcommands",
             since: "4.0.0",
             complexity: "O(1)",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::Exactly(2),
             flags: flags::LOADING | flags::STALE,
             ..CommandSpec::BASE
@@ -41,7 +41,7 @@ pub(super) static COMMANDS: &[DataCommand] = &[DataCommand::new(
             summary: "Estimate the memory usage of a key",
             since: "4.0.0",
             complexity: "O(N) where N is the number of samples.",
-            group: Group::Server,
+            group: CommandGroup::Server,
             arity: Arity::AtLeast(3),
             flags: flags::READONLY,
             keys: &[KeySpec::at(2, keys::RO)],

@@ -2,9 +2,9 @@
 //!
 //! A blocking command runs first at once, where all its keys lie here, or as a gathered transaction. When it
 //! finds nothing, the shards of its keys learn, with the return of what they have lent, that the client waits
-//! ([`crate::shard::waiters`]), so no change of a key gets lost between the two. Later a shard wakes the
-//! client, and the command is run again as a transaction under the number with which that shard has locked
-//! its keys already.
+//! ([`crate::shard::blocked_on_keys`]), so no change of a key gets lost between the two. Later a shard wakes
+//! the client, and the command is run again as a transaction under the number with which that shard has
+//! locked its keys already.
 //!
 //! One place decides what becomes of a client, this one: a command that has ended here, by its timeout, by
 //! CLIENT UNBLOCK or with its connection, is run no more, even if its locks are on their way. So at most one
@@ -13,13 +13,13 @@
 use crate::blocking::Block;
 use crate::error::CommandError;
 use crate::reply::Reply;
-use crate::router::blocked::{Blocked, Ending, is_awaited};
+use crate::router::blocked_calls::{BlockedCall, Ending, is_awaited};
 use crate::router::coordinator::{Coordinator, Txn};
 use crate::router::route::Owners;
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
 use crate::slot::{ShardId, SlotId};
-use crate::txn::wait::{Waiter, Wake};
+use crate::txn::blocked_client::{BlockedClient, Wake};
 use crate::txn::{Keys, Outbox, OwnedCall, Ticket, TxnMessage, Work};
 use crate::watch::ClientId;
 
@@ -37,7 +37,7 @@ impl Coordinator {
         let client = call.caller.client;
         let work = Work::Command(call.clone());
         let (waits, is_tried, deadline_ms) = (false, true, u64::MAX);
-        self.blocked.of_client.insert(client, Blocked { ticket, call, waits, is_tried, deadline_ms });
+        self.blocked.of_client.insert(client, BlockedCall { ticket, call, waits, is_tried, deadline_ms });
         let txn = Txn::blocking(client, ticket, work);
         self.attempt(txn, owners, shard, out);
     }
@@ -60,10 +60,10 @@ impl Coordinator {
             }
         }
         let Block { wanted, wakes_on_removal, .. } = block;
-        let waiter = Waiter { client, ticket, wanted, wakes_on_removal, keys, awaited };
-        shard.wait(waiter, Some(Box::new(call.clone())));
+        let blocked = BlockedClient { client, ticket, wanted, wakes_on_removal, keys, awaited };
+        shard.wait(blocked, Some(Box::new(call.clone())));
         let (waits, is_tried, deadline_ms) = (false, false, u64::MAX);
-        self.blocked.of_client.insert(client, Blocked { ticket, call, waits, is_tried, deadline_ms });
+        self.blocked.of_client.insert(client, BlockedCall { ticket, call, waits, is_tried, deadline_ms });
         self.blocked.waits(client, block, shard.now_ms());
     }
 
@@ -115,7 +115,7 @@ impl Coordinator {
         if only_waiting && !self.is_waiting(client) {
             return None;
         }
-        let Blocked { ticket, call, .. } = self.blocked.remove(client)?;
+        let BlockedCall { ticket, call, .. } = self.blocked.remove(client)?;
         // This worker's shard serves a client alone, also while one of its slots is about to leave.
         let mut told = vec![self.shard];
         out.push((self.shard, TxnMessage::Unwait(client, ticket)));

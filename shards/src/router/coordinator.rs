@@ -10,14 +10,14 @@ use crate::event::Change;
 use crate::expires::is_over;
 use crate::notify::Notice;
 use crate::reply::Reply;
-use crate::router::blocked::{BlockedClients, is_awaited};
+use crate::router::blocked_calls::{BlockedCalls, is_awaited};
 use crate::router::merge::{Parts, merge};
 use crate::router::route::{Method, Owners, key_stride};
 use crate::router::slot_move::MOVING;
 use crate::shard::Shard;
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
-use crate::txn::wait::{Wait, Waiter};
+use crate::txn::blocked_client::{BlockedClient, Blocking};
 use crate::txn::{
     Exec, Grant, Keys, Lent, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched, Work,
 };
@@ -63,7 +63,7 @@ pub(crate) struct Coordinator {
     /// Transactions with a key in a slot that is on its way: they begin again when it has arrived.
     deferred: Vec<Txn>,
     /// Clients in blocking commands.
-    pub(super) blocked: BlockedClients,
+    pub(super) blocked: BlockedCalls,
     /// Slots that have left this shard and arrived.
     arrived: Vec<SlotId>,
     /// The keys of the command at hand; kept for its memory.
@@ -85,7 +85,7 @@ impl Coordinator {
     /// The coordinator of the worker that owns `shard`.
     pub(super) fn new(shard: ShardId) -> Coordinator {
         let (deferred, arrived) = (Vec::new(), Vec::new());
-        let (txns, positions, blocked) = (HashMap::new(), Vec::new(), BlockedClients::default());
+        let (txns, positions, blocked) = (HashMap::new(), Vec::new(), BlockedCalls::default());
         Coordinator { shard, clock: 0, txns, deferred, blocked, arrived, positions }
     }
 
@@ -534,8 +534,8 @@ impl Coordinator {
             return (Outcome::Nothing, None);
         }
         let (keys, awaited) = (Keys::default(), Keys::default());
-        let waiter = Waiter { client, ticket, wanted, wakes_on_removal, keys, awaited };
-        (Outcome::Waits(Box::new(waiter), self.blocked.reading_call(client)), None)
+        let blocked = BlockedClient { client, ticket, wanted, wakes_on_removal, keys, awaited };
+        (Outcome::Waits(Box::new(blocked), self.blocked.reading_call(client)), None)
     }
 }
 
@@ -582,23 +582,23 @@ impl Work {
 enum Outcome {
     Nothing,
     /// It waits from now on; without the keys, and with the command if it takes nothing.
-    Waits(Box<Waiter>, Option<Box<OwnedCall>>),
+    Waits(Box<BlockedClient>, Option<Box<OwnedCall>>),
     /// It had waited.
     Ends(ClientId, Ticket),
 }
 
 impl Outcome {
     /// `is_only`: no other participant has keys of the command.
-    fn for_participant(&self, part: &mut Participant, is_only: bool) -> Option<Wait> {
+    fn for_participant(&self, part: &mut Participant, is_only: bool) -> Option<Blocking> {
         match self {
             Outcome::Nothing => None,
             Outcome::Waits(..) if part.awaited.is_empty() => None,
-            Outcome::Waits(waiter, reading) => {
+            Outcome::Waits(blocked, reading) => {
                 let (keys, awaited) = (part.keys.clone(), std::mem::take(&mut part.awaited));
-                let waiter = Box::new(Waiter { keys, awaited, ..Waiter::clone(waiter) });
-                Some(Wait::Begin(waiter, reading.clone().filter(|_| is_only)))
+                let blocked = Box::new(BlockedClient { keys, awaited, ..BlockedClient::clone(blocked) });
+                Some(Blocking::Begin(blocked, reading.clone().filter(|_| is_only)))
             }
-            Outcome::Ends(client, ticket) => Some(Wait::End(*client, *ticket)),
+            Outcome::Ends(client, ticket) => Some(Blocking::End(*client, *ticket)),
         }
     }
 }

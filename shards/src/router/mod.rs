@@ -21,8 +21,9 @@
 
 mod awaiting_slot;
 pub mod barrier;
-pub mod blocked;
+pub mod blocked_calls;
 pub mod blocking;
+mod blocking_commands;
 pub mod coordinator;
 pub mod exec;
 mod merge;
@@ -37,7 +38,6 @@ pub mod slot_move;
 pub mod step;
 #[cfg(test)]
 mod tests;
-mod waits;
 mod walk;
 pub mod wire;
 
@@ -192,9 +192,9 @@ impl Router {
         self.run_by_plan(call, plan, wanted, wire)
     }
 
-    /// Looks at a command that will be run soon: if its only key lies here, the look-up of it begins, and
-    /// `expected` has it ([`Shard::fetch`]). Returns the key, which the call may have with it. The arity must
-    /// have been checked.
+    /// Looks at a command that will be run soon: if its only key lies here, the look-up of it begins
+    /// ([`Shard::expect_key`]). Returns the key, which the call may have with it. The arity must have been
+    /// checked.
     #[inline]
     pub fn expect(
         &self,
@@ -209,9 +209,7 @@ impl Router {
         if self.slots.owner(key.slot) != self.id {
             return Some(key);
         }
-        let found = self.shard.expect_key(db, key, bytes);
-        expected.push(found);
-        Some(found.key())
+        Some(self.shard.expect_key(db, key, bytes, expected))
     }
 
     /// The same for a command that another worker has sent, with its only key and that one's slot.
@@ -221,10 +219,11 @@ impl Router {
         db: DbIndex,
         key: Option<(NonZeroU16, SlotId)>,
         args: Args<'_>,
-    ) -> Option<ExpectedKey> {
+        expected: &mut Vec<ExpectedKey>,
+    ) -> Option<OnlyKey> {
         let (argument, slot) = key?;
         let key = OnlyKey { argument, slot, hash: None };
-        Some(self.shard.expect_key(db, key, args.get(usize::from(argument.get()))))
+        Some(self.shard.expect_key(db, key, args.get(usize::from(argument.get())), expected))
     }
 
     fn run_by_plan<W: Wire>(&mut self, call: Call<'_>, plan: Plan, wanted: bool, wire: &mut W) -> Step {

@@ -15,8 +15,8 @@ use crate::router::session::{QueuedCommands, Replied};
 use crate::router::slot_move::MoveMessage;
 use crate::shard::ShardConfig;
 use crate::testing::{lookup, registry};
+use crate::txn::blocked_client::BlockedClient;
 use crate::txn::credit::CREDIT_BYTES;
-use crate::txn::wait::Waiter;
 use crate::txn::{Grant, Keys, Part, TxId};
 use crate::watch::ClientId;
 
@@ -122,9 +122,13 @@ fn keys_of(shard: ShardId) -> impl Iterator<Item = String> {
 }
 
 fn run(router: &mut Router, notes: &mut Notes, line: &str, wanted: bool) -> Step {
+    run_in(router, notes, DbIndex(0), line, wanted)
+}
+
+fn run_in(router: &mut Router, notes: &mut Notes, db: DbIndex, line: &str, wanted: bool) -> Step {
     let args: OwnedArgs = line.split(' ').collect();
     let command = lookup(args.as_args());
-    let caller = Caller::new(ClientId(7));
+    let caller = Caller { db, ..Caller::new(ClientId(7)) };
     let call = Call { command, key: None, caller, args: args.as_args() };
     router.run(call, command.spec.plan(), wanted, notes)
 }
@@ -197,9 +201,46 @@ fn a_key_is_found_by_the_hash_that_was_computed_ahead() {
         let call = Call { command, key, caller: Caller::new(ClientId(7)), args: args.as_args() };
         router.run(call, command.spec.plan(), true, &mut notes);
     }
-    assert_eq!(expected.len(), 1, "only what lies here is fetched");
-    router.shard().fetch(&[expected[0], expected[0]]);
     assert_eq!(notes.replies.ready().bytes(), b"+OK\r\n*2\r\n$1\r\nv\r\n$1\r\nv\r\n");
+}
+
+#[test]
+fn what_is_fetched_ahead_is_decided_for_each_key() {
+    let mut router = router_of(2);
+    let mut notes = Notes::default();
+    let (small, large) = (DbIndex(0), DbIndex(3));
+    let keys: Vec<String> = (0..10_000).map(|number| format!("key:{number}")).collect();
+    for key in &keys {
+        run_in(&mut router, &mut notes, large, &format!("SET {key} v"), true);
+    }
+    let is_here = |key: &&String| router.map().owner(SlotId::of(key.as_bytes())) == ShardId(0);
+    let (here, there) = (keys.iter().find(is_here).unwrap(), key_of(OTHER));
+    let get = lookup(["GET", "key"].into_iter().collect::<OwnedArgs>().as_args());
+    let mut expected = Vec::new();
+    for (db, key, is_fetched) in
+        [(small, here, false), (large, here, true), (small, here, false), (large, &there, false)]
+    {
+        let before = expected.len();
+        let args: OwnedArgs = ["GET", key].into_iter().collect();
+        assert!(router.expect(db, get.spec.plan(), args.as_args(), &mut expected).is_some());
+        assert_eq!(expected.len() > before, is_fetched, "{key} in {db:?}");
+    }
+    router.shard().fetch(&[expected[0], expected[0]]);
+}
+
+#[test]
+fn a_key_is_looked_for_in_the_slot_to_which_it_was_routed() {
+    let mut router = router_of(1);
+    let mut notes = Notes::default();
+    // Not the key's own, so that it shows when that is computed again.
+    let key = Some(OnlyKey::at(1, SlotId::of(b"another")));
+    for (line, key) in [("SET key v", key), ("GET key", key), ("GET key", None)] {
+        let args: OwnedArgs = line.split(' ').collect();
+        let command = lookup(args.as_args());
+        let call = Call { command, key, caller: Caller::new(ClientId(7)), args: args.as_args() };
+        router.run(call, command.spec.plan(), true, &mut notes);
+    }
+    assert_eq!(notes.replies.ready().bytes(), b"+OK\r\n$1\r\nv\r\n$-1\r\n");
 }
 
 #[test]
@@ -468,8 +509,8 @@ fn no_client_is_woken_for_a_key_of_a_slot_whose_move_is_refused_and_tried_again(
     keys.push(DbIndex(0), here.as_bytes());
     let (client, ticket) = (ClientId(9), Ticket { worker: OTHER, connection: 1, seq: 0 });
     let (awaited, wanted) = (keys.clone(), DataType::List);
-    let waiter = Waiter { client, ticket, wanted, wakes_on_removal: false, keys, awaited };
-    router.shard_mut().wait(waiter, None);
+    let blocked = BlockedClient { client, ticket, wanted, wakes_on_removal: false, keys, awaited };
+    router.shard_mut().wait(blocked, None);
     router.move_slot(slot, OTHER, 0, true, &mut notes);
     router.take_move(OTHER, MoveMessage::Fence(slot), &mut notes);
     router.advance_moves(&mut notes);
@@ -489,6 +530,6 @@ fn no_client_is_woken_for_a_key_of_a_slot_whose_move_is_refused_and_tried_again(
     router.take_txn(OTHER, TxnMessage::Granted(second, grant), &mut notes);
     let Some((OTHER, TxnMessage::Restore(_, come))) = notes.txns.pop() else { panic!("it does not leave") };
     let slots = come.lent.slots.unwrap();
-    assert_eq!((slots.tables.len(), slots.waiters.waiters.len(), notes.txns.len()), (1, 1, 0));
+    assert_eq!((slots.tables.len(), slots.blocked.clients.len(), notes.txns.len()), (1, 1, 0));
     assert!(router.shard().has_no_locks());
 }

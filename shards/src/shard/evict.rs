@@ -10,7 +10,7 @@ use crate::db::Db;
 use crate::entry::EntryRef;
 use crate::event;
 use crate::eviction::{
-    Candidate, Eviction, EvictionConfig, EvictionPolicy, Evictor, Meter, Order, offer, score,
+    Candidate, Eviction, EvictionConfig, EvictionOrder, EvictionPolicy, Evictor, Meter, offer, score,
 };
 use crate::key::DbIndex;
 use crate::shard::Shard;
@@ -143,7 +143,7 @@ impl Shard {
             EvictionPolicy::AllKeys(order) | EvictionPolicy::Volatile(order) => order,
         };
         for _ in 0..FRUITLESS_TRIES_MAX {
-            if order == Order::Random {
+            if order == EvictionOrder::Random {
                 let (db, slot, place) = self.random_candidate()?;
                 if !self.is_held(db, self.entry(db, slot, place).key()) {
                     return Some((db, slot, place));
@@ -168,7 +168,11 @@ impl Shard {
 
     /// Where a candidate lies, unless it is gone, was used meanwhile, has lost its expire, or is held by a
     /// transaction.
-    fn still_evictable(&self, order: Order, candidate: &Candidate) -> Option<(DbIndex, SlotId, Place)> {
+    fn still_evictable(
+        &self,
+        order: EvictionOrder,
+        candidate: &Candidate,
+    ) -> Option<(DbIndex, SlotId, Place)> {
         let &Candidate { db, slot, hash, .. } = candidate;
         let table = self.dbs.get(db.index())?.table(slot)?;
         let place = table.find_hash(hash, |key| self.env.hasher.hash_one(key))?;
@@ -257,7 +261,7 @@ mod tests {
 
     #[test]
     fn eviction_ends_at_the_limit_or_with_the_budget_or_with_the_last_key_that_may_go() {
-        let mut shard = shard_with_room_for(50, EvictionPolicy::AllKeys(Order::Random));
+        let mut shard = shard_with_room_for(50, EvictionPolicy::AllKeys(EvictionOrder::Random));
         (0..100).for_each(|index| set(&mut shard, index % 4, &index.to_string(), Expire::Clear));
         assert_eq!(shard.over_bytes(), 50 * KEY_BYTES as u64);
         assert_eq!(shard.evict_some(30), Eviction::More);
@@ -276,7 +280,7 @@ mod tests {
 
     #[test]
     fn eviction_down_to_an_excess_leaves_that_excess() {
-        let mut shard = shard_with_room_for(50, EvictionPolicy::AllKeys(Order::Random));
+        let mut shard = shard_with_room_for(50, EvictionPolicy::AllKeys(EvictionOrder::Random));
         (0..100).for_each(|index| set(&mut shard, index % 4, &index.to_string(), Expire::Clear));
         let left = 20 * KEY_BYTES as u64;
         assert_eq!(shard.evict_down_to(left, 10), Eviction::More);
@@ -286,7 +290,7 @@ mod tests {
 
     #[test]
     fn what_tells_of_changes_counts_two_periods_later_and_never_hides_more_than_it_may() {
-        let mut shard = shard_with_room_for(40, EvictionPolicy::AllKeys(Order::Random));
+        let mut shard = shard_with_room_for(40, EvictionPolicy::AllKeys(EvictionOrder::Random));
         (0..50).for_each(|index| set(&mut shard, 0, &index.to_string(), Expire::Clear));
         let over = |shard: &Shard| shard.over_bytes() as usize / KEY_BYTES;
         shard.add_told_bytes(7 * KEY_BYTES as isize);
@@ -308,7 +312,7 @@ mod tests {
 
     #[test]
     fn without_a_limit_or_a_policy_nothing_goes() {
-        let mut shard = shard_with_room_for(0, EvictionPolicy::AllKeys(Order::Lru));
+        let mut shard = shard_with_room_for(0, EvictionPolicy::AllKeys(EvictionOrder::Lru));
         set(&mut shard, 0, "a", Expire::Clear);
         assert_eq!(shard.evict_some(9), Eviction::Enough);
         let mut shard = shard_with_room_for(1, EvictionPolicy::None);
@@ -320,7 +324,7 @@ mod tests {
 
     #[test]
     fn volatile_policies_leave_keys_without_an_expire() {
-        for order in [Order::Lru, Order::Lfu, Order::Random, Order::Ttl] {
+        for order in [EvictionOrder::Lru, EvictionOrder::Lfu, EvictionOrder::Random, EvictionOrder::Ttl] {
             let mut shard = shard_with_room_for(10, EvictionPolicy::Volatile(order));
             for index in 0..40u64 {
                 let expire = if index < 20 { Expire::At(2_000_000 + index) } else { Expire::Clear };
@@ -333,7 +337,7 @@ mod tests {
     }
 
     /// Of 1000 keys the better half for eviction is `worse`, and 300 go: how many of the other half did.
-    fn wrongly_evicted(order: Order, prepare: impl Fn(&mut Shard, u64)) -> usize {
+    fn wrongly_evicted(order: EvictionOrder, prepare: impl Fn(&mut Shard, u64)) -> usize {
         let mut shard = shard_with_room_for(700, EvictionPolicy::Volatile(order));
         for index in 0..1000 {
             set(&mut shard, 0, &index.to_string(), Expire::At(9_000_000 + index * 1000));
@@ -346,19 +350,19 @@ mod tests {
 
     #[test]
     fn each_order_lets_the_right_keys_go() {
-        let lru = wrongly_evicted(Order::Lru, |shard, index| read(shard, &index.to_string()));
-        let lfu = wrongly_evicted(Order::Lfu, |shard, index| {
+        let lru = wrongly_evicted(EvictionOrder::Lru, |shard, index| read(shard, &index.to_string()));
+        let lfu = wrongly_evicted(EvictionOrder::Lfu, |shard, index| {
             (0..60).for_each(|_| read(shard, &index.to_string()));
         });
-        let ttl = wrongly_evicted(Order::Ttl, |_, _| {});
-        let random = wrongly_evicted(Order::Random, |_, _| {});
+        let ttl = wrongly_evicted(EvictionOrder::Ttl, |_, _| {});
+        let random = wrongly_evicted(EvictionOrder::Random, |_, _| {});
         assert!(lru < 3 && lfu < 3 && ttl < 3, "LRU {lru}, LFU {lfu}, TTL {ttl} of 300");
         assert!((100..200).contains(&random), "{random} of 300");
     }
 
     #[test]
     fn a_candidate_that_was_used_since_is_let_off() {
-        let mut shard = shard_with_room_for(19, EvictionPolicy::AllKeys(Order::Lru));
+        let mut shard = shard_with_room_for(19, EvictionPolicy::AllKeys(EvictionOrder::Lru));
         (0..20).for_each(|index| set(&mut shard, 0, &index.to_string(), Expire::Clear));
         // All keys are equally old, so the pool is full of those that go next: some of any six are among
         // them.
@@ -376,7 +380,7 @@ mod tests {
 
     #[test]
     fn keys_that_a_transaction_holds_stay_and_the_shard_says_that_it_can_go_on_later() {
-        for order in [Order::Lru, Order::Random] {
+        for order in [EvictionOrder::Lru, EvictionOrder::Random] {
             let mut shard = shard_with_room_for(1, EvictionPolicy::AllKeys(order));
             shard.set_elsewhere_bytes(1 << 20);
             set(&mut shard, 0, "a", Expire::Clear);
@@ -401,7 +405,7 @@ mod tests {
 
     #[test]
     fn each_evicted_key_is_an_effect_and_breaks_watches() {
-        let mut shard = shard_with_room_for(1, EvictionPolicy::AllKeys(Order::Lru));
+        let mut shard = shard_with_room_for(1, EvictionPolicy::AllKeys(EvictionOrder::Lru));
         shard.listen_to_effects(true);
         set(&mut shard, 2, "a", Expire::Clear);
         let mut space = shard.keyspace(DbIndex(2));

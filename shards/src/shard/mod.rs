@@ -1,5 +1,6 @@
 //! A shard: databases, time and the execution of commands on them. One per core, owned by its worker.
 
+mod blocked_on_keys;
 mod caching;
 mod evict;
 pub mod look_ahead;
@@ -9,15 +10,14 @@ mod put_aside;
 #[cfg(test)]
 mod tests;
 mod txn_state;
-mod waiters;
 
 use crate::args::Args;
 use crate::caller::Caller;
-use crate::command::registry::{Entry, Registry};
+use crate::command::registry::{CommandEntry, Registry};
 use crate::command::{DataCommand, Handler};
 use crate::ctx::Ctx;
 use crate::db::Db;
-use crate::effects::{Group, Stamp};
+use crate::effects::{EffectGroup, Stamp};
 use crate::encoding::limits::Limits;
 use crate::env::{Env, LazyFree};
 use crate::event;
@@ -101,7 +101,7 @@ impl Shard {
 
     /// The command that these arguments call by its name, which `rename-command` may have changed: for
     /// whatever on this shard calls commands without being a client.
-    pub fn command(&self, args: Args<'_>) -> Option<&'static Entry> {
+    pub fn command(&self, args: Args<'_>) -> Option<&'static CommandEntry> {
         self.registry.called(args)
     }
 
@@ -206,7 +206,7 @@ impl Shard {
     }
 
     /// The effects since the last call, in groups that belong together.
-    pub fn take_effects(&mut self) -> Vec<Group> {
+    pub fn take_effects(&mut self) -> Vec<EffectGroup> {
         self.env.effects.take()
     }
 

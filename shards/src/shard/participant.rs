@@ -9,12 +9,12 @@ use crate::entry::Entry;
 use crate::event::Change;
 use crate::key::DbIndex;
 use crate::reply::Reply;
-use crate::shard::txn_state::{ActivePart, Parked, Waiters};
+use crate::shard::txn_state::{ActivePart, BlockedOnKeys, Parked};
 use crate::shard::{Call, Shard};
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::spare::Trim;
-use crate::txn::locks::{Fingerprint, Outcome, Scope};
-use crate::txn::wait::LentWaiters;
+use crate::txn::blocked_client::LentBlocked;
+use crate::txn::locks::{Fingerprint, LockOutcome, Scope};
 use crate::txn::{
     Grant, Keys, Lent, LentSlots, Outbox, OwnedCall, Part, Return, Ticket, TxId, TxnMessage, Watched,
 };
@@ -139,7 +139,7 @@ impl Shard {
         self.txn.positions.clear();
         self.txn.positions.trim();
         self.txn.unwatched.trim();
-        self.txn.waiters.trim();
+        self.txn.blocked.trim();
     }
 
     /// True while a transaction holds this key, so that it must stay as it is: it must neither expire nor be
@@ -265,11 +265,11 @@ impl Shard {
         let scope = self.scope_of(&part);
         self.txn.latest = self.txn.latest.max(txid);
         match self.txn.locks.request(txid, scope) {
-            Outcome::Refused => out.push((coordinator, TxnMessage::Refused(txid, self.txn.latest))),
-            Outcome::Waiting => {
+            LockOutcome::Refused => out.push((coordinator, TxnMessage::Refused(txid, self.txn.latest))),
+            LockOutcome::Waiting => {
                 self.txn.parts.insert(txid, ActivePart { coordinator, part, granted: false });
             }
-            Outcome::Granted => {
+            LockOutcome::Granted => {
                 self.txn.parts.insert(txid, ActivePart { coordinator, part, granted: false });
                 self.granted(txid, out);
             }
@@ -363,15 +363,15 @@ impl Shard {
         }
         let watches = self.env_mut().watches.take_slots(&slots);
         let tracked = self.env_mut().tracking.take_slots(&slots);
-        LentSlots { slots, tables, watches, tracked, waiters: LentWaiters::default() }
+        LentSlots { slots, tables, watches, tracked, blocked: LentBlocked::default() }
     }
 
     /// Takes a slot out of this shard, for good.
     pub(crate) fn depart(&mut self, slot: SlotId) -> Lent {
         self.env_mut().owned.remove(slot);
         let slots: SlotSet = [slot].into_iter().collect();
-        let waiters = self.take_waiters(&slots);
-        Lent { entries: Vec::new(), slots: Some(LentSlots { waiters, ..self.lend_slots(slots) }) }
+        let blocked = self.take_blocked(&slots);
+        Lent { entries: Vec::new(), slots: Some(LentSlots { blocked, ..self.lend_slots(slots) }) }
     }
 
     /// True when no transaction holds or awaits a key of the slot and no command for it is parked here.
@@ -386,13 +386,13 @@ impl Shard {
         for (db, entry) in lent.entries {
             self.keyspace(db).insert_as_is(entry);
         }
-        let Some(LentSlots { tables, watches, tracked, waiters, .. }) = lent.slots else { return };
+        let Some(LentSlots { tables, watches, tracked, blocked, .. }) = lent.slots else { return };
         for (db, slot, table) in tables {
             self.dbs_mut()[db.index()].put_slot(slot, table);
         }
         self.env_mut().watches.put(watches);
         self.env_mut().tracking.put(tracked);
-        self.put_waiters(waiters);
+        self.put_blocked(blocked);
         // What has changed while they were away nobody has noted.
         self.env_mut().awaited.signal_all(None);
         for watched in std::mem::take(&mut self.txn.unwatched) {
@@ -477,12 +477,12 @@ impl Shard {
         }
     }
 
-    pub(super) fn waiters(&mut self) -> &mut Waiters {
-        &mut self.txn.waiters
+    pub(super) fn blocked(&mut self) -> &mut BlockedOnKeys {
+        &mut self.txn.blocked
     }
 
-    pub(super) fn waiters_ref(&self) -> &Waiters {
-        &self.txn.waiters
+    pub(super) fn blocked_ref(&self) -> &BlockedOnKeys {
+        &self.txn.blocked
     }
 
     fn fingerprint(&self, db: DbIndex, key: &[u8]) -> Fingerprint {

@@ -1,7 +1,7 @@
 //! What a shard remembers of transactions, of commands that wait for a lock or for credit, and of clients
 //! that wait for keys.
 //!
-//! What is done with it is in `participant.rs`, `put_aside.rs` and `waiters.rs`.
+//! What is done with it is in `participant.rs`, `put_aside.rs` and `blocked_on_keys.rs`.
 
 use std::collections::HashMap;
 
@@ -9,9 +9,9 @@ use crate::command::keys::KeyPosition;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotSet};
 use crate::spare::Trim;
+use crate::txn::blocked_client::BlockedClient;
 use crate::txn::credit::{Credits, Source};
 use crate::txn::locks::LockTable;
-use crate::txn::wait::Waiter;
 use crate::txn::{Outbox, OwnedCall, Part, Ticket, TxId, Watched};
 use crate::watch::ClientId;
 
@@ -56,13 +56,13 @@ pub(super) struct TxnState {
     pub(super) owned: Option<SlotSet>,
     /// What clients have ceased to watch while all slots are lent, and the watches with them.
     pub(super) unwatched: Vec<Watched>,
-    pub(super) waiters: Waiters,
+    pub(super) blocked: BlockedOnKeys,
 }
 
-/// A waiter and what this shard has done for it.
+/// A blocked client and what this shard has done for it.
 #[derive(Debug)]
-pub(super) struct WaiterState {
-    pub(super) waiter: Waiter,
+pub(super) struct BlockedState {
+    pub(super) blocked: BlockedClient,
     /// The command, when it can be run here without further ado: all its keys lie here, and the client is one
     /// of this worker or the command takes nothing.
     pub(super) call: Option<Box<OwnedCall>>,
@@ -74,8 +74,8 @@ pub(super) struct WaiterState {
 
 /// The clients that wait for keys of one shard. One per shard.
 #[derive(Default)]
-pub(super) struct Waiters {
-    pub(super) of_client: HashMap<ClientId, WaiterState>,
+pub(super) struct BlockedOnKeys {
+    pub(super) of_client: HashMap<ClientId, BlockedState>,
     /// Who was woken by which transaction.
     pub(super) woken: HashMap<TxId, ClientId>,
     /// Messages that are still to be sent.
@@ -84,7 +84,7 @@ pub(super) struct Waiters {
     pub(super) served: Vec<(ClientId, Ticket, Reply)>,
 }
 
-impl Trim for Waiters {
+impl Trim for BlockedOnKeys {
     fn trim(&mut self) {
         self.of_client.trim();
         self.woken.trim();

@@ -22,13 +22,13 @@ use crate::args::OwnedArgs;
 use crate::caller::Caller;
 use crate::command::DataCommand;
 use crate::copies::ConnectionId;
-use crate::effects::Group;
+use crate::effects::EffectGroup;
 use crate::key::{DbIndex, OnlyKey};
 use crate::notify::{Classes, Notice};
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::router::Router;
-use crate::router::blocked::Ending;
+use crate::router::blocked_calls::Ending;
 use crate::router::publish::Messages;
 use crate::router::slot_move::SlotMap;
 use crate::router::step::Waiting;
@@ -208,7 +208,7 @@ impl Node {
     }
 
     /// The effects since the last call, each shard's in its order.
-    pub fn take_effects(&mut self) -> Vec<Vec<Group>> {
+    pub fn take_effects(&mut self) -> Vec<Vec<EffectGroup>> {
         self.routers.iter_mut().map(|router| router.shard_mut().take_effects()).collect()
     }
 
@@ -404,7 +404,7 @@ impl Node {
             }),
             Hop::Txn(message) => self.with(to, |router, desk| router.take_txn(from, *message, desk)),
             Hop::Move(message) => self.with(to, |router, desk| router.take_move(from, message, desk)),
-            Hop::Taken(taken) => self.with(to, |router, desk| router.take_taken(from, taken, desk)),
+            Hop::Credit(taken) => self.with(to, |router, desk| router.take_taken(from, taken, desk)),
             Hop::Message(hop) => self.take_message_hop(from, to, hop),
         }
     }

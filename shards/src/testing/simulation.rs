@@ -25,8 +25,8 @@ use super::model::{Call, Words};
 use super::node::{Events, Node, Request, SessionCommand};
 use super::{elements, lookup, on_the_wire};
 use crate::args::OwnedArgs;
-use crate::effects::Group;
-use crate::eviction::{EvictionConfig, EvictionPolicy, Meter, Order};
+use crate::effects::EffectGroup;
+use crate::eviction::{EvictionConfig, EvictionOrder, EvictionPolicy, Meter};
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId};
@@ -64,7 +64,7 @@ struct Scene {
     /// Connections that ask for slots to be moved.
     movers: Vec<usize>,
     /// The effects of each shard, when they are recorded.
-    effects: Vec<Vec<Group>>,
+    effects: Vec<Vec<EffectGroup>>,
 }
 
 /// Which replies a client gets from now on.
@@ -227,7 +227,7 @@ impl Scene {
         self.collect_effects();
         let shard = self.shard();
         let before = self.effects[shard.index()].len();
-        let policy = EvictionPolicy::AllKeys(Order::Random);
+        let policy = EvictionPolicy::AllKeys(EvictionOrder::Random);
         let at = self.node.set_now(self.now_ms);
         let evicting = self.node.shard_mut(shard);
         evicting.set_meter(Meter::PerKey(1));

@@ -38,7 +38,7 @@ const SLOT_MASK: u64 = SLOT_COUNT as u64 - 1;
 
 /// What [`LockTable::request`] answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
+pub enum LockOutcome {
     /// All locks are held.
     Granted,
     /// An earlier transaction is in the way; [`LockTable::next_granted`] will name this one later.
@@ -193,9 +193,9 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
     }
 
     /// Asks for the locks of a transaction.
-    pub fn request(&mut self, txid: TxId, scope: Scope) -> Outcome {
+    pub fn request(&mut self, txid: TxId, scope: Scope) -> LockOutcome {
         if self.is_held_later(txid, &scope) {
-            return Outcome::Refused;
+            return LockOutcome::Refused;
         }
         match &scope {
             Scope::Whole => _ = self.wholes.insert(txid),
@@ -215,10 +215,10 @@ impl<P, S: std::hash::Hash + Eq + Copy> LockTable<P, S> {
         let must_wait = self.must_wait(txid, &scope);
         self.txns.insert(txid, Holder { scope, granted: false });
         if must_wait {
-            return Outcome::Waiting;
+            return LockOutcome::Waiting;
         }
         self.grant(txid);
-        Outcome::Granted
+        LockOutcome::Granted
     }
 
     fn is_held_later(&self, txid: TxId, scope: &Scope) -> bool {
@@ -412,10 +412,10 @@ mod tests {
     #[test]
     fn a_later_transaction_waits_and_an_earlier_one_is_refused() {
         let mut table = Table::default();
-        assert_eq!(table.request(TxId(5), scope(&[(1, true)])), Outcome::Granted);
-        assert_eq!(table.request(TxId(6), scope(&[(1, false)])), Outcome::Waiting);
-        assert_eq!(table.request(TxId(4), scope(&[(1, false)])), Outcome::Refused);
-        assert_eq!(table.request(TxId(3), scope(&[(2, true)])), Outcome::Granted);
+        assert_eq!(table.request(TxId(5), scope(&[(1, true)])), LockOutcome::Granted);
+        assert_eq!(table.request(TxId(6), scope(&[(1, false)])), LockOutcome::Waiting);
+        assert_eq!(table.request(TxId(4), scope(&[(1, false)])), LockOutcome::Refused);
+        assert_eq!(table.request(TxId(3), scope(&[(2, true)])), LockOutcome::Granted);
         assert_eq!(table.next_granted(), None);
         assert!(released(&mut table, 5).is_empty());
         assert_eq!(table.next_granted(), Some(TxId(6)));
@@ -425,9 +425,9 @@ mod tests {
     #[test]
     fn readers_share_and_writers_do_not() {
         let mut table = Table::default();
-        assert_eq!(table.request(TxId(1), scope(&[(1, false)])), Outcome::Granted);
-        assert_eq!(table.request(TxId(2), scope(&[(1, false)])), Outcome::Granted);
-        assert_eq!(table.request(TxId(3), scope(&[(1, true), (1, false)])), Outcome::Waiting);
+        assert_eq!(table.request(TxId(1), scope(&[(1, false)])), LockOutcome::Granted);
+        assert_eq!(table.request(TxId(2), scope(&[(1, false)])), LockOutcome::Granted);
+        assert_eq!(table.request(TxId(3), scope(&[(1, true), (1, false)])), LockOutcome::Waiting);
         assert!(!table.blocks(Fingerprint(1), false));
         assert!(table.blocks(Fingerprint(1), true));
         released(&mut table, 1);
@@ -449,10 +449,10 @@ mod tests {
     #[test]
     fn the_whole_shard_conflicts_with_everything() {
         let mut table = Table::default();
-        assert_eq!(table.request(TxId(1), scope(&[(1, false)])), Outcome::Granted);
-        assert_eq!(table.request(TxId(2), Scope::Whole), Outcome::Waiting);
+        assert_eq!(table.request(TxId(1), scope(&[(1, false)])), LockOutcome::Granted);
+        assert_eq!(table.request(TxId(2), Scope::Whole), LockOutcome::Waiting);
         assert!(!table.blocks(Fingerprint(9), false));
-        assert_eq!(table.request(TxId(3), scope(&[(7, false)])), Outcome::Waiting);
+        assert_eq!(table.request(TxId(3), scope(&[(7, false)])), LockOutcome::Waiting);
         released(&mut table, 1);
         assert_eq!(table.next_granted(), Some(TxId(2)));
         assert!(table.blocks(Fingerprint(9), false));
@@ -492,9 +492,9 @@ mod tests {
         let mut table = Table::default();
         table.request(TxId(2), scope(&[(1, false)]));
         table.park(Some(Fingerprint(1)), 7, "SET 1");
-        assert_eq!(table.request(TxId(3), scope(&[(1, false), (2, true)])), Outcome::Waiting);
+        assert_eq!(table.request(TxId(3), scope(&[(1, false), (2, true)])), LockOutcome::Waiting);
         // To wait for a later one could close a circle.
-        assert_eq!(table.request(TxId(1), scope(&[(1, false)])), Outcome::Granted);
+        assert_eq!(table.request(TxId(1), scope(&[(1, false)])), LockOutcome::Granted);
         assert_eq!(released(&mut table, 1), ["SET 1"]);
         table.unpark(7);
         table.park(Some(Fingerprint(1)), 7, "SET 1");
@@ -541,14 +541,14 @@ mod tests {
                 let later = model.iter().filter(in_way).any(|other| other.0 > txid && other.2);
                 let earlier = model.iter().filter(in_way).any(|other| other.0 < txid);
                 let expected = match (later, earlier) {
-                    (true, _) => Outcome::Refused,
-                    (false, true) => Outcome::Waiting,
-                    (false, false) => Outcome::Granted,
+                    (true, _) => LockOutcome::Refused,
+                    (false, true) => LockOutcome::Waiting,
+                    (false, false) => LockOutcome::Granted,
                 };
                 assert_eq!(table.request(TxId(txid), wanted.clone()), expected);
                 outcomes[expected as usize] += 1;
-                if expected != Outcome::Refused {
-                    model.push((txid, wanted, expected == Outcome::Granted));
+                if expected != LockOutcome::Refused {
+                    model.push((txid, wanted, expected == LockOutcome::Granted));
                 }
             } else {
                 let (ended, ..) = model.swap_remove(random.below(model.len()));

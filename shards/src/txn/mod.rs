@@ -36,10 +36,10 @@
 //! Everything here is deterministic and does no I/O: messages come in, messages go out, in order for each
 //! pair of shards. Numbers are Lamport clocks with the shard's number below, so they need no shared counter.
 
+pub mod blocked_client;
 pub mod call;
 pub mod credit;
 pub mod locks;
-pub mod wait;
 
 pub use crate::txn::call::{Exec, Keys, OwnedCall, Ticket, TxId, Watched};
 
@@ -50,7 +50,7 @@ use crate::notify::Notice;
 use crate::reply::Reply;
 use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::table::Table;
-use crate::txn::wait::{LentWaiters, Wait, Wake};
+use crate::txn::blocked_client::{Blocking, LentBlocked, Wake};
 use crate::watch::{ClientId, Watches};
 
 /// What a transaction does.
@@ -109,7 +109,7 @@ pub struct LentSlots {
     /// Who has copies of keys in them.
     pub tracked: TrackedSlots,
     /// Who waits for keys in them, when they leave for good.
-    pub waiters: LentWaiters,
+    pub blocked: LentBlocked,
 }
 
 /// A participant's word that its part is locked.
@@ -144,7 +144,7 @@ pub struct Return {
     /// The client whose transaction it was.
     pub client: ClientId,
     /// What becomes of the client whose blocking command it was.
-    pub wait: Option<Wait>,
+    pub wait: Option<Blocking>,
     /// The clock of the transaction's effects.
     pub clock: u64,
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use shards::args::Args;
 use shards::error::CommandError;
-use shards::router::blocked::Ending;
+use shards::router::blocked_calls::Ending;
 use shards::watch::ClientId;
 
 use crate::commands::client::filter::{kind_of_name, meant_by_kill};

@@ -1,7 +1,8 @@
 //! The rows of CLIENT and its subcommands.
 
 use shards::command::flags::{self, acl};
-use shards::command::{Arg, Arity, CommandSpec, Group, RequestPolicy, ResponsePolicy};
+use shards::command::shapes::{container_of, help_of};
+use shards::command::{Arg, Arity, CommandGroup, CommandSpec, RequestPolicy, ResponsePolicy};
 
 use super::tracking_commands::{
     client_caching, client_getredir, client_tracking, client_trackinginfo, foresee_caching, foresee_tracking,
@@ -18,11 +19,20 @@ const ON_OR_OFF: &[Arg] = &[Arg::word("on", "ON"), Arg::word("off", "OFF")];
 /// What most of the subcommands have in common.
 const OF_CLIENT: CommandSpec = CommandSpec {
     complexity: "O(1)",
-    group: Group::Connection,
+    group: CommandGroup::Connection,
+    arity: Arity::Exactly(2),
+    flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
     acl: acl::CONNECTION,
     keeps_caching: true,
     ..CommandSpec::BASE
 };
+
+/// What sets something of the client by one word.
+const SETTING: CommandSpec = CommandSpec { arity: Arity::Exactly(3), ..OF_CLIENT };
+
+/// What only administrators may.
+const FOR_ADMINS: CommandSpec =
+    CommandSpec { flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE, ..OF_CLIENT };
 
 /// The rows.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
@@ -31,10 +41,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
         name: "client",
         summary: "A container for client connection commands",
         since: "2.4.0",
-        complexity: "Depends on subcommand.",
-        group: Group::Connection,
-        arity: Arity::AtLeast(2),
-        ..CommandSpec::BASE
+        ..container_of(CommandGroup::Connection)
     },
 )
 .with_subcommands(&[
@@ -44,8 +51,6 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             name: "id",
             summary: "Returns the client ID for the current connection",
             since: "5.0.0",
-            arity: Arity::Exactly(2),
-            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
             ..OF_CLIENT
         },
     ),
@@ -55,8 +60,6 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             name: "info",
             summary: "Returns information about the current client connection.",
             since: "6.2.0",
-            arity: Arity::Exactly(2),
-            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
             tips: &["nondeterministic_output"],
             ..OF_CLIENT
         },
@@ -69,7 +72,6 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             since: "2.4.0",
             complexity: "O(N) where N is the number of client connections",
             arity: Arity::AtLeast(2),
-            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             tips: &["nondeterministic_output"],
             history: &[
                 ("2.8.12", "Added unique client `id` field."),
@@ -101,7 +103,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
                     .since("6.2.0")
                     .optional(),
             ],
-            ..OF_CLIENT
+            ..FOR_ADMINS
         },
     ),
     SessionCommand::new(
@@ -110,10 +112,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             name: "setname",
             summary: "Set the current connection name",
             since: "2.6.9",
-            arity: Arity::Exactly(3),
-            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::string("connection-name")],
-            ..OF_CLIENT
+            ..SETTING
         },
     ),
     SessionCommand::new(
@@ -122,8 +122,6 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             name: "getname",
             summary: "Get the current connection name",
             since: "2.6.9",
-            arity: Arity::Exactly(2),
-            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
             ..OF_CLIENT
         },
     ),
@@ -135,7 +133,6 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             since: "2.4.0",
             complexity: "O(N) where N is the number of client connections",
             arity: Arity::AtLeast(3),
-            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             history: &[
                 ("2.8.12", "Added new filter format."),
                 ("2.8.12", "`ID` option."),
@@ -177,7 +174,7 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
                     .multiple(),
                 ],
             )],
-            ..OF_CLIENT
+            ..FOR_ADMINS
         },
     )
     .after_replies(),
@@ -187,13 +184,11 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             name: "reply",
             summary: "Instruct the server whether to reply to commands",
             since: "3.2.0",
-            arity: Arity::Exactly(3),
-            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::one_of(
                 "on_off_skip",
                 &[Arg::word("on", "ON"), Arg::word("off", "OFF"), Arg::word("skip", "SKIP")],
             )],
-            ..OF_CLIENT
+            ..SETTING
         },
     ),
     SessionCommand::new(
@@ -203,22 +198,11 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Set client eviction mode for the current connection",
             since: "7.0.0",
             arity: Arity::Exactly(3),
-            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::one_of("enabled", ON_OR_OFF)],
-            ..OF_CLIENT
+            ..FOR_ADMINS
         },
     ),
-    SessionCommand::new(
-        client_help,
-        CommandSpec {
-            name: "help",
-            summary: "Show helpful text about the different subcommands",
-            since: "5.0.0",
-            arity: Arity::Exactly(2),
-            flags: flags::LOADING | flags::STALE,
-            ..OF_CLIENT
-        },
-    ),
+    SessionCommand::new(client_help, CommandSpec { since: "5.0.0", ..help_of(OF_CLIENT) }),
     SessionCommand::new(
         client_setinfo,
         CommandSpec {
@@ -226,7 +210,6 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Sets information specific to the client or connection.",
             since: "7.2.0",
             arity: Arity::Exactly(4),
-            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
             request_policy: Some(RequestPolicy::AllNodes),
             response_policy: Some(ResponsePolicy::AllSucceeded),
             args: &[Arg::one_of(
@@ -244,13 +227,12 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             since: "5.0.0",
             complexity: "O(log N) where N is the number of client connections",
             arity: Arity::AtLeast(3),
-            flags: flags::ADMIN | flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[
                 Arg::integer("client-id"),
                 Arg::one_of("timeout_error", &[Arg::word("timeout", "TIMEOUT"), Arg::word("error", "ERROR")])
                     .optional(),
             ],
-            ..OF_CLIENT
+            ..FOR_ADMINS
         },
     )
     .after_replies(),
@@ -260,10 +242,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             name: "no-touch",
             summary: "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
             since: "7.2.0",
-            arity: Arity::Exactly(3),
-            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::one_of("enabled", ON_OR_OFF)],
-            ..OF_CLIENT
+            ..SETTING
         },
     )
     .foresees(foresee_no_touch),
@@ -275,7 +255,6 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             since: "6.0.0",
             complexity: "O(1). Some options may introduce additional complexity.",
             arity: Arity::AtLeast(3),
-            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[
                 Arg::one_of("status", ON_OR_OFF),
                 Arg::integer("client-id").after("REDIRECT").optional(),
@@ -295,10 +274,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             name: "caching",
             summary: "Instruct the server about tracking or not keys in the next request",
             since: "6.0.0",
-            arity: Arity::Exactly(3),
-            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
             args: &[Arg::one_of("mode", &[Arg::word("yes", "YES"), Arg::word("no", "NO")])],
-            ..OF_CLIENT
+            ..SETTING
         },
     )
     .foresees(foresee_caching),
@@ -308,8 +285,6 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             name: "getredir",
             summary: "Get tracking notifications redirection client ID if any",
             since: "6.0.0",
-            arity: Arity::Exactly(2),
-            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
             ..OF_CLIENT
         },
     ),
@@ -320,8 +295,6 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
             summary: "Return information about server assisted client side caching for the \
                 current connection",
             since: "6.2.0",
-            arity: Arity::Exactly(2),
-            flags: flags::NOSCRIPT | flags::LOADING | flags::STALE,
             ..OF_CLIENT
         },
     ),

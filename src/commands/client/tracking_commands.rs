@@ -1,6 +1,6 @@
 //! The subcommands of CLIENT for client-side caching: TRACKING CACHING GETREDIR TRACKINGINFO.
 //!
-//! They say what a client wants; what follows from it is the business of `worker/tracking.rs`.
+//! They say what a client wants; what follows from it is the business of `worker/invalidations.rs`.
 
 use shards::args::Args;
 use shards::error::CommandError;

@@ -4,12 +4,12 @@
 
 use shards::command::flags::{self, acl};
 use shards::command::keys;
-use shards::command::registry::{Entry, Registry};
+use shards::command::registry::{CommandEntry, Registry};
 use shards::command::{Arg, BeginSearch, CommandSpec, FindKeys, KeySpec};
 use shards::reply::Reply;
 
 /// One element of COMMAND INFO (Redis: addReplyCommandInfo).
-pub(super) fn info_of(registry: &Registry, entry: &Entry, reply: &mut Reply) {
+pub(super) fn info_of(registry: &Registry, entry: &CommandEntry, reply: &mut Reply) {
     let spec = entry.spec();
     reply.array(10);
     reply.bulk(entry.full_name.as_bytes());
@@ -121,7 +121,7 @@ fn field(name: &str, text: &str, reply: &mut Reply) {
 /// A map from full names to documentation.
 pub(super) fn docs_of_all<'a>(
     registry: &Registry,
-    entries: impl ExactSizeIterator<Item = &'a Entry>,
+    entries: impl ExactSizeIterator<Item = &'a CommandEntry>,
     reply: &mut Reply,
 ) {
     reply.map(entries.len());
@@ -132,7 +132,7 @@ pub(super) fn docs_of_all<'a>(
 }
 
 /// The documentation of one command (Redis: addReplyCommandDocs). What is empty is left out.
-fn docs_of(registry: &Registry, entry: &Entry, reply: &mut Reply) {
+fn docs_of(registry: &Registry, entry: &CommandEntry, reply: &mut Reply) {
     let spec = entry.spec();
     let texts = [
         ("summary", Some(spec.summary)),

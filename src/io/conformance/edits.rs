@@ -30,7 +30,7 @@ fn a_file_is_made_and_then_changed_and_nothing_else_is_left() {
         edit(seat, "a", b" two").unwrap();
         assert_eq!(seat.content("a"), b"one two");
         let temporary = seat.stand.root().join("temporary");
-        assert_eq!(seat.errno(Request::Remove { path: temporary }), libc::ENOENT);
+        assert_eq!(seat.errno(FileRequest::Remove { path: temporary }), libc::ENOENT);
     });
 }
 
@@ -40,7 +40,7 @@ fn a_file_of_several_reads_is_whole() {
         for len in [64 << 10, 150_000] {
             let file = seat.open("a", OpenMode::Replace);
             seat.outcome(write(file, 0, bytes(len, 3)));
-            seat.outcome(Request::Close { file });
+            seat.outcome(FileRequest::Close { file });
             edit(seat, "a", b"end").unwrap();
             assert!(seat.content("a") == [&bytes(len, 3)[..], b"end"].concat());
         }
@@ -54,11 +54,11 @@ fn a_file_that_cannot_be_changed_says_why() {
         assert_eq!(missing.raw_os_error(), Some(libc::ENOENT));
         edit(seat, "a", b"one").unwrap();
         let file = seat.open("temporary", OpenMode::CreateNew);
-        seat.outcome(Request::Close { file });
+        seat.outcome(FileRequest::Close { file });
         let taken = edit(seat, "a", b" two").unwrap_err();
         assert_eq!((taken.raw_os_error(), seat.content("a")), (Some(libc::EEXIST), b"one".to_vec()));
         let path = seat.stand.root().join("d");
-        seat.outcome(Request::MakeDirectory { path });
+        seat.outcome(FileRequest::MakeDirectory { path });
         assert!(edit(seat, "d", b"x").is_err());
     });
 }

@@ -16,13 +16,13 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use super::Owner;
-use super::disk::{Disk, Done, FileId, OpId, OpenMode, Outcome, REQUESTED_BYTES_MAX, Request};
+use super::disk::{Disk, FileDone, FileId, FileOutcome, FileRequest, OpId, OpenMode, REQUESTED_BYTES_MAX};
 use super::errands::Errands;
 use super::links::{LINK_OUTPUT_BYTES_MAX, LinkEvent, LinkId, Links, What};
 use super::ring::{ClientRing, Wait};
 use super::simulated::World;
-use super::simulated::files::Chances;
-use super::timers::{Due, TimerId, Timers};
+use super::simulated::files::FileChances;
+use super::timers::{DueTimer, TimerId, Timers};
 use crate::host::clock;
 
 const ME: Owner = Owner(7);
@@ -138,9 +138,9 @@ impl Simulated {
         let mut world = World::new(seed, 1);
         let delay_max = Duration::from_millis(seed % 3);
         world.machines[0].files.chances =
-            Chances { short_in: (seed % 4) as usize, interrupted_in: 5, delay_max };
+            FileChances { short_in: (seed % 4) as usize, interrupted_in: 5, delay_max };
         world.network.chances =
-            super::simulated::network::Chances { short_in: (seed % 3) as usize, delay_max };
+            super::simulated::network::NetworkChances { short_in: (seed % 3) as usize, delay_max };
         Simulated { world, listening: None }
     }
 }
@@ -193,13 +193,13 @@ impl Stand for Simulated {
 /// A stand with what it has told and nobody has asked for yet.
 struct Seat<'a> {
     stand: &'a mut dyn Stand,
-    done: Vec<Done>,
+    done: Vec<FileDone>,
     events: Vec<LinkEvent>,
-    due: Vec<Due>,
+    due: Vec<DueTimer>,
 }
 
 impl Seat<'_> {
-    fn start(&mut self, request: Request) -> OpId {
+    fn start(&mut self, request: FileRequest) -> OpId {
         self.stand.disk().start(ME, request)
     }
 
@@ -227,39 +227,39 @@ impl Seat<'_> {
         panic!("not {what}");
     }
 
-    fn end_of(&mut self, op: OpId) -> Done {
+    fn end_of(&mut self, op: OpId) -> FileDone {
         self.until("ended", |seat| {
             let at = seat.done.iter().position(|done| done.op == op)?;
             Some(seat.done.remove(at))
         })
     }
 
-    fn ended(&mut self, request: Request) -> Done {
+    fn ended(&mut self, request: FileRequest) -> FileDone {
         let op = self.start(request);
         self.end_of(op)
     }
 
-    fn outcome(&mut self, request: Request) -> Outcome {
+    fn outcome(&mut self, request: FileRequest) -> FileOutcome {
         self.ended(request).result.unwrap()
     }
 
-    fn errno(&mut self, request: Request) -> i32 {
+    fn errno(&mut self, request: FileRequest) -> i32 {
         self.ended(request).result.unwrap_err().raw_os_error().unwrap()
     }
 
     fn open(&mut self, name: &str, mode: OpenMode) -> FileId {
         let path = self.stand.root().join(name);
-        match self.outcome(Request::Open { path, mode }) {
-            Outcome::Opened(file) => file,
+        match self.outcome(FileRequest::Open { path, mode }) {
+            FileOutcome::Opened(file) => file,
             other => panic!("{other:?}"),
         }
     }
 
     fn content(&mut self, name: &str) -> Vec<u8> {
         let file = self.open(name, OpenMode::Read);
-        let read = self.ended(Request::Read { file, offset: 0, buffer: Vec::new(), len: 8 << 20 });
+        let read = self.ended(FileRequest::Read { file, offset: 0, buffer: Vec::new(), len: 8 << 20 });
         read.result.unwrap();
-        assert_eq!(self.outcome(Request::Close { file }), Outcome::Complete);
+        assert_eq!(self.outcome(FileRequest::Close { file }), FileOutcome::Complete);
         read.buffer
     }
 
@@ -319,6 +319,6 @@ fn bytes(len: usize, seed: u8) -> Vec<u8> {
     (0..len).map(|at| (at as u8).wrapping_mul(31).wrapping_add((at >> 8) as u8) ^ seed).collect()
 }
 
-fn write(file: FileId, offset: u64, buffer: Vec<u8>) -> Request {
-    Request::Write { file, offset, buffer }
+fn write(file: FileId, offset: u64, buffer: Vec<u8>) -> FileRequest {
+    FileRequest::Write { file, offset, buffer }
 }

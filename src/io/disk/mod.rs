@@ -26,7 +26,7 @@ use shards::spare::Trim;
 pub use call::{FileCall, FileCalls};
 use lane::{Class, Lane};
 pub(super) use on_ring::{RingCalls, RingFiles};
-pub use request::{Done, FileId, OpId, OpenMode, Outcome, Request};
+pub use request::{FileDone, FileId, FileOutcome, FileRequest, OpId, OpenMode};
 
 use super::numbered::{Number, Numbered};
 use super::{Owner, io_result};
@@ -58,7 +58,7 @@ pub struct Disk {
     to_cancel: Vec<Number>,
     under_way: usize,
     requested_bytes: usize,
-    done: VecDeque<Done>,
+    done: VecDeque<FileDone>,
 }
 
 #[derive(Debug)]
@@ -92,13 +92,13 @@ enum Directory {
     Opening,
     Syncing(i32),
     /// With how the sync has ended.
-    Closing(io::Result<Outcome>),
+    Closing(io::Result<FileOutcome>),
 }
 
 /// What follows a call.
 enum Step {
     Again(Box<FileCall>),
-    End(io::Result<Outcome>, Vec<u8>),
+    End(io::Result<FileOutcome>, Vec<u8>),
 }
 
 /// A request that can be made: of which file, beside what, by which call, for how many bytes.
@@ -113,7 +113,7 @@ struct Prepared {
 impl Disk {
     /// Makes a request. A refusal is an end like any other: of `EAGAIN` if too much is asked for already, of
     /// `EBADF` if the file has been closed.
-    pub fn start(&mut self, owner: Owner, request: Request) -> OpId {
+    pub fn start(&mut self, owner: Owner, request: FileRequest) -> OpId {
         let mut pending = Pending {
             owner,
             file: None,
@@ -131,7 +131,7 @@ impl Disk {
                 // A number that is of no other request, before or after.
                 let number = self.requests.insert(pending);
                 self.requests.remove(number);
-                self.done.push_back(Done {
+                self.done.push_back(FileDone {
                     op: OpId(number),
                     owner,
                     result: Err(error),
@@ -238,7 +238,7 @@ impl Disk {
             Step::End(Ok(_), _) if is_open => {
                 let file = File { descriptor: result, lane: Lane::default(), closing: false };
                 let file = FileId(self.files.insert(file));
-                self.end(number, Ok(Outcome::Opened(file)), Vec::new());
+                self.end(number, Ok(FileOutcome::Opened(file)), Vec::new());
             }
             Step::End(result, buffer) => {
                 self.end(number, result, buffer);
@@ -255,7 +255,7 @@ impl Disk {
     }
 
     /// Takes the end of a request, in the order in which they came.
-    pub fn next_done(&mut self) -> Option<Done> {
+    pub fn next_done(&mut self) -> Option<FileDone> {
         self.done.pop_front()
     }
 
@@ -267,21 +267,21 @@ impl Disk {
         self.done.trim();
     }
 
-    fn prepare(&self, request: Request) -> Result<Prepared, (io::Error, Vec<u8>)> {
+    fn prepare(&self, request: FileRequest) -> Result<Prepared, (io::Error, Vec<u8>)> {
         let bytes = match &request {
-            Request::Read { len, .. } => *len,
-            Request::Write { buffer, .. } => buffer.len(),
+            FileRequest::Read { len, .. } => *len,
+            FileRequest::Write { buffer, .. } => buffer.len(),
             _ => 0,
         };
         // What gives something back is taken always.
-        if !self.has_room(bytes) && !matches!(request, Request::Close { .. }) {
+        if !self.has_room(bytes) && !matches!(request, FileRequest::Close { .. }) {
             return Err((io::Error::from_raw_os_error(libc::EAGAIN), request.into_buffer()));
         }
         match self.prepared(&request, bytes) {
             Ok(mut prepared) => {
                 if let FileCall::Read { buffer, .. } | FileCall::Write { buffer, .. } = &mut prepared.call {
                     let read_bytes = prepared.len.min(PIECE_BYTES_MAX);
-                    let is_read = matches!(request, Request::Read { .. });
+                    let is_read = matches!(request, FileRequest::Read { .. });
                     *buffer = request.into_buffer();
                     if is_read {
                         buffer.clear();
@@ -295,13 +295,13 @@ impl Disk {
     }
 
     /// The call of a request, without its buffer.
-    fn prepared(&self, request: &Request, len: usize) -> io::Result<Prepared> {
+    fn prepared(&self, request: &FileRequest, len: usize) -> io::Result<Prepared> {
         let (file, class, call) = match request {
-            Request::Open { path, mode } => {
+            FileRequest::Open { path, mode } => {
                 let (flags, mode) = (mode.flags(), mode.permissions());
                 (None, Class::Ordinary, FileCall::Open { path: c_path(path)?, flags, mode })
             }
-            &Request::Read { file, offset, .. } => {
+            &FileRequest::Read { file, offset, .. } => {
                 let descriptor = self.descriptor(file)?;
                 (
                     Some(file),
@@ -309,46 +309,46 @@ impl Disk {
                     FileCall::Read { descriptor, offset, buffer: Vec::new(), from: 0 },
                 )
             }
-            &Request::Write { file, offset, .. } => {
+            &FileRequest::Write { file, offset, .. } => {
                 let (descriptor, buffer, to) = (self.descriptor(file)?, Vec::new(), len.min(PIECE_BYTES_MAX));
                 (Some(file), Class::Ordinary, FileCall::Write { descriptor, offset, buffer, from: 0, to })
             }
-            &Request::Sync { file } => {
+            &FileRequest::Sync { file } => {
                 let descriptor = self.descriptor(file)?;
                 (Some(file), Class::Sync, FileCall::Sync { descriptor, data_only: true })
             }
-            &Request::SyncWhole { file } => {
+            &FileRequest::SyncWhole { file } => {
                 let descriptor = self.descriptor(file)?;
                 (Some(file), Class::Sync, FileCall::Sync { descriptor, data_only: false })
             }
-            &Request::SetPermissions { file, mode } => {
+            &FileRequest::SetPermissions { file, mode } => {
                 let descriptor = self.descriptor(file)?;
                 (Some(file), Class::Ordinary, FileCall::SetPermissions { descriptor, mode })
             }
-            &Request::Truncate { file, len_bytes } => {
+            &FileRequest::Truncate { file, len_bytes } => {
                 let descriptor = self.descriptor(file)?;
                 (Some(file), Class::Ordinary, FileCall::Truncate { descriptor, len_bytes })
             }
-            &Request::Size { file } => {
+            &FileRequest::Size { file } => {
                 let descriptor = self.descriptor(file)?;
                 (Some(file), Class::Ordinary, FileCall::Size { descriptor, len_bytes: 0 })
             }
-            &Request::Close { file } => {
+            &FileRequest::Close { file } => {
                 (Some(file), Class::Last, FileCall::Close { descriptor: self.descriptor(file)? })
             }
-            Request::Rename { from, to } => {
+            FileRequest::Rename { from, to } => {
                 (None, Class::Ordinary, FileCall::Rename { from: c_path(from)?, to: c_path(to)? })
             }
-            Request::Remove { path } => (None, Class::Ordinary, FileCall::Remove { path: c_path(path)? }),
-            Request::MakeDirectory { path } => {
+            FileRequest::Remove { path } => (None, Class::Ordinary, FileCall::Remove { path: c_path(path)? }),
+            FileRequest::MakeDirectory { path } => {
                 (None, Class::Ordinary, FileCall::MakeDirectory { path: c_path(path)? })
             }
-            Request::SyncDirectory { path } => {
+            FileRequest::SyncDirectory { path } => {
                 let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
                 (None, Class::Ordinary, FileCall::Open { path: c_path(path)?, flags, mode: 0 })
             }
         };
-        let directory = matches!(request, Request::SyncDirectory { .. }).then_some(Directory::Opening);
+        let directory = matches!(request, FileRequest::SyncDirectory { .. }).then_some(Directory::Opening);
         Ok(Prepared { file, class, call, len, directory })
     }
 
@@ -371,11 +371,11 @@ impl Disk {
         }
     }
 
-    fn end(&mut self, number: Number, result: io::Result<Outcome>, buffer: Vec<u8>) {
+    fn end(&mut self, number: Number, result: io::Result<FileOutcome>, buffer: Vec<u8>) {
         let pending = self.requests.remove(number).expect("it has not ended");
         self.requested_bytes -= pending.len;
         let (op, owner, moved_bytes) = (OpId(number), pending.owner, pending.moved);
-        self.done.push_back(Done { op, owner, result, buffer, moved_bytes });
+        self.done.push_back(FileDone { op, owner, result, buffer, moved_bytes });
         if let Some(lane) = self.lane(pending.file) {
             lane.ended(number);
         }
@@ -407,7 +407,7 @@ impl Pending {
                 (*from, *to) = (self.moved, len.min(self.moved + PIECE_BYTES_MAX));
                 self.retries = 0;
                 if self.moved == len {
-                    return Step::End(Ok(Outcome::Complete), buffer_of(*call));
+                    return Step::End(Ok(FileOutcome::Complete), buffer_of(*call));
                 }
                 if bytes == 0 {
                     return Step::End(Err(io::ErrorKind::WriteZero.into()), buffer_of(*call));
@@ -419,14 +419,14 @@ impl Pending {
                 self.retries = 0;
                 if bytes == 0 || self.moved == len {
                     buffer.truncate(self.moved);
-                    return Step::End(Ok(Outcome::Complete), buffer_of(*call));
+                    return Step::End(Ok(FileOutcome::Complete), buffer_of(*call));
                 }
                 buffer.resize(len.min(self.moved + PIECE_BYTES_MAX), 0);
             }
             (FileCall::Size { len_bytes, .. }, Ok(_)) => {
-                return Step::End(Ok(Outcome::Size(*len_bytes)), Vec::new());
+                return Step::End(Ok(FileOutcome::Size(*len_bytes)), Vec::new());
             }
-            (_, Ok(_)) => return Step::End(Ok(Outcome::Complete), Vec::new()),
+            (_, Ok(_)) => return Step::End(Ok(FileOutcome::Complete), Vec::new()),
             (FileCall::Read { buffer, .. }, Err(error)) => {
                 buffer.truncate(self.moved);
                 return Step::End(Err(error), buffer_of(*call));
@@ -451,7 +451,7 @@ impl Pending {
                 (FileCall::Sync { descriptor, data_only: false }, Directory::Syncing(descriptor))
             }
             (Some(Directory::Syncing(descriptor)), result) => {
-                (FileCall::Close { descriptor }, Directory::Closing(result.map(|_| Outcome::Complete)))
+                (FileCall::Close { descriptor }, Directory::Closing(result.map(|_| FileOutcome::Complete)))
             }
             (Some(Directory::Closing(synced)), _) => return Step::End(synced, Vec::new()),
             (_, Err(error)) => return Step::End(Err(error), Vec::new()),
@@ -510,16 +510,16 @@ mod tests {
         let (mut disk, mut calls) = (Disk::default(), Held::default());
         let mut files = Vec::new();
         for descriptor in 0..UNDER_WAY_MAX as i32 + 2 {
-            disk.start(ME, Request::Open { path: PathBuf::from("a"), mode: OpenMode::Create });
+            disk.start(ME, FileRequest::Open { path: PathBuf::from("a"), mode: OpenMode::Create });
             disk.submit(&mut calls);
             calls.complete(&mut disk, descriptor);
             match disk.next_done().unwrap().result.unwrap() {
-                Outcome::Opened(file) => files.push(file),
+                FileOutcome::Opened(file) => files.push(file),
                 other => panic!("{other:?}"),
             }
         }
         for &file in &files {
-            disk.start(ME, Request::Sync { file });
+            disk.start(ME, FileRequest::Sync { file });
         }
         assert!(disk.has_queued());
         disk.submit(&mut calls);
@@ -536,20 +536,20 @@ mod tests {
         let path = PathBuf::from("a");
         let requests = |file| {
             [
-                Request::Write { file, offset: 0, buffer: b"some".to_vec() },
-                Request::Read { file, offset: 0, buffer: Vec::new(), len: 4 },
-                Request::Sync { file },
-                Request::Rename { from: path.clone(), to: path.clone() },
-                Request::SyncDirectory { path: path.clone() },
+                FileRequest::Write { file, offset: 0, buffer: b"some".to_vec() },
+                FileRequest::Read { file, offset: 0, buffer: Vec::new(), len: 4 },
+                FileRequest::Sync { file },
+                FileRequest::Rename { from: path.clone(), to: path.clone() },
+                FileRequest::SyncDirectory { path: path.clone() },
             ]
         };
         for errno in [libc::EINTR, libc::EAGAIN] {
             for at in 0..5 {
                 let (mut disk, mut calls) = (Disk::default(), Held::default());
-                disk.start(ME, Request::Open { path: path.clone(), mode: OpenMode::Create });
+                disk.start(ME, FileRequest::Open { path: path.clone(), mode: OpenMode::Create });
                 disk.submit(&mut calls);
                 calls.complete(&mut disk, 3);
-                let Outcome::Opened(file) = disk.next_done().unwrap().result.unwrap() else { panic!() };
+                let FileOutcome::Opened(file) = disk.next_done().unwrap().result.unwrap() else { panic!() };
                 let op = disk.start(ME, requests(file).into_iter().nth(at).unwrap());
                 disk.submit(&mut calls);
                 disk.cancel(op);
@@ -564,12 +564,12 @@ mod tests {
     #[test]
     fn a_large_write_goes_in_pieces_and_a_short_one_is_continued() {
         let (mut disk, mut calls) = (Disk::default(), Held::default());
-        disk.start(ME, Request::Open { path: PathBuf::from("a"), mode: OpenMode::Create });
+        disk.start(ME, FileRequest::Open { path: PathBuf::from("a"), mode: OpenMode::Create });
         disk.submit(&mut calls);
         calls.complete(&mut disk, 3);
-        let Outcome::Opened(file) = disk.next_done().unwrap().result.unwrap() else { panic!() };
+        let FileOutcome::Opened(file) = disk.next_done().unwrap().result.unwrap() else { panic!() };
         let buffer = vec![7; PIECE_BYTES_MAX + 100];
-        disk.start(ME, Request::Write { file, offset: 50, buffer });
+        disk.start(ME, FileRequest::Write { file, offset: 50, buffer });
         disk.submit(&mut calls);
         let pieces = [(0, PIECE_BYTES_MAX), (PIECE_BYTES_MAX - 1, PIECE_BYTES_MAX + 100)];
         for ((from, to), moved) in pieces.into_iter().zip([PIECE_BYTES_MAX as i32 - 1, 101]) {
@@ -582,6 +582,6 @@ mod tests {
             calls.complete(&mut disk, moved);
         }
         let done = disk.next_done().unwrap();
-        assert_eq!((done.result.unwrap(), done.moved_bytes), (Outcome::Complete, PIECE_BYTES_MAX + 100));
+        assert_eq!((done.result.unwrap(), done.moved_bytes), (FileOutcome::Complete, PIECE_BYTES_MAX + 100));
     }
 }

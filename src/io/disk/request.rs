@@ -39,8 +39,8 @@ pub enum OpenMode {
 /// What can be asked. Paths that are not absolute begin at the working directory of the moment when they are
 /// used.
 #[derive(Debug)]
-pub enum Request {
-    /// Ends with [`Outcome::Opened`].
+pub enum FileRequest {
+    /// Ends with [`FileOutcome::Opened`].
     Open {
         /// Which file.
         path: PathBuf,
@@ -92,7 +92,7 @@ pub enum Request {
         /// Its length from then on.
         len_bytes: u64,
     },
-    /// Ends with [`Outcome::Size`].
+    /// Ends with [`FileOutcome::Size`].
     Size {
         /// Of which file.
         file: FileId,
@@ -128,7 +128,7 @@ pub enum Request {
 
 /// How a request has ended well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
+pub enum FileOutcome {
     /// All that was asked for is done.
     Complete,
     /// The file is open.
@@ -139,24 +139,24 @@ pub enum Outcome {
 
 /// The end of a request. Each one that was made has one, also when it was refused or taken back.
 #[derive(Debug)]
-pub struct Done {
+pub struct FileDone {
     /// Which.
     pub op: OpId,
     /// Whose.
     pub owner: Owner,
     /// How.
-    pub result: io::Result<Outcome>,
+    pub result: io::Result<FileOutcome>,
     /// The buffer of a read, with what was read, or of a write, as it was given.
     pub buffer: Vec<u8>,
     /// So many bytes of it were written or read, also when the rest has failed.
     pub moved_bytes: usize,
 }
 
-impl Request {
+impl FileRequest {
     /// The buffer that is given back with the end.
     pub(super) fn into_buffer(self) -> Vec<u8> {
         match self {
-            Request::Read { buffer, .. } | Request::Write { buffer, .. } => buffer,
+            FileRequest::Read { buffer, .. } | FileRequest::Write { buffer, .. } => buffer,
             _ => Vec::new(),
         }
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use shards::random::Random;
 
 use super::World;
-use super::files::{Chances, Fault, Unsynced};
+use super::files::{Fault, FileChances, Unsynced};
 use crate::io::Owner;
-use crate::io::disk::{FileCall, OpenMode, Outcome, Request};
+use crate::io::disk::{FileCall, FileOutcome, FileRequest, OpenMode};
 use crate::io::edit::{EditPlan, FileEdit, OLD_FILE_BYTES_MAX};
 
 const ME: Owner = Owner(1);
@@ -23,7 +23,7 @@ fn world(seed: u64) -> World {
     let ended = edit(&mut world, |_| OLD.to_vec()).run(&mut world, usize::MAX);
     ended.expect("it ends").unwrap();
     let delay_max = Duration::from_millis(2);
-    world.machines[0].files.chances = Chances { short_in: 2, interrupted_in: 4, delay_max };
+    world.machines[0].files.chances = FileChances { short_in: 2, interrupted_in: 4, delay_max };
     world
 }
 
@@ -129,20 +129,12 @@ fn a_full_disk_keeps_the_old_file() {
 #[test]
 fn a_file_that_is_too_large_is_left_as_it_is() {
     let mut world = World::new(1, 1);
-    let mut ended = |request| {
-        world.machines[0].disk.start(ME, request);
-        loop {
-            world.step();
-            if let Some(done) = world.machines[0].disk.next_done() {
-                break done.result.unwrap();
-            }
-        }
-    };
-    let open = Request::Open { path: PathBuf::from("/conf"), mode: OpenMode::Create };
-    let Outcome::Opened(file) = ended(open) else { panic!("a file is opened by that") };
+    let mut ended = |request| world.ended(0, request).result.unwrap();
+    let open = FileRequest::Open { path: PathBuf::from("/conf"), mode: OpenMode::Create };
+    let FileOutcome::Opened(file) = ended(open) else { panic!("a file is opened by that") };
     let len_bytes = OLD_FILE_BYTES_MAX as u64 + 1;
-    ended(Request::Truncate { file, len_bytes });
-    ended(Request::Close { file });
+    ended(FileRequest::Truncate { file, len_bytes });
+    ended(FileRequest::Close { file });
     let ended = changed(&mut world).run(&mut world, usize::MAX).expect("it ends");
     assert_eq!(ended.unwrap_err().raw_os_error(), Some(libc::EFBIG));
     assert_eq!(content(&world).map(<[u8]>::len), Some(len_bytes as usize));

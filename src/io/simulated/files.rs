@@ -14,7 +14,7 @@ use crate::io::disk::{FileCall, FileCalls};
 
 /// What a loss of power does to what was not synced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::io) enum Unsynced {
+pub(crate) enum Unsynced {
     /// It is gone.
     Forgotten,
     /// By chance a prefix of it stays: of the changes of each file, the last of them cut anywhere, and of the
@@ -24,33 +24,33 @@ pub(in crate::io) enum Unsynced {
 
 /// What may go wrong by chance. Nothing does by default.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::io) struct Chances {
+pub(crate) struct FileChances {
     /// One in so many reads and writes moves fewer bytes than it could; 0 is none.
-    pub(in crate::io) short_in: usize,
+    pub(crate) short_in: usize,
     /// One in so many calls is interrupted (`EINTR`); 0 is none.
-    pub(in crate::io) interrupted_in: usize,
+    pub(crate) interrupted_in: usize,
     /// A call takes up to so long.
-    pub(in crate::io) delay_max: Duration,
+    pub(crate) delay_max: Duration,
 }
 
 /// Calls that fail.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::io) struct Fault {
+pub(crate) struct Fault {
     /// Which.
-    pub(in crate::io) is_hit: fn(&FileCall) -> bool,
+    pub(crate) is_hit: fn(&FileCall) -> bool,
     /// How.
-    pub(in crate::io) errno: i32,
+    pub(crate) errno: i32,
     /// How many of them.
-    pub(in crate::io) times: usize,
+    pub(crate) times: usize,
 }
 
 #[derive(Debug)]
-pub(in crate::io) struct SimulatedFiles {
-    pub(in crate::io) chances: Chances,
-    pub(in crate::io) faults: Vec<Fault>,
+pub(crate) struct SimulatedFiles {
+    pub(crate) chances: FileChances,
+    pub(crate) faults: Vec<Fault>,
     /// The size of the disk.
-    pub(in crate::io) capacity_bytes: usize,
-    pub(in crate::io) now: Duration,
+    pub(crate) capacity_bytes: usize,
+    pub(crate) now: Duration,
     random: Random,
     /// Files and directories, by number; those without a name too.
     nodes: Vec<Node>,
@@ -150,11 +150,11 @@ impl NameChange {
 }
 
 impl SimulatedFiles {
-    pub(in crate::io) fn new(seed: u64) -> SimulatedFiles {
+    pub(crate) fn new(seed: u64) -> SimulatedFiles {
         let root = Node { is_directory: true, ..Node::default() };
         let names = BTreeMap::from([(PathBuf::from("/"), 0)]);
         SimulatedFiles {
-            chances: Chances::default(),
+            chances: FileChances::default(),
             faults: Vec::new(),
             capacity_bytes: usize::MAX,
             now: Duration::ZERO,
@@ -170,12 +170,12 @@ impl SimulatedFiles {
     }
 
     /// When the next call is done.
-    pub(in crate::io) fn next_due(&self) -> Option<Duration> {
+    pub(crate) fn next_due(&self) -> Option<Duration> {
         self.under_way.iter().map(|flight| flight.due).min()
     }
 
     /// Carries out a call that is due, one of them by chance.
-    pub(in crate::io) fn complete(&mut self, now: Duration) -> Option<(u32, Box<FileCall>, i32)> {
+    pub(crate) fn complete(&mut self, now: Duration) -> Option<(u32, Box<FileCall>, i32)> {
         let due: Vec<usize> = (0..self.under_way.len()).filter(|&at| self.under_way[at].due <= now).collect();
         if due.is_empty() {
             return None;
@@ -191,7 +191,7 @@ impl SimulatedFiles {
     }
 
     /// What the disk has is all there is from now on.
-    pub(in crate::io) fn power_loss(&mut self, unsynced: Unsynced) {
+    pub(crate) fn power_loss(&mut self, unsynced: Unsynced) {
         let flights = std::mem::take(&mut self.under_way);
         let mut names = self.names_on_disk.clone();
         if unsynced == Unsynced::Torn {
@@ -234,12 +234,12 @@ impl SimulatedFiles {
     }
 
     /// What a path has, if it is a file.
-    pub(in crate::io) fn content(&self, path: &str) -> Option<&[u8]> {
+    pub(crate) fn content(&self, path: &str) -> Option<&[u8]> {
         self.names.get(Path::new(path)).map(|&node| &*self.nodes[node].bytes)
     }
 
     /// Descriptors that have not been given back.
-    pub(in crate::io) fn open_descriptors(&self) -> usize {
+    pub(crate) fn open_descriptors(&self) -> usize {
         self.descriptors.len()
     }
 

@@ -3,10 +3,19 @@
 //! A `World` has machines, each with an `Errands`-like set (`disk`, `links`, `timers`), a file system and an
 //! address, and one network between them. Nothing happens but in `World::step`, which does what is due next.
 //! The same seed does the same again. This room knows no kernel.
+//!
+//! A test of code elsewhere stands where a worker does: it hands the `disk`, `links` and `timers` of a
+//! machine to the state machine that it is about, and after each [`World::step`] hands on what
+//! `Disk::next_done`, `Links::next_event` and `Timers::next_due` tell, until nothing is left (`edits.rs`
+//! does so with a `FileEdit`). What may go wrong it says beforehand: chances ([`files::FileChances`],
+//! [`network::NetworkChances`]), faults ([`files::Fault`]) and the size of the disk, each machine's own.
+//! Losses of power are tried at every step: as many steps, [`World::power_loss`], and a fresh start on what
+//! the disk has kept. Files are laid down and read by [`World::ended`], and
+//! [`files::SimulatedFiles::content`] shows what is seen of one.
 
 mod edits;
-pub(in crate::io) mod files;
-pub(in crate::io) mod network;
+pub(crate) mod files;
+pub(crate) mod network;
 mod tests;
 
 use std::net::IpAddr;
@@ -16,39 +25,43 @@ use shards::random::Random;
 
 use self::files::SimulatedFiles;
 use self::network::{CallsOfHost, Network};
-use super::disk::Disk;
+use super::Owner;
+use super::disk::{Disk, FileDone, FileRequest};
 use super::links::Links;
 use super::timers::Timers;
 
+/// Who asks in [`World::ended`].
+const TESTER: Owner = Owner(u32::MAX);
+
 /// One machine.
 #[derive(Debug)]
-pub(in crate::io) struct Machine {
+pub(crate) struct Machine {
     /// Its address.
-    pub(in crate::io) ip: IpAddr,
+    pub(crate) ip: IpAddr,
     /// Requests to its files.
-    pub(in crate::io) disk: Disk,
+    pub(crate) disk: Disk,
     /// Its links.
-    pub(in crate::io) links: Links,
+    pub(crate) links: Links,
     /// Its timers.
-    pub(in crate::io) timers: Timers,
+    pub(crate) timers: Timers,
     /// Its file system.
-    pub(in crate::io) files: SimulatedFiles,
+    pub(crate) files: SimulatedFiles,
 }
 
 /// Machines and the network between them.
 #[derive(Debug)]
-pub(in crate::io) struct World {
+pub(crate) struct World {
     /// The time.
-    pub(in crate::io) now: Duration,
+    pub(crate) now: Duration,
     /// The machines.
-    pub(in crate::io) machines: Vec<Machine>,
+    pub(crate) machines: Vec<Machine>,
     /// The network.
-    pub(in crate::io) network: Network,
+    pub(crate) network: Network,
 }
 
 impl World {
     /// So many machines, at 10.0.0.1 and so on.
-    pub(in crate::io) fn new(seed: u64, machines: usize) -> World {
+    pub(crate) fn new(seed: u64, machines: usize) -> World {
         let mut random = Random::new(seed);
         let machines = (0..machines).map(|index| Machine {
             ip: IpAddr::from([10, 0, 0, index as u8 + 1]),
@@ -63,7 +76,7 @@ impl World {
 
     /// Begins what was asked for, and goes to the next moment at which something is done or due. False when
     /// nothing is.
-    pub(in crate::io) fn step(&mut self) -> bool {
+    pub(crate) fn step(&mut self) -> bool {
         if self.begin() {
             return true;
         }
@@ -81,9 +94,22 @@ impl World {
         true
     }
 
+    /// Asks the disk of a machine for something and goes on until that has ended. What else ends meanwhile is
+    /// told to nobody.
+    pub(crate) fn ended(&mut self, machine: usize, request: FileRequest) -> FileDone {
+        let op = self.machines[machine].disk.start(TESTER, request);
+        loop {
+            let disk = &mut self.machines[machine].disk;
+            if let Some(done) = std::iter::from_fn(|| disk.next_done()).find(|done| done.op == op) {
+                return done;
+            }
+            assert!(self.step() || self.machines[machine].disk.has_news(), "what was asked for ends");
+        }
+    }
+
     /// The electricity fails on one machine: what was under way is gone, its files are as the disk has them,
     /// its links are broken, and it begins anew.
-    pub(in crate::io) fn power_loss(&mut self, machine: usize, unsynced: files::Unsynced) {
+    pub(crate) fn power_loss(&mut self, machine: usize, unsynced: files::Unsynced) {
         self.begin();
         let machine = &mut self.machines[machine];
         machine.files.power_loss(unsynced);

@@ -18,17 +18,17 @@ const WINDOW_BYTES: usize = 64 << 10;
 
 /// What may happen by chance. Nothing does by default.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::io) struct Chances {
+pub(crate) struct NetworkChances {
     /// One in so many sends and receives moves fewer bytes than it could; 0 is none.
-    pub(in crate::io) short_in: usize,
+    pub(crate) short_in: usize,
     /// What is sent is on its way for up to so long.
-    pub(in crate::io) delay_max: Duration,
+    pub(crate) delay_max: Duration,
 }
 
 #[derive(Debug)]
-pub(in crate::io) struct Network {
-    pub(in crate::io) chances: Chances,
-    pub(in crate::io) now: Duration,
+pub(crate) struct Network {
+    pub(crate) chances: NetworkChances,
+    pub(crate) now: Duration,
     random: Random,
     sockets: BTreeMap<i32, Socket>,
     next_socket: i32,
@@ -65,15 +65,15 @@ struct Flight {
 }
 
 /// The network as one machine uses it.
-pub(in crate::io) struct CallsOfHost<'a> {
-    pub(in crate::io) network: &'a mut Network,
-    pub(in crate::io) ip: IpAddr,
+pub(crate) struct CallsOfHost<'a> {
+    pub(crate) network: &'a mut Network,
+    pub(crate) ip: IpAddr,
 }
 
 impl Network {
-    pub(in crate::io) fn new(seed: u64) -> Network {
+    pub(crate) fn new(seed: u64) -> Network {
         Network {
-            chances: Chances::default(),
+            chances: NetworkChances::default(),
             now: Duration::ZERO,
             random: Random::new(seed),
             sockets: BTreeMap::new(),
@@ -85,17 +85,17 @@ impl Network {
         }
     }
 
-    pub(in crate::io) fn listen(&mut self, address: SocketAddr) {
+    pub(crate) fn listen(&mut self, address: SocketAddr) {
         self.listening.entry(address).or_default();
     }
 
     /// A socket that was connected to an address, if there is one.
-    pub(in crate::io) fn accept(&mut self, address: SocketAddr) -> Option<i32> {
+    pub(crate) fn accept(&mut self, address: SocketAddr) -> Option<i32> {
         self.listening.get_mut(&address)?.pop_front()
     }
 
     /// Two machines cannot see each other from now on, or can again.
-    pub(in crate::io) fn set_split(&mut self, a: IpAddr, b: IpAddr, is_split: bool) {
+    pub(crate) fn set_split(&mut self, a: IpAddr, b: IpAddr, is_split: bool) {
         let pair = (a.min(b), a.max(b));
         if is_split {
             self.split.insert(pair);
@@ -106,7 +106,7 @@ impl Network {
 
     /// Cuts all connections between two machines: both sides learn of it at once, and what was on its way is
     /// lost.
-    pub(in crate::io) fn cut(&mut self, a: IpAddr, b: IpAddr) {
+    pub(crate) fn cut(&mut self, a: IpAddr, b: IpAddr) {
         let sockets: Vec<i32> = self.sockets.keys().copied().collect();
         for socket in sockets {
             let peer_ip = self.peer_ip(socket);
@@ -119,7 +119,7 @@ impl Network {
     }
 
     /// A machine has gone: its sockets are no more, and who is connected with them learns of it.
-    pub(in crate::io) fn power_loss(&mut self, ip: IpAddr) {
+    pub(crate) fn power_loss(&mut self, ip: IpAddr) {
         self.under_way.retain(|flight| flight.ip != ip);
         self.completed.retain(|completed| completed.0 != ip);
         self.listening.retain(|address, _| address.ip() != ip);
@@ -134,7 +134,7 @@ impl Network {
     }
 
     /// When something arrives, or a time is over.
-    pub(in crate::io) fn next_due(&self) -> Option<Duration> {
+    pub(crate) fn next_due(&self) -> Option<Duration> {
         let arriving = self.sockets.iter().filter(|&(&number, _)| !self.is_split_from_peer(number));
         let arriving = arriving.filter_map(|(_, socket)| socket.arriving.front().map(|&(due, _)| due));
         let connects = self.under_way.iter().filter_map(|flight| {
@@ -145,7 +145,7 @@ impl Network {
         arriving.chain(connects).min()
     }
 
-    pub(in crate::io) fn advance(&mut self, now: Duration) {
+    pub(crate) fn advance(&mut self, now: Duration) {
         self.now = now;
         let numbers: Vec<i32> = self.sockets.keys().copied().collect();
         for number in numbers {
@@ -162,7 +162,7 @@ impl Network {
         self.settle();
     }
 
-    pub(in crate::io) fn take_completed(&mut self) -> Vec<(IpAddr, u32, Box<SocketCall>, i32)> {
+    pub(crate) fn take_completed(&mut self) -> Vec<(IpAddr, u32, Box<SocketCall>, i32)> {
         std::mem::take(&mut self.completed)
     }
 

@@ -5,52 +5,43 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::World;
-use super::files::{Chances, Fault, Unsynced};
+use super::files::{Fault, FileChances, Unsynced};
 use crate::io::Owner;
-use crate::io::disk::{Done, FileCall, FileId, OpenMode, Outcome, Request};
+use crate::io::disk::{FileCall, FileDone, FileId, FileOutcome, FileRequest, OpenMode};
 use crate::io::links::{LinkEvent, LinkId, What};
 
 const ME: Owner = Owner(1);
 const LONG: Duration = Duration::from_secs(1000);
 
-fn ended(world: &mut World, request: Request) -> Done {
-    let op = world.machines[0].disk.start(ME, request);
-    let mut done = Vec::new();
-    for _ in 0..100_000 {
-        done.extend(std::iter::from_fn(|| world.machines[0].disk.next_done()));
-        if let Some(at) = done.iter().position(|done| done.op == op) {
-            return done.remove(at);
-        }
-        world.step();
-    }
-    panic!("it does not end");
+fn ended(world: &mut World, request: FileRequest) -> FileDone {
+    world.ended(0, request)
 }
 
-fn errno(world: &mut World, request: Request) -> Option<i32> {
+fn errno(world: &mut World, request: FileRequest) -> Option<i32> {
     ended(world, request).result.err().map(|error| error.raw_os_error().unwrap())
 }
 
 fn open(world: &mut World, path: &str, mode: OpenMode) -> FileId {
-    match ended(world, Request::Open { path: PathBuf::from(path), mode }).result.unwrap() {
-        Outcome::Opened(file) => file,
+    match ended(world, FileRequest::Open { path: PathBuf::from(path), mode }).result.unwrap() {
+        FileOutcome::Opened(file) => file,
         other => panic!("{other:?}"),
     }
 }
 
 fn write(world: &mut World, file: FileId, offset: u64, bytes: &[u8]) {
-    ended(world, Request::Write { file, offset, buffer: bytes.to_vec() }).result.unwrap();
+    ended(world, FileRequest::Write { file, offset, buffer: bytes.to_vec() }).result.unwrap();
 }
 
 fn sync(world: &mut World, file: FileId) {
-    ended(world, Request::Sync { file }).result.unwrap();
+    ended(world, FileRequest::Sync { file }).result.unwrap();
 }
 
 fn sync_directory(world: &mut World, path: &str) {
-    ended(world, Request::SyncDirectory { path: PathBuf::from(path) }).result.unwrap();
+    ended(world, FileRequest::SyncDirectory { path: PathBuf::from(path) }).result.unwrap();
 }
 
 fn rename(world: &mut World, from: &str, to: &str) {
-    ended(world, Request::Rename { from: PathBuf::from(from), to: PathBuf::from(to) }).result.unwrap();
+    ended(world, FileRequest::Rename { from: PathBuf::from(from), to: PathBuf::from(to) }).result.unwrap();
 }
 
 fn content<'a>(world: &'a World, path: &str) -> Option<&'a [u8]> {
@@ -74,7 +65,7 @@ fn a_loss_of_power_forgets_what_was_not_synced() {
     assert_eq!(content(&world, "/a"), Some(&b"synced"[..]));
     // Its bytes are on the disk, and no directory says where.
     assert_eq!(content(&world, "/b"), None);
-    assert_eq!(errno(&mut world, Request::Size { file }), Some(libc::EBADF));
+    assert_eq!(errno(&mut world, FileRequest::Size { file }), Some(libc::EBADF));
 }
 
 #[test]
@@ -111,7 +102,7 @@ fn a_rename_between_directories_needs_both_of_them_synced() {
     ] {
         let mut world = World::new(3, 1);
         for path in ["/x", "/y"] {
-            ended(&mut world, Request::MakeDirectory { path: PathBuf::from(path) }).result.unwrap();
+            ended(&mut world, FileRequest::MakeDirectory { path: PathBuf::from(path) }).result.unwrap();
         }
         let file = open(&mut world, "/x/a", OpenMode::Create);
         write(&mut world, file, 0, b"a");
@@ -129,7 +120,7 @@ fn a_rename_between_directories_needs_both_of_them_synced() {
 #[test]
 fn what_lies_in_a_directory_that_was_not_synced_is_lost_with_it() {
     let mut world = World::new(4, 1);
-    ended(&mut world, Request::MakeDirectory { path: PathBuf::from("/d") }).result.unwrap();
+    ended(&mut world, FileRequest::MakeDirectory { path: PathBuf::from("/d") }).result.unwrap();
     let file = open(&mut world, "/d/a", OpenMode::Create);
     sync(&mut world, file);
     sync_directory(&mut world, "/d");
@@ -150,7 +141,7 @@ fn a_torn_file_keeps_what_was_synced_and_a_prefix_of_the_rest() {
         write(&mut world, file, 8, b"89");
         // The last one is under way when it happens.
         let buffer = b"ab".to_vec();
-        world.machines[0].disk.start(ME, Request::Write { file, offset: 10, buffer });
+        world.machines[0].disk.start(ME, FileRequest::Write { file, offset: 10, buffer });
         world.power_loss(0, Unsynced::Torn);
         let kept = content(&world, "/a").unwrap();
         assert!(kept.len() >= 4 && b"0123456789ab".starts_with(kept), "seed {seed}: {kept:?}");
@@ -169,10 +160,10 @@ fn a_sync_covers_what_was_written_before_it_and_not_what_goes_on_beside_it() {
         sync_directory(&mut world, "/");
         write(&mut world, file, 0, b"before");
         let disk = &mut world.machines[0].disk;
-        let sync = disk.start(ME, Request::Sync { file });
-        disk.start(ME, Request::Write { file, offset: 6, buffer: b" beside".to_vec() });
+        let sync = disk.start(ME, FileRequest::Sync { file });
+        disk.start(ME, FileRequest::Write { file, offset: 6, buffer: b" beside".to_vec() });
         let mut done = Vec::new();
-        while !done.iter().any(|done: &Done| done.op == sync) {
+        while !done.iter().any(|done: &FileDone| done.op == sync) {
             world.step();
             done.extend(std::iter::from_fn(|| world.machines[0].disk.next_done()));
         }
@@ -189,15 +180,18 @@ fn a_full_disk_takes_what_it_has_room_for_and_more_when_there_is_room_again() {
     let file = open(&mut world, "/a", OpenMode::Create);
     write(&mut world, file, 0, b"0123456789");
     world.machines[0].files.capacity_bytes = 14;
-    let failed = ended(&mut world, Request::Write { file, offset: 10, buffer: b"abcdefgh".to_vec() });
+    let failed = ended(&mut world, FileRequest::Write { file, offset: 10, buffer: b"abcdefgh".to_vec() });
     assert_eq!(failed.result.unwrap_err().raw_os_error(), Some(libc::ENOSPC));
     assert_eq!((failed.moved_bytes, &*failed.buffer), (4, &b"abcdefgh"[..]));
     assert_eq!(content(&world, "/a"), Some(&b"0123456789abcd"[..]));
     // As whoever keeps a log does it: no half entry stays.
-    ended(&mut world, Request::Truncate { file, len_bytes: 10 }).result.unwrap();
-    assert_eq!(errno(&mut world, Request::Write { file, offset: 10, buffer: vec![b'x'; 4] }), None);
+    ended(&mut world, FileRequest::Truncate { file, len_bytes: 10 }).result.unwrap();
+    assert_eq!(errno(&mut world, FileRequest::Write { file, offset: 10, buffer: vec![b'x'; 4] }), None);
     world.machines[0].files.capacity_bytes = 100;
-    assert_eq!(errno(&mut world, Request::Write { file, offset: 10, buffer: b"abcdefgh".to_vec() }), None);
+    assert_eq!(
+        errno(&mut world, FileRequest::Write { file, offset: 10, buffer: b"abcdefgh".to_vec() }),
+        None
+    );
     assert_eq!(content(&world, "/a"), Some(&b"0123456789abcdefgh"[..]));
 }
 
@@ -206,15 +200,15 @@ fn short_and_interrupted_calls_are_continued() {
     for seed in 0..50 {
         let mut world = World::new(seed, 1);
         let delay_max = Duration::from_millis(1);
-        world.machines[0].files.chances = Chances { short_in: 2, interrupted_in: 3, delay_max };
+        world.machines[0].files.chances = FileChances { short_in: 2, interrupted_in: 3, delay_max };
         let file = open(&mut world, "/a", OpenMode::Create);
         let bytes: Vec<u8> = (0..5000).map(|at| (at % 251) as u8).collect();
         write(&mut world, file, 0, &bytes);
-        let read = ended(&mut world, Request::Read { file, offset: 1000, buffer: Vec::new(), len: 3000 });
+        let read = ended(&mut world, FileRequest::Read { file, offset: 1000, buffer: Vec::new(), len: 3000 });
         assert_eq!(read.buffer, bytes[1000..4000]);
         // One that is interrupted for ever is not begun for ever.
         world.machines[0].files.chances.interrupted_in = 1;
-        assert_eq!(errno(&mut world, Request::Sync { file }), Some(libc::EINTR));
+        assert_eq!(errno(&mut world, FileRequest::Sync { file }), Some(libc::EINTR));
     }
 }
 
@@ -226,7 +220,7 @@ fn a_sync_that_fails_has_lost_what_it_should_have_written_whatever_later_ones_sa
     write(&mut world, file, 0, b"lost");
     let is_hit = |call: &FileCall| matches!(call, FileCall::Sync { .. });
     world.machines[0].files.faults.push(Fault { is_hit, errno: libc::EIO, times: 1 });
-    assert_eq!(errno(&mut world, Request::Sync { file }), Some(libc::EIO));
+    assert_eq!(errno(&mut world, FileRequest::Sync { file }), Some(libc::EIO));
     assert_eq!(content(&world, "/a"), Some(&b"lost"[..]));
     sync(&mut world, file);
     world.power_loss(0, Unsynced::Forgotten);
@@ -239,9 +233,9 @@ fn a_directory_is_closed_also_when_its_sync_fails() {
     let is_hit = |call: &FileCall| matches!(call, FileCall::Sync { .. });
     world.machines[0].files.faults.push(Fault { is_hit, errno: libc::EIO, times: 1 });
     let path = PathBuf::from("/");
-    assert_eq!(errno(&mut world, Request::SyncDirectory { path: path.clone() }), Some(libc::EIO));
+    assert_eq!(errno(&mut world, FileRequest::SyncDirectory { path: path.clone() }), Some(libc::EIO));
     assert_eq!(world.machines[0].files.open_descriptors(), 0);
-    assert_eq!(errno(&mut world, Request::SyncDirectory { path }), None);
+    assert_eq!(errno(&mut world, FileRequest::SyncDirectory { path }), None);
     assert_eq!(world.machines[0].files.open_descriptors(), 0);
 }
 
@@ -252,12 +246,12 @@ fn a_disk_that_has_become_read_only_says_so_until_it_has_not() {
     let is_hit = |call: &FileCall| matches!(call, FileCall::Write { .. } | FileCall::Rename { .. });
     world.machines[0].files.faults.push(Fault { is_hit, errno: libc::EROFS, times: 3 });
     for _ in 0..2 {
-        let failed = ended(&mut world, Request::Write { file, offset: 0, buffer: b"kept".to_vec() });
+        let failed = ended(&mut world, FileRequest::Write { file, offset: 0, buffer: b"kept".to_vec() });
         assert_eq!(failed.result.unwrap_err().raw_os_error(), Some(libc::EROFS));
         assert_eq!(failed.buffer, b"kept");
     }
     let (from, to) = (PathBuf::from("/a"), PathBuf::from("/b"));
-    assert_eq!(errno(&mut world, Request::Rename { from, to }), Some(libc::EROFS));
+    assert_eq!(errno(&mut world, FileRequest::Rename { from, to }), Some(libc::EROFS));
     write(&mut world, file, 0, b"kept");
 }
 

@@ -32,11 +32,12 @@ impl Client {
         let mut requests = self.query.receive(packet, &mut self.argv);
         loop {
             match requests.next(&LIMITS) {
-                Next::Request(args) => {
+                NextRequest::Request(args) => {
                     self.commands.push(args.iter_from(0).map(<[u8]>::to_vec).collect());
                 }
-                Next::Incomplete => return Ok(()),
-                Next::Error(error) => return Err(error),
+                NextRequest::Empty => {}
+                NextRequest::Incomplete => return Ok(()),
+                NextRequest::Error(error) => return Err(error),
             }
         }
     }
@@ -104,10 +105,10 @@ fn whole_requests_are_not_copied() {
     let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
     let mut requests = query.receive(&received, &mut argv);
     for _ in 0..3 {
-        let Next::Request(args) = requests.next(&LIMITS) else { panic!("there are three requests") };
+        let NextRequest::Request(args) = requests.next(&LIMITS) else { panic!("there are three requests") };
         assert!(received.as_ptr_range().contains(&args[1].as_ptr()));
     }
-    assert!(matches!(requests.next(&LIMITS), Next::Incomplete));
+    assert!(matches!(requests.next(&LIMITS), NextRequest::Incomplete));
     drop(requests);
     assert_eq!(query.memory_bytes(), 0);
 }
@@ -117,10 +118,10 @@ fn after_the_unfinished_request_parsing_goes_on_where_bytes_were_received() {
     let pipeline = encode(&["GET", "key"]).repeat(2000);
     let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
     let (first, second) = pipeline.split_at(10);
-    assert!(matches!(query.receive(first, &mut argv).next(&LIMITS), Next::Incomplete));
+    assert!(matches!(query.receive(first, &mut argv).next(&LIMITS), NextRequest::Incomplete));
     let mut requests = query.receive(second, &mut argv);
     let mut in_place = 0;
-    while let Next::Request(args) = requests.next(&LIMITS) {
+    while let NextRequest::Request(args) = requests.next(&LIMITS) {
         in_place += usize::from(second.as_ptr_range().contains(&args[1].as_ptr()));
     }
     assert_eq!(in_place, 1999);
@@ -132,7 +133,7 @@ fn what_was_not_taken_is_kept_in_order() {
     let pipeline: Vec<u8> = ["a", "b", "c"].iter().flat_map(|key| encode(&["GET", key])).collect();
     let (first, second) = pipeline.split_at(pipeline.len() - 4);
     let mut requests = client.query.receive(first, &mut client.argv);
-    assert!(matches!(requests.next(&LIMITS), Next::Request(args) if &args[1] == b"a"));
+    assert!(matches!(requests.next(&LIMITS), NextRequest::Request(args) if &args[1] == b"a"));
     drop(requests);
     assert_eq!(client.query.buffered_bytes(), 2 * pipeline.len() / 3 - 4);
     client.send(second).unwrap();
@@ -143,8 +144,8 @@ fn what_was_not_taken_is_kept_in_order() {
 #[test]
 fn stopping_after_the_last_request_leaves_no_memory_behind() {
     let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
-    assert!(matches!(query.receive(b"PI", &mut argv).next(&LIMITS), Next::Incomplete));
-    assert!(matches!(query.receive(b"NG\r\n", &mut argv).next(&LIMITS), Next::Request(_)));
+    assert!(matches!(query.receive(b"PI", &mut argv).next(&LIMITS), NextRequest::Incomplete));
+    assert!(matches!(query.receive(b"NG\r\n", &mut argv).next(&LIMITS), NextRequest::Request(_)));
     assert!(query.is_idle());
     assert_eq!(query.memory_bytes(), 0);
 }
@@ -201,18 +202,21 @@ fn limits_may_change_between_two_requests() {
     let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
     let anonymous = RequestLimits { authenticated: false, ..LIMITS };
     let mut requests = query.receive(&received, &mut argv);
-    assert!(matches!(requests.next(&anonymous), Next::Request(_)));
-    assert!(matches!(requests.next(&LIMITS), Next::Request(_)));
-    assert!(matches!(requests.next(&anonymous), Next::Error(ProtocolError::UnauthenticatedBulkLength)));
+    assert!(matches!(requests.next(&anonymous), NextRequest::Request(_)));
+    assert!(matches!(requests.next(&LIMITS), NextRequest::Request(_)));
+    assert!(matches!(
+        requests.next(&anonymous),
+        NextRequest::Error(ProtocolError::UnauthenticatedBulkLength)
+    ));
 }
 
 #[test]
 fn an_error_comes_after_the_requests_before_it_and_stays() {
     let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
     let mut requests = query.receive(b"PING\r\n*1\r\n!\r\nPING\r\n", &mut argv);
-    assert!(matches!(requests.next(&LIMITS), Next::Request(_)));
+    assert!(matches!(requests.next(&LIMITS), NextRequest::Request(_)));
     for _ in 0..2 {
-        assert!(matches!(requests.next(&LIMITS), Next::Error(ProtocolError::ExpectedDollar(b'!'))));
+        assert!(matches!(requests.next(&LIMITS), NextRequest::Error(ProtocolError::ExpectedDollar(b'!'))));
     }
     drop(requests);
     assert_eq!(query.memory_bytes(), 0);
@@ -261,7 +265,7 @@ fn a_big_argument_is_a_blob_that_outlives_the_request() {
         let (mut query, mut argv) = (QueryBuffer::default(), Argv::default());
         let mut kept = None;
         for packet in stream.chunks(cut) {
-            if let Next::Request(args) = query.receive(packet, &mut argv).next(&LIMITS) {
+            if let NextRequest::Request(args) = query.receive(packet, &mut argv).next(&LIMITS) {
                 let ArgValue::Blob(blob) = args.value(2) else { panic!("long enough for a blob") };
                 assert!(matches!(args.value(3), ArgValue::Bytes(_)));
                 kept = Some(blob.clone());

@@ -3,7 +3,7 @@
 use super::value::{Done, exact_id, id_or_error, integer};
 use crate::args::Args;
 use crate::ctx::Ctx;
-use crate::encoding::stream::{AppendError, BlockLimits, Keep, Log, NewId, Stream, StreamId, Trim};
+use crate::encoding::stream::{AppendError, BlockLimits, Keep, Log, NewId, Stream, StreamId, StreamTrim};
 use crate::entry::{Expire, NewValue};
 use crate::error::CommandError;
 use crate::event;
@@ -21,7 +21,7 @@ enum Form {
 /// The options of XADD and XTRIM.
 struct Options {
     no_mkstream: bool,
-    trim: Option<Trim>,
+    trim: Option<StreamTrim>,
     /// XADD: the argument with the id. The number of arguments when there is none.
     id_at: usize,
     id: NewId,
@@ -87,7 +87,7 @@ fn trim(
     limit: Option<u64>,
     form: Form,
     node_entries_max: u64,
-) -> Result<Option<Trim>, CommandError> {
+) -> Result<Option<StreamTrim>, CommandError> {
     let syntax = |text: &'static str| Err(CommandError::other(text));
     if limit.is_some_and(|limit| limit > 0) && keep.is_none() {
         return syntax("ERR syntax error, LIMIT cannot be used without specifying a trimming strategy");
@@ -103,7 +103,7 @@ fn trim(
         entries => entries.min(TRIMMED_MAX),
     };
     let limit = limit.unwrap_or(if approximate { default_limit } else { 0 });
-    Ok(keep.map(|keep| Trim { keep, approximate, limit }))
+    Ok(keep.map(|keep| StreamTrim { keep, approximate, limit }))
 }
 
 /// What has been trimmed already, as an exact option that trims the same.
@@ -113,7 +113,7 @@ struct Trimmed {
 }
 
 impl Trimmed {
-    fn of(trim: Trim, log: &Log) -> Trimmed {
+    fn of(trim: StreamTrim, log: &Log) -> Trimmed {
         match trim.keep {
             Keep::Len(_) => Trimmed { name: b"MAXLEN", value: log.len().to_string().into_bytes() },
             Keep::From(_) => {

@@ -4,7 +4,7 @@
 use super::entry_rows::{BLOCK, STREAMS};
 use super::{claim, group, info, pending, read};
 use crate::command::shapes::{COUNT, STREAM, UNIX_MILLISECONDS, help_of};
-use crate::command::{Arg, Arity, CommandSpec, DataCommand, Group, KeySpec, flags, keys};
+use crate::command::{Arg, Arity, CommandGroup, CommandSpec, DataCommand, KeySpec, flags, keys};
 
 const GROUP_NAME: Arg = Arg::string("groupname");
 /// The entry behind which a group begins.
@@ -114,7 +114,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             summary: "A container for consumer groups commands",
             since: "5.0.0",
             complexity: "Depends on subcommand.",
-            group: Group::Stream,
+            group: CommandGroup::Stream,
             arity: Arity::AtLeast(2),
             ..CommandSpec::BASE
         },
@@ -202,7 +202,7 @@ pub(in crate::commands) static COMMANDS: &[DataCommand] = &[
             summary: "A container for stream introspection commands",
             since: "5.0.0",
             complexity: "Depends on subcommand.",
-            group: Group::Stream,
+            group: CommandGroup::Stream,
             arity: Arity::AtLeast(2),
             ..CommandSpec::BASE
         },

@@ -11,7 +11,7 @@ use crate::blocking::{Block, parse_timeout_ms};
 use crate::command::KeySpec;
 use crate::command::keys::{self, KeyPosition};
 use crate::ctx::Ctx;
-use crate::encoding::stream::{ConsumerId, Entry, Group, Log, Stream, StreamId};
+use crate::encoding::stream::{ConsumerId, Group, Log, Stream, StreamEntry, StreamId};
 use crate::error::CommandError;
 use crate::event;
 use crate::object::DataType;
@@ -275,7 +275,8 @@ fn read_group(
             Wanted::New if log.last().is_some_and(|last| last.id > group.last_id()) => {
                 write_stream_name(reply, key.bytes);
                 let from = group.last_id().next().expect("an entry has a greater id");
-                let entries: Vec<Entry<'_>> = log.range(from, StreamId::MAX).take(request.limit).collect();
+                let entries: Vec<StreamEntry<'_>> =
+                    log.range(from, StreamId::MAX).take(request.limit).collect();
                 if is_new && request.no_ack {
                     effects.created(request.consumer);
                 }

@@ -3,7 +3,7 @@
 //!
 //! This file must not know the options of any command.
 
-use crate::encoding::stream::{BoundError, Entry, Item, StreamId};
+use crate::encoding::stream::{BoundError, Item, StreamEntry, StreamId};
 use crate::error::CommandError;
 use crate::num;
 use crate::reply::Reply;
@@ -88,7 +88,7 @@ pub(super) fn write_id(reply: &mut Reply, id: StreamId) {
 }
 
 /// An entry: its id, and its fields with their values.
-pub(super) fn write_entry(reply: &mut Reply, entry: Entry<'_>) {
+pub(super) fn write_entry(reply: &mut Reply, entry: StreamEntry<'_>) {
     reply.array(2);
     write_id(reply, entry.id);
     reply.array(entry.len() * 2);
@@ -107,9 +107,13 @@ fn write_item(reply: &mut Reply, item: Item<'_>) {
 }
 
 /// Up to `limit` entries of a range as an array.
-pub(super) fn write_entries<'a>(reply: &mut Reply, entries: impl Iterator<Item = Entry<'a>>, limit: usize) {
+pub(super) fn write_entries<'a>(
+    reply: &mut Reply,
+    entries: impl Iterator<Item = StreamEntry<'a>>,
+    limit: usize,
+) {
     // The array's length comes first on the wire.
-    let entries: Vec<Entry<'_>> = entries.take(limit).collect();
+    let entries: Vec<StreamEntry<'_>> = entries.take(limit).collect();
     reply.array(entries.len());
     entries.into_iter().for_each(|entry| write_entry(reply, entry));
 }

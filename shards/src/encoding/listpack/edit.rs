@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::element::{self, Encoded};
-use super::{COUNT_UNKNOWN, EMPTY, HEADER_LEN, Listpack, Value, header, stored_count};
+use super::element::{self, Encoded, Value};
+use super::read::{COUNT_UNKNOWN, EMPTY, END, HEADER_LEN, Listpack, header, stored_count};
 use crate::encoding::splice::Splice;
 
 /// Elements of up to this many bytes in all are encoded on the stack: a new field and its value, or a member
@@ -20,7 +20,7 @@ pub fn new(values: &[Value<'_>]) -> Vec<u8> {
     bytes.extend_from_slice(&header(total, values.len()));
     bytes.resize(total, 0);
     encode(values, &mut bytes[HEADER_LEN..total - 1]);
-    bytes[total - 1] = super::END;
+    bytes[total - 1] = END;
     bytes
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn from_elements(elements: &[u8], count: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(total);
     bytes.extend_from_slice(&header(total, count));
     bytes.extend_from_slice(elements);
-    bytes.push(super::END);
+    bytes.push(END);
     bytes
 }
 

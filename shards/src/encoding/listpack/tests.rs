@@ -1,5 +1,6 @@
 //! Behaviours of whole listpacks: against bytes of redis-server, and against a vector of texts.
 
+use super::read::END;
 use super::*;
 use crate::encoding::splice::Splice;
 use crate::random::Random;

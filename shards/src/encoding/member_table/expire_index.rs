@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 /// The time in milliseconds since 1970, and the hash.
-pub(super) type Ending = (u64, u64);
+pub(super) type FieldEnding = (u64, u64);
 
 /// Elements of a run. An insert moves up to so many.
 const RUN_LEN_MAX: usize = 256;
@@ -16,7 +16,7 @@ const RUN_LEN_MAX: usize = 256;
 #[derive(Clone, Debug, Default)]
 pub(super) struct ExpireIndex {
     /// None is empty. All elements of a run are its key or more, and less than the key of the next one.
-    runs: BTreeMap<Ending, Vec<Ending>>,
+    runs: BTreeMap<FieldEnding, Vec<FieldEnding>>,
     len: usize,
 }
 
@@ -29,12 +29,12 @@ impl ExpireIndex {
 
     /// The first ending.
     #[inline]
-    pub(super) fn first(&self) -> Option<Ending> {
+    pub(super) fn first(&self) -> Option<FieldEnding> {
         self.runs.first_key_value()?.1.first().copied()
     }
 
     /// The last ending.
-    pub(super) fn last(&self) -> Option<Ending> {
+    pub(super) fn last(&self) -> Option<FieldEnding> {
         self.runs.last_key_value()?.1.last().copied()
     }
 
@@ -49,7 +49,7 @@ impl ExpireIndex {
     }
 
     /// Adds an ending.
-    pub(super) fn add(&mut self, ending: Ending) {
+    pub(super) fn add(&mut self, ending: FieldEnding) {
         self.len += 1;
         let Some((_, run)) = self.runs.range_mut(..=ending).next_back() else {
             // Nothing is before it, and with the smallest key nothing ever will be.
@@ -72,10 +72,10 @@ impl ExpireIndex {
     }
 
     /// Removes an ending that is there.
-    pub(super) fn remove(&mut self, ending: Ending) {
-        let run = self.runs.range_mut(..=ending).next_back();
-        let found = run.and_then(|(key, run)| Some((*key, run.binary_search(&ending).ok()?, run)));
-        let Some((key, at, run)) = found else { return debug_assert!(false, "every time is in the index") };
+    pub(super) fn remove(&mut self, ending: FieldEnding) {
+        let (&key, run) =
+            self.runs.range_mut(..=ending).next_back().expect("every time of a field is in the index");
+        let at = run.binary_search(&ending).expect("every time of a field is in its run");
         run.remove(at);
         self.len -= 1;
         if run.is_empty() {
@@ -92,13 +92,13 @@ impl ExpireIndex {
 
     /// Bytes of memory, by estimate: runs are from half full to full, and so are nodes of the tree.
     pub(super) fn memory_bytes(&self) -> usize {
-        let run_bytes = (size_of::<Ending>() + size_of::<Vec<Ending>>()) * 3 / 2;
-        self.len * size_of::<Ending>() * 5 / 4 + self.runs.len() * run_bytes
+        let run_bytes = (size_of::<FieldEnding>() + size_of::<Vec<FieldEnding>>()) * 3 / 2;
+        self.len * size_of::<FieldEnding>() * 5 / 4 + self.runs.len() * run_bytes
     }
 
     /// All endings, in order.
     #[cfg(test)]
-    pub(super) fn iter(&self) -> impl Iterator<Item = Ending> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = FieldEnding> {
         for (key, run) in &self.runs {
             assert!(!run.is_empty() && run.is_sorted() && run[0] >= *key, "a run that begins before its key");
         }

@@ -24,7 +24,7 @@ pub(super) struct Block {
 
 /// An entry of a stream.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub struct StreamEntry<'a> {
     /// Its id.
     pub id: StreamId,
     bytes: &'a [u8],
@@ -36,7 +36,7 @@ pub struct Entry<'a> {
     same_fields: bool,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> StreamEntry<'a> {
     /// The number of fields, each with a value.
     #[expect(clippy::len_without_is_empty, reason = "XADD makes no entry without a field")]
     pub fn len(&self) -> usize {
@@ -44,8 +44,8 @@ impl<'a> Entry<'a> {
     }
 
     /// Fields and their values as they were added.
-    pub fn fields(&self) -> Fields<'a> {
-        Fields {
+    pub fn fields(&self) -> EntryFields<'a> {
+        EntryFields {
             bytes: self.bytes,
             names_at: self.names_at,
             values_at: self.values_at,
@@ -57,7 +57,7 @@ impl<'a> Entry<'a> {
 
 /// Fields and values of an entry.
 #[derive(Clone, Debug)]
-pub struct Fields<'a> {
+pub struct EntryFields<'a> {
     bytes: &'a [u8],
     names_at: usize,
     values_at: usize,
@@ -65,7 +65,7 @@ pub struct Fields<'a> {
     same_fields: bool,
 }
 
-impl<'a> Iterator for Fields<'a> {
+impl<'a> Iterator for EntryFields<'a> {
     type Item = (Item<'a>, Item<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -88,12 +88,12 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-impl ExactSizeIterator for Fields<'_> {}
+impl ExactSizeIterator for EntryFields<'_> {}
 
 /// An entry as a walk through a block finds it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found<'a> {
-    pub(super) entry: Entry<'a>,
+    pub(super) entry: StreamEntry<'a>,
     pub(super) deleted: bool,
     /// Where the entry begins: its flags.
     pub(super) at: usize,
@@ -263,7 +263,7 @@ impl Block {
         };
         // Behind the values is the count of elements to go back.
         let next = self.skip(values_at, elements + 1);
-        let entry = Entry { id, bytes, names_at: head.fields_at, values_at, fields, same_fields };
+        let entry = StreamEntry { id, bytes, names_at: head.fields_at, values_at, fields, same_fields };
         Found { entry, deleted: flags & DELETED != 0, at, next }
     }
 

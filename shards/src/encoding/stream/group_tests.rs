@@ -64,7 +64,7 @@ fn the_lag_is_what_is_not_read_yet() {
     assert_eq!(read_and_lag(&stream), (Some(2), Some(3)));
     add(&mut stream.log, 6);
     assert_eq!(read_and_lag(&stream), (Some(2), Some(4)));
-    stream.log.trim(Trim { keep: Keep::Len(5), approximate: false, limit: 0 });
+    stream.log.trim(StreamTrim { keep: Keep::Len(5), approximate: false, limit: 0 });
     read(&mut stream, "c", 9, 0);
     assert_eq!(read_and_lag(&stream), (Some(6), Some(0)));
 }
@@ -77,7 +77,7 @@ fn the_lag_is_unknown_while_deleted_entries_lie_ahead() {
     assert_eq!(read_and_lag(&stream), (Some(2), None));
     read(&mut stream, "c", 1, 0);
     assert_eq!(read_and_lag(&stream), (None, None), "4-0 is somewhere inside");
-    stream.log.trim(Trim { keep: Keep::From(id("5")), approximate: false, limit: 0 });
+    stream.log.trim(StreamTrim { keep: Keep::From(id("5")), approximate: false, limit: 0 });
     assert_eq!(read_and_lag(&stream), (None, Some(1)), "all that is left is behind the deleted one");
     read(&mut stream, "c", 1, 0);
     assert_eq!(read_and_lag(&stream), (Some(5), Some(0)), "the last entry has a known place");
@@ -105,9 +105,9 @@ fn a_group_in_the_middle_of_a_stream_has_no_lag_until_it_comes_to_the_end() {
 fn a_group_that_trimming_overtook_is_behind_by_all_that_is_left() {
     let mut stream = stream(3);
     group(&mut stream).set_last_id(id("1"), Some(3));
-    stream.log.trim(Trim { keep: Keep::Len(2), approximate: false, limit: 0 });
+    stream.log.trim(StreamTrim { keep: Keep::Len(2), approximate: false, limit: 0 });
     assert_eq!(read_and_lag(&stream), (Some(3), Some(2)));
-    stream.log.trim(Trim { keep: Keep::Len(0), approximate: false, limit: 0 });
+    stream.log.trim(StreamTrim { keep: Keep::Len(0), approximate: false, limit: 0 });
     assert_eq!(read_and_lag(&stream), (Some(3), Some(0)));
 }
 

@@ -5,7 +5,7 @@
 //! when its last live entry goes. When a new block begins and what trimming leaves is exactly as in Redis
 //! (streamAppendItem, streamTrim), because clients see it. This file must not know groups, nor who asks.
 
-use super::block::{Block, Entry, Found, Walk};
+use super::block::{Block, Found, StreamEntry, Walk};
 use super::id::{NewId, StreamId};
 use super::runs::{self, Runs};
 
@@ -44,7 +44,7 @@ pub enum Keep {
 
 /// How to trim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trim {
+pub struct StreamTrim {
     /// What shall stay.
     pub keep: Keep,
     /// Remove whole blocks only, and leave more entries than asked for (`~`).
@@ -203,7 +203,7 @@ impl Log {
     }
 
     /// The entry with this id.
-    pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
+    pub fn get(&self, id: StreamId) -> Option<StreamEntry<'_>> {
         let master = self.blocks.floor_key(id)?;
         self.blocks.get(master)?.get(master, id).map(|found| found.entry)
     }
@@ -214,12 +214,12 @@ impl Log {
     }
 
     /// The first entry.
-    pub fn first(&self) -> Option<Entry<'_>> {
+    pub fn first(&self) -> Option<StreamEntry<'_>> {
         self.range(StreamId::MIN, StreamId::MAX).next()
     }
 
     /// The last entry.
-    pub fn last(&self) -> Option<Entry<'_>> {
+    pub fn last(&self) -> Option<StreamEntry<'_>> {
         self.range_back(StreamId::MIN, StreamId::MAX).next()
     }
 
@@ -281,7 +281,7 @@ impl Log {
     }
 
     /// Removes entries from the front and returns how many. Whole blocks go without being read.
-    pub fn trim(&mut self, trim: Trim) -> u64 {
+    pub fn trim(&mut self, trim: StreamTrim) -> u64 {
         let mut removed = 0;
         while let Some((master, block)) = self.blocks.first() {
             let (master, live) = (*master, block.master().live);
@@ -499,9 +499,9 @@ pub struct Range<'a> {
 }
 
 impl<'a> Iterator for Range<'a> {
-    type Item = Entry<'a>;
+    type Item = StreamEntry<'a>;
 
-    fn next(&mut self) -> Option<Entry<'a>> {
+    fn next(&mut self) -> Option<StreamEntry<'a>> {
         loop {
             let Some(found) = self.walk.as_mut().and_then(Walk::next) else {
                 let (master, block) = self.blocks.next()?;
@@ -532,9 +532,9 @@ pub struct RangeBack<'a> {
 }
 
 impl<'a> Iterator for RangeBack<'a> {
-    type Item = Entry<'a>;
+    type Item = StreamEntry<'a>;
 
-    fn next(&mut self) -> Option<Entry<'a>> {
+    fn next(&mut self) -> Option<StreamEntry<'a>> {
         loop {
             let Some(found) = self.walk.as_mut().and_then(Walk::prev) else {
                 let (master, block) = self.blocks.next_back()?;

@@ -14,13 +14,13 @@ mod log;
 mod pack;
 mod runs;
 
-pub use block::{Entry, Fields};
+pub use block::{EntryFields, StreamEntry};
 pub use claim::{AutoClaim, AutoClaimed, Claim, Claimed};
 pub use consumers::{Consumer, ConsumerId};
 pub use groups::{Group, Groups, Pending};
 pub use id::{BoundError, NewId, StreamId};
 pub use log::{
-    AppendError, BLOCK_BYTES_MAX, BlockLimits, Counters, Keep, Log, Range, RangeBack, SetIdError, Trim,
+    AppendError, BLOCK_BYTES_MAX, BlockLimits, Counters, Keep, Log, Range, RangeBack, SetIdError, StreamTrim,
 };
 pub use pack::Item;
 

@@ -30,12 +30,12 @@ fn ids(log: &Log) -> String {
     ids.join(" ")
 }
 
-fn approximate(keep: Keep, limit: u64) -> Trim {
-    Trim { keep, approximate: true, limit }
+fn approximate(keep: Keep, limit: u64) -> StreamTrim {
+    StreamTrim { keep, approximate: true, limit }
 }
 
-fn exact(keep: Keep) -> Trim {
-    Trim { keep, approximate: false, limit: 0 }
+fn exact(keep: Keep) -> StreamTrim {
+    StreamTrim { keep, approximate: false, limit: 0 }
 }
 
 #[test]
@@ -260,9 +260,10 @@ fn random_fields(random: &mut Random) -> Fields {
         .collect()
 }
 
-fn read<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<(StreamId, Fields)> {
+fn read<'a>(entries: impl Iterator<Item = StreamEntry<'a>>) -> Vec<(StreamId, Fields)> {
     let text = |item: Item<'_>| item.bytes(&mut itoa::Buffer::new()).to_vec();
-    let fields = |entry: &Entry<'_>| entry.fields().map(|(name, value)| (text(name), text(value))).collect();
+    let fields =
+        |entry: &StreamEntry<'_>| entry.fields().map(|(name, value)| (text(name), text(value))).collect();
     entries.map(|entry| (entry.id, fields(&entry))).collect()
 }
 
@@ -302,7 +303,7 @@ fn a_random_history_of_entries_agrees_with_a_btree_map() {
                         Keep::From(id) => model.first_key_value().is_none_or(|(first, _)| *first >= id),
                     };
                     let approximate = random.one_in(2);
-                    let mut removed = log.trim(Trim { keep, approximate, limit: 0 });
+                    let mut removed = log.trim(StreamTrim { keep, approximate, limit: 0 });
                     while removed > 0 {
                         assert!(!stays(&model), "seed {seed}: too much is gone");
                         model.pop_first();

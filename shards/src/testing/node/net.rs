@@ -23,7 +23,7 @@ pub(super) enum Hop {
     Reply(Ticket, Reply),
     Txn(Box<TxnMessage>),
     Move(MoveMessage),
-    Taken(TakenReplies),
+    Credit(TakenReplies),
     Notices(Vec<Notice>),
     /// A client of the sender asks all workers.
     Ask(Ticket),
@@ -199,7 +199,7 @@ impl Wire for Desk<'_> {
     }
 
     fn taken(&mut self, to: ShardId, taken: TakenReplies) {
-        self.net.send(self.at, to, Hop::Taken(taken));
+        self.net.send(self.at, to, Hop::Credit(taken));
     }
 
     fn has_room_for_replies(&self, to: ShardId) -> bool {

@@ -8,8 +8,8 @@
 //! - A lock belongs to a transaction that its coordinator knows, or word of its end is on its way.
 //! - A published message that is not with all its subscribers is on its way, or with its sequencer, and each
 //!   worker whose word is missing there has the message or its word on the way.
-//! - A waiter at a shard belongs to a client in a blocking command, or word of the end is on its way; and a
-//!   client that waits has a waiter at some shard.
+//! - A blocked client of a shard is in a blocking command, or word of the end is on its way; and a
+//!   client that waits is blocked at some shard.
 //! - A shard has only keys of its own slots: what it was lent has gone home, and what it has lent comes home
 //!   before the slot leaves.
 
@@ -75,7 +75,7 @@ impl Node {
         let is_on_its_way = |hop: &Hop| match hop {
             Hop::Command(_, of) | Hop::Reply(of, _) => *of == ticket,
             Hop::Message(hop) => hop.publisher() == Some(ticket),
-            Hop::Txn(_) | Hop::Move(_) | Hop::Taken(_) | Hop::Notices(_) | Hop::Ask(_) | Hop::Answer(_) => {
+            Hop::Txn(_) | Hop::Move(_) | Hop::Credit(_) | Hop::Notices(_) | Hop::Ask(_) | Hop::Answer(_) => {
                 false
             }
         };

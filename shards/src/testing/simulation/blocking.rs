@@ -11,7 +11,7 @@ use super::super::{START_MS, elements, lookup, on_the_wire};
 use super::for_each_seed;
 use crate::args::OwnedArgs;
 use crate::random::Random;
-use crate::router::blocked::Ending;
+use crate::router::blocked_calls::Ending;
 use crate::slot::{ShardId, SlotId};
 
 /// Steps for each command after which a simulation is taken to go in circles.

@@ -4,7 +4,7 @@ use crate::caller::Caller;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Churn, Scene, for_each_seed, text};
-use crate::effects::{Effect, Group, Stamp};
+use crate::effects::{Effect, EffectGroup, Stamp};
 use crate::key::DbIndex;
 use crate::reply::Reply;
 use crate::shard::{Call, Shard, ShardConfig};
@@ -44,10 +44,10 @@ fn snapshot_of_node(scene: &Scene) -> Snapshot {
 }
 
 /// All groups in their order, those of one stamp as one.
-fn in_order(effects: &[Vec<Group>]) -> Vec<Group> {
-    let mut groups: Vec<Group> = effects.iter().flatten().cloned().collect();
+fn in_order(effects: &[Vec<EffectGroup>]) -> Vec<EffectGroup> {
+    let mut groups: Vec<EffectGroup> = effects.iter().flatten().cloned().collect();
     groups.sort_by_key(|group| group.stamp);
-    let mut whole: Vec<Group> = Vec::new();
+    let mut whole: Vec<EffectGroup> = Vec::new();
     for group in groups {
         match whole.last_mut().filter(|last| last.stamp == group.stamp) {
             // What a shard does on its own has the stamp of what it did before.
@@ -96,7 +96,7 @@ fn words(args: &crate::args::OwnedArgs) -> Vec<String> {
 }
 
 /// What a transaction writes bears a mark of its own: all marks must come, and come together.
-fn assert_marks_are_together(groups: &[Group], marks: &HashMap<String, usize>) {
+fn assert_marks_are_together(groups: &[EffectGroup], marks: &HashMap<String, usize>) {
     let mut found: HashMap<&str, (Stamp, usize)> = HashMap::new();
     for group in groups {
         for effect in &group.effects {
@@ -195,7 +195,7 @@ fn effects_make_the_same_key_space(seed: u64) -> Events {
             made_set.difference(&there_set).collect::<Vec<_>>(),
             there_set.difference(&made_set).collect::<Vec<_>>()
         );
-        for Group { stamp, effects } in &groups {
+        for EffectGroup { stamp, effects } in &groups {
             let lines: Vec<_> = effects.iter().map(|effect| (effect.db.0, words(&effect.args))).collect();
             story += &format!("{} {}: {lines:?}\n", stamp.clock, stamp.source);
         }
@@ -256,7 +256,7 @@ fn every_prefix_of_the_effects_is_whole(seed: u64) -> Events {
     let mut replica = Replica::new();
     let args = format!("MGET {}", scene.keys.join(" ")).split(' ').collect();
     let read = Effect { db: DbIndex(0), args };
-    for Group { effects, .. } in in_order(&scene.effects) {
+    for EffectGroup { effects, .. } in in_order(&scene.effects) {
         effects.iter().for_each(|effect| _ = replica.run(effect));
         assert_eq!(sum_of(&replica.run(&read)), TOTAL, "a prefix with half a transfer: {effects:?}");
     }

@@ -15,7 +15,7 @@ use crate::args::OwnedArgs;
 use crate::glob;
 use crate::pubsub::SubscriptionKind;
 use crate::random::Random;
-use crate::router::blocked::Ending;
+use crate::router::blocked_calls::Ending;
 use crate::slot::ShardId;
 
 /// Steps after which a simulation is taken to go in circles.

@@ -30,7 +30,7 @@ struct Queue {
 
 /// The awaited keys of one shard. One per shard.
 #[derive(Debug, Default)]
-pub struct WaiterQueues {
+pub struct BlockingKeys {
     queues: HashMap<AwaitedKey, Queue>,
     /// The keys with a signal, in the order in which they became ready. Each at most once.
     ready: VecDeque<AwaitedKey>,
@@ -51,16 +51,16 @@ pub struct Ready {
 }
 
 /// Keys that leave for another shard with those who wait for them.
-pub type WaitersOfSlots = Vec<(DbIndex, Box<[u8]>, Vec<ClientId>)>;
+pub type KeysOfSlots = Vec<(DbIndex, Box<[u8]>, Vec<ClientId>)>;
 
-impl Trim for WaiterQueues {
+impl Trim for BlockingKeys {
     fn trim(&mut self) {
         self.queues.trim();
         self.ready.trim();
     }
 }
 
-impl WaiterQueues {
+impl BlockingKeys {
     /// True while nobody waits for any key: all that writes pay then.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -162,7 +162,7 @@ impl WaiterQueues {
     }
 
     /// Takes out the keys of slots that leave for another shard.
-    pub fn take_slots(&mut self, slots: &SlotSet) -> WaitersOfSlots {
+    pub fn take_slots(&mut self, slots: &SlotSet) -> KeysOfSlots {
         let leaves = |key: &AwaitedKey| slots.contains(SlotId::of(&key.1));
         let gone = self.queues.extract_if(|key, _| leaves(key));
         let gone = gone.map(|((db, key), queue)| (db, key, queue.clients)).collect();
@@ -177,7 +177,7 @@ mod tests {
 
     const DB: DbIndex = DbIndex(0);
 
-    fn ready(keys: &mut WaiterQueues) -> Vec<(String, u64)> {
+    fn ready(keys: &mut BlockingKeys) -> Vec<(String, u64)> {
         std::iter::from_fn(|| keys.next_ready())
             .map(|ready| (String::from_utf8_lossy(&ready.key).into_owned(), ready.signal))
             .collect()
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn keys_that_nobody_awaits_any_more_leave_no_room_for_as_many() {
-        let mut keys = WaiterQueues::default();
+        let mut keys = BlockingKeys::default();
         let names: Vec<String> = (0..5_000).map(|number| number.to_string()).collect();
         names.iter().for_each(|name| keys.add(DB, name.as_bytes(), ClientId(1)));
         names.iter().for_each(|name| keys.signal(DB, name.as_bytes()));
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_key_becomes_ready_once_however_often_it_changes_and_only_if_somebody_waits() {
-        let mut keys = WaiterQueues::default();
+        let mut keys = BlockingKeys::default();
         keys.signal(DB, b"a");
         assert!(!keys.has_news());
         keys.add(DB, b"a", ClientId(1));
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_put_back_stays_ready_without_being_news() {
-        let mut keys = WaiterQueues::default();
+        let mut keys = BlockingKeys::default();
         keys.add(DB, b"a", ClientId(1));
         keys.signal(DB, b"a");
         let first = keys.next_ready().unwrap();
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn clients_are_served_in_their_order_and_the_last_one_takes_the_key_along() {
-        let mut keys = WaiterQueues::default();
+        let mut keys = BlockingKeys::default();
         for client in [3, 1, 1, 2] {
             keys.add(DB, b"a", ClientId(client));
         }
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_keys_of_a_slot_leave_with_those_who_wait_for_them() {
-        let mut keys = WaiterQueues::default();
+        let mut keys = BlockingKeys::default();
         keys.add(DB, b"a", ClientId(1));
         keys.add(DB, b"b", ClientId(2));
         keys.signal(DB, b"a");

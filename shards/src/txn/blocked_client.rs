@@ -1,16 +1,16 @@
 //! What shards and coordinators tell each other of clients that wait in blocking commands.
 //!
-//! Who waits where, and who is served when, is in `shard/waiters.rs`. This file must not know the messages
-//! that carry it.
+//! Who waits where, and who is served when, is in `shard/blocked_on_keys.rs`. This file must not know the
+//! messages that carry it.
 
+use crate::blocking_keys::KeysOfSlots;
 use crate::object::DataType;
 use crate::txn::call::{Keys, OwnedCall, Ticket, TxId};
-use crate::waiter_queues::WaitersOfSlots;
 use crate::watch::ClientId;
 
 /// A client that waits for keys of a shard.
 #[derive(Clone, Debug)]
-pub struct Waiter {
+pub struct BlockedClient {
     /// The client.
     pub client: ClientId,
     /// Its worker, and which of its commands waits.
@@ -27,9 +27,9 @@ pub struct Waiter {
 
 /// What a participant is told, with the return of what it has lent, of the client whose command it was.
 #[derive(Debug)]
-pub enum Wait {
+pub enum Blocking {
     /// It waits from now on. With the command, if that takes nothing and all its keys lie here.
-    Begin(Box<Waiter>, Option<Box<OwnedCall>>),
+    Begin(Box<BlockedClient>, Option<Box<OwnedCall>>),
     /// It waits no more: the command of this ticket has run.
     End(ClientId, Ticket),
 }
@@ -47,9 +47,9 @@ pub struct Wake {
     pub keys: usize,
 }
 
-/// The waiters of slots that leave for another shard.
+/// The blocked clients of slots that leave for another shard.
 #[derive(Default)]
-pub struct LentWaiters {
-    pub(crate) queues: WaitersOfSlots,
-    pub(crate) waiters: Vec<Waiter>,
+pub struct LentBlocked {
+    pub(crate) queues: KeysOfSlots,
+    pub(crate) clients: Vec<BlockedClient>,
 }

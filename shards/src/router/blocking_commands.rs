@@ -5,7 +5,7 @@
 //! executed meanwhile (Redis: blockClient).
 
 use crate::reply::Reply;
-use crate::router::blocked::Ending;
+use crate::router::blocked_calls::Ending;
 use crate::router::step::Step;
 use crate::router::wire::{Sight, Wire};
 use crate::router::{Made, Router};

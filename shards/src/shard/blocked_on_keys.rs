@@ -15,17 +15,17 @@
 //! one.
 
 use crate::blocking::Block;
+use crate::blocking_keys::Ready;
 use crate::key::DbIndex;
 use crate::object::DataType;
 use crate::reply::Reply;
-use crate::shard::txn_state::WaiterState;
+use crate::shard::txn_state::BlockedState;
 use crate::shard::{Call, Shard};
 #[cfg(any(test, feature = "testing"))]
 use crate::slot::ShardId;
 use crate::slot::{SlotId, SlotSet};
-use crate::txn::wait::{LentWaiters, Wait, Waiter, Wake};
+use crate::txn::blocked_client::{BlockedClient, Blocking, LentBlocked, Wake};
 use crate::txn::{Keys, Outbox, OwnedCall, Part, Ticket, TxId, TxnMessage, Watched};
-use crate::waiter_queues::Ready;
 use crate::watch::ClientId;
 
 /// The numbers of shards that wake clients have this bit, so that they differ from those of the worker's
@@ -50,29 +50,29 @@ impl Shard {
 
     /// A client waits from now on. `call`: its command, if all its keys lie here and it is a client of this
     /// worker or the command takes nothing.
-    pub fn wait(&mut self, waiter: Waiter, call: Option<Box<OwnedCall>>) {
-        let client = waiter.client;
+    pub fn wait(&mut self, blocked: BlockedClient, call: Option<Box<OwnedCall>>) {
+        let client = blocked.client;
         self.unwait(client, None);
-        for (db, key) in waiter.awaited.iter() {
+        for (db, key) in blocked.awaited.iter() {
             self.env_mut().awaited.add(db, key, client);
         }
         let tried = self.env().awaited.latest_signal();
-        self.waiters().of_client.insert(client, WaiterState { waiter, call, tried, wake: None });
+        self.blocked().of_client.insert(client, BlockedState { blocked, call, tried, wake: None });
     }
 
     /// A client waits no more: in its command of this ticket, or in any. One that was woken goes on holding
     /// its locks until its transaction is over.
     pub(super) fn unwait(&mut self, client: ClientId, ticket: Option<Ticket>) {
-        let of_client = &mut self.waiters().of_client;
-        let waits = |waiting: &WaiterState| ticket.is_none_or(|ticket| waiting.waiter.ticket == ticket);
+        let of_client = &mut self.blocked().of_client;
+        let waits = |waiting: &BlockedState| ticket.is_none_or(|ticket| waiting.blocked.ticket == ticket);
         if !of_client.get(&client).is_some_and(waits) {
             return;
         }
-        let Some(WaiterState { waiter, wake, .. }) = of_client.remove(&client) else { return };
+        let Some(BlockedState { blocked, wake, .. }) = of_client.remove(&client) else { return };
         if let Some(txid) = wake {
-            self.waiters().woken.remove(&txid);
+            self.blocked().woken.remove(&txid);
         }
-        for (db, key) in waiter.awaited.iter() {
+        for (db, key) in blocked.awaited.iter() {
             self.env_mut().awaited.remove(db, key, client);
         }
     }
@@ -80,35 +80,35 @@ impl Shard {
     /// True when [`Shard::take_served`] or [`Shard::take_wakes`] have something.
     #[inline]
     pub fn has_served(&self) -> bool {
-        let waiters = self.waiters_ref();
-        !waiters.served.is_empty() || !waiters.wakes.is_empty()
+        let blocked = self.blocked_ref();
+        !blocked.served.is_empty() || !blocked.wakes.is_empty()
     }
 
     /// The clients that were served here since the last call, with their replies.
     pub(crate) fn take_served(&mut self) -> Vec<(ClientId, Ticket, Reply)> {
-        std::mem::take(&mut self.waiters().served)
+        std::mem::take(&mut self.blocked().served)
     }
 
     /// Moves the messages to the coordinators of clients that were woken to `out`.
     pub(crate) fn take_wakes(&mut self, out: &mut Outbox) {
-        out.append(&mut self.waiters().wakes);
+        out.append(&mut self.blocked().wakes);
     }
 
     /// The clients that wait here, with the tickets of their commands.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (ClientId, Ticket)> {
-        self.waiters_ref().of_client.iter().map(|(&client, waiting)| (client, waiting.waiter.ticket))
+        self.blocked_ref().of_client.iter().map(|(&client, waiting)| (client, waiting.blocked.ticket))
     }
 
     /// The messages about clients that were woken or have read, which are still to be sent.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn unsent(&self) -> impl Iterator<Item = &(ShardId, TxnMessage)> {
-        self.waiters_ref().wakes.iter()
+        self.blocked_ref().wakes.iter()
     }
 
     /// How many clients wait here.
     pub fn waiting_clients(&self) -> usize {
-        self.waiters_ref().of_client.len()
+        self.blocked_ref().of_client.len()
     }
 
     /// Serves the clients of keys that have changed.
@@ -142,11 +142,11 @@ impl Shard {
                 return false;
             }
             let there = self.data_type(db, key);
-            let Some(waiting) = self.waiters().of_client.get_mut(&client) else { return true };
+            let Some(waiting) = self.blocked().of_client.get_mut(&client) else { return true };
             if waiting.wake.is_some() {
                 return false;
             }
-            let Waiter { wanted, wakes_on_removal, .. } = waiting.waiter;
+            let BlockedClient { wanted, wakes_on_removal, .. } = waiting.blocked;
             if waiting.tried >= signal || (there != Some(wanted) && !wakes_on_removal) {
                 place += 1;
                 continue;
@@ -173,7 +173,7 @@ impl Shard {
     }
 
     fn note_try(&mut self, client: ClientId, signal: u64) {
-        if let Some(waiting) = self.waiters().of_client.get_mut(&client) {
+        if let Some(waiting) = self.blocked().of_client.get_mut(&client) {
             waiting.tried = signal;
         }
     }
@@ -181,23 +181,23 @@ impl Shard {
     /// True when one of the client's keys lies in a slot that is about to leave this shard: no lock may touch
     /// it any more. The end of the move has the client looked at again.
     fn is_any_leaving(&self, client: ClientId) -> bool {
-        let waiting = self.waiters_ref().of_client.get(&client);
+        let waiting = self.blocked_ref().of_client.get(&client);
         waiting.is_some_and(|waiting| {
-            let mut slots = waiting.waiter.keys.iter().map(|(_, key)| SlotId::of(key));
+            let mut slots = waiting.blocked.keys.iter().map(|(_, key)| SlotId::of(key));
             slots.any(|slot| self.is_leaving(slot))
         })
     }
 
     fn is_any_held(&self, client: ClientId) -> bool {
-        let waiting = self.waiters_ref().of_client.get(&client);
-        waiting.is_some_and(|waiting| waiting.waiter.keys.iter().any(|(db, key)| self.is_held(db, key)))
+        let waiting = self.blocked_ref().of_client.get(&client);
+        waiting.is_some_and(|waiting| waiting.blocked.keys.iter().any(|(db, key)| self.is_held(db, key)))
     }
 
     /// Runs the command of a client that waits here. True when it has got its reply.
     fn run_again(&mut self, client: ClientId) -> bool {
-        let waiting = self.waiters().of_client.get_mut(&client);
+        let waiting = self.blocked().of_client.get_mut(&client);
         let Some((call, ticket)) =
-            waiting.and_then(|waiting| Some((waiting.call.take()?, waiting.waiter.ticket)))
+            waiting.and_then(|waiting| Some((waiting.call.take()?, waiting.blocked.ticket)))
         else {
             return false;
         };
@@ -205,14 +205,14 @@ impl Shard {
         if self.try_blocking(call.as_call(), &mut reply).is_none() {
             self.unwait(client, None);
             if ticket.worker == self.id {
-                self.waiters().served.push((client, ticket, reply));
+                self.blocked().served.push((client, ticket, reply));
             } else {
                 let read = TxnMessage::Read(client, ticket, reply);
-                self.waiters().wakes.push((ticket.worker, read));
+                self.blocked().wakes.push((ticket.worker, read));
             }
             return true;
         }
-        if let Some(waiting) = self.waiters().of_client.get_mut(&client) {
+        if let Some(waiting) = self.blocked().of_client.get_mut(&client) {
             waiting.call = Some(call);
         }
         false
@@ -221,90 +221,90 @@ impl Shard {
     /// Locks the keys of a client and has its coordinator run its command.
     fn wake(&mut self, client: ClientId) {
         let txid = TxId((self.latest_txid().clock() + 1) << 16 | WAKE_BIT | u64::from(self.id.0));
-        let Some(waiting) = self.waiters().of_client.get_mut(&client) else { return };
+        let Some(waiting) = self.blocked().of_client.get_mut(&client) else { return };
         waiting.wake = Some(txid);
-        let (ticket, keys) = (waiting.waiter.ticket, waiting.waiter.keys.clone());
-        let mut wakes = std::mem::take(&mut self.waiters().wakes);
+        let (ticket, keys) = (waiting.blocked.ticket, waiting.blocked.keys.clone());
+        let mut wakes = std::mem::take(&mut self.blocked().wakes);
         wakes.push((ticket.worker, TxnMessage::Wake(Wake { txid, client, ticket, keys: keys.len() })));
-        self.waiters().woken.insert(txid, client);
+        self.blocked().woken.insert(txid, client);
         self.lock(ticket.worker, txid, Part::Lend(keys, Watched::default()), &mut wakes);
-        self.waiters().wakes = wakes;
+        self.blocked().wakes = wakes;
     }
 
     /// A transaction is over here: if it was that of a client that was woken, this client may be woken again.
     pub(super) fn end_wake(&mut self, txid: TxId) {
-        if self.waiters_ref().woken.is_empty() {
+        if self.blocked_ref().woken.is_empty() {
             return;
         }
-        if let Some(client) = self.waiters().woken.remove(&txid)
-            && let Some(waiting) = self.waiters().of_client.get_mut(&client)
+        if let Some(client) = self.blocked().woken.remove(&txid)
+            && let Some(waiting) = self.blocked().of_client.get_mut(&client)
         {
             waiting.wake = None;
         }
     }
 
     /// What a participant is told of a client with the return of what it has lent.
-    pub(super) fn take_wait(&mut self, wait: Option<Wait>) {
+    pub(super) fn take_wait(&mut self, wait: Option<Blocking>) {
         match wait {
-            Some(Wait::Begin(waiter, reading)) => self.wait(*waiter, reading),
-            Some(Wait::End(client, ticket)) => self.unwait(client, Some(ticket)),
+            Some(Blocking::Begin(blocked, reading)) => self.wait(*blocked, reading),
+            Some(Blocking::End(client, ticket)) => self.unwait(client, Some(ticket)),
             None => {}
         }
     }
 
     /// Takes out those who wait for keys of slots that leave for another shard. From now on they have to be
     /// woken, since not all their keys are here.
-    pub(super) fn take_waiters(&mut self, slots: &SlotSet) -> LentWaiters {
+    pub(super) fn take_blocked(&mut self, slots: &SlotSet) -> LentBlocked {
         let queues = self.env_mut().awaited.take_slots(slots);
-        let mut waiters = Vec::new();
-        self.waiters().of_client.retain(|_, waiting| {
-            let Waiter { keys, awaited, .. } = &mut waiting.waiter;
+        let mut clients = Vec::new();
+        self.blocked().of_client.retain(|_, waiting| {
+            let BlockedClient { keys, awaited, .. } = &mut waiting.blocked;
             let (gone, stay) = split(keys, slots);
             if gone.is_empty() {
                 return true;
             }
             let (gone_awaited, stay_awaited) = split(awaited, slots);
             waiting.call = None;
-            waiters.push(Waiter { keys: gone, awaited: gone_awaited, ..waiting.waiter.clone() });
-            (waiting.waiter.keys, waiting.waiter.awaited) = (stay, stay_awaited);
-            !waiting.waiter.keys.is_empty()
+            clients.push(BlockedClient { keys: gone, awaited: gone_awaited, ..waiting.blocked.clone() });
+            (waiting.blocked.keys, waiting.blocked.awaited) = (stay, stay_awaited);
+            !waiting.blocked.keys.is_empty()
         });
-        LentWaiters { queues, waiters }
+        LentBlocked { queues, clients }
     }
 
     /// Puts in what another shard has taken out.
-    pub(super) fn put_waiters(&mut self, lent: LentWaiters) {
-        let LentWaiters { queues, waiters } = lent;
-        for waiter in waiters {
-            let client = waiter.client;
+    pub(super) fn put_blocked(&mut self, lent: LentBlocked) {
+        let LentBlocked { queues, clients } = lent;
+        for blocked in clients {
+            let client = blocked.client;
             let tried = self.env().awaited.latest_signal();
-            let here = self.waiters().of_client.get_mut(&client);
+            let here = self.blocked().of_client.get_mut(&client);
             match here {
                 // Of two commands of a client the later one waits.
-                Some(here) if here.waiter.ticket != waiter.ticket => {
-                    if (waiter.ticket.seq.wrapping_sub(here.waiter.ticket.seq) as i32) < 0 {
+                Some(here) if here.blocked.ticket != blocked.ticket => {
+                    if (blocked.ticket.seq.wrapping_sub(here.blocked.ticket.seq) as i32) < 0 {
                         continue;
                     }
                     self.unwait(client, None);
-                    self.waiters()
+                    self.blocked()
                         .of_client
-                        .insert(client, WaiterState { waiter, call: None, tried, wake: None });
+                        .insert(client, BlockedState { blocked, call: None, tried, wake: None });
                 }
                 Some(here) => {
-                    waiter.keys.iter().for_each(|(db, key)| here.waiter.keys.push(db, key));
-                    waiter.awaited.iter().for_each(|(db, key)| here.waiter.awaited.push(db, key));
+                    blocked.keys.iter().for_each(|(db, key)| here.blocked.keys.push(db, key));
+                    blocked.awaited.iter().for_each(|(db, key)| here.blocked.awaited.push(db, key));
                 }
                 None => {
-                    self.waiters()
+                    self.blocked()
                         .of_client
-                        .insert(client, WaiterState { waiter, call: None, tried, wake: None });
+                        .insert(client, BlockedState { blocked, call: None, tried, wake: None });
                 }
             }
         }
         for (db, key, clients) in queues {
             let waits = |client: &ClientId| {
-                let waiting = self.waiters_ref().of_client.get(client);
-                waiting.is_some_and(|waiting| waiting.waiter.awaited.contains(db, &key))
+                let waiting = self.blocked_ref().of_client.get(client);
+                waiting.is_some_and(|waiting| waiting.blocked.awaited.contains(db, &key))
             };
             let clients: Vec<ClientId> = clients.into_iter().filter(waits).collect();
             clients.into_iter().for_each(|client| self.env_mut().awaited.add(db, &key, client));

@@ -22,7 +22,7 @@ pub enum Ending {
 }
 
 /// A client in a blocking command.
-pub(super) struct Blocked {
+pub(super) struct BlockedCall {
     pub(super) ticket: Ticket,
     pub(super) call: OwnedCall,
     /// The shards of its keys know that it waits.
@@ -35,21 +35,21 @@ pub(super) struct Blocked {
 
 /// The clients of one worker that wait. One per worker.
 #[derive(Default)]
-pub(super) struct BlockedClients {
-    pub(super) of_client: HashMap<ClientId, Blocked>,
+pub(super) struct BlockedCalls {
+    pub(super) of_client: HashMap<ClientId, BlockedCall>,
     pub(super) deadlines: BTreeSet<(u64, ClientId)>,
     /// Shards of slots on their way that are still to be told that a client waits no more.
     pub(super) unwait_later: Vec<(SlotId, ClientId, Ticket)>,
 }
 
-impl Trim for BlockedClients {
+impl Trim for BlockedCalls {
     fn trim(&mut self) {
         self.of_client.trim();
         self.unwait_later.trim();
     }
 }
 
-impl BlockedClients {
+impl BlockedCalls {
     /// True while a transaction for this command of the client should still run.
     pub(crate) fn is_wanted(&self, client: ClientId, ticket: Ticket) -> bool {
         self.of_client.get(&client).is_some_and(|blocked| blocked.ticket == ticket)
@@ -81,7 +81,7 @@ impl BlockedClients {
         (!call.command.spec.has(flags::WRITE)).then(|| Box::new(call.clone()))
     }
 
-    pub(super) fn remove(&mut self, client: ClientId) -> Option<Blocked> {
+    pub(super) fn remove(&mut self, client: ClientId) -> Option<BlockedCall> {
         let blocked = self.of_client.remove(&client)?;
         self.deadlines.remove(&(blocked.deadline_ms, client));
         Some(blocked)
