@@ -250,6 +250,17 @@ fn a_cut_stream_is_incomplete_wherever_it_is_cut() {
 }
 
 #[test]
+fn the_order_of_consumers_begins_anew_with_each_group() {
+    let mut bytes = bytes_of(ValueType::Stream3, [b"", b""], b"");
+    // The number of consumers of the last group is the last byte; the one before has `al` and `idle`.
+    bytes.pop();
+    bytes.extend([&b"\x01\x01a"[..], SEEN, NEVER, b"\0"].concat());
+    let stream = load(ValueType::Stream3, &bytes).unwrap();
+    let group = stream.groups.get(b"g").unwrap();
+    assert!(group.consumers().map(|consumer| consumer.name()).eq([b"a"]));
+}
+
+#[test]
 fn what_contradicts_itself_is_refused() {
     let bytes = bytes_of(ValueType::Stream3, [b"", b""], b"");
     let owned = &[SEEN, OWNED].concat()[..];
