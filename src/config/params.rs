@@ -324,7 +324,7 @@ const NO_TLS: &str = "there is no TLS";
 const NO_SCRIPTS: &str = "there are no scripts";
 const NO_LOAD_PAUSES: &str = "clients are answered all the time while a file is loaded";
 const NO_SAVING: &str = "nothing is saved to disk";
-const NO_PAYLOADS: &str = "no values are taken in serialized form";
+const NO_PAYLOADS: &str = "serialized values are always checked whole";
 const NO_REPLICAS: &str = "there is no replication";
 const NO_CLUSTER: &str = "there is no cluster mode";
 

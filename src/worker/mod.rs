@@ -341,6 +341,7 @@ impl Worker {
         let (config, shard) = (&self.config, self.router.shard_mut());
         shard.set_string_len_max(config.proto_max_bulk_len_bytes as usize);
         shard.set_lazy_free(config.lazy_free);
+        shard.set_rdb(config.rdb_version.only(), config.rdb_compression);
         shard.set_limits(config.limits.clone());
         shard.set_tracked_keys_max(keys_max_of_shard(config, shards_alike));
         self.office.keyspace_channels = KeyspaceChannels::of(config);

@@ -24,6 +24,7 @@ mod control_worker;
 mod crowd;
 mod digest;
 mod disconnects;
+mod dump;
 mod empty_requests;
 mod everybody_is_answered;
 mod eviction;
