@@ -77,7 +77,7 @@ impl Loading {
 
 impl Worker {
     /// On the control worker: loads a file, or says at once that the node is ready.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn load_or_be_ready(&mut self) {
         let Some(control) = &mut self.control else { return };
         match control.duty.load.take() {
             Some(path) => {
@@ -144,7 +144,7 @@ impl Worker {
                 }
             }
             LoadHop::Open => {
-                self.open();
+                self.serve_again();
                 self.tell_control(LoadHop::Opened);
             }
             LoadHop::Begun | LoadHop::Opened => self.with_file(|file| file.awaited -= 1),
@@ -283,14 +283,14 @@ impl Worker {
 
     /// Everything has been loaded, and all other workers serve: so does this one.
     fn loaded(&mut self, counts: &LoadCounts, seconds: f64) {
-        self.open();
+        self.serve_again();
         self.node.load.end(counts.loaded, counts.expired);
         log::info!("DB loaded from disk: {seconds:.3} seconds");
         self.tell_ready();
     }
 
     /// Serves from now on.
-    pub(super) fn open(&mut self) {
+    pub(super) fn serve_again(&mut self) {
         self.loading = None;
         self.configure_memory(&Arc::clone(&self.config));
     }

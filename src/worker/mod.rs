@@ -252,7 +252,7 @@ impl Worker {
     pub fn run(mut self) {
         self.listen();
         self.watch_signals();
-        self.begin();
+        self.load_or_be_ready();
         self.ring.tick();
         while !self.node.stopping.load(Ordering::Relaxed) {
             self.turn();
