@@ -110,6 +110,7 @@ pub struct Load {
     /// The shard of the value that is being passed.
     part_of: usize,
     shards: Vec<ShardOut>,
+    #[expect(clippy::vec_box, reason = "batches travel boxed: a hop has a pointer")]
     spare: Vec<Box<LoadBatch>>,
     facts: FileFacts,
     /// Keys that have been passed.
