@@ -187,11 +187,10 @@ fn loaded_keys_take_the_memory_of_written_ones() {
         let bytes = |client: &mut Client| client.ask(&format!("MEMORY USAGE {key}")).as_int().unwrap();
         let (loaded, written) = (bytes(&mut loaded), bytes(&mut written));
         // The pages of a large table are filled in the order in which its elements come, which is random.
-        let tolerance = if encoding.text() == "hashtable" { written / 20 } else { 0 };
-        assert!(
-            (loaded - written).abs() <= tolerance,
-            "{key}: {loaded} bytes, and {written} when it was written"
-        );
+        let more_max = if encoding.text() == "hashtable" { written / 20 } else { 0 };
+        // A value that has grown by and by may have room to spare.
+        let is_alike = loaded - written <= more_max && written - loaded <= written / 20;
+        assert!(is_alike, "{key}: {loaded} bytes, and {written} when it was written");
     }
 }
 
