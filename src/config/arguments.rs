@@ -152,23 +152,6 @@ mod tests {
     }
 
     #[test]
-    fn that_nothing_is_saved_is_said_unless_the_configuration_says_so() {
-        let (_home, path) = file("port 1\nsave \"\"\n");
-        for (args, stdin, is_said) in [
-            (&[][..], "", false),
-            (&["--port", "1"], "", false),
-            (&["--save", ""], "", true),
-            (&["--save"], "", true),
-            (&[&path], "", true),
-            (&["-"], "save ''", true),
-        ] {
-            let warnings = run(args, stdin).unwrap().warnings;
-            let is_told = warnings.iter().any(|line| line.starts_with("Nothing is saved to disk"));
-            assert_eq!(is_told, !is_said, "{args:?}: {warnings:?}");
-        }
-    }
-
-    #[test]
     fn version_and_help_are_printed_when_they_come_first() {
         let action = |args: &[&str]| load_from(args.iter().map(OsString::from), std::io::empty());
         assert!(matches!(action(&["-v"]), Ok(Action::PrintVersion)));
@@ -218,14 +201,13 @@ mod tests {
         assert_eq!(value(&config(&["--save", "--port", "1"]), "save"), "");
         assert_eq!(value(&config(&["--save"]), "save"), "");
         assert_eq!(value(&config(&["--save", ""]), "save"), "");
-        for (args, line) in [
-            (&["--save", "3600", "1", "300", "100"][..], r#"save "3600" "1" "300" "100""#),
-            (&["--save", "60 1"], r#"save "60 1""#),
-            (&["--save 60 1", "--save 30 2"], "save 30 2"),
+        for (args, points) in [
+            (&["--port", "1"][..], "3600 1 300 100 60 10000"),
+            (&["--save", "3600", "1", "300", "100"], "3600 1 300 100"),
+            (&["--save", "60 1"], "60 1"),
+            (&["--save 60 1", "--save 30 2"], "60 1 30 2"),
         ] {
-            let error = run(args, "").unwrap_err();
-            assert!(error.contains(&format!(">>> '{line}'\nThis version saves nothing")), "{error}");
-            assert!(error.ends_with(" Remove the option to start without it."), "{error}");
+            assert_eq!(value(&config(args), "save"), points);
         }
     }
 

@@ -243,8 +243,7 @@ impl Loader {
             return Err(ConfigError::Missing(self.missing));
         }
         let changed = DIRECTIVES.iter().filter(|directive| directive.is_changed(&self.config));
-        let mut warnings = idle(changed);
-        warnings.extend((!self.save_seen).then(|| params::NOTHING_SAVED.to_owned()));
+        let warnings = idle(changed);
         let Loader { config, sentinel, renames, .. } = self;
         Ok(Loaded { config, file, warnings, renames, sentinel })
     }
@@ -355,7 +354,7 @@ mod tests {
         assert_eq!(loaded.port, 2);
         assert_eq!(value(&loaded, "save"), "60 1 30 2 10 3");
         assert_eq!(value(&parsed("save 60 1\nsave \"\"\nsave 30 1"), "save"), "30 1");
-        assert_eq!(value(&parsed("port 1"), "save"), "");
+        assert_eq!(value(&parsed("port 1"), "save"), "3600 1 300 100 60 10000");
     }
 
     #[test]
@@ -429,16 +428,17 @@ mod tests {
 
     #[test]
     fn directives_that_only_tune_are_accepted_and_named_by_reason() {
-        let loaded =
-            load("io-threads 4\nhz 10\nrdbchecksum no\nio-threads-do-reads yes\nrepl-timeout 5\nsave ''")
-                .unwrap();
+        let loaded = load(
+            "io-threads 4\nhz 10\nlatency-tracking no\nio-threads-do-reads yes\nrepl-timeout 5\nsave ''",
+        )
+        .unwrap();
         assert_eq!(value(&loaded.config, "io-threads"), "4");
         assert_eq!(
             loaded.warnings,
             [
                 "Configuration without effect: io-threads, io-threads-do-reads, because every worker does \
                     its own input and output; their number is set by shards.",
-                "Configuration without effect: rdbchecksum, because nothing is saved to disk.",
+                "Configuration without effect: latency-tracking, because there is no latency monitor.",
                 "Configuration without effect: repl-timeout, because there is no replication.",
             ]
         );
@@ -457,14 +457,11 @@ mod tests {
             "cluster-enabled yes",
             "appendonly yes",
             "appendfsync always",
-            "save 3600 1",
-            "save 3600 1 300 100 60 10000",
             "tls-port 6380",
             "min-replicas-to-write 1",
             "min-slaves-to-write 1",
             "maxmemory-clients 10%",
             "socket-mark-id 7",
-            "shutdown-on-sigterm save now",
         ] {
             let files = Files::new(&[("x.conf", &format!("port 1\n{line}\n"))]);
             let error = files.load("x.conf").unwrap_err();
@@ -541,7 +538,7 @@ mod tests {
         let sample = include_str!("../../conf/shoal.conf");
         let loaded = load(sample).unwrap();
         assert_eq!(loaded.config, Config::default());
-        assert_eq!(loaded.warnings, [params::NOTHING_SAVED]);
+        assert_eq!(loaded.warnings, [] as [String; 0]);
         let lines: Vec<_> = sample.lines().map(sample_words).collect();
         for directive in DIRECTIVES.iter().filter(|directive| directive.class == Class::Live) {
             let is_there = lines.iter().any(|(active, words)| {

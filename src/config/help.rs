@@ -87,6 +87,21 @@ const TOPICS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "Saving",
+        &[
+            ("save", "Save after so many seconds if there were so many changes; \"\" only when asked to"),
+            ("dbfilename", "The file, in the working directory"),
+            ("stop-writes-on-bgsave-error", "Refuse writes while the last save has failed"),
+            ("rdbcompression", "Compress long strings in the file"),
+            ("rdbchecksum", "Give the file a checksum, and look at it when it is read"),
+            ("rdb-version", "The version of the file; auto is the oldest that holds everything"),
+            ("rdb-version-loss", "What becomes of expires of hash fields that the version has no place for"),
+            ("rdb-save-incremental-fsync", "Make the disk write while the file comes"),
+            ("shutdown-on-sigint", "How SIGINT ends the server"),
+            ("shutdown-on-sigterm", "How SIGTERM ends the server"),
+        ],
+    ),
+    (
         "The process",
         &[
             ("databases", "Databases to SELECT from"),

@@ -332,9 +332,6 @@ const NO_CLIENT_EVICTION: &str =
     "This version does not close clients for the memory that they take together.";
 const NO_SOCKET_MARK: &str = "This version does not mark its sockets, on which a firewall may rely.";
 const NO_TLS_PORT: &str = "This version has no TLS, so clients would be refused or served in plain text.";
-/// Said at the start when the configuration says nothing of it: Redis saves then.
-pub(super) const NOTHING_SAVED: &str = "Nothing is saved to disk: this version has no persistence, and all \
-    keys are lost when the server ends. With 'save \"\"' in the configuration this line is not written.";
 const NO_APPENDONLY: &str =
     "This version has no append-only file, so all keys are lost when the server ends.";
 const NO_FSYNC: &str = "This version writes nothing to disk, so no write is safe when it is answered.";

@@ -101,7 +101,7 @@ impl Node {
             give_back: GiveBack::default(),
             subscriptions: SubscriptionCounts::new(2),
             tracking: TrackingCounts::new(2),
-            saves: Saves::new(2, 0),
+            saves: Saves::new(8, 0),
             pulses: Pulses::new(2),
             load: LoadState::default(),
             functions: Functions::default(),

@@ -87,14 +87,16 @@ impl Worker {
     pub(super) fn save_if_due(&mut self) {
         let saves = &self.node.saves;
         saves.set_changes(self.id, self.router.shard().env().dirty);
-        if self.id != WATCHER || self.config.save_points.is_empty() {
+        let control = self.node.control();
+        if self.id != WATCHER || control.index() >= self.mesh.workers() || self.config.save_points.is_empty()
+        {
             return;
         }
         let now_s = self.now_ms / 1000;
         if let Some(point) =
             save_points::due(&self.config.save_points, &saves.report(), saves.last_try_s(), now_s)
         {
-            self.send_snapshot_hop(self.node.control(), SnapshotHop::Due(point));
+            self.send_snapshot_hop(control, SnapshotHop::Due(point));
         }
     }
 
