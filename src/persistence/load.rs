@@ -1,8 +1,8 @@
 //! An RDB file on its way into the shards: read ahead a little, gone through once, and handed out by keys.
 //!
 //! One worker has this and decodes nothing: it finds where each key's value ends ([`Scanner`]) and puts its
-//! bytes into a batch for the shard that owns the key. So all cores decode, and what one does for a key is a
-//! tenth of the work. All that is on its way has a bound in bytes: a file is read no further ahead than
+//! bytes into a batch for the shard that owns the key. So all cores decode, which is most of the work even
+//! for small strings. All that is on its way has a bound in bytes: a file is read no further ahead than
 //! [`AHEAD_BYTES`], and a shard that has [`CREDIT_BYTES`] of batches that it has not put in stops the going
 //! through, and by that the reading. Nothing here waits: ends of requests to the disk come by [`Load::take`],
 //! batches come back by [`Load::taken`], and [`Load::step`] does a bounded piece of what can be done.
@@ -110,6 +110,7 @@ pub struct Load {
     /// The shard of the value that is being passed.
     part_of: usize,
     shards: Vec<ShardOut>,
+    #[expect(clippy::vec_box, reason = "batches travel boxed: a hop has a pointer")]
     spare: Vec<Box<LoadBatch>>,
     facts: FileFacts,
     /// Keys that have been passed.
@@ -388,14 +389,7 @@ impl Load {
                     self.needed = usize::try_from(needed).unwrap_or(usize::MAX);
                     return self.check_needed(offset).map(|()| Scan::Hungry);
                 }
-                Err(error) => {
-                    let key = scanner.key().map(Box::from);
-                    let offset = match &error {
-                        RdbError::Incomplete { .. } => offset + (window.len() - *at) as u64,
-                        RdbError::Corrupt { offset, .. } | RdbError::Refused { offset, .. } => *offset,
-                    };
-                    return Err((offset, Reason::Bytes(error, key)));
-                }
+                Err(error) => return Err(self.told(error, offset)),
             };
             self.needed = 0;
             let mut cost = passed;
@@ -446,6 +440,15 @@ impl Load {
             }
         }
         Ok(Scan::Hungry)
+    }
+
+    /// What the scanner has found wrong behind this place, with its own.
+    fn told(&self, error: RdbError, offset: u64) -> (u64, Reason) {
+        let offset = match &error {
+            RdbError::Incomplete { .. } => offset + (self.window.len() - self.at) as u64,
+            RdbError::Corrupt { offset, .. } | RdbError::Refused { offset, .. } => *offset,
+        };
+        (offset, Reason::Bytes(error, self.scanner.key().map(Box::from)))
     }
 
     /// What the scanner wants to see at once must be able to come.

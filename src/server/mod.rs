@@ -98,16 +98,8 @@ pub fn run(
         sys::set_process_title(&process_title(&addresses, &config));
     }
     let config = Arc::new(config);
-    let load = file_to_load(&config);
-    let tell_ready = {
-        let (config, unix_path) = (Arc::clone(&config), unix_path.clone());
-        move || {
-            tell_where(&addresses, unix_path.as_deref());
-            process::tell_ready(&config);
-        }
-    };
-    let is_loading = load.is_some();
-    let control = ControlDuty { signals, tell_of_end, load, tell_ready: Some(Box::new(tell_ready)) };
+    let control = control_duty(&config, signals, addresses, unix_path.clone());
+    let is_loading = control.load.is_some();
     let seeds = seeds(config, config_file, commands, listeners, &cpus, control);
     let node = seeds[0].node;
     if is_loading {
@@ -147,6 +139,21 @@ pub fn run(
     crate::host::log::tell_all_left_out();
     log::warn!("Shoal is now ready to exit, bye bye...");
     outcome
+}
+
+/// What the control worker does at the start and at the end.
+fn control_duty(
+    config: &Arc<Config>,
+    signals: Signals,
+    addresses: Vec<SocketAddr>,
+    unix_path: Option<PathBuf>,
+) -> ControlDuty {
+    let (load, config) = (file_to_load(config), Arc::clone(config));
+    let tell_ready = move || {
+        tell_where(&addresses, unix_path.as_deref());
+        process::tell_ready(&config);
+    };
+    ControlDuty { signals, tell_of_end, load, tell_ready: Some(Box::new(tell_ready)) }
 }
 
 /// What the workers are made of: the control worker, and one for each set of listeners.

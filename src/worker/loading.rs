@@ -20,10 +20,10 @@ use super::Worker;
 use crate::host::clock;
 use crate::io::Owner;
 use crate::io::disk::FileDone;
-use crate::io::timers::TimerId;
 use crate::mesh::Hop;
 use crate::persistence::load::{Load, LoadPlan, Progress};
 use crate::persistence::load_hop::LoadHop;
+use crate::worker::loads::{FileLoad, Loading};
 
 /// Whose requests to the disk these are.
 pub(super) const LOADING: Owner = Owner(10);
@@ -39,45 +39,9 @@ const BYTES_PER_STEP: usize = 16 << 10;
 
 const LOADING_TEXT: &str = "LOADING Redis is loading the dataset in memory";
 
-/// A worker's state while the node loads. One per worker, and none when it does not.
-#[derive(Default)]
-pub(super) struct Loading {
-    shard: ShardLoad,
-    /// No more batches come.
-    is_last: bool,
-    is_fault_told: bool,
-    /// On the control worker.
-    file: Option<Box<FileLoad>>,
-}
-
-/// The file that the control worker goes through.
-struct FileLoad {
-    /// None when all of it is in the tables, and the workers open.
-    load: Option<Load>,
-    /// When it began, by the clock that nothing sets.
-    began: Duration,
-    /// When it was told last how far it has come, and how far that was, in bytes.
-    told: (Duration, u64),
-    timer: Option<TimerId>,
-    /// Workers that have not said that they refuse, or later that they serve.
-    awaited: usize,
-    /// What was loaded.
-    counts: LoadCounts,
-    has_more: bool,
-    /// No slot is on its way: all have owners until the end of the load.
-    is_settled: bool,
-}
-
-impl Loading {
-    /// The next turn should begin at once.
-    pub(super) fn has_work(&self) -> bool {
-        self.shard.has_work() || self.file.as_ref().is_some_and(|file| file.has_more)
-    }
-}
-
 impl Worker {
     /// On the control worker: loads a file, or says at once that the node is ready.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn load_or_be_ready(&mut self) {
         let Some(control) = &mut self.control else { return };
         match control.duty.load.take() {
             Some(path) => {
@@ -144,7 +108,7 @@ impl Worker {
                 }
             }
             LoadHop::Open => {
-                self.open();
+                self.serve_again();
                 self.tell_control(LoadHop::Opened);
             }
             LoadHop::Begun | LoadHop::Opened => self.with_file(|file| file.awaited -= 1),
@@ -283,14 +247,14 @@ impl Worker {
 
     /// Everything has been loaded, and all other workers serve: so does this one.
     fn loaded(&mut self, counts: &LoadCounts, seconds: f64) {
-        self.open();
+        self.serve_again();
         self.node.load.end(counts.loaded, counts.expired);
         log::info!("DB loaded from disk: {seconds:.3} seconds");
         self.tell_ready();
     }
 
     /// Serves from now on.
-    pub(super) fn open(&mut self) {
+    pub(super) fn serve_again(&mut self) {
         self.loading = None;
         self.configure_memory(&Arc::clone(&self.config));
     }

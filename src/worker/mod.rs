@@ -21,6 +21,7 @@ mod hops;
 mod inquiries;
 mod invalidations;
 mod loading;
+mod loads;
 mod look_ahead;
 mod memory;
 mod notifications;
@@ -77,7 +78,7 @@ use crate::worker::ahead::{Ahead, HopsAhead};
 use crate::worker::client_balance::ClientBalance;
 use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
-use crate::worker::loading::Loading;
+use crate::worker::loads::Loading;
 use crate::worker::rewrites::Rewrites;
 use crate::worker::saving::Saving;
 use crate::worker::snapshots::SnapshotParts;
@@ -252,7 +253,7 @@ impl Worker {
     pub fn run(mut self) {
         self.listen();
         self.watch_signals();
-        self.begin();
+        self.load_or_be_ready();
         self.ring.tick();
         while !self.node.stopping.load(Ordering::Relaxed) {
             self.turn();

@@ -38,8 +38,8 @@ impl Shard {
                 let item = &batch.items_from(at)[0];
                 let (key, value, extra) = batch.parts_at(at);
                 let key = Key { bytes: key, slot: item.slot, hash: *hash };
-                if let Err((key, db, offset, what)) = self.load_item(load, item, key, value, extra) {
-                    load.fault = Some(LoadFault { key, db, offset, what });
+                if let Err(fault) = self.load_item(load, item, key, value, extra) {
+                    load.fault = Some(fault);
                     break;
                 }
                 bytes += key.bytes.len() + value.len();
@@ -79,7 +79,7 @@ impl Shard {
         key: Key<'_>,
         value: &[u8],
         extra: Extra,
-    ) -> Result<(), (Box<[u8]>, DbIndex, u64, LoadFaultKind)> {
+    ) -> Result<(), LoadFault> {
         let place = Place { db: item.db, key };
         let is_dropped = !load.options.keeps_expired
             && extra.expire_ms.is_some_and(|at_ms| is_over(at_ms, self.env.now_ms));
@@ -101,16 +101,11 @@ impl Shard {
             }
             Piece::Middle | Piece::Last => return self.load_part(load, item, value),
         };
-        result.map_err(|what| (key.bytes.into(), item.db, item.offset, what))
+        result.map_err(|what| LoadFault { key: key.bytes.into(), db: item.db, offset: item.offset, what })
     }
 
     /// Takes a part of the value that is open.
-    fn load_part(
-        &mut self,
-        load: &mut ShardLoad,
-        item: &Item,
-        bytes: &[u8],
-    ) -> Result<(), (Box<[u8]>, DbIndex, u64, LoadFaultKind)> {
+    fn load_part(&mut self, load: &mut ShardLoad, item: &Item, bytes: &[u8]) -> Result<(), LoadFault> {
         let Some(mut open) = load.open.take() else { unreachable!("a part follows the key that it is of") };
         let Some(loader) = &mut open.loader else {
             if item.piece != Piece::Last {
@@ -126,7 +121,7 @@ impl Shard {
             load.open = Some(open);
             return Ok(());
         }
-        result.map_err(|what| (open.key, open.db, item.offset, what))
+        result.map_err(|what| LoadFault { key: open.key, db: open.db, offset: item.offset, what })
     }
 
     fn place_of<'k>(&self, db: DbIndex, slot: SlotId, key: &'k [u8]) -> Place<'k> {

@@ -169,6 +169,16 @@ fn shards_that_take_nothing_stop_the_reading_and_the_memory() {
 }
 
 #[test]
+fn a_file_that_was_read_to_its_end_before_it_was_gone_through_is_whole() {
+    let mut rig = Rig::new(1, 1, &file(&strings(22_000, 60)));
+    rig.is_stuck = true;
+    rig.run();
+    assert!(rig.load.is_at_end && rig.load.ahead.len() > 1, "the end is behind what the scanner sees");
+    rig.is_stuck = false;
+    assert_eq!(rig.outcome().unwrap().0.loaded, 22_000);
+}
+
+#[test]
 fn an_error_of_the_disk_is_told_with_its_place() {
     let mut rig = Rig::new(1, 2, &file(&strings(20_000, 60)));
     let is_hit = |call: &FileCall| matches!(call, FileCall::Read { offset, .. } if *offset >= 500_000);

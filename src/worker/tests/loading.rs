@@ -17,7 +17,7 @@ fn a_transaction_that_was_queued_before_a_load_is_refused_if_it_needs_the_keys()
     check(&mut worker, keys, "EXEC", &aborted);
     check(&mut worker, none, "EXEC", "*1 $1 a");
     check(&mut worker, keys, "GET a", &format!("-{LOADING}"));
-    worker.open();
+    worker.serve_again();
     check(&mut worker, keys, "GET a", "$-1");
 }
 
@@ -35,7 +35,7 @@ fn nothing_expires_by_itself_while_a_file_is_loaded() {
         worker.turn();
     }
     assert_eq!(keys(&worker), 1);
-    worker.open();
+    worker.serve_again();
     worker.last_cron_ms = 0;
     worker.turn();
     assert_eq!(keys(&worker), 0);
