@@ -68,6 +68,7 @@ const LAYERS: [(&str, &[&[&str]]); 2] = [
                 "garbage",
                 "keyspace",
                 "notify",
+                "snapshot",
                 "watch",
             ],
             &["command"],

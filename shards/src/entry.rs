@@ -6,8 +6,9 @@
 //! ```
 //!
 //! `meta` holds 24 bits of access statistics (LRU clock or LFU counter), the kind of the value, whether
-//! there is an expire, and a mark for each snapshot that may be under way ([`crate::snapshot`]). `value` is the integer, the length of the inline value, or a pointer. A 16-byte key
-//! with a 64-byte value takes 96 bytes. This file must not know tables, slots or commands.
+//! there is an expire, and a mark for each snapshot that may be under way ([`crate::snapshot`]). `value` is
+//! the integer, the length of the inline value, or a pointer. A 16-byte key with a 64-byte value takes 96
+//! bytes. This file must not know tables, slots or commands.
 #![expect(unsafe_code, reason = "an entry is laid out by hand to be one allocation of the exact size")]
 
 #[cfg(test)]
@@ -136,7 +137,7 @@ impl Entry {
         if !same_shape {
             let kept = view.kept();
             let mut entry = Entry::new(view.key(), value, expire_ms);
-            entry.keep(kept);
+            entry.set_meta(KEPT_MASK, kept);
             *self = entry;
             return;
         }
@@ -180,7 +181,7 @@ impl Entry {
         let old = self.view();
         let (kind, kept) = (old.kind(), old.kept());
         let mut new = Entry::with_room(key.unwrap_or(old.key()), kind, old.inline(), expire_ms);
-        new.keep(kept);
+        new.set_meta(KEPT_MASK, kept);
         // SAFETY: the value moves from the old entry, which is left with an integer, to the new one, whose
         // kind says how to read it.
         unsafe {
@@ -315,25 +316,21 @@ impl Entry {
     /// Sets the 24 bits of access statistics.
     #[inline]
     pub fn set_access(&mut self, access: u32) {
-        // SAFETY: the header is valid while the entry is.
-        let header = unsafe { self.header.as_mut() };
-        header.meta = (header.meta & !ACCESS_MASK) | (access & ACCESS_MASK);
+        self.set_meta(ACCESS_MASK, access);
     }
 
     /// Sets the marks, one bit for each snapshot.
     #[inline]
     pub fn set_marks(&mut self, marks: u8) {
-        // SAFETY: the header is valid while the entry is.
-        let header = unsafe { self.header.as_mut() };
-        header.meta = (header.meta & !MARKS_MASK) | (u32::from(marks) << MARKS_SHIFT);
+        self.set_meta(MARKS_MASK, u32::from(marks) << MARKS_SHIFT);
     }
 
-    /// Sets what [`EntryRef::kept`] told of the entry in whose place this one comes.
+    /// Sets those bits of `meta` that the mask has; no other bits have a say.
     #[inline]
-    fn keep(&mut self, kept: u32) {
+    fn set_meta(&mut self, mask: u32, bits: u32) {
         // SAFETY: the header is valid while the entry is.
         let header = unsafe { self.header.as_mut() };
-        header.meta = (header.meta & !KEPT_MASK) | kept;
+        header.meta = (header.meta & !mask) | (bits & mask);
     }
 
     fn drop_value(&mut self) {

@@ -35,7 +35,8 @@ use crate::slot::{SLOT_COUNT, SlotId};
 use crate::slot_tables::IntoTables;
 use crate::table::{IntoEntries, ScanPosition};
 
-/// So many snapshots may be under way at once: a save, a rewrite of the append-only file, and one for replicas.
+/// So many snapshots may be under way at once: a save, a rewrite of the append-only file, and one for
+/// replicas.
 pub const SNAPSHOTS_MAX: usize = MARKS as usize;
 
 /// A value of more bytes than this is written in pieces of about so many. Under test most values are.

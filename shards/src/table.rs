@@ -278,9 +278,9 @@ impl Part {
         }
     }
 
-    /// The words with the entries from `tag` on, in the order of their tags, until there are `limit` and a tag
-    /// ends; between them lie gaps and, at the beginning, some of smaller tags. Returns how many there are,
-    /// and the tag to go on with, if there is one.
+    /// The words with the entries from `tag` on, in the order of their tags, until there are `limit` and a
+    /// tag ends; between them lie gaps and, at the beginning, some of smaller tags. Returns how many there
+    /// are, and the tag to go on with, if there is one.
     fn span(&self, tag: u16, limit: usize) -> (Range<usize>, usize, Option<u16>) {
         // All that is behind `tag` in the order lies behind its home, though not only that.
         let start = self.home(tag).min(self.words.len());

@@ -4,11 +4,12 @@ use shards::args::Args;
 use shards::command::flags;
 use shards::command::{Arg, Arity, CommandGroup, CommandSpec};
 use shards::error::CommandError;
+use shards::reply::Reply;
 
 use crate::config::ShutdownOptions;
 use crate::session::command::{Flow, SessionCommand, SessionCtx};
-use crate::session::inquiry::Question;
-use crate::session::saving::{SaveQuestion, finish_save};
+use crate::session::inquiry::{Answer, Question};
+use crate::session::saving::{SaveAnswer, SaveQuestion};
 
 /// The rows.
 pub(super) static COMMANDS: &[SessionCommand] = &[
@@ -126,4 +127,18 @@ fn shutdown(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandEr
 fn lastsave(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandError> {
     ctx.reply.int(ctx.node.saves.report().last_save_s as i64);
     Ok(Flow::Done)
+}
+
+/// Writes the reply.
+fn finish_save(answers: Vec<Answer>, reply: &mut Reply) {
+    let answer = answers.into_iter().find_map(|answer| match answer {
+        Answer::Save(answer) => Some(answer),
+        _ => None,
+    });
+    match answer {
+        Some(SaveAnswer::Done) => reply.ok(),
+        Some(SaveAnswer::Said(text)) => reply.simple(text),
+        Some(SaveAnswer::Refused(error)) => reply.error(&error),
+        None => reply.error(&CommandError::other("ERR the save was not answered")),
+    }
 }

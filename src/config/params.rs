@@ -5,19 +5,18 @@
 //! command line, CONFIG GET, SET and REWRITE) is derived from this table. It must not know where words come
 //! from.
 
+mod saving;
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Display;
 use std::str::FromStr;
 
-use shards::commands::snapshot::FileForm;
 use shards::eviction::{EvictionOrder, EvictionPolicy};
-use shards::rdb::version::WriteVersion;
 
 use super::directive::{Directive, Store, idle, live, refused};
 use super::kind::ValueKind;
-use super::settings::{Allowed, Config, OutputLimit, SavePoint, ShutdownOptions, Supervision};
+use super::settings::{Allowed, Config, OutputLimit, Supervision};
 use super::special;
 use crate::host::log::LogLevel;
 
@@ -74,30 +73,6 @@ macro_rules! path {
     };
 }
 
-/// A field that says how the node ends.
-macro_rules! shutdown_options {
-    ($field:ident) => {
-        Store::Field {
-            get: |config| shutdown_words(config.$field),
-            set: |config, text| config.$field = shutdown_of(text),
-        }
-    };
-}
-
-fn shutdown_words(options: ShutdownOptions) -> Vec<u8> {
-    let ShutdownOptions { saves, now, force } = options;
-    let words =
-        [(saves == Some(true), "save"), (saves == Some(false), "nosave"), (now, "now"), (force, "force")];
-    let words: Vec<&str> = words.iter().filter(|(is_said, _)| *is_said).map(|(_, word)| *word).collect();
-    if words.is_empty() { b"default".to_vec() } else { words.join(" ").into_bytes() }
-}
-
-fn shutdown_of(text: &[u8]) -> ShutdownOptions {
-    let has = |word: &[u8]| text.split(|&byte| byte == b' ').any(|said| said == word);
-    let saves = if has(b"save") { Some(true) } else { has(b"nosave").then_some(false) };
-    ShutdownOptions { saves, now: has(b"now"), force: has(b"force") }
-}
-
 const BIND: Store = Store::Field {
     get: |config| config.bind.join(" ").into_bytes(),
     set: |config, text| {
@@ -135,37 +110,6 @@ const DIR: Store = Store::Field {
         false => special::path_bytes(&config.dir),
     },
     set: |config, text| config.dir = special::path_from(text),
-};
-
-const DBFILENAME: Store = Store::Field {
-    get: |config| config.dbfilename.clone(),
-    set: |config, text| config.dbfilename = text.to_vec(),
-};
-
-const SAVE: Store = Store::Field {
-    get: |config| {
-        let points = config.save_points.iter();
-        let points: Vec<_> = points.map(|point| format!("{} {}", point.seconds, point.changes)).collect();
-        points.join(" ").into_bytes()
-    },
-    set: |config, text| {
-        let numbers: Vec<u64> =
-            text.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).map(parsed).collect();
-        let points = numbers.chunks_exact(2).map(|pair| SavePoint { seconds: pair[0], changes: pair[1] });
-        config.save_points = points.collect();
-    },
-};
-
-const RDB_VERSION: Store = Store::Field {
-    get: |config| match config.rdb_version {
-        FileForm::Oldest => b"auto".to_vec(),
-        FileForm::Only(version) => version.number().to_string().into_bytes(),
-    },
-    set: |config, text| {
-        let named = |version: &WriteVersion| version.number().to_string().as_bytes() == text;
-        let version = WriteVersion::ALL.into_iter().find(named);
-        config.rdb_version = version.map_or(FileForm::Oldest, FileForm::Only);
-    },
 };
 
 const OUTPUT_LIMITS: Store = Store::Field {
@@ -409,13 +353,13 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         "shutdown-on-sigint",
         ValueKind::SpecialWords(special::shutdown_options),
         "default",
-        shutdown_options!(shutdown_on_sigint),
+        saving::ON_SIGINT,
     ),
     live(
         "shutdown-on-sigterm",
         ValueKind::SpecialWords(special::shutdown_options),
         "default",
-        shutdown_options!(shutdown_on_sigterm),
+        saving::ON_SIGTERM,
     ),
     idle(
         "oom-score-adj",
@@ -543,12 +487,12 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     ),
     // Persistence.
     live("dir", ValueKind::Special(special::dir), "", DIR).protected(),
-    live("dbfilename", ValueKind::Special(special::dbfilename), "dump.rdb", DBFILENAME).protected(),
-    live("save", ValueKind::SpecialWords(special::save), "3600 1 300 100 60 10000", SAVE),
+    live("dbfilename", ValueKind::Special(special::dbfilename), "dump.rdb", saving::DBFILENAME).protected(),
+    live("save", ValueKind::SpecialWords(special::save), "3600 1 300 100 60 10000", saving::SAVE),
     live("stop-writes-on-bgsave-error", BOOL, "yes", choice!(stop_writes_on_bgsave_error, "yes", "no")),
     live("rdbcompression", BOOL, "yes", choice!(rdb_compression, "yes", "no")),
     live("rdbchecksum", BOOL, "yes", choice!(rdb_checksum, "yes", "no")).immutable(),
-    live("rdb-version", ValueKind::OneOf(&["auto", "10", "11", "12", "80"]), "auto", RDB_VERSION),
+    live("rdb-version", ValueKind::OneOf(&["auto", "10", "11", "12", "80"]), "auto", saving::RDB_VERSION),
     live(
         "rdb-version-loss",
         ValueKind::OneOf(&["drop", "refuse"]),

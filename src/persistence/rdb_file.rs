@@ -1,5 +1,5 @@
-//! An RDB file that is being written: into a temporary file of the same directory, which is forced to the disk
-//! and then gets the name of the one before. After a crash there is the old file or the new one.
+//! An RDB file that is being written: into a temporary file of the same directory, which is forced to the
+//! disk and then gets the name of the one before. After a crash there is the old file or the new one.
 //!
 //! What is written comes in pieces. A state machine over [`Disk`]; it must not know where pieces come from.
 

@@ -37,8 +37,8 @@
 //! * To stop (back-pressure), drop the [`Requests`] early: all that was not parsed is kept in the query
 //!   buffer. Until the connection goes on, the caller should not receive more. It goes on by `receive(&[],
 //!   ...)`, or with new bytes; order is kept.
-//! * After [`NextRequest::Error`] the reply is sent after the replies of the requests before it, and the connection
-//!   is closed; what else the client sent is dropped.
+//! * After [`NextRequest::Error`] the reply is sent after the replies of the requests before it, and the
+//!   connection is closed; what else the client sent is dropped.
 //! * Before each `receive` the caller asks [`QueryBuffer::completes_over`], and after it compares
 //!   [`QueryBuffer::buffered_bytes`] with client-query-buffer-limit.
 //! * An idle connection costs `size_of::<QueryBuffer>()` and nothing on the heap.

@@ -1,10 +1,8 @@
 //! What clients ask of the worker that has the files, and what it answers: SAVE, BGSAVE.
 
 use shards::error::CommandError;
-use shards::reply::Reply;
 
 use crate::config::ShutdownOptions;
-use crate::session::inquiry::Answer;
 
 /// What the worker that has the files is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,18 +28,4 @@ pub enum SaveAnswer {
     Said(&'static str),
     /// It was refused, or has failed.
     Refused(CommandError),
-}
-
-/// Writes the reply.
-pub fn finish_save(answers: Vec<Answer>, reply: &mut Reply) {
-    let answer = answers.into_iter().find_map(|answer| match answer {
-        Answer::Save(answer) => Some(answer),
-        _ => None,
-    });
-    match answer {
-        Some(SaveAnswer::Done) => reply.ok(),
-        Some(SaveAnswer::Said(text)) => reply.simple(text),
-        Some(SaveAnswer::Refused(error)) => reply.error(&error),
-        None => reply.error(&CommandError::other("ERR the save was not answered")),
-    }
 }

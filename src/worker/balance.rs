@@ -73,8 +73,8 @@ impl Worker {
 
     fn decide_active_workers(&mut self, now: Instant, is_load_known: bool) {
         let node = self.node;
-        // A slot that leaves is written before, whole: the walk of a save does so in smaller steps. And what is
-        // loaded is on its way to the shards that had the slots when it began.
+        // A slot that leaves is written before, whole: the walk of a save does so in smaller steps. And what
+        // is loaded is on its way to the shards that had the slots when it began.
         if self.loading.is_some() || node.saves.is_under_way() {
             return;
         }

@@ -29,10 +29,12 @@ mod publish;
 mod redirection;
 mod rewrites;
 mod rewriting;
+mod saves;
 mod saving;
 mod session_commands;
 mod shutdown;
 mod slot_moves;
+mod snapshot_parts;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -80,8 +82,8 @@ use crate::worker::desk::Office;
 use crate::worker::duty::{Control, ControlDuty};
 use crate::worker::loads::Loading;
 use crate::worker::rewrites::Rewrites;
-use crate::worker::saving::Saving;
-use crate::worker::snapshots::SnapshotParts;
+use crate::worker::saves::Saving;
+use crate::worker::snapshot_parts::SnapshotParts;
 
 /// How often a worker looks after timeouts and leftovers, in milliseconds.
 const CRON_PERIOD_MS: u64 = TICK_PERIOD_MS;

@@ -27,7 +27,7 @@ use crate::session::client::Client;
 use crate::session::inquiry::Answer;
 use crate::session::order::Closing;
 use crate::session::saving::{SaveAnswer, SaveQuestion};
-use crate::worker::shutdown::{Saved as ForEnd, Shutdown};
+use crate::worker::saves::{FOR_SHUTDOWN, ForEnd};
 
 /// Whose requests to the disk these are.
 pub(super) const SAVING: Owner = Owner(3);
@@ -35,22 +35,7 @@ pub(super) const SAVING: Owner = Owner(3);
 /// The worker that sees when a save point is reached: the control worker may rest.
 const WATCHER: ShardId = ShardId(0);
 
-/// Why a save ends that was under way when the node was to end.
-pub(super) const FOR_SHUTDOWN: &str = "the server shuts down";
-
 const IN_PROGRESS: &str = "ERR Background save already in progress";
-
-/// What the control worker has of a save. One per worker; the others have none.
-#[derive(Default)]
-pub(super) struct Saving {
-    pub(super) save: Option<Save>,
-    /// The caller of the cut, until its reply has come.
-    cutter: Option<u32>,
-    /// The client of SAVE.
-    awaited_by: Option<Ticket>,
-    /// The node ends when what is under way has ended.
-    pub(super) shutdown: Option<Shutdown>,
-}
 
 impl Worker {
     /// Answers a client that asks for a save, unless the answer comes when it has ended.

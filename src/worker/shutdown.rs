@@ -16,15 +16,7 @@ use crate::host::signals;
 use crate::persistence::hop::SnapshotHop;
 use crate::session::inquiry::Answer;
 use crate::session::saving::SaveAnswer;
-use crate::worker::saving::FOR_SHUTDOWN;
-
-/// An end of the node that waits for a save.
-#[derive(Clone, Copy)]
-pub(super) struct Shutdown {
-    options: ShutdownOptions,
-    /// The client of SHUTDOWN; none for a signal.
-    asked_by: Option<Ticket>,
-}
+use crate::worker::saves::{FOR_SHUTDOWN, ForEnd, Shutdown};
 
 /// How Redis words that it goes on.
 const FAILED: &str = "ERR Errors trying to SHUTDOWN. Check logs.";
@@ -93,17 +85,17 @@ impl Worker {
     }
 
     /// A save has ended while the node waits to end. `outcome` is none for one that was given up for it.
-    pub(super) fn shutdown_goes_on(&mut self, outcome: Option<Saved>) {
+    pub(super) fn shutdown_goes_on(&mut self, outcome: Option<ForEnd>) {
         let Some(shutdown) = self.saving.shutdown else { return };
         match outcome {
             // What other workers had under way when clients were held was made behind the cut.
-            None | Some(Saved::Behind) => self.begin_save(false),
-            Some(Saved::All) => self.end_node(),
-            Some(Saved::Nothing) if shutdown.options.force => {
+            None | Some(ForEnd::Behind) => self.begin_save(false),
+            Some(ForEnd::All) => self.end_node(),
+            Some(ForEnd::Nothing) if shutdown.options.force => {
                 log::warn!("Error trying to save the DB, but force option specified. Exiting anyway.");
                 self.end_node();
             }
-            Some(Saved::Nothing) => {
+            Some(ForEnd::Nothing) => {
                 log::warn!("Error trying to save the DB, can't exit.");
                 self.saving.shutdown = None;
                 self.hold_all_clients(false);
@@ -120,15 +112,4 @@ impl Worker {
     fn end_node(&mut self) {
         self.node.stopping.store(true, Ordering::Relaxed);
     }
-}
-
-/// What a save has saved that the end of the node waits for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Saved {
-    /// Everything.
-    All,
-    /// What there was at its cut, and there were changes since.
-    Behind,
-    /// Nothing.
-    Nothing,
 }

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use shards::slot::ShardId;
-use shards::snapshot::{SNAPSHOTS_MAX, SnapshotId};
+use shards::snapshot::SnapshotId;
 
 use super::Worker;
 use crate::host::clock;
 use crate::mesh::Hop;
 use crate::persistence::hop::SnapshotHop;
 use crate::persistence::save::AHEAD_BYTES_MAX;
+use crate::worker::snapshot_parts::SnapshotPart;
 
 /// How long a worker writes in one turn, besides what is about to be changed. Clients wait for so long more,
 /// and a turn without any costs some microseconds.
@@ -19,28 +20,9 @@ const TIME_PER_TURN: Duration = Duration::from_micros(250);
 const ENTRIES_PER_STEP: usize = 64;
 /// Bytes of one piece: so much is worth a hop and a write.
 const PIECE_BYTES: usize = 128 << 10;
-/// Nothing more is executed for clients while so many bytes wait for the disk here: what they change has to be
-/// written before, and a disk that is slower than they are would have memory filled with it.
+/// Nothing more is executed for clients while so many bytes wait for the disk here: what they change has to
+/// be written before, and a disk that is slower than they are would have memory filled with it.
 const WAITING_BYTES_MAX: usize = 16 << 20;
-
-/// One worker's part of the snapshots that are under way. One per worker.
-#[derive(Default)]
-pub(super) struct SnapshotParts {
-    parts: [SnapshotPart; SNAPSHOTS_MAX],
-    /// The node is about to end: nothing more is executed for clients.
-    holds_clients: bool,
-}
-
-/// Its part of one of them.
-#[derive(Clone, Copy, Default)]
-struct SnapshotPart {
-    /// Bytes on their way to the file.
-    sent_bytes: usize,
-    /// The one that has the file knows that all tables have been walked through.
-    has_told: bool,
-    /// It shall end.
-    is_ending: bool,
-}
 
 impl Worker {
     fn snapshot_part(&mut self, id: SnapshotId) -> &mut SnapshotPart {

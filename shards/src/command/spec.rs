@@ -47,8 +47,8 @@ pub struct CommandSpec {
     pub keys_depend: bool,
     /// Every shard runs it, although its `request_policy` does not tell cluster clients so: SWAPDB.
     pub on_all_shards: bool,
-    /// Of a command that every shard runs: workers without slots have a part in it too, since they may be lent
-    /// all slots afterwards.
+    /// Of a command that every shard runs: workers without slots have a part in it too, since they may be
+    /// lent all slots afterwards.
     pub on_all_workers: bool,
     /// How a command for all shards is carried out when no policy can make its reply of theirs.
     pub combined: Option<Combined>,

@@ -1,6 +1,7 @@
 //! The cut of a snapshot that becomes an RDB file: a command on all workers, for the server's own use.
 //!
-//! It is in no table of commands, so no client can call it: who begins a snapshot hands [`CUT`] to the router.
+//! It is in no table of commands, so no client can call it: who begins a snapshot hands [`CUT`] to the
+//! router.
 
 use crate::args::Args;
 use crate::command::{Arity, CommandSpec, DataCommand};

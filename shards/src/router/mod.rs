@@ -37,6 +37,7 @@ pub mod reply_queue;
 pub mod route;
 pub mod session;
 pub mod slot_move;
+mod split;
 pub mod step;
 #[cfg(test)]
 mod tests;

@@ -37,8 +37,8 @@ impl Shard {
         self.env.snapshots.bytes()
     }
 
-    /// True when all that the shard had at the cut has been written. Entries of others that are lent to it may
-    /// still have to be, until it is so on all shards.
+    /// True when all that the shard had at the cut has been written. Entries of others that are lent to it
+    /// may still have to be, until it is so on all shards.
     pub fn has_written_snapshot(&self, id: SnapshotId) -> bool {
         self.env.snapshots.has_walked(id)
     }

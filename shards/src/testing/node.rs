@@ -5,9 +5,9 @@
 //! between two commands of the session in a transaction. Here are only the requests of clients (`dispatch`),
 //! what clients read (`connection`), what lies between workers (`net`), and the choice of what happens next,
 //! which is random ([`Node::step_at_random`]): the next hop of some pair arrives, some connection goes on,
-//! some gates open, or some worker goes on with a snapshot, looks after the slots that leave it, the clients that wait, the commands
-//! that have waited for credit, or what there is to tell of keys. Connections can publish and subscribe
-//! (`messages`). It does not know what any command does.
+//! some gates open, or some worker goes on with a snapshot, looks after the slots that leave it, the clients
+//! that wait, the commands that have waited for credit, or what there is to tell of keys. Connections can
+//! publish and subscribe (`messages`). It does not know what any command does.
 
 mod connection;
 mod dispatch;

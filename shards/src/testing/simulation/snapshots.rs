@@ -3,9 +3,9 @@
 //! A cut is a command on all workers. Here it notes what its shard has at that moment, before anything is
 //! written, so that what comes out by and by can be held against it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Mutex;
 
 use super::effects::write_script;
 use super::{Churn, Scene, for_each_seed, text};
@@ -23,13 +23,15 @@ use crate::testing::node::Events;
 /// What keys were there at a cut: for each, a line that says all of it.
 type Keys = BTreeMap<(usize, String), String>;
 
-/// What was there at the cuts of one simulation, by number; the handler of a command knows no simulation, so
-/// it is found by the number that the command bears.
-static CUTS: Mutex<BTreeMap<u64, Keys>> = Mutex::new(BTreeMap::new());
+thread_local! {
+    /// What was there at the cuts of one simulation, by number; the handler of a command knows no simulation,
+    /// so it is found by the number that the command bears.
+    static CUTS: RefCell<BTreeMap<u64, Keys>> = const { RefCell::new(BTreeMap::new()) };
+}
 
 /// CUT snapshot number: begins a snapshot.
 static CUT: DataCommand = DataCommand::new(
-    |ctx, args| cut(ctx, args),
+    cut,
     CommandSpec {
         name: "cut",
         arity: Arity::Exactly(3),
@@ -42,14 +44,15 @@ static CUT: DataCommand = DataCommand::new(
 
 fn cut(ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<(), CommandError> {
     let number = |at| num::parse_i64(args.get(at)).expect("a number") as u64;
-    let mut cuts = CUTS.lock().expect("no holder of the lock panics");
-    let keys = cuts.entry(number(2)).or_default();
-    for (db, tables) in ctx.keys.dbs().iter().enumerate() {
-        for entry in tables.entries() {
-            let is_first = keys.insert((db, text(entry.key())), told(entry)).is_none();
-            assert!(is_first, "two shards have a key at one cut");
+    CUTS.with_borrow_mut(|cuts| {
+        let keys = cuts.entry(number(2)).or_default();
+        for (db, tables) in ctx.keys.dbs().iter().enumerate() {
+            for entry in tables.entries() {
+                let is_first = keys.insert((db, text(entry.key())), told(entry)).is_none();
+                assert!(is_first, "two shards have a key at one cut");
+            }
         }
-    }
+    });
     let id = SnapshotId::new(number(1) as u8).expect("a snapshot's number");
     let count = ctx.keys.begin_snapshot(id, Box::new(Lines::default()));
     ctx.reply.int(count as i64);
@@ -131,7 +134,7 @@ impl Photographer {
             if self.cuts[at].is_none() && scene.random.one_in(once_in) {
                 self.begun += 1;
                 let number = self.seed << 20 | self.begun;
-                CUTS.lock().expect("no holder of the lock panics").insert(number, Keys::new());
+                CUTS.with_borrow_mut(|cuts| cuts.insert(number, Keys::new()));
                 self.cuts[at] = Some(number);
                 scene.node.snapshots.begin(id);
                 let args: OwnedArgs =
@@ -142,7 +145,7 @@ impl Photographer {
                 && let Some(written) = scene.node.snapshots.take_ended(id)
             {
                 self.cuts[at] = None;
-                let wanted = CUTS.lock().expect("no holder of the lock panics").remove(&number);
+                let wanted = CUTS.with_borrow_mut(|cuts| cuts.remove(&number));
                 let (wanted, found) = (wanted.expect("a cut was made"), read(&written.parts));
                 assert_eq!(written.keys, wanted.len() as u64, "keys counted wrongly");
                 assert!(wanted == found, "{}", difference(&wanted, &found));
