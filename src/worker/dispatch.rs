@@ -248,10 +248,10 @@ impl Worker {
 }
 
 /// Redis's words.
-const UNSAVED_TEXT: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to \
-    persist to disk. Commands that may modify the data set are disabled, because this instance is configured \
-    to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check \
-    the Redis logs for details about the RDB error.";
+const UNSAVED_TEXT: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable \
+    to persist to disk. Commands that may modify the data set are disabled, because this instance is \
+    configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error \
+    option). Please check the Redis logs for details about the RDB error.";
 
 /// DEBUG is the only protected command here (Redis: allowProtectedAction).
 const DEBUG_REFUSED_TEXT: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set \

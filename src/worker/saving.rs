@@ -224,8 +224,8 @@ fn told_failure(error: &SaveError) -> String {
         SaveError::Disk(error) => write!(text, "{error}"),
         SaveError::WouldLose { keys } => write!(
             text,
-            "{keys} or more hashes have fields that expire, for which the version of the file (rdb-version) has \
-                no place, and rdb-version-loss says that nothing may be left out"
+            "{keys} or more hashes have fields that expire, for which the version of the file (rdb-version) \
+                has no place, and rdb-version-loss says that nothing may be left out"
         ),
         SaveError::Defect(defect) => write!(text, "{defect}; this is a defect of the server"),
         SaveError::GivenUp(reason) => write!(text, "{reason}"),

@@ -23,8 +23,7 @@ pub(crate) const LONG_FUNCTIONS: &[(&str, usize)] = &[
     ("tests/protocol_errors.rs odd_streams", 80),
 ];
 pub(crate) const UPWARDS: &[&[&str]] = &[];
-pub(crate) const WIDE_LINES: &[&[&str]] =
-    &[&["src/protocol/mod.rs"], &["src/worker/dispatch.rs"], &["src/worker/saving.rs"]];
+pub(crate) const WIDE_LINES: &[&[&str]] = &[&["src/protocol/mod.rs"]];
 pub(crate) const BETWEEN_FAMILIES: &[&[&str]] = &[
     &["shards/src/commands/geo/member.rs", "shards/src/commands/sorted_set/add.rs"],
     &["shards/src/commands/geo/search.rs", "shards/src/commands/sorted_set/reply.rs"],
