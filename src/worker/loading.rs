@@ -40,21 +40,18 @@ const BYTES_PER_STEP: usize = 16 << 10;
 const LOADING_TEXT: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Worker {
-    /// On the control worker: loads a file, or says at once that the node is ready.
-    pub(super) fn load_or_be_ready(&mut self) {
-        let Some(control) = &mut self.control else { return };
-        match control.duty.load.take() {
-            Some(path) => {
-                let plan = LoadPlan {
-                    path,
-                    shards: self.node.shards,
-                    databases: self.config.databases,
-                    checks: self.config.rdb_checksum,
-                    now_s: self.now_ms / 1000,
-                };
-                self.begin_load(plan, LoadOptions::default());
-            }
-            None => self.tell_ready(),
+    /// On the control worker, at the start: loads the file that is there, if one is.
+    pub(super) fn load_at_start(&mut self) {
+        let path = self.control.as_mut().and_then(|control| control.duty.load.take());
+        if let Some(path) = path {
+            let plan = LoadPlan {
+                path,
+                shards: self.node.shards,
+                databases: self.config.databases,
+                checks: self.config.rdb_checksum,
+                now_s: self.now_ms / 1000,
+            };
+            self.begin_load(plan, LoadOptions::default());
         }
     }
 
@@ -68,7 +65,6 @@ impl Worker {
             told: (now, 0),
             timer: Some(self.errands.timers.set(LOADING_LINES, now + LINES_PERIOD)),
             awaited: self.mesh.workers() - 1,
-            counts: LoadCounts::default(),
             has_more: false,
             is_settled: false,
         };
@@ -149,14 +145,9 @@ impl Worker {
     pub(super) fn go_on_loading(&mut self) {
         let Some(mut loading) = self.loading.take() else { return };
         if let Some(file) = &mut loading.file {
-            let is_open = self.drive(file);
-            let seconds = (clock::monotonic() - file.began).as_secs_f64();
-            let counts = std::mem::take(&mut file.counts);
-            if is_open {
-                drop(loading);
-                return self.loaded(&counts, seconds);
+            if self.drive(file) {
+                return self.end_loading();
             }
-            file.counts = counts;
         } else {
             self.put_in(&mut loading);
         }
@@ -233,7 +224,10 @@ impl Worker {
                     log::info!("{len} function {libraries} {are} kept and not run");
                 }
                 self.node.functions.set(facts.functions);
-                (file.counts, file.awaited) = (counts, self.mesh.workers() - 1);
+                let seconds = (clock::monotonic() - file.began).as_secs_f64();
+                log::info!("DB loaded from disk: {seconds:.3} seconds");
+                self.node.load.loaded(counts.loaded, counts.expired);
+                file.awaited = self.mesh.workers() - 1;
                 self.tell_all(|| LoadHop::Open);
             }
             Some(Err(failure)) => {
@@ -246,24 +240,18 @@ impl Worker {
     }
 
     /// Everything has been loaded, and all other workers serve: so does this one.
-    fn loaded(&mut self, counts: &LoadCounts, seconds: f64) {
+    fn end_loading(&mut self) {
         self.serve_again();
-        self.node.load.end(counts.loaded, counts.expired);
-        log::info!("DB loaded from disk: {seconds:.3} seconds");
-        self.tell_ready();
+        self.node.load.end();
+        if let Some(tell) = self.control.as_mut().and_then(|control| control.duty.tell_ready.take()) {
+            tell();
+        }
     }
 
     /// Serves from now on.
     pub(super) fn serve_again(&mut self) {
         self.loading = None;
         self.configure_memory(&Arc::clone(&self.config));
-    }
-
-    /// Says that the node is ready, at the end of its start.
-    fn tell_ready(&mut self) {
-        if let Some(tell) = self.control.as_mut().and_then(|control| control.duty.tell_ready.take()) {
-            tell();
-        }
     }
 
     /// Tells how far the load has come, now and then.

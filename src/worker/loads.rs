@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shards::loading::{LoadCounts, ShardLoad};
+use shards::loading::ShardLoad;
 
 use crate::io::timers::TimerId;
 use crate::persistence::load::Load;
@@ -29,8 +29,6 @@ pub(super) struct FileLoad {
     pub(super) timer: Option<TimerId>,
     /// Workers that have not said that they refuse, or later that they serve.
     pub(super) awaited: usize,
-    /// What was loaded.
-    pub(super) counts: LoadCounts,
     pub(super) has_more: bool,
     /// No slot is on its way: all have owners until the end of the load.
     pub(super) is_settled: bool,
