@@ -103,6 +103,16 @@ fn deep_pipelines_are_answered_as_by_redis_on_3_shards_while_clients_and_slots_m
     pipelines_are_answered_as_by_redis(3, Moving::ClientsAndSlots);
 }
 
+#[test]
+fn deep_pipelines_are_answered_as_by_redis_on_2_shards_while_slots_are_gathered_and_spread() {
+    pipelines_are_answered_as_by_redis(2, Moving::ClientsAndAllSlots);
+}
+
+#[test]
+fn deep_pipelines_are_answered_as_by_redis_on_3_shards_while_slots_are_gathered_and_spread() {
+    pipelines_are_answered_as_by_redis(3, Moving::ClientsAndAllSlots);
+}
+
 fn pipelines_are_answered_as_by_redis(shards: usize, moving: Moving) {
     let commands = env_number("DIFF_COMMANDS").map_or(COMMANDS_DEFAULT, |count| count as usize);
     let seed = first_seed();

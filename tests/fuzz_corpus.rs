@@ -14,6 +14,8 @@ mod program;
 mod rdb_check;
 #[path = "fuzz/request_check.rs"]
 mod request_check;
+#[path = "fuzz/restore_check.rs"]
+mod restore_check;
 #[path = "fuzz/sorted_pack_check.rs"]
 mod sorted_pack_check;
 #[path = "fuzz/stream_check.rs"]
@@ -47,6 +49,11 @@ fn streams_refuse_foreign_blocks_or_agree_with_a_vector() {
 #[test]
 fn rdb_files_and_values_are_refused_or_hold_together_through_any_window() {
     replay("rdb", rdb_check::check);
+}
+
+#[test]
+fn payloads_of_restore_are_refused_or_make_values_that_every_command_can_read() {
+    replay("restore", restore_check::check);
 }
 
 #[test]

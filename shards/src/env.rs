@@ -67,6 +67,11 @@ pub struct Env {
     pub lazy_free: LazyFree,
     /// When packed collections are converted.
     pub limits: Limits,
+    /// The version in which values are written, by its number; `None` for the first that holds them
+    /// (rdb-version).
+    pub rdb_version: Option<u16>,
+    /// Whether long strings are compressed where values are written (rdbcompression).
+    pub rdb_compression: bool,
     /// The slots that this shard owns.
     pub owned: SlotSet,
     /// Set while a command runs that walks over slots: those of which some keys are lent to a transaction.
@@ -115,6 +120,8 @@ impl Env {
             garbage: Garbage::default(),
             lazy_free: LazyFree::default(),
             limits: Limits::default(),
+            rdb_version: None,
+            rdb_compression: true,
             owned: SlotSet::all(),
             lent: Vec::new(),
             snapshots: Snapshots::default(),

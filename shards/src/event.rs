@@ -57,6 +57,8 @@ pub const MOVE_FROM: Event = event(b'g', "move_from");
 pub const MOVE_TO: Event = event(b'g', "move_to");
 /// The destination of COPY.
 pub const COPY_TO: Event = event(b'g', "copy_to");
+/// RESTORE.
+pub const RESTORE: Event = event(b'g', "restore");
 /// The key's time was over.
 pub const EXPIRED: Event = event(b'x', "expired");
 /// The key had to go because of `maxmemory`.

@@ -12,6 +12,7 @@ mod entry_mut;
 #[cfg(test)]
 mod tests;
 
+use crate::access::LastUse;
 use crate::args::Blob;
 use crate::blocking::Block;
 use crate::db::{Db, Freeing};
@@ -404,6 +405,13 @@ impl<'a> Keyspace<'a> {
     /// Adds an entry for a key that is not there.
     pub fn insert(&mut self, key: &Key<'_>, entry: Entry) {
         self.insert_at(key, entry);
+    }
+
+    /// The same, used as it is said.
+    pub fn insert_used(&mut self, key: &Key<'_>, entry: Entry, last_use: LastUse) {
+        let access = self.env.access.after(last_use, self.env.now_ms);
+        let place = self.insert_at(key, entry);
+        self.entry_mut(key, place).set_access(access);
     }
 
     fn insert_at(&mut self, key: &Key<'_>, mut entry: Entry) -> Place {

@@ -72,6 +72,11 @@ impl SlotSet {
         self.bits[slot.index() / 64] &= !(1 << (slot.index() % 64));
     }
 
+    /// How many slots are in the set.
+    pub fn count(&self) -> usize {
+        self.bits.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// The slots of the set, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = SlotId> {
         (0..SLOT_COUNT as u16).map(SlotId).filter(|&slot| self.contains(slot))

@@ -99,6 +99,17 @@ const SUBCOMMANDS: &[Subcommand] = &[
         ],
     },
     Subcommand {
+        name: "slots-deal",
+        args: 1,
+        after_replies: false,
+        run: slots_deal,
+        help: &[
+            "SLOTS-DEAL <shards>",
+            "    Deal all hash slots evenly to the first <shards> shards of this node, while clients",
+            "    go on using them. The reply comes when it has begun.",
+        ],
+    },
+    Subcommand {
         name: "slots",
         args: 0,
         after_replies: false,
@@ -184,6 +195,16 @@ fn slot_move(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandE
     let slot = slot.ok_or_else(|| CommandError::other("ERR Invalid or out of range slot"))?;
     let shard = u16::try_from(number(3)?).map_err(|_| CommandError::other("ERR there is no such shard"))?;
     Ok(Flow::Slots(SlotFlow::Move(SlotId::new(slot), ShardId(shard))))
+}
+
+fn slots_deal(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let number = parse_i64(args.get(2)).ok_or(CommandError::NotAnInteger)?;
+    let shards = usize::try_from(number).ok().filter(|shards| (1..=ctx.node.shards).contains(shards));
+    let shards = shards.ok_or_else(|| {
+        CommandError::other(format!("ERR slots are dealt to 1 to {} shards", ctx.node.shards))
+    })?;
+    ctx.reply.ok();
+    Ok(Flow::Slots(SlotFlow::Deal(shards)))
 }
 
 fn hand_over(ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {

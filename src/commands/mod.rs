@@ -34,7 +34,6 @@ pub const TOPICS: &[&[SessionCommand]] = &[
 const ABSENT: &[&str] = &[
     "acl",
     "bgrewriteaof",
-    "dump",
     "eval",
     "eval_ro",
     "evalsha",
@@ -51,8 +50,6 @@ const ABSENT: &[&str] = &[
     "psync",
     "replconf",
     "replicaof",
-    "restore",
-    "restore-asking",
     "role",
     "script",
     "slaveof",

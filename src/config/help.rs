@@ -55,8 +55,8 @@ const TOPICS: &[(&str, &[(&str, &str)])] = &[
         "Shoal's own",
         &[
             ("shards", "Workers, each with its share of the keys; without it one for each CPU"),
-            ("client-workers", "Workers that take clients; 0 for all"),
-            ("client-workers-by-load", "Whether the load decides how many workers take clients"),
+            ("client-workers", "Workers that take clients, at most; 0 for all"),
+            ("workers-by-load", "Whether keys and clients lie with as few workers as the load needs"),
             (
                 "pipeline-order",
                 "Whether a command of a pipeline waits for the one before it on another shard",

@@ -324,7 +324,7 @@ const NO_TLS: &str = "there is no TLS";
 const NO_SCRIPTS: &str = "there are no scripts";
 const NO_LOAD_PAUSES: &str = "clients are answered all the time while a file is loaded";
 const NO_SAVING: &str = "nothing is saved to disk";
-const NO_PAYLOADS: &str = "no values are taken in serialized form";
+const NO_PAYLOADS: &str = "serialized values are always checked whole";
 const NO_REPLICAS: &str = "there is no replication";
 const NO_CLUSTER: &str = "there is no cluster mode";
 
@@ -345,7 +345,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     // Shoal's own.
     live("shards", int(0, 1024), "0", number!(shards)).immutable(),
     live("client-workers", int(0, 1024), "0", number!(client_workers)),
-    live("client-workers-by-load", BOOL, "no", choice!(client_workers_by_load, "yes", "no")),
+    live("workers-by-load", BOOL, "yes", choice!(workers_by_load, "yes", "no")),
     live(
         "pipeline-order",
         ValueKind::OneOf(&["relaxed", "strict"]),

@@ -80,10 +80,10 @@ pub struct Config {
     pub tracking_table_max_keys: u64,
     /// Which keyspace notifications are sent: letters, as CONFIG GET shows them.
     pub notify_keyspace_events: Vec<u8>,
-    /// How many workers take clients (`client-workers`); 0 for all.
+    /// How many workers take clients at most (`client-workers`); 0 for all.
     pub client_workers: u16,
-    /// The load decides how many workers take clients (`client-workers-by-load`), not `client_workers`.
-    pub client_workers_by_load: bool,
+    /// The load decides how many workers have slots and clients (`workers-by-load`).
+    pub workers_by_load: bool,
     /// Shoal's own: `strict` makes every command of a pipeline wait for the one before it.
     pub pipeline_order_strict: bool,
     /// Shoal's own: the turns of workers are measured by the CPU time of their threads, which costs a system
@@ -186,14 +186,17 @@ impl Allowed {
 }
 
 impl Config {
-    /// How many of the workers of so many shards take clients, unless the load decides; then how many it
-    /// begins with.
-    pub fn client_workers_of(&self, shards: usize) -> usize {
+    /// How many of so many workers with slots take clients.
+    pub fn client_workers_of(&self, active: usize) -> usize {
         match usize::from(self.client_workers) {
-            _ if self.client_workers_by_load => 1,
-            0 => shards,
-            count => count.min(shards),
+            0 => active,
+            count => count.min(active),
         }
+    }
+
+    /// How many of the workers of so many shards have slots at the start.
+    pub fn active_workers_at_start(&self, shards: usize) -> usize {
+        if self.workers_by_load { 1 } else { shards }
     }
 
     /// The value of a directive without a field, if it was set.
@@ -250,7 +253,7 @@ impl Default for Config {
             tracking_table_max_keys: 1_000_000,
             notify_keyspace_events: Vec::new(),
             client_workers: 0,
-            client_workers_by_load: false,
+            workers_by_load: true,
             pipeline_order_strict: false,
             turn_clock_cpu: false,
             loglevel: LogLevel::Notice,

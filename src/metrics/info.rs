@@ -399,7 +399,13 @@ fn keyspace(whole: &Whole<'_>, text: &mut String) {
 /// those of the shards as a histogram.
 fn workers(whole: &Whole<'_>, text: &mut String) {
     let client_workers = &whole.node.client_workers;
-    text.push_str(&format!("# Workers\r\nclient_workers:{}\r\n", client_workers.count()));
+    let ((spreads, gathers), moves) = (client_workers.changes(), whole.sum(|report| report.slots_left));
+    text.push_str(&format!(
+        "# Workers\r\nactive_workers:{}\r\nclient_workers:{}\r\nspreads:{spreads}\r\ngathers:{gathers}\r\n\
+         slot_moves:{moves}\r\n",
+        client_workers.active(),
+        client_workers.count(),
+    ));
     let loads: Vec<u32> = client_workers.loads().map(|load| load.wanted).collect();
     let mut all = TurnTimes::default();
     for (worker, report) in whole.reports.iter().enumerate() {
@@ -408,8 +414,10 @@ fn workers(whole: &Whole<'_>, text: &mut String) {
             text.push_str(&format!("control_worker:{turns},{lateness}\r\n"));
         } else {
             all.add(&report.stats.turns);
-            let (clients, load) = (report.clients, f64::from(loads[worker]) / 1000.0);
-            text.push_str(&format!("worker{worker}:{turns},{lateness},clients={clients},load={load:.3}\r\n"));
+            let (clients, slots, load) = (report.clients, report.slots, f64::from(loads[worker]) / 1000.0);
+            text.push_str(&format!(
+                "worker{worker}:{turns},{lateness},clients={clients},slots={slots},load={load:.3}\r\n"
+            ));
         }
     }
     text.push_str(&format!("turns_by_us:{}\r\n", all.buckets()));

@@ -54,6 +54,10 @@ pub struct Report {
     pub stats: Stats,
     /// Connected clients.
     pub clients: usize,
+    /// Slots that its shard owns.
+    pub slots: usize,
+    /// Slots that have left it since the start.
+    pub slots_left: u64,
     /// The longest output that waits for one client, in bytes.
     pub output_bytes_max: usize,
     /// The longest input that waits for one client, in bytes.

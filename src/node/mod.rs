@@ -45,7 +45,7 @@ pub struct Node {
     pub clients: AtomicU32,
     /// The processor that each shard's worker is bound to, if it is.
     pub cpus: Vec<Option<usize>>,
-    /// Which workers take clients.
+    /// Which workers have slots and take clients.
     pub client_workers: ClientWorkers,
     /// The id of the next client.
     pub next_client_id: AtomicU64,
@@ -95,7 +95,7 @@ impl Node {
             shards: 1,
             clients: AtomicU32::new(0),
             cpus: vec![None],
-            client_workers: ClientWorkers::new(1, 1),
+            client_workers: ClientWorkers::new(1, 1, 1),
             next_client_id: AtomicU64::new(1),
             memory: NodeMemory::new(2),
             give_back: GiveBack::default(),

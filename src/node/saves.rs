@@ -147,6 +147,11 @@ impl Saves {
         self.has_failed.load(Ordering::Relaxed)
     }
 
+    /// True while one is under way.
+    pub fn is_under_way(&self) -> bool {
+        self.began_ms.load(Ordering::Relaxed) != 0
+    }
+
     /// When the last one was tried, in seconds since 1970; 0 for never.
     pub fn last_try_s(&self) -> u64 {
         self.last_try_s.load(Ordering::Relaxed)

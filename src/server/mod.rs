@@ -176,6 +176,7 @@ fn seeds(
 ) -> Vec<Seed> {
     let shards = listeners.len();
     let workers = shards + 1;
+    let active = config.active_workers_at_start(shards);
     // Shared by all workers until the process ends, so it is never freed.
     let session_commands: &'static SessionCommands = Box::leak(Box::new(session_commands));
     let node: &'static Node = Box::leak(Box::new(Node {
@@ -188,7 +189,7 @@ fn seeds(
         shards,
         clients: AtomicU32::new(0),
         cpus: (0..shards).map(|worker| (shards <= cpus.len()).then(|| cpus[worker])).collect(),
-        client_workers: ClientWorkers::new(shards, config.client_workers_of(shards)),
+        client_workers: ClientWorkers::new(shards, active, config.client_workers_of(active)),
         next_client_id: AtomicU64::new(1),
         memory: NodeMemory::new(workers),
         give_back: GiveBack::default(),
@@ -201,7 +202,7 @@ fn seeds(
         stopping: AtomicBool::new(false),
     }));
     let hash_seeds = random_seeds();
-    let slots = SlotMap::dealt_to(shards);
+    let slots = SlotMap::dealt_to(active);
     let seed = |(number, mesh): (usize, Mesh), listeners, cpu, control| Seed {
         node,
         session_commands,

@@ -231,6 +231,8 @@ pub enum Flow {
 pub enum SlotFlow {
     /// The slot moves to the shard, which makes the reply.
     Move(SlotId, ShardId),
+    /// All slots are dealt to the first so many shards. The reply is written.
+    Deal(usize),
     /// The slot map is shown.
     Show,
 }

@@ -1,12 +1,16 @@
-//! Which worker serves which client: new ones are taken to a worker that takes clients, and others are handed
-//! over when the number of those workers changes or one has clearly more than its share. Busy clients go as
-//! well as idle ones: they stop between two commands, at the latest when the one that they are in has ended.
+//! Which worker serves which client, and how many have slots: new clients are taken to a worker that takes
+//! clients, and others are handed over when the number of those workers changes or one has clearly more than
+//! its share. Busy clients go as well as idle ones: they stop between two commands, at the latest when the
+//! one that they are in has ended.
 //!
-//! How many workers take clients is decided by the first one's cron ([`crate::node::client_workers`]).
+//! How many workers are active is decided by the first one's cron ([`crate::node::client_workers`]), which
+//! also has the slots dealt to them.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use shards::slot::ShardId;
+use shards::router::moving::DEALER;
+use shards::slot::{SLOT_COUNT, ShardId};
 
 use super::Worker;
 use crate::host::clock;
@@ -34,33 +38,77 @@ impl Worker {
         if self.is_control() || self.node.shards == 1 {
             return;
         }
+        let (router, mut desk) = self.at_desk();
+        router.look_after_moves(&mut desk);
+        self.take_share_of_limits();
         let now = clock::moment();
         let load = self.client_balance.load(now);
         let client_workers = &self.node.client_workers;
-        client_workers.set_load(self.id, load);
-        if self.id == ShardId(0) {
-            self.decide_client_workers(now);
+        client_workers.set_load(self.id, load.unwrap_or_default());
+        if self.id == DEALER {
+            self.decide_active_workers(now, load.is_some());
         }
         self.client_balance.surplus = client_workers.surplus(self.id).min(HANDED_OVER_MAX);
         self.hand_some_over();
     }
 
-    fn decide_client_workers(&mut self, now: Instant) {
+    /// What is limited for all shards together is so in proportion to their slots.
+    fn take_share_of_limits(&mut self) {
+        let slots = self.router.shard().slot_count();
+        if slots != self.client_balance.slots {
+            self.client_balance.slots = slots;
+            let config = Arc::clone(&self.config);
+            self.configure_shard();
+            self.configure_memory(&config);
+        }
+    }
+
+    /// How many shards there would be if all had as many slots as this worker's.
+    pub(super) fn shards_alike(&self) -> usize {
+        match self.router.shard().slot_count() {
+            0 => self.node.shards,
+            slots => (SLOT_COUNT + slots / 2) / slots,
+        }
+    }
+
+    fn decide_active_workers(&mut self, now: Instant, is_load_known: bool) {
         let node = self.node;
-        let before = node.client_workers.count();
-        let count = if !self.config.client_workers_by_load {
-            self.config.client_workers_of(node.shards)
-        } else {
+        // A slot that leaves is written before, whole: the walk of a save does so in smaller steps. And what is
+        // loaded is on its way to the shards that had the slots when it began.
+        if self.loading.is_some() || node.saves.is_under_way() {
+            return;
+        }
+        let before = node.client_workers.active();
+        let active = if self.config.workers_by_load && is_load_known {
             let loads: Vec<Load> = node.client_workers.loads().collect();
             let mut policy = std::mem::take(&mut self.client_balance.policy);
             let spare = |worker: ShardId| self.client_balance.spare(worker, node.cpus[worker.index()], now);
-            let count = policy.decide(before, &loads, spare);
+            let active = policy.decide(before, &loads, spare);
             self.client_balance.policy = policy;
-            count
+            active
+        } else {
+            node.shards
         };
-        if count != before {
-            log::debug!("{count} of {} workers take clients now ({before} before)", node.shards);
-            node.client_workers.set_count(count);
+        if active != before {
+            let what = if active > before { "spread over" } else { "gathered on" };
+            log::info!("Keys and clients are {what} {active} of {} workers (before: {before})", node.shards);
+            node.client_workers.set_active(active);
+            self.client_balance.dealing_since = Some(now);
+            let (router, mut desk) = self.at_desk();
+            router.deal_slots(active, &mut desk);
+        }
+        node.client_workers.set_count(self.config.client_workers_of(active));
+    }
+
+    /// Slots that leave, and those that are dealt. Called in each turn while there are any.
+    pub(super) fn advance_moves(&mut self) {
+        let (router, mut desk) = self.at_desk();
+        router.advance_moves(&mut desk);
+        if !self.router.is_dealing()
+            && let Some(since) = self.client_balance.dealing_since.take()
+        {
+            let (slots, ms) = (self.router.shard().slot_count(), since.elapsed().as_millis());
+            log::debug!("All slots are where they should be after {ms} ms; the first shard has {slots}");
         }
     }
 

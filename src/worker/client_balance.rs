@@ -15,7 +15,7 @@ pub(super) struct ClientBalance {
     /// The last reading of that: when, for how long the thread had had something to do, and for how long it
     /// had run, in nanoseconds.
     read: Option<(Instant, u128, u128)>,
-    /// The first worker decides how many workers take clients.
+    /// The first worker decides how many workers are active.
     pub(super) policy: Policy,
     /// The last look at a processor that a further worker would use: when, which worker, and how long it had
     /// been idle, in nanoseconds.
@@ -24,6 +24,10 @@ pub(super) struct ClientBalance {
     pub(super) surplus: usize,
     /// Where the search for clients to be handed over goes on.
     pub(super) next: u32,
+    /// How many slots this worker's shard had when its share of the limits was told to it.
+    pub(super) slots: usize,
+    /// When the dealing of slots that is under way has begun.
+    pub(super) dealing_since: Option<Instant>,
 }
 
 /// A part of a period in thousandths.
@@ -38,18 +42,20 @@ impl ClientBalance {
         ClientBalance { own: OwnCpuUse::open().ok(), ..ClientBalance::default() }
     }
 
-    /// How busy the thread was since the last call.
-    pub(super) fn load(&mut self, now: Instant) -> Load {
-        let Some(own) = &self.own else { return Load::default() };
-        let used = own.read();
+    /// How busy the thread was since the last call; none where the kernel does not tell.
+    pub(super) fn load(&mut self, now: Instant) -> Option<Load> {
+        let used = self.own.as_ref()?.read();
         let (wanted_ns, ran_ns) = (used.wanted().as_nanos(), used.ran.as_nanos());
-        let Some((since, wanted_before, ran_before)) = self.read.replace((now, wanted_ns, ran_ns)) else {
-            return Load::default();
-        };
-        Load {
+        if ran_ns == 0 {
+            return None;
+        }
+        let (since, wanted_before, ran_before) =
+            self.read.replace((now, wanted_ns, ran_ns)).unwrap_or((now, wanted_ns, ran_ns));
+        Some(Load {
             wanted: thousandths(wanted_ns.saturating_sub(wanted_before), since, now),
             ran: thousandths(ran_ns.saturating_sub(ran_before), since, now),
-        }
+            told: 0,
+        })
     }
 
     /// For how much of the time since the last call for the same worker a processor had nothing to do, in

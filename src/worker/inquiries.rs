@@ -287,6 +287,8 @@ impl Worker {
         Report {
             stats: self.office.stats.clone(),
             clients: self.client_count,
+            slots: self.router.shard().slot_count(),
+            slots_left: self.router.slots_left(),
             output_bytes_max: self.clients.present().map(Client::output_bytes).max().unwrap_or(0),
             input_bytes_max: self
                 .clients

@@ -69,7 +69,7 @@ impl Worker {
 
     /// This worker's share of what may be left out of account.
     fn told_bytes_max(&self, maxmemory_bytes: u64) -> u64 {
-        if self.is_control() { 0 } else { maxmemory_bytes / TOLD_PART_MAX / self.node.shards as u64 }
+        if self.is_control() { 0 } else { maxmemory_bytes / TOLD_PART_MAX / self.shards_alike() as u64 }
     }
 
     /// Learns what the others use; at the beginning of a turn.

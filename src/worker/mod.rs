@@ -313,8 +313,7 @@ impl Worker {
         }
         self.see_cut();
         if self.router.is_moving() {
-            let (router, mut desk) = self.at_desk();
-            router.advance_moves(&mut desk);
+            self.advance_moves();
         }
         if self.router.has_served() {
             let (router, mut desk) = self.at_desk();
@@ -339,11 +338,13 @@ impl Worker {
 
     /// Tells the shard what it has to know of the configuration.
     fn configure_shard(&mut self) {
+        let shards_alike = self.shards_alike();
         let (config, shard) = (&self.config, self.router.shard_mut());
         shard.set_string_len_max(config.proto_max_bulk_len_bytes as usize);
         shard.set_lazy_free(config.lazy_free);
+        shard.set_rdb(config.rdb_version.only(), config.rdb_compression);
         shard.set_limits(config.limits.clone());
-        shard.set_tracked_keys_max(keys_max_of_shard(config, self.node.shards));
+        shard.set_tracked_keys_max(keys_max_of_shard(config, shards_alike));
         self.office.keyspace_channels = KeyspaceChannels::of(config);
         shard.ask_for_notices(self.office.keyspace_channels.classes(config));
     }

@@ -1,4 +1,5 @@
-//! DEBUG SLOT-MOVE and DEBUG SLOTS. How a slot changes hands is decided in [`shards::router::slot_move`].
+//! DEBUG SLOT-MOVE, DEBUG SLOTS-DEAL and DEBUG SLOTS. How a slot changes hands is decided in
+//! [`shards::router::slot_move`].
 
 use shards::args::Args;
 use shards::error::CommandError;
@@ -22,6 +23,10 @@ impl Worker {
     ) {
         match (flow, place) {
             (SlotFlow::Show, _) => self.show_slots(reply),
+            (SlotFlow::Deal(shards), _) => {
+                let (router, mut desk) = self.at_desk();
+                router.deal_slots(shards, &mut desk);
+            }
             (SlotFlow::Move(slot, to), ReplyPlace::Queue) => {
                 let step = self.move_slot(index, slot, to);
                 self.wait(index, step, args);

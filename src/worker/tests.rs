@@ -58,7 +58,7 @@ fn workers_with_file(count: usize, config_file: Option<PathBuf>) -> Vec<Worker> 
         subscriptions: SubscriptionCounts::new(count),
         tracking: TrackingCounts::new(count),
         pulses: Pulses::new(count),
-        client_workers: ClientWorkers::new(count, count),
+        client_workers: ClientWorkers::new(count, count, count),
         ..Node::for_tests(registry)
     }));
     let session_commands = &*Box::leak(Box::new(session_commands));

@@ -38,6 +38,8 @@ pub(crate) enum Moving {
     Nothing,
     Clients,
     ClientsAndSlots,
+    /// Clients, and all slots are gathered on one shard and spread over all.
+    ClientsAndAllSlots,
 }
 
 /// What one connection sends, and the replies.
@@ -63,13 +65,15 @@ pub(crate) fn difference(seed: u64, shards: usize, moving: Moving) -> Option<Str
         let (server, stop) = (&server, &stop);
         let talks: Vec<_> =
             scripts.iter().map(|script| scope.spawn(move || script.talk(server, stop))).collect();
-        let movers = (moving == Moving::ClientsAndSlots).then(|| {
-            let keys: Vec<&String> = scripts.iter().flat_map(|script| &script.keys).collect();
-            scope.spawn(move || move_slots(server, &keys, shards, stop))
-        });
+        let keys: Vec<&String> = scripts.iter().flat_map(|script| &script.keys).collect();
+        let movers = match moving {
+            Moving::Nothing | Moving::Clients => None,
+            Moving::ClientsAndSlots => Some(scope.spawn(move || move_slots(server, &keys, shards, stop))),
+            Moving::ClientsAndAllSlots => Some(scope.spawn(move || deal_slots(server, shards, stop))),
+        };
         let moved = match moving {
             Moving::Nothing => Ok(()),
-            Moving::Clients | Moving::ClientsAndSlots => move_clients(server, shards, stop),
+            _ => move_clients(server, shards, stop),
         };
         stop.store(true, Ordering::Relaxed);
         let talks = talks.into_iter().map(|talk| talk.join().expect("a script runs to its end"));
@@ -126,6 +130,30 @@ fn move_slots(server: &Server, keys: &[&String], shards: usize, stop: &AtomicBoo
             let (slot, shard) = (SlotId::of(key.as_bytes()).number(), (round + index) % shards);
             assert_eq!(client.ask(&format!("DEBUG SLOT-MOVE {slot} {shard}")), Value::ok());
         }
+    }
+}
+
+/// Has all slots dealt to one shard, to all, and to numbers between, without waiting until they are there,
+/// but at the end: then no slot is left behind.
+fn deal_slots(server: &Server, shards: usize, stop: &AtomicBool) {
+    let mut client = server.client();
+    let mut deal = |count| assert_eq!(client.ask(&format!("DEBUG SLOTS-DEAL {count}")), Value::ok());
+    for round in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        deal(1 + round % shards);
+        thread::sleep(Duration::from_millis([3, 40, 150][round / shards % 3]));
+    }
+    deal(shards);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let owners = client.ask("DEBUG SLOTS");
+        if owners.as_slice().is_some_and(|runs| runs.len() == shards) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "slots are left behind: {owners}");
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -214,7 +214,7 @@ fn one_worker_takes_all_clients_while_there_is_little_to_do() {
     if skip_if(is_oracle(), "it has no workers") {
         return;
     }
-    let server = start(SHARDS, "--client-workers-by-load yes");
+    let server = start(SHARDS, "--workers-by-load yes --client-workers 0");
     let mut idle = clients(&server, TALKERS);
     let mut asker = server.client();
     eventually("the first worker has them all", || clients_of_workers(&mut asker) == [TALKERS + 1, 0, 0]);

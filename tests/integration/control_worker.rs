@@ -61,7 +61,8 @@ fn info_tells_of_it_beside_the_workers_of_the_shards() {
     with_shards(&[1, 3], |shards| {
         let server = start(shards, "");
         let mut client = server.client();
-        let mut expected = vec!["client_workers".to_owned()];
+        let counts = ["active_workers", "client_workers", "spreads", "gathers", "slot_moves"];
+        let mut expected = counts.map(str::to_owned).to_vec();
         expected.extend((0..shards).map(|worker| format!("worker{worker}")));
         expected.extend(["control_worker".to_owned(), "turns_by_us".to_owned()]);
         assert_eq!(worker_lines(&mut client), expected);

@@ -6,6 +6,7 @@ pub mod bitfield;
 pub mod bitmap;
 pub mod counter;
 pub mod debug;
+mod dump;
 pub mod expire;
 pub mod generic;
 mod geo;
@@ -33,6 +34,7 @@ pub const FAMILIES: &[&[DataCommand]] = &[
     bitfield::COMMANDS,
     bitmap::COMMANDS,
     counter::COMMANDS,
+    dump::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
     geo::rows::COMMANDS,

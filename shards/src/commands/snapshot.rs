@@ -75,6 +75,16 @@ pub enum FileForm {
     Only(WriteVersion),
 }
 
+impl FileForm {
+    /// The number of the only version, if there is one.
+    pub fn only(self) -> Option<u16> {
+        match self {
+            FileForm::Oldest => None,
+            FileForm::Only(version) => Some(version.number()),
+        }
+    }
+}
+
 /// How the keys of a snapshot are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CutArgs {
@@ -91,10 +101,7 @@ pub struct CutArgs {
 impl CutArgs {
     /// As arguments of [`CUT`].
     pub fn words(&self) -> [String; 6] {
-        let form = match self.form {
-            FileForm::Oldest => 0,
-            FileForm::Only(version) => version.number(),
-        };
+        let form = self.form.only().unwrap_or(0);
         let flag = |is_set| u8::from(is_set).to_string();
         let id = self.id.number().to_string();
         ["cut".into(), id, form.to_string(), flag(self.compresses), flag(self.tells_usage), String::new()]

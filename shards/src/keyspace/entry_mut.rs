@@ -52,6 +52,11 @@ impl EntryMut<'_> {
         self.telling_of_times(|word| word.with_entry(Entry::take_object))
     }
 
+    /// Sets the access statistics.
+    pub(super) fn set_access(&mut self, access: u32) {
+        self.word.with_entry(|entry| entry.set_access(access));
+    }
+
     /// Overwrites an integer value in place. The kind must be `Kind::Int`.
     #[inline]
     pub fn set_int(&mut self, value: i64) {

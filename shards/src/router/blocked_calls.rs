@@ -55,6 +55,13 @@ impl BlockedCalls {
         self.of_client.get(&client).is_some_and(|blocked| blocked.ticket == ticket)
     }
 
+    /// The transaction that was to run the command does not.
+    pub(super) fn is_tried_no_more(&mut self, client: ClientId) {
+        if let Some(blocked) = self.of_client.get_mut(&client) {
+            blocked.is_tried = false;
+        }
+    }
+
     /// The command has run and found nothing: the client waits. True when it has not waited before.
     pub(crate) fn waits(&mut self, client: ClientId, block: Block, now_ms: u64) -> bool {
         let Some(blocked) = self.of_client.get_mut(&client) else { return false };

@@ -142,6 +142,20 @@ impl Coordinator {
         Some((ticket, reply))
     }
 
+    /// Whether a deferred transaction of this client's command is not needed. When its slots have stayed here
+    /// ([`crate::router::slot_move`]), this worker's shard serves the client by itself, and nobody else may.
+    ///
+    /// [`Coordinator::take_replies`] comes before: what has been taken for the client is its.
+    pub(super) fn is_left_to_shard(
+        &mut self,
+        client: Option<ClientId>,
+        ticket: Ticket,
+        shard: &mut Shard,
+    ) -> bool {
+        let is_left = client.filter(|&client| shard.look_again_at(client, ticket));
+        is_left.inspect(|&client| self.blocked.is_tried_no_more(client)).is_some()
+    }
+
     /// A slot has arrived: those are told who could not be.
     pub(super) fn unwait_arrived(&mut self, owners: Owners<'_>, out: &mut Outbox) {
         for (slot, client, ticket) in std::mem::take(&mut self.blocked.unwait_later) {

@@ -1,6 +1,7 @@
 //! The coordinator's side of transactions: one per worker, for the connections of that worker.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::Block;
@@ -149,11 +150,11 @@ impl Coordinator {
         self.attempt(Txn::new(ticket, Work::Exec(exec), Method::Gather), owners, shard, out);
     }
 
-    /// Starts to hand a slot of this worker's shard to another shard; [`crate::router::slot_move`] says when.
+    /// Starts to hand slots of this worker's shard to another shard; [`crate::router::slot_move`] says when.
     /// The end is told by [`Coordinator::take_arrived`].
     pub(super) fn start_move(
         &mut self,
-        slot: SlotId,
+        slots: &[SlotId],
         to: ShardId,
         owners: Owners<'_>,
         shard: &Shard,
@@ -161,7 +162,7 @@ impl Coordinator {
     ) {
         // Nobody waits for its reply.
         let ticket = Ticket { worker: self.shard, connection: 0, seq: 0 };
-        self.attempt(Txn::new(ticket, Work::Move(slot, to), Method::Gather), owners, shard, out);
+        self.attempt(Txn::new(ticket, Work::Move(slots.into(), to), Method::Gather), owners, shard, out);
     }
 
     /// The slots that have left and arrived since the last call.
@@ -170,10 +171,12 @@ impl Coordinator {
     }
 
     /// A slot that was on its way has arrived: transactions that wait for one try again.
-    pub(super) fn resume(&mut self, owners: Owners<'_>, shard: &Shard, out: &mut Outbox) {
+    pub(super) fn resume(&mut self, owners: Owners<'_>, shard: &mut Shard, out: &mut Outbox) {
         self.unwait_arrived(owners, out);
         for txn in std::mem::take(&mut self.deferred) {
-            self.attempt(txn, owners, shard, out);
+            if !self.is_left_to_shard(txn.blocking, txn.ticket, shard) {
+                self.attempt(txn, owners, shard, out);
+            }
         }
     }
 
@@ -190,10 +193,10 @@ impl Coordinator {
         match &txn.work {
             Work::Command(_) => self.lock_for_command(&mut txn, txid, owners, out),
             Work::Exec(_) => self.lock_for_exec(&mut txn, txid, owners, out),
-            Work::Move(slot, to) => {
+            Work::Move(slots, to) => {
                 txn.participants = vec![Participant::new(self.shard), Participant::new(*to)];
-                out.push((self.shard, TxnMessage::Lock(txid, Part::Depart(*slot))));
-                out.push((*to, TxnMessage::Lock(txid, Part::Arrive(*slot))));
+                out.push((self.shard, TxnMessage::Lock(txid, Part::Depart(Arc::clone(slots)))));
+                out.push((*to, TxnMessage::Lock(txid, Part::Arrive(Arc::clone(slots)))));
             }
         }
         // Only the answers of participants take a transaction on: without one it would never end.
@@ -370,8 +373,8 @@ impl Coordinator {
             cancels.push((part.shard, TxnMessage::Cancel(txid, part.lent.take())));
         }
         if let Work::Move(..) = txn.work {
-            // The new lock comes first: between the two a client would be woken for a key of the slot, and
-            // the key would be away when the slot leaves.
+            // The new lock comes first: between the two a client would be woken for a key of a slot, and the
+            // key would be away when the slot leaves.
             self.attempt(txn, owners, shard, out);
             out.append(&mut cancels);
         } else {
@@ -407,8 +410,8 @@ impl Coordinator {
         // Later than all that the keys have seen.
         let clock = txn.clock.max(self.clock) + 1;
         self.clock = clock;
-        if let Work::Move(slot, to) = txn.work {
-            let lent = shard.depart(slot);
+        if let Work::Move(slots, to) = &txn.work {
+            let (lent, to) = (shard.depart(slots), *to);
             let come = Return { lent, clock, ..Return::default() };
             let gone = Return { clock, ..Return::default() };
             out.push((to, TxnMessage::Restore(txid, Box::new(come))));
@@ -431,8 +434,8 @@ impl Coordinator {
         shard: &mut Shard,
     ) -> Option<(Ticket, Reply)> {
         let txn = self.txns.get_mut(&txid)?;
-        if let Work::Move(slot, _) = txn.work {
-            self.arrived.push(slot);
+        if let Work::Move(slots, _) = &txn.work {
+            self.arrived.extend_from_slice(slots);
             self.txns.remove(&txid);
             return None;
         }

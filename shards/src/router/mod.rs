@@ -10,7 +10,8 @@
 //! - [`exec`]: EXEC and WATCH; `waits`: blocking commands; `moving`: slots that change hands, and what may be
 //!   told of their keys; `walk`: SCAN from shard to shard; `remote`: commands of other workers' clients, and
 //!   of those who wait for credit;
-//! - [`route`], [`coordinator`], [`blocking`], [`slot_move`], `merge`: what each of these decides by itself;
+//! - [`route`], [`coordinator`], [`blocking`], [`slot_move`], `dealing`, `merge`: what each of these decides
+//!   by itself;
 //! - [`publish`]: the order of published messages, which needs no shard;
 //! - [`reply_queue`]: the replies of one client in order;
 //! - [`session`], [`barrier`]: what the router and whoever runs the commands of the session agree on;
@@ -25,9 +26,10 @@ pub mod blocked_calls;
 pub mod blocking;
 mod blocking_commands;
 pub mod coordinator;
+pub(crate) mod dealing;
 pub mod exec;
 mod merge;
-mod moving;
+pub mod moving;
 pub mod progress;
 pub mod publish;
 mod remote;
@@ -51,6 +53,7 @@ use crate::key::{DbIndex, OnlyKey};
 use crate::reply::Reply;
 use crate::router::awaiting_slot::AwaitingSlot;
 use crate::router::coordinator::Coordinator;
+use crate::router::dealing::Dealing;
 use crate::router::progress::Progress;
 use crate::router::route::{Method, Owners, Route, follows_all, is_of_one_slot, route};
 use crate::router::slot_move::{MOVING, SlotMap, SlotMoves};
@@ -71,6 +74,8 @@ pub struct Router {
     shard: Shard,
     coordinator: Coordinator,
     slots: SlotMoves,
+    /// The worker that deals slots has one while it does.
+    dealing: Option<Box<Dealing>>,
     outbox: Outbox,
     /// Requests to which several replies come one after the other, by the places of their own replies. A
     /// connection waits for its request, so there is one at most for each.
@@ -143,6 +148,7 @@ impl Router {
             shard,
             coordinator: Coordinator::new(id),
             slots: SlotMoves::new(id, worker_count, map),
+            dealing: None,
             outbox: Outbox::new(),
             open: HashMap::new(),
             walks_later: Vec::new(),
@@ -495,6 +501,7 @@ impl Router {
             && self.shard.nobody_waits()
             && self.coordinator.transactions() == 0
             && !self.slots.is_busy()
+            && self.dealing.is_none()
             && self.outbox.is_empty()
             && self.open.is_empty()
             && self.walks_later.is_empty()

@@ -6,18 +6,57 @@ use crate::error::CommandError;
 use crate::notify::Notice;
 use crate::reply::Reply;
 use crate::router::Router;
-use crate::router::slot_move::{MoveEvent, MoveMessage};
+use crate::router::dealing::Dealing;
+use crate::router::slot_move::{Asker, MoveEvent, MoveMessage};
 use crate::router::step::Step;
 use crate::router::wire::{Sight, Wire};
-use crate::slot::{ShardId, SlotId};
+use crate::slot::{ShardId, SlotId, SlotSet};
 use crate::txn::Ticket;
 
+/// The worker that deals slots to shards.
+pub const DEALER: ShardId = ShardId(0);
+
 impl Router {
-    /// True while slots of this shard are about to leave: [`Router::advance_moves`] is to be called in each
-    /// turn.
+    /// True while slots of this shard are about to leave, or this worker is to deal some:
+    /// [`Router::advance_moves`] is to be called in each turn.
     #[inline]
     pub fn is_moving(&self) -> bool {
-        self.slots.is_busy()
+        self.slots.is_busy() || self.dealing.as_ref().is_some_and(|dealing| dealing.can_ask())
+    }
+
+    /// True while this worker deals slots.
+    pub fn is_dealing(&self) -> bool {
+        self.dealing.is_some()
+    }
+
+    /// How many slots have left this worker's shard since the start.
+    pub fn slots_left(&self) -> u64 {
+        self.slots.left()
+    }
+
+    /// Has all slots dealt to the first so many shards, evenly, by the worker that deals ([`DEALER`]). A
+    /// later word takes the place of this one.
+    pub fn deal_slots<W: Wire>(&mut self, shards: usize, wire: &mut W) {
+        let shards = shards.clamp(1, self.shard_count);
+        self.send_moves(vec![(DEALER, MoveMessage::Deal(shards as u16))], wire);
+    }
+
+    /// Looks for moves that do not get on. To be called by every worker, about ten times a second.
+    pub fn look_after_moves<W: Wire>(&mut self, wire: &mut W) {
+        if let Some(dealing) = &mut self.dealing {
+            dealing.look();
+        }
+        if self.slots.is_busy() {
+            let mut out = Vec::new();
+            self.slots.give_up_late(&mut out);
+            self.send_moves(out, wire);
+        }
+    }
+
+    /// Deals these slots, as the worker that does so.
+    pub(crate) fn begin_to_deal(&mut self, shards: usize, slots: SlotSet) {
+        let under_way = self.dealing.take().map_or(0, |dealing| dealing.under_way());
+        self.dealing = Some(Box::new(Dealing::new(shards, slots, under_way)));
     }
 
     /// Lets a connection wait: its request concerns a slot that is on its way.
@@ -38,7 +77,7 @@ impl Router {
     ) -> Step {
         let seq = wire.replies(connection).reserve(wanted);
         let ticket = Ticket { worker: self.id, connection, seq };
-        self.take_move(self.id, MoveMessage::Move(slot, to, ticket), wire);
+        self.take_move(self.id, MoveMessage::Move(slot, to, Asker::Client(ticket)), wire);
         Step::Reply
     }
 
@@ -47,9 +86,18 @@ impl Router {
         let mut out = Vec::new();
         match self.slots.handle(from, message, &mut out) {
             Some(MoveEvent::Thawed) => self.thaw(wire),
-            Some(MoveEvent::Finished(ticket, is_done)) => {
+            Some(MoveEvent::Finished(slot, asker, is_done)) => {
                 wire.saw(Sight::Moved(is_done));
-                self.deliver(ticket, &move_reply(message.slot(), is_done), wire);
+                match asker {
+                    Asker::Client(ticket) => self.deliver(ticket, &move_reply(slot, is_done), wire),
+                    Asker::Dealer(dealer) => out.push((dealer, MoveMessage::Ended(is_done))),
+                }
+            }
+            Some(MoveEvent::Deal(shards)) => self.begin_to_deal(shards, SlotSet::all()),
+            Some(MoveEvent::Ended(is_done)) => {
+                if let Some(dealing) = &mut self.dealing {
+                    dealing.ended(is_done);
+                }
             }
             None => {}
         }
@@ -65,6 +113,7 @@ impl Router {
         for watched in std::mem::take(&mut self.unwatch_later) {
             self.unwatch_keys(&watched);
         }
+        self.deliver_served(wire);
         self.with_coordinator(|coordinator, owners, shard, out| coordinator.resume(owners, shard, out));
         for (ticket, walk) in std::mem::take(&mut self.walks_later) {
             self.walk_on(ticket, walk, wire);
@@ -72,11 +121,12 @@ impl Router {
         self.send_outbox(wire);
     }
 
-    /// Starts the moves of slots that can leave now, and tells of those that have arrived. Once a turn.
+    /// Starts the moves of slots that can leave now, tells of those that have arrived, and goes on dealing.
+    /// Once a turn.
     pub fn advance_moves<W: Wire>(&mut self, wire: &mut W) {
-        while let Some((slot, to)) = self.slots.next_ready(&self.shard) {
+        while let Some((slots, to)) = self.slots.next_ready(&self.shard) {
             self.with_coordinator(|coordinator, owners, shard, out| {
-                coordinator.start_move(slot, to, owners, shard, out);
+                coordinator.start_move(&slots, to, owners, shard, out);
             });
             self.send_outbox(wire);
         }
@@ -85,6 +135,12 @@ impl Router {
             // Whoever hears that it has moved has heard all that there was to tell of it here.
             self.tell_notices(wire);
             self.slots.arrived(slot, &mut out);
+        }
+        if let Some(dealing) = &mut self.dealing {
+            dealing.ask(self.id, self.slots.map(), &mut out);
+            if dealing.is_done() {
+                self.dealing = None;
+            }
         }
         self.send_moves(out, wire);
     }

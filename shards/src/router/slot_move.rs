@@ -24,6 +24,10 @@
 //! What waits does so for two or three hops, some ten microseconds. Watches of the slot's keys go with it,
 //! expires are part of its tables, and SCAN asks slot by slot.
 //!
+//! A worker that runs a long command answers no freeze until it has done so. What nobody waits for, because
+//! the node itself has asked for it ([`Asker::Dealer`]), is given up when it takes so long: the owner tells
+//! all that the slot is where it was ([`SlotMoves::give_up_late`]), and clients go on.
+//!
 //! A state machine without I/O, as all of the transactions: the server and the simulation drive it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -44,8 +48,13 @@ pub struct SlotMap {
 impl SlotMap {
     /// All slots dealt to `shards` shards in ranges of about the same size.
     pub fn dealt_to(shards: usize) -> SlotMap {
-        let owner = (0..SLOT_COUNT).map(|slot| ShardId((slot * shards / SLOT_COUNT) as u16));
+        let owner = (0..SLOT_COUNT as u16).map(|slot| SlotMap::dealt(SlotId::new(slot), shards));
         SlotMap { owner: owner.collect() }
+    }
+
+    /// The shard that gets a slot when all slots are dealt to the first so many shards.
+    pub(crate) fn dealt(slot: SlotId, shards: usize) -> ShardId {
+        ShardId((slot.index() * shards / SLOT_COUNT) as u16)
     }
 
     /// The slots that a shard owns.
@@ -59,6 +68,12 @@ impl SlotMap {
         self.owner[slot.index()]
     }
 
+    /// The owner of a slot is this one.
+    #[cfg(test)]
+    pub(super) fn put(&mut self, slot: SlotId, owner: ShardId) {
+        self.owner[slot.index()] = owner;
+    }
+
     /// Runs of neighbouring slots that have the same owner: first slot, last slot, owner.
     pub fn ranges(&self) -> impl Iterator<Item = (u16, u16, ShardId)> {
         let mut start = 0;
@@ -70,11 +85,20 @@ impl SlotMap {
     }
 }
 
+/// Who has asked for a slot to be moved, and is told how it has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asker {
+    /// A client.
+    Client(Ticket),
+    /// The worker that deals the slots, by its number (`dealing`).
+    Dealer(ShardId),
+}
+
 /// What workers tell each other of moving slots. Delivered in order, with all other hops between two workers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MoveMessage {
-    /// To the owner: hand the slot to this shard, and say to the ticket when it is done.
-    Move(SlotId, ShardId, Ticket),
+    /// To the owner: hand the slot to this shard, and say to the asker when it is done.
+    Move(SlotId, ShardId, Asker),
     /// From the owner to all: send me no more commands for this slot.
     Freeze(SlotId),
     /// To the owner: nothing for this slot comes behind this.
@@ -85,20 +109,10 @@ pub enum MoveMessage {
     Seen(SlotId),
     /// From the old owner to the new one: all have seen it.
     Settled(SlotId),
-}
-
-impl MoveMessage {
-    /// The slot that it is about.
-    pub fn slot(self) -> SlotId {
-        match self {
-            MoveMessage::Move(slot, ..)
-            | MoveMessage::Freeze(slot)
-            | MoveMessage::Fence(slot)
-            | MoveMessage::Moved(slot, _)
-            | MoveMessage::Seen(slot)
-            | MoveMessage::Settled(slot) => slot,
-        }
-    }
+    /// To the worker that deals: all slots to the first so many shards.
+    Deal(u16),
+    /// To the worker that deals: a move that it has asked for has ended, by the slot's arrival or without.
+    Ended(bool),
 }
 
 /// What the driver has to do after a message.
@@ -106,17 +120,25 @@ impl MoveMessage {
 pub(super) enum MoveEvent {
     /// What waited for a slot can go on.
     Thawed,
-    /// Reply to the ticket: done, or refused because the slot is being moved already.
-    Finished(Ticket, bool),
+    /// Say to the asker: the slot has moved; or it has not, because it is being moved already or could not
+    /// leave.
+    Finished(SlotId, Asker, bool),
+    /// Deal the slots to so many shards.
+    Deal(usize),
+    /// A move that the dealer has asked for has ended.
+    Ended(bool),
 }
 
 /// A slot that leaves this shard.
 struct Departure {
+    /// This shard itself if it was given up.
     to: ShardId,
-    ticket: Ticket,
-    /// Fences that are missing; then, when the slot has left, workers that have not seen it.
+    asker: Asker,
+    /// Fences that are missing, and, when the slot has left, workers that have not seen it.
     missing: usize,
     stage: Stage,
+    /// How often somebody has looked whether it is late.
+    looks: u32,
 }
 
 impl Departure {
@@ -133,6 +155,10 @@ enum Stage {
     Telling,
 }
 
+/// A departure that the dealer has asked for is given up at the second look that finds it not begun: a tenth
+/// of a second later at least, and a hop takes microseconds.
+const LOOKS_MAX: u32 = 1;
+
 /// The slot map of one worker and the moves of its slots. One per worker.
 pub(super) struct SlotMoves {
     shard: ShardId,
@@ -145,6 +171,8 @@ pub(super) struct SlotMoves {
     frozen_by: HashMap<SlotId, ShardId>,
     /// Slots that have arrived at this shard, which not everybody has seen.
     unsettled: HashSet<SlotId>,
+    /// How many slots have left this shard.
+    left: u64,
 }
 
 impl SlotMoves {
@@ -156,7 +184,7 @@ impl SlotMoves {
     /// The worker of `shard`, among so many, with the map that all begin with.
     pub(super) fn new(shard: ShardId, worker_count: usize, map: SlotMap) -> SlotMoves {
         let (departures, frozen_by) = (BTreeMap::new(), HashMap::new());
-        SlotMoves { shard, worker_count, map, departures, frozen_by, unsettled: HashSet::new() }
+        SlotMoves { shard, worker_count, map, departures, frozen_by, unsettled: HashSet::new(), left: 0 }
     }
 
     /// The shard that owns a slot; [`MOVING`] while it is on its way.
@@ -168,6 +196,11 @@ impl SlotMoves {
     /// The map.
     pub(super) fn map(&self) -> &SlotMap {
         &self.map
+    }
+
+    /// How many slots have left this shard since the start.
+    pub(super) fn left(&self) -> u64 {
+        self.left
     }
 
     /// True while slots of this shard are about to leave: the driver asks [`SlotMoves::next_ready`] in each
@@ -197,7 +230,7 @@ impl SlotMoves {
         out: &mut Vec<(ShardId, MoveMessage)>,
     ) -> Option<MoveEvent> {
         match message {
-            MoveMessage::Move(slot, to, ticket) => return self.start(slot, to, ticket, out),
+            MoveMessage::Move(slot, to, asker) => return self.start(slot, to, asker, out),
             MoveMessage::Freeze(slot) => {
                 self.map.owner[slot.index()] = MOVING;
                 self.frozen_by.insert(slot, from);
@@ -213,7 +246,8 @@ impl SlotMoves {
                 if self.frozen_by.get(&slot) == Some(&from) {
                     self.frozen_by.remove(&slot);
                     self.map.owner[slot.index()] = to;
-                    if to == self.shard {
+                    // One that was given up has been told of by nobody else.
+                    if to == self.shard && from != self.shard {
                         self.unsettled.insert(slot);
                     }
                     return Some(MoveEvent::Thawed);
@@ -223,15 +257,21 @@ impl SlotMoves {
                 let departure = self.departures.get_mut(&slot)?;
                 departure.answered();
                 if departure.missing == 0 {
-                    let Departure { to, ticket, .. } = *departure;
+                    let Departure { to, asker, .. } = *departure;
                     self.departures.remove(&slot);
-                    out.push((to, MoveMessage::Settled(slot)));
-                    return Some(MoveEvent::Finished(ticket, true));
+                    let has_left = to != self.shard;
+                    if has_left {
+                        self.left += 1;
+                        out.push((to, MoveMessage::Settled(slot)));
+                    }
+                    return Some(MoveEvent::Finished(slot, asker, has_left));
                 }
             }
             MoveMessage::Settled(slot) => {
                 self.unsettled.remove(&slot);
             }
+            MoveMessage::Deal(shards) => return Some(MoveEvent::Deal(usize::from(shards))),
+            MoveMessage::Ended(is_done) => return Some(MoveEvent::Ended(is_done)),
         }
         None
     }
@@ -240,23 +280,23 @@ impl SlotMoves {
         &mut self,
         slot: SlotId,
         to: ShardId,
-        ticket: Ticket,
+        asker: Asker,
         out: &mut Vec<(ShardId, MoveMessage)>,
     ) -> Option<MoveEvent> {
         let owner = self.owner(slot);
         if self.departures.contains_key(&slot) || owner == MOVING {
-            return Some(MoveEvent::Finished(ticket, false));
+            return Some(MoveEvent::Finished(slot, asker, false));
         }
         if owner != self.shard {
             // It has moved since it was asked for.
-            out.push((owner, MoveMessage::Move(slot, to, ticket)));
+            out.push((owner, MoveMessage::Move(slot, to, asker)));
             return None;
         }
         if to == self.shard {
-            return Some(MoveEvent::Finished(ticket, true));
+            return Some(MoveEvent::Finished(slot, asker, true));
         }
-        let departure = Departure { to, ticket, missing: self.worker_count, stage: Stage::Freezing };
-        self.departures.insert(slot, departure);
+        let (missing, stage) = (self.worker_count, Stage::Freezing);
+        self.departures.insert(slot, Departure { to, asker, missing, stage, looks: 0 });
         out.extend(self.everybody().map(|worker| (worker, MoveMessage::Freeze(slot))));
         None
     }
@@ -265,16 +305,40 @@ impl SlotMoves {
         (0..self.worker_count as u16).map(ShardId)
     }
 
-    /// A slot that can leave now, and where to: the driver starts its transaction.
-    pub(crate) fn next_ready(&mut self, shard: &Shard) -> Option<(SlotId, ShardId)> {
-        let is_ready = |slot: &SlotId, departure: &Departure| {
+    /// Slots that can leave now, and where to: the driver starts a transaction for them. All that go to one
+    /// shard go together, since what is looked through for a slot (watches, waiting clients) is then looked
+    /// through once.
+    pub(crate) fn next_ready(&mut self, shard: &Shard) -> Option<(Vec<SlotId>, ShardId)> {
+        let mut ready: Option<(Vec<SlotId>, ShardId)> = None;
+        for (&slot, departure) in &mut self.departures {
             let is_frozen = departure.stage == Stage::Freezing && departure.missing == 0;
-            is_frozen && !self.unsettled.contains(slot) && shard.is_slot_quiet(*slot)
-        };
-        let ready = self.departures.iter_mut().find(|(slot, departure)| is_ready(slot, departure));
-        let (&slot, departure) = ready?;
-        departure.stage = Stage::Leaving;
-        Some((slot, departure.to))
+            let goes_along = ready.as_ref().is_none_or(|&(_, to)| to == departure.to);
+            let can_leave = is_frozen && goes_along && !self.unsettled.contains(&slot);
+            if can_leave && shard.is_slot_quiet(slot) {
+                departure.stage = Stage::Leaving;
+                ready.get_or_insert_with(|| (Vec::new(), departure.to)).0.push(slot);
+            }
+        }
+        ready
+    }
+
+    /// Gives up what the dealer has asked for and has not begun since the call before the last one: a worker
+    /// does not answer, or a transaction holds a key. The slots stay, and all are told.
+    pub(super) fn give_up_late(&mut self, out: &mut Vec<(ShardId, MoveMessage)>) {
+        let (here, workers) = (self.shard, self.worker_count as u16);
+        for (&slot, departure) in &mut self.departures {
+            let is_dealt = matches!(departure.asker, Asker::Dealer(_));
+            if !is_dealt || departure.stage != Stage::Freezing {
+                continue;
+            }
+            departure.looks += 1;
+            if departure.looks > LOOKS_MAX {
+                // Fences that are missing come before their workers see this.
+                departure.missing += self.worker_count;
+                (departure.stage, departure.to) = (Stage::Telling, here);
+                out.extend((0..workers).map(|worker| (ShardId(worker), MoveMessage::Moved(slot, here))));
+            }
+        }
     }
 
     /// The slot has arrived: everybody is told.
@@ -289,9 +353,11 @@ impl SlotMoves {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
-    const TICKET: Ticket = Ticket { worker: ShardId(0), connection: 0, seq: 0 };
+    const CLIENT: Asker = Asker::Client(Ticket { worker: ShardId(0), connection: 0, seq: 0 });
 
     #[test]
     fn a_map_is_told_in_ranges() {
@@ -327,7 +393,7 @@ mod tests {
         let slot = SlotId::new(5);
         let moves_of = |shard| SlotMoves::new(shard, 3, SlotMap::dealt_to(3));
         let (mut at_old, mut at_new, mut out) = (moves_of(old), moves_of(new), Vec::new());
-        at_old.handle(old, MoveMessage::Move(slot, new, TICKET), &mut out);
+        at_old.handle(old, MoveMessage::Move(slot, new, CLIENT), &mut out);
         at_old.handle(old, MoveMessage::Freeze(slot), &mut out);
         assert!(at_old.may_tell(slot));
         at_new.handle(old, MoveMessage::Freeze(slot), &mut out);
@@ -344,7 +410,7 @@ mod tests {
         let end = at_old.handle(third, MoveMessage::Seen(slot), &mut out);
         assert_eq!(
             (end, &out[..]),
-            (Some(MoveEvent::Finished(TICKET, true)), &[(new, MoveMessage::Settled(slot))][..])
+            (Some(MoveEvent::Finished(slot, CLIENT, true)), &[(new, MoveMessage::Settled(slot))][..])
         );
         at_new.handle(old, MoveMessage::Settled(slot), &mut out);
         assert!(at_new.may_tell(slot));
@@ -355,12 +421,69 @@ mod tests {
         let slot = SlotId::new(9000);
         let mut moves = SlotMoves::new(ShardId(0), 2, SlotMap::dealt_to(2));
         let mut out = Vec::new();
-        let message = MoveMessage::Move(slot, ShardId(0), TICKET);
+        let message = MoveMessage::Move(slot, ShardId(0), CLIENT);
         assert_eq!(moves.handle(ShardId(0), message, &mut out), None);
         assert_eq!(out, [(ShardId(1), message)]);
         moves.handle(ShardId(1), MoveMessage::Freeze(slot), &mut out);
         assert_eq!(moves.owner(slot), MOVING);
         let again = moves.handle(ShardId(0), message, &mut out);
-        assert_eq!(again, Some(MoveEvent::Finished(TICKET, false)));
+        assert_eq!(again, Some(MoveEvent::Finished(slot, CLIENT, false)));
+    }
+
+    /// Delivers what is in `out` to workers 0 and 1 until nothing is left; what is for the third is returned.
+    fn settle(
+        moves: &mut [SlotMoves; 2],
+        from: usize,
+        out: Vec<(ShardId, MoveMessage)>,
+    ) -> (Vec<MoveMessage>, Vec<MoveEvent>) {
+        let mut queue: VecDeque<_> = out.into_iter().map(|(to, message)| (from, to, message)).collect();
+        let (mut stuck, mut events) = (Vec::new(), Vec::new());
+        while let Some((from, to, message)) = queue.pop_front() {
+            let Some(worker) = moves.get_mut(to.index()) else {
+                stuck.push(message);
+                continue;
+            };
+            let mut out = Vec::new();
+            events.extend(worker.handle(ShardId(from as u16), message, &mut out));
+            queue.extend(out.into_iter().map(|(next, message)| (to.index(), next, message)));
+        }
+        (stuck, events)
+    }
+
+    #[test]
+    fn a_dealt_slot_that_cannot_leave_goes_on_where_it_is_and_one_that_a_client_moves_waits() {
+        let dealer = Asker::Dealer(ShardId(1));
+        for asker in [dealer, CLIENT] {
+            let slot = SlotId::new(5);
+            let of = |shard| SlotMoves::new(ShardId(shard), 3, SlotMap::dealt_to(3));
+            let (mut moves, mut out) = ([of(0), of(1)], Vec::new());
+            moves[0].handle(ShardId(1), MoveMessage::Move(slot, ShardId(1), asker), &mut out);
+            let (mut stuck, _) = settle(&mut moves, 0, std::mem::take(&mut out));
+            assert_eq!((moves[1].owner(slot), stuck.len()), (MOVING, 1));
+            moves[0].give_up_late(&mut out);
+            assert_eq!(out, [], "it may be under way");
+            moves[0].give_up_late(&mut out);
+            if asker == CLIENT {
+                assert_eq!(out, []);
+                continue;
+            }
+            let (more, events) = settle(&mut moves, 0, std::mem::take(&mut out));
+            assert_eq!((moves[0].owner(slot), moves[1].owner(slot)), (ShardId(0), ShardId(0)));
+            assert_eq!(events, [MoveEvent::Thawed; 2]);
+            assert!(moves[0].may_tell(slot), "nobody else has told of it");
+            let again = moves[0].handle(ShardId(1), MoveMessage::Move(slot, ShardId(1), CLIENT), &mut out);
+            assert_eq!(again, Some(MoveEvent::Finished(slot, CLIENT, false)), "not all have seen it");
+            // The third worker has its turn.
+            stuck.extend(more);
+            let mut third = of(2);
+            stuck.into_iter().for_each(|message| {
+                third.handle(ShardId(0), message, &mut out);
+            });
+            assert_eq!(third.owner(slot), ShardId(0));
+            let answers = std::mem::take(&mut out).into_iter();
+            let last = answers.filter_map(|(_, answer)| moves[0].handle(ShardId(2), answer, &mut out)).last();
+            assert_eq!(last, Some(MoveEvent::Finished(slot, dealer, false)));
+            assert_eq!((moves[0].is_busy(), moves[0].left(), out.len()), (false, 0, 0));
+        }
     }
 }

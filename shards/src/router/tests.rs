@@ -519,7 +519,7 @@ fn no_client_is_woken_for_a_key_of_a_slot_whose_move_is_refused_and_tried_again(
     router.shard_mut().env_mut().awaited.signal_all(None);
     router.serve_blocked(&mut notes);
     let asked = |notes: &mut Notes| match notes.txns.pop() {
-        Some((OTHER, TxnMessage::Lock(txid, Part::Arrive(of)))) => (txid, of, notes.txns.len()),
+        Some((OTHER, TxnMessage::Lock(txid, Part::Arrive(of)))) => (txid, of[0], notes.txns.len()),
         _ => panic!("the new owner is not asked last"),
     };
     let (first, of, others) = asked(&mut notes);

@@ -218,6 +218,17 @@ impl Shard {
         false
     }
 
+    /// Looks again at a client that this shard serves by itself. False for one that it does not so serve, or
+    /// that does not wait in the command of this ticket.
+    pub(crate) fn look_again_at(&mut self, client: ClientId, ticket: Ticket) -> bool {
+        let waiting = self.blocked_ref().of_client.get(&client);
+        let is_direct = |waiting: &&BlockedState| waiting.call.is_some() && waiting.blocked.ticket == ticket;
+        let Some(waiting) = waiting.filter(is_direct) else { return false };
+        let awaited = waiting.blocked.awaited.clone();
+        awaited.iter().for_each(|(db, key)| self.env_mut().awaited.signal(db, key));
+        true
+    }
+
     /// Locks the keys of a client and has its coordinator run its command.
     fn wake(&mut self, client: ClientId) {
         let txid = TxId((self.latest_txid().clock() + 1) << 16 | WAKE_BIT | u64::from(self.id.0));

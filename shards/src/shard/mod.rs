@@ -383,6 +383,17 @@ impl Shard {
         self.env.limits = limits;
     }
 
+    /// How many slots it owns.
+    pub fn slot_count(&self) -> usize {
+        self.env().owned.count()
+    }
+
+    /// Changes how values are written for others: in this version, or with `None` in the first that holds
+    /// them, and with long strings compressed or not.
+    pub fn set_rdb(&mut self, version: Option<u16>, compression: bool) {
+        (self.env.rdb_version, self.env.rdb_compression) = (version, compression);
+    }
+
     /// Tells the shard which slots it owns. All, until it is told.
     pub(crate) fn set_owned(&mut self, owned: SlotSet) {
         self.env.owned = owned;

@@ -232,8 +232,8 @@ impl Shard {
                     self.unwatch(watched);
                 }
                 self.advance_clock(clock);
-                if let Part::Arrive(slot) = active.part {
-                    self.env_mut().owned.insert(slot);
+                if let Part::Arrive(slots) = &active.part {
+                    slots.iter().for_each(|&slot| self.env_mut().owned.insert(slot));
                     out.push((active.coordinator, TxnMessage::Done(txid, Reply::default())));
                 }
                 self.release(txid, out);
@@ -296,7 +296,9 @@ impl Shard {
                 claims.extend(watched.keys.iter().map(|(db, key)| (self.fingerprint(db, key), false)));
             }
             Part::Whole(..) | Part::LendAll(_) => return Scope::Whole,
-            Part::Depart(slot) | Part::Arrive(slot) => claims.push((Fingerprint::of_slot(*slot), true)),
+            Part::Depart(slots) | Part::Arrive(slots) => {
+                claims.extend(slots.iter().map(|&slot| (Fingerprint::of_slot(slot), true)));
+            }
         }
         Scope::keys(claims)
     }
@@ -368,11 +370,13 @@ impl Shard {
         LentSlots { slots, tables, names, watches, tracked, blocked: LentBlocked::default() }
     }
 
-    /// Takes a slot out of this shard, for good.
-    pub(crate) fn depart(&mut self, slot: SlotId) -> Lent {
-        self.env_mut().owned.remove(slot);
-        self.save_slot_in_snapshots(slot);
-        let slots: SlotSet = [slot].into_iter().collect();
+    /// Takes slots out of this shard, for good.
+    pub(crate) fn depart(&mut self, slots: &[SlotId]) -> Lent {
+        for &slot in slots {
+            self.env_mut().owned.remove(slot);
+            self.save_slot_in_snapshots(slot);
+        }
+        let slots: SlotSet = slots.iter().copied().collect();
         let blocked = self.take_blocked(&slots);
         Lent { entries: Vec::new(), slots: Some(LentSlots { blocked, ..self.lend_slots(slots) }) }
     }

@@ -30,6 +30,7 @@ use crate::random::Random;
 use crate::reply::Reply;
 use crate::router::Router;
 use crate::router::blocked_calls::Ending;
+use crate::router::moving::DEALER;
 use crate::router::publish::Messages;
 use crate::router::slot_move::SlotMap;
 use crate::router::step::Waiting;
@@ -47,6 +48,9 @@ pub use snapshots::SnapshotFiles;
 
 /// Steps between two looks at what waits. To look costs as much as some steps.
 const STEPS_PER_LOOK: u64 = 7;
+/// A look after moves that do not get on comes once in so many chances: often enough for slow ones to be
+/// given up, and seldom enough for others to come to their end.
+const STEPS_PER_MOVES_LOOK: usize = 60;
 
 /// Routers, connections and what is on its way between them.
 pub struct Node {
@@ -70,6 +74,7 @@ enum Choice {
     Drop(usize),
     AdvanceMoves(usize),
     WriteSnapshot(usize),
+    LookAfterMoves(usize),
     Serve(usize),
     RunReady(usize),
     Tell(usize),
@@ -180,6 +185,12 @@ impl Node {
     /// The same, to be changed.
     pub fn shard_mut(&mut self, id: ShardId) -> &mut Shard {
         self.routers[id.index()].shard_mut()
+    }
+
+    /// Deals the slots of these keys to the first so many shards.
+    pub fn deal(&mut self, shards: usize, keys: &[String]) {
+        let slots = keys.iter().map(|key| SlotId::of(key.as_bytes())).collect();
+        self.routers[DEALER.index()].begin_to_deal(shards, slots);
     }
 
     /// The shard that owns a key, as the first worker knows it.
@@ -362,6 +373,10 @@ impl Node {
         choices.extend(
             routers().filter(|(_, router)| may_write(router)).map(|(at, _)| Choice::WriteSnapshot(at)),
         );
+        let has_moves = |router: &Router| router.is_moving() || router.is_dealing();
+        choices.extend(
+            routers().filter(|(_, router)| has_moves(router)).map(|(at, _)| Choice::LookAfterMoves(at)),
+        );
         choices.extend(routers().filter(|(_, router)| router.has_served()).map(|(at, _)| Choice::Serve(at)));
         choices.extend(
             routers().filter(|(_, router)| router.can_run_ready()).map(|(at, _)| Choice::RunReady(at)),
@@ -388,13 +403,16 @@ impl Node {
             Choice::WriteSnapshot(worker) => {
                 self.snapshots.step(worker, self.routers[worker].shard_mut(), random);
             }
+            Choice::LookAfterMoves(worker) if random.one_in(STEPS_PER_MOVES_LOOK) => {
+                self.with(id(worker), |router, desk| router.look_after_moves(desk));
+            }
             Choice::Serve(worker) => self.with(id(worker), |router, desk| router.serve_blocked(desk)),
             Choice::Tell(worker) => self.with(id(worker), |router, desk| router.tell_notices(desk)),
             Choice::RunReady(worker) => self.with(id(worker), |router, desk| router.run_ready(desk)),
             Choice::Arrive(queue) if random.one_in(self.slowness[queue]) => {
                 self.arrive(id(queue / self.routers.len()), id(queue % self.routers.len()));
             }
-            Choice::Arrive(_) | Choice::OpenGates => {}
+            Choice::Arrive(_) | Choice::OpenGates | Choice::LookAfterMoves(_) => {}
         }
         if self.net.steps.is_multiple_of(STEPS_PER_LOOK) {
             self.assert_that_all_have_owners();

@@ -30,6 +30,7 @@ use crate::effects::EffectGroup;
 use crate::eviction::{EvictionConfig, EvictionOrder, EvictionPolicy, Meter};
 use crate::random::Random;
 use crate::reply::Reply;
+use crate::router::slot_move::SlotMap;
 use crate::slot::{ShardId, SlotId};
 
 /// Steps for each request after which a simulation is taken to go in circles. A slow queue takes about 60 for
@@ -41,6 +42,8 @@ const STEPS_MAX: usize = 2000;
 struct Churn {
     /// A slot with a key of the scene moves to another shard.
     moves: usize,
+    /// The slots of the scene's keys are dealt to the first so many shards.
+    deals: usize,
     /// The clocks go on by some milliseconds.
     ticks: usize,
     /// How often they do so at most.
@@ -64,6 +67,8 @@ struct Scene {
     now_ms: u64,
     /// Connections that ask for slots to be moved.
     movers: Vec<usize>,
+    /// The slots of the keys have been dealt to the first so many shards.
+    dealt_to: Option<usize>,
     /// The effects of each shard, when they are recorded.
     effects: Vec<Vec<EffectGroup>>,
 }
@@ -128,7 +133,7 @@ impl Scene {
             .collect();
         let effects = vec![Vec::new(); worker_count];
         let (history, churn, now_ms) = (Vec::new(), Churn::default(), super::START_MS);
-        Scene { node, random, keys, clients, history, churn, now_ms, movers, effects }
+        Scene { node, random, keys, clients, history, churn, now_ms, movers, dealt_to: None, effects }
     }
 
     fn key(&mut self) -> String {
@@ -173,6 +178,12 @@ impl Scene {
         let starved = self.clients.iter().filter(|client| !client.sent.is_empty()).count();
         assert_eq!(starved, 0, "clients wait for ever");
         assert!(self.node.is_quiet(), "locks or transactions are left behind");
+        if let Some(shards) = self.dealt_to.filter(|_| self.churn.moves == 0) {
+            for key in &self.keys {
+                let slot = SlotId::of(key.as_bytes());
+                assert_eq!(self.node.owner(key.as_bytes()), SlotMap::dealt(slot, shards), "{key}");
+            }
+        }
     }
 
     fn send_next(&mut self, sender: usize, next: &mut impl FnMut(&mut Scene, usize) -> Vec<String>) {
@@ -188,14 +199,19 @@ impl Scene {
 
     /// What happens besides requests.
     fn happen(&mut self) {
-        let Churn { moves, ticks, ticks_max, expiry, eviction, closing } = self.churn;
+        let Churn { moves, deals, ticks, ticks_max, expiry, eviction, closing } = self.churn;
         let mut is_due = |once_in: usize| once_in > 0 && self.random.one_in(once_in);
-        let (moves, ticks, expiry) = (is_due(moves), is_due(ticks), is_due(expiry));
+        let (moves, deals, ticks, expiry) = (is_due(moves), is_due(deals), is_due(ticks), is_due(expiry));
         let (evicts, closes) = (is_due(eviction), is_due(closing));
         if moves {
             let (slot, to) = (SlotId::of(self.key().as_bytes()), self.shard());
             let mover = self.movers[self.random.below(self.movers.len())];
             self.node.ask(mover, Request::MoveSlot(slot, to));
+        }
+        if deals {
+            let shards = 1 + self.random.below(self.node.shard_count());
+            self.dealt_to = Some(shards);
+            self.node.deal(shards, &self.keys);
         }
         if ticks && ticks_max > 0 {
             self.churn.ticks_max -= 1;

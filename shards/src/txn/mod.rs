@@ -41,6 +41,8 @@ pub mod call;
 pub mod credit;
 pub mod locks;
 
+use std::sync::Arc;
+
 pub use crate::txn::call::{Exec, Keys, OwnedCall, Ticket, TxId, Watched};
 
 use crate::copies::{AwayRead, TrackedSlots};
@@ -61,8 +63,8 @@ pub enum Work {
     Command(OwnedCall),
     /// Several commands.
     Exec(Box<Exec>),
-    /// A slot leaves the coordinator's shard for this one.
-    Move(SlotId, ShardId),
+    /// Slots leave the coordinator's shard for this one.
+    Move(Arc<[SlotId]>, ShardId),
 }
 
 /// What a participant locks, and what it does once all have granted.
@@ -82,11 +84,11 @@ pub enum Part {
     /// Lock the whole shard, lend all it has to the coordinator unless that is this shard's own, and say
     /// whether a watched key has changed.
     LendAll(Watched),
-    /// The slot leaves this shard. Nothing else concerns it any more ([`crate::router::slot_move`]), so the
+    /// The slots leave this shard. Nothing else concerns them any more ([`crate::router::slot_move`]), so the
     /// lock only keeps away those who lock the whole shard.
-    Depart(SlotId),
-    /// The slot comes to this shard, by `Restore`, which is answered by `Done`.
-    Arrive(SlotId),
+    Depart(Arc<[SlotId]>),
+    /// The slots come to this shard, by `Restore`, which is answered by `Done`.
+    Arrive(Arc<[SlotId]>),
 }
 
 /// What is away from its shard for the time of a transaction, by pointer.

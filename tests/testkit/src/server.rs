@@ -98,9 +98,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Leaves it to shoal which workers take clients, as when a user starts it. Otherwise all of those that
-    /// [`ServerBuilder::shards`] asks for do, so that the few clients of a test are served by every one of
-    /// them.
+    /// Leaves it to shoal which workers have slots and take clients, as when a user starts it. Otherwise all
+    /// of those that [`ServerBuilder::shards`] asks for do, so that the few clients of a test are served by
+    /// every one of them, and their keys lie on all.
     #[must_use]
     pub fn default_client_workers(mut self) -> ServerBuilder {
         self.all_workers_take_clients = false;
@@ -232,6 +232,7 @@ impl ServerBuilder {
                 if let Some(count) = shards {
                     words.extend(["--shards".into(), count.clone()]);
                     if self.all_workers_take_clients {
+                        words.extend(["--workers-by-load".into(), "no".into()]);
                         words.extend(["--client-workers".into(), count]);
                     }
                 }
@@ -434,7 +435,7 @@ mod tests {
         assert_eq!(words(&plain, "shoal"), "shoal --port 7 --bind 127.0.0.1 --save  --shards 2");
         assert_eq!(
             words(&of(Kind::Shoal), "shoal"),
-            format!("{} --client-workers 2", words(&plain, "shoal"))
+            format!("{} --workers-by-load no --client-workers 2", words(&plain, "shoal"))
         );
         let saves_nothing = "--port 7 --bind 127.0.0.1 --save  --appendonly no";
         assert_eq!(words(&of(Kind::Shoal), "redis-server"), format!("redis-server {saves_nothing}"));

@@ -121,6 +121,10 @@ impl Scene {
                 let to = ShardId(self.random.below(self.node.shard_count()) as u16);
                 self.node.ask(self.admin, Request::MoveSlot(SlotId::of(list.as_bytes()), to));
             }
+            7 if self.random.one_in(2) => {
+                let shards = 1 + self.random.below(self.node.shard_count());
+                self.node.deal(shards, &LISTS.map(str::to_owned));
+            }
             2 => {
                 self.now_ms += 3;
                 self.node.set_now(self.now_ms);

@@ -142,6 +142,10 @@ impl Scene {
                 let to = ShardId(self.random.below(self.node.shard_count()) as u16);
                 self.node.ask(self.mover, Request::MoveSlot(slot, to));
             }
+            3 if self.moves => {
+                let keys: Vec<String> = (0..KEYS).map(|key| format!("{{k{}}}", self.base + key)).collect();
+                self.node.deal(1 + self.random.below(self.node.shard_count()), &keys);
+            }
             2 if self.clients[which].left > 0 => {
                 self.node.close(self.clients[which].connection);
                 let left = std::mem::take(&mut self.clients[which].left);

@@ -38,7 +38,11 @@ fn transfer_or_look(scene: &mut Scene) -> String {
 fn sums_never_change(seed: u64) -> Events {
     let pair_count = 2 + (seed % 5) as usize;
     let mut scene = Scene::new(seed, 2..=8, 4 * pair_count + 1, 40, 2000);
-    scene.churn = Churn { moves: [0, 50][seed as usize % 2], ..Churn::default() };
+    scene.churn = Churn {
+        moves: [0, 50][seed as usize % 2],
+        deals: [0, 500][seed as usize / 2 % 2],
+        ..Churn::default()
+    };
     scene.play(|scene, _| vec![transfer_or_look(scene)]);
     scene.read_all(1, true);
     for reply in scene.replies("MGET") {
@@ -117,7 +121,7 @@ fn last_read(scene: &Scene, client: usize) -> Option<usize> {
 /// Clients that count two counters up together, by what they have read and watch.
 fn counters_lose_no_update(seed: u64) -> Events {
     let mut scene = Scene::new(seed, 2..=4, 4, 12, 1200);
-    scene.churn = Churn { moves: 30, closing: 100, ..Churn::default() };
+    scene.churn = Churn { moves: 30, deals: 400, closing: 100, ..Churn::default() };
     let [one, other, ..] = [0, 1, 2, 3].map(|key| scene.keys[key].clone());
     scene.clients.iter_mut().for_each(|client| client.depth = 1);
     scene.play(|scene, client| match last_read(scene, client) {

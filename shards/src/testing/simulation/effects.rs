@@ -178,7 +178,8 @@ fn effects_make_the_same_key_space(seed: u64) -> Events {
     let mut scene = Scene::new(seed, 2..=5, 3 + (seed % 6) as usize, 8, 160);
     scene.node.listen_to_effects();
     let eviction = [0, 60][seed as usize % 2];
-    scene.churn = Churn { moves: 25, ticks: 40, ticks_max: 1000, expiry: 15, eviction, closing: 200 };
+    let (ticks, ticks_max, expiry) = (40, 1000, 15);
+    scene.churn = Churn { moves: 25, deals: 200, ticks, ticks_max, expiry, eviction, closing: 200 };
     let mut marks = HashMap::new();
     scene.play(|scene, _| write_script(scene, &mut marks));
     scene.collect_effects();
@@ -240,7 +241,7 @@ fn sum_of(reply: &[u8]) -> i64 {
 fn every_prefix_of_the_effects_is_whole(seed: u64) -> Events {
     let mut scene = Scene::new(seed, 2..=6, 6, 20, 600);
     scene.node.listen_to_effects();
-    scene.churn = Churn { moves: 25, closing: 150, ..Churn::default() };
+    scene.churn = Churn { moves: 25, deals: 200, closing: 150, ..Churn::default() };
     let start: String = scene.keys.iter().map(|key| format!(" {key} {}", TOTAL / 6)).collect();
     scene.send(0, &format!("MSET{start}"));
     while scene.node.step_at_random(&mut scene.random) {}

@@ -132,6 +132,10 @@ impl Scene {
                 self.now_ms += 1;
                 self.node.set_now(self.now_ms);
             }
+            3 if self.random.one_in(4) => {
+                let keys = [&self.logs[..], &self.queues].concat();
+                self.node.deal(1 + shard.index(), &keys);
+            }
             3..6 => _ = self.node.shard_mut(shard).expire_some(10),
             _ => {}
         }

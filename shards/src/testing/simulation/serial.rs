@@ -193,7 +193,8 @@ fn transactions_have_a_serial_order(seed: u64) -> Events {
     let mut scene = Scene::new(seed, 1..=4, key_count, client_count, 20 + (seed / 20 % 21) as usize);
     put_into_few_slots(&mut scene);
     let (moves, closing) = ([0, 10, 25, 60][scene.random.below(4)], [0, 0, 60][scene.random.below(3)]);
-    scene.churn = Churn { moves, closing, ..Churn::default() };
+    let deals = [0, 0, 60][scene.random.below(3)];
+    scene.churn = Churn { moves, deals, closing, ..Churn::default() };
     scene.play(|scene, _| any_script(scene, false));
     scene.read_all(2, true);
     judge(&scene)
@@ -220,7 +221,8 @@ fn expiring_keys_have_a_serial_order(seed: u64) -> Events {
     put_into_few_slots(&mut scene);
     let (moves, eviction) = ([0, 25][scene.random.below(2)], [0, 0, 60][scene.random.below(3)]);
     let expiry = [0, 5][scene.random.below(2)];
-    scene.churn = Churn { moves, ticks: 30, ticks_max: 8, expiry, eviction, closing: 0 };
+    let deals = [0, 0, 60][scene.random.below(3)];
+    scene.churn = Churn { moves, deals, ticks: 30, ticks_max: 8, expiry, eviction, closing: 0 };
     if eviction > 0 {
         scene.node.listen_to_effects();
     }

@@ -168,7 +168,8 @@ fn snapshots_are_of_one_moment(seed: u64) -> Events {
     let mut scene = Scene::new(seed, 1..=5, 4 + (seed % 30) as usize, 8, 200);
     scene.node.listen_to_effects();
     let eviction = [0, 60][seed as usize % 2];
-    scene.churn = Churn { moves: 25, ticks: 40, ticks_max: 1000, expiry: 15, eviction, closing: 200 };
+    scene.churn =
+        Churn { moves: 25, ticks: 40, ticks_max: 1000, expiry: 15, eviction, closing: 200, deals: 60 };
     let worker = ShardId(scene.random.below(scene.node.worker_count()) as u16);
     let connection = scene.node.connect(worker);
     let mut photographer = Photographer { connection, seed, cuts: Default::default(), begun: 0, checked: 0 };

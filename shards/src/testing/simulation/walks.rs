@@ -44,6 +44,7 @@ fn a_walk_sees_all(seed: u64) -> Events {
                     let to = ShardId(random.below(shards) as u16);
                     node.ask(mover, Request::MoveSlot(SlotId::of(one.as_bytes()), to));
                 }
+                2 if random.one_in(4) => node.deal(1 + random.below(shards), &names),
                 // The value of the one becomes that of the other: both are lent, and are there before and
                 // after.
                 1 => send(&mut node, writer, &format!("COPY {one} {other} REPLACE")),
