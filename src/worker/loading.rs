@@ -23,6 +23,7 @@ use crate::io::disk::FileDone;
 use crate::mesh::Hop;
 use crate::persistence::load::{Load, LoadPlan, Progress};
 use crate::persistence::load_hop::LoadHop;
+use crate::session::client::Client;
 use crate::worker::loads::{FileLoad, Loading};
 
 /// Whose requests to the disk these are.
@@ -51,12 +52,13 @@ impl Worker {
                 checks: self.config.rdb_checksum,
                 now_s: self.now_ms / 1000,
             };
-            self.begin_load(plan, LoadOptions::default());
+            self.begin_load(plan, LoadOptions::default(), false);
         }
     }
 
-    /// On the control worker: loads a file into the shards, which have no key of it.
-    pub(super) fn begin_load(&mut self, plan: LoadPlan, options: LoadOptions) {
+    /// On the control worker: loads a file into the shards, whose keys go first or stay. Clients that wait
+    /// for replies get them before; those in blocking commands wait on.
+    pub(super) fn begin_load(&mut self, plan: LoadPlan, options: LoadOptions, flushes: bool) {
         self.node.load.begin(plan.now_s);
         let (load, now) = (Load::start(plan, LOADING, &mut self.errands.disk), clock::monotonic());
         let file = FileLoad {
@@ -64,11 +66,13 @@ impl Worker {
             began: now,
             told: (now, 0),
             timer: Some(self.errands.timers.set(LOADING_LINES, now + LINES_PERIOD)),
-            awaited: self.mesh.workers() - 1,
+            awaited: self.mesh.workers(),
             has_more: false,
+            flushes,
             is_settled: false,
         };
-        self.loading = Some(Box::new(Loading { file: Some(Box::new(file)), ..Loading::default() }));
+        let file = Some(Box::new(file));
+        self.loading = Some(Box::new(Loading { file, is_beginning: true, ..Loading::default() }));
         self.tell_all(|| LoadHop::Begin(options));
     }
 
@@ -89,10 +93,10 @@ impl Worker {
         match hop {
             LoadHop::Begin(options) => {
                 let shard = ShardLoad::new(options);
-                self.loading = Some(Box::new(Loading { shard, ..Loading::default() }));
+                self.loading = Some(Box::new(Loading { shard, is_beginning: true, ..Loading::default() }));
                 self.configure_memory(&Arc::clone(&self.config));
-                self.tell_control(LoadHop::Begun);
             }
+            LoadHop::Flush => self.router.shard_mut().flush_for_load(),
             LoadHop::Batch(batch) => {
                 if let Some(loading) = &mut self.loading {
                     loading.shard.push(batch);
@@ -144,6 +148,13 @@ impl Worker {
     #[cold]
     pub(super) fn go_on_loading(&mut self) {
         let Some(mut loading) = self.loading.take() else { return };
+        if loading.is_beginning && self.has_nothing_under_way() {
+            loading.is_beginning = false;
+            match &mut loading.file {
+                Some(file) => file.awaited -= 1,
+                None => self.tell_control(LoadHop::Begun),
+            }
+        }
         if let Some(file) = &mut loading.file {
             if self.drive(file) {
                 return self.end_loading();
@@ -184,6 +195,9 @@ impl Worker {
         if !file.is_settled {
             return false;
         }
+        if std::mem::take(&mut file.flushes) {
+            self.tell_all(|| LoadHop::Flush);
+        }
         let Some(load) = &mut file.load else { return true };
         let Worker { router, mesh, errands, .. } = self;
         let map = router.map();
@@ -204,6 +218,13 @@ impl Worker {
             self.end_load(file);
         }
         false
+    }
+
+    /// None of this worker's clients waits for a command on keys, but in one that blocks.
+    fn has_nothing_under_way(&self) -> bool {
+        let asks = |client: &Client| self.inquiries.keys().any(|ticket| ticket.connection == client.index);
+        let is_idle = |client: &Client| client.replies.awaited() == 0 || client.waiting.is_blocked();
+        self.clients.iter().all(|client| is_idle(client) || asks(client))
     }
 
     fn has_settled(&self) -> bool {

@@ -14,6 +14,8 @@ pub(super) struct Loading {
     /// No more batches come.
     pub(super) is_last: bool,
     pub(super) is_fault_told: bool,
+    /// Commands that were allowed before are still under way.
+    pub(super) is_beginning: bool,
     /// On the control worker.
     pub(super) file: Option<Box<FileLoad>>,
 }
@@ -30,6 +32,8 @@ pub(super) struct FileLoad {
     /// Workers that have not said that they refuse, or later that they serve.
     pub(super) awaited: usize,
     pub(super) has_more: bool,
+    /// The keys that the shards have are to go first.
+    pub(super) flushes: bool,
     /// No slot is on its way: all have owners until the end of the load.
     pub(super) is_settled: bool,
 }
