@@ -53,10 +53,14 @@ impl LoadState {
         self.writer_used_bytes.store(writer_used_bytes, Ordering::Relaxed);
     }
 
-    /// It has ended well, and all workers serve.
-    pub fn end(&self, keys_loaded: u64, keys_expired: u64) {
+    /// Everything is in the tables: so many keys, without so many whose time was over.
+    pub fn loaded(&self, keys_loaded: u64, keys_expired: u64) {
         self.keys_loaded.store(keys_loaded, Ordering::Relaxed);
         self.keys_expired.store(keys_expired, Ordering::Relaxed);
+    }
+
+    /// All workers serve.
+    pub fn end(&self) {
         self.is_under_way.store(false, Ordering::Release);
     }
 

@@ -6,8 +6,10 @@ use shards::loading::{LoadBatch, LoadCounts, LoadFault, LoadOptions};
 pub enum LoadHop {
     /// To all: something is loaded from now on; refuse what needs the keys.
     Begin(LoadOptions),
-    /// To the control worker: that is done here, and nothing behind this was allowed before it.
+    /// To the control worker: that is done here, and of what was allowed before nothing is under way.
     Begun,
+    /// To the worker of a shard: the keys that it has go first.
+    Flush,
     /// To the worker of a shard: keys for it.
     Batch(Box<LoadBatch>),
     /// To the control worker: such a batch is in the tables; here it is, emptied.

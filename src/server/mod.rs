@@ -98,8 +98,9 @@ pub fn run(
         sys::set_process_title(&process_title(&addresses, &config));
     }
     let config = Arc::new(config);
-    let control = control_duty(&config, signals, addresses, unix_path.clone());
+    let mut control = control_duty(&config, signals, addresses, unix_path.clone());
     let is_loading = control.load.is_some();
+    let tell_ready = if is_loading { None } else { control.tell_ready.take() };
     let seeds = seeds(config, config_file, commands, listeners, &cpus, control);
     let node = seeds[0].node;
     if is_loading {
@@ -114,14 +115,14 @@ pub fn run(
     let outcome = match started {
         Ok(mut threads) => {
             threads.open();
+            if let Some(tell) = tell_ready {
+                tell();
+            }
             threads.open_control();
             wait_for_end(&threads, Watchdog::new(&node.pulses, node.shards), node);
             node.stopping.store(true, Ordering::Relaxed);
             threads.end();
-            match node.load.has_failed() {
-                true => Err(StartError(LOADING_FAILED_TEXT.to_owned())),
-                false => Ok(()),
-            }
+            outcome_of_load(node)
         }
         Err(Failure::Stopped) => {
             tell_of_signal();
@@ -139,6 +140,14 @@ pub fn run(
     crate::host::log::tell_all_left_out();
     log::warn!("Shoal is now ready to exit, bye bye...");
     outcome
+}
+
+/// How a node ends that has run: well, unless its file could not be loaded.
+fn outcome_of_load(node: &Node) -> Result<(), StartError> {
+    match node.load.has_failed() {
+        true => Err(StartError(LOADING_FAILED_TEXT.to_owned())),
+        false => Ok(()),
+    }
 }
 
 /// What the control worker does at the start and at the end.

@@ -14,7 +14,7 @@ pub struct ControlDuty {
     pub tell_of_end: fn(bool),
     /// The file that is loaded before the node is ready, if there is one.
     pub load: Option<PathBuf>,
-    /// Says that the node is ready, once.
+    /// Says that the node is ready, once, when that has been loaded.
     pub tell_ready: Option<Box<dyn FnOnce() + Send>>,
 }
 

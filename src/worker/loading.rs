@@ -23,6 +23,7 @@ use crate::io::disk::FileDone;
 use crate::mesh::Hop;
 use crate::persistence::load::{Load, LoadPlan, Progress};
 use crate::persistence::load_hop::LoadHop;
+use crate::session::client::Client;
 use crate::worker::loads::{FileLoad, Loading};
 
 /// Whose requests to the disk these are.
@@ -40,26 +41,24 @@ const BYTES_PER_STEP: usize = 16 << 10;
 const LOADING_TEXT: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Worker {
-    /// On the control worker: loads a file, or says at once that the node is ready.
-    pub(super) fn load_or_be_ready(&mut self) {
-        let Some(control) = &mut self.control else { return };
-        match control.duty.load.take() {
-            Some(path) => {
-                let plan = LoadPlan {
-                    path,
-                    shards: self.node.shards,
-                    databases: self.config.databases,
-                    checks: self.config.rdb_checksum,
-                    now_s: self.now_ms / 1000,
-                };
-                self.begin_load(plan, LoadOptions::default());
-            }
-            None => self.tell_ready(),
+    /// On the control worker, at the start: loads the file that is there, if one is.
+    pub(super) fn load_at_start(&mut self) {
+        let path = self.control.as_mut().and_then(|control| control.duty.load.take());
+        if let Some(path) = path {
+            let plan = LoadPlan {
+                path,
+                shards: self.node.shards,
+                databases: self.config.databases,
+                checks: self.config.rdb_checksum,
+                now_s: self.now_ms / 1000,
+            };
+            self.begin_load(plan, LoadOptions::default(), false);
         }
     }
 
-    /// On the control worker: loads a file into the shards, which have no key of it.
-    pub(super) fn begin_load(&mut self, plan: LoadPlan, options: LoadOptions) {
+    /// On the control worker: loads a file into the shards, whose keys go first or stay. Clients that wait
+    /// for replies get them before; those in blocking commands wait on.
+    pub(super) fn begin_load(&mut self, plan: LoadPlan, options: LoadOptions, flushes: bool) {
         self.node.load.begin(plan.now_s);
         let (load, now) = (Load::start(plan, LOADING, &mut self.errands.disk), clock::monotonic());
         let file = FileLoad {
@@ -67,12 +66,13 @@ impl Worker {
             began: now,
             told: (now, 0),
             timer: Some(self.errands.timers.set(LOADING_LINES, now + LINES_PERIOD)),
-            awaited: self.mesh.workers() - 1,
-            counts: LoadCounts::default(),
+            awaited: self.mesh.workers(),
             has_more: false,
+            flushes,
             is_settled: false,
         };
-        self.loading = Some(Box::new(Loading { file: Some(Box::new(file)), ..Loading::default() }));
+        let file = Some(Box::new(file));
+        self.loading = Some(Box::new(Loading { file, is_beginning: true, ..Loading::default() }));
         self.tell_all(|| LoadHop::Begin(options));
     }
 
@@ -93,10 +93,10 @@ impl Worker {
         match hop {
             LoadHop::Begin(options) => {
                 let shard = ShardLoad::new(options);
-                self.loading = Some(Box::new(Loading { shard, ..Loading::default() }));
+                self.loading = Some(Box::new(Loading { shard, is_beginning: true, ..Loading::default() }));
                 self.configure_memory(&Arc::clone(&self.config));
-                self.tell_control(LoadHop::Begun);
             }
+            LoadHop::Flush => self.router.shard_mut().flush_for_load(),
             LoadHop::Batch(batch) => {
                 if let Some(loading) = &mut self.loading {
                     loading.shard.push(batch);
@@ -148,15 +148,17 @@ impl Worker {
     #[cold]
     pub(super) fn go_on_loading(&mut self) {
         let Some(mut loading) = self.loading.take() else { return };
-        if let Some(file) = &mut loading.file {
-            let is_open = self.drive(file);
-            let seconds = (clock::monotonic() - file.began).as_secs_f64();
-            let counts = std::mem::take(&mut file.counts);
-            if is_open {
-                drop(loading);
-                return self.loaded(&counts, seconds);
+        if loading.is_beginning && self.has_nothing_under_way() {
+            loading.is_beginning = false;
+            match &mut loading.file {
+                Some(file) => file.awaited -= 1,
+                None => self.tell_control(LoadHop::Begun),
             }
-            file.counts = counts;
+        }
+        if let Some(file) = &mut loading.file {
+            if self.drive(file) {
+                return self.end_loading();
+            }
         } else {
             self.put_in(&mut loading);
         }
@@ -193,6 +195,9 @@ impl Worker {
         if !file.is_settled {
             return false;
         }
+        if std::mem::take(&mut file.flushes) {
+            self.tell_all(|| LoadHop::Flush);
+        }
         let Some(load) = &mut file.load else { return true };
         let Worker { router, mesh, errands, .. } = self;
         let map = router.map();
@@ -215,6 +220,13 @@ impl Worker {
         false
     }
 
+    /// None of this worker's clients waits for a command on keys, but in one that blocks.
+    fn has_nothing_under_way(&self) -> bool {
+        let asks = |client: &Client| self.inquiries.keys().any(|ticket| ticket.connection == client.index);
+        let is_idle = |client: &Client| client.replies.awaited() == 0 || client.waiting.is_blocked();
+        self.clients.iter().all(|client| is_idle(client) || asks(client))
+    }
+
     fn has_settled(&self) -> bool {
         self.router.map().ranges().all(|(_, _, owner)| owner.index() < self.node.shards)
     }
@@ -233,7 +245,10 @@ impl Worker {
                     log::info!("{len} function {libraries} {are} kept and not run");
                 }
                 self.node.functions.set(facts.functions);
-                (file.counts, file.awaited) = (counts, self.mesh.workers() - 1);
+                let seconds = (clock::monotonic() - file.began).as_secs_f64();
+                log::info!("DB loaded from disk: {seconds:.3} seconds");
+                self.node.load.loaded(counts.loaded, counts.expired);
+                file.awaited = self.mesh.workers() - 1;
                 self.tell_all(|| LoadHop::Open);
             }
             Some(Err(failure)) => {
@@ -246,24 +261,18 @@ impl Worker {
     }
 
     /// Everything has been loaded, and all other workers serve: so does this one.
-    fn loaded(&mut self, counts: &LoadCounts, seconds: f64) {
+    fn end_loading(&mut self) {
         self.serve_again();
-        self.node.load.end(counts.loaded, counts.expired);
-        log::info!("DB loaded from disk: {seconds:.3} seconds");
-        self.tell_ready();
+        self.node.load.end();
+        if let Some(tell) = self.control.as_mut().and_then(|control| control.duty.tell_ready.take()) {
+            tell();
+        }
     }
 
     /// Serves from now on.
     pub(super) fn serve_again(&mut self) {
         self.loading = None;
         self.configure_memory(&Arc::clone(&self.config));
-    }
-
-    /// Says that the node is ready, at the end of its start.
-    fn tell_ready(&mut self) {
-        if let Some(tell) = self.control.as_mut().and_then(|control| control.duty.tell_ready.take()) {
-            tell();
-        }
     }
 
     /// Tells how far the load has come, now and then.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shards::loading::{LoadCounts, ShardLoad};
+use shards::loading::ShardLoad;
 
 use crate::io::timers::TimerId;
 use crate::persistence::load::Load;
@@ -14,6 +14,8 @@ pub(super) struct Loading {
     /// No more batches come.
     pub(super) is_last: bool,
     pub(super) is_fault_told: bool,
+    /// Commands that were allowed before are still under way.
+    pub(super) is_beginning: bool,
     /// On the control worker.
     pub(super) file: Option<Box<FileLoad>>,
 }
@@ -29,9 +31,9 @@ pub(super) struct FileLoad {
     pub(super) timer: Option<TimerId>,
     /// Workers that have not said that they refuse, or later that they serve.
     pub(super) awaited: usize,
-    /// What was loaded.
-    pub(super) counts: LoadCounts,
     pub(super) has_more: bool,
+    /// The keys that the shards have are to go first.
+    pub(super) flushes: bool,
     /// No slot is on its way: all have owners until the end of the load.
     pub(super) is_settled: bool,
 }

@@ -255,7 +255,7 @@ impl Worker {
     pub fn run(mut self) {
         self.listen();
         self.watch_signals();
-        self.load_or_be_ready();
+        self.load_at_start();
         self.ring.tick();
         while !self.node.stopping.load(Ordering::Relaxed) {
             self.turn();

@@ -50,9 +50,14 @@ fn workers(count: usize) -> Vec<Worker> {
 
 /// The same of a node that was started with a file of its configuration.
 fn workers_with_file(count: usize, config_file: Option<PathBuf>) -> Vec<Worker> {
+    workers_of_shards(count, count, config_file)
+}
+
+/// The same, the last one without a shard if there is one more of them.
+fn workers_of_shards(count: usize, shards: usize, config_file: Option<PathBuf>) -> Vec<Worker> {
     let (registry, session_commands) = commands::registry(Vec::new()).unwrap();
     let node: &'static Node = Box::leak(Box::new(Node {
-        shards: count,
+        shards,
         config_file,
         memory: NodeMemory::new(count),
         subscriptions: SubscriptionCounts::new(count),
@@ -76,7 +81,7 @@ fn workers_with_file(count: usize, config_file: Option<PathBuf>) -> Vec<Worker> 
             node,
             session_commands,
             config: Arc::clone(&config),
-            slots: SlotMap::dealt_to(count),
+            slots: SlotMap::dealt_to(shards),
             mesh,
             shard: Shard::new(&shard),
             listeners: Vec::new(),

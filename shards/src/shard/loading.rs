@@ -3,6 +3,7 @@
 //!
 //! This file must not know where the bytes come from.
 
+use crate::db::Freeing;
 use crate::entry::Entry;
 use crate::expires::is_over;
 use crate::key::{DbIndex, Key};
@@ -50,6 +51,13 @@ impl Shard {
         load.at = at;
         load.batches.push_front(batch);
         if is_done { load.next_batch() } else { LoadStep::More }
+    }
+
+    /// Removes all keys before others are loaded. No command is under way that could meet some of both.
+    pub fn flush_for_load(&mut self) {
+        self.keyspace(DbIndex(0)).flush_all(Freeing::InSteps);
+        self.close_effects();
+        self.serve_news();
     }
 
     /// The hashes of the next keys of a batch; what their places in the tables are found by is fetched for

@@ -1,6 +1,10 @@
 //! What a worker refuses, and leaves alone, while the node loads a file.
 
+use shards::loading::LoadOptions;
+
 use super::*;
+use crate::io::ring::Wait;
+use crate::persistence::load::LoadPlan;
 
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
@@ -39,4 +43,52 @@ fn nothing_expires_by_itself_while_a_file_is_loaded() {
     worker.last_cron_ms = 0;
     worker.turn();
     assert_eq!(keys(&worker), 0);
+}
+
+/// Takes turns of all workers until something holds.
+fn turns(workers: &mut [Worker], holds: impl Fn(&[Worker]) -> bool) {
+    for _ in 0..10_000 {
+        if holds(workers) {
+            return;
+        }
+        for worker in workers.iter_mut() {
+            worker.turn();
+            worker.submit(Wait::No);
+        }
+        std::thread::yield_now();
+    }
+    panic!("this did not come about in many turns");
+}
+
+#[test]
+fn a_running_node_loads_a_file_in_the_place_of_its_keys_or_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump.rdb");
+    let file = b"REDIS0010\x00\x01a\x04file\x00\x01b\x04file\xff\0\0\0\0\0\0\0\0";
+    std::fs::write(&path, file).unwrap();
+    for flushes in [true, false] {
+        let mut workers = workers_of_shards(3, 2, None);
+        for worker in &mut workers {
+            Arc::make_mut(&mut worker.config).save_points.clear();
+        }
+        let asks = client(&mut workers[0]);
+        for command in ["SET a old", "SET c old", "SET d old"] {
+            call(&mut workers[0], asks, command);
+            turns(&mut workers, |workers| {
+                workers[0].clients.iter().all(|client| client.replies.awaited() == 0)
+            });
+        }
+        let blocked = client(&mut workers[1]);
+        call(&mut workers[1], blocked, "BLPOP l 0");
+        let plan = LoadPlan { path: path.clone(), shards: 2, databases: 16, checks: true, now_s: 1 };
+        let options = LoadOptions { may_replace: true, ..LoadOptions::default() };
+        workers[2].begin_load(plan, options, flushes);
+        turns(&mut workers, |workers| workers.iter().all(|worker| worker.loading.is_none()));
+        let node = workers[0].node;
+        assert_eq!((node.load.is_under_way(), node.load.last()), (false, (2, 0)));
+        let keys = |worker: &Worker| worker.router.shard().dbs()[0].len();
+        assert_eq!(workers.iter().map(keys).sum::<usize>(), if flushes { 2 } else { 4 });
+        // The one that waits waits on.
+        assert!(workers[1].clients.at(blocked).waiting.is_blocked());
+    }
 }
