@@ -11,9 +11,11 @@ use shards::error::CommandError;
 use shards::num::{self, parse_i64};
 use shards::slot::{SLOT_COUNT, ShardId, SlotId};
 
+use crate::commands::persistence::finish_save;
 use crate::session::change::{ChangeQuestion, NodeChange};
 use crate::session::command::{Flow, SessionCommand, SessionCtx, SlotFlow};
 use crate::session::inquiry::{Question, finish_change};
+use crate::session::saving::{ReloadOptions, SaveQuestion};
 
 /// The row.
 pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
@@ -33,11 +35,11 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
 .with_unlisted(shards::commands::debug::ON_KEYS)
 .after_replies_for(comes_behind)];
 
-/// A subcommand: its name, how many arguments follow it, whether it comes behind all commands before it, and
+/// A subcommand: its name, how many arguments there are with it, whether it comes behind all commands before it, and
 /// what it does.
 struct Subcommand {
     name: &'static str,
-    args: usize,
+    arity: Arity,
     after_replies: bool,
     run: fn(&mut SessionCtx<'_>, Args<'_>) -> Result<Flow, CommandError>,
     help: &'static [&'static str],
@@ -47,7 +49,7 @@ struct Subcommand {
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "error",
-        args: 1,
+        arity: Arity::Exactly(3),
         after_replies: false,
         run: error,
         help: &[
@@ -58,7 +60,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "handover",
-        args: 1,
+        arity: Arity::Exactly(3),
         after_replies: false,
         run: hand_over,
         help: &[
@@ -69,8 +71,29 @@ const SUBCOMMANDS: &[Subcommand] = &[
         ],
     },
     Subcommand {
+        name: "reload",
+        arity: Arity::AtLeast(2),
+        after_replies: true,
+        run: reload,
+        help: &[
+            "RELOAD [option ...]",
+            "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
+            "    * MERGE: conflicting keys will be loaded from RDB.",
+            "    * NOFLUSH: the existing database will not be removed before load, but",
+            "      conflicting keys are loaded from the file.",
+            "    * NOSAVE: the database will be loaded from an existing RDB file.",
+            "    Examples:",
+            "    * DEBUG RELOAD: verify that the server is able to persist, flush and reload",
+            "      the database.",
+            "    * DEBUG RELOAD NOSAVE: replace the current database with the contents of an",
+            "      existing RDB file.",
+            "    * DEBUG RELOAD NOSAVE NOFLUSH MERGE: add the contents of an existing RDB",
+            "      file to the database.",
+        ],
+    },
+    Subcommand {
         name: "set-active-expire",
-        args: 1,
+        arity: Arity::Exactly(3),
         after_replies: true,
         run: set_active_expire,
         help: &[
@@ -82,14 +105,14 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "sleep",
-        args: 1,
+        arity: Arity::Exactly(3),
         after_replies: false,
         run: sleep,
         help: &["SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed."],
     },
     Subcommand {
         name: "slot-move",
-        args: 2,
+        arity: Arity::Exactly(4),
         after_replies: false,
         run: slot_move,
         help: &[
@@ -100,7 +123,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "slots-deal",
-        args: 1,
+        arity: Arity::Exactly(3),
         after_replies: false,
         run: slots_deal,
         help: &[
@@ -111,14 +134,14 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "slots",
-        args: 0,
+        arity: Arity::Exactly(2),
         after_replies: false,
         run: |_, _| Ok(Flow::Slots(SlotFlow::Show)),
         help: &["SLOTS", "    Show which shard owns which slots: first slot, last slot, shard."],
     },
     Subcommand {
         name: "help",
-        args: 0,
+        arity: Arity::Exactly(2),
         after_replies: false,
         run: help,
         help: &["HELP", "    Prints this help."],
@@ -127,7 +150,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
 
 fn called(args: Args<'_>) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|subcommand| {
-        args.get(1).eq_ignore_ascii_case(subcommand.name.as_bytes()) && args.len() == 2 + subcommand.args
+        args.get(1).eq_ignore_ascii_case(subcommand.name.as_bytes()) && subcommand.arity.accepts(args.len())
     })
 }
 
@@ -151,6 +174,23 @@ fn error(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError
     let line: Vec<u8> =
         args.get(2).iter().map(|&byte| if b"\r\n".contains(&byte) { b' ' } else { byte }).collect();
     Err(CommandError::Quoting(line))
+}
+
+fn reload(_ctx: &mut SessionCtx<'_>, args: Args<'_>) -> Result<Flow, CommandError> {
+    let mut options = ReloadOptions { saves: true, flushes: true };
+    for word in args.iter_from(2) {
+        match word.to_ascii_lowercase().as_slice() {
+            b"nosave" => options.saves = false,
+            b"noflush" => options.flushes = false,
+            // Keys of the file always take the place of those that are there.
+            b"merge" => {}
+            _ => {
+                let text = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
+                return Err(CommandError::other(text));
+            }
+        }
+    }
+    Ok(Flow::Ask(Question::Save(SaveQuestion::Reload(options)), Box::new(finish_save)))
 }
 
 /// Any number but 0 switches it on, and what is no number is 0 (C: atoi).

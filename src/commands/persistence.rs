@@ -130,7 +130,7 @@ fn lastsave(ctx: &mut SessionCtx<'_>, _args: Args<'_>) -> Result<Flow, CommandEr
 }
 
 /// Writes the reply.
-fn finish_save(answers: Vec<Answer>, reply: &mut Reply) {
+pub(super) fn finish_save(answers: Vec<Answer>, reply: &mut Reply) {
     let answer = answers.into_iter().find_map(|answer| match answer {
         Answer::Save(answer) => Some(answer),
         _ => None,

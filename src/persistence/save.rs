@@ -21,6 +21,7 @@ use shards::snapshot::{SnapshotId, SnapshotPiece};
 
 use crate::io::Owner;
 use crate::io::disk::{Disk, FileDone};
+use crate::node::functions::Libraries;
 use crate::persistence::hop::SnapshotHop;
 use crate::persistence::rdb_file::{RdbFile, RdbFileNews, RdbFilePlan};
 
@@ -36,6 +37,8 @@ const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
 pub struct FileFacts {
     /// Names and values, in their order.
     pub aux: Vec<(&'static str, String)>,
+    /// Libraries of functions, each as its whole code.
+    pub functions: Libraries,
 }
 
 /// How a save goes into a file.
@@ -192,6 +195,9 @@ impl Save {
         frame::header(&mut sink, version);
         for (name, value) in &self.plan.facts.aux {
             frame::aux(&mut sink, name.as_bytes(), value.as_bytes());
+        }
+        for code in self.plan.facts.functions.iter() {
+            frame::function(&mut sink, code);
         }
         self.write(None, head, disk);
         self.write_waiting(disk);

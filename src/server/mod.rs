@@ -176,7 +176,8 @@ fn seeds(
 ) -> Vec<Seed> {
     let shards = listeners.len();
     let workers = shards + 1;
-    let active = config.active_workers_at_start(shards);
+    // A file is loaded by all of them, each into its own shard.
+    let active = if control.load.is_some() { shards } else { config.active_workers_at_start(shards) };
     // Shared by all workers until the process ends, so it is never freed.
     let session_commands: &'static SessionCommands = Box::leak(Box::new(session_commands));
     let node: &'static Node = Box::leak(Box::new(Node {

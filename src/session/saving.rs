@@ -13,10 +13,21 @@ pub enum SaveQuestion {
     Begin,
     /// Save no more (BGSAVE CANCEL).
     Cancel,
+    /// Save unless told otherwise, load what is in the file, and answer when that is done (DEBUG RELOAD).
+    Reload(ReloadOptions),
     /// End, and answer if that fails (SHUTDOWN).
     Shutdown(ShutdownOptions),
     /// Do not end (SHUTDOWN ABORT).
     AbortShutdown,
+}
+
+/// How DEBUG RELOAD goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReloadOptions {
+    /// Save before.
+    pub saves: bool,
+    /// The keys that are there go before the file is loaded.
+    pub flushes: bool,
 }
 
 /// What it answers, alone.

@@ -264,6 +264,7 @@ impl Worker {
     fn end_loading(&mut self) {
         self.serve_again();
         self.node.load.end();
+        self.reload_has_ended();
         if let Some(tell) = self.control.as_mut().and_then(|control| control.duty.tell_ready.take()) {
             tell();
         }

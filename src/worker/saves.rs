@@ -5,6 +5,7 @@ use shards::txn::Ticket;
 
 use crate::config::ShutdownOptions;
 use crate::persistence::save::Save;
+use crate::session::saving::ReloadOptions;
 
 /// What the control worker has of a save. One per worker; the others have none.
 #[derive(Default)]
@@ -14,6 +15,8 @@ pub(super) struct Saving {
     pub(super) cutter: Option<u32>,
     /// The client of SAVE.
     pub(super) awaited_by: Option<Ticket>,
+    /// The client of DEBUG RELOAD.
+    pub(super) reload: Option<(Ticket, ReloadOptions)>,
     /// The node ends when what is under way has ended.
     pub(super) shutdown: Option<Shutdown>,
 }

@@ -1,11 +1,12 @@
 //! Saves, at the control worker: it has the file, and no long command of a client holds it up.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::PathBuf;
 
 use shards::args::OwnedArgs;
 use shards::commands::snapshot::{CUT, CutArgs};
 use shards::error::CommandError;
+use shards::loading::LoadOptions;
 use shards::router::step::Step;
 use shards::shard::Call;
 use shards::slot::ShardId;
@@ -18,7 +19,9 @@ use crate::host::clock;
 use crate::host::version::REDIS_VERSION;
 use crate::io::Owner;
 use crate::io::disk::FileDone;
+use crate::node::functions::Libraries;
 use crate::persistence::hop::SnapshotHop;
+use crate::persistence::load::LoadPlan;
 use crate::persistence::rdb_file::RdbFilePlan;
 use crate::persistence::save::{FileFacts, Save, SaveError, SavePlan, Saved};
 use crate::persistence::save_points;
@@ -53,10 +56,21 @@ impl Worker {
                 return self.client_asks_for_end(ticket, options).map(Answer::Save);
             }
             SaveQuestion::AbortShutdown => self.abort_shutdown(),
-            _ if is_under_way => SaveAnswer::Refused(CommandError::other(IN_PROGRESS)),
+            _ if is_under_way || self.loading.is_some() => {
+                SaveAnswer::Refused(CommandError::other(IN_PROGRESS))
+            }
             SaveQuestion::Begin => {
                 self.begin_save(true);
                 SaveAnswer::Said("Background saving started")
+            }
+            SaveQuestion::Reload(options) => {
+                self.saving.reload = Some((ticket, options));
+                if options.saves {
+                    self.begin_save(false);
+                } else {
+                    self.load_again();
+                }
+                return None;
             }
             SaveQuestion::Now => {
                 self.saving.awaited_by = Some(ticket);
@@ -95,7 +109,8 @@ impl Worker {
 
     pub(super) fn begin_save(&mut self, is_background: bool) {
         let id = SnapshotId::all().next().expect("there is a first snapshot");
-        let (cut, plan) = plan(&self.config, id, self.node.memory.used_bytes());
+        let (cut, mut plan) = plan(&self.config, id, self.node.memory.used_bytes());
+        plan.facts.functions = self.node.functions.get();
         self.node.saves.begin(self.now_ms, is_background);
         if is_background {
             log::info!("Background saving started by pid {}", std::process::id());
@@ -111,6 +126,35 @@ impl Worker {
         let (router, mut desk) = self.at_desk();
         let step = router.run(call, CUT.spec.plan(), true, &mut desk);
         assert!(matches!(step, Step::Reply | Step::Done), "a new caller has nothing to wait for");
+    }
+
+    /// DEBUG RELOAD: the file is there, and takes the place of the keys.
+    fn load_again(&mut self) {
+        let Some((_, options)) = self.saving.reload else { return };
+        let plan = LoadPlan {
+            path: file_path(&self.config),
+            shards: self.node.shards,
+            databases: self.config.databases,
+            checks: self.config.rdb_checksum,
+            now_s: self.now_ms / 1000,
+        };
+        // Without a flush keys of the file are there already; and what a client that has gone had begun may
+        // come behind the flush.
+        self.begin_load(plan, LoadOptions { may_replace: true, ..LoadOptions::default() }, options.flushes);
+    }
+
+    /// A file has been loaded.
+    pub(super) fn reload_has_ended(&mut self) {
+        if self.saving.reload.is_some() {
+            log::warn!("DB reloaded by DEBUG RELOAD");
+            self.answer_reload(SaveAnswer::Done);
+        }
+    }
+
+    fn answer_reload(&mut self, answer: SaveAnswer) {
+        if let Some((ticket, _)) = self.saving.reload.take() {
+            self.send_answer(ticket, Answer::Save(answer));
+        }
     }
 
     /// It shall end without a file.
@@ -203,11 +247,17 @@ impl Worker {
         };
         match (waiting, &answer) {
             (Some(ticket), _) => self.send_answer(ticket, Answer::Save(answer)),
-            _ if self.saving.shutdown.is_some() => {}
+            _ if self.saving.shutdown.is_some() || self.saving.reload.is_some() => {}
             (None, SaveAnswer::Done) => log::info!("Background saving terminated with success"),
             (None, _) => log::warn!("Background saving error"),
         }
-        self.shutdown_goes_on(for_end);
+        if self.saving.shutdown.is_some() {
+            return self.shutdown_goes_on(for_end);
+        }
+        match for_end {
+            Some(ForEnd::All | ForEnd::Behind) => self.load_again(),
+            _ => self.answer_reload(SaveAnswer::Refused(CommandError::other("ERR"))),
+        }
     }
 }
 
@@ -234,6 +284,11 @@ fn told_failure(error: &SaveError) -> String {
     text
 }
 
+/// Where the file is.
+fn file_path(config: &Config) -> PathBuf {
+    config.dir.join(config::path_from(&config.dbfilename))
+}
+
 /// How a save goes into its file, as the configuration says.
 fn plan(config: &Config, id: SnapshotId, used_bytes: u64) -> (CutArgs, SavePlan) {
     let form = config.rdb_version;
@@ -243,11 +298,10 @@ fn plan(config: &Config, id: SnapshotId, used_bytes: u64) -> (CutArgs, SavePlan)
         compresses: config.rdb_compression,
         tells_usage: config.maxmemory_policy.keeps_usage(),
     };
-    let directory: &Path = &config.dir;
-    let name = config::path_from(&config.dbfilename);
+    let path = file_path(config);
     let file = RdbFilePlan {
-        path: directory.join(name),
-        temporary: directory.join(format!("temp-{}.rdb", std::process::id())),
+        temporary: path.with_file_name(format!("temp-{}.rdb", std::process::id())),
+        path,
         has_checksum: config.rdb_checksum,
         syncs_between: config.rdb_save_incremental_fsync,
     };
@@ -259,6 +313,7 @@ fn plan(config: &Config, id: SnapshotId, used_bytes: u64) -> (CutArgs, SavePlan)
             ("used-mem", used_bytes.to_string()),
             ("aof-base", "0".to_owned()),
         ],
+        functions: Libraries::default(),
     };
     (cut, SavePlan { file, form, facts, refuses_loss: config.rdb_version_refuses_loss })
 }

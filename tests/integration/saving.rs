@@ -268,3 +268,70 @@ fn the_file_gets_permissions_as_redis_gives_them() {
     let mode = fs::metadata(server.dir().join("dump.rdb")).unwrap().permissions().mode();
     assert_eq!(Permissions::from_mode(mode).mode() & 0o7133, 0, "nobody else may write it: {mode:o}");
 }
+
+#[test]
+fn a_file_of_one_number_of_shards_is_loaded_on_another() {
+    let mut counts = [1, 3, 7, 2].into_iter();
+    let server = shoal(counts.next().unwrap()).args(["--enable-debug-command", "yes"]).start();
+    let mut client = server.client();
+    fill(&mut client);
+    client.cmd(&["XADD", "stream", "5-1", "field", "value"]);
+    client.cmd(&["XGROUP", "CREATE", "stream", "group", "0"]);
+    client.cmd(&["XREADGROUP", "GROUP", "group", "consumer", "STREAMS", "stream", ">"]);
+    client.cmd(&["HSET", "times", "field", "value", "other", "value"]);
+    client.cmd(&["HPEXPIREAT", "times", "33177117420000", "FIELDS", "1", "field"]);
+    let digest = client.ask("DEBUG DIGEST");
+    assert_eq!(client.ask("SAVE"), Value::ok());
+    let mut file = fs::read(server.dir().join("dump.rdb")).unwrap();
+    for shards in counts {
+        let directory = testkit::TempDir::new().unwrap();
+        fs::write(directory.path().join("dump.rdb"), &file).unwrap();
+        let directory = directory.path().to_str().unwrap();
+        let server = shoal(shards).args(["--enable-debug-command", "yes", "--dir", directory]).start();
+        let mut client = server.client();
+        eventually("the file is loaded", || persistence(&mut client, "loading") == "0");
+        assert_eq!(client.ask("DEBUG DIGEST"), digest, "{shards} shards");
+        assert_eq!(client.ask("SAVE"), Value::ok());
+        file = fs::read(Path::new(directory).join("dump.rdb")).unwrap();
+    }
+}
+
+#[test]
+fn debug_reload_brings_back_what_was_there() {
+    with_shards(&[1, 2, 3], |shards| {
+        let server = shoal(shards).args(["--enable-debug-command", "yes"]).start();
+        let mut client = server.client();
+        fill(&mut client);
+        let digest = client.ask("DEBUG DIGEST");
+        assert_eq!(client.ask("DEBUG RELOAD"), Value::ok());
+        assert_eq!(client.ask("DEBUG DIGEST"), digest);
+        client.cmd(&["SET", "string:1", "another value"]);
+        client.cmd(&["SET", "of:its:own", "value"]);
+        assert_eq!(client.ask("DEBUG RELOAD NOSAVE NOFLUSH MERGE"), Value::ok());
+        assert_eq!(client.cmd(&["GET", "string:1"]), Value::bulk("value "));
+        assert_eq!(client.cmd(&["GET", "of:its:own"]), Value::bulk("value"));
+        assert_eq!(client.ask("DEBUG RELOAD NOSAVE"), Value::ok());
+        assert_eq!(client.ask("DEBUG DIGEST"), digest);
+        let wrong = client.ask("DEBUG RELOAD WHAT").to_string();
+        assert!(wrong.contains("only supports the MERGE, NOFLUSH and NOSAVE options"), "{wrong}");
+    });
+}
+
+#[test]
+fn libraries_of_functions_go_from_file_to_file() {
+    let redis = Server::builder(Kind::Redis).start();
+    let mut client = redis.client();
+    let code = "#!lua name=mylib\nredis.register_function('f', function() return 1 end)";
+    assert_eq!(client.cmd(&["FUNCTION", "LOAD", code]), Value::bulk("mylib"));
+    assert_eq!(client.ask("SAVE"), Value::ok());
+    let directory = redis.dir().to_str().unwrap().to_owned();
+    let server = shoal(2).args(["--dir", &directory]).start();
+    let mut client = server.client();
+    eventually("the file is loaded", || persistence(&mut client, "loading") == "0");
+    client.cmd(&["SET", "key", "value"]);
+    assert_eq!(client.ask("SAVE"), Value::ok());
+    let again = redis_with(&redis.dir().join("dump.rdb"));
+    let mut client = again.client();
+    assert_eq!(client.cmd(&["FCALL", "f", "0"]).to_string(), "(integer) 1");
+    assert_eq!(client.cmd(&["GET", "key"]), Value::bulk("value"));
+}
