@@ -64,6 +64,8 @@ impl Worker {
         // What has been loaded by now is not all of the file, and must not come into its place.
         let saves = !was_loading && shutdown.options.saves.unwrap_or(!self.config.save_points.is_empty());
         if !saves {
+            // What it has written is removed before the worker ends.
+            self.give_save_up(FOR_SHUTDOWN);
             return self.end_node();
         }
         log::info!("Saving the final RDB snapshot before exiting.");

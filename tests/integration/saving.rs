@@ -217,6 +217,14 @@ fn shutdown_does_as_it_is_told() {
             );
             assert_eq!(server.dir().join("dump.rdb").exists(), saves, "{command}");
         }
+        let mut server = shoal(shards).start();
+        let mut client = server.client();
+        client.cmd(&["SET", "key", "value"]);
+        client.pipeline(&[["BGSAVE"], ["PING"]]);
+        client.send_raw("SHUTDOWN NOSAVE\r\n");
+        server.wait_for_exit(Duration::from_secs(20)).expect("it ends");
+        let files = fs::read_dir(server.dir()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(!files.into_iter().any(|name| name.to_string_lossy().starts_with("temp-")), "a file is left");
         let server = shoal(shards).start();
         let mut client = server.client();
         assert_eq!(client.ask("SHUTDOWN ABORT"), Value::error("ERR No shutdown in progress."));
