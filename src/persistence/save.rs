@@ -8,6 +8,9 @@
 //!
 //! A state machine over [`Disk`]; what is sent to workers is left in `out`. It must not know the worker.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};

@@ -383,7 +383,8 @@ impl SimulatedFiles {
     /// A disk that has no room for all takes what it has room for.
     fn write(&mut self, node: usize, offset: usize, bytes: &[u8]) -> Result<i32, i32> {
         let used: usize = self.names.values().map(|&node| self.nodes[node].bytes.len()).sum();
-        let len_max = self.nodes[node].bytes.len() + self.capacity_bytes.saturating_sub(used);
+        // A file without a name is not among those that count.
+        let len_max = self.nodes[node].bytes.len().saturating_add(self.capacity_bytes.saturating_sub(used));
         let len = bytes.len().min(len_max.saturating_sub(offset));
         if len == 0 && !bytes.is_empty() {
             return Err(libc::ENOSPC);
