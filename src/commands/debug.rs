@@ -35,8 +35,8 @@ pub static COMMANDS: &[SessionCommand] = &[SessionCommand::new(
 .with_unlisted(shards::commands::debug::ON_KEYS)
 .after_replies_for(comes_behind)];
 
-/// A subcommand: its name, how many arguments there are with it, whether it comes behind all commands before it, and
-/// what it does.
+/// A subcommand: its name, how many arguments there are with it, whether it comes behind all commands before
+/// it, and what it does.
 struct Subcommand {
     name: &'static str,
     arity: Arity,
