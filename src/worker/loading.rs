@@ -72,6 +72,7 @@ impl Worker {
             is_settled: false,
         };
         let file = Some(Box::new(file));
+        self.router.pause_dealing(true);
         self.loading = Some(Box::new(Loading { file, is_beginning: true, ..Loading::default() }));
         self.tell_all(|| LoadHop::Begin(options));
     }
@@ -92,6 +93,7 @@ impl Worker {
     pub(super) fn take_load(&mut self, from: ShardId, hop: LoadHop) {
         match hop {
             LoadHop::Begin(options) => {
+                self.router.pause_dealing(true);
                 let shard = ShardLoad::new(options);
                 self.loading = Some(Box::new(Loading { shard, is_beginning: true, ..Loading::default() }));
                 self.configure_memory(&Arc::clone(&self.config));
@@ -148,7 +150,7 @@ impl Worker {
     #[cold]
     pub(super) fn go_on_loading(&mut self) {
         let Some(mut loading) = self.loading.take() else { return };
-        if loading.is_beginning && self.has_nothing_under_way() {
+        if loading.is_beginning && self.has_nothing_under_way() && !self.router.has_moves_under_way() {
             loading.is_beginning = false;
             match &mut loading.file {
                 Some(file) => file.awaited -= 1,
@@ -273,6 +275,7 @@ impl Worker {
     /// Serves from now on.
     pub(super) fn serve_again(&mut self) {
         self.loading = None;
+        self.router.pause_dealing(false);
         self.configure_memory(&Arc::clone(&self.config));
     }
 

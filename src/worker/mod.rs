@@ -416,6 +416,10 @@ impl Worker {
             self.expire();
             self.save_if_due();
             self.balance();
+        } else {
+            // The load begins when those that were asked for before have ended.
+            let (router, mut desk) = self.at_desk();
+            router.look_after_moves(&mut desk);
         }
         self.trim();
         self.give_back();

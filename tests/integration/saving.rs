@@ -343,3 +343,20 @@ fn libraries_of_functions_go_from_file_to_file() {
     assert_eq!(client.cmd(&["FCALL", "f", "0"]).to_string(), "(integer) 1");
     assert_eq!(client.cmd(&["GET", "key"]), Value::bulk("value"));
 }
+
+#[test]
+fn a_file_is_loaded_while_slots_were_being_dealt() {
+    with_shards(&[2, 3], |shards| {
+        let server = shoal(shards).args(["--enable-debug-command", "yes"]).start();
+        let mut client = server.client();
+        fill(&mut client);
+        let digest = client.ask("DEBUG DIGEST");
+        for round in 0..12usize {
+            let dealt = client.cmd(&["DEBUG", "SLOTS-DEAL", &(1 + round % shards).to_string()]);
+            assert_eq!(dealt, Value::ok());
+            thread::sleep(Duration::from_millis([0, 3, 20][round % 3]));
+            assert_eq!(client.ask("DEBUG RELOAD"), Value::ok(), "round {round}");
+            assert_eq!(client.ask("DEBUG DIGEST"), digest, "round {round}");
+        }
+    });
+}

@@ -77,6 +77,8 @@ pub struct Router {
     slots: SlotMoves,
     /// The worker that deals slots has one while it does.
     dealing: Option<Box<Dealing>>,
+    /// No more slots are dealt for a while.
+    is_dealing_paused: bool,
     outbox: Outbox,
     /// Requests to which several replies come one after the other, by the places of their own replies. A
     /// connection waits for its request, so there is one at most for each.
@@ -150,6 +152,7 @@ impl Router {
             coordinator: Coordinator::new(id),
             slots: SlotMoves::new(id, worker_count, map),
             dealing: None,
+            is_dealing_paused: false,
             outbox: Outbox::new(),
             open: HashMap::new(),
             walks_later: Vec::new(),

@@ -21,7 +21,18 @@ impl Router {
     /// [`Router::advance_moves`] is to be called in each turn.
     #[inline]
     pub fn is_moving(&self) -> bool {
-        self.slots.is_busy() || self.dealing.as_ref().is_some_and(|dealing| dealing.can_ask())
+        let may_ask = self.dealing.as_ref().is_some_and(|dealing| dealing.can_ask());
+        self.slots.is_busy() || (may_ask && !self.is_dealing_paused)
+    }
+
+    /// No more slots are dealt from now on, or they are dealt again. Moves that were asked for go on.
+    pub fn pause_dealing(&mut self, is_paused: bool) {
+        self.is_dealing_paused = is_paused;
+    }
+
+    /// True while slots leave this worker, or moves have not ended that it has asked others for.
+    pub fn has_moves_under_way(&self) -> bool {
+        self.slots.is_busy() || self.dealing.as_ref().is_some_and(|dealing| dealing.under_way() > 0)
     }
 
     /// True while this worker deals slots.
@@ -136,7 +147,7 @@ impl Router {
             self.tell_notices(wire);
             self.slots.arrived(slot, &mut out);
         }
-        if let Some(dealing) = &mut self.dealing {
+        if let Some(dealing) = self.dealing.as_mut().filter(|_| !self.is_dealing_paused) {
             dealing.ask(self.id, self.slots.map(), &mut out);
             if dealing.is_done() {
                 self.dealing = None;
