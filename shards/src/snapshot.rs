@@ -40,7 +40,7 @@ use crate::table::{IntoEntries, ScanPosition};
 pub const SNAPSHOTS_MAX: usize = MARKS as usize;
 
 /// A value of more bytes than this is written in pieces of about so many. Under test most values are.
-pub const PIECE_BYTES: usize = if cfg!(test) { 8 } else { 64 << 10 };
+pub const PIECE_BYTES: usize = if cfg!(test) { 4 } else { 64 << 10 };
 
 /// Which of the snapshots that may be under way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -94,6 +94,8 @@ pub enum SaveError {
 struct Part {
     has_walked: bool,
     has_ended: bool,
+    /// Of how many keys its shard has left something out so far.
+    left_out: u64,
 }
 
 /// A save that is under way.
@@ -180,7 +182,7 @@ impl Save {
         let Some(cut) = CutReply::parse(reply) else {
             let text = String::from_utf8_lossy(reply).trim_end().to_owned();
             // No shard has begun.
-            self.parts.fill(Part { has_walked: true, has_ended: true });
+            self.parts.fill(Part { has_walked: true, has_ended: true, left_out: 0 });
             return self.fail(SaveError::Defect(format!("the cut was refused: {text}")), disk);
         };
         self.cut = Some(cut);
@@ -240,6 +242,9 @@ impl Save {
 
     fn take_piece(&mut self, from: ShardId, piece: SnapshotPiece, disk: &mut Disk) {
         self.keys += piece.keys;
+        let left_out = &mut self.parts[from.index()].left_out;
+        *left_out = piece.left_out.max(*left_out);
+        self.left_out = self.parts.iter().map(|part| part.left_out).sum();
         let may_be_written = self.cut.is_some() && self.exclusive.is_none_or(|worker| worker == from);
         // What a worker sends keeps its order.
         if !may_be_written {
@@ -254,7 +259,6 @@ impl Save {
 
     fn write_piece(&mut self, from: ShardId, piece: SnapshotPiece, disk: &mut Disk) {
         self.exclusive = (!piece.is_whole).then_some(from);
-        self.left_out += piece.left_out;
         if !piece.bytes.is_empty() {
             self.write(Some(from), piece.bytes, disk);
         }

@@ -239,8 +239,10 @@ impl Worker {
             Err(error) => {
                 let text = told_failure(&error);
                 log::warn!("{text}");
-                // What the version cannot hold is no fault of the disk: no write is refused for it.
-                let has_failed = matches!(error, SaveError::Disk(_) | SaveError::Defect(_)).then_some(true);
+                // What the version cannot hold is no fault of the disk: no write is refused for it. And who
+                // waits for a save learns of its failure himself.
+                let is_fault = matches!(error, SaveError::Disk(_) | SaveError::Defect(_));
+                let has_failed = (is_fault && self.node.saves.report().in_background).then_some(true);
                 saves.end(now_ms, has_failed);
                 SaveAnswer::Refused(CommandError::other(format!("ERR {text}")))
             }

@@ -360,3 +360,26 @@ fn a_file_is_loaded_while_slots_were_being_dealt() {
         }
     });
 }
+
+#[test]
+fn what_a_version_has_no_place_for_is_left_out_and_counted_once() {
+    with_shards(&[1, 2, 3], |shards| {
+        let server = shoal(shards).args(["--rdb-version", "10"]).start();
+        let mut client = server.client();
+        for number in 0..3 {
+            let key = format!("hash:{number}");
+            client.cmd(&["HSET", &key, "field", "value"]);
+            client.cmd(&["HPEXPIREAT", &key, "33177117420000", "FIELDS", "1", "field"]);
+        }
+        assert_eq!(client.ask("SAVE"), Value::ok());
+        assert_eq!(persistence(&mut client, "rdb_last_keys_left_out"), "3");
+        let redis = redis_with(&server.dir().join("dump.rdb"));
+        assert_eq!(redis.client().cmd(&["HGET", "hash:1", "field"]), Value::bulk("value"));
+        client.cmd(&["CONFIG", "SET", "rdb-version-loss", "refuse"]);
+        let refused = client.ask("SAVE").to_string();
+        assert!(refused.contains("rdb-version-loss says that nothing may be left out"), "{refused}");
+        client.cmd(&["CONFIG", "SET", "rdb-version", "auto"]);
+        assert_eq!(client.ask("SAVE"), Value::ok());
+        assert_eq!(persistence(&mut client, "rdb_last_keys_left_out"), "0");
+    });
+}
