@@ -43,6 +43,8 @@ pub struct Env {
     pub evicted_keys: u64,
     /// Changes of keys so far: each key counts as often as it was changed (Redis: server.dirty).
     pub dirty: u64,
+    /// How often FLUSHALL has removed all keys of the node. One shard of them counts it.
+    pub flushes: u64,
     /// Who watches which keys.
     pub watches: Watches,
     /// Who waits for which keys.
@@ -109,6 +111,7 @@ impl Env {
             expired_fields: 0,
             evicted_keys: 0,
             dirty: 0,
+            flushes: 0,
             watches: Watches::default(),
             awaited: BlockingKeys::default(),
             tracking: TrackedKeys::default(),

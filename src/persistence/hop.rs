@@ -26,6 +26,8 @@ pub enum SnapshotHop {
         /// How many changes the shard has made since it was made.
         changes: u64,
     },
+    /// To the one that has the file: FLUSHALL has removed all keys.
+    Flushed,
     /// To the one that has the file: a save point is reached.
     Due(SavePoint),
     /// To all, when the node is about to end: execute nothing more for clients; or go on, it does not.

@@ -221,6 +221,7 @@ impl Save {
                 self.parts[from.index()].has_ended = true;
             }
             SnapshotHop::Due(_)
+            | SnapshotHop::Flushed
             | SnapshotHop::Hold(_)
             | SnapshotHop::Taken { .. }
             | SnapshotHop::GiveUp { .. }

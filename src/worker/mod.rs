@@ -313,6 +313,7 @@ impl Worker {
         if self.router.shard().has_snapshots() {
             self.write_snapshots();
         }
+        self.tell_of_flush();
         self.see_cut();
         if self.router.is_moving() {
             self.advance_moves();

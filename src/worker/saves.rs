@@ -15,6 +15,8 @@ pub(super) struct Saving {
     pub(super) cutter: Option<u32>,
     /// The client of SAVE.
     pub(super) awaited_by: Option<Ticket>,
+    /// Another save begins when the one under way has ended.
+    pub(super) saves_again: bool,
     /// The client of DEBUG RELOAD.
     pub(super) reload: Option<(Ticket, ReloadOptions)>,
     /// The node ends when what is under way has ended.

@@ -99,6 +99,25 @@ impl Worker {
         }
     }
 
+    /// FLUSHALL has removed all keys. With save points the file has none of them either, and a save in the
+    /// background that is under way is none any more (Redis: flushAllDataAndResetRDB).
+    pub(super) fn all_keys_are_gone(&mut self) {
+        if self.saving.shutdown.is_some() || self.loading.is_some() {
+            return;
+        }
+        let saves = !self.config.save_points.is_empty();
+        if self.saving.save.is_none() {
+            if saves {
+                self.begin_save(true);
+            }
+            return;
+        }
+        self.saving.saves_again = saves;
+        if self.node.saves.report().in_background {
+            self.give_save_up("FLUSHALL has removed the keys");
+        }
+    }
+
     /// A save point is reached.
     pub(super) fn save_point_reached(&mut self, point: SavePoint) {
         if self.saving.save.is_none() {
@@ -255,6 +274,9 @@ impl Worker {
         }
         if self.saving.shutdown.is_some() {
             return self.shutdown_goes_on(for_end);
+        }
+        if std::mem::take(&mut self.saving.saves_again) && self.saving.reload.is_none() {
+            return self.begin_save(true);
         }
         match for_end {
             Some(ForEnd::All | ForEnd::Behind) => self.load_again(),

@@ -9,6 +9,8 @@ pub(super) struct SnapshotParts {
     pub(super) parts: [SnapshotPart; SNAPSHOTS_MAX],
     /// The node is about to end: nothing more is executed for clients.
     pub(super) holds_clients: bool,
+    /// So many times this worker has told that FLUSHALL has removed all keys.
+    pub(super) told_flushes: u64,
 }
 
 /// Its part of one of them.

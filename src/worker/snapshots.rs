@@ -46,6 +46,19 @@ impl Worker {
         self.snapshots.holds_clients || (shard.has_snapshots() && shard.snapshot_bytes() >= WAITING_BYTES_MAX)
     }
 
+    /// Tells the one that has the file when FLUSHALL has run here. Once a turn.
+    #[inline]
+    pub(super) fn tell_of_flush(&mut self) {
+        let flushes = self.router.shard().env().flushes;
+        if self.snapshots.told_flushes != flushes {
+            self.snapshots.told_flushes = flushes;
+            let control = self.node.control();
+            if control.index() < self.mesh.workers() {
+                self.send_snapshot_hop(control, SnapshotHop::Flushed);
+            }
+        }
+    }
+
     /// Goes on with all snapshots that are under way. Once a turn.
     pub(super) fn write_snapshots(&mut self) {
         for id in SnapshotId::all() {
@@ -97,6 +110,7 @@ impl Worker {
         match hop {
             SnapshotHop::Piece { .. } | SnapshotHop::Ended { .. } => self.take_snapshot_piece(from, hop),
             SnapshotHop::Hold(holds) => self.snapshots.holds_clients = holds,
+            SnapshotHop::Flushed => self.all_keys_are_gone(),
             SnapshotHop::Due(point) => self.save_point_reached(point),
             SnapshotHop::Taken { id, bytes } => {
                 let part = self.snapshot_part(id);

@@ -383,3 +383,26 @@ fn what_a_version_has_no_place_for_is_left_out_and_counted_once() {
         assert_eq!(persistence(&mut client, "rdb_last_keys_left_out"), "0");
     });
 }
+
+#[test]
+fn flushall_removes_the_keys_from_the_file_too() {
+    with_shards(&[1, 2, 3], |shards| {
+        let server = shoal(shards).args(["--save", "3600 1"]).start();
+        let mut client = server.client();
+        let mut saves = 0;
+        for flush in [&["FLUSHALL"][..], &["MULTI", "FLUSHALL ASYNC", "SET a b", "DEL a", "EXEC"]] {
+            fill(&mut client);
+            assert_eq!(client.ask("SAVE"), Value::ok());
+            client.ask("BGSAVE");
+            flush.iter().for_each(|line| drop(client.ask(line)));
+            saves += 1;
+            eventually("the file has no keys", || {
+                let size = fs::metadata(server.dir().join("dump.rdb")).unwrap().len();
+                persistence(&mut client, "rdb_bgsave_in_progress") == "0" && size < 200
+            });
+            let redis = redis_with(&server.dir().join("dump.rdb"));
+            assert_eq!(redis.client().ask("DBSIZE").to_string(), "(integer) 0");
+        }
+        assert!(persistence(&mut client, "rdb_saves").parse::<u64>().unwrap() >= 2 * saves);
+    });
+}

@@ -50,6 +50,7 @@ impl Keyspace<'_> {
         for index in 0..self.dbs.len() {
             self.flush(DbIndex(index as u16), freeing);
         }
+        self.env.flushes += u64::from(!self.env.tracking.is_flush_told_elsewhere);
         self.env.tracking.flushed();
     }
 
