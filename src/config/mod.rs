@@ -22,4 +22,3 @@ pub use file::{Action, Loaded, Rename};
 pub use refusal::{ConfigError, Origin};
 pub use rewrite::rewritten;
 pub use settings::{Allowed, Config, OutputLimit, SavePoint, ShutdownOptions, Supervision};
-pub use special::path_from;

@@ -11,6 +11,7 @@ use shards::encoding::limits::Limits;
 use shards::env::LazyFree;
 use shards::eviction::EvictionPolicy;
 
+use super::special::path_from;
 use crate::host::log::LogLevel;
 
 /// When a client that does not read is closed (directive client-output-buffer-limit). Zero means no limit.
@@ -186,6 +187,11 @@ impl Allowed {
 }
 
 impl Config {
+    /// Where the RDB file is: `dbfilename` in `dir`.
+    pub fn rdb_path(&self) -> PathBuf {
+        self.dir.join(path_from(&self.dbfilename))
+    }
+
     /// How many of so many workers with slots take clients.
     pub fn client_workers_of(&self, active: usize) -> usize {
         match usize::from(self.client_workers) {

@@ -208,7 +208,7 @@ pub(super) fn dir(present: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
 }
 
 /// A path of any bytes, as the system sees it.
-pub fn path_from(bytes: &[u8]) -> PathBuf {
+pub(super) fn path_from(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }

@@ -23,7 +23,7 @@ use shards::slot::ShardId;
 use self::process::PidFile;
 use self::threads::{Failure, Seed, WorkerThreads};
 use self::watchdog::Watchdog;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::host::allocator;
 use crate::host::cgroup;
 use crate::host::clock;
@@ -426,7 +426,7 @@ fn file_to_load(config: &Config) -> Option<PathBuf> {
     if config.dbfilename.is_empty() {
         return None;
     }
-    let path = config.dir.join(config::path_from(&config.dbfilename));
+    let path = config.rdb_path();
     let is_absent = path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
     (!is_absent).then_some(path)
 }

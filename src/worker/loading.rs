@@ -6,6 +6,7 @@
 //! moves. The control worker tells nobody that the node is ready before all have opened, so who hears it is
 //! served by any of them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -45,20 +46,20 @@ impl Worker {
     pub(super) fn load_at_start(&mut self) {
         let path = self.control.as_mut().and_then(|control| control.duty.load.take());
         if let Some(path) = path {
-            let plan = LoadPlan {
-                path,
-                shards: self.node.shards,
-                databases: self.config.databases,
-                checks: self.config.rdb_checksum,
-                now_s: self.now_ms / 1000,
-            };
-            self.begin_load(plan, LoadOptions::default(), false);
+            self.begin_load(path, LoadOptions::default(), false);
         }
     }
 
     /// On the control worker: loads a file into the shards, whose keys go first or stay. Clients that wait
     /// for replies get them before; those in blocking commands wait on.
-    pub(super) fn begin_load(&mut self, plan: LoadPlan, options: LoadOptions, flushes: bool) {
+    pub(super) fn begin_load(&mut self, path: PathBuf, options: LoadOptions, flushes: bool) {
+        let plan = LoadPlan {
+            path,
+            shards: self.node.shards,
+            databases: self.config.databases,
+            checks: self.config.rdb_checksum,
+            now_s: self.now_ms / 1000,
+        };
         self.node.load.begin(plan.now_s);
         let (load, now) = (Load::start(plan, LOADING, &mut self.errands.disk), clock::monotonic());
         let file = FileLoad {

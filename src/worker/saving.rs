@@ -1,7 +1,6 @@
 //! Saves, at the control worker: it has the file, and no long command of a client holds it up.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use shards::args::OwnedArgs;
 use shards::commands::snapshot::{CUT, CutArgs};
@@ -14,14 +13,13 @@ use shards::snapshot::SnapshotId;
 use shards::txn::Ticket;
 
 use super::Worker;
-use crate::config::{self, Config, SavePoint};
+use crate::config::{Config, SavePoint};
 use crate::host::clock;
 use crate::host::version::REDIS_VERSION;
 use crate::io::Owner;
 use crate::io::disk::FileDone;
 use crate::node::functions::Libraries;
 use crate::persistence::hop::SnapshotHop;
-use crate::persistence::load::LoadPlan;
 use crate::persistence::rdb_file::RdbFilePlan;
 use crate::persistence::save::{FileFacts, Save, SaveError, SavePlan, Saved};
 use crate::persistence::save_points;
@@ -150,16 +148,10 @@ impl Worker {
     /// DEBUG RELOAD: the file is there, and takes the place of the keys.
     fn load_again(&mut self) {
         let Some((_, options)) = self.saving.reload else { return };
-        let plan = LoadPlan {
-            path: file_path(&self.config),
-            shards: self.node.shards,
-            databases: self.config.databases,
-            checks: self.config.rdb_checksum,
-            now_s: self.now_ms / 1000,
-        };
         // Without a flush keys of the file are there already; and what a client that has gone had begun may
         // come behind the flush.
-        self.begin_load(plan, LoadOptions { may_replace: true, ..LoadOptions::default() }, options.flushes);
+        let may_replace = LoadOptions { may_replace: true, ..LoadOptions::default() };
+        self.begin_load(self.config.rdb_path(), may_replace, options.flushes);
     }
 
     /// A file has been loaded.
@@ -308,11 +300,6 @@ fn told_failure(error: &SaveError) -> String {
     text
 }
 
-/// Where the file is.
-fn file_path(config: &Config) -> PathBuf {
-    config.dir.join(config::path_from(&config.dbfilename))
-}
-
 /// How a save goes into its file, as the configuration says.
 fn plan(config: &Config, id: SnapshotId, used_bytes: u64) -> (CutArgs, SavePlan) {
     let form = config.rdb_version;
@@ -322,7 +309,7 @@ fn plan(config: &Config, id: SnapshotId, used_bytes: u64) -> (CutArgs, SavePlan)
         compresses: config.rdb_compression,
         tells_usage: config.maxmemory_policy.keeps_usage(),
     };
-    let path = file_path(config);
+    let path = config.rdb_path();
     let file = RdbFilePlan {
         temporary: path.with_file_name(format!("temp-{}.rdb", std::process::id())),
         path,

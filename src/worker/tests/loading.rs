@@ -4,7 +4,6 @@ use shards::loading::LoadOptions;
 
 use super::*;
 use crate::io::ring::Wait;
-use crate::persistence::load::LoadPlan;
 
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
@@ -80,9 +79,8 @@ fn a_running_node_loads_a_file_in_the_place_of_its_keys_or_beside_them() {
         }
         let blocked = client(&mut workers[1]);
         call(&mut workers[1], blocked, "BLPOP l 0");
-        let plan = LoadPlan { path: path.clone(), shards: 2, databases: 16, checks: true, now_s: 1 };
         let options = LoadOptions { may_replace: true, ..LoadOptions::default() };
-        workers[2].begin_load(plan, options, flushes);
+        workers[2].begin_load(path.clone(), options, flushes);
         turns(&mut workers, |workers| workers.iter().all(|worker| worker.loading.is_none()));
         let node = workers[0].node;
         assert_eq!((node.load.is_under_way(), node.load.last()), (false, (2, 0)));
